@@ -1,0 +1,5 @@
+"""spendtop: htop for the LLM bill."""
+
+from importlib.metadata import version
+
+__version__ = version("spendtop")

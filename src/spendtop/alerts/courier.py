@@ -1,0 +1,102 @@
+"""Delivers one message in a process of its own, which is killed when it takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+
+from spendtop.alerts.job import Job, Outcome, Result
+
+_KILL_AFTER = 3.0
+_ANSWER_LIMIT = 64 * 1024
+_PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
+
+
+class Courier(Protocol):
+    """Takes a message to its recipient."""
+
+    async def deliver(self, job: Job) -> Result:
+        """How it went. A failure is a result, never an exception."""
+        ...
+
+
+class ProcessCourier:
+    """Delivers through `spendtop.alerts.deliver`, without the collector's environment; `proxy` is its only proxy."""
+
+    def __init__(self, proxy: str | None = None) -> None:
+        self._proxy = proxy
+
+    async def deliver(self, job: Job) -> Result:
+        """Deliver, or kill the process 3 s after the job's deadline."""
+        started = time.monotonic()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "spendtop.alerts.deliver"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self._environment(),
+                cwd="/",
+                start_new_session=True,
+                limit=_ANSWER_LIMIT,
+            )
+        except OSError as failure:
+            return _failed(f"the delivery process cannot be started: {failure.strerror}", started)
+        try:
+            async with asyncio.timeout(job.deadline + _KILL_AFTER):
+                return _result(await _talk(process, job), started)
+        except TimeoutError:
+            return _failed(f"no end within {job.deadline:g} s; the delivery was killed", started)
+        except (ValueError, OSError) as failure:
+            return _failed(f"the delivery process failed: {type(failure).__name__}", started)
+        finally:
+            await _end(process)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment["NETRC"] = os.devnull
+        if self._proxy:
+            environment |= {"HTTP_PROXY": self._proxy, "HTTPS_PROXY": self._proxy}
+        return environment
+
+
+async def _talk(process: asyncio.subprocess.Process, job: Job) -> bytes:
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(msgspec.json.encode(job) + b"\n")
+    await process.stdin.drain()
+    return await process.stdout.readline()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.stdin is not None:
+        process.stdin.close()
+    await process.wait()
+
+
+def _result(answer: bytes, started: float) -> Result:
+    if not answer:
+        return _failed("the delivery process ended without a result", started)
+    return msgspec.json.decode(answer, type=Result)
+
+
+def _failed(detail: str, started: float) -> Result:
+    return Result(outcome=Outcome.TRANSIENT, detail=detail, elapsed_ms=int((time.monotonic() - started) * 1000))

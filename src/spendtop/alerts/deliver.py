@@ -1,0 +1,119 @@
+"""The short-lived process that delivers one message: `python -m spendtop.alerts.deliver`.
+
+One line of JSON on stdin is the job, one line on stdout the result. A process of its own, because a service that
+answers slowly or endlessly would keep Apprise's threads, and the collector, from everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+import msgspec
+
+from spendtop.alerts.job import DETAIL_LIMIT, Job, Outcome, Result
+
+_MEMORY = 400 * 1024 * 1024
+_CODE = re.compile(r"\berror=(\d{3})\b")
+_PASSING_CODES = frozenset({408, 425, 429, 451})
+_CHATTY = ("apprise", "urllib3", "requests", "smtplib", "asyncio")
+
+
+def main() -> NoReturn:
+    """Read the job, deliver it, write the result, and be gone whatever threads still run."""
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    _restrict(job.deadline)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.write(1, msgspec.json.encode(deliver(job)) + b"\n")
+    os._exit(0)
+
+
+def deliver(job: Job) -> Result:
+    """Send the message and say how it went."""
+    started = time.monotonic()
+    try:
+        outcome, detail, slow_down = _send(job)
+    except Exception as failure:
+        outcome, detail, slow_down = Outcome.TRANSIENT, f"the delivery broke off: {type(failure).__name__}", False
+    return Result(
+        outcome=outcome,
+        detail=detail[:DETAIL_LIMIT],
+        elapsed_ms=int((time.monotonic() - started) * 1000),
+        slow_down=slow_down,
+    )
+
+
+def _send(job: Job) -> tuple[Outcome, str, bool]:
+    from apprise import Apprise, AppriseAsset, AppriseResultStatus
+
+    asset = AppriseAsset(service_timeout=job.deadline, http_redirects=False, storage_mode="memory")
+    sender = Apprise(asset=asset)
+    if not sender.add(job.url):
+        return Outcome.MISCONFIGURED, "Apprise does not understand this channel's URL", False
+    answer: Any = sender.notify(title=job.title, body=job.body, notify_type=job.type, body_format="text")
+    services = list(answer)
+    if not services:
+        return Outcome.MISCONFIGURED, "Apprise found nothing to send", False
+    last = services[-1].attempts[-1]
+    if last.status is AppriseResultStatus.SUCCESS:
+        return Outcome.SENT, "", False
+    if last.status is AppriseResultStatus.TIMEOUT:
+        return Outcome.TRANSIENT, f"no complete answer within {job.deadline:g} s", False
+    return classify([entry.message for entry in last.logs], job.url)
+
+
+def classify(lines: Sequence[str], url: str) -> tuple[Outcome, str, bool]:
+    """What Apprise's log lines about a failure mean: its class, a reason without the URL, whether to slow down."""
+    text = " ".join(lines)
+    if found := _CODE.search(text):
+        code = int(found[1])
+        if code < 300:
+            return Outcome.TRANSIENT, f"the service's answer was not the expected one (HTTP {code})", False
+        if code < 400:
+            return Outcome.PERMANENT, f"redirect refused (HTTP {code})", False
+        refused = 400 <= code < 500 and code not in _PASSING_CODES
+        return (Outcome.PERMANENT if refused else Outcome.TRANSIENT), f"HTTP {code}", code == 429
+    if "onnection error" in text:
+        return Outcome.TRANSIENT, "cannot connect to the service, or it broke off", False
+    if "Sending email to" in text:
+        return Outcome.PERMANENT, "the mail server refused the message", False
+    return Outcome.TRANSIENT, redacted(text, url) or "the service refused the message without a reason", False
+
+
+def redacted(line: str, url: str) -> str:
+    """`line` without any part of the URL that is long enough to tell something."""
+    secrets = {part for form in (url, unquote(url)) for part in re.split(r"[/:@?&=,;+%#\s]+", form) if len(part) > 2}
+    for secret in sorted(secrets, key=len, reverse=True):
+        line = re.sub(re.escape(secret), "***", line, flags=re.IGNORECASE)
+    return line
+
+
+def _restrict(deadline: float) -> None:
+    for limit, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0)):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(limit, (most, most))
+    signal.setitimer(signal.ITIMER_REAL, deadline + 5)
+    for name in _CHATTY:
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

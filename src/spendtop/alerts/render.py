@@ -1,0 +1,121 @@
+"""A message as people read it in a mail or a chat: a title and a few lines, harmless whatever the names in it hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.clock import HOUR, MINUTE, to_datetime
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import neutral_for_message
+
+TITLE_LIMIT = 120
+BODY_LIMIT = 900
+DIGEST_LINES = 20
+_CONTRIBUTORS = 3
+_SHOWN_REF = 8
+_BREAK = "\u200b"
+
+
+class Rendered(Struct, frozen=True):
+    """Title of at most 120 and body of at most 900 characters, without line breaks in the title."""
+
+    title: str
+    body: str
+
+
+def render(message: Message, ref: str, attempt: int) -> Rendered:
+    """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
+    match message.kind:
+        case Kind.DIGEST:
+            title, lines = f"{len(message.lines)} alerts about limits", _digest(message)
+        case Kind.TEST:
+            title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
+        case _:
+            title, lines = _title(message), _alert(message)
+    return Rendered(_cut(title, TITLE_LIMIT), _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
+
+
+def notify_type(kind: Kind, severity: str) -> str:
+    """How Apprise should mark the message: info, success, warning or failure."""
+    if kind is Kind.RESOLVED:
+        return "success"
+    return {"critical": "failure", "warning": "warning"}.get(severity, "info")
+
+
+def channel_test_message(now: int) -> Message:
+    """What a test of a channel sends."""
+    return Message(kind=Kind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
+
+
+def _title(message: Message) -> str:
+    name = _name(message.limit_name)
+    subject = f"approaching {name}" if message.kind is Kind.APPROACHING else f"{name} {message.kind}"
+    whom = f" for {_whose(message)}" if message.entity else ""
+    return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
+
+
+def _alert(message: Message) -> Iterator[str]:
+    percent = f" ({message.used_nano * 100 // message.limit_nano} %)" if message.limit_nano > 0 else ""
+    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
+    yield f"Limit {_name(message.limit_name)}, {_whose(message)}:"
+    yield f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}{percent}"
+    yield f"Window: {_window(message)}"
+    if message.at:
+        late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""
+        yield f"Since: {_local(message.at, message.zone)} {message.zone}{late}"
+    if message.contributors:
+        top = message.contributors[:_CONTRIBUTORS]
+        yield "Top: " + ", ".join(f"{dimension} {_name(key)} {Usd(nano)}" for dimension, key, nano in top)
+    if message.next_words:
+        yield _sentence(message.next_words)
+
+
+def _digest(message: Message) -> Iterator[str]:
+    for line in message.lines[:DIGEST_LINES]:
+        yield _name(line)
+    if len(message.lines) > DIGEST_LINES:
+        yield f"+{len(message.lines) - DIGEST_LINES} more"
+    if message.next_words:
+        yield _sentence(message.next_words)
+
+
+def _body(lines: Iterator[str], ref: str) -> str:
+    text = "\n".join(filter(None, lines))
+    return f"{_cut(text, BODY_LIMIT - len(ref) - 1)}\n{ref}"
+
+
+def _whose(message: Message) -> str:
+    return f"{message.each or 'entity'} {_name(message.entity)}" if message.entity else "everyone"
+
+
+def _window(message: Message) -> str:
+    if message.window_start is None or message.window_end is None:
+        return message.window
+    start, end = (_local(instant, message.zone) for instant in (message.window_start, message.window_end))
+    return f"{message.window}, {start} to {end} {message.zone}"
+
+
+def _local(instant: int, zone: str) -> str:
+    return f"{to_datetime(instant).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def _duration(micros: int) -> str:
+    hours, minutes = micros // HOUR, micros % HOUR // MINUTE
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _name(text: str) -> str:
+    """A name that mentions nobody and links nowhere, in Markdown neither."""
+    return neutral_for_message(text).replace("](", f"]{_BREAK}(").replace("://", f":{_BREAK}//")
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith(".") else f"{words[:1].upper()}{words[1:]}."
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

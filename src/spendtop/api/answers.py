@@ -1,0 +1,67 @@
+"""What the listener answers: small whole JSON bodies, and one shape for every error."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+SAFE_HEADERS: tuple[Header, ...] = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+CLOSE: Header = (b"connection", b"close")
+JSON = b"application/json"
+
+
+class Answer(Struct, frozen=True):
+    """A whole HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = ()
+    content_type: bytes = JSON
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """What went wrong, for programs (`code`) and people (`message`). Never holds what was submitted."""
+
+    code: str
+    message: str
+    fields: dict[str, str] | None = None
+    """Field name to what is wrong with it."""
+
+
+def error(
+    status: int, code: str, message: str, *, fields: dict[str, str] | None = None, headers: tuple[Header, ...] = ()
+) -> Answer:
+    """The answer for a failure."""
+    body = msgspec.json.encode({"error": Problem(code, message, fields)})
+    return Answer(status, body, headers)
+
+
+def busy(code: str, message: str, status: int = 503, seconds: int = 5) -> Answer:
+    """A failure that goes away: come again in `seconds`."""
+    return error(status, code, message, headers=((b"retry-after", b"%d" % seconds),))
+
+
+async def send_answer(send: Send, answer: Answer, extra: tuple[Header, ...] = ()) -> None:
+    """Send a whole answer with the headers that every answer has."""
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *SAFE_HEADERS,
+        *answer.headers,
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

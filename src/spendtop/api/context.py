@@ -1,0 +1,56 @@
+"""What the listener needs from the process that runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from spendtop.api.counters import Counters
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import Clock
+from spendtop.domain.request import Parsed
+from spendtop.store.engine import Store
+
+
+class Outcome(Protocol):
+    """What became of one event."""
+
+    @property
+    def status(self) -> Literal["stored", "duplicate", "test", "quarantined"]: ...
+
+    @property
+    def id(self) -> int: ...
+
+
+Done = Callable[[Sequence[Outcome] | Exception], None]
+"""Called in another thread, once: after the durable commit, or with the failure."""
+
+
+class Recorder(Protocol):
+    """Records events durably."""
+
+    def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+        """Record, then call `done`. `patience` is how many seconds a locked store is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the collector is. The detail is only for those who hold the api key."""
+
+    status: Literal["healthy", "degraded", "down"] = "healthy"
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The listener's surroundings. `settings` gives what is in force now; `monotonic` are seconds for rate limits."""
+
+    recorder: Recorder
+    store: Store
+    settings: Callable[[], Settings]
+    clock: Clock
+    health: Callable[[], Health]
+    counters: Counters = field(default_factory=Counters)
+    monotonic: Callable[[], float] = time.monotonic

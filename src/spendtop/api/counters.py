@@ -1,0 +1,42 @@
+"""What the listener counts, for /health and /metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Count(StrEnum):
+    """Names of the counters, as they are published."""
+
+    INGEST_SUCCESS = "ingest_success"
+    INGEST_DUPLICATE = "ingest_duplicate"
+    INGEST_TEST = "ingest_test"
+    INGEST_QUARANTINED = "ingest_quarantined"
+    INGEST_BAD_AUTH = "ingest_bad_auth"
+    INGEST_NOT_JSON = "ingest_not_json"
+    INGEST_TOO_LARGE = "ingest_too_large"
+    INGEST_NOT_STORED = "ingest_not_stored"
+    ADMIN_BAD_AUTH = "admin_bad_auth"
+    FOREIGN_ORIGIN = "foreign_origin"
+    RATE_LIMITED = "rate_limited"
+    FAILED = "failed"
+
+
+class Counters:
+    """Counts since the start. Only the listener's loop adds; any thread may read."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Count] = Counter()
+
+    def add(self, name: Count) -> None:
+        """One more."""
+        self._counts[name] += 1
+
+    def __getitem__(self, name: Count) -> int:
+        return self._counts[name]
+
+    def snapshot(self) -> Mapping[str, int]:
+        """Every counter by name, also those at zero."""
+        return {name.value: self._counts[name] for name in Count}

@@ -1,0 +1,171 @@
+"""One connection: uvicorn's protocol with the limits on time, size and number that it leaves to others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from spendtop.api.answers import SAFE_HEADERS, Answer, error
+from spendtop.api.guards import is_loopback
+
+MOST_HEADERS = 100
+LARGEST_HEAD = 32 * 1024
+LONGEST_TARGET = 8_000
+_FREE_BYTES = 256 * 1024
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one connection may take. Seconds and numbers of connections."""
+
+    to_send: float = 10.0
+    """For a whole request, plus `per_chunk` for each 256 KiB that have come."""
+    per_chunk: float = 1.0
+    idle: int = 5
+    """Between two requests."""
+    connections: int = 256
+    per_address: int = 32
+    """Connections of one address; loopback is exempt."""
+
+
+class ListenerConfig(uvicorn.Config):
+    """uvicorn's configuration, and what a connection may take."""
+
+    def __init__(self, app: Any, allowance: Allowance) -> None:
+        super().__init__(
+            app,
+            http=GuardedProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=allowance.idle,
+            timeout_graceful_shutdown=4,
+        )
+        self.allowance = allowance
+
+
+class _Refused(Exception):
+    """Raised in a callback of the parser to end the connection with `answer`."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Ends connections that are slow, oversized or too many. The server calls `look_at_clock` several times a second."""
+
+    def __init__(
+        self,
+        config: ListenerConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._allowance = config.allowance
+        self._waiting_since: float | None = None
+        """Loop time from which on a request has been coming; None while there is none, or it is complete."""
+        self._received = 0
+        self._is_in_head = True
+        self._refusal: Answer | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waiting_since = self.loop.time()
+        if not self._find_room():
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._waiting_since = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._received += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._received > LARGEST_HEAD and not self.transport.is_closing():
+            self._end(error(431, "headers_too_large", "The headers are too large."))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._received = 0
+        if self._waiting_since is None:
+            self._waiting_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.headers) > MOST_HEADERS or head > LARGEST_HEAD:
+            self._refusal = error(431, "headers_too_large", "The headers are too large or too many.")
+            raise _Refused
+        if len(self.url) > LONGEST_TARGET:
+            self._refusal = error(414, "address_too_long", "The address is too long.")
+            raise _Refused
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._waiting_since = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._end(self._refusal or error(400, "bad_request", "This is no valid HTTP request."))
+
+    def look_at_clock(self, now: float) -> None:
+        """End the connection when its request is not complete in time."""
+        if self._waiting_since is None or self.transport.is_closing():
+            return
+        allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _FREE_BYTES)
+        if now - self._waiting_since > allowed:
+            self._end(None if self._is_in_head else error(408, "too_slow", "The request did not come in time."))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it holds no complete request that is being answered."""
+        return self._waiting_since is not None or self.cycle is None or self.cycle.response_complete
+
+    def _end(self, answer: Answer | None) -> None:
+        if answer is not None and (
+            self.cycle is None or not self.cycle.response_started or self.cycle.response_complete
+        ):
+            self.transport.write(_raw(answer))
+        self.transport.close()
+
+    def _find_room(self) -> bool:
+        """Whether this connection may stay. The one that has waited longest makes room for it."""
+        others = [other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self]
+        address = self.client[0] if self.client else ""
+        if not is_loopback(address):
+            if sum(1 for other in others if other.client and other.client[0] == address) >= self._allowance.per_address:
+                return False
+        if len(others) < self._allowance.connections:
+            return True
+        waiting = [other for other in others if other.waits]
+        if not waiting:
+            _log.warning("a connection was refused: %d are being answered", len(others))
+            return False
+        min(waiting, key=lambda other: other._waiting_since or 0.0).transport.abort()
+        return True
+
+
+def _raw(answer: Answer) -> bytes:
+    headers = (
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        *SAFE_HEADERS,
+        (b"connection", b"close"),
+    )
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, HTTPStatus(answer.status).phrase.encode())]
+    lines += [b"%b: %b" % header for header in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + answer.body

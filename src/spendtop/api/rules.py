@@ -1,0 +1,56 @@
+"""The settings in the form in which each request needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from spendtop.config.settings import Settings
+from spendtop.sources.settings import HeliconeSettings
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rules:
+    """Who may in, and how often. Secrets are bytes; an empty `api_key` means local use only."""
+
+    api_key: bytes
+    allowed_origins: frozenset[bytes]
+    webhook_secrets: tuple[bytes, ...]
+    allow_unsigned: bool
+    per_minute: int
+    burst: int
+    never_limited: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The rules that these settings ask for."""
+        server, helicone = settings.server, settings.section(HeliconeSettings)
+        return cls(
+            api_key=_bytes(server.api_key),
+            allowed_origins=frozenset(origin.encode() for origin in server.allowed_origins),
+            webhook_secrets=tuple(map(_bytes, helicone.webhook_secrets)),
+            allow_unsigned=helicone.allow_unsigned,
+            per_minute=server.rate_limit.rpm,
+            burst=server.rate_limit.burst,
+            never_limited=frozenset(server.rate_limit.exempt),
+        )
+
+
+def current_rules(settings: Callable[[], Settings]) -> Callable[[], Rules]:
+    """Gives the rules in force; they are built again only when the settings have been replaced."""
+    known: tuple[Settings, Rules] | None = None
+
+    def rules() -> Rules:
+        nonlocal known
+        latest = settings()
+        if known is None or known[0] is not latest:
+            known = (latest, Rules.of(latest))
+        return known[1]
+
+    return rules
+
+
+def _bytes(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()

@@ -1,0 +1,82 @@
+"""From settings to what the rooms work with: prices, privacy, limits and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from spendtop.config.settings import Settings
+from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
+from spendtop.domain.redaction import Redactor
+from spendtop.services import pricing_hook
+from spendtop.services.announcing import Channel
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
+
+
+def preparer_of(settings: Settings, catalogue: Catalogue) -> Preparer:
+    """How events are priced, redacted and kept."""
+    privacy = settings.privacy.bodies
+    redactor = Redactor(own_secrets(settings)) if privacy == "redact" else None
+    return Preparer(
+        pricer_of(settings, catalogue),
+        redact=redactor.redact if redactor else None,
+        keep_bodies=privacy in ("full", "redact"),
+    )
+
+
+def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
+    """Own prices, own rule, published prices. Raises ConfigError for a hook that cannot be loaded."""
+    own = {
+        model: Price(
+            input=Rate.per_million(price.input),
+            output=Rate.per_million(price.output),
+            cache_read=None if price.cache_read is None else Rate.per_million(price.cache_read),
+            cache_write=None if price.cache_write is None else Rate.per_million(price.cache_write),
+        )
+        for model, price in settings.prices.items()
+    }
+    hook = pricing_hook.load(settings.pricing.hook) if settings.pricing.hook else None
+    return Pricer(own, hook, catalogue)
+
+
+def book_of(settings: Settings, catalogue: Catalogue, now: int) -> LimitBook:
+    """The limits in force, with the ceiling prices of those that have a reserve."""
+    limits = [limit.limit() for limit in settings.limits]
+    pricer = pricer_of(settings, catalogue)
+    reserves: dict[str, Price] = {}
+    for limit in limits:
+        ceiling = pricer.ceiling(limit.reserve, now) if limit.reserve else None
+        if ceiling is not None:
+            reserves[limit.name] = ceiling
+    return LimitBook(limits, settings.time.calendar, reserves)
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """Who is told, by name."""
+    return [Channel(channel.name, channel.min_severity) for channel in settings.channels]
+
+
+def channel_urls(settings: Settings) -> Mapping[str, str]:
+    """The Apprise URL of each channel: secrets, for the courier alone."""
+    return {channel.name: channel.url.get_secret_value() for channel in settings.channels}
+
+
+def own_secrets(settings: Settings) -> list[bytes]:
+    """Every secret of the configuration, so that none is kept inside a stored prompt."""
+    helicone = settings.section(HeliconeSettings)
+    secrets = [
+        settings.server.api_key,
+        *settings.server.ingest_keys.values(),
+        helicone.api_key,
+        *helicone.webhook_secrets,
+        settings.section(OpenAISettings).admin_key,
+        settings.section(AnthropicSettings).admin_key,
+    ]
+    return [secret.get_secret_value().encode() for secret in secrets if secret]
+
+
+def digest(settings: Settings) -> str:
+    """Tells two configurations apart without saying anything about them."""
+    return sha256(repr(sorted(settings.model_dump(mode="json").items())).encode()).hexdigest()[:16]

@@ -1,0 +1,128 @@
+"""Doing what faces ask: rows of the table `task`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from spendtop.alerts.render import channel_test_message
+from spendtop.collector.supervisor import pause
+from spendtop.domain.clock import Clock
+from spendtop.domain.errors import SpendtopError
+from spendtop.domain.request import NotUnderstood
+from spendtop.services import outbox, quarantine, tasks
+from spendtop.services.recorder import Recorder
+from spendtop.services.tasks import Task, TaskKind, TaskState
+from spendtop.sources import SIGNED_RECEIVERS
+from spendtop.store.engine import Store
+
+T = TypeVar("T")
+
+_LOOK = 0.25
+"""Seconds between two looks for new tasks."""
+_log = logging.getLogger(__name__)
+
+
+class Errands:
+    """Does one task after the other and writes its result as a sentence."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        clock: Clock,
+        channels: Callable[[], list[str]],
+        stop: Callable[[], None],
+        wake_outbox: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+        self._channels = channels
+        self._stop = stop
+        self._wake_outbox = wake_outbox
+        self._doing: Mapping[TaskKind, Callable[[Connection, Task], str]] = {
+            TaskKind.QUARANTINE_RETRY: self._retry_quarantine,
+            TaskKind.DELIVERY_RETRY: self._retry_deliveries,
+            TaskKind.CHANNEL_TEST: self._test_channel,
+            TaskKind.STOP: self._stop_collecting,
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Do tasks until the stop event."""
+        await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
+        while not stop.is_set():
+            if await asyncio.to_thread(self._is_something_queued):
+                await self._do_one()
+            else:
+                await pause(stop, _LOOK)
+
+    def _is_something_queued(self) -> bool:
+        with self._store.reading() as connection:
+            return tasks.are_queued(connection)
+
+    async def _do_one(self) -> None:
+        task = await self._write(lambda connection: tasks.claim(connection, self._clock()))
+        if task is None:
+            return
+        try:
+            result = await self._write(lambda connection: self._doing[task.kind](connection, task))
+            state = TaskState.DONE
+        except SpendtopError as failure:
+            result, state = str(failure), TaskState.FAILED
+        except Exception:
+            _log.exception("task %d (%s) failed", task.id, task.kind)
+            result, state = "This failed; the collector's log says more.", TaskState.FAILED
+        await self._write(lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
+        self._wake_outbox()
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._recorder.run(work))
+
+    def _retry_quarantine(self, connection: Connection, task: Task) -> str:
+        understood, left = 0, 0
+        for row in quarantine.open_events(connection, _ids(task)):
+            raw = quarantine.raw_of(row)
+            parsed = SIGNED_RECEIVERS[row.source]().parse(raw, row.received_at) if raw is not None else None
+            if parsed is None or isinstance(parsed, NotUnderstood):
+                left += 1
+                continue
+            self._recorder.record_within(connection, [parsed])
+            quarantine.close(connection, row.id)
+            understood += 1
+        return f"{understood} understood and recorded, {left} still not understood."
+
+    def _retry_deliveries(self, connection: Connection, task: Task) -> str:
+        ids = _ids(task)
+        revived = outbox.retry(connection, ids, self._clock())
+        return f"{revived} messages are sent again." if revived else "There are no dead messages to send again."
+
+    def _test_channel(self, connection: Connection, task: Task) -> str:
+        wanted = task.arguments.get("name")
+        names = [name for name in self._channels() if wanted in (None, name)]
+        if not names:
+            raise SpendtopError("There is no such channel. `spendtop channel list` names them.")
+        now = self._clock()
+        outbox.enqueue(
+            connection,
+            alert_id=None,
+            seq=task.id,
+            message=channel_test_message(now),
+            severity="info",
+            channels=names,
+            now=now,
+        )
+        return f"A test message is on its way to {', '.join(names)}."
+
+    def _stop_collecting(self, connection: Connection, task: Task) -> str:
+        self._stop()
+        return "The collector is stopping."
+
+
+def _ids(task: Task) -> list[int] | None:
+    ids = task.arguments.get("ids")
+    return [int(str(each)) for each in ids] if isinstance(ids, list) else None

@@ -1,0 +1,152 @@
+"""The headless face: a banner, then a line per request and per alert (SPEC 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TextIO
+
+from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.clock import HOUR, Clock, to_iso
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request
+from spendtop.domain.untrusted import clean_line
+from spendtop.services.announcing import Announcement
+from spendtop.services.recording import Outcome
+from spendtop.store.engine import Store
+from spendtop.store.reads import spending
+
+_MOST_LINES_WAITING = 10_000
+
+
+class Printer:
+    """Prints what happened, as text for people or as JSON lines for machines."""
+
+    def __init__(self, store: Store, clock: Clock, as_json: bool, out: TextIO | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._json = as_json
+        self._out = out if out is not None else sys.stdout
+        self._requests: deque[Request] = deque(maxlen=_MOST_LINES_WAITING)
+        self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def banner(self, facts: Sequence[tuple[str, str]]) -> None:
+        """What runs here: a line per fact."""
+        if self._json:
+            self._write({"event": "started", **{name.lower().replace(" ", "_"): value for name, value in facts}})
+            return
+        width = max(len(name) for name, _ in facts)
+        for name, value in facts:
+            self._line(f"  {name:<{width}}  {value}")
+
+    def say(self, sentence: str, **facts: Any) -> None:
+        """One sentence about the collector itself."""
+        if self._json:
+            self._write({"event": "notice", "message": sentence, **facts})
+        else:
+            self._line(sentence)
+
+    def recorded(self, outcomes: Sequence[Outcome]) -> None:
+        """Requests that are new. Called in the writer's thread."""
+        new = [outcome.request for outcome in outcomes if outcome.request is not None]
+        if new and self._loop is not None:
+            self._requests.extend(new)
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    def announced(self, announcements: Sequence[Announcement]) -> None:
+        """Limits that were crossed, or fell back."""
+        for announcement in announcements:
+            self._alert(announcement.message)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Print requests until the stop event, with the last hour's spend read once for all that waited."""
+        self._loop = asyncio.get_running_loop()
+        stopped = asyncio.ensure_future(stop.wait())
+        while not stop.is_set():
+            news = asyncio.ensure_future(self._news.wait())
+            await asyncio.wait((news, stopped), return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
+            self._news.clear()
+            await self._drain()
+        await self._drain()
+
+    async def _drain(self) -> None:
+        if not self._requests:
+            return
+        waiting = [self._requests.popleft() for _ in range(len(self._requests))]
+        last_hour, unpriced = await asyncio.to_thread(self._last_hour)
+        for request in waiting:
+            self._request(request, last_hour, unpriced)
+
+    def _last_hour(self) -> tuple[Usd, int]:
+        now = self._clock()
+        with self._store.reading() as connection:
+            spend = spending.spend(connection, now - HOUR, now + 1)
+        return spend.cost, spend.unpriced
+
+    def _request(self, request: Request, last_hour: Usd, unpriced: int) -> None:
+        cost = request.cost.amount
+        if self._json:
+            self._write(
+                {
+                    "event": "processed",
+                    "at": to_iso(request.occurred_at),
+                    "model": request.model,
+                    "user_id": request.user_id,
+                    "status": request.status.value,
+                    "cost_usd": None if cost is None else float(cost.dollars),
+                    "cost_nanousd": None if cost is None else cost.nano,
+                    "last_hour_usd": float(last_hour.dollars),
+                    "last_hour_unpriced": unpriced,
+                }
+            )
+            return
+        words = " ".join(self._words(request))
+        more = f" + {unpriced} unpriced" if unpriced else ""
+        self._line(f"processed {words} · last hour {last_hour}{more}")
+
+    def _words(self, request: Request) -> Iterator[str]:
+        yield clean_line(request.model or "(no model)")
+        yield clean_line(request.user_id or "(no user)")
+        yield "unpriced" if request.cost.amount is None else str(request.cost.amount)
+        if request.status.value != "ok":
+            yield request.status.value
+
+    def _alert(self, message: Message) -> None:
+        used, limit = Usd(message.used_nano), Usd(message.limit_nano)
+        if self._json:
+            self._write(
+                {
+                    "event": message.kind.value,
+                    "limit": message.limit_name,
+                    "entity": message.entity,
+                    "used_usd": float(used.dollars),
+                    "limit_usd": float(limit.dollars),
+                    "unpriced": message.unpriced,
+                }
+            )
+            return
+        name = clean_line(message.limit_name)
+        who = f" {message.each} {clean_line(message.entity)}" if message.entity else ""
+        amounts = f"{used} of {limit}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
+        match message.kind:
+            case Kind.APPROACHING:
+                self._line(f"WARNING approaching {name}{who}: {amounts}")
+            case Kind.EXCEEDED:
+                self._line(f"ALERT {name}{who} exceeded: {amounts}")
+            case _:
+                self._line(f"{message.kind.value.upper()} {name}{who}: {amounts}")
+
+    def _write(self, value: dict[str, Any]) -> None:
+        self._line(json.dumps(value, ensure_ascii=True))
+
+    def _line(self, text: str) -> None:
+        with suppress(BrokenPipeError, ValueError):  # nobody reads us: collecting goes on
+            self._out.write(text + "\n")
+            self._out.flush()

@@ -1,0 +1,82 @@
+"""A small file beside the store for prompts and tmux lines: read without opening the store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spendtop.collector.supervisor import pause
+from spendtop.domain.clock import HOUR, Clock
+from spendtop.domain.windows import Window, WindowKind, bounds
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.presence import write_atomically
+from spendtop.store.engine import Store
+from spendtop.store.reads import limits, spending
+
+_EVERY = 1.0
+"""Seconds between two snapshots while spend comes in."""
+_LATEST = 30.0
+"""Seconds after which a snapshot is made anew in any case, so that its age says that somebody collects."""
+_TODAY = Window(WindowKind.DAY, "day")
+_log = logging.getLogger(__name__)
+
+
+class Snapshot:
+    """Keeps the file fresh. Its amounts are nano-USD, its instants UTC µs."""
+
+    def __init__(self, path: Path, store: Store, book: Callable[[], LimitBook], clock: Clock, url: str) -> None:
+        self._path = path
+        self._store = store
+        self._book = book
+        self._clock = clock
+        self._url = url
+        self._changed = True
+
+    def changed(self) -> None:
+        """A commit was made. May be called from any thread."""
+        self._changed = True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write at most once a second, at least every half minute."""
+        waited = 0.0
+        while not stop.is_set():
+            if self._changed or waited >= _LATEST:
+                self._changed, waited = False, 0.0
+                await asyncio.to_thread(self._write)
+            await pause(stop, _EVERY)
+            waited += _EVERY
+
+    def _write(self) -> None:
+        try:
+            write_atomically(self._path, json.dumps(self._read()))
+        except OSError as failure:
+            _log.warning("the status file cannot be written: %s", failure.strerror)
+
+    def _read(self) -> dict[str, Any]:
+        now, book = self._clock(), self._book()
+        start = bounds(_TODAY, now, book.calendar).start_us
+        with self._store.reading() as connection:
+            today = spending.spend(connection, start, now + 1)
+            hour = spending.spend(connection, now - HOUR, now + 1)
+            uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceiling)
+        return {
+            "at": now,
+            "url": self._url,
+            "today": {"nano": today.cost.nano, "unpriced": today.unpriced, "requests": today.requests},
+            "hour": {"nano": hour.cost.nano, "unpriced": hour.unpriced, "requests": hour.requests},
+            "limits": [
+                {
+                    "name": use.limit.name,
+                    "entity": use.entity.raw,
+                    "state": use.state.value,
+                    "used_nano": use.used.nano,
+                    "limit_nano": use.limit.amount.nano,
+                    "unpriced": use.unpriced,
+                }
+                for use in uses
+            ],
+        }

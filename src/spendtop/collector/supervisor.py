@@ -1,0 +1,53 @@
+"""Loops that must go on: a failure is logged, counted and followed by a new start, ever less eagerly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 60.0
+_log = logging.getLogger(__name__)
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+"""Runs until the event is set."""
+
+
+class Supervisor:
+    """Keeps loops running. `waits` are the first and the longest pause before a new start, in seconds."""
+
+    def __init__(self, stop: asyncio.Event, waits: tuple[float, float] = (_FIRST_WAIT, _LONGEST_WAIT)) -> None:
+        self._stop = stop
+        self._first, self._longest = waits
+        self._failures: dict[str, int] = {}
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How often each loop has failed in a row, without those that run."""
+        return self._failures
+
+    async def keep(self, name: str, loop: Loop) -> None:
+        """Run a loop until the stop event, starting it anew when it fails."""
+        while not self._stop.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                await loop(self._stop)
+            except Exception:
+                ran = asyncio.get_running_loop().time() - started
+                failed = 1 if ran > self._longest else self._failures.get(name, 0) + 1
+                self._failures[name] = failed
+                _log.exception("%s failed", name)
+                await pause(self._stop, min(self._first * 2 ** (failed - 1), self._longest))
+            else:
+                self._failures.pop(name, None)
+                if not self._stop.is_set():
+                    await pause(self._stop, self._first)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait for so many seconds, or until the stop event."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,57 @@
+"""Which store is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+
+from spendtop.config.paths import default_database_url
+from spendtop.config.section import Section
+from spendtop.config.types import Secret, Surroundings, surroundings
+
+_POSTGRESQL = frozenset({"postgres", "postgresql"})
+
+
+def database_url(url: str, around: Surroundings) -> str:
+    """The URL with our driver, `~` expanded and relative paths taken from its folder.
+
+    Raises ValueError for stores that cannot be used; the message shows only the URL's scheme.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise ValueError("must be an address such as sqlite:///PATH or postgresql://USER@HOST/NAME")
+    kind = scheme.lower().partition("+")[0]
+    if kind in _POSTGRESQL:
+        if not rest:
+            raise ValueError("must name a server, such as postgresql://USER@HOST/NAME")
+        return f"postgresql+psycopg://{rest}"
+    if kind != "sqlite":
+        raise ValueError(f"cannot use {scheme}://; use sqlite:///PATH or postgresql://USER@HOST/NAME")
+    path, question, query = rest.removeprefix("/").partition("?")
+    if not rest.startswith("/") or not path or path == ":memory:":
+        raise ValueError("must name a file with three slashes before it, such as sqlite:///spendtop.db")
+    return f"sqlite:///{around.resolve(path)}{question}{query}"
+
+
+def holds_password(url: str) -> bool:
+    """Whether the URL carries a password."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or "password=" in parts.query
+    except ValueError:
+        return True
+
+
+def _usable(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    return SecretStr(database_url(secret.get_secret_value() or default_database_url(), surroundings(info)))
+
+
+class DatabaseSettings(Section):
+    """The store."""
+
+    url: Annotated[Secret, AfterValidator(_usable)] = Field(
+        default_factory=lambda: SecretStr(default_database_url()),
+    )
+    """sqlite:///PATH, or postgresql://USER@HOST/NAME (its own schema "spendtop"); empty = the user's data folder."""

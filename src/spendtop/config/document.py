@@ -1,0 +1,100 @@
+"""The configuration file: found, read, parsed, and kept from other users' eyes."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from spendtop.config.channels import holds_credentials
+from spendtop.config.database import holds_password
+from spendtop.config.layers import Layer, Origin
+from spendtop.config.paths import CONFIG_NAME, config_file
+from spendtop.config.section import Section
+from spendtop.config.shape import secret_paths
+from spendtop.config.toml_lines import key_lines
+from spendtop.domain.errors import ConfigError, NoPermission
+
+LARGEST_FILE = 1024 * 1024
+"""Bytes; more is no configuration."""
+
+
+def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one asked for, `$SPENDTOP_CONFIG`, the folder's, the user's; None = defaults."""
+    if asked_for is None and environ.get("SPENDTOP_CONFIG"):
+        asked_for = Path(environ["SPENDTOP_CONFIG"])
+    if asked_for is not None:
+        return folder / asked_for.expanduser()
+    return next((place for place in (folder / CONFIG_NAME, config_file()) if place.is_file()), None)
+
+
+def read_document(path: Path, folder: Path) -> Layer:
+    """The file's values with their lines. Raises ConfigError and NoPermission."""
+    place = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    text = _text(path, place)
+    try:
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_error(place, text, str(error))) from None
+    except RecursionError:
+        raise ConfigError(f"{place}: lists or tables are nested too deeply") from None
+    return Layer(values, {key: Origin(place, line) for key, line in key_lines(text).items()})
+
+
+def require_private(path: Path, layer: Layer, model: type[Section]) -> None:
+    """Raises NoPermission when others can read a file that holds secrets, or can replace it."""
+    if os.name != "posix" or not _holds_secrets(layer, model):
+        return
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise NoPermission(f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {path}")
+    folder_mode = path.parent.stat().st_mode
+    if folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
+        raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {path.parent}")
+
+
+def _holds_secrets(layer: Layer, model: type[Section]) -> bool:
+    for path, text in secret_paths(model, layer.values):
+        if not text.strip() or text.strip().startswith(("env:", "file:")):
+            continue
+        match path[0]:
+            case "database":
+                is_secret = holds_password(text)
+            case "channel" if path[-1] == "url":
+                is_secret = holds_credentials(text)
+            case _:
+                is_secret = True
+        if is_secret:
+            return True
+    return False
+
+
+def _text(path: Path, place: str) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError(f"{place} is larger than {LARGEST_FILE // 1024} KiB; is it a configuration file?")
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no file {place}; make one with: spendtop init --config {place}") from None
+    except PermissionError:
+        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {place}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{place}:{line}: is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {place}: {error.strerror}") from None
+
+
+def _syntax_error(place: str, text: str, message: str) -> str:
+    """tomllib's finding as `file:line:column: ...`; keys given twice get their own words, others a hint."""
+    match = re.search(r"\(at line (\d+), column (\d+)\)|\(at end of document\)", message)
+    line, column = (match[1], match[2]) if match and match[1] else (str(text.count("\n") + 1), "1")
+    what = re.sub(r"\s*\(at .*\)$", "", message)
+    if "overwrite" in what or "Cannot declare" in what:
+        what = "a key or section is given twice"
+    else:
+        what = f"not valid TOML ({what[:1].lower()}{what[1:]}); TOML takes one key = value per line, text in quotes"
+    return f"{place}:{line}:{column}: {what}"

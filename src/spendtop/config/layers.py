@@ -1,0 +1,110 @@
+"""The configuration's layers, from the weakest to the strongest, and where each value comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spendtop.config.toml_lines import KeyPath
+
+NAMED_LISTS = ("limit", "channel", "account")
+"""Lists of tables in which a `name` tells the items apart."""
+
+
+@dataclass(frozen=True, order=True)
+class Origin:
+    """Where a value comes from: a line of a file, a variable, or the command line."""
+
+    place: str
+    line: int = 0
+    detail: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}:{self.line}" if self.line else self.place
+        return f"{text} {self.detail}".rstrip()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Nested values as a TOML document has them, and the origin of every value and table."""
+
+    values: dict[str, Any] = field(default_factory=dict, repr=False)
+    origins: dict[KeyPath, Origin] = field(default_factory=dict)
+
+    def set(self, path: tuple[str, ...], value: object, origin: Origin) -> None:
+        """Puts a value at a path, making the tables on the way."""
+        table = self.values
+        for depth, key in enumerate(path[:-1], 1):
+            self.origins.setdefault(path[:depth], origin)
+            if not isinstance(table.get(key), dict):
+                table[key] = {}
+            table = table[key]
+        table[path[-1]] = value
+        self.origins[path] = origin
+
+    def append(self, section: str, item: dict[str, Any], origin: Origin) -> None:
+        """Adds one table to a list of tables."""
+        items = self.values.setdefault(section, [])
+        self.origins.setdefault((section,), origin)
+        place = (section, len(items))
+        self.origins[place] = origin
+        for key in item:
+            self.origins[*place, key] = origin
+        items.append(item)
+
+    def origin(self, path: KeyPath) -> Origin | None:
+        """The origin of a value, else of the nearest table around it."""
+        return next((self.origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.origins), None)
+
+    def value(self, path: KeyPath) -> object:
+        """The value at a path; None where there is none."""
+        value: object = self.values
+        for key in path:
+            try:
+                value = value[key]  # type: ignore[index]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+def merge(lower: Layer, upper: Layer) -> Layer:
+    """Both layers' values; the upper one's win key by key.
+
+    Named lists are joined: an item of the upper layer replaces the lower one's item of that name as a whole.
+    """
+    values = _merged(lower.values, upper.values)
+    origins = lower.origins | upper.origins
+    for section in NAMED_LISTS:
+        below, above = lower.values.get(section), upper.values.get(section)
+        if isinstance(below, list) and isinstance(above, list):
+            names = {_name(item) for item in above}
+            kept = [index for index, item in enumerate(below) if _name(item) not in names]
+            values[section] = [*(below[index] for index in kept), *above]
+            origins = {path: origin for path, origin in origins.items() if path[:1] != (section,)}
+            origins |= _moved(lower.origins, section, {old: new for new, old in enumerate(kept)})
+            origins |= _moved(upper.origins, section, {index: index + len(kept) for index in range(len(above))})
+            origins[section,] = upper.origins[section,]
+    return Layer(values, origins)
+
+
+def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(lower)
+    for key, value in upper.items():
+        below = values.get(key)
+        both_tables = isinstance(value, dict) and isinstance(below, dict)
+        values[key] = _merged(below, value) if both_tables and below is not None else value
+    return values
+
+
+def _name(item: object) -> object:
+    return item.get("name") if isinstance(item, dict) else None
+
+
+def _moved(origins: Mapping[KeyPath, Origin], section: str, moves: Mapping[int, int]) -> dict[KeyPath, Origin]:
+    """The origins within a list's items, at the indexes that the items have moved to."""
+    return {
+        (section, moves[path[1]], *path[2:]): origin
+        for path, origin in origins.items()
+        if len(path) > 1 and path[0] == section and isinstance(path[1], int) and path[1] in moves
+    }

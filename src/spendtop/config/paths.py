@@ -1,0 +1,38 @@
+"""Where the program's files live. Functions only; none of them creates anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+CONFIG_NAME = "spendtop.toml"
+
+
+def config_file() -> Path:
+    """The user's configuration file, `$XDG_CONFIG_HOME/spendtop/spendtop.toml`."""
+    return _folders().user_config_path / CONFIG_NAME
+
+
+def data_folder() -> Path:
+    """Where the store lives, `$XDG_DATA_HOME/spendtop`."""
+    return _folders().user_data_path
+
+
+def state_folder() -> Path:
+    """Where logs and what the screens remember live, `$XDG_STATE_HOME/spendtop`."""
+    return _folders().user_state_path
+
+
+def theme_folder() -> Path:
+    """Where the user's own themes live, beside the configuration file."""
+    return _folders().user_config_path / "themes"
+
+
+def default_database_url() -> str:
+    """The store in the data folder."""
+    return f"sqlite:///{data_folder() / 'spendtop.db'}"
+
+
+def _folders() -> PlatformDirs:
+    return PlatformDirs("spendtop", appauthor=False)

@@ -1,0 +1,132 @@
+"""What is wrong with a configuration, in sentences that name the place and never a secret."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from spendtop.config.layers import NAMED_LISTS, Layer
+from spendtop.config.section import Section
+from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
+from spendtop.config.toml_lines import KeyPath
+from spendtop.config.toml_text import key_text, quoted
+from spendtop.config.types import kind_of
+from spendtop.domain.errors import ConfigError
+
+MOST_SHOWN = 20
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "date_type": "a date such as 2026-11-01",
+    "dict_type": "a table",
+    "int_type": "a whole number",
+    "model_type": "a table",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    path: KeyPath
+    text: str
+
+
+def problems_of(error: ValidationError, model: type[Section], layer: Layer) -> list[Problem]:
+    """Every finding of a validation as a sentence."""
+    details = error.errors(include_url=False, include_input=False)
+    return [Problem(detail["loc"], _sentence(detail, model, layer)) for detail in details]
+
+
+def config_error(problems: Iterable[Problem], layer: Layer) -> ConfigError:
+    """All problems, one a line in the order of the files' lines, at most twenty."""
+    lines = [line for _, line in sorted((_place(problem, layer), _line(problem, layer)) for problem in problems)]
+    if len(lines) > MOST_SHOWN:
+        lines[MOST_SHOWN:] = [f"... and {len(lines) - MOST_SHOWN} more"]
+    return ConfigError("\n".join(lines))
+
+
+def suggestion(name: str, valid: Iterable[str]) -> str:
+    """The nearest valid name as a question, else the valid ones; empty when there are none."""
+    names = list(valid)
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {quoted(close[0])}?"
+    return f"; valid here: {', '.join(map(key_text, names))}" if names else ""
+
+
+def _place(problem: Problem, layer: Layer) -> tuple[str, int]:
+    origin = layer.origin(problem.path)
+    return (origin.place, origin.line) if origin else ("", 0)
+
+
+def _line(problem: Problem, layer: Layer) -> str:
+    origin = layer.origin(problem.path)
+    return ": ".join(part for part in (str(origin or ""), _where(problem.path), problem.text) if part)
+
+
+def _where(path: KeyPath) -> str:
+    """`[limit] warn[1]`: the section, then the key within it; which item of a list the line tells."""
+    section, *rest = path
+    if section in NAMED_LISTS and rest and isinstance(rest[0], int):
+        rest = rest[1:]
+    text = ""
+    for key in rest:
+        text += f"[{key}]" if isinstance(key, int) else f".{key_text(key)}" if text else key_text(key)
+    return f"[{key_text(section)}] {text}".rstrip()
+
+
+def _sentence(detail: ErrorDetails, model: type[Section], layer: Layer) -> str:
+    path, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
+    value = layer.value(path)
+    if kind == "extra_forbidden":
+        return _unknown(path, value, model)
+    if kind == "missing":
+        return "is missing"
+    if kind in ("literal_error", "enum"):
+        return _not_one_of(value, model, path)
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "tuple_type" and isinstance(value, dict) and is_section(get_args(type_at(model, path))[0]):
+        return f"must be a list of tables; write [[{path[0]}]] instead of [{path[0]}]"
+    if kind in _EXPECTED:
+        return f"must be {_EXPECTED[kind]}, not {kind_of(value)}"
+    if kind == "string_too_short":
+        return "must not be empty"
+    bounds = {"greater_than_equal": ("ge", "least"), "less_than_equal": ("le", "most")}
+    if kind in bounds:
+        name, word = bounds[kind]
+        return f"must be at {word} {context[name]}"
+    return detail["msg"]
+
+
+def _unknown(path: KeyPath, value: object, model: type[Section]) -> str:
+    name = str(path[-1])
+    if len(path) > 1:
+        return f"unknown key, holds {kind_of(value)}{suggestion(name, keys_at(model, path[:-1]))}"
+    if isinstance(value, dict | list):
+        return f"unknown section{suggestion(name, keys_at(model, ()))}"
+    owners = [section for section, info in fields_by_key(model).items() if name in _keys(info.annotation)]
+    hint = f"; did you mean {name} in [{owners[0]}]?" if owners else suggestion(name, keys_at(model, ()))
+    return f"unknown key outside of any section, holds {kind_of(value)}{hint}"
+
+
+def _keys(place: Any) -> Iterable[str]:
+    return fields_by_key(place) if is_section(place) else ()
+
+
+def _not_one_of(value: object, model: type[Section], path: KeyPath) -> str:
+    place = type_at(model, path)
+    valid = [str(choice) for choice in get_args(place) or place]
+    choices = ", ".join(f'"{choice}"' for choice in valid)
+    if not isinstance(value, str):
+        return f"must be one of {choices}, not {kind_of(value)}"
+    close = difflib.get_close_matches(value.lower(), valid, n=1)
+    return f"must be one of {choices}" + (f"; did you mean {quoted(close[0])}?" if close else "")

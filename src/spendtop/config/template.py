@@ -1,0 +1,119 @@
+"""Writes a commented `spendtop.toml`: every key with what it means, the given values in place, the rest as defaults."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from spendtop.config.layers import NAMED_LISTS
+from spendtop.config.section import Section
+from spendtop.config.settings import settings_class
+from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
+from spendtop.config.toml_text import key_text, pairs, value_text
+from spendtop.config.types import duration_text, is_duration
+
+_WIDTH = 116
+_HEAD = """\
+spendtop: what an LLM bill is made of, live.
+Lines that begin with "# key =" show defaults; remove the "# " to change one. Saving this file applies it at once.
+Durations are 90s, 5m, 1h, 7d. Secrets may be "env:NAME" or "file:PATH"; with secrets in it, keep this file at 0600.
+"""
+_EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "account": [
+        {"name": "openai", "provider": "openai", "low_balance": Decimal("10.00"), "notify": ["ops"]},
+        {"name": "router", "provider": "openrouter", "key": "env:OPENROUTER_KEY", "poll_every": "5m"},
+    ],
+    "limit": [
+        {"name": "daily", "window": "day", "usd": 100, "warn": [0.5, 0.8], "notify": ["ops"]},
+        {"name": "each user", "each": "user", "window": "day", "usd": 50, "where": "-model:gpt-4o-mini"},
+        {"name": "one request", "window": "request", "usd": 10},
+    ],
+    "channel": [{"name": "ops", "url": "env:SLACK_WEBHOOK_URL", "min_severity": "warning"}],
+}
+_PRICE_EXAMPLE = {
+    "acme-private-7b": {"input": Decimal("0.20"), "output": Decimal("0.80"), "cache_read": Decimal("0.02")}
+}
+
+
+def render(sections: Mapping[str, type[Section]], values: Mapping[str, Any] | None = None) -> str:
+    """The file's text. `values` are nested as in a TOML document, for example the layer that old names make."""
+    given = values or {}
+    model = settings_class(sections)
+    order = ("server", "database", *sections, *fields_by_key(model))
+    blocks = [_comment(_HEAD)]
+    for name in dict.fromkeys(order):
+        kind, value = type_at(model, (name,)), given.get(name)
+        if name in NAMED_LISTS:
+            blocks.append(_named_list(name, item_type(kind), value or []))
+        elif is_section(kind):
+            blocks.append(_section(name, kind, value or {}))
+        else:
+            blocks.append(_tables(name, item_type(kind), value or {}))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _section(name: str, kind: type[Section], given: Mapping[str, Any]) -> str:
+    lines = [_comment(_purpose(kind)), f"[{name}]"]
+    for key, info in fields_by_key(kind).items():
+        lines.append(_comment(_meaning(info)))
+        lines.append(f"{key} = {value_text(given[key])}" if key in given else f"# {key} = {_default(info)}")
+    return "\n".join(lines)
+
+
+def _named_list(name: str, kind: type[Section], given: list[dict[str, Any]]) -> str:
+    lines = [_comment(_purpose(kind)), *_key_table(kind)]
+    if given:
+        lines += ["\n".join([f"[[{name}]]", *pairs(item)]) for item in given]
+    else:
+        lines += [_commented("\n".join([f"[[{name}]]", *pairs(item)])) for item in _EXAMPLES[name]]
+    return "\n".join(lines)
+
+
+def _tables(name: str, kind: type[Section], given: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [_comment(_purpose(kind)), *_key_table(kind)]
+    tables = given or _PRICE_EXAMPLE
+    texts = ["\n".join([f"[{name}.{key_text(key)}]", *pairs(table)]) for key, table in tables.items()]
+    return "\n".join([*lines, *(texts if given else map(_commented, texts))])
+
+
+def _key_table(kind: type[Section]) -> Iterator[str]:
+    return (_comment(f"{key}: {_meaning(info)}", "#   ") for key, info in fields_by_key(kind).items())
+
+
+def _default(info: FieldInfo) -> str:
+    value = info.examples[0] if info.examples else info.get_default(call_default_factory=True, validated_data={})
+    assert value is not None and value is not PydanticUndefined, "the template shows a value for every key"
+    return value_text(_plain(value, info))
+
+
+def _plain(value: object, info: FieldInfo) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Section):
+        return {key: _plain(item, type(value).model_fields[key]) for key, item in value}
+    if isinstance(value, int) and is_duration(info.metadata):
+        return duration_text(value)
+    return value
+
+
+def _purpose(kind: type[Section]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+def _meaning(info: FieldInfo) -> str:
+    return " ".join((info.description or "").split())
+
+
+def _comment(text: str, prefix: str = "# ") -> str:
+    lines = (textwrap.fill(line, _WIDTH, initial_indent=prefix, subsequent_indent=prefix) for line in text.splitlines())
+    return "\n".join(lines)
+
+
+def _commented(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.splitlines())

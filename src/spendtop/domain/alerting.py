@@ -1,0 +1,222 @@
+"""The alert state machine: when a limit speaks, and what it says. Pure, so that every sequence can be tried.
+
+An episode is one alert of one limit for one entity and one window: approaching → exceeded → resolved. It speaks once per
+threshold crossed; a threshold is armed again by the next window, or by use that stays under the hysteresis.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import WindowKind
+
+LATE_AFTER = 5 * MINUTE
+"""A crossing found later than this after it happened is announced as late, in µs."""
+LATE_UNTIL = DAY
+"""A window that ended longer ago than this is recorded but not announced, in µs."""
+MOST_FALLS = 3
+"""An episode that fell back more often than this is flapping: shown, but silent."""
+
+
+class Kind(StrEnum):
+    """What a message is about."""
+
+    APPROACHING = "approaching"
+    EXCEEDED = "exceeded"
+    RESOLVED = "resolved"
+    DIGEST = "digest"
+    TEST = "test"
+
+    @property
+    def severity(self) -> str:
+        """info, warning or critical; channels choose by it."""
+        return {Kind.EXCEEDED: "critical", Kind.APPROACHING: "warning"}.get(self, "info")
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What a delivery says; rendered to title and text when it is sent. Holds no prompt text and no key."""
+
+    kind: Kind
+    limit_name: str
+    entity: str = ""
+    """Raw value of what the limit is `each` of; empty for everyone."""
+    each: str | None = None
+    window: str = ""
+    window_start: int | None = None
+    window_end: int | None = None
+    zone: str = "UTC"
+    used_nano: int = 0
+    limit_nano: int = 0
+    unpriced: int = 0
+    contributors: tuple[tuple[str, str, int], ...] = ()
+    """(dimension, raw key, nano-USD), largest first."""
+    at: int = 0
+    """When it crossed, UTC µs."""
+    late_by: int | None = None
+    """How long after the crossing it was found, in µs, when that is worth saying."""
+    next_words: str = ""
+    lines: tuple[str, ...] = ()
+    """Of a digest: what each alert says, a line each."""
+
+
+class EpisodeState(StrEnum):
+    """Where an episode stands."""
+
+    APPROACHING = "approaching"
+    EXCEEDED = "exceeded"
+    RESOLVED = "resolved"
+
+
+class Episode(Struct, frozen=True, kw_only=True):
+    """One alert as stored."""
+
+    state: EpisodeState
+    window_start: int
+    """Start of the calendar window; for a rolling window when the episode began. UTC µs."""
+    window_end: int | None
+    announced: float
+    """The highest threshold that stands announced, as a fraction of the limit; 0 when all are armed."""
+    crossed_at: int
+    late: bool = False
+    falls: int = 0
+    """How often it fell back from a threshold."""
+    below_since: int | None = None
+    """Since when use has stayed under the hysteresis, UTC µs."""
+    spoke: int = 0
+    """How many transitions were announced; numbers the messages of an episode."""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What the committed totals say at one instant."""
+
+    used: Usd
+    unpriced: int = 0
+    window_start: int | None
+    window_end: int | None
+    at: int
+    """Now, UTC µs."""
+    happened_at: int
+    """When the latest request that touched the limit happened, UTC µs."""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What becomes of the episode, and what is said about it."""
+
+    episode: Episode | None
+    announce: Kind | None = None
+    reason: str = ""
+    late_by: int | None = None
+
+
+def decide(limit: Limit, previous: Episode | None, reading: Reading) -> Decision:
+    """The next state of one limit for one entity and one window, and whether a message goes out."""
+    crossed = _highest_crossed(limit, reading.used)
+    if previous is None:
+        return _open(limit, crossed, reading) if crossed else Decision(episode=None)
+    if crossed > previous.announced:
+        return _escalate(previous, crossed, reading)
+    held = _highest_held(limit, previous.announced, reading.used)
+    if held < previous.announced:
+        return _fall(limit, previous, held, reading)
+    return Decision(episode=replace(previous, below_since=None))
+
+
+def continues(limit: Limit, resolved_at: int, now: int) -> bool:
+    """Whether a new crossing of a rolling window goes on with the episode that was resolved at `resolved_at`."""
+    return now - resolved_at < (limit.window.length_us or 0)
+
+
+def hysteresis(limit: Limit) -> float:
+    """The share of a threshold under which it is armed again: spend of a calendar window only falls by corrections."""
+    return 0.90 if limit.window.kind is WindowKind.ROLLING else 0.95
+
+
+def patience(limit: Limit) -> int:
+    """How long use must stay under the hysteresis before the episode falls back, in µs."""
+    return 15 * MINUTE if limit.window.kind is WindowKind.ROLLING else MINUTE
+
+
+def thresholds(limit: Limit) -> tuple[float, ...]:
+    """All fractions that are announced, ascending; 1.0 is the limit itself. A single request is only ever exceeded."""
+    return (1.0,) if limit.window.kind is WindowKind.REQUEST else (*limit.warn, 1.0)
+
+
+def _highest_crossed(limit: Limit, used: Usd) -> float:
+    if limit.state(used) is LimitState.EXCEEDED:
+        return 1.0
+    return max((t for t in thresholds(limit)[:-1] if used.nano >= limit.amount.nano * t), default=0.0)
+
+
+def _highest_held(limit: Limit, announced: float, used: Usd) -> float:
+    share = hysteresis(limit)
+    held = (t for t in thresholds(limit) if t <= announced and used.nano >= limit.amount.nano * t * share)
+    return max(held, default=0.0)
+
+
+def _state(threshold: float) -> EpisodeState:
+    if threshold >= 1.0:
+        return EpisodeState.EXCEEDED
+    return EpisodeState.APPROACHING if threshold else EpisodeState.RESOLVED
+
+
+def _late_by(reading: Reading) -> int | None:
+    late = reading.at - reading.happened_at
+    return late if late > LATE_AFTER else None
+
+
+def _too_late(reading: Reading) -> bool:
+    return reading.window_end is not None and reading.at - reading.window_end >= LATE_UNTIL
+
+
+def _open(limit: Limit, crossed: float, reading: Reading) -> Decision:
+    calendar = limit.window.kind is not WindowKind.ROLLING and reading.window_start is not None
+    opened = Episode(
+        state=EpisodeState.RESOLVED,
+        window_start=reading.window_start if calendar and reading.window_start is not None else reading.happened_at,
+        window_end=reading.window_end,
+        announced=0.0,
+        crossed_at=reading.happened_at,
+    )
+    return _escalate(opened, crossed, reading)
+
+
+def _escalate(previous: Episode, crossed: float, reading: Reading) -> Decision:
+    late_by = _late_by(reading)
+    flapping, too_late = previous.falls > MOST_FALLS, _too_late(reading)
+    silent = flapping or too_late
+    episode = replace(
+        previous,
+        state=_state(crossed),
+        announced=crossed,
+        crossed_at=reading.happened_at,
+        late=late_by is not None,
+        below_since=None,
+        spoke=previous.spoke + (not silent),
+    )
+    if silent:
+        return Decision(episode=episode, reason="flapping" if flapping else "too late", late_by=late_by)
+    reason = "first" if previous.spoke == 0 else "reopened" if previous.falls else "escalated"
+    return Decision(episode=episode, announce=Kind(episode.state.value), reason=reason, late_by=late_by)
+
+
+def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Decision:
+    if previous.below_since is None:
+        return Decision(episode=replace(previous, below_since=reading.at))
+    if reading.at - previous.below_since < patience(limit):
+        return Decision(episode=previous)
+    resolved = previous.state is EpisodeState.EXCEEDED and previous.falls < MOST_FALLS and previous.spoke > 0
+    episode = replace(
+        previous,
+        state=_state(held),
+        announced=held,
+        falls=previous.falls + 1,
+        below_since=None,
+        spoke=previous.spoke + resolved,
+    )
+    return Decision(episode=episode, announce=Kind.RESOLVED if resolved else None, reason="fell back")

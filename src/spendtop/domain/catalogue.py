@@ -1,0 +1,91 @@
+"""Published prices from the genai-prices package, as integers, cached per provider and model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from spendtop.domain.clock import to_datetime
+from spendtop.domain.pricing import Price, Rate
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice
+
+_MOST_MODELS = 10_000
+
+
+class PublishedPrices:
+    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown."""
+
+    def __init__(self) -> None:
+        self._find: Callable[[str | None, str], ModelInfo | None] | None = None
+        self._models: dict[tuple[str | None, str], ModelInfo | None] = {}
+        self._prices: dict[int, tuple[ModelPrice, Price | None]] = {}
+        self._version = ""
+
+    def load(self) -> None:
+        """Load the price list now (0.2 s, 26 MB); else the first look-up does."""
+        from genai_prices.data_snapshot import get_snapshot
+
+        snapshot = get_snapshot()
+
+        def find(provider: str | None, model: str) -> ModelInfo | None:
+            try:
+                return snapshot.find_provider_model(model, None, provider, None)[1]
+            except LookupError:
+                return None
+
+        self._version = f"genai-prices {version('genai-prices')}"
+        self._find = find
+
+    def __call__(self, provider: str | None, model: str, at: int) -> Price | None:
+        """The price of a model at an instant (UTC µs); price lists change with dates and times of day."""
+        key = (provider, model)
+        if key not in self._models:
+            if len(self._models) >= _MOST_MODELS:
+                self._models.clear()
+            self._models[key] = self._look_up(provider, model)
+        info = self._models[key]
+        if info is None:
+            return None
+        found = info.prices if not isinstance(info.prices, list) else info.get_prices(to_datetime(at))
+        known = self._prices.get(id(found))
+        if known is None:
+            known = self._prices[id(found)] = (found, self._as_price(found))
+        return known[1]
+
+    def _look_up(self, provider: str | None, model: str) -> ModelInfo | None:
+        if self._find is None:
+            self.load()
+        assert self._find is not None
+        prefix, _, rest = model.partition("/")
+        candidates: list[tuple[str | None, str]] = [(provider, model)]
+        if rest:
+            candidates += [(prefix, rest), (provider, rest)]
+        for candidate_provider, candidate_model in candidates:
+            found = self._find(candidate_provider, candidate_model)
+            if found is not None:
+                return found
+        return None
+
+    def _as_price(self, prices: ModelPrice) -> Price | None:
+        input_rate = _rate(prices.input_mtok)
+        if input_rate is None:
+            return None
+        return Price(
+            input=input_rate,
+            output=_rate(prices.output_mtok),
+            cache_read=_rate(prices.cache_read_mtok),
+            cache_write=_rate(prices.cache_write_mtok),
+            version=self._version,
+        )
+
+
+def _rate(price: object) -> Rate | None:
+    from genai_prices.types import TieredPrices
+
+    if isinstance(price, TieredPrices):
+        return Rate.per_million(price.base, tuple((tier.start, tier.price) for tier in price.tiers))
+    return Rate.per_million(price) if isinstance(price, Decimal) else None

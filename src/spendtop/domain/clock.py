@@ -1,0 +1,33 @@
+"""Time as the whole program reads it: UTC microseconds from one injected clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+"""Returns the current instant in UTC microseconds since 1970."""
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_datetime(micros: int) -> datetime:
+    """UTC microseconds as an aware datetime."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def to_micros(moment: datetime) -> int:
+    """An aware datetime as UTC microseconds. Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def to_iso(micros: int) -> str:
+    """UTC microseconds as RFC 3339 text, for example `2026-11-20T14:03:07.250000Z`."""
+    return to_datetime(micros).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

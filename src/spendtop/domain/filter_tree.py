@@ -1,0 +1,142 @@
+"""The five nodes that every filter is made of, and the table of fields that it can name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filter_values import Pattern, TimeSpan
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Status
+
+
+class FilterError(UsageError, ValueError):
+    """A filter that cannot be read. `position` is the character that a caret should point to."""
+
+    def __init__(self, message: str, position: int, suggestion: str | None = None) -> None:
+        super().__init__(f"{message}; did you mean '{suggestion}'?" if suggestion else message)
+        self.message = message
+        self.position = position
+        self.suggestion = suggestion
+
+
+class FieldKind(StrEnum):
+    """What a field is compared with; the comment names the type of the comparison's value."""
+
+    TEXT = "text"  # Pattern
+    STATUS = "status"  # Status, or int for an HTTP status
+    MONEY = "money"  # Usd
+    COUNT = "count"  # int
+    DURATION = "duration"  # int, milliseconds
+    TIME = "time"  # TimeSpan
+    FLAG = "flag"  # bool
+    PROPERTY = "property"  # Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the language: `~short value` or `name:value`."""
+
+    name: str
+    short: str
+    kind: FieldKind
+    help: str
+    example: str
+
+
+FIELDS = {
+    "user": Field("user", "u", FieldKind.TEXT, "user", "~u alice"),
+    "model": Field("model", "m", FieldKind.TEXT, "model; * stands for any characters", "~m gpt-4*"),
+    "token": Field("token", "k", FieldKind.TEXT, "tracking token", "~k ci-42"),
+    "session": Field("session", "s", FieldKind.TEXT, "session", "~s pr-88"),
+    "path": Field("path", "p", FieldKind.TEXT, "session path", "~p /etl/**"),
+    "provider": Field("provider", "pr", FieldKind.TEXT, "provider", "~pr anthropic"),
+    "source": Field("source", "src", FieldKind.TEXT, "who reported it; webhook and poll also work", "~src webhook"),
+    "id": Field("id", "id", FieldKind.TEXT, "our id, or an id from outside", "~id a1b2*"),
+    "prop": Field("prop", "prop", FieldKind.PROPERTY, "a property", "~prop env=prod"),
+    "status": Field("status", "st", FieldKind.STATUS, "ok, error, cancelled or an HTTP status", "~st >=400"),
+    "cost": Field("cost", "cost", FieldKind.MONEY, "cost in USD", "~cost >0.05"),
+    "tok": Field("tok", "tok", FieldKind.COUNT, "all tokens", "~tok >10k"),
+    "in": Field("in", "in", FieldKind.COUNT, "prompt tokens", "~in >8k"),
+    "out": Field("out", "out", FieldKind.COUNT, "completion tokens", "~out <100"),
+    "lat": Field("lat", "lat", FieldKind.DURATION, "latency", "~lat >5s"),
+    "time": Field("time", "t", FieldKind.TIME, "when it happened", "~t 14:00..14:10"),
+    "error": Field("error", "e", FieldKind.FLAG, "failed", "~e"),
+    "unpriced": Field("unpriced", "unpriced", FieldKind.FLAG, "its cost is not known", "~unpriced"),
+    "cached": Field("cached", "cached", FieldKind.FLAG, "answered by the gateway's cache", "~cached"),
+    "verified": Field("verified", "verified", FieldKind.FLAG, "confirmed by the gateway's API", "~verified"),
+}
+"""Every field by its name: help, completion and documentation are made from this table."""
+
+ANY_TEXT = "text"
+"""What `fields_of` calls a bare word."""
+ANY_TEXT_FIELDS = ("user", "model", "session", "path", "id")
+"""The fields in which a bare word is looked for."""
+
+
+class Op(StrEnum):
+    """A comparison's operator. Text, status words, times and flags only know EQ."""
+
+    EQ = "="
+    GT = ">"
+    GE = ">="
+    LT = "<"
+    LE = "<="
+
+
+Value = Pattern | Status | Usd | TimeSpan | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One field against one value; the field's kind says the value's type. A property's field is `prop.NAME`."""
+
+    field: str
+    op: Op
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class AnyText:
+    """A pattern in any of `ANY_TEXT_FIELDS`."""
+
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True where `part` is not true, also where its value is not known."""
+
+    part: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of its parts; without parts, everything."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of its parts."""
+
+    parts: tuple[Filter, ...]
+
+
+Filter = Comparison | AnyText | Not | And | Or
+EVERYTHING = And(())
+
+
+def fields_of(filter: Filter) -> set[str]:
+    """The names of all fields used: names of FIELDS, `prop.NAME`, and `text` for bare words."""
+    match filter:
+        case Comparison(field=name):
+            return {name}
+        case AnyText():
+            return {ANY_TEXT}
+        case Not(part=part):
+            return fields_of(part)
+        case And(parts=parts) | Or(parts=parts):
+            return {name for part in parts for name in fields_of(part)}

@@ -1,0 +1,179 @@
+"""The filter language: `~u alice ~cost >0.05` and `user:alice cost>0.05` are one tree.
+
+`matches` evaluates a tree on one request in memory; the store compiles the same nodes to SQL. A comparison with a value
+that is not known is false, so its negation is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spendtop.domain.filter_parser import parse_filter
+from spendtop.domain.filter_tree import (
+    ANY_TEXT,
+    ANY_TEXT_FIELDS,
+    EVERYTHING,
+    FIELDS,
+    And,
+    AnyText,
+    Comparison,
+    Field,
+    FieldKind,
+    Filter,
+    FilterError,
+    Not,
+    Op,
+    Or,
+    Value,
+    fields_of,
+)
+from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Status
+from spendtop.domain.windows import Calendar
+
+__all__ = [
+    "ANY_TEXT",
+    "ANY_TEXT_FIELDS",
+    "EVERYTHING",
+    "FIELDS",
+    "And",
+    "AnyText",
+    "Comparison",
+    "Field",
+    "FieldKind",
+    "Filter",
+    "FilterContext",
+    "FilterError",
+    "Not",
+    "Op",
+    "Or",
+    "Pattern",
+    "PatternKind",
+    "Subject",
+    "TimeSpan",
+    "Value",
+    "fields_of",
+    "matches",
+    "parse_filter",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a filter sees of one request. None is unknown."""
+
+    user: str | None = None
+    model: str | None = None
+    token: str | None = None
+    session: str | None = None
+    path: str | None = None
+    provider: str | None = None
+    sources: tuple[str, ...] = ()
+    id: str | None = None
+    external_ids: tuple[str, ...] = ()
+    """Looked through together with `id`."""
+    properties: Mapping[str, str] | None = None
+    status: Status = Status.OK
+    http_status: int | None = None
+    cost: Usd | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    latency_ms: int | None = None
+    occurred_at: int = 0
+    cached: bool = False
+    verified: bool = False
+    unpriced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilterContext:
+    """What times such as `yesterday` are relative to."""
+
+    now_us: int
+    calendar: Calendar
+
+
+def matches(filter: Filter, subject: Subject, context: FilterContext) -> bool:
+    """Whether the request passes."""
+    match filter:
+        case And(parts=parts):
+            return all(matches(part, subject, context) for part in parts)
+        case Or(parts=parts):
+            return any(matches(part, subject, context) for part in parts)
+        case Not(part=part):
+            return not matches(part, subject, context)
+        case AnyText(pattern=pattern):
+            return any(pattern.matches(text) for name in ANY_TEXT_FIELDS for text in _texts(name, subject))
+        case Comparison():
+            return _compares(filter, subject, context)
+
+
+def _compares(comparison: Comparison, subject: Subject, context: FilterContext) -> bool:
+    match comparison.value:
+        case Pattern() as pattern:
+            return any(pattern.matches(text) for text in _texts(comparison.field, subject))
+        case TimeSpan() as span:
+            return subject.occurred_at in span.resolve(context.now_us, context.calendar)
+        case Status() as status:
+            return subject.status is status
+        case bool() as wanted:
+            return _flag(comparison.field, subject) is wanted
+        case Usd() as amount:
+            return subject.cost is not None and _ordered(comparison.op, subject.cost.nano, amount.nano)
+        case int() as number:
+            known = _number(comparison.field, subject)
+            return known is not None and _ordered(comparison.op, known, number)
+
+
+def _texts(name: str, subject: Subject) -> tuple[str, ...]:
+    match name:
+        case "source":
+            return subject.sources
+        case "id":
+            return (*subject.external_ids, *([] if subject.id is None else [subject.id]))
+        case "user" | "model" | "token" | "session" | "path" | "provider":
+            text: str | None = getattr(subject, name)
+        case _:
+            text = (subject.properties or {}).get(name.removeprefix("prop."))
+    return () if text is None else (text,)
+
+
+def _flag(name: str, subject: Subject) -> bool:
+    match name:
+        case "error":
+            return subject.status is Status.ERROR
+        case "unpriced":
+            return subject.unpriced
+        case "cached":
+            return subject.cached
+    return subject.verified
+
+
+def _number(name: str, subject: Subject) -> int | None:
+    match name:
+        case "status":
+            return subject.http_status
+        case "tok":
+            return subject.total_tokens
+        case "in":
+            return subject.prompt_tokens
+        case "out":
+            return subject.completion_tokens
+    return subject.latency_ms
+
+
+def _ordered(op: Op, left: int, right: int) -> bool:
+    match op:
+        case Op.EQ:
+            return left == right
+        case Op.GT:
+            return left > right
+        case Op.GE:
+            return left >= right
+        case Op.LT:
+            return left < right
+        case Op.LE:
+            return left <= right

@@ -1,0 +1,84 @@
+"""Limits: whose spend, in which window, against which amount."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+
+from msgspec import Struct
+
+from spendtop.domain.filters import Filter
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request
+from spendtop.domain.windows import Window, WindowKind
+
+
+class Each(StrEnum):
+    """What a template limit makes one limit of: one per value seen."""
+
+    USER = "user"
+    MODEL = "model"
+    TOKEN = "token"
+    SESSION = "session"
+
+    def value_of(self, request: Request) -> str | None:
+        """The entity that this request counts for, or None when it names none."""
+        match self:
+            case Each.USER:
+                return request.user_id
+            case Each.MODEL:
+                return request.model
+            case Each.TOKEN:
+                return request.token
+            case Each.SESSION:
+                return request.session_id
+
+
+class LimitState(StrEnum):
+    """How a limit stands; also the words of the alerts about it."""
+
+    OK = "ok"
+    APPROACHING = "approaching"
+    EXCEEDED = "exceeded"
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """One limit as configured."""
+
+    name: str
+    window: Window
+    amount: Usd
+    warn: tuple[float, ...] = (0.8,)
+    """Fractions of the amount at which the limit is approaching, ascending."""
+    each: Each | None = None
+    where: Filter | None = None
+    where_text: str = ""
+    notify: tuple[str, ...] | None = None
+    """Names of channels; None means all."""
+    reserve: str | None = None
+    """Model whose price unpriced requests are counted at."""
+
+    @property
+    def dimension(self) -> str:
+        """The dimension of `total` that holds this limit's spend.
+
+        A limit with a scope or a reserve of its own keeps totals of its own.
+        """
+        if not self.where_text and self.reserve is None:
+            return self.each.value if self.each else "all"
+        digest = blake2b(f"{self.each}\0{self.where_text}\0{self.reserve}".encode(), digest_size=8)
+        return f"limit/{digest.hexdigest()}"
+
+    def state(self, used: Usd) -> LimitState:
+        """Approaching from the first threshold on, exceeded from 100 % on; a single request only above 100 %."""
+        if self.window.kind is WindowKind.REQUEST:
+            return LimitState.EXCEEDED if used > self.amount else LimitState.OK
+        if used >= self.amount:
+            return LimitState.EXCEEDED
+        if self.warn and used.nano >= self.amount.nano * self.warn[0]:
+            return LimitState.APPROACHING
+        return LimitState.OK
+
+    def fraction(self, used: Usd) -> float:
+        """Use as a fraction of the amount, for display."""
+        return used.nano / self.amount.nano

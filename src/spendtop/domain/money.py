@@ -1,0 +1,73 @@
+"""US dollars as an exact integer of nano-USD (1e-9 USD)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+NANO_PER_USD = 1_000_000_000
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_MAX_NANO = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Usd:
+    """An amount of US dollars.
+
+    Only amounts add to amounts: mixing with floats, plain numbers or another currency is a type error.
+    An amount that is not known is `None`, never `Usd(0)`.
+    """
+
+    nano: int
+
+    @classmethod
+    def of(cls, dollars: Decimal | int | str) -> Usd:
+        """Dollars as nano-USD, rounded half-even.
+
+        Raises ValueError for what is not a finite number within 64 bits of nano-USD (about ±9.2 billion dollars).
+        """
+        try:
+            value = Decimal(dollars)
+            if not value.is_finite():
+                raise ValueError("not a finite amount")
+            nano = int(_EXACT.quantize(_EXACT.scaleb(value, 9), Decimal(1)))
+        except InvalidOperation:
+            raise ValueError("not an amount of money") from None
+        if abs(nano) > _MAX_NANO:
+            raise ValueError("amount out of range")
+        return cls(nano)
+
+    def __add__(self, other: Usd) -> Usd:
+        return Usd(self.nano + other.nano)
+
+    def __sub__(self, other: Usd) -> Usd:
+        return Usd(self.nano - other.nano)
+
+    def __neg__(self) -> Usd:
+        return Usd(-self.nano)
+
+    def times(self, fraction: Decimal) -> Usd:
+        """This amount multiplied by an exact fraction, rounded half-even to nano-USD."""
+        return Usd(int(_EXACT.quantize(_EXACT.multiply(Decimal(self.nano), fraction), Decimal(1))))
+
+    def share_of(self, whole: Usd) -> float | None:
+        """This amount as a fraction of `whole` for display, or None when `whole` is zero."""
+        return self.nano / whole.nano if whole.nano else None
+
+    @property
+    def dollars(self) -> Decimal:
+        """The exact amount in dollars."""
+        return Decimal(self.nano).scaleb(-9, _EXACT)
+
+    def __str__(self) -> str:
+        """Dollars for people: cents from one dollar on, at least two significant digits below."""
+        sign, nano = ("-" if self.nano < 0 else ""), abs(self.nano)
+        places = 2 if nano >= NANO_PER_USD or nano == 0 else 3 if nano >= 100_000_000 else 4 if nano >= 100_000 else 6
+        quantum = Decimal(1).scaleb(-places)
+        value = _EXACT.quantize(Decimal(nano).scaleb(-9, _EXACT), quantum)
+        if nano and not value:
+            return f"{sign}<$0.000001"
+        return f"{sign}${value:,.{places}f}"
+
+
+ZERO = Usd(0)

@@ -1,0 +1,171 @@
+"""What an alert says, to whom, and in how many messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from sqlalchemy import Connection, func, select
+
+from spendtop.domain.alerting import Decision, Kind, Message, Reading, hysteresis, patience, thresholds
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar, WindowKind
+from spendtop.services import outbox
+from spendtop.store.reads import spending
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+_TOP = 3
+_DIGEST_FROM = 4
+"""From this many messages at once for one channel on, they are sent as one."""
+_DIGEST_LINES = 20
+_SEVERITIES = ("info", "warning", "critical")
+
+
+class Channel(Struct, frozen=True):
+    """Who is told, and from which severity on."""
+
+    name: str
+    min_severity: str = "info"
+
+    def takes(self, kind: Kind) -> bool:
+        """Whether a message of this kind is severe enough; who heard of an excess also hears that it is over."""
+        severity = "critical" if kind is Kind.RESOLVED else kind.severity
+        return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
+
+
+class Announcement(Struct, frozen=True):
+    """A transition that speaks."""
+
+    limit: Limit
+    alert_id: int
+    sequence: int
+    message: Message
+
+
+def message(
+    connection: Connection, limit: Limit, entity: str, decision: Decision, reading: Reading, calendar: Calendar
+) -> Message:
+    """The message about one transition."""
+    assert decision.announce is not None and decision.episode is not None
+    single = limit.window.kind is WindowKind.REQUEST
+    return Message(
+        kind=decision.announce,
+        limit_name=limit.name,
+        entity="" if single else entity,
+        each=limit.each.value if limit.each else None,
+        window=limit.window.text,
+        window_start=reading.window_start,
+        window_end=None if single else reading.window_end,
+        zone=calendar.zone,
+        used_nano=reading.used.nano,
+        limit_nano=limit.amount.nano,
+        unpriced=reading.unpriced,
+        contributors=tuple(_contributors(connection, limit, entity, reading)),
+        at=decision.episode.crossed_at,
+        late_by=decision.late_by,
+        next_words=_next_words(limit, decision, reading, calendar),
+    )
+
+
+def queue(connection: Connection, said: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
+    """Put messages into the outbox: one per crossing and channel, or one digest where many crossed at once."""
+    for channel in channels:
+        told = [
+            one
+            for one in said
+            if channel.takes(one.message.kind) and (one.limit.notify is None or channel.name in one.limit.notify)
+        ]
+        if len(told) >= _DIGEST_FROM:
+            told = [_digest(told)]
+        for one in told:
+            outbox.enqueue(
+                connection,
+                alert_id=one.alert_id,
+                seq=one.sequence,
+                message=one.message,
+                severity=one.message.kind.severity,
+                channels=[channel.name],
+                now=now,
+            )
+
+
+def _digest(said: Sequence[Announcement]) -> Announcement:
+    worst = max(said, key=lambda one: (_SEVERITIES.index(one.message.kind.severity), one.message.used_nano))
+    lines = [_line(one.message) for one in said[:_DIGEST_LINES]]
+    if len(said) > _DIGEST_LINES:
+        lines.append(f"and {len(said) - _DIGEST_LINES} more")
+    digest = Message(
+        kind=Kind.DIGEST,
+        limit_name=worst.limit.name,
+        used_nano=worst.message.used_nano,
+        limit_nano=worst.message.limit_nano,
+        at=worst.message.at,
+        zone=worst.message.zone,
+        lines=tuple(lines),
+    )
+    return Announcement(worst.limit, worst.alert_id, worst.sequence, digest)
+
+
+def _line(message: Message) -> str:
+    who = f" {message.each} {message.entity}" if message.each else ""
+    return f"{message.kind.value} {message.limit_name}{who}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
+
+
+def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Calendar) -> str:
+    assert decision.episode is not None
+    if limit.window.kind is WindowKind.REQUEST:
+        return "Each request above this limit speaks once."
+    higher = [t for t in thresholds(limit) if t > decision.episode.announced]
+    if higher:
+        return f"Speaks again at {higher[0]:.0%}."
+    if reading.window_end is not None:
+        return f"Speaks again in the next window, from {calendar.local(reading.window_end):%Y-%m-%d %H:%M} on."
+    if limit.window.kind is WindowKind.ROLLING:
+        minutes = patience(limit) // MINUTE
+        return f"Speaks again once use has stayed under {hysteresis(limit):.0%} for {minutes} minutes."
+    return "Does not speak again."
+
+
+def _contributors(
+    connection: Connection, limit: Limit, entity: str, reading: Reading
+) -> Iterator[tuple[str, str, int]]:
+    """Who and what spent most: from totals for everyone's limits, from the requests of at most a day for others."""
+    if limit.window.kind is WindowKind.REQUEST:
+        yield from _of_request(connection, int(entity))
+        return
+    since = reading.window_start
+    if limit.dimension == "all":
+        for dimension in ("user", "model"):
+            for row in spending.by_key(connection, dimension, since, reading.at, _TOP).rows:
+                yield dimension, row.key.raw, row.spend.cost.nano
+    elif limit.each is not None and since is not None and reading.at - since <= DAY:
+        dimension = "user" if limit.each.value == "model" else "model"
+        yield from _of_entity(connection, limit, entity, dimension, since, reading.at)
+
+
+def _of_request(connection: Connection, request_id: int) -> Iterator[tuple[str, str, int]]:
+    table = table_of(RequestTable)
+    row = connection.execute(select(table).where(table.c.id == request_id)).one()
+    yield "user", row.user_id or "", row.cost_nano or 0
+    yield "model", row.model or "", row.cost_nano or 0
+
+
+def _of_entity(
+    connection: Connection, limit: Limit, entity: str, dimension: str, since: int, until: int
+) -> Iterator[tuple[str, str, int]]:
+    assert limit.each is not None
+    table = table_of(RequestTable)
+    of = spending.scope(limit.each.value, entity)
+    key, cost = (table.c.user_id if dimension == "user" else table.c.model), func.sum(table.c.cost_nano)
+    query = (
+        select(key, cost)
+        .where(of, table.c.counted, table.c.occurred_at >= since, table.c.occurred_at < until)
+        .group_by(key)
+        .order_by(cost.desc())
+        .limit(_TOP)
+    )
+    for name, nano in connection.execute(query):
+        yield dimension, name or "", int(nano or 0)

@@ -1,0 +1,108 @@
+"""Alert rows: reading the episode that a crossing belongs to, and writing what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from spendtop.domain.alerting import Episode, EpisodeState, Reading, continues
+from spendtop.domain.limits import Limit
+from spendtop.domain.windows import CALENDAR_KINDS, WindowKind
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable
+
+_ALERT = table_of(AlertTable)
+
+
+def rule_of(limit: Limit) -> str:
+    """How alerts name their limit."""
+    return f"limit/{limit.name}"
+
+
+def current(connection: Connection, limit: Limit, entity: str, window_start: int | None, now: int) -> Any | None:
+    """The alert row that a crossing in this window belongs to, or None when it opens a new episode."""
+    same = select(_ALERT).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity == entity)
+    if limit.window.kind in CALENDAR_KINDS:
+        return connection.execute(same.where(_ALERT.c.window_start == window_start)).one_or_none()
+    row = connection.execute(same.order_by(_ALERT.c.id.desc()).limit(1)).one_or_none()
+    rolling = limit.window.kind is WindowKind.ROLLING
+    if row is not None and rolling and row.resolved_at is not None and not continues(limit, row.resolved_at, now):
+        return None
+    return row
+
+
+def unresolved(connection: Connection) -> list[Any]:
+    """Alert rows that are not resolved."""
+    resolved = EpisodeState.RESOLVED.value
+    return list(connection.execute(select(_ALERT).where(_ALERT.c.state != resolved).order_by(_ALERT.c.id)))
+
+
+def from_row(row: Any) -> Episode:
+    """The episode of an alert row."""
+    return Episode(
+        state=EpisodeState(row.state),
+        window_start=row.window_start,
+        window_end=row.window_end,
+        announced=row.announced,
+        crossed_at=row.crossed_at,
+        late=bool(row.late),
+        falls=row.falls,
+        below_since=row.below_since,
+        spoke=row.spoke,
+    )
+
+
+def limit_name(row: Any) -> str:
+    """The name of the limit that an alert row is about."""
+    return str(row.rule).removeprefix("limit/")
+
+
+def resolve(connection: Connection, row: Any, now: int) -> None:
+    """End an episode without a word: its window is over, or its limit is gone."""
+    connection.execute(
+        update(_ALERT)
+        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
+        .values(version=row.version + 1, state=EpisodeState.RESOLVED.value, updated_at=now, resolved_at=now)
+    )
+
+
+def write(
+    connection: Connection, limit: Limit, entity: str, row: Any | None, episode: Episode, reading: Reading
+) -> int | None:
+    """Insert or update the alert by compare-and-set on its version; None when somebody else was faster."""
+    values = {
+        "window_end": episode.window_end,
+        "state": episode.state.value,
+        "severity": "critical" if episode.state is EpisodeState.EXCEEDED else "warning",
+        "announced": episode.announced,
+        "spoke": episode.spoke,
+        "used_nano": reading.used.nano,
+        "limit_nano": limit.amount.nano,
+        "unpriced": reading.unpriced,
+        "crossed_at": episode.crossed_at,
+        "late": episode.late,
+        "falls": episode.falls,
+        "below_since": episode.below_since,
+        "updated_at": reading.at,
+        "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
+    }
+    if row is None:
+        inserted = connection.execute(
+            _ALERT.insert().values(
+                rule=rule_of(limit),
+                entity=entity,
+                window_start=episode.window_start,
+                opened_at=reading.at,
+                version=1,
+                **values,
+            )
+        )
+        assert inserted.inserted_primary_key is not None
+        return int(inserted.inserted_primary_key[0])
+    changed = connection.execute(
+        update(_ALERT)
+        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
+        .values(version=row.version + 1, **values)
+    )
+    return int(row.id) if changed.rowcount else None

@@ -1,0 +1,73 @@
+"""The limits in force, as the recording transaction asks about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from spendtop.domain.filters import FilterContext, Subject, matches
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.pricing import Price
+from spendtop.domain.request import Request, Usage
+from spendtop.domain.windows import Calendar, WindowKind
+from spendtop.store.reads.rows import RequestRow
+
+
+class LimitBook:
+    """Which limits a request counts for, and at what amount."""
+
+    def __init__(self, limits: Sequence[Limit], calendar: Calendar, reserves: Mapping[str, Price]) -> None:
+        """`reserves` is the ceiling price by limit name, for limits that have one."""
+        self.limits = tuple(limits)
+        self.calendar = calendar
+        self.reserves = reserves
+        self._context = FilterContext(0, calendar)
+        self._windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
+        self._single = [limit for limit in limits if limit.window.kind is WindowKind.REQUEST]
+
+    def touched(self, request: Request) -> Iterator[tuple[Limit, str]]:
+        """Limits that the request counts for, with the entity it counts for; a request limit only when broken."""
+        for limit in self._windowed:
+            entity = self._entity(limit, request)
+            if entity is not None:
+                yield limit, entity
+
+    def broken(self, request: Request) -> Iterator[Limit]:
+        """The request limits that this request alone exceeds."""
+        for limit in self._single:
+            cost = self.cost(limit, request)
+            if cost is not None and cost > limit.amount and self._entity(limit, request) is not None:
+                yield limit
+
+    def cost(self, limit: Limit, request: Request) -> Usd | None:
+        """What the request counts for: its cost, else the limit's reserve price, else unknown."""
+        if request.cost.amount is not None:
+            return request.cost.amount
+        reserve = self.reserves.get(limit.name)
+        return reserve.cost(request.usage) if reserve else None
+
+    def ceiling(self, limit: Limit, row: RequestRow) -> Usd:
+        """The most that a stored request of unknown cost can have cost, at the limit's reserve price."""
+        reserve = self.reserves.get(limit.name)
+        usage = Usage(
+            prompt=row.prompt_tokens,
+            completion=row.completion_tokens,
+            cache_read=row.cached_tokens,
+            cache_write=row.cache_write_tokens,
+        )
+        return (reserve.cost(usage) if reserve else None) or ZERO
+
+    def _entity(self, limit: Limit, request: Request) -> str | None:
+        if limit.where is not None and not matches(limit.where, _subject(request), self._context):
+            return None
+        return "" if limit.each is None else limit.each.value_of(request)
+
+
+def _subject(request: Request) -> Subject:
+    return Subject(
+        user=request.user_id,
+        model=request.model,
+        token=request.token,
+        session=request.session_id,
+        provider=request.provider,
+    )

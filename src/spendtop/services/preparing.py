@@ -1,0 +1,106 @@
+"""Everything that happens to an event before SQL: clean names, price, redact, compress, identify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.request import BodyState, NotUnderstood, Parsed, Request, TestEvent
+from spendtop.domain.untrusted import storable_name
+from spendtop.store import bodies
+
+
+class Prepared(Struct, frozen=True):
+    """A request ready to be recorded."""
+
+    digest: bytes
+    request: Request
+    """Priced and cleaned; its bodies live in `body`."""
+    body: tuple[int, bytes] | None
+    """(dictionary id, compressed prompt and response)."""
+
+
+class SetAside(Struct, frozen=True):
+    """An event that is kept but not counted."""
+
+    digest: bytes
+    source: str
+    kind: str
+    reason: str
+    received_at: int
+    size: int
+    raw: bytes | None
+
+
+Ready = Prepared | SetAside
+
+
+def identity(source: str, external_id: str) -> bytes:
+    """The 16-byte digest under which a source's id is known for ever."""
+    return blake2b(f"{source}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Preparer:
+    """Prepares events as the configuration says. Pure but for the price list; may run in any thread."""
+
+    def __init__(self, pricer: Pricer, redact: Callable[[bytes], bytes] | None, keep_bodies: bool) -> None:
+        self._pricer = pricer
+        self._redact = redact
+        self._keep_bodies = keep_bodies
+
+    def prepare(self, event: Parsed) -> Ready:
+        """The event as the recording transaction takes it."""
+        match event:
+            case Request():
+                return self._request(event)
+            case TestEvent():
+                return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
+            case NotUnderstood():
+                digest = blake2b(event.source.encode() + b"\0" + event.raw, digest_size=16).digest()
+                return self._set_aside(event, "unrecognized", digest, event.reason)
+
+    def _request(self, request: Request) -> Prepared:
+        digest = identity(request.source, request.external_id)
+        body = self._body(request)
+        state = request.body_state
+        if request.request_body is not None or request.response_body is not None:
+            state = BodyState.STORED if body else BodyState.NOT_KEPT
+        cleaned = replace(
+            self._pricer.price(request),
+            provider=_name(request.provider),
+            model=_name(request.model),
+            user_id=_name(request.user_id),
+            session_id=_name(request.session_id),
+            session_path=_name(request.session_path),
+            token=_name(request.token),
+            response_id=_name(request.response_id),
+            properties=_names(request.properties),
+            request_body=None,
+            response_body=None,
+            body_state=state,
+        )
+        return Prepared(digest, cleaned, body)
+
+    def _body(self, request: Request) -> tuple[int, bytes] | None:
+        if not self._keep_bodies or (request.request_body is None and request.response_body is None):
+            return None
+        return bodies.encode(self._cleaned(request.request_body), self._cleaned(request.response_body))
+
+    def _cleaned(self, body: bytes | None) -> bytes | None:
+        return self._redact(body) if body is not None and self._redact is not None else body
+
+    def _set_aside(self, event: TestEvent | NotUnderstood, kind: str, digest: bytes, reason: str) -> SetAside:
+        raw = bodies.encode(self._cleaned(event.raw), None)[1] if self._keep_bodies else None
+        return SetAside(digest, event.source.value, kind, reason, event.received_at, len(event.raw), raw)
+
+
+def _name(text: str | None) -> str | None:
+    return None if text is None else storable_name(text)
+
+
+def _names(properties: dict[str, str] | None) -> dict[str, str] | None:
+    return {storable_name(k): storable_name(v) for k, v in properties.items()} if properties else None

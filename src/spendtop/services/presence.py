@@ -1,0 +1,165 @@
+"""Who collects for a store: a lock beside it, what the holder says about itself, and the ready line to its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from spendtop.domain.errors import AlreadyRunning, CannotCreate, NoPermission
+
+_LOCK_SECONDS = 1.0
+
+
+class State(StrEnum):
+    """Where a collector stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """The collector that holds a store, as it says itself."""
+
+    pid: int
+    state: State
+    url: str
+    """Where it listens, for example `http://127.0.0.1:8000`."""
+    started_by: str
+    """service (`--no-ui`), viewer or demo."""
+    since: int
+    """Start, UTC µs."""
+    process_started: int = 0
+    """The kernel's start time of the process, which tells it from a later one with the same number."""
+    version: str = ""
+
+
+def beside(database: str, suffix: str, data_folder: Path) -> Path:
+    """A file beside a SQLite store, or in the data folder for a PostgreSQL URL: `spendtop.db.lock` and so on."""
+    if "://" in database:
+        return data_folder / f"postgresql-{sha256(database.encode()).hexdigest()[:12]}{suffix}"
+    return Path(database + suffix)
+
+
+def holder(path: Path) -> Holder | None:
+    """Who says in `path` that it collects, if that process still lives."""
+    try:
+        said = Holder(**_typed(json.loads(path.read_text())))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return said if said.process_started == process_start(said.pid) else None
+
+
+def announce(path: Path, me: Holder) -> None:
+    """Write what the holder says about itself, readable by this user only."""
+    write_atomically(path, json.dumps({name: getattr(me, name) for name in me.__struct_fields__}))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file as a whole, mode 0600, so that a reader never sees half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def process_start(pid: int) -> int:
+    """The kernel's start time of a process in clock ticks, or 0 when there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[19]) if fields[0] != "Z" else 0
+    except (OSError, IndexError, ValueError):
+        return 0 if Path("/proc/self/stat").exists() else _alive(pid)
+
+
+def _alive(pid: int) -> int:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return 0
+    except PermissionError:
+        return 1
+    return 1
+
+
+def _typed(said: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "state": State(said["state"])}
+
+
+@contextlib.contextmanager
+def hold(lock: Path, announcement: Path) -> Iterator[None]:
+    """Hold the store's lock until the block ends; the kernel frees it even on kill -9.
+
+    Raises AlreadyRunning when another collector holds it for longer than a second, and NoPermission or CannotCreate
+    when the lock file cannot be made.
+    """
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except PermissionError:
+        raise NoPermission(
+            f"The folder {lock.parent} cannot be written. Give yourself write access, or name another store"
+            " with --database-url."
+        ) from None
+    except OSError as failure:
+        raise CannotCreate(f"The lock {lock} cannot be made: {failure.strerror}.") from None
+    try:
+        _lock(handle, lock, announcement)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, lock: Path, announcement: Path) -> None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                who = holder(announcement)
+                by = f" by process {who.pid} ({who.url})" if who else ""
+                store = str(lock).removesuffix(".lock")
+                raise AlreadyRunning(
+                    f"The store {store} is in use{by}. Use `spendtop attach` to watch it, or `spendtop stop` to"
+                    " stop it."
+                ) from None
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def watching(folder: Path) -> Iterator[None]:
+    """Be counted as a viewer of the store until the block ends."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    mine = folder / f"{os.getpid()}-{process_start(os.getpid())}"
+    mine.touch(mode=0o600)
+    try:
+        yield
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def watchers(folder: Path) -> int:
+    """How many viewers of the store live."""
+    return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
+
+
+def _lives(name: str) -> bool:
+    pid, _, started = name.partition("-")
+    return pid.isdigit() and started.isdigit() and 0 < process_start(int(pid)) == int(started)

@@ -1,0 +1,55 @@
+"""The user's own pricing rule: a function in a file of theirs."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from spendtop.domain.errors import ConfigError
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Hook
+from spendtop.domain.request import Request
+
+_LONGEST_SECONDS = 0.05
+_log = logging.getLogger(__name__)
+
+
+def load(reference: str) -> Hook:
+    """The hook that `/path/costs.py:cost` names.
+
+    An exception, an amount that is none, or more than 50 ms make the cost unknown; None leaves it to the price list.
+    Raises ConfigError when there is no such file or function.
+    """
+    file, _, name = reference.rpartition(":")
+    path = Path(file)
+    spec = importlib.util.spec_from_file_location("spendtop_pricing_hook", path) if file and path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise ConfigError(f'[pricing] hook: there is no file {path}; write it as "./costs.py:cost".')
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        cost: Callable[[Request], Decimal | None] = getattr(module, name)
+    except Exception as failure:
+        raise ConfigError(f"[pricing] hook: {path} cannot be used: {type(failure).__name__}: {failure}") from None
+    return _guarded(cost)
+
+
+def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
+    def hook(request: Request) -> tuple[Usd | None, bool]:
+        started = time.perf_counter()
+        try:
+            dollars = cost(request)
+            amount = None if dollars is None else Usd.of(dollars)
+        except Exception as failure:
+            _log.warning("the pricing hook failed: %s", type(failure).__name__)
+            return None, True
+        if time.perf_counter() - started > _LONGEST_SECONDS:
+            _log.warning("the pricing hook took longer than %d ms", _LONGEST_SECONDS * 1000)
+            return None, True
+        return amount, amount is not None
+
+    return hook

@@ -1,0 +1,93 @@
+"""The one seam through which everything is recorded: prepare, queue, commit, tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from spendtop.domain.request import Parsed
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer, Ready
+from spendtop.services.recording import Outcome, Recording
+from spendtop.store.engine import Store
+from spendtop.store.ids import RequestIds
+from spendtop.store.writer import Writer
+
+Result = TypeVar("Result")
+
+
+class Recorder:
+    """Records events of all sources, webhook, poll and push alike. Nothing else writes requests."""
+
+    def __init__(
+        self,
+        store: Store,
+        preparer: Preparer,
+        book: LimitBook,
+        slot: int = 0,
+        on_recorded: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_recorded` and `on_commit` are called in the writer's thread and must be quick."""
+        self._preparer = preparer
+        self._recording = Recording(store.write_engine.dialect, RequestIds(slot), book)
+        self._on_recorded = on_recorded
+        self._writer: Writer[Ready, Outcome] = Writer(store, self._recording.record, on_commit)
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Commit all that was submitted, then stop the writer."""
+        self._writer.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer runs; without it nothing can be recorded."""
+        return self._writer.alive
+
+    @property
+    def waiting(self) -> int:
+        """How much is queued."""
+        return self._writer.waiting
+
+    @property
+    def book(self) -> LimitBook:
+        """The limits in force."""
+        return self._recording.book
+
+    def apply(self, preparer: Preparer, book: LimitBook) -> None:
+        """Record by a new configuration from the next event on."""
+        self._preparer = preparer
+        self._recording.book = book
+
+    def submit(
+        self,
+        events: Sequence[Parsed],
+        done: Callable[[Sequence[Outcome] | Exception], None],
+        patience: float = 60.0,
+    ) -> None:
+        """Record events durably. `done` is called in the writer's thread, after the commit or with the failure.
+
+        `patience` is how many seconds a locked, full or absent store is waited for before CannotWrite.
+        Raises CannotWrite once the recorder is stopped.
+        """
+
+        def told(outcomes: Sequence[Outcome] | Exception) -> None:
+            done(outcomes)
+            if not isinstance(outcomes, Exception):
+                self._on_recorded(outcomes)
+
+        self._writer.submit([self._preparer.prepare(event) for event in events], told, patience)
+
+    def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        """Run any other write in a transaction of its own, in turn with the groups."""
+        return self._writer.run(work)
+
+    def record_within(self, connection: Connection, events: Sequence[Parsed]) -> list[Outcome]:
+        """Record events inside a transaction that `run` opened."""
+        return self._recording.record(connection, [self._preparer.prepare(event) for event in events])

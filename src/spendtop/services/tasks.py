@@ -1,0 +1,118 @@
+"""What a face asks of the collector: a row that the collector does, with its progress and its result."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, select, update
+
+from spendtop.store.statements import table_of
+from spendtop.store.tables import TaskTable
+
+_TASK = table_of(TaskTable)
+
+
+class TaskKind(StrEnum):
+    """What can be asked."""
+
+    QUARANTINE_RETRY = "quarantine-retry"
+    DELIVERY_RETRY = "delivery-retry"
+    CHANNEL_TEST = "channel-test"
+    STOP = "stop"
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """One task as stored."""
+
+    id: int
+    kind: TaskKind
+    arguments: dict[str, object]
+    state: TaskState
+    progress: str | None = None
+    result: str | None = None
+    """A sentence for the person who asked."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result."""
+        return self.state in (TaskState.DONE, TaskState.FAILED)
+
+
+def ask(connection: Connection, kind: TaskKind, arguments: dict[str, object], now: int) -> int:
+    """Queue a task; returns its id."""
+    inserted = connection.execute(
+        _TASK.insert().values(
+            kind=kind.value,
+            arguments=msgspec.json.encode(arguments).decode(),
+            state=TaskState.QUEUED.value,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def look(connection: Connection, task_id: int) -> Task | None:
+    """How a task stands."""
+    row = connection.execute(select(_TASK).where(_TASK.c.id == task_id)).one_or_none()
+    return None if row is None else _task(row)
+
+
+def are_queued(connection: Connection) -> bool:
+    """Whether there is something to do."""
+    query = select(_TASK.c.id).where(_TASK.c.state == TaskState.QUEUED.value).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
+def claim(connection: Connection, now: int) -> Task | None:
+    """Take the oldest queued task for doing, or None."""
+    query = select(_TASK).where(_TASK.c.state == TaskState.QUEUED.value).order_by(_TASK.c.id).limit(1)
+    row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
+    if row is None:
+        return None
+    _set(connection, row.id, now, state=TaskState.RUNNING.value)
+    return msgspec.structs.replace(_task(row), state=TaskState.RUNNING)
+
+
+def finish(connection: Connection, task_id: int, state: TaskState, result: str, now: int) -> None:
+    """Write a task's result."""
+    _set(connection, task_id, now, state=state.value, result=result)
+
+
+def abandon_running(connection: Connection, now: int) -> None:
+    """Fail the tasks that a collector left running when it ended."""
+    connection.execute(
+        update(_TASK)
+        .where(_TASK.c.state == TaskState.RUNNING.value)
+        .values(
+            state=TaskState.FAILED.value, result="The collector ended before this was done. Ask again.", updated_at=now
+        )
+    )
+
+
+def _set(connection: Connection, task_id: int, now: int, **values: object) -> None:
+    connection.execute(update(_TASK).where(_TASK.c.id == task_id).values(updated_at=now, **values))
+
+
+def _task(row: Any) -> Task:
+    return Task(
+        id=row.id,
+        kind=TaskKind(row.kind),
+        arguments=msgspec.json.decode(row.arguments, type=dict[str, object]),
+        state=TaskState(row.state),
+        progress=row.progress,
+        result=row.result,
+    )

@@ -1,0 +1,320 @@
+"""Helicone's webhooks: signature over the raw bytes, and what their fields say.
+
+A webhook carries no time, HTTP status, properties or session; a hit in Helicone's cache looks like any other request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from spendtop.domain.clock import DAY, MINUTE, SECOND, to_micros
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.request import (
+    BodyState,
+    Cost,
+    NotUnderstood,
+    Parsed,
+    Request,
+    Source,
+    Status,
+    TestEvent,
+    TimeSource,
+    Usage,
+)
+from spendtop.domain.untrusted import storable_name
+from spendtop.domain.usage import count, usage_of_response
+from spendtop.sources.receivers import NotJson
+
+OLDEST_CREATED = 35 * DAY
+NEWEST_CREATED = 5 * MINUTE
+"""How far before and after its arrival an event's own time is believed."""
+
+_SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TEST_CREDENTIAL = "MOCKAWSCREDENTIAL"
+_TEST_PROMPT = "test message"
+_TOO_LARGE = "Body too large"
+_PROVIDERS = {
+    "bedrock": "aws",
+    "vertex": "google",
+    "gemini": "google",
+    "google_ai_studio": "google",
+    "x": "x-ai",
+    "xai": "x-ai",
+    "togetherai": "together",
+    "custom": None,
+    "local": None,
+}
+"""Helicone's names, lower-cased, that are not ours. `custom` names no provider, so the model has to."""
+
+_Number: TypeAlias = int | float | None
+_Shape = TypeVar("_Shape")
+
+
+class _Metadata(Struct):
+    cost: Raw = Raw()
+    prompt_tokens: _Number = msgspec.field(name="promptTokens", default=None)
+    completion_tokens: _Number = msgspec.field(name="completionTokens", default=None)
+    latency: _Number = msgspec.field(name="latencyMs", default=None)
+
+
+class _Event(Struct):
+    """The fields of an event that are ours to read; the bodies stay as they were sent."""
+
+    request_id: str
+    request_body: Raw = Raw()
+    response_body: Raw = Raw()
+    user_id: str | None = None
+    request_response_url: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    metadata: _Metadata | None = None
+
+
+class _CreatedData(Struct):
+    model: str | None = None
+    cost: Raw = Raw()
+    tokens: _Number = None
+    user_id: str | None = None
+    timestamp: str | int | float | None = None
+
+
+class _Created(Struct):
+    """The older flow's event `request.created`."""
+
+    data: _CreatedData
+
+
+class _Body(Struct, frozen=True):
+    """A prompt or response: its JSON as sent, or None where nothing worth keeping was, and the same decoded."""
+
+    raw: bytes | None
+    value: object
+    was_text: bool = False
+    """It came as a JSON string holding JSON, as test events and old deliveries have it."""
+    truncated: bool = False
+
+    def text(self, key: str) -> str | None:
+        """A field of the body, where it is a text that says something."""
+        value = self.field(key)
+        return value if isinstance(value, str) and value else None
+
+    def field(self, key: str) -> object:
+        return self.value.get(key) if isinstance(self.value, Mapping) else None
+
+
+class HeliconeReceiver:
+    """Verifies and reads what Helicone posts."""
+
+    source: ClassVar[Source] = Source.HELICONE
+    path: ClassVar[str] = "/webhook"
+    signature_header: ClassVar[bytes] = b"helicone-signature"
+
+    def __init__(self) -> None:
+        self._any = msgspec.json.Decoder()
+        self._event = msgspec.json.Decoder(_Event)
+        self._created = msgspec.json.Decoder(_Created)
+        self._keyed: tuple[tuple[bytes, ...], tuple[hmac.HMAC, ...]] = ((), ())
+
+    def verify(self, raw: bytes, signatures: Sequence[bytes], secrets: Sequence[bytes]) -> bool:
+        """Whether `raw` was signed with one of the secrets. There has to be exactly one signature header."""
+        if len(signatures) != 1 or _SIGNATURE.fullmatch(signatures[0]) is None:
+            return False
+        claimed = bytes.fromhex(signatures[0].decode("ascii"))
+        matched = False
+        for keyed in self._keyed_for(secrets):
+            signer = keyed.copy()
+            signer.update(raw)
+            matched |= hmac.compare_digest(signer.digest(), claimed)
+        return matched
+
+    def parse(self, raw: bytes, received_at: int) -> Parsed:
+        """What a signed event says. Raises NotJson for bytes that are no JSON."""
+        try:
+            document = self._any.decode(raw)
+            if not isinstance(document, dict):
+                raise _NotUnderstood("The event is not a JSON object")
+            if "request_id" not in document and "event" in document:
+                return self._older_request(document, raw, received_at)
+            return self._request(document, raw, received_at)
+        except _NotUnderstood as error:
+            return NotUnderstood(source=self.source, received_at=received_at, reason=str(error), raw=raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NotJson("The body is not JSON") from error
+
+    def _keyed_for(self, secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
+        known, keyed = self._keyed
+        wanted = tuple(secrets)
+        if known != wanted:
+            keyed = tuple(hmac.new(secret, digestmod=hashlib.sha256) for secret in wanted if secret)
+            self._keyed = (wanted, keyed)
+        return keyed
+
+    def _request(self, document: dict[str, object], raw: bytes, received_at: int) -> Request | TestEvent:
+        event = _shaped(self._event, raw)
+        if _REQUEST_ID.fullmatch(event.request_id) is None:
+            raise _NotUnderstood("`$.request_id` is not 1 to 128 letters, digits or any of . _ : -")
+        prompt = self._body(event.request_body, document.get("request_body"))
+        response = self._body(event.response_body, document.get("response_body"))
+        if _is_test(event, prompt, response):
+            return TestEvent(source=self.source, external_id=event.request_id, received_at=received_at, raw=raw)
+        metadata = event.metadata or _Metadata()
+        occurred_at = _plausible(_seconds(response.field("created")), received_at)
+        return Request(
+            source=self.source,
+            external_id=event.request_id,
+            received_at=received_at,
+            occurred_at=received_at if occurred_at is None else occurred_at,
+            time_source=TimeSource.RECEIVED if occurred_at is None else TimeSource.PROVIDER,
+            time_suspect=occurred_at is None,
+            response_id=_name(response.text("id")),
+            provider=_provider(event.provider),
+            model=_name(event.model or response.text("model") or prompt.text("model")),
+            status=_status(response),
+            usage=_usage(response.value, metadata),
+            cost=Cost(reported=_reported(metadata)),
+            user_id=_name(event.user_id),
+            latency_ms=_milliseconds(metadata.latency),
+            request_body=prompt.raw,
+            response_body=response.raw,
+            body_state=_body_state(prompt, response),
+        )
+
+    def _older_request(self, document: dict[str, object], raw: bytes, received_at: int) -> Request:
+        if document["event"] != "request.created":
+            raise _NotUnderstood("`$.event` is none that this version knows, and there is no `$.request_id`")
+        data = _shaped(self._created, raw).data
+        occurred_at = _plausible(_instant(data.timestamp), received_at)
+        return Request(
+            source=self.source,
+            external_id=hashlib.sha256(raw).hexdigest(),
+            received_at=received_at,
+            occurred_at=received_at if occurred_at is None else occurred_at,
+            time_source=TimeSource.RECEIVED if occurred_at is None else TimeSource.PROVIDER,
+            time_suspect=occurred_at is None,
+            model=_name(data.model),
+            usage=Usage(prompt=count(data.tokens)),
+            cost=Cost(reported=_dollars(data.cost, "$.data.cost")),
+            user_id=_name(data.user_id),
+        )
+
+    def _body(self, sent: Raw, value: object) -> _Body:
+        if not isinstance(value, str):
+            return _Body(bytes(sent) if _says_something(value) else None, value)
+        if value.startswith(_TOO_LARGE):
+            return _Body(None, None, truncated=True)
+        try:
+            inner = self._any.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return _Body(bytes(sent) if value else None, value)
+        return _Body(value.encode() if _says_something(inner) else None, inner, was_text=True)
+
+
+class _NotUnderstood(Exception):
+    """Why an event has no shape we know; names the field, not its value."""
+
+
+def _shaped(decoder: msgspec.json.Decoder[_Shape], raw: bytes) -> _Shape:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _NotUnderstood(str(error)) from error
+
+
+def _says_something(value: object) -> bool:
+    """Whether a body is more than what Helicone puts where none was stored: `{}` or `{"model": ...}`."""
+    return value is not None and value != "" and not (isinstance(value, Mapping) and value.keys() <= {"model"})
+
+
+def _is_test(event: _Event, prompt: _Body, response: _Body) -> bool:
+    if _TEST_CREDENTIAL in (event.request_response_url or ""):
+        return True
+    if not (prompt.was_text and response.was_text):
+        return False
+    messages = prompt.field("messages")
+    return isinstance(messages, list) and any(
+        isinstance(message, dict) and message.get("content") == _TEST_PROMPT for message in messages
+    )
+
+
+def _usage(response: object, metadata: _Metadata) -> Usage:
+    usage = usage_of_response(response)
+    if usage.total is not None:
+        return usage
+    return Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens))
+
+
+def _reported(metadata: _Metadata) -> Usd | None:
+    """Helicone's cost. Beside a negative token count only a negative cost is told, as nobody will trust that."""
+    reported = _dollars(metadata.cost, "$.metadata.cost")
+    believed = all(tokens is None or tokens >= 0 for tokens in (metadata.prompt_tokens, metadata.completion_tokens))
+    return reported if believed or (reported is not None and reported < ZERO) else None
+
+
+def _status(response: _Body) -> Status:
+    failed = any(response.field(key) for key in ("error", "helicone_error", "html_response"))
+    return Status.ERROR if failed else Status.OK
+
+
+def _body_state(*bodies: _Body) -> BodyState:
+    if any(body.truncated for body in bodies):
+        return BodyState.TRUNCATED
+    return BodyState.STORED if any(body.raw is not None for body in bodies) else BodyState.NOT_SENT
+
+
+def _provider(helicone_name: str | None) -> str | None:
+    if not helicone_name:
+        return None
+    lowered = helicone_name.lower()
+    return _name(_PROVIDERS.get(lowered, lowered))
+
+
+def _name(text: str | None) -> str | None:
+    return storable_name(text) if text else None
+
+
+def _dollars(number: Raw, field: str) -> Usd | None:
+    """The exact decimal that a JSON number spells."""
+    text = bytes(number).decode()
+    if text in ("", "null"):
+        return None
+    try:
+        return Usd.of(text)
+    except ValueError:
+        raise _NotUnderstood(f"`{field}` is not an amount of money") from None
+
+
+def _milliseconds(latency: _Number) -> int | None:
+    return count(round(latency)) if latency is not None else None
+
+
+def _plausible(micros: int | None, received_at: int) -> int | None:
+    """An event's own time where it can be believed, else None."""
+    if micros is None or not received_at - OLDEST_CREATED <= micros <= received_at + NEWEST_CREATED:
+        return None
+    return micros
+
+
+def _seconds(value: object) -> int | None:
+    """Unix seconds as UTC µs."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**40:
+        return None
+    return round(value * SECOND)
+
+
+def _instant(value: object) -> int | None:
+    """Unix seconds, or ISO 8601 with a zone, as UTC µs."""
+    if not isinstance(value, str):
+        return _seconds(value)
+    try:
+        return to_micros(datetime.fromisoformat(value))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,83 @@
+"""The sections of the configuration that sources declare. A source is handed its own section and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from spendtop.config.accounts import AccountSettings, SourceSection
+from spendtop.config.section import Section
+from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.money import Usd
+
+
+class HeliconeSettings(SourceSection):
+    """Helicone: its webhook, and its API for what the webhook missed."""
+
+    api_key: Secret = SecretStr("")
+    """Helicone's API key; with it missed requests are fetched and sessions are known."""
+    webhook_secrets: Secrets = ()
+    """Signing secrets of the webhook; several while one replaces another."""
+    base_url: HttpUrl = "https://api.helicone.ai"
+    """Address of Helicone's API."""
+    poll_every: PollInterval = 5 * MINUTE
+    """How often the API is asked."""
+    backfill: Duration = 30 * DAY
+    """How far back the first poll goes."""
+    allow_unsigned: bool = False
+    """Takes webhooks without a signature; for experiments only."""
+
+
+class IngestSettings(SourceSection):
+    """What clients push themselves to /ingest."""
+
+    default_provider: str = Field(default="openai", min_length=1)
+    """Provider of pushed requests that name none."""
+    token_length: int = Field(default=22, ge=8, le=128)
+    """Characters of a generated tracking token."""
+    max_age: Duration = 35 * DAY
+    """Pushed requests older than this are refused."""
+
+
+class OpenAISettings(SourceSection):
+    """OpenAI: what it billed, from its cost API."""
+
+    admin_key: Secret = SecretStr("")
+    """An admin key (sk-admin-...); with it the account "openai" exists by itself."""
+    base_url: HttpUrl = "https://api.openai.com"
+    """Address of OpenAI's API."""
+    poll_every: PollInterval = 15 * MINUTE
+    """How often the costs are read."""
+    billing_page: Literal["same_lag", "realtime"] = "same_lag"
+    """Whether the billing page lags like the cost API, or is "realtime": calibrations then settle after 48 hours."""
+    epoch: date | None = Field(default=None, examples=[date(2026, 11, 1)])
+    """First day whose costs are read; absent = first of the month of the first start."""
+
+    def implied_accounts(self) -> tuple[AccountSettings, ...]:
+        """The account `openai`, once its costs can be read."""
+        if not self.admin_key:
+            return ()
+        return (AccountSettings(name="openai", provider="openai", low_balance=Usd.of(10)),)
+
+
+class AnthropicSettings(SourceSection):
+    """Anthropic: what it billed, from its cost report."""
+
+    admin_key: Secret = SecretStr("")
+    """An admin key (sk-ant-admin...)."""
+    base_url: HttpUrl = "https://api.anthropic.com"
+    """Address of Anthropic's API."""
+    poll_every: PollInterval = 15 * MINUTE
+    """How often the costs are read."""
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "helicone": HeliconeSettings,
+    "ingest": IngestSettings,
+    "openai": OpenAISettings,
+    "anthropic": AnthropicSettings,
+}
+"""Section name to the class that declares it."""

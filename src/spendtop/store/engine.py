@@ -1,0 +1,107 @@
+"""Opening a store: one SQLite file, or the schema `spendtop` of a PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import QueuePool
+
+SCHEMA = "spendtop"
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=FAST",
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA cache_size=-32000",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class Store:
+    """Connections to one store. Reads are short transactions; writes take the write lock from their first statement.
+
+    Collectors write through `store.writer` alone; a viewer or a command writes its few rows through `writing`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url: URL = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._read_engine = _sqlite_engine(self.url, "BEGIN") if self.is_sqlite else _postgres_engine(self.url, "10s")
+        self._write_engine = (
+            _sqlite_engine(self.url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(self.url, "60s")
+        )
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @property
+    def name(self) -> str:
+        """The store for people: a file's path or host and database, never a password."""
+        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+
+    @property
+    def write_engine(self) -> Engine:
+        """The engine whose transactions take the write lock at once."""
+        return self._write_engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view of the store; keep it under 250 ms, so that the write-ahead log can be reset."""
+        with self._read_engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One write transaction, committed at the end of the block."""
+        with self._write_engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+
+def _sqlite_engine(url: URL, begin: str) -> Engine:
+    # The WAL's shared-memory file needs the directory, so paths are made absolute before any fork or chdir.
+    database = str(Path(url.database or "").expanduser().absolute())
+    engine = create_engine(
+        url.set(database=database),
+        poolclass=QueuePool,
+        pool_size=4,
+        connect_args={"timeout": 5.0, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in _SQLITE_PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
+    options = (
+        f"-c search_path={SCHEMA} -c statement_timeout={statement_timeout} -c lock_timeout=5s"
+        " -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+    )
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        paramstyle="format",
+        pool_size=4,
+        pool_pre_ping=True,
+        connect_args={"options": options, "connect_timeout": 5, "application_name": f"spendtop-{os.getpid()}"},
+    )

@@ -1,0 +1,31 @@
+"""Request ids: 64-bit integers that grow with arrival and never meet another collector's; and ids from sources."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+SLOTS = 64
+"""How many collectors can share a store."""
+
+
+class RequestIds:
+    """Ids of one collector: arrival in UTC microseconds, times 64, plus the collector's slot."""
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self._last = 0
+
+    def next(self, arrived_at: int) -> int:
+        """A new id, larger than every earlier one of this collector."""
+        self._last = max(arrived_at, self._last + 1)
+        return self._last * SLOTS + self.slot
+
+
+def arrival(request_id: int) -> int:
+    """The microsecond that an id carries."""
+    return request_id // SLOTS
+
+
+def identity(source: str, external_id: str) -> bytes:
+    """The 16-byte digest under which a source's id is known for ever."""
+    return blake2b(f"{source}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

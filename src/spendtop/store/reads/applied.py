@@ -1,0 +1,118 @@
+"""The configuration as the collector applied it last: what every face shows, wherever it runs."""
+
+from __future__ import annotations
+
+from msgspec import Struct, json
+from sqlalchemy import Connection, select
+
+from spendtop.domain.filters import parse_filter
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.store.statements import insert_or_replace, table_of
+from spendtop.store.tables import MetaTable
+
+_NAME = "applied"
+
+
+class CollectorInfo(Struct, frozen=True, kw_only=True):
+    """The collector that applied it."""
+
+    version: str
+    host: str
+    pid: int
+    url: str
+    """Where it listens."""
+    started_at: int
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """Limits, calendar and channels in force. Holds no secret: channels by name only."""
+
+    limits: tuple[Limit, ...]
+    calendar: Calendar
+    channels: tuple[str, ...]
+    collector: CollectorInfo
+    at: int
+    config_digest: str
+    """Of the configuration as a whole, so that a face can tell that its local file differs."""
+
+
+class _WrittenLimit(Struct, frozen=True, kw_only=True):
+    """A limit as JSON: window and scope as they were configured."""
+
+    name: str
+    window: str
+    nano_usd: int
+    warn: tuple[float, ...]
+    each: Each | None
+    where: str
+    notify: tuple[str, ...] | None
+    reserve: str | None
+
+    @classmethod
+    def of(cls, limit: Limit) -> _WrittenLimit:
+        return cls(
+            name=limit.name,
+            window=limit.window.text,
+            nano_usd=limit.amount.nano,
+            warn=limit.warn,
+            each=limit.each,
+            where=limit.where_text,
+            notify=limit.notify,
+            reserve=limit.reserve,
+        )
+
+    def limit(self) -> Limit:
+        return Limit(
+            name=self.name,
+            window=parse_window(self.window),
+            amount=Usd(self.nano_usd),
+            warn=self.warn,
+            each=self.each,
+            where=parse_filter(self.where) if self.where else None,
+            where_text=self.where,
+            notify=self.notify,
+            reserve=self.reserve,
+        )
+
+
+class _Written(Struct, frozen=True, kw_only=True):
+    limits: tuple[_WrittenLimit, ...]
+    calendar: Calendar
+    channels: tuple[str, ...]
+    collector: CollectorInfo
+    at: int
+    config_digest: str
+
+
+def keep(connection: Connection, value: Applied) -> None:
+    """Write what the collector applied, in place of what was applied before."""
+    written = _Written(
+        limits=tuple(map(_WrittenLimit.of, value.limits)),
+        calendar=value.calendar,
+        channels=value.channels,
+        collector=value.collector,
+        at=value.at,
+        config_digest=value.config_digest,
+    )
+    row = {"name": _NAME, "value": json.encode(written).decode()}
+    statement = insert_or_replace(MetaTable, connection.dialect)
+    statement.run_many(connection, [tuple(row[name] for name in statement.names)])
+
+
+def applied(connection: Connection) -> Applied | None:
+    """What the collector applied last, or None when none ran on this store yet."""
+    meta = table_of(MetaTable)
+    text = connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar()
+    if text is None:
+        return None
+    written = json.decode(text, type=_Written)
+    return Applied(
+        limits=tuple(each.limit() for each in written.limits),
+        calendar=written.calendar,
+        channels=written.channels,
+        collector=written.collector,
+        at=written.at,
+        config_digest=written.config_digest,
+    )

@@ -1,0 +1,228 @@
+"""What waits for a person: quarantined events, deliveries, alerts, and when each source was heard last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, func, select
+
+from spendtop.domain.alerting import Message
+from spendtop.domain.clock import HOUR
+from spendtop.domain.limits import LimitState
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Source
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.rows import outside
+from spendtop.store.reads.spending import by_key
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable, RequestTable, TotalTable
+
+_UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Counts for the status line."""
+
+    unrecognized: int
+    """Open events that were not understood."""
+    tests: int
+    """Test events, of all time."""
+    dead_deliveries: int
+    waiting_deliveries: int
+    open_alerts: int
+    exceeded: int
+    """Open alerts whose limit is exceeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A signed event that is not counted."""
+
+    id: int
+    source: str
+    kind: str
+    state: str
+    reason: Untrusted
+    received_at: int
+    size: int
+    """Bytes as received."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One message to one channel."""
+
+    id: int
+    ref: str
+    alert_id: int | None
+    kind: str
+    channel: str
+    severity: str
+    message: Message
+    state: str
+    attempts: int
+    next_at: int
+    last_error: Untrusted | None
+    created_at: int
+    sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One episode of one limit for one entity and one window."""
+
+    id: int
+    rule: str
+    """`limit/NAME`."""
+    limit_name: str
+    entity: Untrusted
+    window_start: int
+    window_end: int | None
+    state: str
+    severity: str
+    announced: float
+    """The highest threshold that stands announced, as a fraction of the limit."""
+    used: Usd
+    limit: Usd
+    unpriced: int
+    crossed_at: int
+    late: bool
+    falls: int
+    """How often it fell back from a threshold."""
+    below_since: int | None
+    opened_at: int
+    updated_at: int
+    resolved_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceActivity:
+    """When a source was heard last (its newest request's arrival), and how many requests it reported today."""
+
+    source: str
+    last_at: int
+    requests_today: int
+
+
+def attention(connection: Connection) -> Attention:
+    """What waits, in numbers."""
+    event, delivery, alert = table_of(QuarantineTable), table_of(DeliveryTable), table_of(AlertTable)
+    counts = connection.execute(
+        select(
+            _count(event, event.c.kind == "unrecognized", event.c.state == "open"),
+            _count(event, event.c.kind == "test"),
+            _count(delivery, delivery.c.state == "dead"),
+            _count(delivery, delivery.c.state.in_(("pending", "sending"))),
+            _count(alert, alert.c.state.in_(_UNRESOLVED)),
+            _count(alert, alert.c.state == LimitState.EXCEEDED.value),
+        )
+    ).one()
+    return Attention(*counts)
+
+
+def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
+    """The newest events in quarantine, open and done."""
+    event = table_of(QuarantineTable)
+    found = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
+    return tuple(
+        QuarantineRow(
+            id=row.id,
+            source=row.source,
+            kind=row.kind,
+            state=row.state,
+            reason=Untrusted(row.reason),
+            received_at=row.received_at,
+            size=row.size,
+        )
+        for row in found
+    )
+
+
+def deliveries(connection: Connection, states: Collection[str], most: int) -> tuple[DeliveryRow, ...]:
+    """The newest deliveries in any of `states`; all when it is empty."""
+    delivery = table_of(DeliveryTable)
+    statement = select(delivery).order_by(delivery.c.id.desc()).limit(most)
+    if states:
+        statement = statement.where(delivery.c.state.in_(sorted(states)))
+    return tuple(map(_delivery, connection.execute(statement)))
+
+
+def alerts(connection: Connection, open_only: bool, most: int) -> tuple[AlertRow, ...]:
+    """The newest alerts; with `open_only` those that are not resolved."""
+    alert = table_of(AlertTable)
+    statement = select(alert).order_by(alert.c.id.desc()).limit(most)
+    if open_only:
+        statement = statement.where(alert.c.state.in_(_UNRESOLVED))
+    return tuple(map(_alert, connection.execute(statement)))
+
+
+def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
+    """Every source that ever reported a counted request, the last heard first."""
+    today = {row.key.raw: row.spend.requests for row in by_key(connection, "source", today_starts_at, None, 99).rows}
+    heard = [(source.value, _last_arrival(connection, source)) for source in Source]
+    activities = [SourceActivity(name, at, today.get(name, 0)) for name, at in heard if at is not None]
+    return tuple(sorted(activities, key=lambda activity: -activity.last_at))
+
+
+def _last_arrival(connection: Connection, source: Source) -> int | None:
+    """The latest arrival among the requests of the source's newest hour."""
+    total, request = table_of(TotalTable), table_of(RequestTable)
+    newest = connection.execute(
+        select(func.max(total.c.bucket)).where(total.c.dimension == "source", total.c.key == source.value)
+    ).scalar()
+    if newest is None:
+        return None
+    arrived = select(func.max(request.c.received_at)).where(
+        request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.value
+    )
+    return connection.execute(arrived).scalar() or int(newest)
+
+
+def _count(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
+
+
+def _delivery(row: Any) -> DeliveryRow:
+    return DeliveryRow(
+        id=row.id,
+        ref=row.ref,
+        alert_id=row.alert_id,
+        kind=row.kind,
+        channel=row.channel,
+        severity=row.severity,
+        message=json.decode(row.payload, type=Message),
+        state=row.state,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        last_error=outside(row.last_error),
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+    )
+
+
+def _alert(row: Any) -> AlertRow:
+    return AlertRow(
+        id=row.id,
+        rule=row.rule,
+        limit_name=row.rule.removeprefix("limit/"),
+        entity=Untrusted(row.entity),
+        window_start=row.window_start,
+        window_end=row.window_end,
+        state=row.state,
+        severity=row.severity,
+        announced=row.announced,
+        used=Usd(row.used_nano),
+        limit=Usd(row.limit_nano),
+        unpriced=row.unpriced,
+        crossed_at=row.crossed_at,
+        late=bool(row.late),
+        falls=row.falls,
+        below_since=row.below_since,
+        opened_at=row.opened_at,
+        updated_at=row.updated_at,
+        resolved_at=row.resolved_at,
+    )

@@ -1,0 +1,183 @@
+"""A filter as an SQL condition on `request`, for both databases.
+
+Text is compared without case. An exact user, model or session is compared as `lower(column) = lower(:value)`, which
+the indexes on these expressions answer; a bound on time uses the index on time; an id of ours or of a source is looked
+up by key. All other comparisons read the rows that those leave. SQLite folds ASCII letters only, so there a pattern
+with other letters is searched as a regular expression, by Python's rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from operator import eq, ge, gt, le, lt
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Dialect,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
+
+from spendtop.domain.filters import (
+    ANY_TEXT_FIELDS,
+    And,
+    AnyText,
+    Comparison,
+    Filter,
+    FilterContext,
+    Not,
+    Op,
+    Or,
+    Pattern,
+    PatternKind,
+    TimeSpan,
+)
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Source, Status
+from spendtop.store.ids import identity
+from spendtop.store.reads.spans import Span
+from spendtop.store.reads.sums import is_unpriced
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestKeyTable, RequestTable
+
+Condition = ColumnElement[bool]
+
+_TEXT_COLUMNS = {
+    "user": "user_id",
+    "model": "model",
+    "token": "token",
+    "session": "session_id",
+    "path": "session_path",
+    "provider": "provider",
+}
+_NUMBER_COLUMNS = {"status": "http_status", "in": "prompt_tokens", "out": "completion_tokens", "lat": "latency_ms"}
+_OPERATORS: dict[Op, Callable[[Any, Any], Condition]] = {Op.EQ: eq, Op.GT: gt, Op.GE: ge, Op.LT: lt, Op.LE: le}
+_LARGEST_ID = 2**63 - 1
+
+
+def condition(filter: Filter, context: FilterContext, dialect: Dialect) -> Condition:
+    """The condition that a row of `request` passes `filter`; never true for what is not known."""
+    match filter:
+        case And(parts=parts):
+            return and_(true(), *(condition(part, context, dialect) for part in parts))
+        case Or(parts=parts):
+            return or_(false(), *(condition(part, context, dialect) for part in parts))
+        case Not(part=part):
+            return not_(func.coalesce(condition(part, context, dialect), false()))
+        case AnyText(pattern=pattern):
+            return or_(*(_text(name, pattern, dialect) for name in ANY_TEXT_FIELDS))
+        case Comparison():
+            return _comparison(filter, context, dialect)
+
+
+def total_tokens() -> ColumnElement[int]:
+    """All tokens of a request; NULL when neither side is known."""
+    request = table_of(RequestTable)
+    prompt, completion = request.c.prompt_tokens, request.c.completion_tokens
+    known = or_(prompt.is_not(None), completion.is_not(None))
+    return case((known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
+
+
+def _comparison(comparison: Comparison, context: FilterContext, dialect: Dialect) -> Condition:
+    request, operator = table_of(RequestTable), _OPERATORS[comparison.op]
+    match comparison.value:
+        case Pattern() as pattern:
+            return _text(comparison.field, pattern, dialect)
+        case TimeSpan() as span:
+            bounds = span.resolve(context.now_us, context.calendar)
+            return Span(bounds.start_us, bounds.end_us).holds(request.c.occurred_at)
+        case Status() as status:
+            return request.c.status == status.value
+        case bool() as wanted:
+            return _flag(comparison.field) if wanted else not_(_flag(comparison.field))
+        case Usd() as amount:
+            return operator(request.c.cost_nano, amount.nano)
+        case int() as number:
+            known = comparison.field
+            return operator(total_tokens() if known == "tok" else request.c[_NUMBER_COLUMNS[known]], number)
+
+
+def _flag(field: str) -> Condition:
+    request = table_of(RequestTable)
+    match field:
+        case "error":
+            return request.c.status == Status.ERROR.value
+        case "unpriced":
+            return is_unpriced()
+    return request.c[field].is_(True)
+
+
+def _text(field: str, pattern: Pattern, dialect: Dialect) -> Condition:
+    request = table_of(RequestTable)
+    match field:
+        case "id":
+            return _is_id(pattern, dialect)
+        case "source":
+            listed = "," + request.c.sources + ","
+            return or_(false(), *(listed.contains(f",{source},") for source in Source if pattern.matches(source)))
+        case name if name in _TEXT_COLUMNS:
+            return _matches(request.c[_TEXT_COLUMNS[name]], pattern, dialect)
+    item = _items(request.c.properties, dialect)
+    return exists(
+        select(item.c.key)
+        .select_from(item)
+        .where(item.c.key == field.removeprefix("prop."), _matches(item.c.value, pattern, dialect))
+    )
+
+
+def _is_id(pattern: Pattern, dialect: Dialect) -> Condition:
+    request, key = table_of(RequestTable), table_of(RequestKeyTable)
+    if pattern.kind is PatternKind.EXACT:
+        digests = [identity(source, pattern.text) for source in Source]
+        known = request.c.id.in_(select(key.c.request_id).where(key.c.digest.in_(digests)))
+        ours = int(pattern.text) if re.fullmatch(r"\d{1,19}", pattern.text, re.ASCII) else 0
+        return or_(request.c.id == ours, known) if 0 < ours <= _LARGEST_ID else known
+    item = _items(request.c.external_ids, dialect)
+    given = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, dialect)))
+    return or_(_matches(cast(request.c.id, Text), pattern, dialect), given)
+
+
+def _items(column: ColumnElement[Any], dialect: Dialect) -> Any:
+    """The rows (key, value) of a column that holds a JSON object of strings."""
+    if dialect.name == "sqlite":
+        return func.json_each(column).table_valued("key", "value")
+    return func.json_each_text(cast(column, JSON)).table_valued("key", "value")
+
+
+def _matches(column: ColumnElement[Any], pattern: Pattern, dialect: Dialect) -> Condition:
+    if dialect.name == "sqlite" and (pattern.kind is PatternKind.REGEX or not pattern.text.isascii()):
+        return column.regexp_match(_python_expression(pattern))
+    match pattern.kind:
+        case PatternKind.REGEX:
+            return column.regexp_match(pattern.text, flags="i")
+        case PatternKind.EXACT:
+            return func.lower(column) == func.lower(pattern.text)
+    return column.ilike(pattern.like, escape="\\")
+
+
+def _python_expression(pattern: Pattern) -> str:
+    """The pattern for `re.search`, ignoring case."""
+    text = re.escape(pattern.text)
+    match pattern.kind:
+        case PatternKind.REGEX:
+            flags = re.match(r"\(\?([aimsux]+)\)", pattern.text)
+            return f"(?i{flags[1]}){pattern.text[flags.end() :]}" if flags else f"(?i){pattern.text}"
+        case PatternKind.PREFIX:
+            text = r"\A" + text
+        case PatternKind.SUFFIX:
+            text += r"\Z"
+        case PatternKind.EXACT | PatternKind.GLOB:
+            text = r"\A" + text.replace(r"\*", ".*") + r"\Z" if pattern.kind is PatternKind.GLOB else rf"\A{text}\Z"
+    return "(?is)" + text

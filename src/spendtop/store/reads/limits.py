@@ -1,0 +1,174 @@
+"""How much of each limit is used.
+
+Totals of whole hours are kept for every limit: those of its `each` dimension, or its own when it has a `where` or a
+`reserve`. The hours at the ends of its window are read from the requests themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.filters import EVERYTHING, FilterContext
+from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
+from spendtop.store.reads.filter_sql import condition
+from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.spans import Span
+from spendtop.store.reads.spending import scope, scoped_spend
+from spendtop.store.reads.sums import is_unpriced
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TotalTable
+
+Ceiling = Callable[[RequestRow], Usd]
+"""The most that a request of unknown cost can have cost, at the price of a limit's `reserve`."""
+RECENT = 31 * DAY
+"""Entities of a window without a beginning are listed when they spent within this time, in µs."""
+REQUEST_SPAN = HOUR
+"""A limit on single requests shows the costliest of this time, in µs."""
+
+
+class Use(NamedTuple):
+    """What counts against a limit, and how many requests of it have no known cost."""
+
+    used: Usd
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """One limit for one entity as it stands."""
+
+    limit: Limit
+    entity: Untrusted
+    """Empty for everyone."""
+    starts_at: int | None
+    ends_at: int | None
+    used: Usd
+    """Of a limit on single requests: the cost of the costliest one of the last hour."""
+    unpriced: int
+    state: LimitState
+    fraction: float
+    """Use as a share of the amount."""
+
+
+def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceiling: Ceiling | None = None) -> Use:
+    """Exact use of `limit` by `entity` ("" for everyone) within `bounds`.
+
+    With a `reserve`, `ceiling` prices the unpriced requests at the ends of the window, as the totals have it for the
+    rest; without it they count as a number only.
+    """
+    span = Span(bounds.start_us, bounds.end_us)
+    selects = _selects(connection, limit, entity)
+    spend = scoped_spend(connection, span, limit.dimension, entity, selects)
+    if limit.reserve is None or ceiling is None or not spend.unpriced:
+        return Use(spend.cost, spend.unpriced)
+    _, edges = span.cut(HOUR)
+    reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, selects)]
+    return Use(sum(reserved, spend.cost), spend.unpriced)
+
+
+def bounds_of_use(connection: Connection, limit: Limit, entity: str, bounds: Bounds) -> tuple[int, int]:
+    """The least and the most nano-USD that the use can be, from whole hours alone: cheaper than `use`.
+
+    A reserve for requests in hours that are counted as a whole is contained in both.
+    """
+    total = table_of(TotalTable)
+    span = Span(bounds.start_us, bounds.end_us)
+    hours, _ = span.cut(HOUR)
+    inside = case((hours.holds(total.c.bucket), total.c.cost_nano), else_=0) if hours else 0 * total.c.cost_nano
+    statement = select(func.coalesce(func.sum(inside), 0), func.coalesce(func.sum(total.c.cost_nano), 0)).where(
+        total.c.dimension == limit.dimension, total.c.key == entity, span.widened(HOUR).holds(total.c.bucket)
+    )
+    least, most = connection.execute(statement).one()
+    return int(least), int(most)
+
+
+def uses(
+    connection: Connection,
+    limits: Sequence[Limit],
+    calendar: Calendar,
+    now: int,
+    entities_per_limit: int = 20,
+    ceilings: Mapping[str, Ceiling] | None = None,
+) -> tuple[LimitUse, ...]:
+    """Every limit as it stands now, the fullest first; of an `each` limit the entities that spend most.
+
+    `ceilings` is by name of limit, for those with a `reserve`.
+    """
+    found: list[LimitUse] = []
+    for limit in limits:
+        if limit.window.kind is WindowKind.REQUEST:
+            found.append(_costliest_request(connection, limit, now))
+            continue
+        window = bounds(limit.window, now, calendar)
+        entities = _largest_entities(connection, limit, window, now, entities_per_limit) if limit.each else [""]
+        ceiling = ceilings.get(limit.name) if ceilings else None
+        found += (
+            _stands(limit, entity, window, use(connection, limit, entity, window, ceiling)) for entity in entities
+        )
+    return tuple(sorted(found, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw)))
+
+
+def _stands(limit: Limit, entity: str, window: Bounds, now_used: Use) -> LimitUse:
+    return LimitUse(
+        limit,
+        Untrusted(entity),
+        window.start_us,
+        window.end_us,
+        now_used.used,
+        now_used.unpriced,
+        limit.state(now_used.used),
+        limit.fraction(now_used.used),
+    )
+
+
+def _selects(connection: Connection, limit: Limit, entity: str) -> ColumnElement[bool]:
+    """The condition that a request counts against the limit of this entity."""
+    who = scope(limit.each.value, entity) if limit.each else true()
+    return and_(who, _within_scope(connection, limit))
+
+
+def _within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
+    # The fields that a limit can name do not depend on the time.
+    return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection.dialect)
+
+
+def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) -> list[RequestRow]:
+    request = table_of(RequestTable)
+    statement = select(request).where(
+        request.c.counted.is_(True), span.holds(request.c.occurred_at), is_unpriced(), selects
+    )
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+def _largest_entities(connection: Connection, limit: Limit, window: Bounds, now: int, most: int) -> list[str]:
+    total = table_of(TotalTable)
+    since = now - RECENT if window.start_us is None else window.start_us
+    span = Span(since, window.end_us).widened(HOUR)
+    statement = (
+        select(total.c.key)
+        .where(total.c.dimension == limit.dimension, span.holds(total.c.bucket), total.c.key != "")
+        .group_by(total.c.key)
+        .order_by(func.sum(total.c.cost_nano).desc(), total.c.key)
+        .limit(most)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def _costliest_request(connection: Connection, limit: Limit, now: int) -> LimitUse:
+    request = table_of(RequestTable)
+    window = Bounds(now - REQUEST_SPAN, None)
+    statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
+        request.c.counted.is_(True),
+        Span(window.start_us, None).holds(request.c.occurred_at),
+        _within_scope(connection, limit),
+    )
+    nano, unpriced = connection.execute(statement).one()
+    return _stands(limit, "", window, Use(Usd(nano or 0), int(unpriced or 0)))

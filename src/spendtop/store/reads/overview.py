@@ -1,0 +1,88 @@
+"""Everything the Overview shows, from one consistent view of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
+from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
+from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.rows import RequestRow, Spend
+from spendtop.store.reads.spending import Breakdown, Bucket, by_key, per_bucket, spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import TotalTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The bill at one instant. What is dated after `now` counts, as it does for limits."""
+
+    now: int
+    today: Spend
+    last_hour: Spend
+    baseline_hour: Usd | None
+    """Spend of the same hour a day before; None when the store does not go back that far."""
+    day_bounds: Bounds
+    limits: tuple[LimitUse, ...]
+    """The fullest first."""
+    users: Breakdown
+    """Of today."""
+    models: Breakdown
+    """Of today."""
+    chart: tuple[Bucket, ...]
+    feed: tuple[RequestRow, ...]
+    """The requests that happened last, newest first."""
+    sources: tuple[SourceActivity, ...]
+    attention: Attention
+    total: Spend
+    """Of all time."""
+
+
+def overview(
+    connection: Connection,
+    limits: Sequence[Limit],
+    calendar: Calendar,
+    now: int,
+    *,
+    feed_size: int,
+    chart_span: int,
+    chart_step: int,
+    top: int,
+) -> Overview:
+    """The Overview at `now`; the chart covers the last `chart_span` µs in steps of `chart_step`, ends of steps being
+    multiples of it."""
+    day = bounds(parse_window("day"), now, calendar)
+    assert day.start_us is not None
+    chart_end = (now // chart_step + 1) * chart_step
+    return Overview(
+        now=now,
+        today=spend(connection, day.start_us, day.end_us),
+        last_hour=spend(connection, now - HOUR, None),
+        baseline_hour=_baseline(connection, now - DAY),
+        day_bounds=day,
+        limits=uses(connection, limits, calendar, now),
+        users=by_key(connection, "user", day.start_us, day.end_us, top),
+        models=by_key(connection, "model", day.start_us, day.end_us, top),
+        chart=per_bucket(connection, chart_end - chart_span, chart_end, chart_step),
+        feed=page(connection, RequestQuery(), FilterContext(now, calendar), None, feed_size).rows,
+        sources=last_arrivals(connection, day.start_us),
+        attention=attention(connection),
+        total=spend(connection, None, None),
+    )
+
+
+def _baseline(connection: Connection, until: int) -> Usd | None:
+    total = table_of(TotalTable)
+    first = select(func.min(total.c.bucket)).where(total.c.dimension == "all", total.c.key == "")
+    oldest = connection.execute(first).scalar()
+    if oldest is None or oldest > until - HOUR:
+        return None
+    return spend(connection, until - HOUR, until).cost

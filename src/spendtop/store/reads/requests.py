@@ -1,0 +1,187 @@
+"""Lists of requests: pages in any order, what a filter selects, and following what arrives."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy.exc import DataError
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters import EVERYTHING, Filter, FilterContext
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads import sums
+from spendtop.store.reads.filter_sql import condition, total_tokens
+from spendtop.store.reads.rows import RequestRow, Spend, from_row
+from spendtop.store.reads.spans import Span
+from spendtop.store.reads.spending import spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TotalTable
+
+_OBSERVED_DIMENSIONS = ("user", "model", "session", "token", "provider", "source")
+
+
+class Order(StrEnum):
+    """What a list is sorted by."""
+
+    TIME = "time"
+    COST = "cost"
+    TOKENS = "tokens"
+    LATENCY = "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """Which requests, and in which order. Times are half-open, UTC µs."""
+
+    filter: Filter | None = None
+    since: int | None = None
+    until: int | None = None
+    order: Order = Order.TIME
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some requests, and where the next ones begin."""
+
+    rows: tuple[RequestRow, ...]
+    next_cursor: str | None
+    """Hand it to `page` with the same query; None at the end."""
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The last request of a page. `value` None: it is among those whose value is not known."""
+
+    order: str
+    descending: bool
+    value: int | None
+    id: int
+
+    def write(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, query: RequestQuery) -> _Cursor:
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            cursor = msgspec.json.decode(raw, type=cls)
+        except (binascii.Error, ValueError, msgspec.DecodeError):
+            raise UsageError("This cursor is not one that a list returned. Start again without a cursor.") from None
+        if (cursor.order, cursor.descending) != (query.order, query.descending):
+            raise UsageError("This cursor belongs to a list in another order. Start again without a cursor.")
+        return cursor
+
+
+def page(connection: Connection, query: RequestQuery, context: FilterContext, cursor: str | None, size: int) -> Page:
+    """The `size` requests after `cursor`. Unknown costs, tokens and latencies come last in both directions.
+
+    Raises UsageError for a cursor that is not from a list in this order.
+    """
+    after = _Cursor.read(cursor, query) if cursor else None
+    value = _value(query.order)
+    selected = _selected(query, context, connection).add_columns(value.label("order_value"))
+    rows: list[Any] = []
+    if after is None or after.value is not None:
+        known = selected.where(value.is_not(None)) if query.order is not Order.TIME else selected
+        start = (after.value, after.id) if after is not None else None
+        rows += _read(connection, _after(known, (value, _id()), start, query), size + 1)
+    if query.order is not Order.TIME and len(rows) <= size:
+        unknown = selected.where(value.is_(None))
+        behind = (after.id,) if after is not None and after.value is None else None
+        rows += _read(connection, _after(unknown, (_id(),), behind, query), size + 1 - len(rows))
+    if len(rows) <= size:
+        return Page(tuple(map(from_row, rows)), None)
+    last = rows[size - 1]
+    following = _Cursor(query.order, query.descending, last.order_value, last.id)
+    return Page(tuple(map(from_row, rows[:size])), following.write())
+
+
+def spend_of(connection: Connection, query: RequestQuery, context: FilterContext) -> Spend:
+    """Sums over exactly the counted requests that `query` selects. Without a filter they come from the totals."""
+    if query.filter is None or query.filter == EVERYTHING:
+        return spend(connection, query.since, query.until)
+    request = table_of(RequestTable)
+    statement = select(*sums.of_requests()).where(request.c.counted.is_(True), *_conditions(query, context, connection))
+    return sums.to_spend(_read(connection, statement, 1)[0])
+
+
+def newest_id(connection: Connection) -> int:
+    """The largest request id, or 0 for an empty store."""
+    return connection.execute(select(func.max(_id()))).scalar() or 0
+
+
+def since_id(connection: Connection, after: int, most: int) -> tuple[RequestRow, ...]:
+    """The `most` oldest requests with ids above `after`, oldest first.
+
+    Several collectors on one PostgreSQL commit out of order: ask again from a little before and drop what was seen.
+    """
+    statement = select(table_of(RequestTable)).where(_id() > after).order_by(_id()).limit(most)
+    return tuple(map(from_row, connection.execute(statement)))
+
+
+def observed_values(connection: Connection, field: str, prefix: str, most: int) -> list[Untrusted]:
+    """Values of `user`, `model`, `session`, `token`, `provider` or `source` that begin with `prefix` (ignoring case),
+    from the 7 days before the latest request, the costliest first; empty for other fields."""
+    total = table_of(TotalTable)
+    if field not in _OBSERVED_DIMENSIONS:
+        return []
+    latest = connection.execute(select(func.max(total.c.bucket)).where(total.c.dimension == "all")).scalar() or 0
+    statement = (
+        select(total.c.key)
+        .where(total.c.dimension == field, total.c.bucket > latest - 7 * DAY - HOUR, total.c.key != "")
+        .where(total.c.key.istartswith(prefix, autoescape=True))
+        .group_by(total.c.key)
+        .order_by(func.sum(total.c.cost_nano).desc(), func.sum(total.c.requests).desc(), total.c.key)
+        .limit(most)
+    )
+    return [Untrusted(key) for key in connection.execute(statement).scalars()]
+
+
+def _id() -> ColumnElement[int]:
+    return table_of(RequestTable).c.id
+
+
+def _value(order: Order) -> ColumnElement[Any]:
+    request = table_of(RequestTable)
+    match order:
+        case Order.TIME:
+            return request.c.occurred_at
+        case Order.COST:
+            return request.c.cost_nano
+        case Order.TOKENS:
+            return total_tokens()
+        case Order.LATENCY:
+            return request.c.latency_ms
+
+
+def _selected(query: RequestQuery, context: FilterContext, connection: Connection) -> Select[Any]:
+    return select(table_of(RequestTable)).where(*_conditions(query, context, connection))
+
+
+def _conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:
+    span = Span(query.since, query.until).holds(table_of(RequestTable).c.occurred_at)
+    return [span, condition(query.filter or EVERYTHING, context, connection.dialect)]
+
+
+def _after(
+    statement: Select[Any], keys: tuple[ColumnElement[Any], ...], start: tuple[Any, ...] | None, query: RequestQuery
+) -> Select[Any]:
+    """Sorted by `keys` in the query's direction, from behind `start` on."""
+    if start is not None:
+        position = tuple_(*keys)
+        statement = statement.where(position < start if query.descending else position > start)
+    return statement.order_by(*(key.desc() if query.descending else key.asc() for key in keys))
+
+
+def _read(connection: Connection, statement: Select[Any], most: int) -> list[Any]:
+    try:
+        return list(connection.execute(statement.limit(most)))
+    except DataError:
+        raise UsageError("The database cannot read this regular expression. Write it in a simpler form.") from None

@@ -1,0 +1,162 @@
+"""What was spent: exact sums over any span, by key, and per bucket of time.
+
+Whole hours come from `total`; what a span has of the hours at its ends is read from `request` by (scope, time), and for
+everyone together from minute totals, so that at most two minutes of requests are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, union_all
+
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads import sums
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spans import Span
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TotalTable
+
+ALL = "all"
+MINUTES = "minute"
+_COLUMNS = {
+    "user": "user_id",
+    "model": "model",
+    "provider": "provider",
+    "session": "session_id",
+    "token": "token",
+    "source": "source",
+}
+_ONLY_WHERE_SET = ("session", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpend:
+    """Spend of one user, model, ...; the key is empty where requests name none."""
+
+    key: Untrusted
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The largest keys, and all others in one sum."""
+
+    rows: tuple[KeySpend, ...]
+    others: Spend
+    other_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Spend from `start` (UTC µs) for one step."""
+
+    start: int
+    spend: Spend
+
+
+def spend(connection: Connection, since: int | None, until: int | None, dimension: str = ALL, key: str = "") -> Spend:
+    """Exact spend of one key from `since` inclusive to `until` exclusive (UTC µs; None is open).
+
+    `dimension` is all, user, model, provider, session, token or source; the key "" of a user, model or provider means
+    the requests that name none.
+    """
+    return scoped_spend(connection, Span(since, until), dimension, key, scope(dimension, key))
+
+
+def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, condition: ColumnElement[bool]) -> Spend:
+    """Exact spend in `span`: whole hours from the totals of `dimension` and `key`, the edges from the counted requests
+    that meet `condition`, which must select just what those totals sum."""
+    hours, edges = span.cut(HOUR)
+    parts = [] if hours is None else [_totals(dimension, hours).where(table_of(TotalTable).c.key == key)]
+    for edge in edges:
+        minutes, rest = edge.cut(MINUTE) if dimension == ALL else (None, (edge,))
+        if minutes is not None:
+            parts.append(_totals(MINUTES, minutes))
+        parts.extend(_requests(seconds).where(condition) for seconds in rest)
+    if not parts:
+        return Spend.nothing()
+    return reduce(add, map(sums.to_spend, connection.execute(union_all(*parts))))
+
+
+def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
+    """Exact spend of the `most` (at least 1) largest keys by cost, then by requests, and of all others together."""
+    total, request = table_of(TotalTable), table_of(RequestTable)
+    hours, edges = Span(since, until).cut(HOUR)
+    parts: list[Select[Any]] = []
+    if hours is not None:
+        parts.append(_totals(dimension, hours).add_columns(total.c.key.label("key")).group_by(total.c.key))
+    column = request.c[_COLUMNS[dimension]]
+    key = func.coalesce(column, "")
+    for edge in edges:
+        at_edge = _requests(edge).add_columns(key.label("key")).group_by(key)
+        parts.append(at_edge.where(column.is_not(None)) if dimension in _ONLY_WHERE_SET else at_edge)
+    if not parts:
+        return Breakdown((), Spend.nothing(), 0)
+    found = connection.execute(_largest(parts, most)).all()
+    rows = tuple(KeySpend(Untrusted(row.key), sums.to_spend(row)) for row in found)
+    if not rows:
+        return Breakdown((), Spend.nothing(), 0)
+    everything = sums.to_spend(found[0][6:12])
+    shown = reduce(add, (row.spend for row in rows))
+    return Breakdown(rows, everything - shown, int(found[0].keys_) - len(rows))
+
+
+def per_bucket(connection: Connection, since: int | None, until: int | None, step: int) -> tuple[Bucket, ...]:
+    """Spend per `step` (µs, a multiple of a minute) in time order, without the empty ones.
+
+    Buckets begin at `since`, taken down to its minute, and at every step after it; the last minute counts as a whole.
+    """
+    total = table_of(TotalTable)
+    anchor = 0 if since is None else since // MINUTE * MINUTE
+    dimension = ALL if anchor % HOUR == 0 and step % HOUR == 0 and (until is None or until % HOUR == 0) else MINUTES
+    start = total.c.bucket - (total.c.bucket - anchor) % step
+    span = Span(None if since is None else anchor, until)
+    statement = _totals(dimension, span).add_columns(start.label("start")).group_by(start).order_by(start)
+    return tuple(Bucket(int(row.start), sums.to_spend(row)) for row in connection.execute(statement))
+
+
+def scope(dimension: str, key: str) -> ColumnElement[bool]:
+    """The condition on `request` that selects what the totals of `dimension` and `key` sum."""
+    if dimension == ALL:
+        return true()
+    column = table_of(RequestTable).c[_COLUMNS[dimension]]
+    if key or dimension in _ONLY_WHERE_SET:
+        # The indexes hold the lower case, for filters; the key itself is exact.
+        return and_(func.lower(column) == func.lower(key), column == key)
+    return or_(column.is_(None), column == "")
+
+
+def _totals(dimension: str, span: Span) -> Select[Any]:
+    total = table_of(TotalTable)
+    return select(*sums.of_totals()).where(total.c.dimension == dimension, span.holds(total.c.bucket))
+
+
+def _requests(span: Span) -> Select[Any]:
+    request = table_of(RequestTable)
+    return select(*sums.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
+
+
+def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
+    """The largest keys over all parts; every row also holds the sums over all keys, and how many there are."""
+    part = union_all(*parts).subquery()
+    per_key = (
+        select(*(func.sum(part.c[name]).label(name) for name in sums.NAMES), part.c.key)
+        .group_by(part.c.key)
+        .having(func.sum(part.c.requests) > 0)
+        .subquery()
+    )
+    return (
+        select(
+            *(per_key.c[name] for name in sums.NAMES),
+            *(func.sum(per_key.c[name]).over().label("all_" + name) for name in sums.NAMES),
+            func.count().over().label("keys_"),
+            per_key.c.key,
+        )
+        .order_by(per_key.c.cost_nano.desc(), per_key.c.requests.desc(), per_key.c.key)
+        .limit(most)
+    )

@@ -1,0 +1,50 @@
+"""The sums of `Spend` as SQL, over requests and over totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Label, case, func
+
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Status
+from spendtop.store.reads.rows import Spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TotalTable
+
+NAMES = ("requests", "cost_nano", "unpriced", "errors", "prompt_tokens", "completion_tokens")
+
+
+def is_unpriced() -> ColumnElement[bool]:
+    """Whether a request's cost is not known. A gateway's cache hit costs nothing, which is known."""
+    return table_of(RequestTable).c.cost_nano.is_(None)
+
+
+def of_requests() -> tuple[Label[Any], ...]:
+    """Columns `NAMES` summed over rows of `request`."""
+    request = table_of(RequestTable)
+    failed = request.c.status == Status.ERROR.value
+    return (
+        func.count().label("requests"),
+        _sum(request.c.cost_nano).label("cost_nano"),
+        _sum(case((is_unpriced(), 1), else_=0)).label("unpriced"),
+        _sum(case((failed, 1), else_=0)).label("errors"),
+        _sum(request.c.prompt_tokens).label("prompt_tokens"),
+        _sum(request.c.completion_tokens).label("completion_tokens"),
+    )
+
+
+def of_totals() -> tuple[Label[Any], ...]:
+    """Columns `NAMES` summed over rows of `total`, thereby over shards."""
+    total = table_of(TotalTable)
+    return tuple(_sum(total.c[name]).label(name) for name in NAMES)
+
+
+def to_spend(row: Any) -> Spend:
+    """A row whose first six columns are `NAMES`."""
+    requests, cost, *counts = map(int, row[:6])
+    return Spend(requests, Usd(cost), *counts)
+
+
+def _sum(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(func.sum(column), 0)

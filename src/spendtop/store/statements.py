@@ -1,0 +1,74 @@
+"""Fixed SQL for the hot path: a Core statement compiled once per dialect, run through the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
+from sqlmodel import SQLModel
+
+_INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""The two dialects' INSERT, which both know ON CONFLICT."""
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table behind a SQLModel class."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+class Fixed:
+    """One statement as the driver takes it: SQL text with positional parameters in the order of `names`."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self.names: list[str] = list(getattr(compiled, "positiontup", None) or ())
+
+    def run_many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run once per row; a row holds the values in the order of `names`."""
+        if rows:
+            connection.exec_driver_sql(self.sql, list(rows))
+
+
+def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """INSERT of all columns, in the table's column order."""
+    table = table_of(model)
+    return Fixed(_INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns}), dialect)
+
+
+def insert_or_ignore(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """INSERT that leaves an existing row with the same primary key as it is."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    return Fixed(statement.on_conflict_do_nothing(), dialect)
+
+
+def insert_or_add(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """INSERT that adds the non-key columns to an existing row with the same primary key."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    added = {c.name: table.c[c.name] + statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), dialect)
+
+
+def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """INSERT that overwrites the non-key columns of an existing row with the same primary key."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), dialect)
+
+
+def update_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """UPDATE of all non-key columns by primary key; `names` says the order of values."""
+    table = table_of(model)
+    (key,) = table.primary_key
+    statement = (
+        update(table)
+        .where(key == bindparam("key_" + key.name))
+        .values({c.name: bindparam("new_" + c.name) for c in table.columns if not c.primary_key})
+    )
+    return Fixed(statement, dialect)

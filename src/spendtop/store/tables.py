@@ -1,0 +1,291 @@
+"""The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+
+def _request_id_key() -> Column[int]:
+    """64 bits everywhere; SQLite's own row id, which it only takes for the type INTEGER."""
+    return Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False)
+
+
+class RequestTable(SQLModel, table=True):
+    """One LLM API call. `id` carries the arrival's microsecond and the collector's slot, and never changes."""
+
+    __tablename__: ClassVar[Any] = "request"
+    __table_args__: ClassVar[Any] = (
+        Index("request_time", "occurred_at", "id"),
+        Index("request_user_time", "user_id", "occurred_at"),
+        Index("request_model_time", "model", "occurred_at"),
+        Index("request_session_time", "session_id", "occurred_at"),
+    )
+
+    id: int = Field(sa_column=_request_id_key())
+    source: str = Field(sa_type=Text)
+    """The most trusted source that reported it."""
+    sources: str = Field(sa_type=Text)
+    """All sources that reported it, most trusted first, joined by commas."""
+    external_ids: str = Field(sa_type=Text)
+    """JSON object: source name to the id it gave."""
+    response_id: str | None = Field(default=None, sa_type=Text)
+    occurred_at: int = Field(sa_type=BigInteger)
+    time_source: str = Field(sa_type=Text)
+    time_suspect: bool = False
+    received_at: int = Field(sa_type=BigInteger)
+    provider: str | None = Field(default=None, sa_type=Text)
+    model: str | None = Field(default=None, sa_type=Text)
+    status: str = Field(sa_type=Text)
+    http_status: int | None = None
+    prompt_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    completion_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    cache_write_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    reasoning_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    cost_nano: int | None = Field(default=None, sa_type=BigInteger)
+    basis: str = Field(sa_type=Text)
+    reported_cost_nano: int | None = Field(default=None, sa_type=BigInteger)
+    computed_cost_nano: int | None = Field(default=None, sa_type=BigInteger)
+    price_version: str | None = Field(default=None, sa_type=Text)
+    user_id: str | None = Field(default=None, sa_type=Text)
+    session_id: str | None = Field(default=None, sa_type=Text)
+    session_path: str | None = Field(default=None, sa_type=Text)
+    token: str | None = Field(default=None, sa_type=Text)
+    properties: str | None = Field(default=None, sa_type=Text)
+    """JSON object of strings."""
+    latency_ms: int | None = Field(default=None, sa_type=BigInteger)
+    ttft_ms: int | None = Field(default=None, sa_type=BigInteger)
+    cached: bool = False
+    verified: bool = False
+    counted: bool = True
+    body_state: str = Field(sa_type=Text)
+
+
+class RequestKeyTable(SQLModel, table=True):
+    """The only authority for "seen before": digest of source and external id. Outlives retention."""
+
+    __tablename__: ClassVar[Any] = "request_key"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    request_id: int = Field(sa_type=BigInteger)
+
+
+class BodyTable(SQLModel, table=True):
+    """Prompt and response of one request, redacted and compressed."""
+
+    __tablename__: ClassVar[Any] = "body"
+
+    request_id: int = Field(sa_column=_request_id_key())
+    dictionary: int = 0
+    """Which compression dictionary `data` needs; 0 is none."""
+    data: bytes = Field(sa_type=LargeBinary)
+
+
+class RevisionTable(SQLModel, table=True):
+    """What a later report changed in a request."""
+
+    __tablename__: ClassVar[Any] = "revision"
+    __table_args__: ClassVar[Any] = (Index("revision_request", "request_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    request_id: int = Field(sa_type=BigInteger)
+    at: int = Field(sa_type=BigInteger)
+    source: str = Field(sa_type=Text)
+    changes: str = Field(sa_type=Text)
+    """JSON object: field name to [old, new]."""
+
+
+class TotalTable(SQLModel, table=True):
+    """Spend of one key of one dimension in one bucket, kept by difference with every commit."""
+
+    __tablename__: ClassVar[Any] = "total"
+    __table_args__: ClassVar[Any] = (
+        Index("total_bucket", "dimension", "bucket"),
+        {"sqlite_with_rowid": False},
+    )
+
+    dimension: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    bucket: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """Start of the hour (of the minute in dimension `minute`) in UTC microseconds."""
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The collector's slot, so that collectors on one PostgreSQL never wait for each other."""
+    requests: int = Field(sa_type=BigInteger)
+    cost_nano: int = Field(sa_type=BigInteger)
+    """Sum of the known costs."""
+    unpriced: int = Field(sa_type=BigInteger)
+    errors: int = Field(sa_type=BigInteger)
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    completion_tokens: int = Field(sa_type=BigInteger)
+
+
+class LimitMarkTable(SQLModel, table=True):
+    """A limit that a commit touched and that is not yet evaluated. Survives a crash between the two."""
+
+    __tablename__: ClassVar[Any] = "limit_mark"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    limit_name: str = Field(primary_key=True, sa_type=Text)
+    entity: str = Field(primary_key=True, sa_type=Text)
+    hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """Start of the hour in which the marking requests happened, UTC µs."""
+    happened_at: int = Field(sa_type=BigInteger)
+    """When the latest of them happened, UTC µs."""
+
+
+class AlertTable(SQLModel, table=True):
+    """One episode of one rule for one entity and one window."""
+
+    __tablename__: ClassVar[Any] = "alert"
+    __table_args__: ClassVar[Any] = (
+        Index("alert_episode", "rule", "entity", "window_start", unique=True),
+        Index("alert_state", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule: str = Field(sa_type=Text)
+    """`limit/NAME`."""
+    entity: str = Field(sa_type=Text)
+    window_start: int = Field(sa_type=BigInteger)
+    """Start of the calendar window; for a rolling window the instant at which the episode began."""
+    window_end: int | None = Field(default=None, sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    version: int = 0
+    announced: float = 0.0
+    """The highest threshold that stands announced, as a fraction of the limit."""
+    spoke: int = 0
+    """How many transitions were announced."""
+    used_nano: int = Field(sa_type=BigInteger)
+    limit_nano: int = Field(sa_type=BigInteger)
+    unpriced: int = 0
+    crossed_at: int = Field(sa_type=BigInteger)
+    late: bool = False
+    falls: int = 0
+    """How often it fell back from a threshold."""
+    below_since: int | None = Field(default=None, sa_type=BigInteger)
+    """Since when use has stayed under the hysteresis; the episode resolves when it stays long enough."""
+    opened_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    resolved_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeliveryTable(SQLModel, table=True):
+    """One message to one channel, in the outbox until sent or dead."""
+
+    __tablename__: ClassVar[Any] = "delivery"
+    __table_args__: ClassVar[Any] = (
+        Index("delivery_ref", "ref", unique=True),
+        Index("delivery_due", "state", "next_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    ref: str = Field(sa_type=Text)
+    """Unique per alert, transition and channel; shown in the message as `[ref]`."""
+    alert_id: int | None = None
+    kind: str = Field(sa_type=Text)
+    """approaching, exceeded, resolved, digest or test."""
+    channel: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    payload: str = Field(sa_type=Text)
+    """JSON of `domain.alerting.Message`; rendered when it is sent."""
+    state: str = Field(sa_type=Text)
+    """pending, sending, sent, dead or superseded."""
+    attempts: int = 0
+    next_at: int = Field(sa_type=BigInteger)
+    lease_until: int | None = Field(default=None, sa_type=BigInteger)
+    last_error: str | None = Field(default=None, sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    sent_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeliveryAttemptTable(SQLModel, table=True):
+    """One try to deliver, append-only."""
+
+    __tablename__: ClassVar[Any] = "delivery_attempt"
+    __table_args__: ClassVar[Any] = (Index("delivery_attempt_delivery", "delivery_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int
+    at: int = Field(sa_type=BigInteger)
+    outcome: str = Field(sa_type=Text)
+    """sent, transient, permanent or misconfigured."""
+    detail: str | None = Field(default=None, sa_type=Text)
+    elapsed_ms: int
+
+
+class QuarantineTable(SQLModel, table=True):
+    """A signed event that is not counted: not understood (re-processable), or a gateway's test event."""
+
+    __tablename__: ClassVar[Any] = "quarantine"
+    __table_args__: ClassVar[Any] = (Index("quarantine_digest", "digest", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: bytes = Field(sa_type=LargeBinary)
+    """Of source and external id, or of the raw body where it has no id."""
+    source: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    """unrecognized or test."""
+    state: str = Field(sa_type=Text)
+    """open or done."""
+    reason: str = Field(sa_type=Text)
+    received_at: int = Field(sa_type=BigInteger)
+    size: int
+    raw: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Compressed body; NULL where privacy settings keep no bodies."""
+
+
+class TaskTable(SQLModel, table=True):
+    """Something a face asks of the collector, with its progress and result."""
+
+    __tablename__: ClassVar[Any] = "task"
+    __table_args__: ClassVar[Any] = (Index("task_state", "state"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(sa_type=Text)
+    arguments: str = Field(sa_type=Text)
+    """JSON object."""
+    state: str = Field(sa_type=Text)
+    """queued, running, done or failed."""
+    progress: str | None = Field(default=None, sa_type=Text)
+    result: str | None = Field(default=None, sa_type=Text)
+    """A sentence for the person who asked."""
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class LeaseTable(SQLModel, table=True):
+    """Who polls, evaluates and delivers when several collectors share one PostgreSQL (database clock)."""
+
+    __tablename__: ClassVar[Any] = "lease"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    owner: str = Field(sa_type=Text)
+    epoch: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+
+
+class AuditTable(SQLModel, table=True):
+    """Who changed what by hand."""
+
+    __tablename__: ClassVar[Any] = "audit"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = Field(sa_type=BigInteger)
+    face: str = Field(sa_type=Text)
+    """tui, cli or api."""
+    action: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+
+
+class MetaTable(SQLModel, table=True):
+    """Single facts about the store, among them the configuration as the collector applied it."""
+
+    __tablename__: ClassVar[Any] = "meta"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)

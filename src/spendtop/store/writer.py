@@ -1,0 +1,179 @@
+"""The single writer: one thread that commits whatever has queued up in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from spendtop.domain.errors import CannotWrite
+from spendtop.store.engine import Store
+
+Event = TypeVar("Event")
+Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
+
+_LARGEST_GROUP = 512
+_RETRY_SECONDS = 0.25
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Submission(Generic[Event, Outcome]):
+    events: Sequence[Event]
+    deadline: float
+    done: Callable[[Sequence[Outcome] | Exception], None]
+
+
+@dataclass(slots=True)
+class _Call:
+    work: Callable[[Connection], Any]
+    future: Future[Any]
+
+
+class Writer(Generic[Event, Outcome]):
+    """Group commit: events that wait together are recorded by one call and one commit.
+
+    `record` gets an open write transaction and the group's events, and returns one outcome per event.
+    A group that the database refuses is repeated submission by submission, so that one bad event fails alone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        record: Callable[[Connection, Sequence[Event]], Sequence[Outcome]],
+        after_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._after_commit = after_commit
+        self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
+        self._news = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self.failure: BaseException | None = None
+        """What ended the thread, if anything did: the collector then ends too."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit all that is queued, then end the thread."""
+        with self._news:
+            self._stopping = True
+            self._news.notify()
+        self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """How many submissions and calls are queued."""
+        return len(self._queue)
+
+    def submit(
+        self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float = 60.0
+    ) -> None:
+        """Record events durably. `done` is called in the writer's thread, after the commit or with the failure.
+
+        `patience` is how many seconds a locked or absent database is waited for before CannotWrite.
+        """
+        self._put(_Submission(events, time.monotonic() + patience, done))
+
+    def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        """Run `work` in a write transaction of its own, in turn with the groups. A failure rolls it back."""
+        call = _Call(work, Future())
+        self._put(call)
+        return call.future
+
+    def _put(self, item: _Submission[Event, Outcome] | _Call) -> None:
+        with self._news:
+            if self._stopping:
+                raise CannotWrite("The collector is stopping; nothing more is recorded. Send again in a moment.")
+            self._queue.append(item)
+            self._news.notify()
+
+    def _work(self) -> None:
+        try:
+            while (turn := self._next()) is not None:
+                if isinstance(turn, _Call):
+                    self._run(turn)
+                else:
+                    self._commit(turn)
+        except BaseException as failure:
+            self.failure = failure
+            _log.exception("the writer ended")
+
+    def _next(self) -> list[_Submission[Event, Outcome]] | _Call | None:
+        """The next call, or all submissions in front of it; None at the end."""
+        with self._news:
+            while not self._queue:
+                if self._stopping:
+                    return None
+                self._news.wait()
+            first = self._queue.popleft()
+            if isinstance(first, _Call):
+                return first
+            group, size = [first], len(first.events)
+            while self._queue and size < _LARGEST_GROUP:
+                following = self._queue[0]
+                if isinstance(following, _Call):
+                    break
+                self._queue.popleft()
+                group.append(following)
+                size += len(following.events)
+            return group
+
+    def _run(self, call: _Call) -> None:
+        try:
+            with self._store.writing() as connection:
+                result = call.work(connection)
+        except Exception as failure:
+            call.future.set_exception(failure)
+        else:
+            call.future.set_result(result)
+            self._after_commit()
+
+    def _commit(self, group: list[_Submission[Event, Outcome]]) -> None:
+        try:
+            with self._store.writing() as connection:
+                outcomes = self._record(connection, [event for submission in group for event in submission.events])
+        except OperationalError as failure:
+            self._retry(group, failure)
+        except Exception as failure:
+            if len(group) == 1:
+                _log.error("a group was refused: %s", type(failure).__name__)
+                group[0].done(failure)
+            else:
+                for submission in group:
+                    self._commit([submission])
+        else:
+            start = 0
+            for submission in group:
+                end = start + len(submission.events)
+                submission.done(outcomes[start:end])
+                start = end
+            self._after_commit()
+
+    def _retry(self, group: list[_Submission[Event, Outcome]], failure: OperationalError) -> None:
+        """The database is locked, full or away: wait for it as long as each submission's patience lasts."""
+        now = time.monotonic()
+        waiting = [submission for submission in group if submission.deadline > now]
+        for submission in group:
+            if submission.deadline <= now:
+                submission.done(CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again."))
+        if waiting:
+            time.sleep(_RETRY_SECONDS)
+            self._commit(waiting)

@@ -1,0 +1,123 @@
+"""Where Textual needs help: colourless output, a last guard against control characters, crashes, and fewer bytes.
+
+Everything that leans on Textual's own insides is here and in `terminal`, so that a new version is checked in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from traceback import format_exception
+
+from rich.color import ColorSystem
+from rich.console import Console, RenderableType
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.terminal import Terminal
+
+_log = logging.getLogger(__name__)
+
+
+class SafeText(LineFilter):
+    """Second guard: text that reaches the renderer uncleaned loses its control characters here."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with harmless text."""
+        if all(control or text.isprintable() for text, _, control in segments):
+            return segments
+        return [
+            segment if segment.control or segment.text.isprintable() else Segment(_harmless(segment.text), segment.style)
+            for segment in segments
+        ]
+
+
+class ColorLess(LineFilter):
+    """Leaves shape and emphasis, and no colour at all."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments without colours."""
+        return [
+            segment if segment.style is None or segment.control else Segment(segment.text, _without_color(segment.style))
+            for segment in segments
+        ]
+
+
+class SpareUpdate(CompositorUpdate):
+    """An update that is reduced to what differs at the moment it is written."""
+
+    def __init__(self, update: CompositorUpdate, terminal: Terminal) -> None:
+        self._update = update
+        self._terminal = terminal
+
+    def render_segments(self, console: Console) -> str:
+        """The escape sequences to send."""
+        colors = console._color_system or ColorSystem.TRUECOLOR
+        spare = self._terminal.render(self._update, colors)
+        return self._update.render_segments(console) if spare is None else spare
+
+
+class CarefulApp(App[int]):
+    """An app that paints only what differs, shows no control characters, and crashes without telling secrets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.terminal = Terminal()
+        self.colorless = self.no_color
+        self._safe_text = SafeText()
+        self._color_less = ColorLess()
+        self.crash: str | None = None
+        """What ended the program, for the log."""
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters without its grey NO_COLOR, then ours."""
+        filters = [found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")]
+        return [*filters, self._safe_text, *([self._color_less] if self.colorless else [])]
+
+    def forget_terminal(self) -> None:
+        """Something else may have painted on the terminal: paint all of it anew."""
+        self.terminal.forget()
+        self.refresh(layout=True)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            renderable = SpareUpdate(renderable, self.terminal)
+        super()._display(screen, renderable)
+
+    def _fatal_error(self) -> None:
+        """Leave with the plain traceback in the log and one sentence on the screen: locals may hold keys."""
+        failure = self._exception
+        self.crash = "".join(format_exception(failure, chain=True)) if failure else "unknown"
+        _log.critical("the screen crashed\n%s", self.crash)
+        name = type(failure).__name__ if failure else "an unknown error"
+        self._exit_renderables.append(
+            Text(f"spendtop's screen crashed ({name}). The collector goes on; start `spendtop` again to look at it.")
+        )
+        self._return_code = 70
+        self._close_messages_no_wait()
+
+
+def _harmless(text: str) -> str:
+    _log.warning("uncleaned text reached the renderer")
+    return clean_line(text, limit=len(text))
+
+
+@lru_cache(4096)
+def _without_color(style: Style) -> Style:
+    return Style(
+        bold=style.bold,
+        dim=style.dim,
+        italic=style.italic,
+        underline=style.underline,
+        reverse=style.reverse,
+        strike=style.strike,
+        meta=style.meta or None,
+    )

@@ -1,0 +1,102 @@
+"""The marks that pictures are made of: box drawing and blocks, or plain ASCII for terminals without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glyphs:
+    """One complete set of marks; every one is a single cell wide."""
+
+    across: str
+    down: str
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    tee: str
+    """An axis with a tick."""
+    rises: tuple[str, ...]
+    """Columns of growing height, the last one full."""
+    grows: tuple[str, ...]
+    """Bars of growing length, the last one full."""
+    rest: str
+    """The empty part of a bar."""
+    mark_100: str
+    """Where 100 % lies within an overspent bar."""
+    unpriced: str
+    dots: bool
+    """Whether braille can be drawn."""
+    cut: str
+    between: str
+    into: str
+    up: str
+    down_arrow: str
+    live: str
+    paused: str
+    cursor: str
+    marked: str
+    good: str
+    bad: str
+    wait: str
+    line_end: str
+
+
+UNICODE = Glyphs(
+    across="─",
+    down="│",
+    top_left="╭",
+    top_right="╮",
+    bottom_left="╰",
+    bottom_right="╯",
+    tee="┤",
+    rises=("▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"),
+    grows=("▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"),
+    rest="░",
+    mark_100="┃",
+    unpriced="▒",
+    dots=True,
+    cut="…",
+    between="·",
+    into="→",
+    up="▲",
+    down_arrow="▼",
+    live="●",
+    paused="‖",
+    cursor="▌",
+    marked="*",
+    good="✓",
+    bad="✗",
+    wait="…",
+    line_end="⏎",
+)
+
+ASCII = Glyphs(
+    across="-",
+    down="|",
+    top_left="+",
+    top_right="+",
+    bottom_left="+",
+    bottom_right="+",
+    tee="|",
+    rises=(".", ":", "#"),
+    grows=("-", "=", "#"),
+    rest=".",
+    mark_100="|",
+    unpriced="?",
+    dots=False,
+    cut="~",
+    between="|",
+    into=">",
+    up="^",
+    down_arrow="v",
+    live="*",
+    paused="=",
+    cursor=">",
+    marked="*",
+    good="+",
+    bad="x",
+    wait="~",
+    line_end="$",
+)

@@ -1,0 +1,114 @@
+"""Rows of one query as far as they were read, in pages that can be let go and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.requests import Page
+    from spendtop.store.reads.rows import RequestRow
+
+PAGE = 100
+_KEPT = 12
+"""Pages in memory at most."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    cursor: str | None
+    size: int
+    rows: tuple[RequestRow, ...] | None
+
+
+class Listing:
+    """Positions count in reading order. `from_end` says that reading order is upside down on screen."""
+
+    def __init__(self, from_end: bool = False) -> None:
+        self.from_end = from_end
+        self.read = False
+        """Whether the first page has come."""
+        self._slots: list[_Slot] = []
+        self._next: str | None = None
+
+    def __len__(self) -> int:
+        return sum(slot.size for slot in self._slots)
+
+    def __iter__(self) -> Iterator[RequestRow]:
+        for slot in self._slots:
+            yield from slot.rows or ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last page was read."""
+        return self.read and self._next is None
+
+    def row(self, position: int) -> RequestRow | None:
+        """The request there; None when its page is not in memory."""
+        number, offset = divmod(position, PAGE)
+        if not 0 <= number < len(self._slots):
+            return None
+        rows = self._slots[number].rows
+        return rows[offset] if rows is not None and offset < len(rows) else None
+
+    def position_of(self, request_id: int) -> int | None:
+        """Where the request is, if its page is in memory."""
+        for number, slot in enumerate(self._slots):
+            for offset, row in enumerate(slot.rows or ()):
+                if row.id == request_id:
+                    return number * PAGE + offset
+        return None
+
+    def wanted(self, first: int, last: int) -> list[tuple[int, str | None]]:
+        """Number and cursor of the pages to read, so that these positions can be shown and scrolled on from."""
+        numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
+        found = [(number, self._slots[number].cursor) for number in numbers if self._is_missing(number)]
+        near_end = last + PAGE // 2 >= len(self)
+        if not self.read:
+            return [(0, None)]
+        if near_end and self._next is not None:
+            found.append((len(self._slots), self._next))
+        return found
+
+    def shown(self, first: int, last: int) -> list[tuple[int, str | None]]:
+        """Number and cursor of the pages that these positions lie on."""
+        numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
+        return [(number, self._slots[number].cursor) for number in numbers if number < len(self._slots)] or [(0, None)]
+
+    def put(self, pages: Mapping[int, Page]) -> None:
+        """Take in pages that were asked for by `wanted`."""
+        for number, page in sorted(pages.items()):
+            if number < len(self._slots):
+                self._slots[number].rows = page.rows[: self._slots[number].size]
+            elif number == len(self._slots):
+                cursor = self._next if number else None
+                if page.rows or not number:
+                    self._slots.append(_Slot(cursor, len(page.rows), page.rows))
+                self._next = page.next_cursor
+            self.read = True
+        self._let_go(keep=pages)
+
+    def restart(self, page: Page) -> None:
+        """Begin again with a new first page."""
+        self._slots = [_Slot(None, len(page.rows), page.rows)]
+        self._next = page.next_cursor
+        self.read = True
+
+    def renew(self, pages: Iterable[Page]) -> None:
+        """Take the newer facts of requests that are listed already; nothing moves."""
+        newer = {row.id: row for page in pages for row in page.rows}
+        for slot in self._slots:
+            if slot.rows is not None:
+                slot.rows = tuple(newer.get(row.id, row) for row in slot.rows)
+
+    def _is_missing(self, number: int) -> bool:
+        return number < len(self._slots) and self._slots[number].rows is None
+
+    def _let_go(self, keep: Iterable[int]) -> None:
+        """Drop the rows of the pages that are farthest from the ones just read."""
+        kept = list(keep)
+        resident = [number for number, slot in enumerate(self._slots) if slot.rows is not None]
+        resident.sort(key=lambda number: min((abs(number - near) for near in kept), default=0))
+        for number in resident[_KEPT:]:
+            self._slots[number].rows = None

@@ -1,0 +1,27 @@
+"""The screens by their key. A new screen is one file here and one line below."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ScreenEntry(NamedTuple):
+    """What the tab bar, help and the app know of a screen."""
+
+    key: str
+    title: str
+    short: str
+    """For narrow terminals."""
+    factory: str
+    """`module:Class`, imported when the screen is first opened."""
+    help: str
+
+
+SCREENS: dict[str, ScreenEntry] = {
+    "overview": ScreenEntry(
+        "1", "Overview", "1Over", "spendtop.tui.screens.overview:OverviewScreen", "spend now, against limits"
+    ),
+    "requests": ScreenEntry(
+        "2", "Requests", "2Reqs", "spendtop.tui.screens.requests:RequestsScreen", "every request, its prompt and response"
+    ),
+}

@@ -1,0 +1,62 @@
+"""What a terminal face knows of the world it runs in. Everything slow is a callable that the face calls off its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendtop.domain.clock import Clock
+from spendtop.domain.windows import Calendar
+
+if TYPE_CHECKING:
+    from spendtop.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """The collector that holds the store, as seen from here."""
+
+    pid: int
+    state: str
+    """starting, ready or stopping."""
+    url: str | None
+    """Where it listens."""
+    started_here: bool
+    """This viewer started it, so that leaving may stop it."""
+    other_viewers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One terminal face: its store, its collector and how it should look."""
+
+    connect: Callable[[], Store]
+    """Opens the store once a collector is ready. Runs in a thread, after the first picture is painted.
+
+    Raises SpendtopError: its text and exit code end the program.
+    """
+    clock: Clock
+    collector: Callable[[], Collector | None]
+    """Who holds the store now; None: nobody, nothing is recorded."""
+    stop_collector: Callable[[], None]
+    """Stops the collector that this viewer started. Runs in a thread."""
+    store_name: str
+    webhook_url: str | None = None
+    """Where gateways reach us, when it is known better than from the collector's address."""
+    read_only: bool = False
+    demo: bool = False
+    config_differences: tuple[str, ...] = ()
+    """Sections in which the local file differs from what the collector applied."""
+    calendar: Calendar = field(default_factory=Calendar)
+    """Until a collector has said which one it applies."""
+    theme: str = "spendtop-dark"
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    theme_folders: tuple[Path, ...] = ()
+    """The user's own themes."""
+    ascii: bool = False
+    slow: bool = False
+    mouse: bool = True
+    folder: Path = field(default_factory=Path.cwd)
+    """Where files are written that are named without a folder."""

@@ -1,0 +1,218 @@
+"""Themes from TOML files: read, checked as a whole, and only then handed to Textual."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.color import Color, ColorParseError
+from textual.theme import Theme
+
+from spendtop.domain.errors import ConfigError
+from spendtop.tui.palette import BACKGROUND_ROLES, PLAIN, ROLES, Palette, palette_of
+
+DEFAULT = "spendtop-dark"
+_COLORS = (
+    "primary",
+    "secondary",
+    "accent",
+    "success",
+    "warning",
+    "error",
+    "foreground",
+    "background",
+    "surface",
+    "panel",
+)
+_TOP = ("name", "description", "dark", "ansi", "mono", "colors", "roles", "variables")
+_ROLE_COLORS = {
+    "text": "foreground",
+    "strong": "foreground",
+    "muted": "foreground",
+    "faint": "foreground",
+    "line": "panel",
+    "focus": "primary",
+    "title": "primary",
+    "key": "accent",
+    "money": "foreground",
+    "who": "foreground",
+    "model": "foreground",
+    "good": "success",
+    "warn": "warning",
+    "bad": "error",
+    "unknown": "warning",
+    "cached": "secondary",
+    "test": "secondary",
+    "bar": "primary",
+    "rest": "panel",
+    "chart": "primary",
+    "peak": "accent",
+    "header": "foreground",
+    "tab": "primary",
+    "cursor": "foreground",
+    "mark": "accent",
+    "found": "accent",
+    "banner": "warning",
+}
+"""Which of the theme's colours a role takes that the file does not name."""
+
+
+class ThemeError(ConfigError):
+    """A theme file that cannot be used: it names the file, the key and what is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """A theme for Textual together with the palette of our own pictures."""
+
+    theme: Theme
+    palette: Palette
+    description: str
+    colorless: bool
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What `theme = ` in the configuration calls it."""
+        return self.theme.name
+
+
+def read_theme(path: Path) -> Dress:
+    """The theme in one file. Raises ThemeError."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ThemeError(f"{path}: cannot be read ({type(error).__name__}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ThemeError(f"{path}: not TOML: {error}.") from None
+    _Checked(path, found).check()
+    colors = found["colors"]
+    ansi = found.get("ansi", False)
+    theme = Theme(
+        name=found.get("name", path.stem),
+        dark=found.get("dark", True),
+        ansi=ansi,
+        variables={**_variables(colors, ansi, found.get("roles", {})), **found.get("variables", {})},
+        **colors,
+    )
+    mono = found.get("mono", False)
+    palette = PLAIN if mono else palette_of(_role_pairs(colors, found.get("roles", {})))
+    return Dress(theme, palette, found.get("description", ""), mono, path)
+
+
+def read_themes(folders: Iterable[Path]) -> tuple[dict[str, Dress], list[ThemeError]]:
+    """All themes of these folders by name, a later folder's before an earlier one's, and what could not be used."""
+    themes: dict[str, Dress] = {}
+    failures: list[ThemeError] = []
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+            try:
+                dress = read_theme(path)
+            except ThemeError as failure:
+                failures.append(failure)
+            else:
+                themes[dress.name] = dress
+    return themes, failures
+
+
+def shipped_themes() -> Path:
+    """The folder of themes that come with the program: inside the package, or the checkout's `themes/`."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "_themes"
+    return packaged if packaged.is_dir() else package.parent.parent / "themes"
+
+
+class _Checked:
+    """One theme file against what a theme may hold."""
+
+    def __init__(self, path: Path, found: dict[str, Any]) -> None:
+        self._path = path
+        self._found = found
+
+    def check(self) -> None:
+        """Raises ThemeError at the first thing that is wrong."""
+        self._names("", self._found, _TOP)
+        for flag in ("dark", "ansi", "mono"):
+            if not isinstance(self._found.get(flag, False), bool):
+                self._fail(flag, "is true or false")
+        for table, valid in (("colors", _COLORS), ("roles", ROLES), ("variables", None)):
+            content = self._found.get(table, {})
+            if not isinstance(content, dict):
+                self._fail(table, "is a table of colours")
+            if valid is not None:
+                self._names(f"{table}.", content, valid)
+        for name in _COLORS:
+            if name not in self._found.get("colors", {}):
+                self._fail(f"colors.{name}", "is missing")
+        for name, value in self._found["colors"].items():
+            self._color(f"colors.{name}", value)
+        for name, value in self._found.get("roles", {}).items():
+            self._role(name, value)
+
+    def _role(self, name: str, value: object) -> None:
+        pair = value if isinstance(value, list) else [value]
+        if len(pair) > 2 or (len(pair) == 2 and name not in BACKGROUND_ROLES):
+            self._fail(f"roles.{name}", f"is one colour (only {', '.join(BACKGROUND_ROLES)} take two: text, background)")
+        for color in pair:
+            if color not in self._found["colors"]:
+                self._color(f"roles.{name}", color)
+
+    def _names(self, prefix: str, table: dict[str, Any], valid: tuple[str, ...]) -> None:
+        for name in table:
+            if name not in valid:
+                close = difflib.get_close_matches(name, valid, n=1)
+                self._fail(prefix + name, f"is not known; did you mean '{close[0]}'?" if close else "is not known")
+
+    def _color(self, key: str, value: object) -> None:
+        try:
+            if not isinstance(value, str):
+                raise ColorParseError("")
+            Color.parse(value)
+        except ColorParseError:
+            self._fail(key, f"is not a colour: {value!r}; use '#rrggbb' or one of the terminal's, such as 'ansi_blue'")
+
+    def _fail(self, key: str, problem: str) -> None:
+        raise ThemeError(f"{self._path}: {key} {problem}.")
+
+
+def _role_pairs(colors: dict[str, str], roles: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    pairs: dict[str, tuple[str, str | None]] = {}
+    for role, default in _ROLE_COLORS.items():
+        value = roles.get(role, default)
+        pair = value if isinstance(value, list) else [value]
+        foreground, *background = (colors.get(name, name) for name in pair)
+        if role in BACKGROUND_ROLES and not background:
+            background = [colors["panel"]]
+        pairs[role] = (foreground, background[0] if background else None)
+    return pairs
+
+
+def _variables(colors: dict[str, str], ansi: bool, roles: dict[str, Any]) -> dict[str, str]:
+    """Names that Textual's own widgets look up."""
+    accent, background, foreground = colors["accent"], colors["background"], colors["foreground"]
+    variables = {
+        "border": colors["panel"],
+        "border-blurred": colors["panel"],
+        "block-cursor-foreground": background if not ansi else "ansi_black",
+        "block-cursor-background": accent,
+        "input-cursor-background": foreground if not ansi else "ansi_white",
+        "input-cursor-foreground": background if not ansi else "ansi_black",
+        "input-cursor-text-style": "none",
+        "input-selection-background": colors["primary"] + ("" if ansi else " 40%"),
+        "footer-background": colors["surface"],
+        "scrollbar": colors["panel"],
+        "scrollbar-background": background,
+    }
+    if ansi:
+        variables |= {
+            "ansi-background": "ansi_black",
+            "ansi-foreground": "ansi_white",
+            "input-selection-foreground": "ansi_black",
+            "screen-selection-background": "ansi_bright_blue",
+            "screen-selection-foreground": "ansi_black",
+        }
+    return variables

@@ -1,0 +1,168 @@
+"""Pictures made of lines: what our own widgets draw with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from spendtop.tui.glyphs import Glyphs
+from spendtop.tui.palette import Palette
+
+if TYPE_CHECKING:
+    from spendtop.tui.app import SpendtopApp
+
+Piece = tuple[str, Style]
+Line = Sequence[Piece]
+
+
+def fit(text: str, width: int, cut: str = "…") -> str:
+    """`text` in exactly `width` cells, cut or padded on the right."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + cut
+    return text + " " * (width - length)
+
+
+def fit_right(text: str, width: int, cut: str = "…") -> str:
+    """`text` in exactly `width` cells, cut, or padded on the left."""
+    if cell_len(text) >= width:
+        return fit(text, width, cut)
+    return " " * (width - cell_len(text)) + text
+
+
+def length(line: Line) -> int:
+    """Cells that the line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def spread(left: Line, right: Line, width: int, gap: Style) -> list[Piece]:
+    """`left` and `right` at the ends of `width` cells; the left one is cut where they meet."""
+    room = width - length(right)
+    if room <= 0:
+        return clip(right, width)
+    kept = clip(left, room)
+    return [*kept, (" " * (room - length(kept)), gap), *right]
+
+
+def clip(line: Line, width: int) -> list[Piece]:
+    """At most `width` cells of the line."""
+    pieces: list[Piece] = []
+    for text, style in line:
+        size = cell_len(text)
+        if size > width:
+            pieces.append((fit(text, width), style))
+            return pieces
+        pieces.append((text, style))
+        width -= size
+    return pieces
+
+
+def laid_over(line: Line, style: Style, width: int) -> list[Piece]:
+    """The line over its whole width in another style's background, as a cursor paints it."""
+    rest = width - length(line)
+    over = [(text, own + style) for text, own in line]
+    return [*over, (" " * max(rest, 0), style)]
+
+
+class Canvas(Widget):
+    """A widget that draws lines. `redraw` after its data changed."""
+
+    DEFAULT_CSS = "Canvas { height: 1; background: $background; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._drawn: list[Strip] | None = None
+        self._drawn_for = (0, 0, "")
+
+    @property
+    def palette(self) -> Palette:
+        """The current theme's styles."""
+        return self.face.dress.palette
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The marks that the terminal can show."""
+        return self.face.glyphs
+
+    @property
+    def face(self) -> SpendtopApp:
+        """The app."""
+        return cast("SpendtopApp", self.app)
+
+    def draw(self, width: int, height: int) -> Iterable[Line]:
+        """The lines from top to bottom, each at most `width` cells; missing ones are blank."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw anew at the next paint."""
+        self._drawn = None
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """A theme's change also changes what we draw."""
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the drawn picture."""
+        width, height = self.size
+        if self._drawn is None or self._drawn_for != (width, height, self.app.theme):
+            self._drawn_for = (width, height, self.app.theme)
+            self._drawn = [_strip(line, width) for line in self.draw(width, height)]
+        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width)
+
+
+def _strip(line: Line, width: int) -> Strip:
+    return Strip([Segment(text, style) for text, style in line if text]).adjust_cell_length(width)
+
+
+class Panel(Canvas):
+    """A framed picture with a title and a note in its frame."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.note: Line = ()
+
+    @property
+    def title_line(self) -> Line:
+        """What stands in the frame's top left."""
+        return ()
+
+    def content(self, width: int, height: int) -> Iterable[Line]:
+        """The lines inside the frame."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """Frame and content."""
+        if width < 4 or height < 3:
+            return list(self.content(width, height))
+        glyphs, edge = self.glyphs, self.palette.focus if self.has_focus else self.palette.line
+        inside = width - 4
+        down = (glyphs.down, edge)
+        lines: list[Line] = [self._top(width, edge)]
+        content = list(self.content(inside, height - 2))[: height - 2]
+        for line in [*content, *[()] * (height - 2 - len(content))]:
+            kept = clip(line, inside)
+            lines.append([down, (" ", edge), *kept, (" " * (inside - length(kept) + 1), edge), down])
+        bottom = glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right
+        return [*lines, [(bottom, edge)]]
+
+    def _top(self, width: int, edge: Style) -> Line:
+        glyphs = self.glyphs
+        title = clip(self.title_line, width - 4)
+        note = self.note if length(title) + length(self.note) + 8 <= width else ()
+        left: list[Piece] = [(glyphs.top_left + glyphs.across, edge)]
+        if title:
+            left += [(" ", edge), *title, (" ", edge)]
+        right: list[Piece] = [(" ", edge), *note, (" ", edge)] if note else []
+        right.append((glyphs.across + glyphs.top_right, edge))
+        gap = width - length(left) - length(right)
+        return clip([*left, (glyphs.across * max(gap, 0), edge), *right], width)

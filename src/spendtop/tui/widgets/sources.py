@@ -1,0 +1,89 @@
+"""Where the figures come from, how fresh they are, and what waits for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from spendtop.domain.clock import HOUR
+from spendtop.tui import formats
+from spendtop.tui.widgets.canvas import Line, Panel, fit, fit_right
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.overview import Overview
+
+_QUIET = HOUR
+
+
+class SourcesPanel(Panel):
+    """One line per source, the totals, and what needs attention."""
+
+    def __init__(self) -> None:
+        super().__init__(id="sources")
+        self.overview: Overview | None = None
+
+    @property
+    def title_line(self) -> Line:
+        """The title."""
+        return [("Sources", self.palette.title), (" & totals", self.palette.muted)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        """Attention first, because the panel may be short."""
+        found = self.overview
+        if found is None:
+            return []
+        lines = [*self._waiting(), *self._heard(width)]
+        room = max(height - 3, 1)
+        return [*lines[:room], *self._totals(width)]
+
+    def _waiting(self) -> list[Line]:
+        assert self.overview is not None
+        attention, palette = self.overview.attention, self.palette
+        lines: list[Line] = []
+        for number, word, style in (
+            (attention.unrecognized, "not understood", palette.bad),
+            (attention.dead_deliveries, "messages undelivered", palette.bad),
+            (attention.waiting_deliveries, "messages waiting", palette.warn),
+            (attention.tests, "test events, not counted", palette.test),
+        ):
+            if number:
+                sign = {palette.bad: "!!", palette.warn: "..", palette.test: " T"}[style]
+                lines.append([(f"{sign} ", style), (f"{formats.count(number)} {word}", palette.text)])
+        return lines
+
+    def _heard(self, width: int) -> list[Line]:
+        assert self.overview is not None
+        palette, now = self.palette, self.overview.now
+        lines: list[Line] = []
+        for source in self.overview.sources:
+            since = max(now - source.last_at, 0)
+            sign, style = ("OK ", palette.good) if since < _QUIET else ("-- ", palette.muted)
+            today = f"{formats.count(source.requests_today)} today"
+            ago = formats.age(since)
+            name = max(width - 3 - 11 - 5, 6)
+            lines.append(
+                [
+                    (sign, style),
+                    (fit(source.source, name), palette.text),
+                    (fit_right(today, 11), palette.muted),
+                    (fit_right(ago, 5), palette.text),
+                ]
+            )
+        return lines or [[("-- ", palette.muted), ("nothing heard yet", palette.faint)]]
+
+    def _totals(self, width: int) -> list[Line]:
+        assert self.overview is not None
+        palette = self.palette
+        today = self.overview.today
+        average = today.average
+        errors = f"{formats.percent(today.errors / today.requests)}" if today.requests else "-"
+
+        def line(name: str, value: str, style: Style) -> Line:
+            return [(fit(name, max(width - 14, 6)), palette.muted), (fit_right(value, min(14, width - 6)), style)]
+
+        return [
+            line("requests", formats.grouped(today.requests), palette.text),
+            line("average", str(average) if average is not None else formats.UNKNOWN, palette.text),
+            line("errors", errors, palette.bad if today.errors else palette.text),
+        ]

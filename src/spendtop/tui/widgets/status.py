@@ -1,0 +1,204 @@
+"""The lines around every screen: status, tabs, notice and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+
+from spendtop.domain.limits import LimitState
+from spendtop.tui import formats
+from spendtop.tui.actions import Action, key_name
+from spendtop.tui.headline import Headline
+from spendtop.tui.screens import SCREENS
+from spendtop.tui.session import Collector
+from spendtop.tui.widgets.canvas import Canvas, Line, Piece, length, spread
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the status line knows besides the figures."""
+
+    store: str
+    collector: Collector | None
+    asked: bool
+    """Whether the collector was looked for already."""
+    paused: bool
+    clock: str
+    differences: tuple[str, ...]
+    read_only: bool
+
+
+class StatusLine(Canvas):
+    """Store, spend today, pace, the fullest limit, alerts and the time."""
+
+    def __init__(self) -> None:
+        super().__init__(id="status")
+        self.headline: Headline | None = None
+        self.standing: Standing | None = None
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        standing = self.standing
+        palette = self.palette
+        base = palette.header
+        if standing is None:
+            return [[(" " * width, base)]]
+        state = self._state(standing)
+        right: list[Piece] = [(f"{standing.clock} ", base), *state, (" ", base)]
+        left: list[Piece] = [(" spendtop", base + palette.title), (f" {standing.store} ", base + palette.muted)]
+        room = width - length(right)
+        parts = self._figures(wide=width >= 120)
+        if room - length(left) < sum(map(length, parts[:2])) + 4:
+            left = [(" ", base)]
+        for part in parts:
+            if length(left) + length(part) + 2 > room:
+                break
+            left += [("  ", base), *part]
+        return [[(text, base + style) for text, style in spread(left, right, width, base)]]
+
+    def _state(self, standing: Standing) -> list[Piece]:
+        palette, glyphs = self.palette, self.glyphs
+        if standing.paused:
+            return [(f"{glyphs.paused} PAUSED", palette.warn)]
+        if standing.asked and standing.collector is None:
+            return [("! NOT RECORDING", palette.bad)]
+        if self.headline is None:
+            return [(f"{glyphs.wait} OPENING", palette.muted)]
+        return [(f"{glyphs.live} LIVE", palette.good)]
+
+    def _figures(self, wide: bool) -> list[list[Piece]]:
+        """The figures, the most important first."""
+        headline, palette = self.headline, self.palette
+        if headline is None:
+            return []
+        today = formats.spend_long(headline.today) if wide else formats.spend(headline.today)
+        parts: list[list[Piece]] = [[("today ", palette.muted), (today, palette.money)]]
+        alerts = headline.attention.open_alerts
+        if alerts:
+            style = palette.bad if headline.attention.exceeded else palette.warn
+            parts.append([(f"alerts !{alerts}" if wide else f"!{alerts}", style)])
+        rate: list[Piece] = [(f"{headline.last_hour.cost}/h", palette.text)]
+        if (trend := headline.trend) is not None:
+            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
+            rate.append((f" {arrow}{formats.percent(abs(trend))}", palette.muted))
+        parts.append(rate)
+        if headline.worst:
+            parts.append(self._worst(headline, wide))
+        return parts
+
+    def _worst(self, headline: Headline, wide: bool) -> list[Piece]:
+        worst, palette = headline.worst, self.palette
+        assert worst is not None
+        style = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
+        name = worst.limit.name[:24]
+        amount = f" {formats.short_usd(worst.limit.amount)}" if wide else ""
+        sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[worst.state]
+        return [
+            (f"{name}{amount} ", palette.muted),
+            (f"{formats.percent(worst.fraction)}{sign}", style[worst.state]),
+        ]
+
+
+class TabBar(Canvas):
+    """The screens that exist, and who records."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(id="tabs")
+        self._current = current
+        self.standing: Standing | None = None
+        self._ends: list[tuple[int, str]] = []
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        palette = self.palette
+        tabs: list[Piece] = [(" ", palette.text)]
+        self._ends = []
+        for name, entry in SCREENS.items():
+            label = f" {entry.key} {entry.title} " if width >= 60 else f" {entry.short} "
+            tabs.append((label, palette.tab if name == self._current else palette.muted))
+            self._ends.append((length(tabs), name))
+            tabs.append((" ", palette.text))
+        return [spread(tabs, self._recorder(width), width, palette.text)]
+
+    def _recorder(self, width: int) -> Line:
+        standing, palette = self.standing, self.palette
+        if standing is None or not standing.asked:
+            return ()
+        notes: list[Piece] = []
+        if standing.read_only:
+            notes.append(("read-only  ", palette.muted))
+        if standing.differences:
+            changed = ", ".join(standing.differences)
+            notes.append((f"config differs: {changed}  ", palette.warn))
+        collector = standing.collector
+        if collector is None:
+            notes.append(("no collector: start `spendtop --no-ui` ", palette.bad))
+        else:
+            how = "own collector" if collector.started_here else "attached"
+            place = (collector.url or "").removeprefix("http://").removeprefix("https://").rstrip("/")
+            notes.append((how, palette.muted))
+            if place:
+                notes.append((f" {place}", palette.faint))
+            notes.append((" ", palette.text))
+        while notes and length(notes) > width - self._ends[-1][0] - 2:
+            notes.pop(0)
+        return notes
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the screen whose tab was clicked."""
+        for end, name in self._ends:
+            if event.x < end:
+                self.face.open_screen(name)
+                return
+
+
+class Notice(Canvas):
+    """One line that says what is going on; the newest word wins."""
+
+    def __init__(self) -> None:
+        super().__init__(id="notice")
+        self.left: Line = ()
+        self.right: Line = ()
+
+    def say(self, left: Line, right: Line = ()) -> None:
+        """Show these words."""
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        blank = self.palette.text
+        right = self.right if length(self.left) + length(self.right) + 3 <= width else ()
+        return [spread([(" ", blank), *self.left], [*right, (" ", blank)], width, blank)]
+
+
+class KeyBar(Canvas):
+    """The keys that work now, as many as fit."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+        self._shown: tuple[tuple[str, str], ...] = ()
+
+    def offer(self, actions: Iterable[tuple[Action, str]]) -> None:
+        """Show these actions with their keys."""
+        ranked = sorted((pair for pair in actions if pair[0].footer), key=lambda pair: pair[0].footer)
+        shown = tuple((key_name(key), action.label) for action, key in ranked)
+        if shown != self._shown:
+            self._shown = shown
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line; what does not fit is left out from the middle, help and back stay."""
+        palette = self.palette
+        gap = "  " if width < 120 else "   "
+        fitting = list(self._shown)
+        while fitting and 1 + sum(cell_len(key + label) + 1 + len(gap) for key, label in fitting) > width + len(gap):
+            fitting.pop(-4 if len(fitting) > 4 else 0)
+        line: list[Piece] = [(" ", palette.text)]
+        for key, label in fitting:
+            line += [(key, palette.key), (f" {label}{gap}", palette.muted)]
+        return [line]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from apprise.manager_plugins import NotificationManager
+
+from spendtop.alerts.channels import check_url, prepared_url, schema_of, split_recipients
+from spendtop.alerts.schemas import ALLOWED
+from spendtop.config.channels import LOCAL_SCHEMES
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+DISCORD = "https://discord.com/api/webhooks/123456/abcDEF_token"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SLACK,
+        DISCORD,
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        "discord://123456/abcDEF_token",
+        "mailtos://user:pass@smtp.example.com:587?from=a@example.com&to=b@example.com&mode=starttls",
+        "tgram://123456789:abcdefg_hijklmnop/12345",
+        "json://127.0.0.1:8080/hook?verify=yes&redirect=no&optional=no",
+        "ntfy://topic",
+    ],
+)
+def test_one_recipient_of_a_known_service_is_accepted(url: str) -> None:
+    assert check_url(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("S3CRET", "is not a URL"),
+        ("slak://S3CRET/B/C", "did you mean slack://"),
+        ("slack://S3CRET", "is not a complete slack:// URL"),
+        ("https://example.com/S3CRET", "is not a complete https:// URL"),
+        ("json://[::1", "is not a complete json:// URL"),
+        ("file:///S3CRET", "does something on this machine"),
+        ("syslog://S3CRET", "does something on this machine"),
+        ("apprise://localhost/S3CRET", "does something on this machine"),
+        ("json://host/S3CRET?optional=yes", "optional="),
+        ("json://host/S3CRET?Retry=3", "retry="),
+        ("json://host/S3CRET?wait=3", "wait="),
+        ("json://host/S3CRET?redirect=yes", "redirect="),
+        ("jsons://host/S3CRET?verify=no", "verify="),
+        ("mailto://u:S3CRET@example.com?to=a@example.com,b@example.com", "names 2 recipients"),
+        ("mailto://u:S3CRET@example.com/c@example.com?to=a@example.com", "names 2 recipients"),
+        ("mailto://u:S3CRET@example.com?to=a@example.com&bcc=b@example.com", "bcc="),
+        ("tgram://123456789:S3CRETabcdefg_hijklmnop/12345/67890", "names 2 recipients"),
+    ],
+)
+def test_a_refusal_names_the_reason_and_no_part_of_the_url(
+    url: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    refusal = check_url(url) or ""
+    assert reason in refusal
+    assert "S3CRET" not in refusal + caplog.text
+
+
+def test_every_kind_that_apprise_knows_is_either_allowed_or_local() -> None:
+    assert set(NotificationManager().schemas()) - LOCAL_SCHEMES - {"blink1", "gio"} == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("url", "schema"),
+    [(SLACK, "slack"), (DISCORD, "discord"), ("MAILTO://a@example.com", "mailto"), ("https://[x", "https"), ("x", "?")],
+)
+def test_a_channel_is_shown_by_its_kind(url: str, schema: str) -> None:
+    assert schema_of(url) == schema
+
+
+def test_what_is_too_long_is_cut_by_the_service() -> None:
+    assert prepared_url("json://host/a") == "json://host/a?overflow=truncate"
+    assert prepared_url("json://host?x=1&Overflow=split") == "json://host?x=1&overflow=truncate"
+    plugin = NotificationManager()["slack"].parse_native_url(prepared_url(SLACK))
+    assert plugin["overflow"] == "truncate"
+
+
+def test_a_mail_url_with_several_recipients_becomes_one_for_each() -> None:
+    urls = split_recipients(
+        "mailtos://u:p%2Fw@mail.example.com:465/c@example.com/?to=a%2Bx@example.com,b@example.com&mode=ssl"
+    )
+    assert urls == [
+        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=c%40example.com",
+        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=a%2Bx%40example.com",
+        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=b%40example.com",
+    ]
+    assert [check_url(url) for url in urls] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "url", [SLACK, "mailto://u:p@example.com?to=a@example.com", "mailto://u:p@[::1?to=a@x.de,b@x.de"]
+)
+def test_a_url_with_one_recipient_stays_as_it_is(url: str) -> None:
+    assert split_recipients(url) == [url]

@@ -1,0 +1,178 @@
+"""One message through the real delivery process to real receivers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import resource
+import sys
+
+import pytest
+from apprise.manager_plugins import NotificationManager
+
+from spendtop.alerts.channels import prepared_url
+from spendtop.alerts.courier import ProcessCourier
+from spendtop.alerts.deliver import deliver, redacted
+from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.render import render
+from spendtop.domain.alerting import Kind, Message
+from tests.alerts.sinks import HttpSink, MailSink, at_most, free_port
+
+HOSTILE = "@everyone <!channel> <b> [x](http://e) \r\nBcc: e@e"
+
+
+def job(url: str, deadline: float = 10.0) -> Job:
+    return Job(url=url, title="daily exceeded", body="$5 of $4", type="failure", deadline=deadline)
+
+
+async def sent(url: str, deadline: float = 10.0) -> Result:
+    return await ProcessCourier().deliver(job(url, deadline))
+
+
+async def test_a_message_arrives_with_its_title_type_and_text(web: HttpSink) -> None:
+    result = await sent(web.url("/ok"))
+    assert (result.outcome, result.detail) == (Outcome.SENT, "")
+    ((_, body),) = web.arrivals.all
+    assert (body["title"], body["message"], body["type"]) == ("daily exceeded", "$5 of $4", "failure")
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome", "detail", "slow_down"),
+    [
+        ("/500", Outcome.TRANSIENT, "HTTP 500", False),
+        ("/429", Outcome.TRANSIENT, "HTTP 429", True),
+        ("/404", Outcome.PERMANENT, "HTTP 404", False),
+        ("/401", Outcome.PERMANENT, "HTTP 401", False),
+        ("/redirect", Outcome.PERMANENT, "redirect refused (HTTP 302)", False),
+    ],
+)
+async def test_an_answer_decides_whether_it_is_worth_repeating(
+    web: HttpSink, path: str, outcome: Outcome, detail: str, slow_down: bool
+) -> None:
+    result = await sent(web.url(path))
+    assert (result.outcome, result.detail, result.slow_down) == (outcome, detail, slow_down)
+    assert [path for path, _ in web.arrivals.all] == [path]
+
+
+async def test_a_dripping_answer_ends_at_the_deadline(web: HttpSink) -> None:
+    with at_most(6):
+        result = await sent(web.url("/drip"), deadline=1.0)
+    assert (result.outcome, result.detail) == (Outcome.TRANSIENT, "no complete answer within 1 s")
+
+
+async def test_an_endless_answer_costs_the_collector_no_memory(web: HttpSink) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = await sent(web.url("/huge"))
+    assert result.outcome is Outcome.TRANSIENT
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
+
+
+async def test_a_refused_connection_is_transient_and_its_reason_hides_the_url() -> None:
+    result = await sent(f"json://user:S3CRETpass@127.0.0.1:{free_port()}/T0KENinPath?+X-Key=H3ADERkey")
+    assert result.outcome is Outcome.TRANSIENT
+    assert "cannot connect" in result.detail
+    assert not re.search("S3CRET|T0KEN|H3ADER|127", result.detail)
+
+
+async def test_a_url_that_apprise_does_not_understand_is_misconfigured() -> None:
+    result = await sent("slack://T0KEN")
+    assert result.outcome is Outcome.MISCONFIGURED
+    assert "T0KEN" not in result.detail
+
+
+async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> None:
+    good, later, never = await asyncio.gather(
+        *(sent(mail.url(f"{name}@example.com")) for name in ("ann", "451", "550"))
+    )
+    assert good.outcome is Outcome.SENT
+    assert later.outcome is never.outcome is Outcome.PERMANENT
+    assert never.detail == "the mail server refused the message"
+    assert [recipient for recipient, _ in mail.mails] == ["ann@example.com"]
+
+
+async def test_a_hostile_name_adds_no_recipient_and_no_markup_to_a_mail(mail: MailSink) -> None:
+    text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    hostile = Job(url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=10.0)
+    assert (await ProcessCourier().deliver(hostile)).outcome is Outcome.SENT
+    ((recipient, received),) = mail.mails
+    assert recipient == "ann@example.com"
+    assert received["Bcc"] is None
+    assert {part.get_content_type() for part in received.walk()} == {"text/plain"}
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("schema", "address", "url"),
+    [
+        ("discord", "notify_url", "https://discord.com/api/webhooks/123456/abcDEF_token"),
+        ("slack", "webhook_url", "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"),
+    ],
+)
+def test_a_hostile_name_mentions_nobody_in_a_chat(
+    web: HttpSink, monkeypatch: pytest.MonkeyPatch, schema: str, address: str, url: str
+) -> None:
+    """The service's own plugin, pointed at loopback, therefore in this process."""
+    monkeypatch.setattr(NotificationManager()[schema], address, f"http://127.0.0.1:{web.port}")
+    text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    chat = Job(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=10.0)
+    deliver(chat)
+    ((_, posted),) = web.arrivals.all
+    payload = str(posted)
+    assert "everyone" in payload
+    for live in ("@everyone", "<!channel>", "<b>", "](", "://e)"):
+        assert live not in payload
+
+
+async def test_a_proxy_in_the_environment_is_ignored(web: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HttpSink() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        result = await sent(web.url("/ok"))
+        assert proxy.arrivals.all == []
+    assert result.outcome is Outcome.SENT
+    assert len(web.arrivals.all) == 1
+
+
+async def test_a_configured_proxy_is_used(web: HttpSink) -> None:
+    with HttpSink() as proxy:
+        courier = ProcessCourier(proxy=f"http://127.0.0.1:{proxy.port}")
+        assert (await courier.deliver(job(web.url("/ok")))).outcome is Outcome.SENT
+        assert len(proxy.arrivals.all) == 1
+    assert web.arrivals.all == []
+
+
+async def test_cancelling_a_delivery_kills_its_process(web: HttpSink) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(sent(web.url("/drip"), deadline=30.0))
+        await asyncio.to_thread(web.arrivals.wait_for, lambda arrived: len(arrived) == 1)
+        with at_most(3):
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def test_the_delivery_process_ends_with_its_parent(web: HttpSink) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "spendtop.alerts.deliver"),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert process.stdin is not None
+    line = f'{{"url":"{web.url("/drip")}","title":"t","body":"b","type":"info","deadline":30}}\n'
+    process.stdin.write(line.encode())
+    await asyncio.to_thread(web.arrivals.wait_for, lambda arrived: len(arrived) == 1)
+    process.stdin.close()
+    async with asyncio.timeout(5):
+        await process.communicate()
+    assert process.returncode == 1
+
+
+def test_no_part_of_a_url_survives_in_a_reason() -> None:
+    url = "ntfys://alice:p%40ss-w0rd@host.example/topic?token=tk_ABC"
+    line = "HOST.example said: user alice with p@ss-w0rd may not post to topic with tk_ABC"
+    assert redacted(line, url) == "*** said: user *** with p@*** may not post to *** with ***"
+
+
+def test_a_job_shows_no_url() -> None:
+    assert "T0KEN" not in repr(job("slack://T0KEN"))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from spendtop.alerts.render import BODY_LIMIT, TITLE_LIMIT, channel_test_message, notify_type, render
+from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.clock import HOUR, MINUTE
+
+REF = "7f3a90c1d2e4b5a6"
+MIDNIGHT = 1_795_129_200_000_000  # 2026-11-20 00:00 in Berlin
+EXCEEDED = Message(
+    kind=Kind.EXCEEDED,
+    limit_name="daily",
+    entity="alice",
+    each="user",
+    window="day",
+    window_start=MIDNIGHT,
+    window_end=MIDNIGHT + 24 * HOUR,
+    zone="Europe/Berlin",
+    used_nano=105_200_000_000,
+    limit_nano=100_000_000_000,
+    unpriced=3,
+    contributors=(("model", "gpt-4o", 90_000_000_000), ("model", "o3", 15_200_000_000)),
+    at=MIDNIGHT + 14 * HOUR + 3 * MINUTE,
+    late_by=3 * HOUR + 12 * MINUTE,
+    next_words="speaks again in the next window",
+)
+HOSTILE = "@everyone <!channel> <@U1> [x](http://e)\r\nBcc: e@e\x1b[31m\u202e"
+
+
+def test_an_alert_says_whose_money_which_window_how_much_and_when_it_speaks_again() -> None:
+    text = render(EXCEEDED, REF, 2)
+    assert text.title == "daily exceeded for user alice: $105.20 of $100.00"
+    assert text.body.splitlines() == [
+        "Limit daily, user alice:",
+        "$105.20 + 3 unpriced of $100.00 (105 %)",
+        "Window: day, 2026-11-20 00:00 to 2026-11-21 00:00 Europe/Berlin",
+        "Since: 2026-11-20 14:03 Europe/Berlin, detected late by 3 h 12 min",
+        "Top: model gpt-4o $90.00, model o3 $15.20",
+        "Speaks again in the next window.",
+        "[ref 7f3a90c1·2]",
+    ]
+
+
+@pytest.mark.parametrize("kind", [Kind.APPROACHING, Kind.EXCEEDED, Kind.RESOLVED])
+def test_a_title_contains_the_state_and_the_limit(kind: Kind) -> None:
+    title = render(replace(EXCEEDED, kind=kind, entity=""), REF, 1).title
+    assert kind.value in title
+    assert "daily" in title
+
+
+def test_a_limit_for_everyone_and_without_bounds_says_so() -> None:
+    body = render(replace(EXCEEDED, entity="", each=None, window="request", window_start=None), REF, 1).body
+    assert "Limit daily, everyone:" in body
+    assert "Window: request\n" in body
+
+
+def test_what_was_found_in_time_is_not_called_late() -> None:
+    assert "late" not in render(replace(EXCEEDED, late_by=None), REF, 1).body
+
+
+def test_a_digest_lists_at_most_twenty_lines() -> None:
+    lines = tuple(f"daily exceeded {number}" for number in range(25))
+    text = render(Message(kind=Kind.DIGEST, limit_name="", lines=lines), REF, 1)
+    assert text.title == "25 alerts about limits"
+    assert text.body.splitlines()[-2:] == ["+5 more", "[ref 7f3a90c1·1]"]
+    assert "daily exceeded 19\n" in text.body
+    assert "daily exceeded 20" not in text.body
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_longest_names_keep_within_the_limits_and_leave_the_ref(kind: Kind) -> None:
+    long = "@<" * 500
+    message = replace(
+        EXCEEDED,
+        kind=kind,
+        limit_name=long,
+        entity=long,
+        contributors=(("user", long, 10**18),) * 40,
+        next_words=long,
+        lines=(long,) * 30,
+    )
+    text = render(message, REF, 12)
+    assert len(text.title) <= TITLE_LIMIT
+    assert len(text.body) <= BODY_LIMIT
+    assert text.body.endswith("\n[ref 7f3a90c1·12]")
+
+
+def test_a_hostile_name_mentions_nobody_and_carries_no_markup_or_control() -> None:
+    message = replace(
+        EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, contributors=(("user", HOSTILE, 1),), lines=(HOSTILE,)
+    )
+    for kind in Kind:
+        text = render(replace(message, kind=kind), REF, 1)
+        assert "\n" not in text.title
+        shown = text.title + text.body
+        for live in ("@everyone", "<!channel>", "<@", "](", "://", "\nBcc", "\r", "\x1b", "\u202e"):
+            assert live not in shown
+
+
+def test_a_test_message_says_that_it_is_one() -> None:
+    text = render(channel_test_message(MIDNIGHT), REF, 1)
+    assert text.title == "spendtop test message"
+    assert "This channel works." in text.body
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "expected"),
+    [
+        (Kind.EXCEEDED, "critical", "failure"),
+        (Kind.APPROACHING, "warning", "warning"),
+        (Kind.RESOLVED, "info", "success"),
+        (Kind.TEST, "info", "info"),
+    ],
+)
+def test_severity_decides_how_the_message_is_marked(kind: Kind, severity: str, expected: str) -> None:
+    assert notify_type(kind, severity) == expected

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Refusal = Callable[..., str]
+
+LIMIT = '[[limit]]\nname = "a"\nwindow = "day"\nusd = 1\n'
+CHANNEL = '[[channel]]\nname = "ops"\n'
+
+BAD = [
+    ("[server]\nhots = 1", 2, "[server] hots: unknown key, holds a whole number", 'did you mean "host"?'),
+    ("\n[servr]\nport = 1", 2, "[servr]: unknown section", 'did you mean "server"?'),
+    ("[[limits]]\nname = 'a'", 1, "[limits]: unknown section", 'did you mean "limit"?'),
+    ("port = 9000", 1, "[port]: unknown key outside of any section", "did you mean port in [server]?"),
+    ("server = 5", 1, "[server]: must be a table, not a whole number", ""),
+    ("[limit]\nname = 'a'", 1, "[limit]: must be a list of tables", "write [[limit]] instead of [limit]"),
+    ("# x\n[server]\nport = '9000'", 3, "[server] port: must be a whole number, not text", ""),
+    ("[server]\nport = 70000", 2, "[server] port: must be at most 65535", ""),
+    ("[server]\nport = true", 2, "[server] port: must be a whole number, not true/false", ""),
+    ("[server]\nhost = ''", 2, "[server] host: must not be empty", ""),
+    ("[server]\nrate_limit = { rpm = 0 }", 2, "[server] rate_limit.rpm: must be at least 1", ""),
+    ("[server]\nrate_limit = { rmp = 3 }", 2, "[server] rate_limit.rmp: unknown key", 'did you mean "rpm"?'),
+    ("[server]\nallowed_origins = 'x'", 2, "[server] allowed_origins: must be a list, not text", ""),
+    ("[server]\nallowed_origins = [\n'https://a.example',\n'*']", 4, "[server] allowed_origins[1]: must be an", ""),
+    ("[server]\npublic_url = 'example.org'", 2, "[server] public_url: must be an address", ""),
+    ("[database]\nurl = 'mysql://h/db'", 2, "[database] url: cannot use mysql://", "sqlite:///PATH"),
+    ("[database]\nurl = 'sqlite://x.db'", 2, "[database] url: must name a file with three slashes", ""),
+    ("[database]\nurl = 'spend.db'", 2, "[database] url: must be an address", ""),
+    (LIMIT + "usd = 2", 5, "a key or section is given twice", ""),
+    (LIMIT + LIMIT, 6, '[limit] name: there is another limit "a"', ""),
+    (LIMIT + "warn = [0.5, 1.2]", 5, "[limit] warn[1]: must lie between 0 and 1", ""),
+    (LIMIT + "warn = [80]", 5, "[limit] warn[0]: must lie between 0 and 1", "0.8 for 80 %"),
+    (LIMIT + "warn = 0.8", 5, "[limit] warn: must be a list, not a number", ""),
+    (LIMIT + "notify = ['ops']", 5, '[limit] notify[0]: unknown channel "ops"', "there is no [[channel]]"),
+    (LIMIT + "each = 'usr'", 5, '[limit] each: must be one of "user"', 'did you mean "user"?'),
+    (LIMIT + "where = 'cost>5'", 5, "[limit] where: a limit cannot use cost", "it may use model, provider"),
+    (LIMIT + "where = 'usr:bob'", 5, "[limit] where:", "user"),
+    (LIMIT + "reserve = 'gpt-4o'", 5, "[limit] reserve: must name a model", '"model:gpt-4o"'),
+    ("[[limit]]\nname = 'a'\nwindow = 'day'", 1, "[limit] usd: is missing", ""),
+    ("[[limit]]\nname = 'a'\nwindow = 'dya'\nusd = 1", 3, "[limit] window:", "did you mean 'day'?"),
+    ("[[limit]]\nname = 'a'\nwindow = 'day'\nusd = 0", 4, "[limit] usd: must be more than $0", ""),
+    ("[[limit]]\nname = 'a'\nwindow = 'day'\nusd = -5.5", 4, "[limit] usd: must be more than $0", ""),
+    ("[[limit]]\nname = 'a'\nwindow = 'day'\nusd = nan", 4, "[limit] usd: must be a finite amount", ""),
+    ("[[limit]]\nname = 'a'\nwindow = 'day'\nusd = '5 EUR'", 4, "[limit] usd: must be an amount", "not text"),
+    ("[[limit]]\nname = ' '\nwindow = 'day'\nusd = 1", 2, "[limit] name: must be a name", ""),
+    (CHANNEL + "url = ''", 3, "[channel] url: must not be empty", ""),
+    (CHANNEL + "url = 'env:NOWHERE'", 3, "[channel] url: the environment variable NOWHERE is not set", ""),
+    (CHANNEL + "url = 'file:nowhere'", 3, "[channel] url: cannot read the secret's file", "No such file"),
+    (CHANNEL + "url = 'slack'", 3, "[channel] url: must be an Apprise URL", ""),
+    (CHANNEL + "url = 'syslog://x'", 3, "[channel] url: syslog:// is not allowed", ""),
+    (CHANNEL + "url = 'json://h/?optional=yes'", 3, "[channel] url: remove optional=", ""),
+    (CHANNEL + "url = 'json://h/?retry=3'", 3, "[channel] url: remove retry=", ""),
+    (CHANNEL + "url = 'jsons://h/?verify=no'", 3, "[channel] url: remove verify=", ""),
+    (CHANNEL + "url = 'mailto://h?to=a@x.org,b@x.org'", 3, "[channel] url: has more than one recipient", ""),
+    (CHANNEL + "url = 'json://h'\nmin_severity = 'warn'", 4, "[channel] min_severity: must be one of", '"warning"?'),
+    ("[[account]]\nname = 'a'\nprovider = 'opnai'", 3, "[account] provider: must be one of", 'did you mean "openai"?'),
+    ("[[account]]\nname = 'a'\nprovider = 'openai'\nlow_balance = 0", 4, "[account] low_balance: must be more", ""),
+    ("[helicone]\npoll_every = 300", 2, "[helicone] poll_every: must be a duration", '"5m"'),
+    ("[helicone]\npoll_every = '500ms'", 2, '[helicone] poll_every: must be at least "1s"', ""),
+    ("[helicone]\nbackfill = '4 weeks'", 2, "[helicone] backfill:", "duration"),
+    ("[helicone]\nwebhook_secrets = 'x'", 2, "[helicone] webhook_secrets: must be a list, not text", ""),
+    ("[openai]\nbilling_page = 'real'", 2, "[openai] billing_page: must be one of", '"realtime"?'),
+    ("[openai]\nepoch = '2026-11-01'", 2, "[openai] epoch: must be a date", "not text"),
+    ("[prices.'m x']\ninput = 1", 1, '[prices] "m x".output: is missing', ""),
+    ("[prices.m]\ninput = -1\noutput = 1", 2, "[prices] m.input: must not be negative", ""),
+    ("[pricing]\nhook = 'costs.py'", 2, "[pricing] hook: must name a file and a function", ""),
+    ("[pricing]\nhook = 'nowhere.py:cost'", 2, "[pricing] hook: there is no file", ""),
+    ("[privacy]\nbodies = 'ful'", 2, "[privacy] bodies: must be one of", 'did you mean "full"?'),
+    ("[time]\nzone = 'Europe/Berln'", 2, "[time] zone: unknown time zone", "'Europe/Berlin'"),
+    ("[time]\nday_starts = '25:00'", 2, "[time] day_starts:", "time of day"),
+    ("[time]\nweek_starts = 'mon'", 2, "[time] week_starts: must be one of", ""),
+    ("[ui]\nkeymap = { quit = 1 }", 2, "[ui] keymap.quit: must be text, not a whole number", ""),
+    ("[server\nport = 1", 1, "not valid TOML", "one key = value per line"),
+    ("[server]\nport = 1; host = 'x'", 2, "not valid TOML", ""),
+    ("[server]\nport =", 2, "not valid TOML", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "place", "hint"), BAD, ids=[case[2] for case in BAD])
+def test_a_wrong_value_is_refused_with_line_place_and_remedy(
+    refusal: Refusal, text: str, line: int, place: str, hint: str
+) -> None:
+    told = refusal(text)
+    assert told.startswith(f"spendtop.toml:{line}:")
+    assert place in told
+    assert hint in told
+
+
+def test_all_errors_are_told_at_once_in_the_order_of_their_lines(refusal: Refusal) -> None:
+    told = refusal("[server]\nport = 'x'\nhots = 1\n[[limit]]\nname = 'a'\nnotify = ['b']\n[ui]\ntheme = 5")
+    assert [int(line.split(":")[1]) for line in told.splitlines()] == [2, 3, 4, 4, 6, 8]
+
+
+def test_at_most_twenty_errors_are_shown(refusal: Refusal) -> None:
+    told = refusal("[server]\n" + "".join(f"wrong{number} = 1\n" for number in range(30)))
+    assert len(told.splitlines()) == 21
+    assert told.endswith("... and 10 more")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[server]\napi_key = ['CANARY']",
+        "[server]\napi_kye = 'CANARY'",
+        "[server]\ningest_keys = { a = ['CANARY'] }",
+        "[server]\ningest_keys = 'CANARY'",
+        "[database]\nurl = 'mysql://user:CANARY@host/db'",
+        "[database]\nurl = 'CANARY'",
+        "[helicone]\nwebhook_secrets = [['CANARY']]",
+        "[helicone]\nbase_url = 'https://u:CANARY@host'",
+        CHANNEL + "url = 'slak:/CANARY'",
+        CHANNEL + "url = 'file://CANARY'",
+        CHANNEL + "url = 'json://CANARY/?optional=yes'",
+        CHANNEL + "url = 'mailto://u:CANARY@h?to=a,b'",
+        "[[account]]\nname = 'a'\nprovider = 'openai'\nkey = { x = 'CANARY' }",
+    ],
+)
+def test_no_refusal_shows_a_secret(refusal: Refusal, text: str) -> None:
+    assert "CANARY" not in refusal(text + "\n[ui]\ntheme = 1")
+
+
+def test_a_wrong_variable_is_named(refusal: Refusal) -> None:
+    told = refusal("", {"SPENDTOP_SERVER__PORT": "many", "SPENDTOP_SERVER__HOTS": "x", "SPENDTOP_SRVER__PORT": "1"})
+    assert "environment SPENDTOP_SERVER__PORT: [server] port: must be a whole number, not text" in told
+    assert 'environment SPENDTOP_SERVER__HOTS: [server] hots: unknown key, holds text; did you mean "host"?' in told
+    assert 'environment SPENDTOP_SRVER__PORT: [srver]: unknown section; did you mean "server"?' in told
+
+
+def test_hostile_names_are_shown_harmlessly(refusal: Refusal) -> None:
+    told = refusal('[server]\n"\\u001b[31m\\u202e" = 1\n' + LIMIT + 'notify = ["\\u0007"]')
+    assert told.isascii()
+    assert "\\u001b[31m\\u202e" in told

@@ -1,0 +1,71 @@
+"""Requests in a store, written by the recording transaction itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import delete
+from sqlmodel import SQLModel
+
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Basis, Cost, Request, Source, TimeSource
+from spendtop.domain.windows import Calendar
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Prepared, identity
+from spendtop.services.recording import Recording
+from spendtop.store import bodies
+from spendtop.store.engine import Store
+from spendtop.store.ids import RequestIds
+from spendtop.store.tables import RequestTable  # noqa: F401  (fills SQLModel.metadata)
+
+
+class Recorded:
+    """Puts requests into a store as a collector does, and takes them out again."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._ids = RequestIds(slot=3)
+        self._numbers = count(1)
+
+    def request(self, occurred_at: int, cost: int | None = 1_000, **fields: Any) -> Request:
+        """A request with an id of its own; `cost` in nano-USD."""
+        amount = None if cost is None else Usd(cost)
+        values: dict[str, Any] = {
+            "source": Source.HELICONE,
+            "external_id": f"external-{next(self._numbers)}",
+            "received_at": occurred_at,
+            "occurred_at": occurred_at,
+            "time_source": TimeSource.CLIENT,
+            "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED),
+        }
+        return Request(**{**values, **fields})
+
+    def add(self, requests: Iterable[Request], limits: Sequence[Limit] = ()) -> list[int]:
+        """Record them in one transaction under these limits; their ids."""
+        recording = Recording(self.store.write_engine.dialect, self._ids, LimitBook(limits, Calendar(), {}))
+        with self.store.writing() as connection:
+            return [outcome.id for outcome in recording.record(connection, list(map(_prepared, requests)))]
+
+    def clear(self) -> None:
+        """Empty all tables."""
+        with self.store.writing() as connection:
+            for table in SQLModel.metadata.sorted_tables:
+                connection.execute(delete(table))
+
+
+def _prepared(request: Request) -> Prepared:
+    has_body = request.request_body is not None or request.response_body is not None
+    body = bodies.encode(request.request_body, request.response_body) if has_body else None
+    digest = identity(request.source, request.external_id)
+    return Prepared(digest, replace(request, request_body=None, response_body=None), body)
+
+
+@pytest.fixture
+def recorded(store: Store) -> Recorded:
+    """Requests on both databases."""
+    return Recorded(store)
