@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 _SLOT = re.compile(r"\[\[(\w+)(?: (\d+) (\d+))?\]\]")
-_LONGEST_PROMPT = 10_000
+_LONGEST_PROMPT = 9_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Kind:
     closing: list[str] = field(default_factory=lambda: [""])
     tools: list[str] = field(default_factory=list)
     json_answer: bool = False
+    answers_in_order: bool = False
+    """The first point answers the first question, and so on."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Turn:
     call_id: str = ""
 
 
+Scene = dict[str, str]
+"""The words that one paragraph has chosen: what is called `orders` at its start is `orders` at its end."""
+
+
 @dataclass
 class Conversation:
     """A session's messages so far."""
@@ -60,6 +66,10 @@ class Conversation:
     json_answer: bool
     prompt_caching: bool
     turns: list[Turn] = field(default_factory=list)
+    asked: int = 0
+    """Which of its kind's questions was asked last."""
+    scenes: list[Scene] = field(default_factory=list)
+    """Of the last question's paragraphs."""
 
     @property
     def tokens(self) -> int:
@@ -81,37 +91,45 @@ class Material:
         """A conversation with nothing said yet."""
         stock = self.kinds[kind]
         tools = [self._tools[name] for name in stock.tools]
-        return Conversation(self._filled(rng, stock.system), tools, stock.json_answer, prompt_caching)
+        return Conversation(self._filled(rng, stock.system, {}), tools, stock.json_answer, prompt_caching)
 
     def ask(self, rng: Random, conversation: Conversation, kind: str) -> None:
         """Adds what the application sends next: a tool's result if one was called, else a new question."""
         last = conversation.turns[-1] if conversation.turns else None
         if last is not None and last.role == "assistant" and last.tool is not None:
-            result = self._filled(rng, self._tools[last.tool].result)
+            result = self._filled(rng, self._tools[last.tool].result, conversation.scenes[0])
             conversation.turns.append(Turn("tool", result, last.tool, last.call_id))
             return
         stock = self.kinds[kind]
-        text = [rng.choice(stock.ask), *self._some(rng, stock.material, stock.material_count)]
-        conversation.turns.append(Turn("user", self._filled(rng, "\n\n".join(text))))
+        conversation.asked = rng.randrange(len(stock.ask))
+        paragraphs = [stock.ask[conversation.asked], *self._some(rng, stock.material, stock.material_count)]
+        conversation.scenes = [{} for _ in paragraphs]
+        pairs = zip(paragraphs, conversation.scenes, strict=True)
+        text = "\n\n".join(self._filled(rng, paragraph, scene) for paragraph, scene in pairs)
+        conversation.turns.append(Turn("user", text))
         _forget_oldest(conversation.turns)
 
     def answer(self, rng: Random, conversation: Conversation, kind: str, new_id: Callable[[], str]) -> None:
         """Adds the model's answer: a tool call on a fresh question where it has tools, else text."""
-        stock, asked = self.kinds[kind], conversation.turns[-1]
-        if stock.tools and asked.role == "user" and rng.random() < 0.7:
+        stock, last, scenes = self.kinds[kind], conversation.turns[-1], conversation.scenes
+        if stock.tools and last.role == "user" and rng.random() < 0.7:
             tool = self._tools[rng.choice(stock.tools)]
-            conversation.turns.append(Turn("assistant", self._filled(rng, tool.arguments), tool.name, new_id()))
+            arguments = self._filled(rng, tool.arguments, scenes[0])
+            conversation.turns.append(Turn("assistant", arguments, tool.name, new_id()))
             return
         points = self._some(rng, stock.points, stock.points_count)
+        if stock.answers_in_order:
+            points = [stock.points[conversation.asked]]
         joiner = "\n" if stock.json_answer or (points and points[0].startswith("- ")) else "\n\n"
         parts = [rng.choice(stock.opening), *points, rng.choice(stock.closing)]
-        text = self._filled(rng, joiner.join(part for part in parts if part))
+        text = joiner.join(self._filled(rng, part, rng.choice(scenes[1:] or scenes)) for part in parts if part)
         conversation.turns.append(Turn("assistant", text))
 
-    def _filled(self, rng: Random, text: str) -> str:
+    def _filled(self, rng: Random, text: str, scene: Scene) -> str:
         def word(slot: re.Match[str]) -> str:
             name, low, high = slot.groups()
-            return str(rng.randint(int(low), int(high))) if low else rng.choice(self._words[name])
+            found = str(rng.randint(int(low), int(high))) if low else rng.choice(self._words[name])
+            return found if name == "number" else scene.setdefault(name, found)
 
         return _SLOT.sub(word, text)
 

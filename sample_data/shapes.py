@@ -148,7 +148,8 @@ def _anthropic_request(model: str, conversation: Conversation, file_id: str | No
         system["cache_control"] = {"type": "ephemeral"}
     messages = [_anthropic_message(turn) for turn in conversation.turns]
     if file_id:
-        document = {"type": "document", "source": {"type": "file", "file_id": file_id}, "title": "context.txt"}
+        source = {"type": "file", "file_id": file_id.replace("file-", "file_011C")}
+        document = {"type": "document", "source": source, "title": "context.txt"}
         messages[0]["content"] = [document, {"type": "text", "text": messages[0]["content"]}]
     body: Json = {"model": model, "max_tokens": 4096, "system": [system], "messages": messages}
     if conversation.tools:

@@ -89,7 +89,7 @@ def _as_sent(rng: Random, provider: str, model: str, request: Json, response: Js
         begin: Json = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
         end: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}}
         events = [start, begin, *deltas, {"type": "content_block_stop", "index": 0}, end, {"type": "message_stop"}]
-        text = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+        text = "".join(f"event: {event['type']}\ndata: {_compact(event).decode()}\n\n" for event in events)
         return response | {"streamed_data": text}
     request["stream_options"] = {"include_usage": True}
     common = {key: response[key] for key in ("id", "created", "model", "service_tier", "system_fingerprint")}

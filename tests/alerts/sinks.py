@@ -56,7 +56,7 @@ class HttpSink:
     def url(self, path: str) -> str:
         return f"json://127.0.0.1:{self.port}{path}"
 
-    def _handler(sink) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(sink) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -9,7 +9,7 @@ import resource
 import sys
 
 import pytest
-from apprise.manager_plugins import NotificationManager
+from apprise import Apprise
 
 from spendtop.alerts.channels import prepared_url
 from spendtop.alerts.courier import ProcessCourier
@@ -103,17 +103,17 @@ async def test_a_hostile_name_adds_no_recipient_and_no_markup_to_a_mail(mail: Ma
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("schema", "address", "url"),
+    ("address", "url"),
     [
-        ("discord", "notify_url", "https://discord.com/api/webhooks/123456/abcDEF_token"),
-        ("slack", "webhook_url", "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"),
+        ("notify_url", "https://discord.com/api/webhooks/123456/abcDEF_token"),
+        ("webhook_url", "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"),
     ],
 )
 def test_a_hostile_name_mentions_nobody_in_a_chat(
-    web: HttpSink, monkeypatch: pytest.MonkeyPatch, schema: str, address: str, url: str
+    web: HttpSink, monkeypatch: pytest.MonkeyPatch, address: str, url: str
 ) -> None:
     """The service's own plugin, pointed at loopback, therefore in this process."""
-    monkeypatch.setattr(NotificationManager()[schema], address, f"http://127.0.0.1:{web.port}")
+    monkeypatch.setattr(type(Apprise.instantiate(url)), address, f"http://127.0.0.1:{web.port}")
     text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
     chat = Job(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=10.0)
     deliver(chat)

@@ -111,7 +111,7 @@ def test_at_most_twenty_errors_are_shown(refusal: Refusal) -> None:
         "[helicone]\nwebhook_secrets = [['CANARY']]",
         "[helicone]\nbase_url = 'https://u:CANARY@host'",
         CHANNEL + "url = 'slak:/CANARY'",
-        CHANNEL + "url = 'file://CANARY'",
+        CHANNEL + "url = 'syslog://CANARY'",
         CHANNEL + "url = 'json://CANARY/?optional=yes'",
         CHANNEL + "url = 'mailto://u:CANARY@h?to=a,b'",
         "[[account]]\nname = 'a'\nprovider = 'openai'\nkey = { x = 'CANARY' }",

@@ -107,10 +107,8 @@ def _plugin(url: str) -> Any:
     """Apprise's own view of the URL, or None where it has none."""
     from apprise import Apprise
 
-    logger = logging.getLogger("apprise")
-    logger.addHandler(logging.NullHandler())
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
+    # It logs URLs that it cannot read with all their secrets.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     return Apprise.instantiate(url)
 
 

@@ -19,7 +19,6 @@ SAFE_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
-CLOSE: Header = (b"connection", b"close")
 JSON = b"application/json"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.api.answers import CLOSE, Answer, Receive, Scope, error
+from spendtop.api.answers import Answer, Receive, Scope, error
 from spendtop.api.guards import header_values
 
 
@@ -34,4 +34,4 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes | Answer
 
 
 def _too_large(most: int) -> Answer:
-    return error(413, "too_large", f"The body is larger than {most:,} bytes.", headers=(CLOSE,))
+    return error(413, "too_large", f"The body is larger than {most:,} bytes.")

@@ -11,18 +11,9 @@ from spendtop.api.counters import Counters
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import Parsed
+from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
-
-
-class Outcome(Protocol):
-    """What became of one event."""
-
-    @property
-    def status(self) -> Literal["stored", "duplicate", "test", "quarantined"]: ...
-
-    @property
-    def id(self) -> int: ...
-
+from spendtop.store.reads.limits import Ceiling
 
 Done = Callable[[Sequence[Outcome] | Exception], None]
 """Called in another thread, once: after the durable commit, or with the failure."""
@@ -52,5 +43,7 @@ class Context:
     settings: Callable[[], Settings]
     clock: Clock
     health: Callable[[], Health]
+    ceilings: Callable[[], Mapping[str, Ceiling]] = dict
+    """By name of limit, the most that an unpriced request can have cost, for limits with a `reserve`."""
     counters: Counters = field(default_factory=Counters)
     monotonic: Callable[[], float] = time.monotonic

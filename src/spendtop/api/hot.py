@@ -12,12 +12,13 @@ from spendtop import __version__
 from spendtop.api.acks import Acks
 from spendtop.api.answers import Answer, Receive, Scope, busy, error
 from spendtop.api.bodies import read_body
-from spendtop.api.context import Context, Done, Outcome
+from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values
 from spendtop.api.rules import Rules
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import CannotWrite
+from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import NotJson, SignedReceiver
 
 LARGEST_WEBHOOK = 32 * 1024 * 1024
@@ -74,8 +75,7 @@ class Webhook:
         try:
             (outcome,) = await outcomes
         except CannotWrite as failure:
-            full = "full" in str(failure)
-            return self._refused(Count.INGEST_NOT_STORED, _STORE_FULL if full else _NOT_WRITABLE)
+            return self._refused(Count.INGEST_NOT_STORED, _STORE_FULL if _is_full(failure) else _NOT_WRITABLE)
         except Exception:
             _log.exception("an event could not be recorded")
             return self._refused(Count.INGEST_NOT_STORED, _NOT_RECORDED)
@@ -105,6 +105,10 @@ class Webhook:
     def _refused(self, count: Count, answer: Answer) -> Answer:
         self._context.counters.add(count)
         return answer
+
+
+def _is_full(failure: CannotWrite) -> bool:
+    return any(words in str(failure) for words in ("disk is full", "No space left"))
 
 
 class Ping:

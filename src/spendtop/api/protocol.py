@@ -18,7 +18,9 @@ from spendtop.api.guards import is_loopback
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024
 LONGEST_TARGET = 8_000
-_FREE_BYTES = 256 * 1024
+MOST_DISCARDED = 1024 * 1024
+"""Of a body whose request is answered already. Closing at once would take the answer from the client again."""
+_CHUNK = 256 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class _Refused(Exception):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Ends connections that are slow, oversized or too many. The server calls `look_at_clock` several times a second."""
+    """Ends connections that are slow, oversized or too many. The server calls `look_at_clock` all the time."""
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._waiting_since: float | None = None
         """Loop time from which on a request has been coming; None while there is none, or it is complete."""
         self._received = 0
+        self._discarded = 0
         self._is_in_head = True
         self._refusal: Answer | None = None
 
@@ -94,13 +97,15 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._received += len(data)
         super().data_received(data)
+        if self._waiting_since is None and self.waits:
+            self._waiting_since = self.loop.time()  # line ends before a request are no request yet
         if self._is_in_head and self._received > LARGEST_HEAD and not self.transport.is_closing():
             self._end(error(431, "headers_too_large", "The headers are too large."))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
-        self._received = 0
+        self._received = self._discarded = 0
         if self._waiting_since is None:
             self._waiting_since = self.loop.time()
 
@@ -115,6 +120,13 @@ class GuardedProtocol(HttpToolsProtocol):
             raise _Refused
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > MOST_DISCARDED:
+                self.transport.abort()
+
     def on_message_complete(self) -> None:
         self._waiting_since = None
         super().on_message_complete()
@@ -126,7 +138,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """End the connection when its request is not complete in time."""
         if self._waiting_since is None or self.transport.is_closing():
             return
-        allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _FREE_BYTES)
+        allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _CHUNK)
         if now - self._waiting_since > allowed:
             self._end(None if self._is_in_head else error(408, "too_slow", "The request did not come in time."))
 
@@ -146,9 +158,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether this connection may stay. The one that has waited longest makes room for it."""
         others = [other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self]
         address = self.client[0] if self.client else ""
-        if not is_loopback(address):
-            if sum(1 for other in others if other.client and other.client[0] == address) >= self._allowance.per_address:
-                return False
+        neighbours = sum(1 for other in others if other.client and other.client[0] == address)
+        if neighbours >= self._allowance.per_address and not is_loopback(address):
+            return False
         if len(others) < self._allowance.connections:
             return True
         waiting = [other for other in others if other.waits]

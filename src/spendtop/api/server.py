@@ -15,6 +15,7 @@ from spendtop.api.protocol import Allowance, GuardedProtocol, ListenerConfig
 from spendtop.domain.errors import NoPermission, PortBusy, UsageError
 
 _BACKLOG = 1024
+_TICK_SECONDS = 0.1
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -23,11 +24,12 @@ def bind(host: str, port: int) -> socket.socket:
     Raises PortBusy, NoPermission for a port that needs rights, and UsageError for a host that is not this machine's.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror:
         raise UsageError(
             f"The host {host} cannot be resolved. Set host under [server] to an address of ours."
         ) from None
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,15 +44,24 @@ def bind(host: str, port: int) -> socket.socket:
 
 async def serve(app: App, listening: socket.socket, stop: asyncio.Event, allowance: Allowance | None = None) -> None:
     """Answer until `stop` is set; what is being answered then has 4 seconds. Closes the socket."""
-    server = _Server(ListenerConfig(app, allowance or Allowance()))
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[listening]))
-        await stop.wait()
-        server.should_exit = True
+    await _Server(ListenerConfig(app, allowance or Allowance()), stop).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server; signals belong to the process around it."""
+    """uvicorn's server, ended by an event; signals belong to the process around it."""
+
+    def __init__(self, config: ListenerConfig, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not self._stop.is_set():
+            await self.on_tick(counter)
+            counter += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._stop.wait()
 
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
@@ -60,7 +71,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

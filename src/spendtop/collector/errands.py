@@ -97,8 +97,8 @@ class Errands:
         return f"{understood} understood and recorded, {left} still not understood."
 
     def _retry_deliveries(self, connection: Connection, task: Task) -> str:
-        ids = _ids(task)
-        revived = outbox.retry(connection, ids, self._clock())
+        wanted = task.arguments.get("id")
+        revived = outbox.retry(connection, self._clock(), None if wanted is None else int(str(wanted)))
         return f"{revived} messages are sent again." if revived else "There are no dead messages to send again."
 
     def _test_channel(self, connection: Connection, task: Task) -> str:

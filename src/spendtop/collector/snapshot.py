@@ -62,7 +62,7 @@ class Snapshot:
         with self._store.reading() as connection:
             today = spending.spend(connection, start, now + 1)
             hour = spending.spend(connection, now - HOUR, now + 1)
-            uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceiling)
+            uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
         return {
             "at": now,
             "url": self._url,

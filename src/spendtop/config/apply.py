@@ -30,7 +30,7 @@ class _Leaf:
 
 
 _Leaves = Mapping[KeyPath, _Leaf]
-_ABSENT = _Leaf(None, "(none)")
+_ABSENT = _Leaf(None, "unset")
 
 
 def differences(old: Settings, new: Settings) -> list[str]:

@@ -62,7 +62,7 @@ class LimitSettings(Section):
             window=parse_window(self.window),
             amount=self.usd,
             warn=self.warn,
-            each=self.each,
+            each=self.each or (Each.SESSION if self.window == "session" else None),
             where=parse_filter(self.where) if self.where else None,
             where_text=self.where,
             notify=self.notify,

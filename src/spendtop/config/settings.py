@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import time
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, create_model
@@ -125,8 +126,13 @@ class Settings(Section):
 
 
 def settings_class(sections: Mapping[str, type[Section]]) -> type[Settings]:
-    """Settings with these further sections; each has to be valid when nothing in it is given."""
+    """Settings with these further sections; the same sections give the same class, so that settings compare."""
+    return _joined(tuple(sections.items()))
+
+
+@cache
+def _joined(sections: tuple[tuple[str, type[Section]], ...]) -> type[Settings]:
     fields: dict[str, Any] = {
-        name: (kind, Field(default_factory=kind, description=kind.__doc__)) for name, kind in sections.items()
+        name: (kind, Field(default_factory=kind, description=kind.__doc__)) for name, kind in sections
     }
     return create_model("Settings", __base__=Settings, __module__=__name__, **fields)

@@ -12,21 +12,24 @@ from watchfiles import awatch
 SETTLE_MS = 100
 """A burst of changes counts as one once nothing happened for so long."""
 
-LOOK_AGAIN_MS = 2_000
+LOOK_AGAIN_MS = 1_000
 """How often the files are looked at without a notice, for file systems that send none."""
 
 Snapshot = dict[Path, tuple[int, int, int]]
 """Inode, size and nanosecond of the last change of each file that exists."""
 
 
-async def changes(paths: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
+def changes(paths: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
     """Yields each time one of the files, or a file directly in one of the folders, has changed since the call.
 
     Folders are watched, not files, because editors replace files; also the folders that links point into. A path that
     does not exist yet counts from when it appears. Ends when `stop` is set.
     """
     watched = tuple(paths)
-    seen = snapshot(watched)
+    return _changes(watched, snapshot(watched), stop)
+
+
+async def _changes(watched: tuple[Path, ...], seen: Snapshot, stop: asyncio.Event) -> AsyncIterator[None]:
     while not stop.is_set():
         folders = _folders(watched)
         async for _ in awatch(

@@ -143,7 +143,7 @@ class _Parser:
         name = found[1].lower()
         field = FIELDS.get(name) or next((one for one in FIELDS.values() if one.short == name), None)
         if field is None or field.kind is FieldKind.PROPERTY:
-            self._unknown(found[1], start, ["prop.NAME" if one == "prop" else one for one in FIELDS])
+            self._unknown(found[1], start, list(FIELDS))
         return self._comparison(field, field.name)
 
     def _comparison(self, field: Field, name: str) -> Filter:
@@ -202,11 +202,12 @@ class _Parser:
         return self._at >= len(self._text)
 
     def _unknown(self, name: str, position: int, known: list[str]) -> NoReturn:
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name.partition(".")[0].lower(), known, n=1)
+        suggestion = "prop.NAME" if close == ["prop"] else close[0] if close else None
         raise FilterError(
             f"there is no field '{name}'" + ("" if name.startswith("~") else "; quote text that contains ':' or '='"),
             position,
-            close[0] if close else None,
+            suggestion,
         )
 
     def _fail(self, message: str, position: int) -> NoReturn:

@@ -82,11 +82,11 @@ def glob(text: str) -> Pattern:
     if "*" in inner:
         return Pattern(PatternKind.GLOB, text)
     match text.startswith("*"), text.endswith("*"):
-        case True, True:
+        case True, True if inner:
             return Pattern(PatternKind.CONTAINS, inner)
         case True, False:
             return Pattern(PatternKind.SUFFIX, inner)
-        case False, True:
+        case _, True:
             return Pattern(PatternKind.PREFIX, inner)
     return Pattern(PatternKind.EXACT, inner)
 

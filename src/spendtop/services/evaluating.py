@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, tuple_
 from spendtop.domain.alerting import Decision, Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Limit
+from spendtop.domain.money import ZERO
 from spendtop.domain.windows import Bounds, WindowKind, bounds
 from spendtop.services import announcing, episodes
 from spendtop.services.announcing import Announcement, Channel
@@ -84,7 +85,7 @@ class Evaluator:
         row = episodes.current(connection, limit, entity, span.start_us, now)
         if row is None and self._cannot_speak(connection, limit, entity, span):
             return []
-        use = limit_reads.use(connection, limit, entity, span, self._book.ceiling)
+        use = limit_reads.use(connection, limit, entity, span, self._book.ceilings.get(limit.name))
         reading = Reading(
             used=use.used,
             unpriced=use.unpriced,
@@ -108,7 +109,8 @@ class Evaluator:
         if found is None or episodes.current(connection, limit, entity, None, now) is not None:
             return []
         request = request_row(found)
-        used = request.cost if request.cost is not None else self._book.ceiling(limit, request)
+        ceiling = self._book.ceilings.get(limit.name)
+        used = request.cost or (ceiling(request) if ceiling else ZERO)
         reading = Reading(
             used=used,
             unpriced=0,

@@ -10,6 +10,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price
 from spendtop.domain.request import Request, Usage
 from spendtop.domain.windows import Calendar, WindowKind
+from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.rows import RequestRow
 
 
@@ -21,6 +22,8 @@ class LimitBook:
         self.limits = tuple(limits)
         self.calendar = calendar
         self.reserves = reserves
+        self.ceilings: Mapping[str, Ceiling] = {name: _ceiling(price) for name, price in reserves.items()}
+        """The most that a stored request of unknown cost can have cost, by limit name."""
         self._context = FilterContext(0, calendar)
         self._windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
         self._single = [limit for limit in limits if limit.window.kind is WindowKind.REQUEST]
@@ -46,21 +49,23 @@ class LimitBook:
         reserve = self.reserves.get(limit.name)
         return reserve.cost(request.usage) if reserve else None
 
-    def ceiling(self, limit: Limit, row: RequestRow) -> Usd:
-        """The most that a stored request of unknown cost can have cost, at the limit's reserve price."""
-        reserve = self.reserves.get(limit.name)
+    def _entity(self, limit: Limit, request: Request) -> str | None:
+        if limit.where is not None and not matches(limit.where, _subject(request), self._context):
+            return None
+        return "" if limit.each is None else limit.each.value_of(request)
+
+
+def _ceiling(price: Price) -> Ceiling:
+    def most(row: RequestRow) -> Usd:
         usage = Usage(
             prompt=row.prompt_tokens,
             completion=row.completion_tokens,
             cache_read=row.cached_tokens,
             cache_write=row.cache_write_tokens,
         )
-        return (reserve.cost(usage) if reserve else None) or ZERO
+        return price.cost(usage) or ZERO
 
-    def _entity(self, limit: Limit, request: Request) -> str | None:
-        if limit.where is not None and not matches(limit.where, _subject(request), self._context):
-            return None
-        return "" if limit.each is None else limit.each.value_of(request)
+    return most
 
 
 def _subject(request: Request) -> Subject:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Insert, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from spendtop.domain.alerting import Kind, Message
@@ -102,7 +102,8 @@ def enqueue(
             "next_at": now,
             "created_at": now,
         }
-        queued += connection.execute(_insert_or_ignore(connection).values(row)).rowcount
+        inserted = _insert_or_ignore(connection).values(row).returning(_delivery.c.id)
+        queued += connection.execute(inserted).first() is not None
         _supersede(connection, channel)
     return queued
 
@@ -232,7 +233,7 @@ def _ref(alert_id: int | None, kind: Kind, seq: int, channel: str, payload: str)
     return sha256("\0".join((subject, kind.value, str(seq), channel)).encode()).hexdigest()[:16]
 
 
-def _insert_or_ignore(connection: Connection) -> Insert:
+def _insert_or_ignore(connection: Connection) -> sqlite.Insert | postgresql.Insert:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(_delivery).on_conflict_do_nothing()
     return postgresql.insert(_delivery).on_conflict_do_nothing()

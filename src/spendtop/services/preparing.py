@@ -12,6 +12,7 @@ from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import BodyState, NotUnderstood, Parsed, Request, TestEvent
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
+from spendtop.store.ids import identity
 
 
 class Prepared(Struct, frozen=True):
@@ -37,11 +38,6 @@ class SetAside(Struct, frozen=True):
 
 
 Ready = Prepared | SetAside
-
-
-def identity(source: str, external_id: str) -> bytes:
-    """The 16-byte digest under which a source's id is known for ever."""
-    return blake2b(f"{source}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Preparer:

@@ -14,6 +14,7 @@ from spendtop.services.preparing import Preparer, Ready
 from spendtop.services.recording import Outcome, Recording
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
+from spendtop.store.reads.requests import newest_id
 from spendtop.store.writer import Writer
 
 Result = TypeVar("Result")
@@ -33,7 +34,9 @@ class Recorder:
     ) -> None:
         """`on_recorded` and `on_commit` are called in the writer's thread and must be quick."""
         self._preparer = preparer
-        self._recording = Recording(store.write_engine.dialect, RequestIds(slot), book)
+        with store.reading() as connection:
+            ids = RequestIds(slot, newest_id(connection))
+        self._recording = Recording(store.write_engine.dialect, ids, book)
         self._on_recorded = on_recorded
         self._writer: Writer[Ready, Outcome] = Writer(store, self._recording.record, on_commit)
 

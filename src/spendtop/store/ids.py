@@ -11,9 +11,10 @@ SLOTS = 64
 class RequestIds:
     """Ids of one collector: arrival in UTC microseconds, times 64, plus the collector's slot."""
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, slot: int, after: int = 0) -> None:
+        """`after` is the store's largest id: a clock that went back never makes one again."""
         self.slot = slot
-        self._last = 0
+        self._last = after // SLOTS
 
     def next(self, arrived_at: int) -> int:
         """A new id, larger than every earlier one of this collector."""

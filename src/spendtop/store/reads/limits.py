@@ -132,10 +132,11 @@ def _stands(limit: Limit, entity: str, window: Bounds, now_used: Use) -> LimitUs
 def _selects(connection: Connection, limit: Limit, entity: str) -> ColumnElement[bool]:
     """The condition that a request counts against the limit of this entity."""
     who = scope(limit.each.value, entity) if limit.each else true()
-    return and_(who, _within_scope(connection, limit))
+    return and_(who, within_scope(connection, limit))
 
 
-def _within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
+def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
+    """The condition on `request` that the limit's `where` makes."""
     # The fields that a limit can name do not depend on the time.
     return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection.dialect)
 
@@ -168,7 +169,7 @@ def _costliest_request(connection: Connection, limit: Limit, now: int) -> LimitU
     statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
         request.c.counted.is_(True),
         Span(window.start_us, None).holds(request.c.occurred_at),
-        _within_scope(connection, limit),
+        within_scope(connection, limit),
     )
     nano, unpriced = connection.execute(statement).one()
     return _stands(limit, "", window, Use(Usd(nano or 0), int(unpriced or 0)))

@@ -89,21 +89,21 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
     hours, edges = Span(since, until).cut(HOUR)
     parts: list[Select[Any]] = []
     if hours is not None:
-        parts.append(_totals(dimension, hours).add_columns(total.c.key.label("key")).group_by(total.c.key))
+        parts.append(_totals(dimension, hours).add_columns(total.c.key.label("key_")).group_by(total.c.key))
     column = request.c[_COLUMNS[dimension]]
     key = func.coalesce(column, "")
     for edge in edges:
-        at_edge = _requests(edge).add_columns(key.label("key")).group_by(key)
+        at_edge = _requests(edge).add_columns(key.label("key_")).group_by("key_")
         parts.append(at_edge.where(column.is_not(None)) if dimension in _ONLY_WHERE_SET else at_edge)
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
     found = connection.execute(_largest(parts, most)).all()
-    rows = tuple(KeySpend(Untrusted(row.key), sums.to_spend(row)) for row in found)
+    rows = tuple(KeySpend(Untrusted(row.key_), sums.to_spend(row)) for row in found)
     if not rows:
         return Breakdown((), Spend.nothing(), 0)
     everything = sums.to_spend(found[0][6:12])
     shown = reduce(add, (row.spend for row in rows))
-    return Breakdown(rows, everything - shown, int(found[0].keys_) - len(rows))
+    return Breakdown(rows, everything - shown, int(found[0].distinct_keys) - len(rows))
 
 
 def per_bucket(connection: Connection, since: int | None, until: int | None, step: int) -> tuple[Bucket, ...]:
@@ -116,7 +116,7 @@ def per_bucket(connection: Connection, since: int | None, until: int | None, ste
     dimension = ALL if anchor % HOUR == 0 and step % HOUR == 0 and (until is None or until % HOUR == 0) else MINUTES
     start = total.c.bucket - (total.c.bucket - anchor) % step
     span = Span(None if since is None else anchor, until)
-    statement = _totals(dimension, span).add_columns(start.label("start")).group_by(start).order_by(start)
+    statement = _totals(dimension, span).add_columns(start.label("start")).group_by("start").order_by("start")
     return tuple(Bucket(int(row.start), sums.to_spend(row)) for row in connection.execute(statement))
 
 
@@ -145,8 +145,8 @@ def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
     """The largest keys over all parts; every row also holds the sums over all keys, and how many there are."""
     part = union_all(*parts).subquery()
     per_key = (
-        select(*(func.sum(part.c[name]).label(name) for name in sums.NAMES), part.c.key)
-        .group_by(part.c.key)
+        select(*(func.sum(part.c[name]).label(name) for name in sums.NAMES), part.c.key_)
+        .group_by(part.c.key_)
         .having(func.sum(part.c.requests) > 0)
         .subquery()
     )
@@ -154,9 +154,9 @@ def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
         select(
             *(per_key.c[name] for name in sums.NAMES),
             *(func.sum(per_key.c[name]).over().label("all_" + name) for name in sums.NAMES),
-            func.count().over().label("keys_"),
-            per_key.c.key,
+            func.count().over().label("distinct_keys"),
+            per_key.c.key_,
         )
-        .order_by(per_key.c.cost_nano.desc(), per_key.c.requests.desc(), per_key.c.key)
+        .order_by(per_key.c.cost_nano.desc(), per_key.c.requests.desc(), per_key.c.key_)
         .limit(most)
     )

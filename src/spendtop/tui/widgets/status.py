@@ -182,6 +182,12 @@ class KeyBar(Canvas):
     def __init__(self) -> None:
         super().__init__(id="keys")
         self._shown: tuple[tuple[str, str], ...] = ()
+        self._hint: Line | None = None
+
+    def hint(self, line: Line | None) -> None:
+        """Show this in place of the keys; None shows the keys again."""
+        self._hint = line
+        self.redraw()
 
     def offer(self, actions: Iterable[tuple[Action, str]]) -> None:
         """Show these actions with their keys."""
@@ -193,6 +199,8 @@ class KeyBar(Canvas):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """One line; what does not fit is left out from the middle, help and back stay."""
+        if self._hint is not None:
+            return [self._hint]
         palette = self.palette
         gap = "  " if width < 120 else "   "
         fitting = list(self._shown)

@@ -39,14 +39,13 @@ class TopPanel(Panel):
         if not found.rows:
             return [[("nothing spent yet", palette.faint)]]
         everything = sum((row.spend.cost for row in found.rows), found.others.cost)
-        rest = found.other_keys + max(len(found.rows) - height, 0)
-        shown = found.rows[: height - 1] if rest else found.rows
+        keys = len(found.rows) + found.other_keys
+        shown = found.rows if keys <= height else found.rows[: height - 1]
         named = palette.who if self.id == "users" else palette.model
         lines = [self._line(str(row.key) or self.nobody, row.spend, everything, named, width) for row in shown]
-        if rest:
-            hidden = found.rows[len(shown) :]
-            others = sum((row.spend for row in hidden), found.others) if hidden else found.others
-            lines.append(self._line(f"+{rest + len(hidden) - max(len(found.rows) - height, 0)}", others, everything, palette.muted, width))
+        if keys > len(shown):
+            others = sum((row.spend for row in found.rows[len(shown) :]), found.others)
+            lines.append(self._line(f"+{keys - len(shown)} more", others, everything, palette.muted, width))
         return lines
 
     def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int) -> list[Piece]:

@@ -1,0 +1,135 @@
+"""The parameters that lists take, and what they select."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.filter_values import Pattern, PatternKind, parse_time_span
+from spendtop.domain.filters import And, Comparison, Filter, FilterContext, FilterError, Op, parse_filter
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.requests import RequestQuery
+
+_SPACE_FOR_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
+_A_TIME = "must be a time such as 2026-11-20, 2026-11-20T14:00:00Z, today or -30m"
+
+Time = Annotated[str, Field(max_length=64)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class InvalidField(Exception):
+    """A parameter that cannot be used, and why; never its value."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field = field
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """UTC µs, half-open; None is open."""
+
+    since: int | None
+    until: int | None
+
+
+class TimeParameters(BaseModel):
+    """A span of time: the last `hours`, or from `since` to `until`."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    """The last so many hours."""
+    since: Time | None = None
+    """Beginning, inclusive: RFC 3339, a local date, today, yesterday or -30m."""
+    from_: Time | None = Field(default=None, alias="from")
+    """The same as `since`."""
+    until: Time | None = None
+    """End, exclusive; a date includes its whole day."""
+    to: Time | None = None
+    """The same as `until`."""
+
+    def range(self, now: int, calendar: Calendar, default_hours: float | None = None) -> Range:
+        """The span meant. Raises InvalidField."""
+        since, until = _one("since", self.since, "from", self.from_), _one("until", self.until, "to", self.to)
+        hours = self.hours
+        if hours is not None and since is not None:
+            raise InvalidField("hours", "cannot be combined with since")
+        if since is None and until is None:
+            hours = hours or default_hours
+        end = _resolve(until[0], f"..{_plus(until[1])}", now, calendar)[1] if until else None
+        if hours is not None:
+            return Range((end or now) - round(hours * HOUR), end)
+        start = _resolve(since[0], f"{_plus(since[1])}..", now, calendar)[0] if since else None
+        if since and until and start is not None and end is not None and start >= end:
+            raise InvalidField(until[0], "must lie after the beginning")
+        return Range(start, end)
+
+
+class SummaryParameters(TimeParameters):
+    """What /spending/summary takes; 24 hours without a span."""
+
+    by: Literal["user", "model", "provider", "session", "token", "source"] | None = None
+    """Adds the spend per value of this dimension."""
+
+
+class ListParameters(TimeParameters):
+    """What lists of requests take."""
+
+    q: Annotated[str, Field(max_length=2_000)] | None = None
+    """A filter as the Requests screen takes it, such as `user:alice cost>0.05`."""
+    model: Name | None = None
+    """Exactly this model, ignoring case."""
+    token: Name | None = None
+    """Exactly this tracking token."""
+    user: Name | None = None
+    """Exactly this user, ignoring case."""
+    cursor: Annotated[str, Field(max_length=256)] | None = None
+    """`next_cursor` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Requests per page."""
+
+    def query(self, context: FilterContext) -> RequestQuery:
+        """What the list consists of. Raises InvalidField."""
+        span = self.range(context.now_us, context.calendar)
+        return RequestQuery(self._filter(), span.since, span.until)
+
+    def _filter(self) -> Filter | None:
+        parts: list[Filter] = [
+            Comparison(name, Op.EQ, Pattern(PatternKind.EXACT, value))
+            for name, value in (("model", self.model), ("token", self.token), ("user", self.user))
+            if value is not None
+        ]
+        if self.q:
+            try:
+                parts.append(parse_filter(self.q))
+            except FilterError as error:
+                raise InvalidField("q", f"is no filter: it cannot be read at character {error.position + 1}") from None
+        return And(tuple(parts)) if parts else None
+
+
+def _one(name: str, value: str | None, other_name: str, other: str | None) -> tuple[str, str] | None:
+    """The parameter that was given under either name, with its name."""
+    if value is not None and other is not None:
+        raise InvalidField(other_name, f"cannot be combined with {name}")
+    if value is not None:
+        return name, value
+    return None if other is None else (other_name, other)
+
+
+def _resolve(name: str, span: str, now: int, calendar: Calendar) -> tuple[int | None, int | None]:
+    try:
+        bounds = parse_time_span(span).resolve(now, calendar)
+    except (ValueError, OverflowError):
+        raise InvalidField(name, _A_TIME) from None
+    return bounds.start_us, bounds.end_us
+
+
+def _plus(text: str) -> str:
+    """A time whose `+` a URL turned into a space."""
+    return _SPACE_FOR_PLUS.sub("+", text.strip())

@@ -1,0 +1,306 @@
+"""The JSON that scripts rely on. Instants are RFC 3339 in UTC; an amount or count that is not known is null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from spendtop.domain.clock import to_iso
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.rows import RequestRow, Spend
+from spendtop.store.reads.spending import KeySpend
+
+_PLAIN_FIELDS = (
+    "external_ids",
+    "time_source",
+    "http_status",
+    "properties",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "verified",
+    "cached",
+    "latency_ms",
+    "ttft_ms",
+)
+_OUTSIDE_FIELDS = ("provider", "model", "user_id", "session_id", "session_path", "token")
+
+
+def dollars(amount: Usd | None) -> float | None:
+    """US dollars as a JSON number."""
+    return None if amount is None else float(amount.dollars)
+
+
+def raw(text: Untrusted | None) -> str | None:
+    """The text as it came: JSON escapes what could harm a terminal."""
+    return None if text is None else text.raw
+
+
+def instant(micros: int | None) -> str | None:
+    """An instant as text."""
+    return None if micros is None else to_iso(micros)
+
+
+class Failure(BaseModel):
+    """What went wrong."""
+
+    code: str
+    message: str
+    fields: dict[str, str] | None = None
+    """Parameter to what is wrong with it."""
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer that is no success."""
+
+    error: Failure
+
+
+class Tokens(BaseModel):
+    """Numbers of tokens."""
+
+    prompt: int
+    completion: int
+    total: int
+
+    @classmethod
+    def of(cls, spend: Spend) -> Tokens:
+        return cls(prompt=spend.prompt_tokens, completion=spend.completion_tokens, total=spend.tokens)
+
+
+class ModelSpend(BaseModel):
+    """Spend of one model; null where requests name none."""
+
+    model: str | None
+    cost_usd: float
+    cost_nanousd: int
+    requests: int
+    share: float
+    """Of all costs of the answer, from 0 to 1."""
+
+
+class UserSpend(BaseModel):
+    """Spend of one user; null where requests name none."""
+
+    user_id: str | None
+    cost_usd: float
+    cost_nanousd: int
+    requests: int
+
+
+class GroupSpend(BaseModel):
+    """Spend of one value of the dimension asked for with `by`; null where requests name none."""
+
+    key: str | None
+    cost_usd: float
+    cost_nanousd: int
+    requests: int
+    unpriced: int
+    tokens: int
+    share: float
+
+    @classmethod
+    def of(cls, row: KeySpend, whole: Spend) -> GroupSpend:
+        return cls(
+            key=row.key.raw or None,
+            cost_usd=float(row.spend.cost.dollars),
+            cost_nanousd=row.spend.cost.nano,
+            requests=row.spend.requests,
+            unpriced=row.spend.unpriced,
+            tokens=row.spend.tokens,
+            share=row.spend.cost.share_of(whole.cost) or 0.0,
+        )
+
+
+class LimitSummary(BaseModel):
+    """How a limit stands, in short."""
+
+    name: str
+    entity: str
+    """Whose limit it is; empty for everyone."""
+    window: str
+    used_usd: float
+    limit_usd: float
+    fraction: float
+    state: str
+
+    @classmethod
+    def of(cls, use: LimitUse) -> LimitSummary:
+        return cls(
+            name=use.limit.name,
+            entity=use.entity.raw,
+            window=use.limit.window.text,
+            used_usd=float(use.used.dollars),
+            limit_usd=float(use.limit.amount.dollars),
+            fraction=use.fraction,
+            state=use.state.value,
+        )
+
+
+class SummaryAnswer(BaseModel):
+    """What was spent in a span of time."""
+
+    since: str | None
+    until: str | None
+    cost_usd: float
+    cost_nanousd: int
+    requests: int
+    unpriced: int
+    """Requests whose cost is not known; it is in no sum."""
+    tokens: Tokens
+    average_cost_usd: float | None
+    """Per priced request."""
+    by_model: list[ModelSpend]
+    top_users: list[UserSpend]
+    limits: list[LimitSummary]
+    by: list[GroupSpend] | None = None
+    """Only when asked for with `by`."""
+
+
+class LimitState(BaseModel):
+    """How a limit stands."""
+
+    name: str
+    entity: str
+    window: str
+    starts_at: str | None
+    ends_at: str | None
+    used_nanousd: int
+    limit_nanousd: int
+    unpriced: int
+    fraction: float
+    state: str
+    thresholds: list[float]
+    forecast: None = None
+    """Not computed yet."""
+
+    @classmethod
+    def of(cls, use: LimitUse) -> LimitState:
+        return cls(
+            name=use.limit.name,
+            entity=use.entity.raw,
+            window=use.limit.window.text,
+            starts_at=instant(use.starts_at),
+            ends_at=instant(use.ends_at),
+            used_nanousd=use.used.nano,
+            limit_nanousd=use.limit.amount.nano,
+            unpriced=use.unpriced,
+            fraction=use.fraction,
+            state=use.state.value,
+            thresholds=[*use.limit.warn, 1.0],
+        )
+
+
+class LimitsAnswer(BaseModel):
+    """All limits, the fullest first."""
+
+    data: list[LimitState]
+
+
+class RequestItem(BaseModel):
+    """One LLM API call."""
+
+    id: str
+    external_ids: dict[str, str]
+    occurred_at: str
+    time_source: str
+    received_at: str
+    provider: str | None
+    model: str | None
+    status: str
+    http_status: int | None
+    user_id: str | None
+    session_id: str | None
+    session_path: str | None
+    token: str | None
+    properties: dict[str, str]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
+    cost_nanousd: int | None
+    basis: str
+    reported_cost_usd: float | None
+    computed_cost_usd: float | None
+    verified: bool
+    cached: bool
+    latency_ms: int | None
+    ttft_ms: int | None
+    sources: list[str]
+
+    @staticmethod
+    def fields_of(row: RequestRow) -> dict[str, Any]:
+        """The values of these fields."""
+        return {
+            **{name: getattr(row, name) for name in _PLAIN_FIELDS},
+            **{name: raw(getattr(row, name)) for name in _OUTSIDE_FIELDS},
+            "id": str(row.id),
+            "occurred_at": instant(row.occurred_at),
+            "received_at": instant(row.received_at),
+            "status": row.status.value,
+            "cost_usd": dollars(row.cost),
+            "cost_nanousd": None if row.cost is None else row.cost.nano,
+            "basis": row.basis.value,
+            "reported_cost_usd": dollars(row.reported_cost),
+            "computed_cost_usd": dollars(row.computed_cost),
+            "sources": list(row.sources),
+        }
+
+
+class Totals(BaseModel):
+    """Sums over all requests that the query selects, not only those of the page."""
+
+    requests: int
+    cost_usd: float
+    cost_nanousd: int
+    unpriced: int
+    tokens: int
+
+    @classmethod
+    def of(cls, spend: Spend) -> Totals:
+        return cls(
+            requests=spend.requests,
+            cost_usd=float(spend.cost.dollars),
+            cost_nanousd=spend.cost.nano,
+            unpriced=spend.unpriced,
+            tokens=spend.tokens,
+        )
+
+
+class RequestsAnswer(BaseModel):
+    """One page of requests, newest first."""
+
+    data: list[RequestItem]
+    totals: Totals
+    next_cursor: str | None
+
+
+class RevisionItem(BaseModel):
+    """What a later report changed."""
+
+    at: str
+    source: str
+    changes: dict[str, tuple[Any, Any]]
+    """Field to its old and new value."""
+
+
+class RequestAnswer(RequestItem):
+    """One request with its bodies."""
+
+    request_body: Any
+    response_body: Any
+    body_state: str
+    prompt: str
+    """The prompt as readable text."""
+    response: str
+    """The answer as readable text."""
+    revisions: list[RevisionItem]

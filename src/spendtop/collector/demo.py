@@ -1,0 +1,94 @@
+"""The demo's life: a month of traffic at once, then webhooks that keep coming, and a channel that only listens."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import random
+import uuid
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import cycle, islice
+
+from spendtop.collector.sample import as_new, history, live_bodies
+from spendtop.collector.setup import Rooms
+from spendtop.collector.supervisor import Loop, pause
+from spendtop.domain.request import Parsed
+from spendtop.services.recording import Outcome
+from spendtop.sources.settings import HeliconeSettings
+
+_CHUNK = 250
+_SHORTEST, _LONGEST = 0.15, 1.6
+"""Seconds between two webhooks."""
+
+
+def sample_traffic(rooms: Rooms) -> Loop:
+    """A companion loop that replays the sample month and then posts signed webhooks to our own listener."""
+
+    async def run(stop: asyncio.Event) -> None:
+        await _replay(rooms)
+        await _post(rooms, stop)
+
+    return run
+
+
+def silent_channel(port: int) -> Loop:
+    """A companion loop that takes the demo's messages, so that nobody is bothered and deliveries succeed."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
+        await reader.readexactly(length)
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def run(stop: asyncio.Event) -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        async with server:
+            await stop.wait()
+
+    return run
+
+
+async def _replay(rooms: Rooms) -> None:
+    requests = await asyncio.to_thread(list, history(rooms.clock()))
+    for chunk in _chunks(requests):
+        await _record(rooms, chunk)
+
+
+def _chunks(requests: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
+    rest = iter(requests)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
+
+
+async def _record(rooms: Rooms, events: Sequence[Parsed]) -> None:
+    loop = asyncio.get_running_loop()
+    recorded: asyncio.Future[Sequence[Outcome] | Exception] = loop.create_future()
+
+    def done(outcome: Sequence[Outcome] | Exception) -> None:
+        loop.call_soon_threadsafe(recorded.set_result, outcome)
+
+    await asyncio.to_thread(rooms.recorder.submit, events, done)
+    outcome = await recorded
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+async def _post(rooms: Rooms, stop: asyncio.Event) -> None:
+    import httpx
+
+    secret = rooms.settings().section(HeliconeSettings).webhook_secrets[0].get_secret_value().encode()
+    rhythm = random.Random()
+    async with httpx.AsyncClient(base_url=rooms.url, trust_env=False) as client:
+        for template in cycle(live_bodies()):
+            await pause(stop, rhythm.uniform(_SHORTEST, _LONGEST))
+            if stop.is_set():
+                return
+            body = as_new(template, str(uuid.uuid4()), rooms.clock())
+            signature = hmac.new(secret, body, sha256).hexdigest()
+            headers = {"Content-Type": "application/json", "Helicone-Signature": signature}
+            await client.post("/webhook", content=body, headers=headers)

@@ -1,0 +1,66 @@
+"""Holding a store: the lock beside a SQLite file, or a slot and a lease in a PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+from sqlalchemy import text
+
+from spendtop.domain.errors import AlreadyRunning
+from spendtop.services.lease import Lease, Ownership, SoleOwner
+from spendtop.services.presence import beside, hold
+from spendtop.store.engine import Store
+from spendtop.store.ids import SLOTS
+
+_SLOT_LOCK = 0x53504E44
+
+
+class Places(Struct, frozen=True):
+    """Files that belong to a store."""
+
+    lock: Path
+    holder: Path
+    status: Path
+    viewers: Path
+
+
+def places(store: Store, data_folder: Path) -> Places:
+    """Where a store's files are: beside a SQLite file, or in the data folder."""
+    name = str(store.path) if store.path else store.url.render_as_string(hide_password=True)
+    return Places(
+        lock=beside(name, ".lock", data_folder),
+        holder=beside(name, ".collector.json", data_folder),
+        status=beside(name, ".status.json", data_folder),
+        viewers=beside(name, ".viewers", data_folder),
+    )
+
+
+class Hold(Struct, frozen=True):
+    """What holding gives: the number in our ids and shards, and who may evaluate and deliver."""
+
+    slot: int
+    ownership: Ownership
+
+
+@contextmanager
+def holding(store: Store, files: Places) -> Iterator[Hold]:
+    """Hold the store until the block ends.
+
+    On SQLite exactly one collector does: raises AlreadyRunning otherwise. On PostgreSQL up to 64 take events.
+    """
+    if store.is_sqlite:
+        with hold(files.lock, files.holder):
+            yield Hold(0, SoleOwner())
+        return
+    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for slot in range(SLOTS):
+            took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
+            if took.scalar():
+                yield Hold(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
+                return
+    raise AlreadyRunning(f"{SLOTS} collectors already share {store.name}. Stop one of them first.")

@@ -1,0 +1,113 @@
+"""Live configuration: a good change is applied and named, a bad one is refused and the old one goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+import spendtop
+from spendtop.collector.in_force import InForce
+from spendtop.collector.setup import Setup
+from spendtop.config.apply import differences
+from spendtop.config.watch import changes
+from spendtop.domain.errors import SpendtopError
+from spendtop.services import scoped_totals
+from spendtop.services.recorder import Recorder
+from spendtop.store import facts
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+
+CONFIG_NEWS = "config_news"
+"""The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
+
+
+class Reloading:
+    """Follows the configuration file, and SIGHUP."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        in_force: InForce,
+        recorder: Recorder,
+        url: str,
+        asked: asyncio.Event,
+        say: Callable[[str], None] | None,
+    ) -> None:
+        self._setup = setup
+        self._in_force = in_force
+        self._recorder = recorder
+        self._url = url
+        self._asked = asked
+        self._say = say
+        self._started_at = setup.clock()
+        self.rejected: str | None = None
+        """Why the file as it is now is not in force."""
+
+    async def publish(self) -> None:
+        """Write what is in force to the store, where every face reads it."""
+        await asyncio.wrap_future(self._recorder.run(self._publish))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Apply changes until the stop event."""
+        path = self._setup.loaded.path
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(self._answer(stop))
+            if path is not None:
+                async for _ in changes([path], stop):
+                    await self.reload()
+            else:
+                await stop.wait()
+            asked.cancel()
+
+    async def reload(self) -> None:
+        """Read the configuration again and apply it, or say why not."""
+        before = self._in_force.settings
+        try:
+            loaded = await asyncio.to_thread(self._setup.reload)
+            changed = differences(before, loaded.settings)
+            if changed:
+                self._in_force.apply(loaded)
+        except SpendtopError as failure:
+            self.rejected = str(failure)
+            await self._tell(False, f"The changed configuration is refused, the old one goes on: {failure}")
+            return
+        self.rejected = None
+        if changed:
+            self._recorder.apply(self._in_force.preparer, self._in_force.book)
+            await self.publish()
+            await self._tell(True, "Configuration applied: " + "; ".join(changed))
+
+    async def _answer(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._asked.wait()
+            self._asked.clear()
+            await self.reload()
+
+    async def _tell(self, ok: bool, text: str) -> None:
+        if self._say is not None:
+            self._say(text)
+        news = json.dumps({"at": self._setup.clock(), "ok": ok, "text": text})
+        await asyncio.wrap_future(self._recorder.run(lambda connection: facts.put(connection, CONFIG_NEWS, news)))
+
+    def _publish(self, connection: Connection) -> None:
+        book = self._recorder.book
+        scoped_totals.rebuild_changed(connection, book)
+        in_force = Applied(
+            limits=book.limits,
+            calendar=book.calendar,
+            channels=tuple(self._in_force.channel_urls),
+            collector=CollectorInfo(
+                version=spendtop.__version__,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                url=self._url,
+                started_at=self._started_at,
+            ),
+            at=self._setup.clock(),
+            config_digest=self._in_force.digest,
+        )
+        keep(connection, in_force)

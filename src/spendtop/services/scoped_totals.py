@@ -1,0 +1,99 @@
+"""Hour totals of limits with a scope or a reserve of their own, made from the requests when a limit is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, literal, select
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.limits import Limit
+from spendtop.services.limit_book import LimitBook
+from spendtop.store.ids import SLOTS
+from spendtop.store.reads import sums
+from spendtop.store.reads.limits import within_scope
+from spendtop.store.reads.rows import from_row
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TotalTable
+
+_REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
+_PREFIX = "limit/"
+_ENTITY = {
+    "user": _REQUEST.c.user_id,
+    "model": _REQUEST.c.model,
+    "token": _REQUEST.c.token,
+    "session": _REQUEST.c.session_id,
+}
+
+
+def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
+    """Make the totals of limits that have none yet, drop those of limits that are gone. Returns the new limits' names.
+
+    One transaction with the new definitions in force, so that no request is missed or counted twice.
+    """
+    wanted = {limit.dimension: limit for limit in book.limits if limit.dimension.startswith(_PREFIX)}
+    dimensions = select(_TOTAL.c.dimension).where(_TOTAL.c.dimension.startswith(_PREFIX)).distinct()
+    present = set(connection.execute(dimensions).scalars())
+    gone = present - wanted.keys()
+    if gone:
+        connection.execute(delete(_TOTAL).where(_TOTAL.c.dimension.in_(gone)))
+    new = [limit for dimension, limit in wanted.items() if dimension not in present]
+    for limit in new:
+        _build(connection, limit, book)
+    return [limit.name for limit in new]
+
+
+def _build(connection: Connection, limit: Limit, book: LimitBook) -> None:
+    rows = [dict(row._mapping) for row in connection.execute(_totals(connection, limit))]
+    if not rows:
+        return
+    connection.execute(_TOTAL.insert(), [{**row, "dimension": limit.dimension} for row in rows])
+    add = (
+        _TOTAL.update()
+        .where(
+            _TOTAL.c.dimension == limit.dimension,
+            _TOTAL.c.key == bindparam("of_key"),
+            _TOTAL.c.bucket == bindparam("of_bucket"),
+            _TOTAL.c.shard == bindparam("of_shard"),
+        )
+        .values(cost_nano=_TOTAL.c.cost_nano + bindparam("reserved"))
+    )
+    reserved = list(_reserved(connection, limit, book))
+    if reserved:
+        connection.execute(add, reserved)
+
+
+def _totals(connection: Connection, limit: Limit) -> Select[Any]:
+    entity = _entity(limit)
+    bucket = _REQUEST.c.occurred_at - _REQUEST.c.occurred_at % HOUR
+    shard = _REQUEST.c.id % SLOTS
+    named = (entity.label("key"), bucket.label("bucket"), shard.label("shard"))
+    return (
+        select(*named, *sums.of_requests())
+        .where(_REQUEST.c.counted, entity.is_not(None), within_scope(connection, limit))
+        .group_by(entity, bucket, shard)
+    )
+
+
+def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator[dict[str, Any]]:
+    """What the unpriced requests count for at the reserve price."""
+    ceiling = book.ceilings.get(limit.name)
+    if ceiling is None:
+        return
+    entity = _entity(limit)
+    query = select(_REQUEST, entity.label("entity")).where(
+        _REQUEST.c.counted, sums.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
+    )
+    for row in connection.execute(query):
+        hour = row.occurred_at - row.occurred_at % HOUR
+        yield {
+            "of_key": row.entity,
+            "of_bucket": hour,
+            "of_shard": row.id % SLOTS,
+            "reserved": ceiling(from_row(row)).nano,
+        }
+
+
+def _entity(limit: Limit) -> Any:
+    return _ENTITY[limit.each.value] if limit.each else literal("")

@@ -1,0 +1,125 @@
+"""The SQLite file before it is opened: where it is, whether it is ours, whether it is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from spendtop.domain.errors import CannotCreate, NoPermission, StoreCorrupt
+
+_MAGIC = b"SQLite format 3\0"
+_OUR_TABLE = "request_key"
+_CHECKED_UP_TO = 256 * 1024 * 1024
+"""Bytes up to which a file is checked as a whole before it is opened."""
+
+
+def locate(url: str) -> tuple[str, str | None]:
+    """The store's URL, and a sentence when it is not the one that was asked for.
+
+    A SQLite file with another program's tables is never written: the store is made beside it.
+    """
+    path = _path(url)
+    if path is None or not path.is_file() or path.stat().st_size == 0:
+        return url, None
+    with _corruption_named(path), closing(_connect(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables or _OUR_TABLE in tables:
+        return url, None
+    ours = path.with_name(f"{path.name}.spendtop.db")
+    sentence = (
+        f"{path} holds another program's tables and stays as it is; the store is {ours}. "
+        f"`spendtop import --from-old {path}` takes over what it recorded."
+    )
+    return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
+
+
+def prepare_folder(path: Path) -> None:
+    """Make sure that the store's folder exists. Raises NoPermission or CannotCreate."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except PermissionError:
+        raise NoPermission(f"The folder {path.parent} cannot be made. {_ELSEWHERE}") from None
+    except OSError as failure:
+        raise CannotCreate(f"The folder {path.parent} cannot be made: {failure.strerror}. {_ELSEWHERE}") from None
+
+
+def prepare(path: Path) -> None:
+    """Make sure that the file exists for this user only, is a whole SQLite database, and can be written.
+
+    Raises CannotCreate, NoPermission or StoreCorrupt, and never changes a file that has content.
+    """
+    if path.is_symlink():
+        raise NoPermission(f"{path} is a symbolic link. Name the file that it points to with --database-url.")
+    if path.is_dir():
+        raise CannotCreate(f"{path} is a folder. Name a file in it with --database-url.")
+    if not path.exists():
+        _create(path)
+    elif not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise NoPermission(f"{path} or its folder is read-only. Give yourself write access (chmod u+w). {_ELSEWHERE}")
+    else:
+        _check(path)
+
+
+def recovery(path: Path) -> str:
+    """What to do about a damaged store, as commands."""
+    return (
+        f"Restore a backup:  spendtop db restore BACKUP\n"
+        f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
+        f"Or start anew and keep the file:  mv {path} {path}.corrupt"
+    )
+
+
+_ELSEWHERE = "Or name another store with --database-url."
+
+
+def _path(url: str) -> Path | None:
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite" or not made.database:
+        return None
+    return Path(made.database).expanduser()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _create(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return
+    except OSError as failure:
+        kind = NoPermission if failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else CannotCreate
+        raise kind(f"The store {path} cannot be made: {failure.strerror}. {_ELSEWHERE}") from None
+
+
+def _check(path: Path) -> None:
+    size = path.stat().st_size
+    if size == 0:
+        if path.with_name(path.name + ".status.json").exists():
+            raise StoreCorrupt(f"The store {path} is empty, but it once held data.\n{recovery(path)}")
+        return
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise StoreCorrupt(f"{path} is not a SQLite database, or its header is damaged.\n{recovery(path)}")
+    if size <= _CHECKED_UP_TO:
+        with _corruption_named(path), closing(_connect(path)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise StoreCorrupt(f"The store {path} is damaged: {verdict}.\n{recovery(path)}")
+
+
+@contextmanager
+def _corruption_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as failure:
+        if isinstance(failure, sqlite3.OperationalError):
+            raise NoPermission(f"The store {path} cannot be opened: {failure}. {_ELSEWHERE}") from None
+        raise StoreCorrupt(f"The store {path} is damaged: {failure}.\n{recovery(path)}") from None

@@ -1,0 +1,365 @@
+"""The terminal face: opens the store after the first picture, watches it, and switches screens."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from spendtop.domain.errors import ExitCode, SpendtopError
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
+from spendtop.tui.actions import APP, bindings
+from spendtop.tui.commands import Commands
+from spendtop.tui.compat import CarefulApp
+from spendtop.tui.glyphs import ASCII, UNICODE
+from spendtop.tui.news import PACE_SECONDS, POLL_SECONDS, SLOW_PACE_SECONDS, StoreChanged, StoreOpened
+from spendtop.tui.pausing import Pause
+from spendtop.tui.screens import SCREENS
+from spendtop.tui.session import Collector, Session
+from spendtop.tui.theming import DEFAULT, Dress, ThemeError, read_themes, shipped_themes
+from spendtop.tui.widgets.prompt import Asking
+from spendtop.tui.widgets.status import Standing
+
+if TYPE_CHECKING:
+    from spendtop.store.engine import Store
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.screens.live import LiveScreen
+    from spendtop.tui.screens.requests import RequestsScreen
+
+_log = logging.getLogger(__name__)
+_COLLECTOR_EVERY = 40
+"""Looks at the store between two looks at the collector."""
+
+
+class CollectorSeen(Message):
+    """Another collector holds the store, or none does any more."""
+
+    def __init__(self, collector: Collector | None) -> None:
+        super().__init__()
+        self.collector = collector
+
+
+class Failed(Message):
+    """A thread ended with an error that ends the program."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class SpendtopApp(CarefulApp):
+    """One viewer. What it shows comes from the session's store, and what it asks goes there too."""
+
+    TITLE = "spendtop"
+    CSS_PATH = "styles/spendtop.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings(APP) + [
+        Binding(entry.key, f"app.open_screen('{name}')", entry.title, show=False, id=f"screen-{name}")
+        for name, entry in SCREENS.items()
+    ]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-speck"),
+        (7, "-tiny"),
+        (14, "-short"),
+        (22, "-regular"),
+        (36, "-tall"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.glyphs = ASCII if session.ascii else UNICODE
+        self.pace_seconds = SLOW_PACE_SECONDS if session.slow else PACE_SECONDS
+        self.store: Store | None = None
+        self.headline: Headline | None = None
+        self.pause: Pause | None = None
+        self.collector: Collector | None = None
+        self.failure: SpendtopError | None = None
+        """What ended the program, for whoever started it."""
+        self.history: defaultdict[Asking, list[str]] = defaultdict(list)
+        self.commands = Commands(self)
+        self._collector_asked = False
+        self._leaving = threading.Event()
+        self._interrupted = False
+        self._dresses: dict[str, Dress] = {}
+        self._theme_failures = self.load_themes()
+        self.theme = session.theme if session.theme in self._dresses else DEFAULT
+        self.set_keymap(dict(session.keymap))
+
+    # Look
+
+    @property
+    def dress(self) -> Dress:
+        """The current theme with its palette."""
+        return self._dresses.get(self.theme) or self._dresses[DEFAULT]
+
+    @property
+    def dresses(self) -> dict[str, Dress]:
+        """All themes by name."""
+        return self._dresses
+
+    def load_themes(self) -> list[ThemeError]:
+        """Read all theme files again; a broken one leaves its old theme in place. Returns what was wrong."""
+        found, failures = read_themes((shipped_themes(), *self.session.theme_folders))
+        for name, dress in found.items():
+            self._dresses[name] = dress
+            self.register_theme(dress.theme)
+        return failures
+
+    def wear_again(self) -> None:
+        """The current theme's file changed."""
+        self.colorless = self.no_color or self.dress.colorless
+        self.mutate_reactive(App.theme)
+
+    def watch_theme_choice(self) -> None:
+        """A theme without colours also takes them from Textual's own widgets."""
+        self.colorless = self.no_color or self.dress.colorless
+
+    # Life
+
+    def on_mount(self) -> None:
+        """Paint first; the store is opened after that."""
+        self.theme_changed_signal.subscribe(self, lambda _: self.watch_theme_choice())
+        self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
+        self.watch_theme_choice()
+        for name in SCREENS:
+            self.add_mode(name, _factory(name))
+        self.switch_mode(next(iter(SCREENS)))
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._open)
+        if self.session.theme not in self._dresses:
+            self.notify(f"No theme is called {clean_line(self.session.theme)}.", severity="warning", markup=False)
+        for failure in self._theme_failures:
+            self.notify(str(failure), title="Theme not used", severity="warning", markup=False)
+
+    def _open(self) -> None:
+        self.run_worker(self._open_store, thread=True, exit_on_error=False, group="store")
+
+    def _open_store(self) -> None:
+        """Runs in a thread."""
+        try:
+            store = self.session.connect()
+            importlib.import_module("spendtop.tui.reading")
+            self.post_message(CollectorSeen(self.session.collector()))
+            self.post_message(StoreOpened(store))
+            self._watch(store)
+        except Exception as failure:
+            self.post_message(Failed(failure))
+
+    def _watch(self, store: Store) -> None:
+        """Looks for news until the program ends."""
+        from spendtop.store.changes import Changes
+
+        changes = Changes(store)
+        try:
+            rounds = 0
+            seen = self.collector
+            while not self._leaving.wait(POLL_SECONDS):
+                if changes.poll():
+                    self.post_message(StoreChanged())
+                rounds += 1
+                if rounds % _COLLECTOR_EVERY == 0 and (now := self.session.collector()) != seen:
+                    seen = now
+                    self.post_message(CollectorSeen(now))
+        finally:
+            changes.close()
+
+    def on_store_opened(self, event: StoreOpened) -> None:
+        """The first read."""
+        self.store = event.store
+        self._tell_screen()
+
+    def on_store_changed(self) -> None:
+        """The visible screen reads."""
+        self._tell_screen()
+
+    def on_collector_seen(self, event: CollectorSeen) -> None:
+        """Who records now."""
+        self.collector, self._collector_asked = event.collector, True
+        self._tick()
+
+    def on_failed(self, event: Failed) -> None:
+        """End with the error's own exit code; what nobody expected is a crash."""
+        if not isinstance(event.failure, SpendtopError):
+            raise event.failure
+        self.failure = event.failure
+        self.exit(return_code=event.failure.exit_code)
+
+    def on_unmount(self) -> None:
+        """End the watching thread."""
+        self._leaving.set()
+
+    def cannot_read(self, failure: Exception) -> None:
+        """A read failed: say so once per kind, and go on."""
+        _log.error("reading failed", exc_info=failure)
+        self.notify(
+            f"The store cannot be read ({type(failure).__name__}). The picture is as it was; it is tried again.",
+            severity="error",
+            markup=False,
+        )
+
+    # Around the screens
+
+    @property
+    def live_screen(self) -> LiveScreen | None:
+        """The screen of the present mode, also when a dialog is on top."""
+        from spendtop.tui.screens.live import LiveScreen
+
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, LiveScreen)), None)
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where gateways reach us."""
+        if self.session.webhook_url:
+            return self.session.webhook_url
+        return f"{self.collector.url.rstrip('/')}/webhook" if self.collector and self.collector.url else None
+
+    def standing(self) -> Standing:
+        """What the status line says besides the figures."""
+        calendar = self.headline.calendar if self.headline else self.session.calendar
+        return Standing(
+            store=clean_line(self.session.store_name, 24),
+            collector=self.collector,
+            asked=self._collector_asked,
+            paused=self.pause is not None,
+            clock=formats.clock(self.session.clock(), calendar),
+            differences=self.session.config_differences,
+            read_only=self.session.read_only,
+        )
+
+    def count_behind(self, recorded: int) -> None:
+        """How many requests came since the pause began."""
+        if self.pause:
+            self.pause.count(recorded)
+            self._tick()
+
+    def _tick(self) -> None:
+        if screen := self.live_screen:
+            screen.tick()
+
+    def _tell_screen(self) -> None:
+        if screen := self.live_screen:
+            screen.news()
+
+    def open_screen(self, name: str) -> None:
+        """Show that screen."""
+        if self.current_mode != name and len(self.screen_stack) == 1:
+            self.switch_mode(name)
+
+    def open_request(self, request_id: int) -> None:
+        """The request's detail on the screen of requests."""
+        self._on_requests(lambda screen: screen.open_request(request_id))
+
+    def open_filter(self) -> None:
+        """The screen of requests, asking for a filter."""
+        self._on_requests(lambda screen: screen.action_filter())
+
+    def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
+        self.open_screen("requests")
+        self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
+
+    # Actions
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action that works now, every screen, every theme."""
+        live = self.live_screen
+        for name, entry in SCREENS.items():
+            yield SystemCommand(f"Screen: {entry.title}", entry.help, lambda name=name: self.open_screen(name))
+        for action, _ in live.offered() if live else ():
+            yield SystemCommand(action.label.capitalize(), action.help, lambda call=action.call: self._run(call))
+        for dress in self._dresses.values():
+            yield SystemCommand(f"Theme: {dress.name}", dress.description, lambda name=dress.name: self._wear(name))
+
+    def _run(self, call: str) -> None:
+        self.call_later(self.run_action, call, self.live_screen)
+
+    def _wear(self, name: str) -> None:
+        self.theme = name
+
+    def action_open_screen(self, name: str) -> None:
+        """A digit key."""
+        self.open_screen(name)
+
+    def action_help(self) -> None:
+        """The keys that work now."""
+        from spendtop.tui.modals.help import HelpScreen
+
+        if (screen := self.live_screen) and screen.is_current:
+            self.push_screen(HelpScreen(screen.offered()))
+
+    def action_back(self) -> None:
+        """Back, or at the first screen out."""
+        screen = self.live_screen
+        if screen is not None and screen.go_back():
+            return
+        first = next(iter(SCREENS))
+        if self.current_mode != first:
+            self.open_screen(first)
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Ask what becomes of the collector, then leave."""
+        from spendtop.tui.modals.leave import LeaveScreen
+
+        self.push_screen(LeaveScreen(self.collector, self.session.demo))
+
+    async def action_quit(self) -> None:
+        """Textual's own way out asks too."""
+        self.action_leave()
+
+    def action_detach(self) -> None:
+        """Leave; the collector goes on."""
+        self.exit(return_code=ExitCode.OK)
+
+    def action_interrupt(self) -> None:
+        """The second time in a row it leaves."""
+        if self._interrupted:
+            self.action_leave()
+            return
+        self._interrupted = True
+        self.set_timer(2.0, self._forget_interrupt)
+        self.notify("Press ^c again to leave.", timeout=2, markup=False)
+
+    def _forget_interrupt(self) -> None:
+        self._interrupted = False
+
+    def action_pause(self) -> None:
+        """Freeze the picture, or let it go on."""
+        recorded = self.headline.recorded if self.headline else 0
+        self.pause = None if self.pause else Pause(self.session.clock(), recorded)
+        self._tell_screen()
+        self._tick()
+
+    def action_redraw(self) -> None:
+        """Paint everything again."""
+        self.forget_terminal()
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: Widget) -> None:
+        """A keymap that gives one key to two actions: say which."""
+        for binding in clashed_bindings:
+            self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)
+
+
+def _factory(name: str) -> Callable[[], Screen[object]]:
+    """Imports the screen's module when it is first opened."""
+
+    def make() -> Screen[object]:
+        module, _, cls = SCREENS[name].factory.partition(":")
+        return cast("Screen[object]", getattr(importlib.import_module(module), cls)())
+
+    return make
+
+
+__all__: Sequence[str] = ("SpendtopApp",)

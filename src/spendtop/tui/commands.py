@@ -1,0 +1,137 @@
+"""The `:` line: what can be typed, completed and run."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.news import PACE_SECONDS, SLOW_PACE_SECONDS
+from spendtop.tui.screens import SCREENS
+from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.chart import Graph, SpendChart
+
+if TYPE_CHECKING:
+    from spendtop.tui.app import SpendtopApp
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the `:` line."""
+
+    name: str
+    usage: str
+    help: str
+    run: Callable[[list[str]], None]
+    values: Callable[[], list[str]] = list
+    """What the first argument can be."""
+
+
+class Commands:
+    """All commands, bound to one app."""
+
+    def __init__(self, app: SpendtopApp) -> None:
+        self._app = app
+        commands = [
+            Command("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
+            Command("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.dresses)),
+            Command("set", "set graph|slow VALUE", "change how things are shown", self._set, lambda: ["graph", "slow"]),
+            Command("reload", "reload", "read theme files and the store again", self._reload),
+            Command("export", "export csv|jsonl PATH", "write what is listed to a file", self._export, lambda: ["csv", "jsonl"]),
+            Command("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
+            Command("help", "help", "the keys that work now", lambda _: app.action_help()),
+            Command("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
+        ]
+        commands += [
+            Command(name[:4].rstrip("u") if name == "requests" else name[:4], name[:4], entry.help, self._opener(name))
+            for name, entry in SCREENS.items()
+        ]
+        self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
+
+    def run(self, text: str) -> None:
+        """Run one line; what is wrong with it is said on screen."""
+        try:
+            words = shlex.split(text)
+            if words:
+                self._find(words[0]).run(words[1:])
+        except (SpendtopError, ValueError, OSError) as failure:
+            self._app.notify(clean_line(str(failure)), severity="warning", markup=False)
+
+    def complete(self, text: str) -> str:
+        """The line with its last word completed as far as it is clear."""
+        head, space, last = text.rpartition(" ")
+        options = list(self.all)
+        if space:
+            command = self.all.get(head.split(" ")[0])
+            options = command.values() if command and " " not in head.strip() else []
+        fitting = [option for option in options if option.startswith(last)]
+        if not fitting:
+            return text
+        shared = _shared_start(fitting)
+        done = shared + (" " if len(fitting) == 1 else "")
+        return head + space + done
+
+    def hint(self, text: str) -> Line:
+        """What could follow, or what the command does."""
+        palette = self._app.dress.palette
+        word, space, rest = text.lstrip().partition(" ")
+        command = self.all.get(word)
+        if command and (space or len([name for name in self.all if name.startswith(word)]) == 1):
+            values = [value for value in command.values() if value.startswith(rest.strip())]
+            line = [(f" :{command.usage}", palette.key), (f"  {command.help}  ", palette.muted)]
+            return [*line, ("  ".join(values), palette.text)]
+        names = [name for name in self.all if name.startswith(word)]
+        if not names:
+            return [(f" no command {word[:20]!r}", palette.bad), (self._nearest(word), palette.muted)]
+        return [(" ", palette.text), ("  ".join(names), palette.muted)]
+
+    def _find(self, name: str) -> Command:
+        if name in self.all:
+            return self.all[name]
+        fitting = [known for known in self.all if known.startswith(name)]
+        if len(fitting) == 1:
+            return self.all[fitting[0]]
+        raise UsageError(f"There is no command ':{clean_line(name, 20)}'{self._nearest(name)}.")
+
+    def _nearest(self, name: str) -> str:
+        close = difflib.get_close_matches(name, list(self.all), n=1, cutoff=0.5)
+        return f"; did you mean ':{close[0]}'?" if close else ""
+
+    def _opener(self, name: str) -> Callable[[list[str]], None]:
+        return lambda _: self._app.open_screen(name)
+
+    def _theme(self, words: list[str]) -> None:
+        names = self._app.dresses
+        if len(words) != 1 or words[0] not in names:
+            raise UsageError(f"Themes are {', '.join(sorted(names))}.")
+        self._app.theme = words[0]
+
+    def _set(self, words: list[str]) -> None:
+        match words:
+            case ["graph", kind] if kind in tuple(Graph):
+                for screen in self._app.screen_stack:
+                    for chart in screen.query(SpendChart):
+                        chart.graph = Graph(kind)
+                        chart.redraw()
+            case ["slow", ("on" | "off") as value]:
+                self._app.set_pace(SLOW_PACE_SECONDS if value == "on" else PACE_SECONDS)
+            case _:
+                raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
+
+    def _reload(self, words: list[str]) -> None:
+        self._app.reload()
+
+    def _export(self, words: list[str]) -> None:
+        if len(words) != 2 or words[0] not in ("csv", "jsonl"):
+            raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
+        self._app.export(words[0], words[1])
+
+
+def _shared_start(words: list[str]) -> str:
+    first, last = min(words), max(words)
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]

@@ -1,0 +1,333 @@
+"""What all screens share: the lines around them, reading the store at a steady pace, pausing, and the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from spendtop.tui import formats
+from spendtop.tui.actions import APP, LIVE, Action, bindings
+from spendtop.tui.news import Pace
+from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.prompt import Asking, Prompt
+from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from spendtop.tui.app import SpendtopApp
+    from spendtop.tui.headline import Headline
+
+
+class Question(Protocol):
+    """Something that a screen asks the store."""
+
+    def ask(self, connection: Connection) -> Any:
+        """The answer, from one short view of the store. Runs in a thread."""
+
+
+class Answered(Message):
+    """A screen's question was answered."""
+
+    def __init__(self, question: Question, answer: Any, take: Callable[[Any], None]) -> None:
+        super().__init__()
+        self.question = question
+        self.answer = answer
+        self.take = take
+
+
+class CannotRead(Message):
+    """The store could not answer."""
+
+    def __init__(self, failure: Exception, paced: bool) -> None:
+        super().__init__()
+        self.failure = failure
+        self.paced = paced
+
+
+class LiveScreen(Screen[None]):
+    """A screen that shows the store and follows it.
+
+    Subclasses give `NAME`, `ACTIONS`, `body`, `question` and `show`.
+    """
+
+    NAME: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[Action, ...]] = LIVE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(LIVE)
+    AUTO_FOCUS = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pace: Pace | None = None
+        self._missed_news = True
+
+    @property
+    def face(self) -> SpendtopApp:
+        """The app."""
+        return cast("SpendtopApp", self.app)
+
+    # What subclasses give
+
+    def body(self) -> ComposeResult:
+        """The widgets between tabs and notice."""
+        raise NotImplementedError
+
+    def question(self) -> Question:
+        """What to read for the present picture."""
+        raise NotImplementedError
+
+    def show(self, answer: Any) -> Headline:
+        """Show what was read; returns its status line."""
+        raise NotImplementedError
+
+    def remarks(self) -> Line:
+        """What the notice says on its left when nothing is more important."""
+        return ()
+
+    def works_now(self, action: Action) -> bool:
+        """Whether an action has an effect at the moment."""
+        return True
+
+    # Around the body
+
+    def compose(self) -> ComposeResult:
+        """Status, tabs, body, notice or prompt, keys."""
+        yield StatusLine()
+        yield TabBar(self.NAME)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Notice()
+        yield Prompt()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin with what the app knows already."""
+        self._pace = Pace(self.face.pace_seconds)
+        self.tick()
+
+    def on_screen_resume(self) -> None:
+        """Visible again: read what was missed."""
+        if self._missed_news:
+            self.news()
+        self.tick()
+
+    def tick(self) -> None:
+        """Once a second, and whenever something around the body changed."""
+        if not self.is_mounted:
+            return
+        face = self.face
+        standing = face.standing()
+        status, tabs = self.query_one(StatusLine), self.query_one(TabBar)
+        if (status.standing, status.headline) != (standing, face.headline):
+            status.standing, status.headline = standing, face.headline
+            status.redraw()
+        if tabs.standing is None or (
+            (tabs.standing.collector, tabs.standing.asked) != (standing.collector, standing.asked)
+        ):
+            tabs.standing = standing
+            tabs.redraw()
+        self.refresh_notice()
+        self.query_one(KeyBar).offer(self.offered())
+        if self._pace and self._pace.stale(monotonic()) and self.is_current and not face.pause:
+            self.news()
+
+    def offered(self) -> list[tuple[Action, str]]:
+        """The actions that work now, with the first key of each as the user's keymap has it."""
+        keys = {}
+        for key, active in self.active_bindings.items():
+            if active.enabled and active.binding.id:
+                keys.setdefault(active.binding.id, key)
+        return [(action, keys[action.id]) for action in (*self.ACTIONS, *APP) if action.id in keys]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys without an effect are neither offered nor taken."""
+        for known in self.ACTIONS:
+            if known.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(known):
+                return False
+        return super().check_action(action, parameters)
+
+    def refresh_notice(self) -> None:
+        """The most important word: a pause, then the screen's own remarks."""
+        palette = self.face.dress.palette
+        notice = self.query_one(Notice)
+        pause = self.face.pause
+        if pause:
+            seconds = formats.span(self.face.session.clock() - pause.since)
+            words = f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind "
+            notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
+            return
+        notice.say([*self._attention(), *self.remarks()], self.window_words())
+
+    def window_words(self) -> Line:
+        """Which day "today" is."""
+        headline = self.face.headline
+        if headline is None:
+            return ()
+        calendar = headline.calendar
+        return [(f"today = {calendar.zone}, from {calendar.day_starts}", self.face.dress.palette.faint)]
+
+    def _attention(self) -> list[Piece]:
+        headline, palette = self.face.headline, self.face.dress.palette
+        if headline is None:
+            return []
+        waiting = headline.attention.unrecognized + headline.attention.dead_deliveries
+        words: list[Piece] = []
+        if waiting:
+            what = "event needs" if waiting == 1 else "events need"
+            words.append((f"!! {formats.count(waiting)} {what} attention", palette.bad))
+        if headline.attention.tests:
+            tests = "test event" if headline.attention.tests == 1 else "test events"
+            words.append((f"{'  ' if words else ''}T {formats.count(headline.attention.tests)} {tests}", palette.test))
+        return [*words, ("   ", palette.text)] if words else []
+
+    # Reading
+
+    def news(self) -> None:
+        """The store changed, or the question did: read at once, or as soon as the pace allows."""
+        if not self.is_current or self._pace is None or self.face.store is None:
+            self._missed_news = True
+            return
+        delay = self._pace.news(monotonic())
+        if delay is not None:
+            self._read_in(delay)
+
+    def ask(self, question: Question, take: Callable[[Any], None]) -> None:
+        """Ask once, beside the steady reading; `take` gets the answer."""
+        self._start(question, take, paced=False)
+
+    def _read_in(self, delay: float) -> None:
+        if delay <= 0:
+            self._read()
+        else:
+            self.set_timer(delay, self._read)
+
+    def _read(self) -> None:
+        if self._pace is None:
+            return
+        self._missed_news = False
+        self._pace.start(monotonic())
+        paused = self.face.pause
+        if paused:
+            self._start(paused.question(), self.face.count_behind, paced=True)
+        else:
+            self._start(self.question(), self._take, paced=True)
+
+    def _start(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
+        work = partial(self._answer, question, take, paced)
+        self.run_worker(work, group="read", thread=True, exit_on_error=False)
+
+    def _answer(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
+        """Runs in a thread."""
+        store = self.face.store
+        assert store is not None
+        try:
+            with store.reading() as connection:
+                answer = question.ask(connection)
+        except Exception as failure:
+            self.post_message(CannotRead(failure, paced))
+        else:
+            self.post_message(Answered(question, answer, partial(self._finish, take) if paced else take))
+
+    def _finish(self, take: Callable[[Any], None], answer: Any) -> None:
+        assert self._pace is not None
+        take(answer)
+        delay = self._pace.finish(monotonic())
+        if delay is not None:
+            self._read_in(delay)
+
+    def _take(self, answer: Any) -> None:
+        self.face.headline = self.show(answer)
+        self.tick()
+
+    def on_answered(self, event: Answered) -> None:
+        """Back on the app's loop."""
+        event.stop()
+        event.take(event.answer)
+
+    def on_cannot_read(self, event: CannotRead) -> None:
+        """Say so, and try again with the next news."""
+        event.stop()
+        if event.paced and self._pace:
+            self._pace.finish(monotonic())
+        self.face.cannot_read(event.failure)
+
+    # Prompt
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line for filters and commands."""
+        return self.query_one(Prompt)
+
+    def open_prompt(self, asking: Asking, text: str = "") -> None:
+        """Ask in place of the notice."""
+        self.query_one(Notice).display = False
+        self.prompt.ask(asking, text, self.face.history[asking])
+
+    def action_command(self) -> None:
+        """Ask for a command."""
+        self.open_prompt(Asking.COMMAND)
+
+    def action_prompt_history(self, step: int) -> None:
+        """Up and down in the prompt."""
+        self.prompt.recall(step)
+
+    def action_prompt_complete(self) -> None:
+        """Tab in the prompt."""
+        self.complete(self.prompt.asking, self.prompt.input.value)
+
+    def action_prompt_cancel(self) -> None:
+        """Escape in the prompt."""
+        self.prompt.give_up()
+
+    def complete(self, asking: Asking, text: str) -> None:
+        """Complete what is being typed."""
+        if asking is Asking.COMMAND:
+            self.prompt.put(self.face.commands.complete(text))
+
+    def on_prompt_edited(self, event: Prompt.Edited) -> None:
+        """Show a hint for what is typed."""
+        if event.asking is Asking.COMMAND:
+            self.hint(self.face.commands.hint(event.text))
+
+    def on_prompt_done(self, event: Prompt.Done) -> None:
+        """Run a command."""
+        self.prompt_closed(event.asking, event.text)
+        if event.asking is Asking.COMMAND:
+            self.face.commands.run(event.text)
+
+    def on_prompt_left(self, event: Prompt.Left) -> None:
+        """Back to the notice."""
+        self.prompt_closed(event.asking, "")
+
+    def prompt_closed(self, asking: Asking, text: str) -> None:
+        """Notice and keys again; remember the text."""
+        history = self.face.history[asking]
+        if text.strip() and text not in history[-1:]:
+            history.append(text)
+        self.query_one(Notice).display = True
+        self.query_one(KeyBar).hint(None)
+        self.rest_focus()
+        self.tick()
+
+    def hint(self, line: Line) -> None:
+        """Below the prompt, in place of the keys."""
+        self.query_one(KeyBar).hint(line)
+
+    def rest_focus(self) -> None:
+        """Focus what the keys belong to when nothing is asked."""
+        target = self.focus_target()
+        if target is not None:
+            target.focus()
+
+    def focus_target(self) -> Widget | None:
+        """What has the keyboard by default."""
+        return None

@@ -1,0 +1,132 @@
+"""The line for filters and commands: history, completion, and a hint that points at what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Label
+
+
+class Asking(StrEnum):
+    """What the line is for; the value is what stands in front of it."""
+
+    FILTER = "/"
+    COMMAND = ":"
+    FIND = "find "
+
+
+class PromptInput(Input):
+    """An input that hands its special keys to the prompt around it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "screen.prompt_history(-1)", show=False, id="prompt-older"),
+        Binding("down", "screen.prompt_history(1)", show=False, id="prompt-newer"),
+        Binding("tab", "screen.prompt_complete", show=False, id="prompt-complete"),
+        Binding("escape,ctrl+c", "screen.prompt_cancel", show=False, id="prompt-cancel", priority=True),
+    ]
+
+
+class Prompt(Horizontal):
+    """Hidden until something is asked."""
+
+    DEFAULT_CSS = """
+    Prompt { height: 1; display: none; background: $surface; }
+    Prompt.-asking { display: block; }
+    Prompt Label { width: auto; padding: 0 0 0 1; color: $accent; text-style: bold; background: $surface; }
+    Prompt PromptInput { width: 1fr; border: none; padding: 0; height: 1; background: $surface; color: $foreground; }
+    Prompt PromptInput:focus { border: none; background: $surface; }
+    """
+
+    class Edited(Message):
+        """The text changed."""
+
+        def __init__(self, asking: Asking, text: str) -> None:
+            super().__init__()
+            self.asking = asking
+            self.text = text
+
+    class Done(Message):
+        """Enter was pressed."""
+
+        def __init__(self, asking: Asking, text: str) -> None:
+            super().__init__()
+            self.asking = asking
+            self.text = text
+
+    class Left(Message):
+        """The prompt was given up; `before` is the text it began with."""
+
+        def __init__(self, asking: Asking, before: str) -> None:
+            super().__init__()
+            self.asking = asking
+            self.before = before
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self.asking = Asking.COMMAND
+        self._before = ""
+        self._history: Sequence[str] = ()
+        self._at = 0
+
+    def compose(self) -> ComposeResult:
+        """A sign and a field."""
+        yield Label("", markup=False)
+        yield PromptInput(compact=True, select_on_focus=False)
+
+    @property
+    def input(self) -> PromptInput:
+        """The field."""
+        return self.query_one(PromptInput)
+
+    @property
+    def open(self) -> bool:
+        """Whether something is being asked."""
+        return self.has_class("-asking")
+
+    def ask(self, asking: Asking, text: str, history: Sequence[str]) -> None:
+        """Open with this text."""
+        self.asking, self._before, self._history, self._at = asking, text, history, len(history)
+        self.query_one(Label).update(asking.value)
+        self.input.value = text
+        self.input.cursor_position = len(text)
+        self.add_class("-asking")
+        self.input.focus()
+        self.post_message(self.Edited(asking, text))
+
+    def close(self) -> None:
+        """Hide."""
+        self.remove_class("-asking")
+        self.screen.set_focus(None)
+
+    def give_up(self) -> None:
+        """Close without a result."""
+        self.close()
+        self.post_message(self.Left(self.asking, self._before))
+
+    def recall(self, step: int) -> None:
+        """An older (-1) or newer (1) entry."""
+        self._at = max(0, min(self._at + step, len(self._history)))
+        self.put(self._history[self._at] if self._at < len(self._history) else "")
+
+    def put(self, text: str) -> None:
+        """Replace the text."""
+        self.input.value = text
+        self.input.cursor_position = len(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Pass it on."""
+        event.stop()
+        if self.open:
+            self.post_message(self.Edited(self.asking, event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Pass it on."""
+        event.stop()
+        self.close()
+        self.post_message(self.Done(self.asking, event.value))

@@ -1,0 +1,131 @@
+"""A real listener on a real socket, with a recorder that the test steers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+
+from spendtop.api.app import Listener
+from spendtop.api.context import Context, Done, Health, Recorder
+from spendtop.api.protocol import Allowance
+from spendtop.api.server import bind, serve
+from spendtop.config.settings import Settings, settings_class
+from spendtop.domain.clock import Clock
+from spendtop.domain.request import NotUnderstood, Parsed, TestEvent
+from spendtop.services.recording import Outcome
+from spendtop.sources.settings import SECTIONS
+from spendtop.store.engine import Store
+from tests.helicone_captures import secret, sign
+
+
+def settings_of(server: dict[str, Any] | None = None, helicone: dict[str, Any] | None = None) -> Settings:
+    """Settings with the captures' webhook secret, and these values on top."""
+    values = {
+        "server": server or {},
+        "helicone": {"webhook_secrets": [secret().decode()], **(helicone or {})},
+    }
+    return settings_class(SECTIONS).model_validate(values)
+
+
+@dataclass
+class FakeRecorder:
+    """Answers from another thread, as the writer does. `failure` is told instead, `refusal` raised by `submit`."""
+
+    events: list[Parsed] = field(default_factory=list)
+    failure: Exception | None = None
+    refusal: Exception | None = None
+    writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    held: list[tuple[Sequence[Outcome], Done]] = field(default_factory=list)
+    holds: bool = False
+    _ids: count[int] = field(default_factory=lambda: count(1))
+
+    def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.events.extend(events)
+        outcomes = [self._outcome(event) for event in events]
+        if self.holds:
+            self.held.append((outcomes, done))
+        else:
+            self.writer.submit(done, self.failure or outcomes)
+
+    def commit_group(self) -> None:
+        """Answer all that is held, from another thread, one after the other."""
+
+        def tell() -> None:
+            for outcomes, done in self.held:
+                done(outcomes)
+
+        self.writer.submit(tell).result()
+
+    def _outcome(self, event: Parsed) -> Outcome:
+        if isinstance(event, TestEvent):
+            return Outcome("test", next(self._ids))
+        if isinstance(event, NotUnderstood):
+            return Outcome("quarantined", next(self._ids))
+        known = [each.external_id for each in self.events[:-1] if not isinstance(each, NotUnderstood)]
+        return Outcome("duplicate" if event.external_id in known else "stored", next(self._ids))
+
+
+@dataclass
+class Live:
+    """A listener that answers."""
+
+    port: int
+    client: httpx.AsyncClient
+    context: Context
+    settings: list[Settings]
+    """Its last item is in force."""
+    stop: asyncio.Event
+
+    async def post_signed(self, raw: bytes, **headers: str) -> httpx.Response:
+        """Post a webhook as Helicone does."""
+        return await self.client.post("/webhook", content=raw, headers={"Helicone-Signature": sign(raw), **headers})
+
+    async def exchange(self, sent: bytes, *, ends: bool = True) -> bytes:
+        """What a bare connection gets for these bytes until the listener closes it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(sent)
+            await writer.drain()
+            async with asyncio.timeout(10):
+                return await (reader.read() if ends else reader.readuntil(b"\r\n\r\n"))
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def listening(
+    store: Store,
+    clock: Clock,
+    recorder: Recorder,
+    settings: Settings | None = None,
+    allowance: Allowance | None = None,
+    health: Health | None = None,
+) -> AsyncIterator[Live]:
+    """Serves on a free port until the block ends."""
+    in_force = [settings or settings_of()]
+    context = Context(
+        recorder=recorder,
+        store=store,
+        settings=lambda: in_force[-1],
+        clock=clock,
+        health=lambda: health or Health(),
+    )
+    listening_socket = bind("127.0.0.1", 0)
+    port = listening_socket.getsockname()[1]
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(Listener(context), listening_socket, stop, allowance))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+            try:
+                yield Live(port, client, context, in_force, stop)
+            finally:
+                stop.set()

@@ -1,0 +1,63 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spendtop.domain.money import Usd
+
+amounts = st.integers(-(2**62), 2**62).map(Usd)
+
+
+@given(amounts, amounts, amounts)
+def test_sums_do_not_depend_on_their_order(a: Usd, b: Usd, c: Usd) -> None:
+    assert (a + b) + c == a + (b + c) == c + b + a
+    assert a - a == Usd(0)
+
+
+@given(st.decimals("-1e9", "1e9", allow_nan=False, places=9))
+def test_nine_decimals_survive_exactly(dollars: Decimal) -> None:
+    assert Usd.of(dollars).dollars == dollars
+
+
+@pytest.mark.parametrize(
+    ("dollars", "nano"),
+    [
+        (Decimal("0.00020250000000000002"), 202_500),
+        (Decimal("0.0000000005"), 0),
+        (Decimal("0.0000000015"), 2),
+        (Decimal("-0.0000125"), -12_500),
+        ("0E-6176", 0),
+        (3, 3_000_000_000),
+    ],
+)
+def test_dollars_round_half_even_to_nano(dollars: Decimal | int | str, nano: int) -> None:
+    assert Usd.of(dollars).nano == nano
+
+
+@pytest.mark.parametrize("rubbish", ["NaN", "Infinity", "abc", "", "1e30"])
+def test_what_is_no_amount_is_refused(rubbish: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        Usd.of(rubbish)
+
+
+@pytest.mark.parametrize(
+    ("nano", "shown"),
+    [
+        (0, "$0.00"),
+        (1, "<$0.000001"),
+        (52_500, "$0.000052"),
+        (202_500, "$0.0002"),
+        (500_000_000, "$0.500"),
+        (41_820_000_000, "$41.82"),
+        (1_234_567_000_000, "$1,234.57"),
+        (-12_500, "-$0.000012"),
+    ],
+)
+def test_amounts_show_what_matters(nano: int, shown: str) -> None:
+    assert str(Usd(nano)) == shown
+
+
+def test_a_share_of_nothing_is_unknown() -> None:
+    assert Usd(1).share_of(Usd(0)) is None
+    assert Usd(1).share_of(Usd(4)) == 0.25
