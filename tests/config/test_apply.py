@@ -60,9 +60,9 @@ def test_every_change_is_named_and_no_secret_shown(load_text: LoadText) -> None:
         'limit.daily.notify: unset → ["ops"]',
         "channel.ops.url: changed",
         "helicone.poll_every: 5m → 90s",
-        "helicone.webhook_secrets.0: set",
         'prices."m.x".input: unset → 1',
         'prices."m.x".output: unset → 2',
+        "helicone.webhook_secrets.0: set",
     ]
 
 

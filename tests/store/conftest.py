@@ -16,11 +16,11 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, Cost, Request, Source, TimeSource
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Prepared, identity
+from spendtop.services.preparing import Prepared
 from spendtop.services.recording import Recording
 from spendtop.store import bodies
 from spendtop.store.engine import Store
-from spendtop.store.ids import RequestIds
+from spendtop.store.ids import RequestIds, identity
 from spendtop.store.tables import RequestTable  # noqa: F401  (fills SQLModel.metadata)
 
 

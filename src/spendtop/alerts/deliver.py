@@ -87,6 +87,8 @@ def classify(lines: Sequence[str], url: str) -> tuple[Outcome, str, bool]:
         return Outcome.TRANSIENT, "cannot connect to the service, or it broke off", False
     if "Sending email to" in text:
         return Outcome.PERMANENT, "the mail server refused the message", False
+    if "raised an exception" in text:
+        return Outcome.TRANSIENT, "the service's answer was too large or made no sense", False
     return Outcome.TRANSIENT, redacted(text, url) or "the service refused the message without a reason", False
 
 

@@ -70,7 +70,7 @@ def _families() -> tuple[_Family, ...]:
     escape = rb"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})"
     begins = rb"(?:(?<![A-Za-z0-9])|" + escape + rb")"
     random = rb"(?=[A-Za-z0-9+/._~-]{0,256}?(?:[0-9=]|[a-z][A-Z]))"
-    key = rb"(?=[A-Za-z0-9_-]{0,64}?[0-9A-Z]|[a-z]{12})[A-Za-z0-9_-]{8,}"
+    key = rb"(?=[A-Za-z0-9_-]{0,32}?[0-9A-Z]|[a-z]{12})[A-Za-z0-9_-]{8,}"
     password = rb"(?i)(passw(?:or)?d"
     pem = rb" [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     return (
@@ -95,10 +95,7 @@ def _families() -> tuple[_Family, ...]:
         ),
         _family(
             rb"eyj",
-            (
-                rb"(?:(?<![A-Za-z0-9_-])|" + escape + rb")eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?",
-                "[redacted JWT]",
-            ),
+            (rb"(?:(?<![\w-])|" + escape + rb")eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", "[redacted JWT]"),
         ),
         _family(
             rb"b(?:earer|asic)",

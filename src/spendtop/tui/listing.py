@@ -63,11 +63,11 @@ class Listing:
     def wanted(self, first: int, last: int) -> list[tuple[int, str | None]]:
         """Number and cursor of the pages to read, so that these positions can be shown and scrolled on from."""
         numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
-        found = [(number, self._slots[number].cursor) for number in numbers if self._is_missing(number)]
-        near_end = last + PAGE // 2 >= len(self)
         if not self.read:
             return [(0, None)]
-        if near_end and self._next is not None:
+        missing = [number for number in numbers if number < len(self._slots) and self.lacks(number)]
+        found = [(number, self._slots[number].cursor) for number in missing]
+        if last + PAGE // 2 >= len(self) and self._next is not None:
             found.append((len(self._slots), self._next))
         return found
 
@@ -102,8 +102,9 @@ class Listing:
             if slot.rows is not None:
                 slot.rows = tuple(newer.get(row.id, row) for row in slot.rows)
 
-    def _is_missing(self, number: int) -> bool:
-        return number < len(self._slots) and self._slots[number].rows is None
+    def lacks(self, number: int) -> bool:
+        """Whether the page is not in memory."""
+        return number >= len(self._slots) or self._slots[number].rows is None
 
     def _let_go(self, keep: Iterable[int]) -> None:
         """Drop the rows of the pages that are farthest from the ones just read."""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.conversation import Conversation, parse_conversation
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied import Applied, applied
 from spendtop.store.reads.attention import attention
+from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.overview import Overview, overview
-from spendtop.store.reads.requests import Page, RequestQuery, page, spend_of
+from spendtop.store.reads.requests import Page, RequestQuery, observed_values, page, spend_of
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
+from spendtop.tui.listing import Listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +66,6 @@ class OverviewQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAnswer:
-    """Pages of a list by their number, and the sums over all that the query selects."""
-
-    headline: Headline
-    pages: dict[int, Page]
-    sums: Spend | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuestion:
     """Pages of one query: number and cursor of each."""
 
@@ -78,15 +74,59 @@ class ListQuestion:
     query: RequestQuery
     cursors: Sequence[tuple[int, str | None]]
     size: int
-    with_sums: bool
+    sums: bool
+    """Whether to sum over all that the query selects."""
+    listing: Listing
+    """What the pages are for."""
+    restart: bool
+    """Whether the listing begins anew with the first page."""
 
     def ask(self, connection: Connection) -> ListAnswer:
         """The pages and sums from one view of the store."""
         headline = read_headline(connection, self.now, self.calendar)
         context = FilterContext(self.now, headline.calendar)
         pages = {number: page(connection, self.query, context, cursor, self.size) for number, cursor in self.cursors}
-        sums = spend_of(connection, self.query, context) if self.with_sums else None
-        return ListAnswer(headline=headline, pages=pages, sums=sums)
+        start = monotonic()
+        sums = spend_of(connection, self.query, context) if self.sums else None
+        return ListAnswer(question=self, headline=headline, pages=pages, sums=sums, seconds=monotonic() - start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAnswer:
+    """Pages of a list by their number, and the sums over all that the query selects."""
+
+    question: ListQuestion
+    headline: Headline
+    pages: dict[int, Page]
+    sums: Spend | None
+    seconds: float
+    """What the sums took."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetailQuestion:
+    """One request with its bodies."""
+
+    request_id: int
+
+    def ask(self, connection: Connection) -> tuple[RequestDetail | None, Conversation]:
+        """The request and its chat; None when the store does not have it."""
+        found = detail(connection, self.request_id)
+        return found, parse_conversation(found.request_body, found.response_body) if found else Conversation()
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesQuestion:
+    """Observed values of a field that begin with a prefix."""
+
+    field: str
+    prefix: str
+    now: int
+    most: int = 8
+
+    def ask(self, connection: Connection) -> list[Untrusted]:
+        """The costliest first."""
+        return observed_values(connection, self.field, self.prefix, self.now, self.most)
 
 
 def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import reduce
 from operator import add
 
@@ -71,14 +71,14 @@ many_drawn = st.lists(drawn, max_size=25)
 spans = st.tuples(st.none() | instants, st.none() | instants)
 
 
-def brute_force(requests: Iterable[Drawn], selects: Callable[[Drawn], bool]) -> Spend:
-    """The sum over the counted requests that `selects` takes."""
+def brute_force(requests: Iterable[Drawn]) -> Spend:
+    """The sum over those that are counted."""
     return reduce(
         add,
         (
             Spend(1, Usd(one.cost or 0), int(one.cost is None), int(one.status is Status.ERROR), one.prompt or 0, 7)
             for one in requests
-            if one.counted and selects(one)
+            if one.counted
         ),
         Spend.nothing(),
     )

@@ -48,12 +48,10 @@ class TestUse:
     ) -> None:
         recorded.clear()
         recorded.add([one.request(recorded) for one in requests], LIMITS)
+        inside = [one for one in requests if within(*span, one.occurred_at)]
         with recorded.store.reading() as connection:
             for entity in entities(rule):
-                expected = brute_force(
-                    requests,
-                    lambda one, entity=entity: within(*span, one.occurred_at) and counts(one, rule, entity),
-                )
+                expected = brute_force(one for one in inside if counts(one, rule, entity))
                 found = use(connection, rule, entity, Bounds(*span))
                 assert found == Use(expected.cost, expected.unpriced)
                 least, most = bounds_of_use(connection, rule, entity, Bounds(*span))
@@ -102,8 +100,14 @@ class TestUses:
         assert [(entity, used) for _, entity, used, _ in self.stands(recorded, rule, most=2)] == [("b", 9), ("a", 5)]
 
     def test_of_a_request_limit_is_the_costliest_of_the_last_hour(self, recorded: Recorded) -> None:
-        recorded.add([recorded.request(START + 1, 500), recorded.request(START + HOUR, 1_000)])
-        assert self.stands(recorded, limit("one", "request")) == [("one", "", 1_000, LimitState.APPROACHING)]
+        recorded.add(
+            [
+                recorded.request(START + 4, 9_999),
+                recorded.request(START + HOUR - 1, 30),
+                recorded.request(START + HOUR, 1_000),
+            ]
+        )
+        assert self.stands(recorded, limit("one", "request")) == [("one", "", 1_000, LimitState.OK)]
         assert self.stands(recorded, limit("cheap", "request", where="model:none")) == [("cheap", "", 0, LimitState.OK)]
 
     @pytest.mark.parametrize("window", ["session", "lifetime"])

@@ -151,12 +151,13 @@ def subject(request: Request, request_id: int) -> Subject:
 
 
 FILTERS = """
-user:alice | !user:alice | user:ali* | user:*ice | user:*lic* | user:a*e | user:jörg | user:JÖ* | user:*Ö*g | user:"alice_b%"
-user:nobody | model:gpt-4o | model:GPT-4* | !model:gpt-4o | ~u /^al.ce$/ | ~u /ö/ | ~m /(?s)gpt/ | alice | etl | req-77
-~k ci-42 | ~s s-1 | ~p /etl/* | ~pr openai | ~src ingest | !~src ingest | ~id req-77 | ~id REQ* | ~prop env=prod
-~prop env=prod* | !~prop env=prod | ~st error | ~st >=429 | ~st 429 | !~st 429 | ~cost >0.004 | ~cost <=0 | !~cost >0.004
-~tok >10 | ~tok 15 | !~tok >10 | ~in >=10 | ~out <10 | ~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | ~cached | ~verified
-~t -90m | ~t 14:00..15:00 | today | (user:alice ~e) | !(user:alice ~cost >0.004)
+user:alice | !user:alice | user:ali* | user:*ice | user:*lic* | user:a*e | user:jörg | user:JÖ* | user:*Ö*g
+user:"alice_b%" | user:nobody | model:gpt-4o | model:GPT-4* | !model:gpt-4o | ~u /^al.ce$/ | ~u /ö/
+~m /(?s)gpt/ | alice | etl | req-77 | ~k ci-42 | ~s s-1 | ~p /etl/* | ~pr openai | ~src ingest | !~src ingest
+~id req-77 | ~id REQ* | ~prop env=prod | ~prop env=prod* | !~prop env=prod | ~st error | ~st >=429 | ~st 429
+!~st 429 | ~cost >0.004 | ~cost <=0 | !~cost >0.004 | ~tok >10 | ~tok 15 | !~tok >10 | ~in >=10 | ~out <10
+~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | ~cached | ~verified | ~t -90m | ~t 14:00..15:00 | today
+(user:alice ~e) | !(user:alice ~cost >0.004)
 """
 
 

@@ -28,12 +28,11 @@ class TestSpend:
     ) -> None:
         recorded.clear()
         recorded.add(one.request(recorded) for one in requests)
+        inside = [one for one in requests if within(*span, one.occurred_at)]
         with recorded.store.reading() as connection:
-            assert spend(connection, *span) == brute_force(requests, lambda one: within(*span, one.occurred_at))
+            assert spend(connection, *span) == brute_force(inside)
             for key in ("", "alice", "Alice", "jörg"):
-                expected = brute_force(
-                    requests, lambda one, key=key: within(*span, one.occurred_at) and (one.user or "") == key
-                )
+                expected = brute_force(one for one in inside if (one.user or "") == key)
                 assert spend(connection, *span, "user", key) == expected
 
     @MANY
@@ -47,7 +46,7 @@ class TestSpend:
         with recorded.store.reading() as connection:
             for dimension, key_of in KEYS.items():
                 keys = {key for one in inside if (key := key_of(one)) is not None}
-                sums = {key: brute_force(inside, lambda one, key=key: key_of(one) == key) for key in keys}
+                sums = {key: brute_force(one for one in inside if key_of(one) == key) for key in keys}
                 found = by_key(connection, dimension, *span, most=2)
                 order = sorted(keys, key=lambda key: (-sums[key].cost.nano, -sums[key].requests, key))
                 assert [(row.key.raw, row.spend) for row in found.rows] == [(key, sums[key]) for key in order[:2]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from time import monotonic
@@ -14,25 +14,24 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
-from spendtop.tui.listing import PAGE, Listing
+from spendtop.tui.browser import Browser
 from spendtop.tui.screens.live import LiveScreen, Question
-from spendtop.tui.selection import ORDERS, Selection
-from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.screens.filter_prompt import FilterPrompt
+from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
+from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.detail import DetailView
 from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.requests import RequestList
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.requests import RequestQuery
-    from spendtop.store.reads.rows import RequestRow, Spend
     from spendtop.tui.headline import Headline
     from spendtop.tui.reading import ListAnswer
 
 _SPLIT_FROM = 120
-_SUMS_REST = 8
-"""Sums are asked again after so many times the seconds that the last answer took."""
+_FAR = 1_000_000
 
 
 class Layout(StrEnum):
@@ -43,8 +42,8 @@ class Layout(StrEnum):
     DETAIL = "detail"
 
 
-class RequestsScreen(LiveScreen):
-    """The list, its filter and the detail beside it or in its place."""
+class RequestsScreen(FilterPrompt, LiveScreen):
+    """The list, its filter, and the detail beside it or in its place."""
 
     NAME: ClassVar[str] = "requests"
     ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *REQUESTS, *DETAIL, *LIVE)
@@ -52,13 +51,8 @@ class RequestsScreen(LiveScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.selection = Selection()
-        self.following = True
+        self.browser = Browser()
         self.layout_shown = Layout.LIST
-        self.sums: Spend | None = None
-        self._sums_at_start: int | None = None
-        """How many requests were selected when the list was read anew."""
-        self._sums_due = 0.0
         self._detail_asked: int | None = None
 
     def body(self) -> ComposeResult:
@@ -68,7 +62,7 @@ class RequestsScreen(LiveScreen):
             yield DetailView()
 
     @property
-    def list(self) -> RequestList:
+    def rows(self) -> RequestList:
         """The list."""
         return self.query_one(RequestList)
 
@@ -77,135 +71,91 @@ class RequestsScreen(LiveScreen):
         """The request beside or instead of the list."""
         return self.query_one(DetailView)
 
-    @property
-    def pending(self) -> int:
-        """How many selected requests came since the list was read."""
-        if self.following or self.sums is None or self._sums_at_start is None:
-            return 0
-        return max(self.sums.requests - self._sums_at_start, 0)
-
-    @property
-    def in_detail(self) -> bool:
-        """Whether keys move within the detail."""
-        return self.layout_shown is Layout.DETAIL
-
     # Reading
 
     def question(self) -> Question:
         """The newest page while following, else the pages on screen."""
-        listing = self.list.listing
-        first, last = self.list.visible
-        again = self.following or not listing.read
-        cursors = [(0, None)] if again else [*listing.shown(first, last), *listing.wanted(first, last)]
-        return self._question(listing, dict(cursors), with_sums=monotonic() >= self._sums_due or again)
-
-    def _question(self, listing: Listing, cursors: dict[int, str | None], with_sums: bool) -> Question:
-        from spendtop.tui.reading import ListQuestion
-
-        now, calendar = self.face.session.clock(), self._calendar
-        return ListQuestion(
-            now=now,
-            calendar=calendar,
-            query=self.selection.query(now, calendar, listing.from_end),
-            cursors=tuple(cursors.items()),
-            size=PAGE,
-            with_sums=with_sums,
-            listing=listing,
-            restart=self.following or not listing.read,
-        )
+        return self.browser.question(self.rows.visible, self.face.session.clock(), self._calendar, monotonic())
 
     def show(self, answer: ListAnswer) -> Headline:
         """Rows, sums and, where it is open, the detail."""
-        listing = self.list.listing
-        if answer.question.listing is listing:
-            self._take_sums(answer)
-            self._take_pages(answer)
+        if self.browser.take(answer, monotonic()):
+            self._show_rows(answer.headline.calendar)
         self._ask_detail(again=True)
         return answer.headline
 
-    def _take_pages(self, answer: ListAnswer) -> None:
-        listing = self.list.listing
-        if answer.question.restart:
-            listing.restart(answer.pages[0])
-        else:
-            known = range(-(-len(listing) // PAGE))
-            listing.put({number: page for number, page in answer.pages.items() if listing.lacks(number)})
-            listing.renew(page for number, page in answer.pages.items() if number in known)
-        self.list.calendar = answer.headline.calendar
-        self.list.order, self.list.descending = self.selection.order, self.selection.descending
-        self.list.show(keep_selected=not self.following)
+    def choose(self, selection: Selection) -> None:
+        """List something else; the cursor stays on its request where that is listed too."""
+        self.browser.choose(selection)
+        self._begin()
 
-    def _take_sums(self, answer: ListAnswer) -> None:
-        if answer.sums is None:
-            return
-        self.sums = answer.sums
-        self._sums_due = monotonic() + _SUMS_REST * answer.sums_took
-        if answer.question.restart or self._sums_at_start is None:
-            self._sums_at_start = answer.sums.requests
+    def _begin(self) -> None:
+        self.rows.listing = self.browser.listing
+        self.rows.position = 0
         self._title()
-
-    def start_anew(self) -> None:
-        """Read the list from its beginning: it is of something else, or new rows are wanted."""
-        from_end = self.selection.newest_last
-        self.list.listing = Listing(from_end)
-        self.list.position = 0
-        self._sums_at_start = None
-        self._sums_due = 0.0
         self.news()
 
-    def _scrolled(self) -> None:
-        """Read what came into view and is not here yet."""
-        listing = self.list.listing
-        wanted = dict(listing.wanted(*self.list.visible))
-        if listing.read and wanted:
-            take = partial(self._take_more, listing)
-            self.ask(self._question(listing, wanted, with_sums=False), take)
+    def _show_rows(self, calendar: Calendar) -> None:
+        rows, browser = self.rows, self.browser
+        rows.listing, rows.calendar = browser.listing, calendar
+        rows.order, rows.descending = browser.selection.order, browser.selection.descending
+        self._title()
+        rows.show(keep_selected=not browser.following)
 
-    def _take_more(self, listing: Listing, answer: ListAnswer) -> None:
-        if listing is self.list.listing:
-            listing.put({number: page for number, page in answer.pages.items() if listing.lacks(number)})
-            self.list.show(keep_selected=True)
+    def _came_into_view(self) -> None:
+        """Read what is in view and not here yet."""
+        question = self.browser.more(self.rows.visible, self.face.session.clock(), self._calendar)
+        if question is not None:
+            self.ask(question, self._take_more)
+
+    def _take_more(self, answer: ListAnswer) -> None:
+        if self.browser.take(answer, monotonic()):
+            self.rows.show(keep_selected=True)
 
     @property
-    def _calendar(self) -> Any:
+    def _calendar(self) -> Calendar:
         return self.face.headline.calendar if self.face.headline else self.face.session.calendar
 
     # Words
 
     def _title(self) -> None:
-        palette, glyphs, sums = self.face.dress.palette, self.face.glyphs, self.sums
-        chosen = self.selection
-        what = f" {chosen.text.strip()}" if chosen.text.strip() else " all"
-        when = f" {glyphs.between} {chosen.time.name}" if chosen.time.name != "all time" else ""
-        self.list.subtitle = [(what, palette.key if chosen.text.strip() else palette.muted), (when, palette.muted)]
+        palette, glyphs, chosen = self.face.dress.palette, self.face.glyphs, self.browser.selection
+        text = chosen.text.strip()
+        when = "" if chosen.time == ALL_TIME else f" {glyphs.between} {chosen.time.name}"
+        self.rows.subtitle = [(f" {text or 'all'}", palette.key if text else palette.muted), (when, palette.muted)]
+        sums = self.browser.sums
+        arrow = glyphs.down_arrow if chosen.descending else glyphs.up
+        note: list[Piece] = [(f"{chosen.order}{arrow}", palette.muted)]
         if sums is not None:
-            arrow = glyphs.down_arrow if chosen.descending else glyphs.up
-            count = f"{formats.grouped(sums.requests)} {glyphs.between} {formats.spend(sums)} {glyphs.between} "
-            self.list.note = [(count, palette.text), (f"{chosen.order}{arrow}", palette.muted)]
-        self.list.redraw()
+            note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
+            note.insert(1, (f"{formats.spend(sums)} ", palette.money))
+            note.insert(2, (f"{glyphs.between} ", palette.text))
+        self.rows.note = note
+        self.rows.redraw()
 
     def remarks(self) -> Line:
-        """New rows, marks, the search, whether the list follows."""
-        palette = self.face.dress.palette
+        """The search, new rows, whether the list follows, marks, and where the cursor is."""
+        palette, browser = self.face.dress.palette, self.browser
         needle, match, matches = self.detail.found
         if needle and self.layout_shown is not Layout.LIST:
             word = f"find {needle[:30]}: " + (f"match {match}/{matches}" if matches else "not found")
             return [(word, palette.key if matches else palette.warn), ("   n/N next, previous", palette.muted)]
-        parts: list[tuple[str, Any]] = []
-        if self.pending:
-            parts.append((f"{formats.grouped(self.pending)} new, G to go   ", palette.key))
-        elif self.following:
+        parts: list[Piece] = []
+        if browser.pending:
+            parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
+        elif browser.following:
             parts.append((f"{self.face.glyphs.live} following   ", palette.good))
-        if self.list.marks:
-            parts.append((f"{len(self.list.marks)} marked   ", palette.mark))
-        if len(self.list.listing):
-            parts.append((self._where(), palette.muted))
+        if self.rows.marks:
+            parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
+        if len(browser.listing):
+            parts.append((self._place(), palette.muted))
         return parts
 
-    def _where(self) -> str:
-        total = self.sums.requests if self.sums else len(self.list.listing)
-        place = self.list.position + 1
-        place = max(total - place + 1, 1) if self.list.listing.from_end else place
+    def _place(self) -> str:
+        total = self.browser.sums.requests if self.browser.sums else len(self.browser.listing)
+        place = self.rows.position + 1
+        if self.browser.listing.from_end:
+            place = max(total - place + 1, 1)
         return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"
 
     def works_now(self, action: Action) -> bool:
@@ -213,18 +163,18 @@ class RequestsScreen(LiveScreen):
         if action in DETAIL:
             return self.layout_shown is not Layout.LIST
         if action.id == "clear-filter":
-            return bool(self.selection.text.strip())
+            return bool(self.browser.selection.text.strip())
         if action.id == "unmark":
-            return bool(self.list.marks)
-        if action.id in ("open", "mark", "copy", "export"):
-            return self.list.row is not None and not (action.id == "open" and self.in_detail)
-        return True
+            return bool(self.rows.marks)
+        if action.id == "open":
+            return self.rows.row is not None and self.layout_shown is not Layout.DETAIL
+        return self.rows.row is not None or action.id not in ("mark", "copy", "export")
 
     # Layout
 
     def focus_target(self) -> Widget | None:
         """The list, or the detail in its place."""
-        return self.detail if self.in_detail else self.list
+        return self.detail if self.layout_shown is Layout.DETAIL else self.rows
 
     def lay_out(self, layout: Layout) -> None:
         """Show list, both, or the detail."""
@@ -239,45 +189,44 @@ class RequestsScreen(LiveScreen):
         """A split needs room."""
         if event.size.width < _SPLIT_FROM and self.layout_shown is Layout.SPLIT:
             self.lay_out(Layout.LIST)
-        self._scrolled()
+        self._came_into_view()
 
     def action_layout(self) -> None:
         """The next layout that fits."""
-        wide = self.size.width >= _SPLIT_FROM
-        order = [Layout.LIST, Layout.SPLIT, Layout.DETAIL] if wide else [Layout.LIST, Layout.DETAIL]
-        self.lay_out(order[(order.index(self.layout_shown) + 1) % len(order)] if self.layout_shown in order else order[0])
+        order = [Layout.LIST, Layout.SPLIT, Layout.DETAIL]
+        if self.size.width < _SPLIT_FROM:
+            order.remove(Layout.SPLIT)
+        self.lay_out(order[(order.index(self.layout_shown) + 1) % len(order)])
 
     def action_open(self) -> None:
         """Detail beside the list where there is room, else (and the second time) in its place."""
-        split = self.size.width >= _SPLIT_FROM and self.layout_shown is Layout.LIST
-        self.following = False
-        self.lay_out(Layout.SPLIT if split else Layout.DETAIL)
+        self.browser.follow(False)
+        beside = self.size.width >= _SPLIT_FROM and self.layout_shown is Layout.LIST
+        self.lay_out(Layout.SPLIT if beside else Layout.DETAIL)
 
     def go_back(self) -> bool:
-        """From the detail to the list, then from a filter to everything; False at the root."""
-        if self.layout_shown is not Layout.LIST:
-            self.lay_out(Layout.LIST)
-            return True
-        return False
+        """From the detail to the list; False when the list is shown alone."""
+        if self.layout_shown is Layout.LIST:
+            return False
+        self.lay_out(Layout.LIST)
+        return True
 
     def open_request(self, request_id: int) -> None:
         """One request's detail, also when it is not in the list."""
-        self.following = False
-        found = self.list.listing.position_of(request_id)
+        self.browser.follow(False)
+        found = self.browser.listing.position_of(request_id)
         if found is not None:
-            self.list.to(found)
-        else:
-            self.list.selected = request_id
+            self.rows.to(found)
+        self.rows.selected = request_id
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
     # Detail
 
     def _ask_detail(self, again: bool) -> None:
         """Read the selected request if its detail is on screen."""
-        wanted = self.list.selected
+        wanted, shown = self.rows.selected, self.detail.detail
         if self.layout_shown is Layout.LIST or wanted is None:
             return
-        shown = self.detail.detail
         if again or shown is None or shown.row.id != wanted:
             from spendtop.tui.reading import DetailQuestion
 
@@ -318,61 +267,101 @@ class RequestsScreen(LiveScreen):
 
     def action_move(self, step: int) -> None:
         """Rows, or lines of the detail."""
-        if self.in_detail:
+        if self.layout_shown is Layout.DETAIL:
             self.detail.scroll_lines(step)
         else:
             self._move_list(step)
 
     def action_move_page(self, halves: int) -> None:
         """By half pages."""
-        height = self.detail.page_height if self.in_detail else self.list.rows_high
+        height = self.detail.page_height if self.layout_shown is Layout.DETAIL else self.rows.rows_high
         self.action_move(halves * max(height // 2, 1))
 
     def action_move_top(self) -> None:
-        """The first row; on top of the newest also what is new."""
-        if self.in_detail:
-            self.detail.scroll_lines(-1_000_000)
-        elif self.list.listing.from_end and not self.selection.newest_last:
-            self._go_to_beginning()
-        elif self.pending and self.selection.order == "time" and self.selection.descending:
-            self._go_to_beginning()
-        else:
-            self._jump(first=True)
+        """The first row."""
+        self._jump(first=True)
 
     def action_move_end(self) -> None:
         """New rows if any were announced, else the last row."""
-        if self.in_detail:
-            self.detail.scroll_lines(1_000_000)
-        elif self.pending:
-            self._go_to_beginning()
+        if self.browser.pending and self.layout_shown is not Layout.DETAIL:
+            self._newest()
         else:
             self._jump(first=False)
 
-    def _go_to_beginning(self) -> None:
-        self.list.selected = None
-        self.start_anew()
+    def action_follow(self) -> None:
+        """Keep the newest in view, or stand still."""
+        if self.browser.following:
+            self.browser.follow(False)
+            self.tick()
+        else:
+            self.browser.selection = replace(self.browser.selection, order="time")
+            self.browser.follow(True)
+            self._newest()
+
+    def _newest(self) -> None:
+        self.browser.begin(self.browser.selection.newest_last)
+        self.rows.selected = None
+        self._begin()
+        self.tick()
 
     def _jump(self, first: bool) -> None:
-        """To an end of the list; the far end is read from there."""
-        listing = self.list.listing
-        near = first is not listing.from_end
-        if near:
-            self._to(0)
-        elif listing.complete:
-            self._to(len(listing) - 1)
+        if self.layout_shown is Layout.DETAIL:
+            self.detail.scroll_lines(-_FAR if first else _FAR)
+            return
+        at_newest = first is not self.browser.selection.newest_last and self.browser.selection.order == "time"
+        if at_newest and self.browser.pending:
+            self._newest()
+            return
+        position = self.browser.jump(first)
+        if position is not None:
+            self._to(position)
         else:
-            self.following = False
-            self.list.listing = Listing(not listing.from_end)
-            self.list.position = 0
-            self.list.selected = None
-            self.news()
+            self.rows.selected = None
+            self._begin()
 
     def _move_list(self, step: int) -> None:
-        self._to(self.list.position + (-step if self.list.listing.from_end else step))
+        self._to(self.rows.position + (-step if self.browser.listing.from_end else step))
 
     def _to(self, position: int) -> None:
-        self.list.to(position)
-        if self.list.position > 0:
-            self.following = False
-        self._scrolled()
+        self.rows.to(position)
+        if self.rows.position > 0 and self.browser.following:
+            self.browser.follow(False)
+        self._came_into_view()
         self.refresh_notice()
+
+    # Order, time, marks
+
+    def action_order(self, step: int) -> None:
+        """By another column."""
+        self.browser.follow(False)
+        self.choose(self.browser.selection.ordered(step))
+
+    def action_invert(self) -> None:
+        """The other way round."""
+        chosen = self.browser.selection
+        self.choose(replace(chosen, descending=not chosen.descending))
+
+    def action_time(self) -> None:
+        """Another window of time."""
+        from spendtop.tui.modals.choose import ChooseScreen
+
+        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
+        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
+
+    def _take_time(self, chosen: str | None) -> None:
+        if chosen is not None:
+            self.choose(replace(self.browser.selection, time=TIME_CHOICES[int(chosen)]))
+
+    def action_mark(self) -> None:
+        """Mark the row, or take its mark away, and go on."""
+        row = self.rows.row
+        if row is not None:
+            self.rows.marks ^= {row.id}
+            self._move_list(1)
+            self.rows.redraw()
+
+    def action_unmark(self) -> None:
+        """No marks."""
+        self.rows.marks.clear()
+        self.rows.redraw()
+        self.tick()

@@ -1,0 +1,103 @@
+"""Starting a collector as a process of its own, so that it outlives the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spendtop.domain.errors import ExitCode, SpendtopError
+
+_LOG_LIMIT = 5 * 1024 * 1024
+_TAIL = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A collector that listens."""
+
+    pid: int
+    url: str
+
+
+class NotStarted(SpendtopError):
+    """The collector did not start; it said why, or its log does."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def already_running(self) -> bool:
+        """Whether another collector holds the store: then it is the one to attach to."""
+        return self.code == ExitCode.ALREADY_RUNNING
+
+
+class Child:
+    """A collector that this process starts.
+
+    With a `leash` it ends when this process does; without, it goes on.
+    """
+
+    def __init__(self, arguments: Sequence[str], started_by: str, log: Path, leash: bool) -> None:
+        self._log = log
+        self._ready, ready_end = os.pipe()
+        passed, more = [ready_end], []
+        self._leash: int | None = None
+        if leash:
+            leash_end, self._leash = os.pipe()
+            passed.append(leash_end)
+            more = ["--leash-fd", str(leash_end)]
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(log, _log_flags(log), 0o600), "ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", "spendtop", *arguments, "--no-ui"),
+                    *("--started-by", started_by, "--ready-fd", str(ready_end), *more),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=passed,
+                start_new_session=True,
+                cwd=Path.cwd(),
+            )
+        for descriptor in passed:
+            os.close(descriptor)
+
+    def wait_until_ready(self) -> Ready:
+        """Wait for the ready line. Raises NotStarted with what the collector said, or with the end of its log."""
+        with os.fdopen(self._ready) as pipe:
+            line = pipe.readline()
+        if not line:
+            code = self._process.wait()
+            raise NotStarted(f"The collector ended at once. The end of {self._log}:\n{self._tail()}", code)
+        said: dict[str, Any] = json.loads(line)
+        if not said["ready"]:
+            self._process.wait()
+            raise NotStarted(str(said["message"]), int(said["code"]))
+        return Ready(int(said["pid"]), str(said["url"]))
+
+    def end(self) -> None:
+        """Let go of the leash and wait until the collector is gone."""
+        if self._leash is not None:
+            os.close(self._leash)
+            self._leash = None
+        self._process.wait()
+
+    def _tail(self) -> str:
+        try:
+            return self._log.read_text(errors="replace")[-_TAIL:].strip()
+        except OSError:
+            return "(no log)"
+
+
+def _log_flags(log: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    too_long = log.exists() and log.stat().st_size > _LOG_LIMIT
+    return flags | os.O_TRUNC if too_long else flags

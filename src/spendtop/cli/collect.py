@@ -1,0 +1,48 @@
+"""`spendtop --no-ui`: the collector in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from spendtop.cli.options import Options, load_settings
+from spendtop.collector.collector import run as collect
+from spendtop.collector.setup import Rooms, Setup
+from spendtop.collector.supervisor import Loop
+
+_LOUD = ("uvicorn", "watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore")
+"""Libraries that may only warn: their chatter names URLs."""
+
+
+def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | None = None) -> int:
+    """Collect until a signal; returns the exit code."""
+    log_to_stderr(options.debug)
+    setup = Setup(
+        loaded=load_settings(options),
+        reload=lambda: load_settings(options),
+        clock=lambda: time.time_ns() // 1000,
+        prints=True,
+        as_json=options.log_format == "json",
+        started_by=options.started_by,
+        ready_descriptor=options.ready_fd,
+        leash_descriptor=options.leash_fd,
+        companions=companions or {},
+    )
+    return collect(setup)
+
+
+def log_to_stderr(debug: bool) -> None:
+    """Log for operators: one line each, never a body or a secret."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def collector_log(state_folder: Path) -> Path:
+    """Where a collector that a viewer started writes what it has to say."""
+    return state_folder / "collector.log"

@@ -1,0 +1,155 @@
+"""`spendtop` and `spendtop attach`: the screens, over a collector that is started where none holds the store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendtop.cli.child import Child, NotStarted
+from spendtop.cli.collect import collector_log
+from spendtop.cli.options import Options, load_settings
+from spendtop.config.load import Loaded
+from spendtop.config.paths import data_folder, state_folder, theme_folder
+from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.tui.session import Collector, Session
+
+if TYPE_CHECKING:
+    from spendtop.collector.holding import Places
+    from spendtop.store.engine import Store
+
+_STOP_SECONDS = 20.0
+
+
+def run(options: Options) -> int:
+    """Show the screens until the user leaves; returns the exit code."""
+    require_terminal()
+    loaded = load_settings(options)
+    child = None if options.command == "attach" else Child(arguments(options, loaded), "viewer", _log(), leash=False)
+    return show(options, loaded, child)
+
+
+def require_terminal() -> None:
+    """Raise UsageError when there is no terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "The screens need a terminal. `spendtop --no-ui` collects without one, `spendtop spend` prints totals."
+        )
+
+
+def arguments(options: Options, loaded: Loaded) -> list[str]:
+    """The command line that makes a collector read the same configuration."""
+    pairs = {
+        "--config": loaded.path.absolute() if loaded.path else None,
+        "--env-file": options.env_file.absolute() if options.env_file else None,
+        "--database-url": options.database_url,
+        "--host": options.host,
+        "--port": options.port,
+    }
+    given = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
+    return [*given, "--debug"] if options.debug else given
+
+
+def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:
+    """Run the screens over a store, with the collector that was just started or the one that runs."""
+    from spendtop.tui.run import run as run_screens
+
+    with ExitStack() as stack:
+        link = _Link(loaded, child, stack)
+        settings = loaded.settings
+        return run_screens(
+            Session(
+                connect=link.connect,
+                clock=lambda: time.time_ns() // 1000,
+                collector=link.collector,
+                stop_collector=link.stop_collector,
+                store_name="demo" if demo else _store_name(settings.database.url.get_secret_value()),
+                webhook_url=f"{settings.server.public_url}/webhook" if settings.server.public_url else None,
+                read_only=options.read_only,
+                demo=demo,
+                calendar=settings.time.calendar,
+                theme=settings.ui.theme,
+                keymap=settings.ui.keymap,
+                theme_folders=(theme_folder(),),
+                ascii=options.ascii,
+                slow=options.slow,
+                mouse="TMUX" not in os.environ,
+            )
+        )
+
+
+@dataclass(slots=True)
+class _Link:
+    """The viewer's side of the store and its collector."""
+
+    loaded: Loaded
+    child: Child | None
+    stack: ExitStack
+    _places: Places | None = field(default=None, init=False)
+    _started: int | None = field(default=None, init=False)
+
+    def connect(self) -> Store:
+        """Wait for the collector, then open the store. Runs in a thread, after the first picture."""
+        if self.child is not None:
+            try:
+                self._started = self.child.wait_until_ready().pid
+            except NotStarted as failure:
+                if not failure.already_running:
+                    raise
+        from spendtop.cli.options import open_store
+        from spendtop.collector.holding import places
+        from spendtop.services.presence import watching
+
+        store = open_store(self.loaded.settings)
+        self._places = places(store, data_folder())
+        self.stack.enter_context(watching(self._places.viewers))
+        return store
+
+    def collector(self) -> Collector | None:
+        """Who holds the store now."""
+        from spendtop.services.presence import holder, watchers
+
+        if self._places is None:
+            return None
+        held = holder(self._places.holder)
+        if held is None:
+            return None
+        return Collector(
+            pid=held.pid,
+            state=held.state.value,
+            url=held.url,
+            started_here=held.pid == self._started,
+            other_viewers=max(0, watchers(self._places.viewers) - 1),
+        )
+
+    def stop_collector(self) -> None:
+        """Stop the collector and wait until it is gone."""
+        held = self.collector()
+        if held is not None:
+            stop_process(held.pid)
+
+
+def stop_process(pid: int) -> None:
+    """End a collector in order and wait for it. Raises SpendtopError when it does not end in 20 s."""
+    from spendtop.services.presence import process_start
+
+    started = process_start(pid)
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while started and process_start(pid) == started:
+        if time.monotonic() > deadline:
+            raise SpendtopError(f"The collector (process {pid}) does not end. `kill -9 {pid}` ends it; nothing is lost.")
+        time.sleep(0.05)
+
+
+def _log() -> Path:
+    return collector_log(state_folder())
+
+
+def _store_name(url: str) -> str:
+    return Path(url.partition("///")[2]).stem if url.startswith("sqlite") else url.rpartition("@")[2]

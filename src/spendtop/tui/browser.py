@@ -1,0 +1,114 @@
+"""The state of a list of requests: what is selected, what is read of it, whether it follows what arrives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spendtop.domain.windows import Calendar
+from spendtop.tui.listing import PAGE, Listing
+from spendtop.tui.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spendtop.store.reads.rows import Spend
+    from spendtop.tui.reading import ListAnswer, ListQuestion
+
+_SUMS_REST = 8
+"""Sums are asked again after so many times the seconds that their last answer took."""
+
+
+class Browser:
+    """Knows no widgets. Positions and pages are those of its `listing`."""
+
+    def __init__(self) -> None:
+        self.selection = Selection()
+        self.listing = Listing()
+        self.following = True
+        self.sums: Spend | None = None
+        """Over all that is selected, as last asked."""
+        self._sums_at_start: int | None = None
+        """How many requests were selected when the listing began."""
+        self._sums_due = 0.0
+
+    @property
+    def pending(self) -> int:
+        """How many selected requests came since the listing began."""
+        if self.following or self.sums is None or self._sums_at_start is None:
+            return 0
+        return max(self.sums.requests - self._sums_at_start, 0)
+
+    def choose(self, selection: Selection) -> None:
+        """List something else, from its beginning."""
+        self.selection = selection
+        self.sums = None
+        self.begin(selection.newest_last)
+
+    def begin(self, from_end: bool) -> None:
+        """Read anew, from one of the two ends."""
+        self.listing = Listing(from_end)
+        self._sums_at_start = None
+        self._sums_due = 0.0
+
+    def follow(self, on: bool) -> None:
+        """Keep the newest in view, or stand still."""
+        if on and not self.following:
+            self.begin(self.selection.newest_last)
+        self.following = on
+
+    def question(self, visible: tuple[int, int], now: int, calendar: Calendar, clock: float) -> ListQuestion:
+        """The first page while following, else the pages in view. `clock` is monotonic seconds."""
+        listing = self.listing
+        restart = self.following or not listing.read
+        cursors = [(0, None)] if restart else [*listing.shown(*visible), *listing.wanted(*visible)]
+        sums = restart or clock >= self._sums_due
+        return self._ask(dict(cursors), now, calendar, restart=restart, sums=sums)
+
+    def more(self, visible: tuple[int, int], now: int, calendar: Calendar) -> ListQuestion | None:
+        """What came into view and is not here yet."""
+        wanted = dict(self.listing.wanted(*visible)) if self.listing.read else None
+        return self._ask(wanted, now, calendar, restart=False, sums=False) if wanted else None
+
+    def take(self, answer: ListAnswer, clock: float) -> bool:
+        """Take in an answer; False when it is about a listing of before."""
+        question, listing = answer.question, self.listing
+        if question.listing is not listing:
+            return False
+        if question.restart:
+            listing.restart(answer.pages[0])
+        else:
+            listing.renew(answer.pages.values())
+            listing.put({number: page for number, page in answer.pages.items() if listing.lacks(number)})
+        if answer.sums is not None:
+            self.sums = answer.sums
+            self._sums_due = clock + _SUMS_REST * answer.seconds
+            if question.restart or self._sums_at_start is None:
+                self._sums_at_start = answer.sums.requests
+        return True
+
+    def jump(self, first: bool) -> int | None:
+        """The position of the first or last row on screen; None when its end has to be read, which began."""
+        listing = self.listing
+        if first is not listing.from_end:
+            return 0
+        if listing.complete:
+            return len(listing) - 1
+        self.following = False
+        self.begin(not listing.from_end)
+        return None
+
+    def _ask(
+        self, cursors: Mapping[int, str | None], now: int, calendar: Calendar, *, restart: bool, sums: bool
+    ) -> ListQuestion:
+        from spendtop.tui.reading import ListQuestion
+
+        return ListQuestion(
+            now=now,
+            calendar=calendar,
+            query=self.selection.query(now, calendar, self.listing.from_end),
+            cursors=tuple(cursors.items()),
+            size=PAGE,
+            sums=sums,
+            listing=self.listing,
+            restart=restart,
+        )

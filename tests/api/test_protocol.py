@@ -1,0 +1,212 @@
+"""What one connection may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from spendtop.api.protocol import MOST_DISCARDED, Allowance
+from spendtop.store.engine import Store
+from tests.api.listening import FakeRecorder, listening
+from tests.conftest import SettableClock
+from tests.helicone_captures import sign
+
+GOOD = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+QUICK = Allowance(to_send=0.2, per_chunk=0.1, idle=1)
+
+
+def _post(*lines: bytes, body: bytes = b"") -> bytes:
+    return b"\r\n".join([b"POST /webhook HTTP/1.1", b"Host: x", *lines, b"", body])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        _post(b"Content-Length: 2", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"),
+        _post(b"Content-Length: 2", b"Content-Length: 3", body=b"{} "),
+        _post(b"Content-Length: -1"),
+        _post(b"Content-Length: 2e1"),
+        _post(b"Transfer-Encoding: chunked", body=b"fffffffffffffffff\r\n{}"),
+        b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\n\r\n",
+        b"GET /ping HTTP/1.1\nHost: x\n\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64,
+        b"GET /ping HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_ambiguous_requests_end_the_connection(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, sent: bytes
+) -> None:
+    async with listening(store, clock, recorder) as live:
+        answer = await live.exchange(sent)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert b'"code":"bad_request"' in answer
+    assert recorder.events == []
+
+
+@pytest.mark.parametrize("lines", [b"", b"Host: a\r\nHost: a\r\n"])
+async def test_there_has_to_be_one_host(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, lines: bytes
+) -> None:
+    async with listening(store, clock, recorder) as live:
+        answer = await live.exchange(b"GET /ping HTTP/1.1\r\n" + lines + b"\r\n", ends=False)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 200_000, b"431"),
+        (b"GET /ping HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 100 + b"\r\n", b"431"),
+        (b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+    ],
+)
+async def test_heads_have_limits(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, sent: bytes, status: bytes
+) -> None:
+    async with listening(store, clock, recorder) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        half = len(sent) // 2
+        writer.write(sent[:half])
+        await writer.drain()
+        writer.write(sent[half:])
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
+        writer.close()
+        assert (await live.client.get("/ping")).status_code == 200
+
+
+async def test_a_hundred_headers_are_fine(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder) as live:
+        sent = b"GET /ping HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 99 + b"\r\n"
+        assert (await live.exchange(sent, ends=False)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", None),
+        (b"\r\n", None),
+        (b"GET /ping HT", None),
+        (b"GET /ping HTTP/1.1\r\nHost: x\r\n", None),
+        (_post(b"Content-Length: 10", body=b"{"), b"408"),
+        (_post(b"Transfer-Encoding: chunked", body=b"1\r\n{\r\n"), b"408"),
+    ],
+)
+async def test_half_sent_requests_are_ended(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, sent: bytes, status: bytes | None
+) -> None:
+    async with listening(store, clock, recorder, allowance=QUICK) as live:
+        answer = await live.exchange(sent)
+        assert answer.startswith(b"HTTP/1.1 " + status) if status else answer == b""
+    assert recorder.events == []
+
+
+async def test_a_request_that_drips_is_ended(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder, allowance=QUICK) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: ")
+        async with asyncio.timeout(5):
+            while not reader.at_eof():
+                writer.write(b"a")
+                await asyncio.wait([asyncio.ensure_future(reader.read(1))], timeout=0.02)
+        writer.close()
+
+
+async def test_idle_connections_are_ended(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder, allowance=QUICK) as live:
+        answer = await live.exchange(GOOD)
+        assert answer.endswith(b"pong")
+
+
+async def test_waiting_for_the_commit_is_no_slowness(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    recorder.holds = True
+    raw = b'{"request_id":"slow"}'
+    async with listening(store, clock, recorder, allowance=QUICK) as live, asyncio.TaskGroup() as tasks:
+        post = tasks.create_task(live.post_signed(raw))
+        await asyncio.wait([post], timeout=4 * QUICK.to_send)
+        assert not post.done()
+        recorder.commit_group()
+        assert (await post).status_code == 200
+
+
+async def test_one_healthy_webhook_passes_among_hundreds_of_stuck_connections(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    stuck = (b"", b"POST /webhook HT", _post(b"Content-Length: 10", body=b"{"))
+    raw = b'{"request_id":"healthy"}'
+    async with listening(store, clock, recorder, allowance=Allowance(connections=40)) as live:
+        writers = []
+        for number in range(120):
+            _, writer = await asyncio.open_connection("127.0.0.1", live.port)
+            writer.write(stuck[number % 3])
+            writers.append(writer)
+        async with asyncio.timeout(5):
+            assert (await live.post_signed(raw)).status_code == 200
+        for writer in writers:
+            writer.close()
+
+
+async def test_connections_that_are_being_answered_are_not_ended_for_others(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    recorder.holds = True
+    async with listening(store, clock, recorder, allowance=Allowance(connections=3)) as live:
+        async with asyncio.TaskGroup() as tasks:
+            posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(3)]
+            async with asyncio.timeout(5):
+                while len(recorder.held) < 3:
+                    await asyncio.sleep(0)
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await live.exchange(GOOD, ends=False)
+            recorder.commit_group()
+            assert [(await post).status_code for post in posts] == [200] * 3
+
+
+async def test_one_foreign_address_has_few_connections(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.api.protocol.is_loopback", lambda address: False)
+    async with listening(store, clock, recorder, allowance=Allowance(per_address=2)) as live:
+        first = await asyncio.open_connection("127.0.0.1", live.port)
+        second = await asyncio.open_connection("127.0.0.1", live.port)
+        for reader, writer in (first, second):
+            writer.write(GOOD)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await live.exchange(GOOD, ends=False)
+        for _, writer in (first, second):
+            writer.close()
+
+
+async def test_a_refused_body_is_not_read_for_long(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    head = _post(b"Content-Length: 1000000000")
+    async with listening(store, clock, recorder) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(head)
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+            sent = 0
+            with pytest.raises(ConnectionError):
+                while sent < 100 * MOST_DISCARDED:
+                    writer.write(b"x" * 65536)
+                    await writer.drain()
+                    sent += 65536
+        assert sent < 20 * MOST_DISCARDED
+        writer.close()
+
+
+async def test_requests_of_one_connection_are_answered_in_order(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    raw = b'{"request_id":"r"}'
+    signed = _post(b"Helicone-Signature: " + sign(raw).encode(), b"Content-Length: %d" % len(raw), body=raw)
+    async with listening(store, clock, recorder, allowance=QUICK) as live:
+        answer = await live.exchange(GOOD + signed + GOOD)
+        assert [line[9:12] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/")] == [b"200"] * 3
+        assert answer.index(b"pong") < answer.index(b"stored") < answer.rindex(b"pong")

@@ -1,0 +1,72 @@
+"""The socket, and the end of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from spendtop.api.server import bind
+from spendtop.domain.errors import PortBusy, UsageError
+from spendtop.store.engine import Store
+from tests.api.listening import FakeRecorder, listening
+from tests.conftest import SettableClock
+
+
+def test_a_busy_port_is_named() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortBusy, match=str(port)):
+            bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_that_is_not_ours_is_named(host: str) -> None:
+    with pytest.raises(UsageError, match=host):
+        bind(host, 0)
+
+
+def test_localhost_is_the_address_that_people_type() -> None:
+    with bind("localhost", 0) as listening_socket:
+        assert listening_socket.getsockname()[0] == "127.0.0.1"
+
+
+async def test_what_is_being_answered_at_the_end_still_is(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    recorder.holds = True
+    async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
+        post = tasks.create_task(live.post_signed(b'{"request_id":"last"}'))
+        async with asyncio.timeout(5):
+            while not recorder.held:
+                await asyncio.sleep(0)
+        live.stop.set()
+        with pytest.raises(httpx.ConnectError):
+            async with asyncio.timeout(5):
+                while True:
+                    await httpx_once(live.port)
+        recorder.commit_group()
+        assert (await post).status_code == 200
+
+
+async def test_half_sent_requests_do_not_hold_up_the_end(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    async with listening(store, clock, recorder) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(b"GET /ping HTTP/1.1\r\nHo")
+        await live.client.get("/ping")
+        started = time.monotonic()
+        live.stop.set()
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        assert time.monotonic() - started < 3
+        writer.close()
+
+
+async def httpx_once(port: int) -> None:
+    """One request on a connection of its own."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await client.get(f"http://127.0.0.1:{port}/ping")

@@ -1,0 +1,128 @@
+"""Tokens out of what providers call usage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spendtop.domain.request import Usage
+from spendtop.domain.usage import MOST_TOKENS, count, usage_of, usage_of_response
+
+OPENAI_CHAT = {
+    "prompt_tokens": 1000,
+    "completion_tokens": 100,
+    "total_tokens": 1100,
+    "prompt_tokens_details": {"cached_tokens": 400},
+    "completion_tokens_details": {"reasoning_tokens": 60},
+}
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (OPENAI_CHAT, Usage(prompt=1000, completion=100, cache_read=400, reasoning=60)),
+        ({"prompt_tokens": 8, "total_tokens": 8}, Usage(prompt=8, completion=0)),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10},
+            Usage(prompt=10, completion=0),
+        ),
+        (
+            {
+                "prompt_tokens": 32,
+                "completion_tokens": 9,
+                "total_tokens": 135,
+                "completion_tokens_details": {"reasoning_tokens": 94},
+            },
+            Usage(prompt=32, completion=103, reasoning=94),
+        ),
+        (
+            {"prompt_tokens": 50, "completion_tokens": 5, "prompt_cache_hit_tokens": 30},
+            Usage(prompt=50, completion=5, cache_read=30),
+        ),
+        (
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 5,
+                "cache_read_input_tokens": 20,
+                "cache_creation_input_tokens": 7,
+            },
+            Usage(prompt=50, completion=5, cache_read=20, cache_write=7),
+        ),
+        (
+            {
+                "input_tokens": 1000,
+                "input_tokens_details": {"cached_tokens": 300},
+                "output_tokens": 80,
+                "output_tokens_details": {"reasoning_tokens": 40},
+            },
+            Usage(prompt=1000, completion=80, cache_read=300, reasoning=40),
+        ),
+        (
+            {
+                "input_tokens": 25,
+                "cache_creation_input_tokens": 6,
+                "cache_read_input_tokens": 1024,
+                "output_tokens": 12,
+            },
+            Usage(prompt=1055, completion=12, cache_read=1024, cache_write=6),
+        ),
+        (
+            {"input_tokens": 25, "cache_creation_input_tokens": None, "output_tokens": 12},
+            Usage(prompt=25, completion=12, cache_read=0, cache_write=0),
+        ),
+        (
+            {
+                "input_tokens": 1,
+                "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3},
+                "output_tokens": 4,
+            },
+            Usage(prompt=6, completion=4, cache_read=0, cache_write=5),
+        ),
+        (
+            {"inputTokens": 5, "outputTokens": 2, "cacheReadInputTokens": 3},
+            Usage(prompt=8, completion=2, cache_read=3, cache_write=0),
+        ),
+    ],
+)
+def test_each_providers_usage_is_read(usage: dict[str, Any], expected: Usage) -> None:
+    assert usage_of(usage) == expected
+    assert usage_of_response({"usage": usage}) == expected
+
+
+def test_gemini_counts_thoughts_as_completion() -> None:
+    metadata = {
+        "promptTokenCount": 100,
+        "cachedContentTokenCount": 40,
+        "toolUsePromptTokenCount": 5,
+        "candidatesTokenCount": 20,
+        "thoughtsTokenCount": 30,
+        "totalTokenCount": 155,
+    }
+    expected = Usage(prompt=105, completion=50, cache_read=40, reasoning=30)
+    assert usage_of_response({"usageMetadata": metadata}) == expected
+    assert usage_of(metadata) == expected
+
+
+@pytest.mark.parametrize("response", [None, "text", [], {}, {"usage": None}, {"usage": "12"}, {"usage": {"other": 1}}])
+def test_what_names_no_tokens_is_unknown(response: object) -> None:
+    assert usage_of_response(response) == Usage()
+
+
+@pytest.mark.parametrize("value", [-1, True, "12", 1.5, float("nan"), float("inf"), MOST_TOKENS + 1, 2**63, None, [1]])
+def test_what_is_no_count_is_unknown(value: object) -> None:
+    assert count(value) is None
+
+
+@pytest.mark.parametrize("value", [0, 13, 13.0, MOST_TOKENS])
+def test_whole_numbers_are_counts(value: object) -> None:
+    assert count(value) == value
+
+
+def test_a_part_that_is_no_count_makes_the_sum_unknown() -> None:
+    usage = usage_of({"input_tokens": 25, "cache_read_input_tokens": -4, "output_tokens": 12})
+    assert (usage.prompt, usage.cache_read, usage.completion) == (None, None, 12)
+
+
+def test_negative_tokens_are_unknown() -> None:
+    assert usage_of({"prompt_tokens": -1, "completion_tokens": -1, "total_tokens": -2}) == Usage()

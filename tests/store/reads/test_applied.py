@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from spendtop.domain.filters import parse_filter
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, applied, keep
+
+WHERE = "-model:gpt-4o-mini (user:a* | ~u bob)"
+COLLECTOR = CollectorInfo(version="0.1.0", host="box", pid=7, url="http://127.0.0.1:8000", started_at=1)
+APPLIED = Applied(
+    limits=(
+        Limit(
+            name="each user",
+            window=parse_window("24h"),
+            amount=Usd(5),
+            warn=(0.5, 0.8),
+            each=Each.USER,
+            where=parse_filter(WHERE),
+            where_text=WHERE,
+            notify=("ops",),
+            reserve="gpt-4o",
+        ),
+        Limit(name="monthly", window=parse_window("month"), amount=Usd(6), notify=None),
+    ),
+    calendar=Calendar("Europe/Berlin", "04:30", "sunday"),
+    channels=("ops", "mail"),
+    collector=COLLECTOR,
+    at=99,
+    config_digest="abc",
+)
+
+
+def test_nothing_is_applied_before_a_collector_ran(store: Store) -> None:
+    with store.reading() as connection:
+        assert applied(connection) is None
+
+
+def test_what_was_applied_last_comes_back_as_it_was(store: Store) -> None:
+    with store.writing() as connection:
+        keep(connection, replace(APPLIED, limits=(), at=1))
+        keep(connection, APPLIED)
+    with store.reading() as connection:
+        assert applied(connection) == APPLIED
