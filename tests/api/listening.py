@@ -44,6 +44,8 @@ class FakeRecorder:
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     held: list[tuple[Sequence[Outcome], Done]] = field(default_factory=list)
     holds: bool = False
+    _wanted: int = 0
+    _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
@@ -53,8 +55,17 @@ class FakeRecorder:
         outcomes = [self._outcome(event) for event in events]
         if self.holds:
             self.held.append((outcomes, done))
+            if len(self.held) == self._wanted:
+                self._enough.set()
         else:
             self.writer.submit(done, self.failure or outcomes)
+
+    async def holding(self, number: int) -> None:
+        """Waits until so many submissions are held."""
+        self._wanted = number
+        if len(self.held) < number:
+            async with asyncio.timeout(5):
+                await self._enough.wait()
 
     def commit_group(self) -> None:
         """Answer all that is held, from another thread, one after the other."""
@@ -124,7 +135,9 @@ async def listening(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(Listener(context), listening_socket, stop, allowance))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=20
+        ) as client:
             try:
                 yield Live(port, client, context, in_force, stop)
             finally:

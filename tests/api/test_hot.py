@@ -226,9 +226,7 @@ async def test_nothing_is_answered_before_the_commit_and_then_all_of_the_group(
     async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
         bodies = [json.dumps({"request_id": f"r-{number}"}).encode() for number in range(20)]
         posts = [tasks.create_task(live.post_signed(raw)) for raw in bodies]
-        async with asyncio.timeout(5):
-            while len(recorder.held) < len(posts):
-                await asyncio.sleep(0)
+        await recorder.holding(len(posts))
         assert not any(post.done() for post in posts)
         recorder.commit_group()
         answers = await asyncio.gather(*posts)

@@ -109,10 +109,12 @@ async def test_a_request_that_drips_is_ended(store: Store, clock: SettableClock,
     async with listening(store, clock, recorder, allowance=QUICK) as live:
         reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
         writer.write(b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: ")
-        async with asyncio.timeout(5):
-            while not reader.at_eof():
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            end = tasks.create_task(reader.read())
+            while not end.done():
                 writer.write(b"a")
-                await asyncio.wait([asyncio.ensure_future(reader.read(1))], timeout=0.02)
+                await asyncio.wait([end], timeout=0.02)
+        assert end.result() == b""
         writer.close()
 
 
@@ -156,16 +158,14 @@ async def test_connections_that_are_being_answered_are_not_ended_for_others(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     recorder.holds = True
-    async with listening(store, clock, recorder, allowance=Allowance(connections=3)) as live:
-        async with asyncio.TaskGroup() as tasks:
-            posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(3)]
-            async with asyncio.timeout(5):
-                while len(recorder.held) < 3:
-                    await asyncio.sleep(0)
-            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-                await live.exchange(GOOD, ends=False)
-            recorder.commit_group()
-            assert [(await post).status_code for post in posts] == [200] * 3
+    few = Allowance(connections=3)
+    async with listening(store, clock, recorder, allowance=few) as live, asyncio.TaskGroup() as tasks:
+        posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(3)]
+        await recorder.holding(3)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await live.exchange(GOOD, ends=False)
+        recorder.commit_group()
+        assert [(await post).status_code for post in posts] == [200] * 3
 
 
 async def test_one_foreign_address_has_few_connections(
@@ -208,5 +208,5 @@ async def test_requests_of_one_connection_are_answered_in_order(
     signed = _post(b"Helicone-Signature: " + sign(raw).encode(), b"Content-Length: %d" % len(raw), body=raw)
     async with listening(store, clock, recorder, allowance=QUICK) as live:
         answer = await live.exchange(GOOD + signed + GOOD)
-        assert [line[9:12] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/")] == [b"200"] * 3
+        assert answer.count(b"HTTP/1.1 200 ") == 3
         assert answer.index(b"pong") < answer.index(b"stored") < answer.rindex(b"pong")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from spendtop.config.channels import ChannelSettings, holds_credentials
+from spendtop.config.channel_urls import holds_credentials
+from spendtop.config.channels import ChannelSettings
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_one_url_with_one_recipient_is_kept_as_it_is(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("slack://", "Apprise URL"),
+        ("slack://", "needs an address"),
         ("slack", "Apprise URL"),
         ("json://h/ json://i/", "one URL without spaces"),
         ("dbus://x", "acts on this machine"),

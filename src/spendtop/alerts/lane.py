@@ -7,8 +7,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from spendtop.alerts.backoff import Timing
-from spendtop.alerts.channels import schema_of
 from spendtop.alerts.job import Outcome, Result
+from spendtop.config.channel_urls import schema_of
 
 
 class ChannelState(StrEnum):

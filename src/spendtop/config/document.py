@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from spendtop.config.channels import holds_credentials
+from spendtop.config.channel_urls import holds_credentials
 from spendtop.config.database import holds_password
 from spendtop.config.layers import Layer, Origin
 from spendtop.config.paths import CONFIG_NAME, config_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -19,9 +19,10 @@ class RequestTable(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "request"
     __table_args__: ClassVar[Any] = (
         Index("request_time", "occurred_at", "id"),
-        Index("request_user_time", "user_id", "occurred_at"),
-        Index("request_model_time", "model", "occurred_at"),
-        Index("request_session_time", "session_id", "occurred_at"),
+        Index("request_user_time", text("lower(user_id)"), "occurred_at"),
+        Index("request_model_time", text("lower(model)"), "occurred_at"),
+        Index("request_session_time", text("lower(session_id)"), "occurred_at"),
+        Index("request_cost", "cost_nano", "id"),
     )
 
     id: int = Field(sa_column=_request_id_key())

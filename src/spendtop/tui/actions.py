@@ -28,7 +28,7 @@ class Action:
 
 
 APP = (
-    Action("help", "question_mark,f1", "app.help", "help", "the keys that work now, and the filter language", "app", 90),
+    Action("help", "question_mark,f1", "app.help", "help", "keys that work now, and the filter language", "app", 90),
     Action("command", "colon", "screen.command", "cmd", "type a command, such as :theme or :export", "app", 91),
     Action("palette", "ctrl+p", "app.command_palette", "palette", "search all commands", "app"),
     Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 99),
@@ -71,14 +71,28 @@ REQUESTS = (
     Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 45),
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
     Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 50),
-    Action("export", "x", "screen.export", "export", "write the marked rows, or all that are listed, to a file", "act", 55),
-    Action("order-left", "less_than_sign", "screen.order(-1)", "order by the column before", "order by the column before", "order"),
-    Action("order-right", "greater_than_sign", "screen.order(1)", "order by the next column", "order by the next column", "order"),
+    Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 55),
+    Action(
+        "order-left",
+        "less_than_sign",
+        "screen.order(-1)",
+        "order by the column before",
+        "order by the column before",
+        "order",
+    ),
+    Action(
+        "order-right",
+        "greater_than_sign",
+        "screen.order(1)",
+        "order by the next column",
+        "order by the next column",
+        "order",
+    ),
     Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
 )
 
 DETAIL = (
-    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, request, response, meta", "open", 12),
+    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 12),
     Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
     Action("next-request", "J", "screen.neighbour(1)", "next", "next request", "move", 14),
     Action("previous-request", "K", "screen.neighbour(-1)", "previous", "request before", "move"),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
-from textual.widget import Widget
 
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.domain.untrusted import clean_line
@@ -67,17 +67,11 @@ class SpendtopApp(CarefulApp):
         Binding(entry.key, f"app.open_screen('{name}')", entry.title, show=False, id=f"screen-{name}")
         for name, entry in SCREENS.items()
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-speck"),
-        (7, "-tiny"),
-        (14, "-short"),
-        (22, "-regular"),
-        (36, "-tall"),
-    ]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-speck"), (7, "-tiny"), (14, "-short"), (22, "-regular"), (36, "-tall")]
         self.session = session
         self.glyphs = ASCII if session.ascii else UNICODE
         self.pace_seconds = SLOW_PACE_SECONDS if session.slow else PACE_SECONDS
@@ -117,12 +111,7 @@ class SpendtopApp(CarefulApp):
             self.register_theme(dress.theme)
         return failures
 
-    def wear_again(self) -> None:
-        """The current theme's file changed."""
-        self.colorless = self.no_color or self.dress.colorless
-        self.mutate_reactive(App.theme)
-
-    def watch_theme_choice(self) -> None:
+    def _follow_theme(self) -> None:
         """A theme without colours also takes them from Textual's own widgets."""
         self.colorless = self.no_color or self.dress.colorless
 
@@ -130,9 +119,9 @@ class SpendtopApp(CarefulApp):
 
     def on_mount(self) -> None:
         """Paint first; the store is opened after that."""
-        self.theme_changed_signal.subscribe(self, lambda _: self.watch_theme_choice())
+        self.theme_changed_signal.subscribe(self, lambda _: self._follow_theme())
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
-        self.watch_theme_choice()
+        self._follow_theme()
         for name in SCREENS:
             self.add_mode(name, _factory(name))
         self.switch_mode(next(iter(SCREENS)))
@@ -176,8 +165,9 @@ class SpendtopApp(CarefulApp):
             changes.close()
 
     def on_store_opened(self, event: StoreOpened) -> None:
-        """The first read."""
+        """The first read. Themes are watched from now on; the first picture did not wait for that."""
         self.store = event.store
+        self.run_worker(self._watch_themes(), group="themes", exit_on_error=False)
         self._tell_screen()
 
     def on_store_changed(self) -> None:
@@ -208,6 +198,33 @@ class SpendtopApp(CarefulApp):
             severity="error",
             markup=False,
         )
+
+    def set_pace(self, seconds: float) -> None:
+        """Read and repaint at most so often."""
+        self.pace_seconds = seconds
+        if screen := self.live_screen:
+            screen.set_pace(seconds)
+
+    def reload(self) -> None:
+        """Theme files and the picture again."""
+        self._take_themes(self.load_themes())
+        self._tell_screen()
+
+    def _take_themes(self, failures: Sequence[ThemeError]) -> None:
+        """Show the current theme as its file has it now, and name one broken file."""
+        self.colorless = self.no_color or self.dress.colorless
+        self.mutate_reactive(App.theme)
+        if failures:
+            self.notify(str(failures[0]), title="Theme not used", severity="warning", markup=False)
+
+    async def _watch_themes(self) -> None:
+        """Reload themes when their files change."""
+        from watchfiles import awatch
+
+        folders = [folder for folder in (shipped_themes(), *self.session.theme_folders) if folder.is_dir()]
+        if folders:
+            async for _ in awatch(*folders, recursive=False):
+                self._take_themes(self.load_themes())
 
     # Around the screens
 
@@ -261,6 +278,10 @@ class SpendtopApp(CarefulApp):
         """The request's detail on the screen of requests."""
         self._on_requests(lambda screen: screen.open_request(request_id))
 
+    def export(self, kind: str, path: str) -> None:
+        """Write what is listed on the screen of requests to a file."""
+        self._on_requests(lambda screen: screen.export(kind, path))
+
     def open_filter(self) -> None:
         """The screen of requests, asking for a filter."""
         self._on_requests(lambda screen: screen.action_filter())
@@ -298,7 +319,7 @@ class SpendtopApp(CarefulApp):
         if (screen := self.live_screen) and screen.is_current:
             self.push_screen(HelpScreen(screen.offered()))
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Back, or at the first screen out."""
         screen = self.live_screen
         if screen is not None and screen.go_back():
@@ -323,6 +344,20 @@ class SpendtopApp(CarefulApp):
         """Leave; the collector goes on."""
         self.exit(return_code=ExitCode.OK)
 
+    def stop_and_leave(self) -> None:
+        """Stop the collector that this viewer started, then leave."""
+        self.notify("Stopping the collector...", markup=False)
+        self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
+
+    def _stop_collector(self) -> None:
+        """Runs in a thread."""
+        try:
+            self.session.stop_collector()
+        except SpendtopError as failure:
+            self.post_message(Failed(failure))
+        else:
+            self.call_from_thread(self.action_detach)
+
     def action_interrupt(self) -> None:
         """The second time in a row it leaves."""
         if self._interrupted:
@@ -346,7 +381,7 @@ class SpendtopApp(CarefulApp):
         """Paint everything again."""
         self.forget_terminal()
 
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: Widget) -> None:
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """A keymap that gives one key to two actions: say which."""
         for binding in clashed_bindings:
             self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)

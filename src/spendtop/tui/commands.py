@@ -39,9 +39,15 @@ class Commands:
         commands = [
             Command("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
             Command("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.dresses)),
-            Command("set", "set graph|slow VALUE", "change how things are shown", self._set, lambda: ["graph", "slow"]),
+            Command("set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]),
             Command("reload", "reload", "read theme files and the store again", self._reload),
-            Command("export", "export csv|jsonl PATH", "write what is listed to a file", self._export, lambda: ["csv", "jsonl"]),
+            Command(
+                "export",
+                "export csv|jsonl PATH",
+                "write what is listed to a file",
+                self._export,
+                lambda: ["csv", "jsonl"],
+            ),
             Command("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             Command("help", "help", "the keys that work now", lambda _: app.action_help()),
             Command("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),

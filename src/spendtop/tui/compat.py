@@ -35,7 +35,9 @@ class SafeText(LineFilter):
         if all(control or text.isprintable() for text, _, control in segments):
             return segments
         return [
-            segment if segment.control or segment.text.isprintable() else Segment(_harmless(segment.text), segment.style)
+            segment
+            if segment.control or segment.text.isprintable()
+            else Segment(_harmless(segment.text), segment.style)
             for segment in segments
         ]
 
@@ -46,7 +48,9 @@ class ColorLess(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments without colours."""
         return [
-            segment if segment.style is None or segment.control else Segment(segment.text, _without_color(segment.style))
+            segment
+            if segment.style is None or segment.control
+            else Segment(segment.text, _without_color(segment.style))
             for segment in segments
         ]
 
@@ -79,13 +83,21 @@ class CarefulApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters without its grey NO_COLOR, then ours."""
-        filters = [found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")]
+        filters = [
+            found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")
+        ]
         return [*filters, self._safe_text, *([self._color_less] if self.colorless else [])]
 
     def forget_terminal(self) -> None:
         """Something else may have painted on the terminal: paint all of it anew."""
         self.terminal.forget()
         self.refresh(layout=True)
+
+    def send_to_terminal(self, sequence: str) -> None:
+        """A control sequence of our own, such as one for the clipboard."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+            self._driver.flush()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate):

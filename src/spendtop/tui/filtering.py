@@ -11,6 +11,7 @@ from spendtop.tui.widgets.canvas import Line
 
 _LAST_WORD = re.compile(r"[^\s()|&!]*$")
 _VALUE_OF = re.compile(r"(?:~(?P<short>\w+)\s+|(?P<long>\w+):)(?P<prefix>[^\s()|&!]*)$")
+_BARE = re.compile(r"[\w.@/+-]+")
 _OBSERVED = ("user", "model", "session", "token", "provider", "source")
 
 
@@ -80,5 +81,7 @@ def complete_field(text: str) -> str:
 
 def with_value(text: str, wanted: Wanted, value: str) -> str:
     """The text with the value in place of its beginning, quoted where it needs to be."""
-    quoted = value if re.fullmatch(r"[\w.@/+-]+", value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    quoted = (
+        value if re.fullmatch(r"[\w.@/+-]+", value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
     return text[: len(text) - len(wanted.prefix)] + quoted

@@ -121,12 +121,11 @@ class ValuesQuestion:
 
     field: str
     prefix: str
-    now: int
     most: int = 8
 
     def ask(self, connection: Connection) -> list[Untrusted]:
         """The costliest first."""
-        return observed_values(connection, self.field, self.prefix, self.now, self.most)
+        return observed_values(connection, self.field, self.prefix, self.most)
 
 
 def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headline:

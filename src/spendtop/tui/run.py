@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from functools import partial
 
 from spendtop.domain.errors import ExitCode
 from spendtop.tui.app import SpendtopApp
@@ -28,6 +29,6 @@ def run(session: Session) -> int:
 async def _run(app: SpendtopApp, session: Session) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, lambda code=128 + number: app.exit(return_code=code))
+        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
     await app.run_async(mouse=session.mouse)
     return ExitCode.OK if app.return_code is None else app.return_code

@@ -12,8 +12,8 @@ from spendtop.domain.windows import Calendar, bounds, parse_window
 if TYPE_CHECKING:
     from spendtop.store.reads.requests import RequestQuery
 
-Order = Literal["time", "cost", "tokens", "latency"]
-ORDERS: tuple[Order, ...] = ("time", "tokens", "cost", "latency")
+OrderName = Literal["time", "cost", "tokens", "latency"]
+ORDERS: tuple[OrderName, ...] = ("time", "tokens", "cost", "latency")
 """In the order of their columns."""
 
 
@@ -59,7 +59,7 @@ class Selection:
     """The filter as typed."""
     filter: Filter = field(default=EVERYTHING)
     time: TimeChoice = ALL_TIME
-    order: Order = "time"
+    order: OrderName = "time"
     descending: bool = True
 
     @property
@@ -69,14 +69,14 @@ class Selection:
 
     def query(self, now: int, calendar: Calendar, inverted: bool) -> RequestQuery:
         """For the store; `inverted` reads the list from its other end."""
-        from spendtop.store.reads.requests import RequestQuery
+        from spendtop.store.reads.requests import Order, RequestQuery
 
         since, until = self.time.span(now, calendar)
         return RequestQuery(
             filter=None if self.filter == EVERYTHING else self.filter,
             since=since,
             until=until,
-            order=self.order,
+            order=Order(self.order),
             descending=self.descending is not inverted,
         )
 

@@ -1,4 +1,4 @@
-"""What a terminal face knows of the world it runs in. Everything slow is a callable that the face calls off its loop."""
+"""What a terminal face knows of the world it runs in. All that is slow is a callable, called off the face's loop."""
 
 from __future__ import annotations
 

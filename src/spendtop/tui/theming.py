@@ -156,7 +156,7 @@ class _Checked:
     def _role(self, name: str, value: object) -> None:
         pair = value if isinstance(value, list) else [value]
         if len(pair) > 2 or (len(pair) == 2 and name not in BACKGROUND_ROLES):
-            self._fail(f"roles.{name}", f"is one colour (only {', '.join(BACKGROUND_ROLES)} take two: text, background)")
+            self._fail(f"roles.{name}", f"is one colour; two, text and background, take {', '.join(BACKGROUND_ROLES)}")
         for color in pair:
             if color not in self._found["colors"]:
                 self._color(f"roles.{name}", color)
@@ -184,10 +184,9 @@ def _role_pairs(colors: dict[str, str], roles: dict[str, Any]) -> dict[str, tupl
     for role, default in _ROLE_COLORS.items():
         value = roles.get(role, default)
         pair = value if isinstance(value, list) else [value]
-        foreground, *background = (colors.get(name, name) for name in pair)
-        if role in BACKGROUND_ROLES and not background:
-            background = [colors["panel"]]
-        pairs[role] = (foreground, background[0] if background else None)
+        foreground, *more = [str(colors.get(name, name)) for name in pair]
+        background = more[0] if more else colors["panel"] if role in BACKGROUND_ROLES else None
+        pairs[role] = (foreground, background)
     return pairs
 
 

@@ -85,10 +85,14 @@ def price_basis(row: RequestRow) -> str:
     match row.basis:
         case Basis.REPORTED:
             word = f"reported by {row.source}"
-            other = f" (computed {row.computed_cost})" if row.computed_cost is not None else " (no price known to compare)"
+            other = (
+                f" (computed {row.computed_cost})" if row.computed_cost is not None else " (no price known to compare)"
+            )
         case Basis.COMPUTED:
             word = "computed from tokens"
-            other = f" ({row.source} reported {row.reported_cost}, not trusted)" if row.reported_cost is not None else ""
+            other = (
+                f" ({row.source} reported {row.reported_cost}, not trusted)" if row.reported_cost is not None else ""
+            )
         case Basis.UNKNOWN:
             word = "no price is known for this model"
     shadow = "" if row.counted else ", shadow token: in no total"
@@ -121,7 +125,9 @@ def summary(row: RequestRow, page: Page) -> list[Line]:
         ],
     ]
     if names:
-        lines.append([piece for name, value in names for piece in ((f"{name} ", palette.muted), (f"{value}  ", palette.text))])
+        lines.append(
+            [piece for name, value in names for piece in ((f"{name} ", palette.muted), (f"{value}  ", palette.text))]
+        )
     return lines
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
@@ -15,7 +17,7 @@ from textual.widgets.option_list import Option
 class ChooseScreen(ModalScreen[str | None]):
     """Gives the chosen option's key, or None."""
 
-    BINDINGS = [("escape,q", "cancel", "cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "cancel", "cancel")]
 
     def __init__(self, title: str, options: Sequence[tuple[str, str]]) -> None:
         """`options` are key and words; a key is one character."""

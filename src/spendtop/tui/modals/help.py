@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
-
-from rich.text import Text
 
 from spendtop.domain.filters import FIELDS
 from spendtop.tui.actions import GROUPS, Action, key_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class HelpScreen(ModalScreen[None]):
     """Made from the tables of actions, screens, commands and fields."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         ("escape", "close", "close"),
         ("down", "scroll(1)", "down"),
         ("up", "scroll(-1)", "up"),
@@ -91,7 +91,10 @@ class HelpScreen(ModalScreen[None]):
         commands = cast("SpendtopApp", self.app).commands.all.values()
         topics.append(("commands", [(f":{command.usage}", command.help) for command in commands]))
         fields = [(field.example, f"{field.help}  ({field.name}:)") for field in FIELDS.values()]
-        combine = [("& | ! ( )", "and, or, not, groups; side by side means and"), ("word", "in user, model, session, path or id")]
+        combine = [
+            ("& | ! ( )", "and, or, not, groups; side by side means and"),
+            ("word", "in user, model, session, path or id"),
+        ]
         return [*topics, ("filter, after /", [*fields, *combine])]
 
     def _keys(self, action: Action, key: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class LeaveScreen(ModalScreen[None]):
     """Asks only what matters: a collector that this viewer did not start is never stopped here."""
 
-    BINDINGS = [("escape,q,n", "cancel", "cancel"), ("y", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,n", "cancel", "cancel"), ("y", "leave", "leave")]
 
     def __init__(self, collector: Collector | None, demo: bool) -> None:
         super().__init__()

@@ -22,6 +22,10 @@ SCREENS: dict[str, ScreenEntry] = {
         "1", "Overview", "1Over", "spendtop.tui.screens.overview:OverviewScreen", "spend now, against limits"
     ),
     "requests": ScreenEntry(
-        "2", "Requests", "2Reqs", "spendtop.tui.screens.requests:RequestsScreen", "every request, its prompt and response"
+        "2",
+        "Requests",
+        "2Reqs",
+        "spendtop.tui.screens.requests:RequestsScreen",
+        "every request, prompt and response",
     ),
 }

@@ -13,7 +13,6 @@ from spendtop.tui.widgets.prompt import Asking, Prompt
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
     from spendtop.tui.browser import Browser
-    from spendtop.tui.reading import ListAnswer
     from spendtop.tui.widgets.detail import DetailView
 
 _TYPING_SECONDS = 0.15
@@ -88,7 +87,7 @@ class FilterPrompt(LiveScreen):
             return
         from spendtop.tui.reading import ValuesQuestion
 
-        question = ValuesQuestion(wanted.field, wanted.prefix, self.face.session.clock())
+        question = ValuesQuestion(wanted.field, wanted.prefix)
         self.ask(question, lambda values: self._take_values(text, wanted, values))
 
     def _take_values(self, text: str, wanted: filtering.Wanted, values: list[Untrusted]) -> None:
@@ -113,5 +112,5 @@ class FilterPrompt(LiveScreen):
     def _show_found(self) -> None:
         palette = self.face.dress.palette
         needle, match, matches = self.detail.found
-        words = f" match {match}/{matches}" if matches else " not found" if needle else " type what to find in this pane"
+        words = f" match {match}/{matches}" if matches else " not found" if needle else " type what to find"
         self.hint([(words, palette.good if matches else palette.muted)])

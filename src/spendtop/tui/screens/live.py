@@ -97,6 +97,10 @@ class LiveScreen(Screen[None]):
         """Whether an action has an effect at the moment."""
         return True
 
+    def go_back(self) -> bool:
+        """One step back within the screen; False when there is none."""
+        return False
+
     # Around the body
 
     def compose(self) -> ComposeResult:
@@ -142,7 +146,7 @@ class LiveScreen(Screen[None]):
 
     def offered(self) -> list[tuple[Action, str]]:
         """The actions that work now, with the first key of each as the user's keymap has it."""
-        keys = {}
+        keys: dict[str, str] = {}
         for key, active in self.active_bindings.items():
             if active.enabled and active.binding.id:
                 keys.setdefault(active.binding.id, key)
@@ -190,6 +194,11 @@ class LiveScreen(Screen[None]):
         return [*words, ("   ", palette.text)] if words else []
 
     # Reading
+
+    def set_pace(self, seconds: float) -> None:
+        """Read at most so often."""
+        if self._pace:
+            self._pace.interval = seconds
 
     def news(self) -> None:
         """The store changed, or the question did: read at once, or as soon as the pace allows."""
@@ -300,6 +309,8 @@ class LiveScreen(Screen[None]):
 
     def on_prompt_done(self, event: Prompt.Done) -> None:
         """Run a command."""
+        if self.prompt.open:
+            return
         self.prompt_closed(event.asking, event.text)
         if event.asking is Asking.COMMAND:
             self.face.commands.run(event.text)

@@ -18,12 +18,12 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
 from spendtop.tui.browser import Browser
-from spendtop.tui.screens.live import LiveScreen, Question
 from spendtop.tui.screens.filter_prompt import FilterPrompt
+from spendtop.tui.screens.live import Question
+from spendtop.tui.screens.taking_away import TakingAway
 from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.detail import DetailView
-from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.requests import RequestList
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Layout(StrEnum):
     DETAIL = "detail"
 
 
-class RequestsScreen(FilterPrompt, LiveScreen):
+class RequestsScreen(FilterPrompt, TakingAway):
     """The list, its filter, and the detail beside it or in its place."""
 
     NAME: ClassVar[str] = "requests"
@@ -75,7 +75,7 @@ class RequestsScreen(FilterPrompt, LiveScreen):
 
     def question(self) -> Question:
         """The newest page while following, else the pages on screen."""
-        return self.browser.question(self.rows.visible, self.face.session.clock(), self._calendar, monotonic())
+        return self.browser.question(self.rows.in_view, self.face.session.clock(), self._calendar, monotonic())
 
     def show(self, answer: ListAnswer) -> Headline:
         """Rows, sums and, where it is open, the detail."""
@@ -104,7 +104,7 @@ class RequestsScreen(FilterPrompt, LiveScreen):
 
     def _came_into_view(self) -> None:
         """Read what is in view and not here yet."""
-        question = self.browser.more(self.rows.visible, self.face.session.clock(), self._calendar)
+        question = self.browser.more(self.rows.in_view, self.face.session.clock(), self._calendar)
         if question is not None:
             self.ask(question, self._take_more)
 

@@ -147,7 +147,7 @@ class Panel(Canvas):
         glyphs, edge = self.glyphs, self.palette.focus if self.has_focus else self.palette.line
         inside = width - 4
         down = (glyphs.down, edge)
-        lines: list[Line] = [self._top(width, edge)]
+        lines: list[Line] = [self._upper_edge(width, edge)]
         content = list(self.content(inside, height - 2))[: height - 2]
         for line in [*content, *[()] * (height - 2 - len(content))]:
             kept = clip(line, inside)
@@ -155,7 +155,7 @@ class Panel(Canvas):
         bottom = glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right
         return [*lines, [(bottom, edge)]]
 
-    def _top(self, width: int, edge: Style) -> Line:
+    def _upper_edge(self, width: int, edge: Style) -> Line:
         glyphs = self.glyphs
         title = clip(self.title_line, width - 4)
         note = self.note if length(title) + length(self.note) + 8 <= width else ()

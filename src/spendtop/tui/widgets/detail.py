@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from textual import events
 from textual.message import Message
 
@@ -145,7 +146,10 @@ class DetailView(Panel):
         if total > height:
             seen = min(self._top + height, total) * 100 // total
             where = f"{seen}%" if width >= 40 else ""
-            return [*clip(pieces, width - 5), (where.rjust(width - sum(len(text) for text, _ in pieces)), palette.faint)]
+            return [
+                *clip(pieces, width - 5),
+                (where.rjust(width - sum(len(text) for text, _ in pieces)), palette.faint),
+            ]
         return pieces
 
     def _lit(self, line: Line, number: int) -> Line:
@@ -155,10 +159,7 @@ class DetailView(Panel):
         here = self._matches[self._match] == number
         return [piece for text, style in line for piece in self._split(text, style, here)]
 
-    def _split(self, text: str, style: object, here: bool) -> list[Piece]:
-        from rich.style import Style
-
-        assert isinstance(style, Style)
+    def _split(self, text: str, style: Style, here: bool) -> list[Piece]:
         pieces: list[Piece] = []
         at, low, needle = 0, text.lower(), self._needle.lower()
         lit = style + self.palette.found + (Style(bold=True) if here else Style())

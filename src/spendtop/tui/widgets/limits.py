@@ -72,7 +72,11 @@ class LimitsPanel(Panel):
         room = width - 2 - 6
         named = min(max(room // 3, 8), 18)
         bar_width = room - named - 1
-        pieces: list[Piece] = [(f"{_SIGNS[use.state]} ", style), (fit(name + window, named), palette.text), (" ", palette.text)]
+        pieces: list[Piece] = [
+            (f"{_SIGNS[use.state]} ", style),
+            (fit(name + window, named), palette.text),
+            (" ", palette.text),
+        ]
         if bar_width >= 26:
             bar_width -= 17
             pieces += [(fit_right(amounts, 16), palette.muted), (" ", palette.text)]

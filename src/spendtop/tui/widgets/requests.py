@@ -55,7 +55,7 @@ class RequestList(Panel):
         return self.listing.row(self.position)
 
     @property
-    def visible(self) -> tuple[int, int]:
+    def in_view(self) -> tuple[int, int]:
         """First and last position on screen."""
         return self._top, min(self._top + self.rows_high, len(self.listing)) - 1
 
@@ -108,7 +108,7 @@ class RequestList(Panel):
 
     def content(self, width: int, height: int) -> list[Line]:
         """Titles and the visible rows."""
-        first, last = self.visible
+        first, last = self.in_view
         positions = range(first, last + 1)
         if self.listing.from_end:
             positions = positions[::-1]
@@ -156,7 +156,7 @@ class RequestList(Panel):
     def on_click(self, event: events.Click) -> None:
         """The cursor to the clicked row, or open it."""
         line = event.y - 1 - self._head_height
-        first, last = self.visible
+        first, last = self.in_view
         position = last - line if self.listing.from_end else first + line
         if not first <= position <= last:
             return

@@ -42,7 +42,9 @@ class TopPanel(Panel):
         keys = len(found.rows) + found.other_keys
         shown = found.rows if keys <= height else found.rows[: height - 1]
         named = palette.who if self.id == "users" else palette.model
-        lines = [self._line(str(row.key) or self.nobody, row.spend, everything, named, width) for row in shown]
+        lines: list[Line] = [
+            self._line(str(row.key) or self.nobody, row.spend, everything, named, width) for row in shown
+        ]
         if keys > len(shown):
             others = sum((row.spend for row in found.rows[len(shown) :]), found.others)
             lines.append(self._line(f"+{keys - len(shown)} more", others, everything, palette.muted, width))
@@ -68,7 +70,10 @@ class TopPanel(Panel):
             pieces[0] = (fit(name, width - fixed - len(mark) - 1), style)
             pieces.insert(1, (f" {mark}", palette.unknown))
         if bar_width:
-            pieces += [(" ", palette.text), *gauge(share, bar_width, palette.bar, palette.bad, palette.rest, self.glyphs)]
+            pieces += [
+                (" ", palette.text),
+                *gauge(share, bar_width, palette.bar, palette.bad, palette.rest, self.glyphs),
+            ]
         if calls_width:
             pieces.append((fit_right(formats.count(spent.requests), calls_width), palette.faint))
         return pieces

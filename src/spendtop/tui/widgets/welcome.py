@@ -59,5 +59,12 @@ class Welcome(Panel):
             if wide
             else [("   its signing key goes into [helicone] webhook_secrets", muted)],
             (),
-            [("?", key), (" keys and help   ", muted), (":", key), (" commands   ", muted), ("Q", key), (" leave", muted)],
+            [
+                ("?", key),
+                (" keys and help   ", muted),
+                (":", key),
+                (" commands   ", muted),
+                ("Q", key),
+                (" leave", muted),
+            ],
         ]

@@ -166,10 +166,11 @@ def upgrade() -> None:
         sa.Column("body_state", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("request_model_time", "request", ["model", "occurred_at"], unique=False)
-    op.create_index("request_session_time", "request", ["session_id", "occurred_at"], unique=False)
+    op.create_index("request_cost", "request", ["cost_nano", "id"], unique=False)
     op.create_index("request_time", "request", ["occurred_at", "id"], unique=False)
-    op.create_index("request_user_time", "request", ["user_id", "occurred_at"], unique=False)
+    op.create_index("request_user_time", "request", [sa.text("lower(user_id)"), "occurred_at"], unique=False)
+    op.create_index("request_model_time", "request", [sa.text("lower(model)"), "occurred_at"], unique=False)
+    op.create_index("request_session_time", "request", [sa.text("lower(session_id)"), "occurred_at"], unique=False)
 
     op.create_table(
         "request_key",

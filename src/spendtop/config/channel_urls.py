@@ -1,0 +1,112 @@
+"""What a channel's URL must be: a known service, one recipient, and none of Apprise's options that hide a failure."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from spendtop.config.channel_schemas import ALLOWED
+
+MAIL_SCHEMAS = frozenset({"mailto", "mailtos"})
+LOCAL_SCHEMAS = frozenset(
+    {"apprise", "apprises", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
+)
+_GENERIC_SCHEMAS = frozenset({"form", "forms", "http", "json", "jsons", "xml", "xmls"})
+_WEB = ("http", "https")
+_WEBHOOK_HOSTS = {
+    "hooks.slack.com": "slack",
+    "hooks.slack-gov.com": "slack",
+    "discord.com": "discord",
+    "discordapp.com": "discord",
+}
+_SCHEMA = re.compile(r"([A-Za-z0-9][A-Za-z0-9+.-]{0,19})://")
+_OWN_RETRIES = ("retry", "wait")
+_YES = frozenset({"yes", "true", "1", "on"})
+_NO = frozenset({"no", "false", "0", "off"})
+
+
+def refusal(url: str) -> str | None:
+    """Why this URL cannot be a channel, in words that hold no part of the URL but its kind; None when it can."""
+    return _refused_schema(url) or _refused_form(url) or _refused_option(url)
+
+
+def schema_of(url: str) -> str:
+    """The kind of service for people, such as `slack` or `mailto`; `?` for what is no URL."""
+    found = _SCHEMA.match(url)
+    if not found:
+        return "?"
+    schema = found[1].lower()
+    if schema in _WEB and (parts := parts_of(url)):
+        return _WEBHOOK_HOSTS.get(parts.hostname or "", schema)
+    return schema
+
+
+def options_of(url: str) -> dict[str, str]:
+    """The last value of each parameter in an Apprise URL's query, names in lower case."""
+    return {name.lower(): value for name, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+
+
+def holds_credentials(url: str) -> bool:
+    """Whether knowing this channel's URL lets a stranger act in our name."""
+    parts = parts_of(url)
+    if parts is None:
+        return True
+    if parts.scheme.lower() in MAIL_SCHEMAS:
+        return bool(parts.password or options_of(url).get("pass"))
+    named = bool(parts.password or parts.username)
+    return named or parts.scheme.lower() not in _GENERIC_SCHEMAS or not _is_loopback(parts.hostname or "")
+
+
+def parts_of(url: str) -> SplitResult | None:
+    """The URL split, or None for what cannot be."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _refused_schema(url: str) -> str | None:
+    schema = schema_of(url)
+    if schema == "?":
+        return "must be an Apprise URL such as mailto://, slack:// or discord://"
+    if schema in ALLOWED or schema in _WEB:
+        return None
+    if schema in LOCAL_SCHEMAS:
+        return f"{schema}:// is not allowed: it acts on this machine instead of sending a message to somebody"
+    near = difflib.get_close_matches(schema, ALLOWED, 1)
+    hint = f"; did you mean {near[0]}://?" if near else ""
+    return f"{schema}:// is not a service that Apprise knows{hint}"
+
+
+def _refused_form(url: str) -> str | None:
+    if not url.partition("://")[2].strip("/"):
+        return f"{schema_of(url)}:// needs an address behind it"
+    if re.search(r"\s", url):
+        return "must be one URL without spaces; write spaces in it as %20"
+    return None
+
+
+def _refused_option(url: str) -> str | None:
+    is_mail = schema_of(url) in MAIL_SCHEMAS
+    for name, value in options_of(url).items():
+        chosen = value.strip().lower()
+        if name == "optional" and chosen not in _NO:
+            return "remove optional= from the URL: it would report failures as sent"
+        if name in _OWN_RETRIES:
+            return f"remove {name}= from the URL: the outbox repeats messages itself"
+        if name == "redirect" and chosen not in _NO:
+            return "remove redirect= from the URL: a redirected message is lost"
+        if name == "verify" and chosen not in _YES:
+            return "remove verify= from the URL: the certificate is always checked"
+        if is_mail and (name in ("cc", "bcc") or (name == "to" and re.search(r"[,;]", value))):
+            return "has more than one recipient; make one [[channel]] of each"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

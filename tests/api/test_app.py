@@ -1,0 +1,101 @@
+"""What every route has in common."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.store.engine import Store
+from tests.api.listening import FakeRecorder, listening
+from tests.conftest import SettableClock
+
+CANARY = "canary-7f3a"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "//", "//webhook", "/webhook/", "/../webhook", "/%2e%2e/limits", "/limits%00", "/limits/", "/api", "/Limits"],
+)
+async def test_other_addresses_are_not_found(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, target: str
+) -> None:
+    async with listening(readable_store, clock, recorder) as live:
+        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        answer = await live.exchange(head.encode())
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert b'"code":"not_found"' in answer
+
+
+async def test_other_methods_are_refused(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(readable_store, clock, recorder) as live:
+        for method in ("POST", "PUT", "DELETE", "HEAD", "TRACE", "BREW"):
+            response = await live.client.request(method, "/limits")
+            assert response.status_code in (405, 400)
+
+
+async def test_admin_bodies_are_small(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(readable_store, clock, recorder) as live:
+        response = await live.client.request("GET", "/limits", content=b"x" * 70_000)
+        assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+async def test_errors_repeat_nothing_that_was_sent(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    async with listening(readable_store, clock, recorder) as live:
+        for target in (
+            f"/{CANARY}",
+            f"/requests/{CANARY}",
+            f"/requests?limit={CANARY}",
+            f"/requests?since={CANARY}",
+            f"/requests?cursor={CANARY}",
+            f"/requests?q=cost:{CANARY}",
+            f"/requests?{CANARY}=1",
+            f"/spending/summary?by={CANARY}",
+            f"/spending/summary?hours={CANARY}",
+        ):
+            response = await live.client.get(target)
+            assert response.status_code in (404, 422)
+            assert CANARY not in response.text
+        assert CANARY not in (await live.client.post("/webhook", content=CANARY)).text
+        assert CANARY not in (await live.post_signed(CANARY.encode())).text
+
+
+async def test_a_failure_inside_says_nothing_about_itself(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(f"SELECT {CANARY}")
+
+    monkeypatch.setattr("spendtop.api.routes.limits.applied", broken)
+    async with listening(readable_store, clock, recorder) as live:
+        response = await live.client.get("/limits")
+        assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+        assert CANARY not in response.text
+        assert live.context.counters.snapshot()["failed"] == 1
+
+
+async def test_a_store_that_cannot_be_read_is_told(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder) as live:
+        response = await live.client.get("/requests")
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")
+        assert "retry-after" in response.headers
+
+
+async def test_the_dashboard_is_a_page_without_data(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder) as live:
+        for path in ("/dashboard", "/api/dashboard"):
+            page = await live.client.get(path, headers={"Host": "tunnel.example"})
+            assert page.status_code == 200
+            assert "spendtop attach" in page.text
+            assert page.headers["content-security-policy"] == "default-src 'none'"
+
+
+async def test_the_description_names_every_route(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(store, clock, recorder) as live:
+        described = (await live.client.get("/openapi.json")).json()
+        admin = {"/spending/summary", "/requests", "/requests/{id}", "/limits", "/dashboard", "/openapi.json"}
+        expected = {"/webhook", "/ping", "/health"} | admin | {f"/api{path}" for path in admin}
+        assert set(described["paths"]) == expected
+        assert "ErrorAnswer" in described["components"]["schemas"]
+        names = {each["name"] for each in described["paths"]["/requests"]["get"]["parameters"]}
+        assert names == {"hours", "since", "from", "until", "to", "q", "model", "token", "user", "cursor", "limit"}

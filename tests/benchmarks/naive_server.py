@@ -1,0 +1,79 @@
+"""What is written in an afternoon: FastAPI and SQLModel, a commit per request, a sum over the last hour each time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import FastAPI, Header, HTTPException, Request
+from sqlmodel import Field, Session, SQLModel, create_engine, func, select
+
+from tests.benchmarks.webhooks import SECRET
+
+
+class Spent(SQLModel, table=True):
+    """One request."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    request_id: str = Field(unique=True)
+    model: str
+    user_id: str | None = None
+    cost: float
+    tokens: int
+    timestamp: float
+
+
+def fill(path: Path, rows: int) -> None:
+    """A database of this server with so many requests of the last month."""
+    SQLModel.metadata.create_all(create_engine(f"sqlite:///{path}"), [SQLModel.metadata.tables["spent"]])
+    now = time.time()
+    step = 30 * 86_400 / max(1, rows)
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO spent (request_id, model, user_id, cost, tokens, timestamp) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (f"old-{row:012}", "gpt-4o-2024-08-06", f"user-{row % 500}", 0.002, 900, now - row * step)
+                for row in range(rows)
+            ),
+        )
+    connection.close()
+
+
+def build(path: str) -> FastAPI:
+    """The server."""
+    app, engine = FastAPI(), create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+
+    @app.post("/webhook")
+    async def webhook(request: Request, helicone_signature: Annotated[str, Header()]) -> dict[str, Any]:
+        raw = await request.body()
+        if not hmac.compare_digest(hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest(), helicone_signature):
+            raise HTTPException(401)
+        event = json.loads(raw)
+        metadata = event["metadata"]
+        with Session(engine) as session:
+            session.add(
+                Spent(
+                    request_id=event["request_id"],
+                    model=event["model"],
+                    user_id=event.get("user_id"),
+                    cost=metadata["cost"],
+                    tokens=metadata["totalTokens"],
+                    timestamp=time.time(),
+                )
+            )
+            session.commit()
+            last_hour = session.exec(select(func.sum(Spent.cost)).where(Spent.timestamp > time.time() - 3600)).one()
+        return {"status": "stored", "last_hour": last_hour}
+
+    return app
+
+
+if __name__ == "__main__":
+    uvicorn.run(build(sys.argv[2]), fd=int(sys.argv[1]), http="httptools", loop="uvloop", access_log=False, log_level="warning")
