@@ -1,5 +1,12 @@
 """spendtop: htop for the LLM bill."""
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("spendtop")
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when somebody asks: reading the package's metadata takes longer than `status` does."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spendtop")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -129,6 +129,7 @@ async def listening(
         settings=lambda: in_force[-1],
         clock=clock,
         health=lambda: health or Health(),
+        monotonic=lambda: 0.0,
     )
     listening_socket = bind("127.0.0.1", 0)
     port = listening_socket.getsockname()[1]

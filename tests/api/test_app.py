@@ -11,18 +11,27 @@ from tests.conftest import SettableClock
 CANARY = "canary-7f3a"
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["/", "//", "//webhook", "/webhook/", "/../webhook", "/%2e%2e/limits", "/limits%00", "/limits/", "/api", "/Limits"],
-)
 async def test_other_addresses_are_not_found(
-    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, target: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
+    targets = [
+        "/",
+        "//",
+        "//webhook",
+        "/webhook/",
+        "/../webhook",
+        "/%2e%2e/limits",
+        "/limits%00",
+        "/limits/",
+        "/api",
+        "/Limits",
+    ]
     async with listening(readable_store, clock, recorder) as live:
-        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        answer = await live.exchange(head.encode())
-        assert answer.startswith(b"HTTP/1.1 404 ")
-        assert b'"code":"not_found"' in answer
+        for target in targets:
+            head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            answer = await live.exchange(head.encode())
+            assert answer.startswith(b"HTTP/1.1 404 ")
+            assert b'"code":"not_found"' in answer
 
 
 async def test_other_methods_are_refused(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:

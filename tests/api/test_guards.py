@@ -25,14 +25,15 @@ def status(response: httpx.Response, code: str) -> int:
     return response.status_code
 
 
-@pytest.mark.parametrize("path", [prefix + path for prefix in ("", "/api") for path in ADMIN_PATHS])
 async def test_admin_routes_want_the_api_key(
-    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, path: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
+    rights = ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"})
     async with listening(readable_store, clock, recorder, settings_of(KEYED)) as live:
-        assert status(await live.client.get(path), "unauthorized") == 401
-        for headers in ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"}):
-            assert (await live.client.get(path, headers=headers)).status_code in (200, 404)
+        for path in (prefix + path for prefix in ("", "/api") for path in ADMIN_PATHS):
+            assert status(await live.client.get(path), "unauthorized") == 401
+            for headers in rights:
+                assert (await live.client.get(path, headers=headers)).status_code in (200, 404)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +66,13 @@ async def test_the_api_key_is_no_signature(store: Store, clock: SettableClock, r
         assert status(answer, "bad_signature") == 401
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.0.0.1:1", "localhost", "LocalHost:8000", "[::1]", "[::1]:80", "127.1.2.3"]
-)
 async def test_without_a_key_local_programs_are_answered(
-    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, host: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
+    hosts = ["127.0.0.1", "127.0.0.1:1", "localhost", "LocalHost:8000", "[::1]", "[::1]:80", "127.1.2.3"]
     async with listening(readable_store, clock, recorder) as live:
-        assert (await live.client.get("/limits", headers={"Host": host})).status_code == 200
+        for host in hosts:
+            assert (await live.client.get("/limits", headers={"Host": host})).status_code == 200
 
 
 @pytest.mark.parametrize(

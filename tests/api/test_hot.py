@@ -120,26 +120,24 @@ async def test_any_of_several_secrets_opens(store: Store, clock: SettableClock, 
         assert (await live.post_signed(SIMPLE)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"not json",
-        b'{"request_id": NaN}',
-        b"\xef\xbb\xbf{}",
-        b"{} {}",
-        b'{"a": "\xff"}',
-        b"[" * 100_000 + b"]" * 100_000,
-        b"9" * 5_000,
-        b'{"a": 1e999}',
-    ],
-)
-async def test_what_is_no_json_is_refused_without_echo(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, raw: bytes
-) -> None:
+NOT_JSON = [
+    b"",
+    b"not json",
+    b'{"request_id": NaN}',
+    b"\xef\xbb\xbf{}",
+    b"{} {}",
+    b'{"a": "\xff"}',
+    b"[" * 100_000 + b"]" * 100_000,
+    b"9" * 5_000,
+    b'{"a": 1e999}',
+]
+
+
+async def test_what_is_no_json_is_refused(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with listening(store, clock, recorder) as live:
-        response = await live.post_signed(raw)
-        assert (response.status_code, _problem(response)["code"]) == (400, "not_json")
+        for raw in NOT_JSON:
+            response = await live.post_signed(raw)
+            assert (response.status_code, _problem(response)["code"]) == (400, "not_json")
         assert (await live.post_signed(SIMPLE)).status_code == 200
     assert len(recorder.events) == 1
 

@@ -20,29 +20,29 @@ def _post(*lines: bytes, body: bytes = b"") -> bytes:
     return b"\r\n".join([b"POST /webhook HTTP/1.1", b"Host: x", *lines, b"", body])
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        _post(b"Content-Length: 2", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"),
-        _post(b"Content-Length: 2", b"Content-Length: 3", body=b"{} "),
-        _post(b"Content-Length: -1"),
-        _post(b"Content-Length: 2e1"),
-        _post(b"Transfer-Encoding: chunked", body=b"fffffffffffffffff\r\n{}"),
-        b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\n\r\n",
-        b"GET /ping HTTP/1.1\nHost: x\n\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64,
-        b"GET /ping HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"nonsense\r\n\r\n",
-    ],
-)
+AMBIGUOUS = [
+    _post(b"Content-Length: 2", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"),
+    _post(b"Content-Length: 2", b"Content-Length: 3", body=b"{} "),
+    _post(b"Content-Length: -1"),
+    _post(b"Content-Length: 2e1"),
+    _post(b"Transfer-Encoding: chunked", body=b"fffffffffffffffff\r\n{}"),
+    b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: b\r\n folded\r\n\r\n",
+    b"GET /ping HTTP/1.1\nHost: x\n\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64,
+    b"GET /ping HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"nonsense\r\n\r\n",
+]
+
+
 async def test_ambiguous_requests_end_the_connection(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, sent: bytes
+    store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     async with listening(store, clock, recorder) as live:
-        answer = await live.exchange(sent)
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert answer.count(b"HTTP/1.1") == 1
-        assert b'"code":"bad_request"' in answer
+        for sent in AMBIGUOUS:
+            answer = await live.exchange(sent)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert answer.count(b"HTTP/1.1") == 1
+            assert b'"code":"bad_request"' in answer
     assert recorder.events == []
 
 
@@ -69,10 +69,10 @@ async def test_heads_have_limits(
 ) -> None:
     async with listening(store, clock, recorder) as live:
         reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
-        half = len(sent) // 2
-        writer.write(sent[:half])
+        most = len(sent) * 9 // 10
+        writer.write(sent[:most])
         await writer.drain()
-        writer.write(sent[half:])
+        writer.write(sent[most:])
         async with asyncio.timeout(5):
             assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
         writer.close()

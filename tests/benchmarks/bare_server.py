@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Any
 
@@ -23,10 +24,10 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": _BODY})
 
 
-if __name__ == "__main__":
-    uvicorn.run(
-        answer,
-        fd=int(sys.argv[1]),
+def serve(app: Any, listening: socket.socket) -> None:
+    """Serve until a signal, on the stack that ours runs on."""
+    config = uvicorn.Config(
+        app,
         http="httptools",
         loop="uvloop",
         ws="none",
@@ -36,3 +37,8 @@ if __name__ == "__main__":
         server_header=False,
         date_header=False,
     )
+    uvicorn.Server(config).run([listening])
+
+
+if __name__ == "__main__":
+    serve(answer, socket.socket(fileno=int(sys.argv[1])))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import sqlite3
 import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Request
 from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
+from tests.benchmarks.bare_server import serve
 from tests.benchmarks.webhooks import SECRET
 
 
@@ -76,4 +77,4 @@ def build(path: str) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(build(sys.argv[2]), fd=int(sys.argv[1]), http="httptools", loop="uvloop", access_log=False, log_level="warning")
+    serve(build(sys.argv[2]), socket.socket(fileno=int(sys.argv[1])))

@@ -57,7 +57,7 @@ class Webhook:
         self._acks: Acks[Outcome] = Acks()
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
-        """Raises Disconnected."""
+        """The answer to one event. Raises Disconnected."""
         rules = self._rules()
         if not rules.webhook_secrets and not rules.allow_unsigned:
             return self._refused(Count.INGEST_BAD_AUTH, _NO_SECRET)

@@ -64,7 +64,7 @@ class _Refused(Exception):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Ends connections that are slow, oversized or too many. The server calls `look_at_clock` all the time."""
+    """Ends connections that are slow, oversized or too many. Each tick of the server calls `look_at_clock`."""
 
     def __init__(
         self,
@@ -78,6 +78,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._waiting_since: float | None = None
         """Loop time from which on a request has been coming; None while there is none, or it is complete."""
         self._received = 0
+        """Bytes since the present request began, with what came before it in the same piece of data."""
+        self._first_piece = 0
+        self._latest_piece = 0
         self._discarded = 0
         self._is_in_head = True
         self._refusal: Answer | None = None
@@ -96,23 +99,24 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._received += len(data)
+        self._latest_piece = len(data)
         super().data_received(data)
         if self._waiting_since is None and self.waits:
             self._waiting_since = self.loop.time()  # line ends before a request are no request yet
-        if self._is_in_head and self._received > LARGEST_HEAD and not self.transport.is_closing():
+        if self._is_in_head and self._received - self._first_piece > LARGEST_HEAD and not self.transport.is_closing():
             self._end(error(431, "headers_too_large", "The headers are too large."))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
-        self._received = self._discarded = 0
+        self._received = self._first_piece = self._latest_piece
+        self._discarded = 0
         if self._waiting_since is None:
             self._waiting_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if len(self.headers) > MOST_HEADERS or head > LARGEST_HEAD:
+        if len(self.headers) > MOST_HEADERS or self._head_is_too_large():
             self._refusal = error(431, "headers_too_large", "The headers are too large or too many.")
             raise _Refused
         if len(self.url) > LONGEST_TARGET:
@@ -153,6 +157,11 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             self.transport.write(_raw(answer))
         self.transport.close()
+
+    def _head_is_too_large(self) -> bool:
+        if self._received <= LARGEST_HEAD:
+            return False
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD
 
     def _find_room(self) -> bool:
         """Whether this connection may stay. The one that has waited longest makes room for it."""

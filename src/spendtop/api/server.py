@@ -30,7 +30,8 @@ def bind(host: str, port: int) -> socket.socket:
             f"The host {host} cannot be resolved. Set host under [server] to an address of ours."
         ) from None
     family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, as asyncio only then sends an answer's head and body without delay.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)

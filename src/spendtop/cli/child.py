@@ -30,12 +30,12 @@ class NotStarted(SpendtopError):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
-        self.code = code
+        self.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.INTERNAL
 
     @property
     def already_running(self) -> bool:
         """Whether another collector holds the store: then it is the one to attach to."""
-        return self.code == ExitCode.ALREADY_RUNNING
+        return self.exit_code is ExitCode.ALREADY_RUNNING
 
 
 class Child:

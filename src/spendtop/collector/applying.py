@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
+from sqlalchemy import make_url
+
 from spendtop.config.settings import Settings
 from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
 from spendtop.domain.redaction import Redactor
@@ -65,6 +67,7 @@ def channel_urls(settings: Settings) -> Mapping[str, str]:
 
 def own_secrets(settings: Settings) -> list[bytes]:
     """Every secret of the configuration, so that none is kept inside a stored prompt."""
+    database = make_url(settings.database.url.get_secret_value())
     helicone = settings.section(HeliconeSettings)
     secrets = [
         settings.server.api_key,
@@ -73,13 +76,16 @@ def own_secrets(settings: Settings) -> list[bytes]:
         *helicone.webhook_secrets,
         settings.section(OpenAISettings).admin_key,
         settings.section(AnthropicSettings).admin_key,
+        *(account.key for account in settings.accounts),
+        *(channel.url for channel in settings.channels),
     ]
-    return [secret.get_secret_value().encode() for secret in secrets if secret]
+    told = [secret.get_secret_value() for secret in secrets if secret]
+    return [secret.encode() for secret in (*told, str(database.password or "")) if secret]
 
 
 def digest(settings: Settings) -> str:
     """Tells two configurations apart without saying anything about them."""
     told = sha256(repr(settings).encode())
-    for secret in (*own_secrets(settings), *(url.encode() for url in channel_urls(settings).values())):
+    for secret in own_secrets(settings):
         told.update(sha256(secret).digest())
     return told.hexdigest()[:16]

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-import spendtop
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.lane import ChannelState
 from spendtop.alerts.outbox import Outbox
@@ -25,13 +24,15 @@ from spendtop.collector.printer import Printer
 from spendtop.collector.reloading import Reloading
 from spendtop.collector.service import notify_systemd, tell_parent, watchdog_seconds
 from spendtop.collector.setup import Rooms, Setup
-from spendtop.collector.signals import end_with, on_signals
+from spendtop.collector.signals import Wishes, end_with, on_signals
 from spendtop.collector.snapshot import Snapshot
+from spendtop.collector.standing import Standing
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.config.paths import data_folder
+from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcing import Announcement
-from spendtop.services.presence import Holder, State, announce, process_start
+from spendtop.services.presence import State
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
@@ -41,6 +42,9 @@ from spendtop.store.failures import named
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
+_LOOPS_END_WITHIN = 8.0
+_WRITER_ENDS_WITHIN = 4.0
+"""Seconds at the end. What is not committed by then was not acknowledged either."""
 
 
 def run(setup: Setup) -> ExitCode:
@@ -56,55 +60,48 @@ def run(setup: Setup) -> ExitCode:
 
 
 async def _collect(setup: Setup) -> ExitCode:
-    stop = asyncio.Event()
+    wishes = on_signals()
+    server = setup.loaded.settings.server
     database, notice = files.locate(setup.loaded.settings.database.url.get_secret_value())
     store = Store(database)
     where = places(store, data_folder())
     with ExitStack() as stack:
-        reload = on_signals(stop)
-        if store.path:
-            files.prepare_folder(store.path)
         stack.callback(store.close)
+        files.prepare_folder(where.lock)
         with named(store):
             held = stack.enter_context(holding(store, where))
-        listening = stack.enter_context(bind(setup.loaded.settings.server.host, setup.loaded.settings.server.port))
+        listening = stack.enter_context(bind(server.host, server.port))
+        standing = Standing(where.holder, _url(listening), setup.started_by, setup.clock)
+        stack.callback(standing.leave)
+        standing.tell(State.STARTING)
         if store.path:
             files.prepare(store.path)
         with named(store):
             schema.upgrade(store)
-        collector = Collector(setup, store, held, where, listening, stop, reload)
-        return await collector.run(notice)
+            collector = Collector(setup, store, held, where, standing, wishes)
+        return await collector.run(listening, notice)
 
 
 class Collector:
     """The rooms of one collector, wired."""
 
     def __init__(
-        self,
-        setup: Setup,
-        store: Store,
-        held: Hold,
-        where: Places,
-        listening: socket.socket,
-        stop: asyncio.Event,
-        reload: asyncio.Event,
+        self, setup: Setup, store: Store, held: Hold, where: Places, standing: Standing, wishes: Wishes
     ) -> None:
         self._setup = setup
         self._store = store
-        self._where = where
-        self._listening = listening
-        self._stop = stop
-        self._url = _url(listening)
-        self._supervisor = Supervisor(stop)
+        self._standing = standing
+        self._stop = wishes.stop
+        self._supervisor = Supervisor(wishes.stop)
         self._in_force = InForce(setup.loaded, setup.clock)
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._recorder = Recorder(
             store, self._in_force.preparer, self._in_force.book, held.slot, self._recorded, self._committed
         )
-        self._snapshot = Snapshot(where.status, store, lambda: self._recorder.book, setup.clock, self._url)
+        self._snapshot = Snapshot(where.status, store, lambda: self._recorder.book, setup.clock, standing.url)
         self._evaluation = Evaluation(
-            self._recorder, held.ownership, lambda: self._in_force.evaluator, setup.clock, self._announced
+            store, self._recorder, held.ownership, lambda: self._in_force.evaluator, setup.clock, self._announced
         )
         self._outbox = Outbox(
             store=store,
@@ -114,37 +111,44 @@ class Collector:
             clock=setup.clock,
         )
         self._reloading = Reloading(
-            setup, self._in_force, self._recorder, self._url, reload, self._printer.say if self._printer else None
+            setup, self._in_force, self._recorder, standing.url, wishes.reload, self._say, self._evaluation.wake
         )
 
-    async def run(self, notice: str | None) -> ExitCode:
-        """Collect until the stop event. EXIT 70 when the writer or the listener died."""
+    async def run(self, listening: socket.socket, notice: str | None) -> ExitCode:
+        """Collect until the stop event; closes the socket. EXIT 70 when the writer or the listener died."""
         self._recorder.start()
         try:
-            await self._reloading.publish()
-            self._be(State.READY)
-            await self._greet(notice)
+            with named(self._store):
+                await self._reloading.publish()
+            self._standing.tell(State.READY)
+            self._greet(notice)
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(self._serve())
-                for name, loop in self._loops().items():
+                serving = tasks.create_task(self._serve(listening), name="listener")
+                loops = [
                     tasks.create_task(self._supervisor.keep(name, loop), name=name)
-                vitals = tasks.create_task(self._watch_vitals(serving))
-            return vitals.result()
+                    for name, loop in self._loops().items()
+                ]
+                code = await self._watch_vitals(serving)
+                self._standing.tell(State.STOPPING)
+                await _end([serving, *loops])
+            return code
         finally:
-            self._be(State.STOPPING)
-            await asyncio.to_thread(self._recorder.stop)
+            await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
             await asyncio.to_thread(self._notifier.close)
-            self._where.holder.unlink(missing_ok=True)
 
-    async def _serve(self) -> None:
+    async def _serve(self, listening: socket.socket) -> None:
         context = Context(
             recorder=self._recorder,
             store=self._store,
             settings=lambda: self._in_force.settings,
             clock=self._setup.clock,
             health=self._health,
+            ceilings=lambda: self._recorder.book.ceilings,
         )
-        await serve(Listener(context), self._listening, self._stop)
+        try:
+            await serve(Listener(context), listening, self._stop)
+        except Exception:
+            _log.exception("the listener failed")
 
     def _loops(self) -> dict[str, Loop]:
         errands = Errands(
@@ -152,8 +156,9 @@ class Collector:
             self._recorder,
             self._setup.clock,
             lambda: list(self._in_force.channel_urls),
+            lambda: self._evaluation.owns,
             self._stop.set,
-            self._outbox.wake,
+            self._wake,
         )
         housekeeping = Housekeeping(
             self._recorder, lambda: self._in_force.kept, self._setup.clock, lambda: self._evaluation.owns
@@ -171,8 +176,11 @@ class Collector:
             loops["printer"] = self._printer.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
-        rooms = Rooms(self._store, self._recorder, self._url, self._setup.clock, lambda: self._in_force.settings)
+        rooms = Rooms(self._store, self._recorder, self._standing.url, self._setup.clock, self._settings)
         return loops | {name: companion(rooms) for name, companion in self._setup.companions.items()}
+
+    def _settings(self) -> Settings:
+        return self._in_force.settings
 
     async def _deliver(self, stop: asyncio.Event) -> None:
         """Deliver while evaluating and delivering is ours."""
@@ -210,6 +218,11 @@ class Collector:
         if self._printer is not None:
             self._printer.announced(announcements)
 
+    def _wake(self) -> None:
+        """Something was written by hand."""
+        self._evaluation.wake()
+        self._outbox.wake()
+
     def _health(self) -> Health:
         if not self._recorder.alive:
             return Health("down", {"writer": "ended"})
@@ -226,27 +239,26 @@ class Collector:
             },
         )
 
-    def _be(self, state: State) -> None:
-        me = Holder(
-            pid=os.getpid(),
-            state=state,
-            url=self._url,
-            started_by=self._setup.started_by,
-            since=self._setup.clock(),
-            process_started=process_start(os.getpid()),
-            version=spendtop.__version__,
-        )
-        announce(self._where.holder, me)
-        notify_systemd("READY=1" if state is State.READY else "STOPPING=1")
-
-    async def _greet(self, notice: str | None) -> None:
-        tell_parent(self._setup.ready_descriptor, {"ready": True, "url": self._url, "pid": os.getpid()})
-        if self._printer is None:
-            return
-        self._printer.banner(self._in_force.facts(self._url, self._store.name))
+    def _greet(self, notice: str | None) -> None:
+        url = self._standing.url
+        tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
+        if self._printer is not None:
+            self._printer.banner(self._in_force.facts(url, self._store.name))
         for sentence in (notice, *self._setup.loaded.warnings):
             if sentence:
-                self._printer.say(sentence)
+                self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        if self._printer is not None:
+            self._printer.say(sentence)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until all have ended; those that take too long are cancelled."""
+    _, late = await asyncio.wait(tasks, timeout=_LOOPS_END_WITHIN)
+    for task in late:
+        _log.warning("%s did not end in time", task.get_name())
+        task.cancel()
 
 
 def _url(listening: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""Doing what faces ask: rows of the table `task`."""
+"""Doing what faces ask: rows of the table `task`, done by the collector that also evaluates and delivers."""
 
 from __future__ import annotations
 
@@ -36,15 +36,18 @@ class Errands:
         recorder: Recorder,
         clock: Clock,
         channels: Callable[[], list[str]],
+        owns: Callable[[], bool],
         stop: Callable[[], None],
-        wake_outbox: Callable[[], None],
+        on_done: Callable[[], None],
     ) -> None:
+        """`stop` and `on_done` are called in the event loop."""
         self._store = store
         self._recorder = recorder
         self._clock = clock
         self._channels = channels
+        self._owns = owns
         self._stop = stop
-        self._wake_outbox = wake_outbox
+        self._on_done = on_done
         self._doing: Mapping[TaskKind, Callable[[Connection, Task], str]] = {
             TaskKind.QUARANTINE_RETRY: self._retry_quarantine,
             TaskKind.DELIVERY_RETRY: self._retry_deliveries,
@@ -54,9 +57,13 @@ class Errands:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Do tasks until the stop event."""
-        await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
+        took_over = False
         while not stop.is_set():
-            if await asyncio.to_thread(self._is_something_queued):
+            owns = self._owns()
+            if owns and not took_over:
+                await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
+            took_over = owns
+            if owns and await asyncio.to_thread(self._is_something_queued):
                 await self._do_one()
             else:
                 await pause(stop, _LOOK)
@@ -78,7 +85,9 @@ class Errands:
             _log.exception("task %d (%s) failed", task.id, task.kind)
             result, state = "This failed; the collector's log says more.", TaskState.FAILED
         await self._write(lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
-        self._wake_outbox()
+        self._on_done()
+        if task.kind is TaskKind.STOP:
+            self._stop()
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._recorder.run(work))
@@ -119,7 +128,6 @@ class Errands:
         return f"A test message is on its way to {', '.join(names)}."
 
     def _stop_collecting(self, connection: Connection, task: Task) -> str:
-        self._stop()
         return "The collector is stopping."
 
 

@@ -10,15 +10,17 @@ from sqlalchemy import Connection
 
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
+from spendtop.services import marking
 from spendtop.services.announcing import Announcement
 from spendtop.services.evaluating import Evaluator
-from spendtop.services.lease import Ownership
+from spendtop.services.lease import RENEW_SECONDS, Ownership
 from spendtop.services.recorder import Recorder
+from spendtop.store.engine import Store
 
 _BREATH = 0.05
 """Seconds between two passes while marks keep coming."""
-_REVISIT = 5.0
-"""Seconds between two looks at unresolved alerts, which also renew the lease."""
+_LOOK = 0.4
+"""Seconds between two looks for marks that other collectors of the same PostgreSQL left."""
 
 
 class Evaluation:
@@ -26,12 +28,14 @@ class Evaluation:
 
     def __init__(
         self,
+        store: Store,
         recorder: Recorder,
         ownership: Ownership,
         evaluator: Callable[[], Evaluator],
         clock: Clock,
         on_announced: Callable[[Sequence[Announcement]], None],
     ) -> None:
+        self._store = store
         self._recorder = recorder
         self._ownership = ownership
         self._evaluator = evaluator
@@ -46,46 +50,70 @@ class Evaluation:
     def wake(self) -> None:
         """A commit left marks. May be called from any thread."""
         if self._loop is not None and not self._marked.is_set():
-            with suppress(RuntimeError):
+            with suppress(RuntimeError):  # the loop is closed: the next start finds the marks
                 self._loop.call_soon_threadsafe(self._marked.set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Evaluate until the stop event; first what a crash may have left."""
         self._loop = asyncio.get_running_loop()
-        while not stop.is_set():
-            self._marked.clear()
-            await self._pass(self._loop.time())
-            await pause(stop, _BREATH)
-            await self._news(stop)
+        self._revisit_at = 0.0
+        try:
+            while not stop.is_set():
+                self._marked.clear()
+                await self._pass(self._loop.time())
+                await pause(stop, _BREATH)
+                await self._news(stop)
+        finally:
+            self.owns = False
         with suppress(Exception):  # on a lost database the lease ends by itself
             await asyncio.wrap_future(self._recorder.run(self._ownership.release))
 
     async def _news(self, stop: asyncio.Event) -> None:
         """Return when there are marks, when it is time to revisit, or at the stop event."""
-        wait = max(0.0, self._revisit_at - asyncio.get_running_loop().time())
+        while not stop.is_set() and not self._marked.is_set():
+            left = self._revisit_at - asyncio.get_running_loop().time()
+            if left <= 0 or (self._is_shared and await asyncio.to_thread(self._others_marked)):
+                return
+            await self._wait(stop, min(left, _LOOK) if self._is_shared else left)
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         marked, stopped = asyncio.ensure_future(self._marked.wait()), asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait((marked, stopped), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((marked, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             marked.cancel()
             stopped.cancel()
 
+    @property
+    def _is_shared(self) -> bool:
+        return not self._store.is_sqlite and self.owns
+
+    def _others_marked(self) -> bool:
+        with self._store.reading() as connection:
+            return marking.are_left(connection)
+
     async def _pass(self, now: float) -> None:
         work = self._marks
         if now >= self._revisit_at:
-            self._revisit_at = now + _REVISIT
+            self._revisit_at = now + RENEW_SECONDS
             work = self._everything
-        announced = await asyncio.wrap_future(self._recorder.run(work))
+        announced, more = await asyncio.wrap_future(self._recorder.run(work))
+        if more:
+            self._marked.set()
         if announced:
             self._on_announced(announced)
 
-    def _marks(self, connection: Connection) -> list[Announcement]:
+    def _marks(self, connection: Connection) -> tuple[list[Announcement], bool]:
+        """What is to be said about the marked limits, and whether some are left for the next pass."""
         self.owns = self._ownership.holds(connection)
-        return self._evaluator().evaluate(connection, self._clock()) if self.owns else []
+        if not self.owns:
+            return [], False
+        return self._evaluator().evaluate(connection, self._clock()), marking.are_left(connection)
 
-    def _everything(self, connection: Connection) -> list[Announcement]:
+    def _everything(self, connection: Connection) -> tuple[list[Announcement], bool]:
         self.owns = self._ownership.renew(connection)
         if not self.owns:
-            return []
+            return [], False
         evaluator, now = self._evaluator(), self._clock()
-        return evaluator.evaluate(connection, now) + evaluator.revisit(connection, now)
+        announced = evaluator.evaluate(connection, now) + evaluator.revisit(connection, now)
+        return announced, marking.are_left(connection)

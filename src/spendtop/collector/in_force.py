@@ -19,6 +19,7 @@ from spendtop.sources.settings import HeliconeSettings
 class InForce:
     """Settings and everything made from them."""
 
+    loaded: Loaded
     settings: Settings
     preparer: Preparer
     book: LimitBook
@@ -38,7 +39,7 @@ class InForce:
         self.preparer, self.book = preparer, book
         self.evaluator = Evaluator(book, applying.channels_of(settings))
         self.channel_urls = applying.channel_urls(settings)
-        self.settings = settings
+        self.loaded, self.settings = loaded, settings
         self.digest = applying.digest(settings)
 
     @property

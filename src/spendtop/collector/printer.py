@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import logging
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +24,9 @@ from spendtop.store.engine import Store
 from spendtop.store.reads import spending
 
 _MOST_LINES_WAITING = 10_000
+_GONE = (errno.EPIPE, errno.EIO)
+"""What writing to a pipe or a terminal says once nobody reads it any more."""
+_log = logging.getLogger(__name__)
 
 
 class Printer:
@@ -30,7 +36,7 @@ class Printer:
         self._store = store
         self._clock = clock
         self._json = as_json
-        self._out = out if out is not None else sys.stdout
+        self._out: TextIO | None = out if out is not None else sys.stdout
         self._requests: deque[Request] = deque(maxlen=_MOST_LINES_WAITING)
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,10 +50,10 @@ class Printer:
         for name, value in facts:
             self._line(f"  {name:<{width}}  {value}")
 
-    def say(self, sentence: str, **facts: Any) -> None:
+    def say(self, sentence: str) -> None:
         """One sentence about the collector itself."""
         if self._json:
-            self._write({"event": "notice", "message": sentence, **facts})
+            self._write({"event": "notice", "message": sentence})
         else:
             self._line(sentence)
 
@@ -67,14 +73,17 @@ class Printer:
     async def run(self, stop: asyncio.Event) -> None:
         """Print requests until the stop event, with the last hour's spend read once for all that waited."""
         self._loop = asyncio.get_running_loop()
-        stopped = asyncio.ensure_future(stop.wait())
-        while not stop.is_set():
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait((news, stopped), return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
-            self._news.clear()
-            await self._drain()
-        await self._drain()
+        async with asyncio.TaskGroup() as tasks:
+            ending = tasks.create_task(self._wake_at(stop))
+            while not stop.is_set():
+                await self._news.wait()
+                self._news.clear()
+                await self._drain()
+            ending.cancel()
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._news.set()
 
     async def _drain(self) -> None:
         if not self._requests:
@@ -147,6 +156,20 @@ class Printer:
         self._line(json.dumps(value, ensure_ascii=True))
 
     def _line(self, text: str) -> None:
-        with suppress(BrokenPipeError, ValueError):  # nobody reads us: collecting goes on
+        if self._out is None:
+            return
+        try:
             self._out.write(text + "\n")
             self._out.flush()
+        except OSError as failure:  # collecting goes on
+            if failure.errno in _GONE:
+                self._fall_silent(self._out)
+            else:
+                _log.warning("a line could not be printed: %s", failure.strerror)
+
+    def _fall_silent(self, out: TextIO) -> None:
+        """Nobody reads us. What is left in the buffer must not fail again when the interpreter ends."""
+        self._out = None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())
+        os.close(nowhere)

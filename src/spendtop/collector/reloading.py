@@ -14,12 +14,14 @@ import spendtop
 from spendtop.collector.in_force import InForce
 from spendtop.collector.setup import Setup
 from spendtop.config.apply import differences
+from spendtop.config.load import Loaded
 from spendtop.config.watch import changes
 from spendtop.domain.errors import SpendtopError
-from spendtop.services import scoped_totals
+from spendtop.services import marking, scoped_totals
+from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied import Applied, CollectorInfo, applied, keep
 
 CONFIG_NEWS = "config_news"
 """The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
@@ -35,7 +37,8 @@ class Reloading:
         recorder: Recorder,
         url: str,
         asked: asyncio.Event,
-        say: Callable[[str], None] | None,
+        say: Callable[[str], None],
+        on_applied: Callable[[], None],
     ) -> None:
         self._setup = setup
         self._in_force = in_force
@@ -43,21 +46,24 @@ class Reloading:
         self._url = url
         self._asked = asked
         self._say = say
+        self._on_applied = on_applied
         self._started_at = setup.clock()
         self.rejected: str | None = None
         """Why the file as it is now is not in force."""
 
     async def publish(self) -> None:
-        """Write what is in force to the store, where every face reads it."""
+        """Record by what is in force, and write it to the store, where every face reads it."""
         await asyncio.wrap_future(self._recorder.run(self._publish))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Apply changes until the stop event."""
+        """Apply changes until the stop event; first one that nobody watched."""
         path = self._setup.loaded.path
+        watched = changes([path], stop) if path is not None else None
+        await self.reload()
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(self._answer(stop))
-            if path is not None:
-                async for _ in changes([path], stop):
+            if watched is not None:
+                async for _ in watched:
                     await self.reload()
             else:
                 await stop.wait()
@@ -65,21 +71,31 @@ class Reloading:
 
     async def reload(self) -> None:
         """Read the configuration again and apply it, or say why not."""
-        before = self._in_force.settings
         try:
             loaded = await asyncio.to_thread(self._setup.reload)
-            changed = differences(before, loaded.settings)
+            changed = differences(self._in_force.settings, loaded.settings)
             if changed:
-                self._in_force.apply(loaded)
+                await self._put_into_force(loaded)
         except SpendtopError as failure:
             self.rejected = str(failure)
             await self._tell(False, f"The changed configuration is refused, the old one goes on: {failure}")
             return
-        self.rejected = None
+        was_rejected, self.rejected = self.rejected is not None, None
         if changed:
-            self._recorder.apply(self._in_force.preparer, self._in_force.book)
-            await self.publish()
             await self._tell(True, "Configuration applied: " + "; ".join(changed))
+        elif was_rejected:
+            await self._tell(True, "The configuration is again the one that is in force.")
+
+    async def _put_into_force(self, loaded: Loaded) -> None:
+        before = self._in_force.loaded
+        self._in_force.apply(loaded)
+        try:
+            await self.publish()
+        except BaseException:
+            self._in_force.apply(before)
+            self._recorder.apply(self._in_force.preparer, self._in_force.book)
+            raise
+        self._on_applied()
 
     async def _answer(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -88,14 +104,16 @@ class Reloading:
             await self.reload()
 
     async def _tell(self, ok: bool, text: str) -> None:
-        if self._say is not None:
-            self._say(text)
+        self._say(text)
         news = json.dumps({"at": self._setup.clock(), "ok": ok, "text": text})
         await asyncio.wrap_future(self._recorder.run(lambda connection: facts.put(connection, CONFIG_NEWS, news)))
 
     def _publish(self, connection: Connection) -> None:
-        book = self._recorder.book
+        """Between two groups of events, so that each is counted by the old limits or by the new ones."""
+        book = self._in_force.book
+        self._recorder.apply(self._in_force.preparer, book)
         scoped_totals.rebuild_changed(connection, book)
+        self._mark_changed(connection, book)
         in_force = Applied(
             limits=book.limits,
             calendar=book.calendar,
@@ -111,3 +129,10 @@ class Reloading:
             config_digest=self._in_force.digest,
         )
         keep(connection, in_force)
+
+    def _mark_changed(self, connection: Connection, book: LimitBook) -> None:
+        """A limit that is new, or was lowered, may be crossed already."""
+        before = applied(connection)
+        known = before.limits if before is not None and before.calendar == book.calendar else ()
+        changed = [limit for limit in book.limits if limit not in known]
+        marking.mark_crossed(connection, changed, book, self._setup.clock())

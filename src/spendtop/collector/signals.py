@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import NamedTuple
 
 from spendtop.collector.supervisor import Loop
 
 
-def on_signals(stop: asyncio.Event) -> asyncio.Event:
-    """SIGTERM and SIGINT stop, a second one ends at once; SIGHUP sets the event that is returned."""
+class Wishes(NamedTuple):
+    """What can be asked of a collector from outside."""
+
+    stop: asyncio.Event
+    reload: asyncio.Event
+
+
+def on_signals() -> Wishes:
+    """SIGTERM and SIGINT stop, a second one ends at once; SIGHUP reads the configuration again."""
     loop = asyncio.get_running_loop()
-    reload = asyncio.Event()
+    wishes = Wishes(asyncio.Event(), asyncio.Event())
 
     def end(number: signal.Signals) -> None:
-        if stop.is_set():
+        if wishes.stop.is_set():
             os._exit(128 + number)
-        stop.set()
+        wishes.stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
-    return reload
+    loop.add_signal_handler(signal.SIGHUP, wishes.reload.set)
+    return wishes
 
 
 def end_with(descriptor: int, stop: asyncio.Event) -> Loop:

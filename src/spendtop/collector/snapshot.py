@@ -41,7 +41,7 @@ class Snapshot:
         self._changed = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write at most once a second, at least every half minute."""
+        """Write at most once a second, at least every half minute, and what is new at the end."""
         waited = 0.0
         while not stop.is_set():
             if self._changed or waited >= _LATEST:
@@ -49,6 +49,8 @@ class Snapshot:
                 await asyncio.to_thread(self._write)
             await pause(stop, _EVERY)
             waited += _EVERY
+        if self._changed:
+            await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
         try:

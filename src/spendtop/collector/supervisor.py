@@ -16,7 +16,10 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class Supervisor:
-    """Keeps loops running. `waits` are the first and the longest pause before a new start, in seconds."""
+    """Keeps loops running. `waits` are the first and the longest pause before a new start, in seconds.
+
+    A loop that has run for the longest pause since its last start counts as well again.
+    """
 
     def __init__(self, stop: asyncio.Event, waits: tuple[float, float] = (_FIRST_WAIT, _LONGEST_WAIT)) -> None:
         self._stop = stop
@@ -25,25 +28,24 @@ class Supervisor:
 
     @property
     def failures(self) -> Mapping[str, int]:
-        """How often each loop has failed in a row, without those that run."""
+        """How often each loop has failed in a row, without those that run well."""
         return self._failures
 
     async def keep(self, name: str, loop: Loop) -> None:
         """Run a loop until the stop event, starting it anew when it fails."""
         while not self._stop.is_set():
-            started = asyncio.get_running_loop().time()
+            recovery = asyncio.get_running_loop().call_later(self._longest, self._failures.pop, name, None)
             try:
                 await loop(self._stop)
             except Exception:
-                ran = asyncio.get_running_loop().time() - started
-                failed = 1 if ran > self._longest else self._failures.get(name, 0) + 1
-                self._failures[name] = failed
+                recovery.cancel()
+                failed = self._failures[name] = self._failures.get(name, 0) + 1
                 _log.exception("%s failed", name)
                 await pause(self._stop, min(self._first * 2 ** (failed - 1), self._longest))
             else:
+                recovery.cancel()
                 self._failures.pop(name, None)
-                if not self._stop.is_set():
-                    await pause(self._stop, self._first)
+                await pause(self._stop, self._first)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -6,14 +6,12 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from spendtop.config.channel_urls import holds_credentials
 from spendtop.config.database import holds_password
 from spendtop.config.layers import Layer, Origin
-from spendtop.config.paths import CONFIG_NAME, config_file
 from spendtop.config.section import Section
 from spendtop.config.shape import secret_paths
 from spendtop.config.toml_lines import key_lines
@@ -21,15 +19,6 @@ from spendtop.domain.errors import ConfigError, NoPermission
 
 LARGEST_FILE = 1024 * 1024
 """Bytes; more is no configuration."""
-
-
-def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
-    """The configuration file: the one asked for, `$SPENDTOP_CONFIG`, the folder's, the user's; None = defaults."""
-    if asked_for is None and environ.get("SPENDTOP_CONFIG"):
-        asked_for = Path(environ["SPENDTOP_CONFIG"])
-    if asked_for is not None:
-        return folder / asked_for.expanduser()
-    return next((place for place in (folder / CONFIG_NAME, config_file()) if place.is_file()), None)
 
 
 def read_document(path: Path, folder: Path) -> Layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from platformdirs import PlatformDirs
@@ -12,6 +13,15 @@ CONFIG_NAME = "spendtop.toml"
 def config_file() -> Path:
     """The user's configuration file, `$XDG_CONFIG_HOME/spendtop/spendtop.toml`."""
     return _folders().user_config_path / CONFIG_NAME
+
+
+def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one asked for, `$SPENDTOP_CONFIG`, the folder's, the user's; None = defaults."""
+    if asked_for is None and environ.get("SPENDTOP_CONFIG"):
+        asked_for = Path(environ["SPENDTOP_CONFIG"])
+    if asked_for is not None:
+        return folder / asked_for.expanduser()
+    return next((place for place in (folder / CONFIG_NAME, config_file()) if place.is_file()), None)
 
 
 def data_folder() -> Path:

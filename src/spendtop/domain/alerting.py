@@ -150,7 +150,7 @@ def thresholds(limit: Limit) -> tuple[float, ...]:
 def _highest_crossed(limit: Limit, used: Usd) -> float:
     if limit.state(used) is LimitState.EXCEEDED:
         return 1.0
-    return max((t for t in thresholds(limit)[:-1] if used.nano >= limit.amount.nano * t), default=0.0)
+    return max((t for t in thresholds(limit)[:-1] if used >= limit.threshold(t)), default=0.0)
 
 
 def _highest_held(limit: Limit, announced: float, used: Usd) -> float:

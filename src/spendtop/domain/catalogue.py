@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price, Rate
 
 if TYPE_CHECKING:
@@ -42,12 +43,7 @@ class PublishedPrices:
 
     def __call__(self, provider: str | None, model: str, at: int) -> Price | None:
         """The price of a model at an instant (UTC µs); price lists change with dates and times of day."""
-        key = (provider, model)
-        if key not in self._models:
-            if len(self._models) >= _MOST_MODELS:
-                self._models.clear()
-            self._models[key] = self._look_up(provider, model)
-        info = self._models[key]
+        info = self._model(provider, model)
         if info is None:
             return None
         found = info.prices if not isinstance(info.prices, list) else info.get_prices(to_datetime(at))
@@ -55,6 +51,15 @@ class PublishedPrices:
         if known is None:
             known = self._prices[id(found)] = (found, self._as_price(found))
         return known[1]
+
+    def _model(self, provider: str | None, model: str) -> ModelInfo | None:
+        models, key = self._models, (provider, model)
+        if key in models:
+            return models[key]
+        if len(models) >= _MOST_MODELS:
+            self._models = models = {}  # a new one, as other threads may be looking at the old one
+        found = models[key] = self._look_up(provider, model)
+        return found
 
     def _look_up(self, provider: str | None, model: str) -> ModelInfo | None:
         if self._find is None:
@@ -79,6 +84,7 @@ class PublishedPrices:
             output=_rate(prices.output_mtok),
             cache_read=_rate(prices.cache_read_mtok),
             cache_write=_rate(prices.cache_write_mtok),
+            request=_per_request(prices.requests_kcount),
             version=self._version,
         )
 
@@ -89,3 +95,8 @@ def _rate(price: object) -> Rate | None:
     if isinstance(price, TieredPrices):
         return Rate.per_million(price.base, tuple((tier.start, tier.price) for tier in price.tiers))
     return Rate.per_million(price) if isinstance(price, Decimal) else None
+
+
+def _per_request(thousand: object) -> Usd:
+    """What one request costs where a thousand have a price."""
+    return Usd.of(thousand / 1000) if isinstance(thousand, Decimal) else ZERO

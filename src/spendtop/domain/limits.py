@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -75,9 +76,13 @@ class Limit(Struct, frozen=True, kw_only=True):
             return LimitState.EXCEEDED if used > self.amount else LimitState.OK
         if used >= self.amount:
             return LimitState.EXCEEDED
-        if self.warn and used.nano >= self.amount.nano * self.warn[0]:
+        if self.warn and used >= self.threshold(self.warn[0]):
             return LimitState.APPROACHING
         return LimitState.OK
+
+    def threshold(self, fraction: float) -> Usd:
+        """The use at which this fraction is reached, exactly as the fraction is written."""
+        return self.amount.times(Decimal(str(fraction)))
 
     def fraction(self, used: Usd) -> float:
         """Use as a fraction of the amount, for display."""

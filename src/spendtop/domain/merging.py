@@ -53,14 +53,20 @@ def merge(record: Record, report: Request) -> Record:
     changes["received_at"] = known.received_at
     changes["verified"] = known.verified or report.verified
     changes["counted"] = known.counted or report.counted
-    changes["body_state"] = (
-        BodyState.STORED if BodyState.STORED in (known.body_state, report.body_state) else first.body_state
-    )
+    changes["body_state"] = _body_state(known, report, first)
     return Record(
         id=record.id,
         request=replace(first, **changes),
         external_ids={**record.external_ids, report.source.value: report.external_id},
     )
+
+
+def _body_state(known: Request, report: Request, first: Request) -> BodyState:
+    """A body that was forgotten does not come back."""
+    states = (known.body_state, report.body_state)
+    if known.body_state is BodyState.PURGED:
+        return BodyState.PURGED
+    return BodyState.STORED if BodyState.STORED in states else first.body_state
 
 
 def differences(old: Request, new: Request) -> dict[str, tuple[object, object]]:

@@ -8,9 +8,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.money import Usd
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Basis, Cost, Request, Status, Usage
 
+_LARGEST_COST = Usd.of(1_000_000)
+"""A larger cost of one request is not believed."""
 _ATTO_PER_NANO = 10**9
 _ATTO_PER_USD_PER_MILLION = 10**12
 
@@ -44,11 +46,16 @@ class Price(Struct, frozen=True, kw_only=True):
     """None where a model has no output, such as embeddings."""
     cache_read: Rate | None = None
     cache_write: Rate | None = None
+    request: Usd = ZERO
+    """What each request costs besides its tokens."""
     version: str = "own"
     """Where the price comes from."""
 
     def cost(self, usage: Usage) -> Usd | None:
-        """Tokens times price, rounded half-even once; None when the tokens or a rate they need are unknown."""
+        """Tokens times price, rounded half-even once.
+
+        None when the tokens or a rate they need are unknown, and for a sum that no single request costs.
+        """
         if usage.prompt is None or (usage.completion is None and self.output is not None):
             return None
         output_tokens = usage.completion or 0
@@ -57,12 +64,13 @@ class Price(Struct, frozen=True, kw_only=True):
         read = min(usage.cache_read or 0, usage.prompt)
         write = min(usage.cache_write or 0, usage.prompt - read)
         plain = usage.prompt - read - write
-        atto = plain * self.input.at(usage.prompt)
+        atto = self.request.nano * _ATTO_PER_NANO + plain * self.input.at(usage.prompt)
         atto += read * (self.cache_read or self.input).at(usage.prompt)
         atto += write * (self.cache_write or self.input).at(usage.prompt)
         if self.output is not None:
             atto += output_tokens * self.output.at(usage.prompt)
-        return Usd(_half_even(atto, _ATTO_PER_NANO))
+        cost = Usd(_half_even(atto, _ATTO_PER_NANO))
+        return cost if cost <= _LARGEST_COST else None
 
 
 Catalogue = Callable[[str | None, str, int], Price | None]
@@ -100,26 +108,29 @@ class Pricer:
         return self._own.get(model.lower()) or self._catalogue(None, model, at)
 
     def _computed(self, request: Request) -> tuple[Usd | None, str | None]:
-        if request.model is None or request.usage.total is None:
-            return None, None
-        own = self._own.get(request.model.lower())
-        if own is not None:
+        own = self._own.get(request.model.lower()) if request.model else None
+        if own is not None and has_tokens(request):
             return own.cost(request.usage), own.version
         if self._hook is not None:
             cost, decided = self._hook(request)
             if decided:
                 return cost, "hook"
+        if request.model is None or own is not None or not has_tokens(request):
+            return None, None
         price = self._catalogue(request.provider, request.model, request.occurred_at)
         return (price.cost(request.usage), price.version) if price else (None, None)
 
 
+def has_tokens(request: Request) -> bool:
+    """Whether the tokens are known: none at all are only believed of a response that failed."""
+    return request.usage.total is not None and (request.usage.total > 0 or request.status is Status.ERROR)
+
+
 def is_trusted(reported: Usd, request: Request) -> bool:
     """Whether a gateway's figure can be believed: zero means "free", "error" and "unknown model" alike."""
-    if reported.nano < 0:
-        return False
-    if reported.nano > 0:
-        return True
-    return request.cached or (not request.usage.total and request.status is not Status.OK)
+    if reported != ZERO:
+        return ZERO < reported <= _LARGEST_COST
+    return request.cached or (not request.usage.total and request.status is Status.ERROR)
 
 
 def _atto(dollars_per_million: Decimal) -> int:

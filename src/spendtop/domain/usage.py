@@ -12,11 +12,11 @@ MOST_TOKENS = 10_000_000_000
 
 def count(value: object) -> int | None:
     """A number of tokens as reported, or None for what is not a whole number from 0 to `MOST_TOKENS`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 <= value <= MOST_TOKENS or value != int(value):
-        return None
-    return int(value)
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else None
+    if type(value) is float and 0 <= value <= MOST_TOKENS and value.is_integer():
+        return int(value)
+    return None
 
 
 def usage_of_response(response: object) -> Usage:
@@ -24,15 +24,15 @@ def usage_of_response(response: object) -> Usage:
 
     What the answer does not say is None; an answer without usage gives `Usage()`.
     """
-    if not isinstance(response, Mapping):
+    if not isinstance(response, dict):
         return Usage()
     gemini = response.get("usageMetadata")
-    return _gemini(gemini) if isinstance(gemini, Mapping) else usage_of(response.get("usage"))
+    return _gemini(gemini) if isinstance(gemini, dict) else usage_of(response.get("usage"))
 
 
 def usage_of(usage: object) -> Usage:
     """Tokens of a bare `usage` object, whichever provider's shape it has."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return Usage()
     if "prompt_tokens" in usage or "completion_tokens" in usage:
         return _openai_chat(usage)
@@ -55,12 +55,16 @@ def _openai_chat(usage: Mapping[str, object]) -> Usage:
         elif reasoning and completion is not None and total == prompt + completion + reasoning:
             completion += reasoning  # xAI counts reasoning beside the completion, not in it
     cache_read = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    if cache_read is None:
+        cache_read = count(usage.get("cache_read_input_tokens", usage.get("prompt_cache_hit_tokens")))
     cache_write = _detail(usage, "prompt_tokens_details", "cache_write_tokens")
+    if cache_write is None:
+        cache_write = count(usage.get("cache_creation_input_tokens"))
     return Usage(
         prompt=prompt,
         completion=completion,
-        cache_read=_first(cache_read, usage, "cache_read_input_tokens", "prompt_cache_hit_tokens"),
-        cache_write=_first(cache_write, usage, "cache_creation_input_tokens"),
+        cache_read=cache_read,
+        cache_write=cache_write,
         reasoning=reasoning,
     )
 
@@ -78,7 +82,7 @@ def _anthropic(usage: Mapping[str, object]) -> Usage:
     read = _part(usage, "cache_read_input_tokens")
     written = _part(usage, "cache_creation_input_tokens")
     by_lifetime = usage.get("cache_creation")
-    if usage.get("cache_creation_input_tokens") is None and isinstance(by_lifetime, Mapping):
+    if usage.get("cache_creation_input_tokens") is None and isinstance(by_lifetime, dict):
         written = _sum(
             _part(by_lifetime, "ephemeral_5m_input_tokens"),
             _part(by_lifetime, "ephemeral_1h_input_tokens"),
@@ -120,12 +124,7 @@ def _part(usage: Mapping[str, object], key: str) -> int | None:
 
 def _detail(usage: Mapping[str, object], group: str, key: str) -> int | None:
     details = usage.get(group)
-    return count(details.get(key)) if isinstance(details, Mapping) else None
-
-
-def _first(found: int | None, usage: Mapping[str, object], *keys: str) -> int | None:
-    values = (found, *(count(usage.get(key)) for key in keys))
-    return next((value for value in values if value is not None), None)
+    return count(details.get(key)) if isinstance(details, dict) else None
 
 
 def _sum(*parts: int | None) -> int | None:

@@ -79,7 +79,8 @@ def queue(connection: Connection, said: Sequence[Announcement], channels: Sequen
             if channel.takes(one.message.kind) and (one.limit.notify is None or channel.name in one.limit.notify)
         ]
         if len(told) >= _DIGEST_FROM:
-            told = [_digest(told)]
+            _queue_digest(connection, told, channel, now)
+            continue
         for one in told:
             outbox.enqueue(
                 connection,
@@ -92,21 +93,34 @@ def queue(connection: Connection, said: Sequence[Announcement], channels: Sequen
             )
 
 
-def _digest(said: Sequence[Announcement]) -> Announcement:
-    worst = max(said, key=lambda one: (_SEVERITIES.index(one.message.kind.severity), one.message.used_nano))
-    lines = [_line(one.message) for one in said[:_DIGEST_LINES]]
-    if len(said) > _DIGEST_LINES:
-        lines.append(f"and {len(said) - _DIGEST_LINES} more")
+def _queue_digest(connection: Connection, said: Sequence[Announcement], channel: Channel, now: int) -> None:
+    """One message for all. It belongs to no single alert, so that no later message of one takes the others' place."""
+    ordered = sorted((one.message for one in said), key=_weight, reverse=True)
+    worst, lines = ordered[0], [_line(message) for message in ordered[:_DIGEST_LINES]]
+    if len(ordered) > _DIGEST_LINES:
+        lines.append(f"and {len(ordered) - _DIGEST_LINES} more")
     digest = Message(
         kind=Kind.DIGEST,
-        limit_name=worst.limit.name,
-        used_nano=worst.message.used_nano,
-        limit_nano=worst.message.limit_nano,
-        at=worst.message.at,
-        zone=worst.message.zone,
+        limit_name=worst.limit_name,
+        used_nano=worst.used_nano,
+        limit_nano=worst.limit_nano,
+        at=worst.at,
+        zone=worst.zone,
         lines=tuple(lines),
     )
-    return Announcement(worst.limit, worst.alert_id, worst.sequence, digest)
+    outbox.enqueue(
+        connection,
+        alert_id=None,
+        seq=now,
+        message=digest,
+        severity=worst.kind.severity,
+        channels=[channel.name],
+        now=now,
+    )
+
+
+def _weight(message: Message) -> tuple[int, int]:
+    return _SEVERITIES.index(message.kind.severity), message.used_nano
 
 
 def _line(message: Message) -> str:

@@ -25,7 +25,9 @@ def current(connection: Connection, limit: Limit, entity: str, window_start: int
     same = select(_ALERT).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity == entity)
     if limit.window.kind in CALENDAR_KINDS:
         return connection.execute(same.where(_ALERT.c.window_start == window_start)).one_or_none()
-    row = connection.execute(same.order_by(_ALERT.c.id.desc()).limit(1)).one_or_none()
+    single = limit.window.kind is WindowKind.REQUEST
+    fitting = same.where(_ALERT.c.window_end.is_not(None) if single else _ALERT.c.window_end.is_(None))
+    row = connection.execute(fitting.order_by(_ALERT.c.id.desc()).limit(1)).one_or_none()
     rolling = limit.window.kind is WindowKind.ROLLING
     if row is not None and rolling and row.resolved_at is not None and not continues(limit, row.resolved_at, now):
         return None
@@ -53,17 +55,33 @@ def from_row(row: Any) -> Episode:
     )
 
 
+def fits(limit: Limit, episode: Episode) -> bool:
+    """Whether an episode can be one of this limit, whose window may have been changed since."""
+    ends = limit.window.kind in CALENDAR_KINDS or limit.window.kind is WindowKind.REQUEST
+    return ends == (episode.window_end is not None)
+
+
 def limit_name(row: Any) -> str:
     """The name of the limit that an alert row is about."""
     return str(row.rule).removeprefix("limit/")
 
 
 def resolve(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word: its window is over, or its limit is gone."""
+    """End an episode without a word, as its window is over."""
+    _end(connection, row, now, announced=row.announced)
+
+
+def drop(connection: Connection, row: Any, now: int) -> None:
+    """End an episode without a word, as its limit is gone; one that comes in its place speaks anew."""
+    _end(connection, row, now, announced=0.0)
+
+
+def _end(connection: Connection, row: Any, now: int, announced: float) -> None:
+    values = {"state": EpisodeState.RESOLVED.value, "announced": announced, "updated_at": now, "resolved_at": now}
     connection.execute(
         update(_ALERT)
         .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-        .values(version=row.version + 1, state=EpisodeState.RESOLVED.value, updated_at=now, resolved_at=now)
+        .values(version=row.version + 1, **values)
     )
 
 

@@ -36,18 +36,21 @@ class Evaluator:
 
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
         """Evaluate every marked limit, clear the marks that were read, and queue messages."""
-        marks = connection.execute(select(_MARK).limit(_MARKS_PER_PASS)).all()
+        # Held until our commit: who marks again in the meantime waits, and leaves a new mark.
+        held = select(_MARK).order_by(*_MARK.primary_key).limit(_MARKS_PER_PASS).with_for_update(skip_locked=True)
+        marks = connection.execute(held).all()
         said: list[Announcement] = []
-        touched: dict[tuple[str, str], list[int]] = {}
+        touched: dict[tuple[str, str], list[Any]] = {}
         for mark in marks:
-            touched.setdefault((mark.limit_name, mark.entity), []).append(mark.happened_at)
-        for (name, entity), happened in touched.items():
+            touched.setdefault((mark.limit_name, mark.entity), []).append(mark)
+        for (name, entity), of_limit in touched.items():
             limit = self._limits.get(name)
             if limit is not None:
-                said += self._touched(connection, limit, entity, happened, now)
-        key = tuple_(_MARK.c.limit_name, _MARK.c.entity, _MARK.c.hour, _MARK.c.happened_at)
+                said += self._touched(connection, limit, entity, of_limit, now)
+        key = tuple_(*_MARK.primary_key)
         for start in range(0, len(marks), 200):
-            connection.execute(delete(_MARK).where(key.in_([tuple(mark) for mark in marks[start : start + 200]])))
+            read = [tuple(mark[:3]) for mark in marks[start : start + 200]]
+            connection.execute(delete(_MARK).where(key.in_(read)))
         announcing.queue(connection, said, self._channels, now)
         return said
 
@@ -57,49 +60,67 @@ class Evaluator:
         for row in episodes.unresolved(connection):
             limit = self._limits.get(episodes.limit_name(row))
             episode = episodes.from_row(row)
-            if limit is None or (episode.window_end is not None and episode.window_end <= now):
+            if limit is None or not episodes.fits(limit, episode):
+                episodes.drop(connection, row, now)
+            elif episode.window_end is not None and episode.window_end <= now:
                 episodes.resolve(connection, row, now)
             elif limit.window.kind is not WindowKind.REQUEST:
-                said += self._decide(connection, limit, row.entity, episode.crossed_at, now)
+                span = self._span_of(limit, episode, now)
+                reading = self._reading(connection, limit, row.entity, span, episode.crossed_at, now)
+                said += self._settle(connection, limit, row.entity, row, reading)
         announcing.queue(connection, said, self._channels, now)
         return said
 
     def _touched(
-        self, connection: Connection, limit: Limit, entity: str, happened: list[int], now: int
+        self, connection: Connection, limit: Limit, entity: str, marks: Sequence[Any], now: int
     ) -> list[Announcement]:
         if limit.window.kind is WindowKind.REQUEST:
             return self._single(connection, limit, int(entity), now)
-        latest: dict[int | None, int] = {}
-        for happened_at in sorted(happened):
-            latest[self._span(limit, happened_at, now).start_us] = happened_at
-        return [said for at in latest.values() for said in self._decide(connection, limit, entity, at, now)]
+        latest: dict[Bounds, int] = {}
+        for mark in sorted(marks, key=lambda mark: mark.happened_at):
+            for inside in (mark.hour, mark.happened_at):  # a window of a zone can begin within the marked hour
+                span = self._span(limit, inside, now)
+                latest[span] = mark.happened_at if span.end_us is None else min(mark.happened_at, span.end_us - 1)
+        return [said for span, at in latest.items() for said in self._decide(connection, limit, entity, span, at, now)]
 
     def _span(self, limit: Limit, happened_at: int, now: int) -> Bounds:
-        inside = now if limit.window.kind is WindowKind.ROLLING else min(happened_at, now)
-        return bounds(limit.window, inside, self._book.calendar)
+        rolling = limit.window.kind is WindowKind.ROLLING
+        return bounds(limit.window, now if rolling else happened_at, self._book.calendar)
+
+    def _span_of(self, limit: Limit, episode: Episode, now: int) -> Bounds:
+        """The window of an episode, also when the calendar has changed since it was opened."""
+        if episode.window_end is None:
+            return self._span(limit, now, now)
+        return Bounds(episode.window_start, episode.window_end)
 
     def _decide(
-        self, connection: Connection, limit: Limit, entity: str, happened_at: int, now: int
+        self, connection: Connection, limit: Limit, entity: str, span: Bounds, happened_at: int, now: int
     ) -> list[Announcement]:
-        span = self._span(limit, happened_at, now)
         row = episodes.current(connection, limit, entity, span.start_us, now)
         if row is None and self._cannot_speak(connection, limit, entity, span):
             return []
+        reading = self._reading(connection, limit, entity, span, happened_at, now)
+        return self._settle(connection, limit, entity, row, reading)
+
+    def _reading(
+        self, connection: Connection, limit: Limit, entity: str, span: Bounds, happened_at: int, now: int
+    ) -> Reading:
         use = limit_reads.use(connection, limit, entity, span, self._book.ceilings.get(limit.name))
-        reading = Reading(
+        # What happened before a rolling window began cannot have filled it.
+        earliest = span.start_us if limit.window.kind is WindowKind.ROLLING and span.start_us is not None else 0
+        return Reading(
             used=use.used,
             unpriced=use.unpriced,
             window_start=span.start_us,
             window_end=span.end_us,
             at=now,
-            happened_at=min(happened_at, now),
+            happened_at=min(max(happened_at, earliest), now),
         )
-        return self._settle(connection, limit, entity, row, reading)
 
     def _cannot_speak(self, connection: Connection, limit: Limit, entity: str, span: Bounds) -> bool:
         """Whether whole hours alone show that use is under every threshold."""
         _, most = limit_reads.bounds_of_use(connection, limit, entity, span)
-        return limit.reserve is None and most < limit.amount.nano * thresholds(limit)[0]
+        return limit.reserve is None and most < limit.threshold(thresholds(limit)[0]).nano
 
     def _single(self, connection: Connection, limit: Limit, request_id: int, now: int) -> list[Announcement]:
         """One request above a request limit: an episode of its own."""

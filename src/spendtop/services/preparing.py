@@ -67,6 +67,7 @@ class Preparer:
             state = BodyState.STORED if body else BodyState.NOT_KEPT
         cleaned = replace(
             self._pricer.price(request),
+            external_id=storable_name(request.external_id),
             provider=_name(request.provider),
             model=_name(request.model),
             user_id=_name(request.user_id),
@@ -95,7 +96,7 @@ class Preparer:
 
 
 def _name(text: str | None) -> str | None:
-    return None if text is None else storable_name(text)
+    return (storable_name(text) or None) if text else None
 
 
 def _names(properties: dict[str, str] | None) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -58,7 +59,7 @@ def holder(path: Path) -> Holder | None:
         said = Holder(**_typed(json.loads(path.read_text())))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return said if said.process_started == process_start(said.pid) else None
+    return said if 0 < process_start(said.pid) == said.process_started else None
 
 
 def announce(path: Path, me: Holder) -> None:
@@ -117,7 +118,8 @@ def hold(lock: Path, announcement: Path) -> Iterator[None]:
             " with --database-url."
         ) from None
     except OSError as failure:
-        raise CannotCreate(f"The lock {lock} cannot be made: {failure.strerror}.") from None
+        kind = NoPermission if failure.errno == errno.EROFS else CannotCreate
+        raise kind(f"The lock {lock} cannot be made: {failure.strerror}. Free it, or name another store.") from None
     try:
         _lock(handle, lock, announcement)
         yield

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from spendtop.domain.errors import ConfigError
-from spendtop.domain.money import Usd
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Hook
 from spendtop.domain.request import Request
 
@@ -33,6 +33,8 @@ def load(reference: str) -> Hook:
     try:
         spec.loader.exec_module(module)
         cost: Callable[[Request], Decimal | None] = getattr(module, name)
+        if not callable(cost):
+            raise TypeError(f"{name} is not a function")
     except Exception as failure:
         raise ConfigError(f"[pricing] hook: {path} cannot be used: {type(failure).__name__}: {failure}") from None
     return _guarded(cost)
@@ -43,7 +45,7 @@ def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
         started = time.perf_counter()
         try:
             dollars = cost(request)
-            amount = None if dollars is None else Usd.of(dollars)
+            amount = None if dollars is None else _amount(dollars)
         except Exception as failure:
             _log.warning("the pricing hook failed: %s", type(failure).__name__)
             return None, True
@@ -53,3 +55,10 @@ def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
         return amount, amount is not None
 
     return hook
+
+
+def _amount(dollars: Decimal) -> Usd:
+    amount = Usd.of(dollars)
+    if amount < ZERO:
+        raise ValueError("a negative cost")
+    return amount

@@ -44,9 +44,9 @@ class Recorder:
         """Start the writer."""
         self._writer.start()
 
-    def stop(self) -> None:
-        """Commit all that was submitted, then stop the writer."""
-        self._writer.stop()
+    def stop(self, patience: float | None = None) -> None:
+        """Commit all that was submitted, then stop the writer; wait for that at most `patience` seconds."""
+        self._writer.stop(patience)
 
     @property
     def alive(self) -> bool:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Dialect, select
 
 from spendtop.domain.merging import Record, differences, merge
-from spendtop.domain.request import Request
+from spendtop.domain.request import BodyState, Request
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Prepared, Ready, SetAside
 from spendtop.services.records import from_row, to_values
@@ -19,7 +19,7 @@ from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_add,
     insert_or_ignore,
-    insert_or_replace,
+    insert_or_keep_larger,
     insert_row,
     table_of,
     update_row,
@@ -58,7 +58,7 @@ class Recording:
         self._key = insert_row(RequestKeyTable, dialect)
         self._body = insert_or_ignore(BodyTable, dialect)
         self._total = insert_or_add(TotalTable, dialect)
-        self._mark = insert_or_replace(LimitMarkTable, dialect)
+        self._mark = insert_or_keep_larger(LimitMarkTable, dialect)
         self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
@@ -111,12 +111,12 @@ class Recording:
         self._update(connection, group)
 
     def _update(self, connection: Connection, group: _Group) -> None:
-        if not group.changed:
-            return
-        rows = [{_bind(k): v for k, v in to_values(record).items()} for record in group.changed.values()]
+        changed = [to_values(group.changed[request_id]) for request_id in sorted(group.changed)]
+        rows = [{_bind(k): v for k, v in values.items()} for values in changed]
         names = self._request_update.names
         self._request_update.run_many(connection, [tuple(row[name] for name in names) for row in rows])
-        connection.execute(table_of(RevisionTable).insert(), group.revisions)
+        if group.revisions:
+            connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
 
 class _Group:
@@ -147,22 +147,23 @@ class _Group:
         if old is None:
             return
         merged = merge(old, event.request)
-        changes = differences(old.request, merged.request)
-        if not changes:
+        if merged == old:
             return
         stored[request_id] = merged
         self.totals.replace(old.request, merged.request, request_id)
-        if event.body is not None:
+        if event.body is not None and merged.request.body_state is BodyState.STORED:
             self.bodies.setdefault(request_id, event.body)
-        if request_id in self.new:
-            self.new[request_id] = merged
-            return
-        self.changed[request_id] = merged
+        (self.new if request_id in self.new else self.changed)[request_id] = merged
+        changes = differences(old.request, merged.request)
+        if changes:
+            self._revise(request_id, event.request, changes)
+
+    def _revise(self, request_id: int, report: Request, changes: dict[str, tuple[object, object]]) -> None:
         self.revisions.append(
             {
                 "request_id": request_id,
-                "at": event.request.received_at,
-                "source": event.request.source.value,
+                "at": report.received_at,
+                "source": report.source.value,
                 "changes": msgspec.json.encode(changes).decode(),
             }
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, literal, select
+import msgspec
+from sqlalchemy import Connection, Select, bindparam, delete, literal, select, text
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Limit
 from spendtop.services.limit_book import LimitBook
+from spendtop.store import facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads import sums
 from spendtop.store.reads.limits import within_scope
@@ -19,6 +21,8 @@ from spendtop.store.tables import RequestTable, TotalTable
 
 _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
 _PREFIX = "limit/"
+_FACT = "scoped_totals"
+"""The row of `meta` that says which dimensions are complete, and with which reserve price: JSON, one text each."""
 _ENTITY = {
     "user": _REQUEST.c.user_id,
     "model": _REQUEST.c.model,
@@ -28,19 +32,25 @@ _ENTITY = {
 
 
 def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
-    """Make the totals of limits that have none yet, drop those of limits that are gone. Returns the new limits' names.
+    """Make the totals of limits that have none yet or whose reserve has a new price, drop those of limits that are gone.
 
-    One transaction with the new definitions in force, so that no request is missed or counted twice.
+    Returns the names of the limits whose totals were made. One transaction with the new definitions in force, so that
+    no request is missed or counted twice.
     """
     wanted = {limit.dimension: limit for limit in book.limits if limit.dimension.startswith(_PREFIX)}
-    dimensions = select(_TOTAL.c.dimension).where(_TOTAL.c.dimension.startswith(_PREFIX)).distinct()
-    present = set(connection.execute(dimensions).scalars())
-    gone = present - wanted.keys()
-    if gone:
-        connection.execute(delete(_TOTAL).where(_TOTAL.c.dimension.in_(gone)))
-    new = [limit for dimension, limit in wanted.items() if dimension not in present]
+    made_of = {dimension: repr(book.reserves.get(limit.name)) for dimension, limit in wanted.items()}
+    before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
+    if made_of == before:
+        return []
+    if connection.dialect.name == "postgresql":  # no other collector counts while we do
+        connection.execute(text("LOCK TABLE total IN SHARE ROW EXCLUSIVE MODE"))
+    kept = [dimension for dimension in wanted if made_of[dimension] == before.get(dimension)]
+    is_own = _TOTAL.c.dimension.startswith(_PREFIX)
+    connection.execute(delete(_TOTAL).where(is_own, _TOTAL.c.dimension.not_in(kept)))
+    new = [limit for dimension, limit in wanted.items() if dimension not in kept]
     for limit in new:
         _build(connection, limit, book)
+    facts.put(connection, _FACT, msgspec.json.encode(made_of).decode())
     return [limit.name for limit in new]
 
 

@@ -16,7 +16,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    "PRAGMA secure_delete=FAST",
+    "PRAGMA secure_delete=ON",
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA cache_size=-32000",
     "PRAGMA temp_store=MEMORY",
@@ -64,6 +64,15 @@ class Store:
         with self._write_engine.begin() as connection:
             yield connection
 
+    def checkpoint(self) -> None:
+        """Empty SQLite's write-ahead log, so that no file holds what was deleted. Waits up to 5 s for readers."""
+        if self.is_sqlite:
+            connection = self._read_engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Close all connections."""
         self._read_engine.dispose()
@@ -77,6 +86,7 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
         url.set(database=database),
         poolclass=QueuePool,
         pool_size=4,
+        hide_parameters=True,
         connect_args={"timeout": 5.0, "check_same_thread": False},
     )
 
@@ -103,5 +113,6 @@ def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
         paramstyle="format",
         pool_size=4,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 5, "application_name": f"spendtop-{os.getpid()}"},
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
-from spendtop.store.statements import table_of
+from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
 
 _META = table_of(MetaTable)
@@ -12,8 +12,7 @@ _META = table_of(MetaTable)
 
 def put(connection: Connection, name: str, value: str) -> None:
     """Set a fact."""
-    connection.execute(delete(_META).where(_META.c.name == name))
-    connection.execute(_META.insert().values(name=name, value=value))
+    insert_or_replace(MetaTable, connection.dialect).run_many(connection, [(name, value)])
 
 
 def get(connection: Connection, name: str) -> str | None:

@@ -26,5 +26,6 @@ def named(store: Store) -> Iterator[None]:
         if store.path and any(word in lowered for word in _DAMAGED):
             raise StoreCorrupt(f"The store {store.name} is damaged: {said}.\n{recovery(store.path)}") from None
         if any(word in lowered for word in _REFUSED):
-            raise NoPermission(f"The store {store.name} refuses us: {said}. Check its user, password and rights.") from None
+            sentence = f"The store {store.name} refuses us: {said}. Check its user, password and rights."
+            raise NoPermission(sentence) from None
         raise CannotWrite(f"The store {store.name} cannot be used: {said}. Start it, or check its address.") from None

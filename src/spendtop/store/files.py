@@ -25,10 +25,13 @@ def locate(url: str) -> tuple[str, str | None]:
     A SQLite file with another program's tables is never written: the store is made beside it.
     """
     path = _path(url)
-    if path is None or not path.is_file() or path.stat().st_size == 0:
+    if path is None:
         return url, None
-    with _corruption_named(path), closing(_connect(path)) as connection:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    with _refusal_named(path), _corruption_named(path):
+        if not path.is_file() or path.stat().st_size == 0:
+            return url, None
+        with closing(_connect(path)) as connection:
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables or _OUR_TABLE in tables:
         return url, None
     ours = path.with_name(f"{path.name}.spendtop.db")
@@ -54,16 +57,19 @@ def prepare(path: Path) -> None:
 
     Raises CannotCreate, NoPermission or StoreCorrupt, and never changes a file that has content.
     """
-    if path.is_symlink():
-        raise NoPermission(f"{path} is a symbolic link. Name the file that it points to with --database-url.")
-    if path.is_dir():
-        raise CannotCreate(f"{path} is a folder. Name a file in it with --database-url.")
-    if not path.exists():
-        _create(path)
-    elif not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise NoPermission(f"{path} or its folder is read-only. Give yourself write access (chmod u+w). {_ELSEWHERE}")
-    else:
-        _check(path)
+    with _refusal_named(path):
+        if path.is_symlink():
+            raise NoPermission(f"{path} is a symbolic link. Name the file that it points to with --database-url.")
+        if path.is_dir():
+            raise CannotCreate(f"{path} is a folder. Name a file in it with --database-url.")
+        if not path.exists():
+            _create(path)
+        elif not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
+            raise NoPermission(
+                f"{path} or its folder is read-only. Give yourself write access (chmod u+w). {_ELSEWHERE}"
+            )
+        else:
+            _check(path)
 
 
 def recovery(path: Path) -> str:
@@ -113,6 +119,14 @@ def _check(path: Path) -> None:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise StoreCorrupt(f"The store {path} is damaged: {verdict}.\n{recovery(path)}")
+
+
+@contextmanager
+def _refusal_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as failure:
+        raise NoPermission(f"The store {path} cannot be reached: {failure.strerror}. {_ELSEWHERE}") from None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -60,6 +60,15 @@ def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
     statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
     replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), dialect)
+
+
+def insert_or_keep_larger(model: type[SQLModel], dialect: Dialect) -> Fixed:
+    """INSERT that leaves the larger value of each non-key column in an existing row with the same primary key."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    new = statement.excluded
+    larger = {c.name: case((new[c.name] > c, new[c.name]), else_=c) for c in table.columns if not c.primary_key}
+    return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=larger), dialect)
 
 
 def update_row(model: type[SQLModel], dialect: Dialect) -> Fixed:

@@ -26,14 +26,14 @@ _RETRY_SECONDS = 0.25
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Submission(Generic[Event, Outcome]):
     events: Sequence[Event]
     deadline: float
     done: Callable[[Sequence[Outcome] | Exception], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     work: Callable[[Connection], Any]
     future: Future[Any]
@@ -66,12 +66,12 @@ class Writer(Generic[Event, Outcome]):
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Commit all that is queued, then end the thread."""
+    def stop(self, patience: float | None = None) -> None:
+        """Commit all that is queued, then end the thread; wait for that at most `patience` seconds."""
         with self._news:
             self._stopping = True
             self._news.notify()
-        self._thread.join()
+        self._thread.join(patience)
 
     @property
     def alive(self) -> bool:
@@ -115,6 +115,20 @@ class Writer(Generic[Event, Outcome]):
         except BaseException as failure:
             self.failure = failure
             _log.exception("the writer ended")
+            self._refuse_all()
+
+    def _refuse_all(self) -> None:
+        """Nobody waits for a writer that is gone."""
+        with self._news:
+            self._stopping = True
+            left = list(self._queue)
+            self._queue.clear()
+        refusal = CannotWrite("The collector's writer failed; the log says why. Start the collector again.")
+        for item in left:
+            if isinstance(item, _Submission):
+                _tell(item, refusal)
+            elif item.future.set_running_or_notify_cancel():
+                item.future.set_exception(refusal)
 
     def _next(self) -> list[_Submission[Event, Outcome]] | _Call | None:
         """The next call, or all submissions in front of it; None at the end."""
@@ -137,6 +151,8 @@ class Writer(Generic[Event, Outcome]):
             return group
 
     def _run(self, call: _Call) -> None:
+        if not call.future.set_running_or_notify_cancel():
+            return
         try:
             with self._store.writing() as connection:
                 result = call.work(connection)
@@ -148,32 +164,58 @@ class Writer(Generic[Event, Outcome]):
 
     def _commit(self, group: list[_Submission[Event, Outcome]]) -> None:
         try:
-            with self._store.writing() as connection:
-                outcomes = self._record(connection, [event for submission in group for event in submission.events])
+            outcomes = self._recorded(group)
         except OperationalError as failure:
-            self._retry(group, failure)
-        except Exception as failure:
-            if len(group) == 1:
-                _log.error("a group was refused: %s", type(failure).__name__)
-                group[0].done(failure)
-            else:
-                for submission in group:
-                    self._commit([submission])
+            self._wait(group, failure)
+        except Exception:
+            self._commit_apart(group)
         else:
-            start = 0
-            for submission in group:
-                end = start + len(submission.events)
-                submission.done(outcomes[start:end])
-                start = end
-            self._after_commit()
+            self._answer(group, outcomes)
 
-    def _retry(self, group: list[_Submission[Event, Outcome]], failure: OperationalError) -> None:
-        """The database is locked, full or away: wait for it as long as each submission's patience lasts."""
-        now = time.monotonic()
-        waiting = [submission for submission in group if submission.deadline > now]
+    def _recorded(self, group: Sequence[_Submission[Event, Outcome]]) -> Sequence[Outcome]:
+        with self._store.writing() as connection:
+            return self._record(connection, [event for submission in group for event in submission.events])
+
+    def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
+        start = 0
         for submission in group:
-            if submission.deadline <= now:
-                submission.done(CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again."))
-        if waiting:
+            end = start + len(submission.events)
+            _tell(submission, outcomes[start:end])
+            start = end
+        self._after_commit()
+
+    def _commit_apart(self, group: Sequence[_Submission[Event, Outcome]]) -> None:
+        """Repeat a refused group one by one; also a single submission, as another collector may just have been faster
+        with the same event."""
+        for position, submission in enumerate(group):
+            try:
+                outcomes = self._recorded([submission])
+            except OperationalError as failure:
+                self._wait(group[position:], failure)
+                return
+            except Exception as failure:
+                _log.error("an event was refused: %s", type(failure).__name__)
+                _tell(submission, failure)
+            else:
+                self._answer([submission], outcomes)
+
+    def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError) -> None:
+        """The database is locked, full or away: queue again, in front, whoever's patience lasts."""
+        refusal = CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again.")
+        with self._news:
+            queued = [*group, *self._queue]
+            now = time.monotonic()
+            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= now}
+            self._queue = deque(item for item in queued if item not in tired)
+        for submission in tired:
+            _tell(submission, refusal)
+        if self._queue:
             time.sleep(_RETRY_SECONDS)
-            self._commit(waiting)
+
+
+def _tell(submission: _Submission[Event, Outcome], outcomes: Sequence[Outcome] | Exception) -> None:
+    """What is committed stays committed, whatever becomes of the one who waits for it."""
+    try:
+        submission.done(outcomes)
+    except Exception:
+        _log.exception("an outcome could not be told")

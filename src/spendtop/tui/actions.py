@@ -24,81 +24,68 @@ class Action:
     help: str
     group: str
     footer: int = 0
-    """Place in the footer, the smallest first; 0 is not there."""
+    """Rank in the footer: where room is short the largest numbers go first; 0 is never there."""
 
 
 APP = (
-    Action("help", "question_mark,f1", "app.help", "help", "keys that work now, and the filter language", "app", 90),
-    Action("command", "colon", "screen.command", "cmd", "type a command, such as :theme or :export", "app", 91),
+    Action("help", "question_mark,f1", "app.help", "help", "keys that work now, and the filter language", "app", 2),
+    Action("command", "colon", "screen.command", "command", "type a command, such as :theme or :export", "app", 14),
     Action("palette", "ctrl+p", "app.command_palette", "palette", "search all commands", "app"),
-    Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 99),
+    Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 1),
     Action("quit", "Q", "app.leave", "quit", "leave; asks what becomes of the collector", "app"),
-    Action("interrupt", "ctrl+c", "app.interrupt", "quit", "twice: leave", "app"),
+    Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("detach", "D", "app.detach", "detach", "leave now; the collector goes on", "app"),
     Action("redraw", "ctrl+r", "app.redraw", "redraw", "paint the whole screen again", "app"),
     Action("suspend", "ctrl+z", "app.suspend_process", "suspend", "back to the shell; fg returns", "app"),
 )
 
 LIVE = (
-    Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 40),
-    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 30),
+    Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
+    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
 )
 
 OVERVIEW = (
-    Action("open", "enter", "screen.open", "open", "the selected request with its prompt and response", "open", 10),
-    Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 20),
+    Action("open", "enter", "screen.open", "open", "the selected request with its prompt and response", "open", 3),
+    Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
     Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time"),
-    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time"),
+    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time", 11),
 )
 
 MOVE = (
     Action("down", "j,down", "screen.move(1)", "down", "next row", "move"),
     Action("up", "k,up", "screen.move(-1)", "up", "row before", "move"),
+    Action("top", "g,home", "screen.move_top", "top", "first row", "move"),
+    Action("end", "G,end", "screen.move_end", "end, new", "last row; with new rows announced, go to them", "move"),
+    Action("half-down", "ctrl+d", "screen.move_page(1)", "half down", "half a page down", "move"),
+    Action("half-up", "ctrl+u", "screen.move_page(-1)", "half up", "half a page up", "move"),
     Action("page-down", "pagedown", "screen.move_page(2)", "page down", "a page down", "move"),
     Action("page-up", "pageup", "screen.move_page(-2)", "page up", "a page up", "move"),
-    Action("half-down", "ctrl+d", "screen.move_page(1)", "half page down", "half a page down", "move"),
-    Action("half-up", "ctrl+u", "screen.move_page(-1)", "half page up", "half a page up", "move"),
-    Action("top", "g,home", "screen.move_top", "top", "first row", "move"),
-    Action("end", "G,end", "screen.move_end", "end", "last row; with new rows announced, go to them", "move"),
 )
 
 REQUESTS = (
-    Action("open", "enter", "screen.open", "open", "prompt, response and all fields", "open", 10),
-    Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 60),
-    Action("filter", "slash", "screen.filter", "filter", "show only what a filter selects", "find", 20),
-    Action("clear-filter", "backspace", "screen.clear_filter", "clear filter", "show all again", "find"),
-    Action("follow", "F", "screen.follow", "follow", "keep the newest in view", "time", 35),
-    Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 45),
+    Action("open", "enter", "screen.open", "open", "prompt, response and all fields", "open", 3),
+    Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
+    Action("filter", "slash", "screen.filter", "filter", "show only what a filter selects", "find", 4),
+    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
+    Action("follow", "F", "screen.follow", "follow", "keep the newest in view", "time", 6),
+    Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 10),
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
-    Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 50),
-    Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 55),
-    Action(
-        "order-left",
-        "less_than_sign",
-        "screen.order(-1)",
-        "order by the column before",
-        "order by the column before",
-        "order",
-    ),
-    Action(
-        "order-right",
-        "greater_than_sign",
-        "screen.order(1)",
-        "order by the next column",
-        "order by the next column",
-        "order",
-    ),
+    Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 8),
+    Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 9),
+    Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 15),
+    Action("order-left", "less_than_sign", "screen.order(-1)", "column before", "order by the column before", "order"),
+    Action("order-right", "greater_than_sign", "screen.order(1)", "next column", "order by the next column", "order"),
     Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
 )
 
 DETAIL = (
-    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 12),
+    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 3),
     Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
-    Action("next-request", "J", "screen.neighbour(1)", "next", "next request", "move", 14),
+    Action("next-request", "J", "screen.neighbour(1)", "next", "next request", "move", 5),
     Action("previous-request", "K", "screen.neighbour(-1)", "previous", "request before", "move"),
     Action("find-next", "n", "screen.find_next(1)", "next match", "find: next match", "find"),
     Action("find-previous", "N", "screen.find_next(-1)", "match before", "find: match before", "find"),
-    Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 65),
+    Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 13),
 )
 
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")

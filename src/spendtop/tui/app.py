@@ -324,11 +324,10 @@ class SpendtopApp(CarefulApp):
         screen = self.live_screen
         if screen is not None and screen.go_back():
             return
-        first = next(iter(SCREENS))
-        if self.current_mode != first:
-            self.open_screen(first)
-        else:
+        if screen is None or screen.is_root:
             self.action_leave()
+        else:
+            self.open_screen(next(iter(SCREENS)))
 
     def action_leave(self) -> None:
         """Ask what becomes of the collector, then leave."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.money import NANO_PER_USD
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
 
 UNKNOWN = "-"
+_DATE = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d|\d{4})$")
 
 
 def count(number: int | None) -> str:
@@ -61,13 +64,14 @@ def age(micros: int) -> str:
 
 
 def span(micros: int) -> str:
-    """A length of time: `45s`, `12m`, `3h05`, `2d`."""
+    """A length of time: `45s`, `12m`, `3h05`, `6h`, `2d`."""
     if micros < MINUTE:
         return f"{micros // SECOND}s"
     if micros < HOUR:
         return f"{micros // MINUTE}m"
-    if micros < 2 * DAY:
-        return f"{micros // HOUR}h{micros % HOUR // MINUTE:02}"
+    if micros < DAY:
+        minutes = micros % HOUR // MINUTE
+        return f"{micros // HOUR}h{minutes:02}" if minutes else f"{micros // HOUR}h"
     return f"{micros // DAY}d"
 
 
@@ -85,6 +89,13 @@ def spend(spent: Spend) -> str:
 def spend_long(spent: Spend) -> str:
     """Known cost in words: `$41.82 + 3 unpriced`."""
     return f"{spent.cost} + {grouped(spent.unpriced)} unpriced" if spent.unpriced else str(spent.cost)
+
+
+def column_usd(amount: Usd) -> str:
+    """An amount for a column of amounts: four decimals, so that the points stand below each other."""
+    if abs(amount.nano) < 100_000:
+        return str(amount) if amount.nano else "$0"
+    return f"${amount.dollars:,.4f}" if 0 <= amount.nano < 1_000 * NANO_PER_USD else str(amount)
 
 
 def short_usd(amount: Usd) -> str:
@@ -112,6 +123,16 @@ def full_time(micros: int, calendar: Calendar) -> str:
     """Local date and time to the millisecond, with its offset."""
     local = calendar.local(micros)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {local:%z}"
+
+
+def trend(change: float) -> str:
+    """A signed change in words that stay short: `18%`, `x27`."""
+    return f"x{change + 1:,.0f}".replace(",", " ") if change >= 4 else percent(abs(change))
+
+
+def model(name: str, width: int) -> str:
+    """A model's name without its date where the whole does not fit."""
+    return name if len(name) <= width else _DATE.sub("", name)
 
 
 def size(octets: int) -> str:

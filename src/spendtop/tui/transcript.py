@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
-_NAME_WIDTH = 16
+_NAME_WIDTH = 17
 
 
 class Pane(StrEnum):
@@ -103,6 +103,8 @@ def summary(row: RequestRow, page: Page) -> list[Line]:
     """The figures of a request in three lines."""
     palette = page.palette
     style = palette.unknown if row.cost is None else palette.money
+    cost = cost_word(row)
+    basis = price_basis(row).removeprefix(cost)
     cached = f" (cached {formats.grouped(row.cached_tokens)})" if row.cached_tokens else ""
     thought = f" (reasoning {formats.grouped(row.reasoning_tokens)})" if row.reasoning_tokens else ""
     tokens = f"{formats.grouped(row.prompt_tokens)}{cached}"
@@ -114,7 +116,7 @@ def summary(row: RequestRow, page: Page) -> list[Line]:
     ]
     names += [(clean_line(name, 40), clean_line(value, 60)) for name, value in row.properties.items()]
     lines: list[Line] = [
-        [("cost ", palette.muted), (price_basis(row), style)],
+        [("cost ", palette.muted), (cost, style), (basis, palette.text)],
         [
             ("in ", palette.muted),
             (tokens, palette.text),
@@ -187,7 +189,7 @@ def wrap(line: str, width: int) -> list[str]:
     """One line as several that fit; words stay whole where they can."""
     if cell_len(line) <= width:
         return [line]
-    broken = textwrap.wrap(line, width, drop_whitespace=False, replace_whitespace=False, break_on_hyphens=False)
+    broken = textwrap.wrap(line, width, replace_whitespace=False, break_on_hyphens=False)
     return [part for piece in broken for part in chop_cells(piece, width)] or [""]
 
 
@@ -232,7 +234,7 @@ def _meta(detail: RequestDetail, page: Page) -> Iterator[Line]:
         ("occurred", f"{formats.full_time(row.occurred_at, calendar)} ({row.time_source}{suspect})"),
         ("received", formats.full_time(row.received_at, calendar)),
         ("sources", ", ".join(row.sources)),
-        *((f"id at {source}", clean_line(found)) for source, found in row.external_ids.items()),
+        *((f"id {source}", clean_line(found)) for source, found in row.external_ids.items()),
         ("response id", None if row.response_id is None else clean_line(row.response_id)),
         ("verified", "yes, by Helicone's API" if row.verified else "no"),
         ("provider", row.provider),

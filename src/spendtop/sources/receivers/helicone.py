@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, TypeAlias, TypeVar
 
@@ -41,6 +41,7 @@ _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TEST_CREDENTIAL = "MOCKAWSCREDENTIAL"
 _TEST_PROMPT = "test message"
+_NOTHING_BUT = frozenset({"model"})
 _TOO_LARGE = "Body too large"
 _PROVIDERS = {
     "bedrock": "aws",
@@ -108,7 +109,7 @@ class _Body(Struct, frozen=True):
         return value if isinstance(value, str) and value else None
 
     def field(self, key: str) -> object:
-        return self.value.get(key) if isinstance(self.value, Mapping) else None
+        return self.value.get(key) if isinstance(self.value, dict) else None
 
 
 class HeliconeReceiver:
@@ -231,7 +232,7 @@ def _shaped(decoder: msgspec.json.Decoder[_Shape], raw: bytes) -> _Shape:
 
 def _says_something(value: object) -> bool:
     """Whether a body is more than what Helicone puts where none was stored: `{}` or `{"model": ...}`."""
-    return value is not None and value != "" and not (isinstance(value, Mapping) and value.keys() <= {"model"})
+    return value is not None and value != "" and not (isinstance(value, dict) and value.keys() <= _NOTHING_BUT)
 
 
 def _is_test(event: _Event, prompt: _Body, response: _Body) -> bool:

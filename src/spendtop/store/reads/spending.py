@@ -23,7 +23,7 @@ from spendtop.store.tables import RequestTable, TotalTable
 
 ALL = "all"
 MINUTES = "minute"
-_COLUMNS = {
+COLUMNS = {
     "user": "user_id",
     "model": "model",
     "provider": "provider",
@@ -31,6 +31,7 @@ _COLUMNS = {
     "token": "token",
     "source": "source",
 }
+"""Dimension to the column of `request` that holds its key."""
 _ONLY_WHERE_SET = ("session", "token")
 
 
@@ -90,7 +91,7 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
     parts: list[Select[Any]] = []
     if hours is not None:
         parts.append(_totals(dimension, hours).add_columns(total.c.key.label("key_")).group_by(total.c.key))
-    column = request.c[_COLUMNS[dimension]]
+    column = request.c[COLUMNS[dimension]]
     key = func.coalesce(column, "")
     for edge in edges:
         at_edge = _requests(edge).add_columns(key.label("key_")).group_by("key_")
@@ -124,7 +125,7 @@ def scope(dimension: str, key: str) -> ColumnElement[bool]:
     """The condition on `request` that selects what the totals of `dimension` and `key` sum."""
     if dimension == ALL:
         return true()
-    column = table_of(RequestTable).c[_COLUMNS[dimension]]
+    column = table_of(RequestTable).c[COLUMNS[dimension]]
     if key or dimension in _ONLY_WHERE_SET:
         # The indexes hold the lower case, for filters; the key itself is exact.
         return and_(func.lower(column) == func.lower(key), column == key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -15,9 +16,27 @@ from textual.widgets import Input, Static
 from spendtop.domain.filters import FIELDS
 from spendtop.tui.actions import GROUPS, Action, key_name
 from spendtop.tui.screens import SCREENS
+from spendtop.tui.widgets.canvas import fit
 
 if TYPE_CHECKING:
     from spendtop.tui.app import SpendtopApp
+
+
+_COLUMN = 25
+_COMBINE = (
+    ("side by side", "and", "conditions side by side must all hold; & says the same"),
+    ("|  !  ( )", "or, not", "either, not, and groups"),
+    ("word", "any of them", "a bare word is looked for in user, model, session, path and id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Entries of key, label and full words under one title."""
+
+    title: str
+    key_width: int
+    entries: list[tuple[str, str, str]]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -66,37 +85,44 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#topics").scroll_relative(y=step, animate=False)
 
     def _search(self, needle: str) -> None:
+        """All in columns, or what matches with its full words."""
         palette = cast("SpendtopApp", self.app).dress.palette
         text = Text()
-        for title, entries in self._topics():
-            found = [pair for pair in entries if needle.lower() in f"{pair[0]} {pair[1]}".lower()]
+        for topic in self._topics():
+            found = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]
             if not found:
                 continue
-            text.append(f"{title}\n", palette.title)
-            for key, words in found:
-                text.append(f"  {key:<16}", palette.key)
-                text.append(f" {words}\n", palette.text)
-            text.append("\n")
+            text.append(f"{topic.title}\n", palette.title)
+            columns = max(min((self.size.width - 4) // _COLUMN, 3), 1) if not needle else 1
+            for index, (key, label, words) in enumerate(found):
+                key_width = topic.key_width if columns > 1 else 22
+                text.append(f"  {fit(key, key_width)} ", palette.key)
+                text.append(fit(label, _COLUMN - key_width - 3) if columns > 1 else words, palette.text)
+                if index % columns == columns - 1 or index == len(found) - 1:
+                    text.append("\n")
         if not text:
             text.append("nothing matches", palette.muted)
         self.query_one("#found", Static).update(text)
 
-    def _topics(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        topics: list[tuple[str, list[tuple[str, str]]]] = []
-        for group in GROUPS:
-            entries = [(self._keys(action, key), action.help) for action, key in self._offered if action.group == group]
-            if group == "app":
-                entries += [(entry.key, f"{entry.title}: {entry.help}") for entry in SCREENS.values()]
-            topics.append((group, entries))
-        commands = cast("SpendtopApp", self.app).commands.all.values()
-        topics.append(("commands", [(f":{command.usage}", command.help) for command in commands]))
-        fields = [(field.example, f"{field.help}  ({field.name}:)") for field in FIELDS.values()]
-        combine = [
-            ("& | ! ( )", "and, or, not, groups; side by side means and"),
-            ("word", "in user, model, session, path or id"),
+    def _topics(self) -> list[Topic]:
+        topics = [
+            Topic(group, 9, [(self._keys(action, key), action.label, action.help) for action, key in entries])
+            for group in GROUPS
+            if (entries := [pair for pair in self._offered if pair[0].group == group])
         ]
-        return [*topics, ("filter, after /", [*fields, *combine])]
+        topics.append(Topic("screens", 9, [(entry.key, entry.title, entry.help) for entry in SCREENS.values()]))
+        fields = [
+            (f"~{field.short}", f"{field.name}:", f"{field.help}, e.g. {field.example}") for field in FIELDS.values()
+        ]
+        topics.append(Topic("filter, after /", 9, [*fields, *_COMBINE]))
+        commands = cast("SpendtopApp", self.app).commands.all.values()
+        topics.append(
+            Topic("commands", 9, [(f":{found.name}", "", f"{found.usage}: {found.help}") for found in commands])
+        )
+        return topics
 
     def _keys(self, action: Action, key: str) -> str:
-        keys = [known for known in action.keys.split(",") if known != key] if key in action.keys.split(",") else []
-        return " ".join(key_name(found) for found in [key, *keys])
+        """The key in use, and the others of the table where the user's keymap did not replace them."""
+        known = action.keys.split(",")
+        others = [other for other in known if other != key] if key in known else []
+        return " ".join(key_name(found) for found in [key, *others])

@@ -69,7 +69,9 @@ class FilterPrompt(LiveScreen):
             self.detail.find("")
 
     def show_filter_hint(self) -> None:
-        """Below the line."""
+        """Below the line, while a filter is typed."""
+        if not (self.prompt.open and self.prompt.asking is Asking.FILTER):
+            return
         checked = filtering.check(self.prompt.input.value)
         sums = self.browser.sums
         waiting = self.browser.selection.text != checked.text or sums is None

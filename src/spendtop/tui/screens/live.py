@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
@@ -17,6 +18,7 @@ from textual.widget import Widget
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.news import Pace
+from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
@@ -101,6 +103,11 @@ class LiveScreen(Screen[None]):
         """One step back within the screen; False when there is none."""
         return False
 
+    @property
+    def is_root(self) -> bool:
+        """Whether going back from here leaves the program."""
+        return next(iter(SCREENS)) == self.NAME
+
     # Around the body
 
     def compose(self) -> ComposeResult:
@@ -140,7 +147,8 @@ class LiveScreen(Screen[None]):
             tabs.standing = standing
             tabs.redraw()
         self.refresh_notice()
-        self.query_one(KeyBar).offer(self.offered())
+        if self.is_current:
+            self.query_one(KeyBar).offer(self.offered())
         if self._pace and self._pace.stale(monotonic()) and self.is_current and not face.pause:
             self.news()
 
@@ -150,7 +158,10 @@ class LiveScreen(Screen[None]):
         for key, active in self.active_bindings.items():
             if active.enabled and active.binding.id:
                 keys.setdefault(active.binding.id, key)
-        return [(action, keys[action.id]) for action in (*self.ACTIONS, *APP) if action.id in keys]
+        offered = [(action, keys[action.id]) for action in (*self.ACTIONS, *APP) if action.id in keys]
+        if self.is_root:
+            return [(replace(action, label="leave") if action.id == "back" else action, key) for action, key in offered]
+        return offered
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys without an effect are neither offered nor taken."""
@@ -177,7 +188,7 @@ class LiveScreen(Screen[None]):
         if headline is None:
             return ()
         calendar = headline.calendar
-        return [(f"today = {calendar.zone}, from {calendar.day_starts}", self.face.dress.palette.faint)]
+        return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.dress.palette.faint)]
 
     def _attention(self) -> list[Piece]:
         headline, palette = self.face.headline, self.face.dress.palette

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
 from spendtop.tui.screens.live import LiveScreen, Question
@@ -78,16 +79,16 @@ class OverviewScreen(LiveScreen):
         self.set_class(not headline.recorded, "-empty")
         self._welcome()
         chart = self.query_one(SpendChart)
-        chart.buckets, chart.until, chart.calendar = found.chart, found.now, headline.calendar
-        chart.span = _SPANS[self._zoom]
-        chart.step = self._step(chart.span)
+        chart.calendar = headline.calendar
+        span = _SPANS[self._zoom]
+        chart.show(found.chart, self._step(span), span, found.now)
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.known = found.limits, headline.applied is not None
         self.query_one("#users", TopPanel).breakdown = found.users
         self.query_one("#models", TopPanel).breakdown = found.models
         self.query_one(SourcesPanel).overview = found
         self._feed(found, headline)
-        for panel in (chart, limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
+        for panel in (limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
             panel.redraw()
         return headline
 
@@ -166,6 +167,8 @@ class OverviewScreen(LiveScreen):
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
+        hour = found.last_hour.requests
+        live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.dress.palette.muted)]
         live.listing = Listing()
         live.listing.restart(Page(found.feed, None))
         live.show(keep_selected=self._moved)

@@ -21,7 +21,7 @@ from spendtop.tui.browser import Browser
 from spendtop.tui.screens.filter_prompt import FilterPrompt
 from spendtop.tui.screens.live import Question
 from spendtop.tui.screens.taking_away import TakingAway
-from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
+from spendtop.tui.selection import ALL_TIME, ORDERS, TIME_CHOICES, Selection
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.detail import DetailView
 from spendtop.tui.widgets.requests import RequestList
@@ -81,6 +81,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
         """Rows, sums and, where it is open, the detail."""
         if self.browser.take(answer, monotonic()):
             self._show_rows(answer.headline.calendar)
+            self.show_filter_hint()
         self._ask_detail(again=True)
         return answer.headline
 
@@ -131,6 +132,8 @@ class RequestsScreen(FilterPrompt, TakingAway):
             note.insert(1, (f"{formats.spend(sums)} ", palette.money))
             note.insert(2, (f"{glyphs.between} ", palette.text))
         self.rows.note = note
+        narrowed = text or chosen.time != ALL_TIME
+        self.rows.nothing = "nothing matches; backspace shows all again" if narrowed else "nothing yet"
         self.rows.redraw()
 
     def remarks(self) -> Line:
@@ -335,6 +338,19 @@ class RequestsScreen(FilterPrompt, TakingAway):
         """By another column."""
         self.browser.follow(False)
         self.choose(self.browser.selection.ordered(step))
+
+    def action_order_menu(self) -> None:
+        """By a column that is chosen from a list."""
+        from spendtop.tui.modals.choose import ChooseScreen
+
+        names = [(name[0], name) for name in ORDERS if name != "tokens"] + [("k", "tokens")]
+        self.app.push_screen(ChooseScreen("Order by", names), self._take_order)
+
+    def _take_order(self, chosen: str | None) -> None:
+        order = next((name for name in ORDERS if chosen == ("k" if name == "tokens" else name[0])), None)
+        if order is not None:
+            self.browser.follow(order == "time")
+            self.choose(replace(self.browser.selection, order=order, descending=True))
 
     def action_invert(self) -> None:
         """The other way round."""

@@ -16,7 +16,7 @@ from spendtop.tui.widgets.canvas import Line, Panel, Piece
 if TYPE_CHECKING:
     from spendtop.store.reads.spending import Bucket
 
-_AXIS = 9
+_AXIS = 8
 _BRAILLE_LEFT = (0x40, 0x44, 0x46, 0x47)
 _BRAILLE_RIGHT = (0x80, 0xA0, 0xB0, 0xB8)
 _NICE = (1, 2, 5, 10)
@@ -87,10 +87,12 @@ class SpendChart(Panel):
         """What the columns are."""
         return [("Spend/min", self.palette.title), (f" last {formats.span(self.span)}", self.palette.muted)]
 
-    @property
-    def plot_width(self) -> int:
-        """Columns in the plot at the present size."""
-        return max(self.size.width - 4 - _AXIS, 1)
+    def show(self, buckets: Sequence[Bucket], step: int, span: int, until: int) -> None:
+        """Draw these buckets of `step` µs over the `span` that ends at `until`."""
+        self.buckets, self.step, self.span, self.until = buckets, step, span, until
+        unpriced = any(bucket.spend.unpriced for bucket in buckets)
+        self.note = [(f"{self.glyphs.unpriced} unpriced, not in $", self.palette.unknown)] if unpriced else ()
+        self.redraw()
 
     def content(self, width: int, height: int) -> list[Line]:
         """Axis, columns, and times below them."""

@@ -5,7 +5,7 @@ Seven never disappear: time, who, model, tokens, cost, status, latency.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,15 +56,14 @@ class Column:
 def columns_for(width: int, with_day: bool) -> list[tuple[Column, int]]:
     """The columns that fit into `width` cells with one blank between, and their widths."""
     columns = [DAY_TIME if column is TIME and with_day else column for column in COLUMNS]
-    tight = sum(column.least + 1 for column in columns if not column.rank) - 1 > width
-    if tight:
-        columns = [TIGHT.get(column.name, column) for column in columns]
     for rank in range(max(column.rank for column in columns), 0, -1):
-        if sum(column.least + 1 for column in columns) - 1 <= width:
+        if _least(columns) <= width:
             break
         columns = [column for column in columns if column.rank != rank]
+    if _least(columns) > width:
+        columns = list(TIGHT)
     widths = [column.least for column in columns]
-    spare = width - sum(widths) - len(widths) + 1
+    spare = width - _least(columns)
     while spare > 0 and any(have < column.wished for have, column in zip(widths, columns, strict=True)):
         for index, column in enumerate(columns):
             if spare > 0 and widths[index] < column.wished:
@@ -73,6 +72,10 @@ def columns_for(width: int, with_day: bool) -> list[tuple[Column, int]]:
     if spare > 0 and columns[-1].rank:
         widths[-1] += spare
     return list(zip(columns, widths, strict=True))
+
+
+def _least(columns: Sequence[Column]) -> int:
+    return sum(column.least + 1 for column in columns) - 1
 
 
 def row_line(row: RequestRow, columns: list[tuple[Column, int]], ink: Ink) -> list[Piece]:
@@ -113,7 +116,7 @@ def cost_word(row: RequestRow) -> str:
         return "cached"
     if row.cost is None:
         return "unpriced"
-    return str(row.cost) if row.counted else f"({row.cost})"
+    return formats.column_usd(row.cost) if row.counted else f"({formats.column_usd(row.cost)})"
 
 
 def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -135,7 +138,8 @@ def _who(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _model(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.model, ink, ink.palette.model)
+    text, style = _named(row.model, ink, ink.palette.model)
+    return formats.model(text, width), style
 
 
 def _input(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -188,8 +192,8 @@ TIME = Column("time", "TIME", 8, 8, _time, order="time")
 DAY_TIME = Column("time", "TIME", 14, 14, _time, order="time")
 COLUMNS = (
     TIME,
-    Column("who", "USER", 8, 14, _who),
-    Column("model", "MODEL", 11, 24, _model),
+    Column("who", "USER", 9, 14, _who),
+    Column("model", "MODEL", 15, 26, _model),
     Column("in", "IN", 5, 5, _input, right=True, order="tokens"),
     Column("out", "OUT", 5, 5, _output, right=True),
     Column("cache", "CACHE", 5, 6, _cache, rank=3, right=True),
@@ -198,14 +202,15 @@ COLUMNS = (
     Column("latency", "LAT", 5, 5, _latency, right=True, order="latency"),
     Column("token", "TOKEN", 6, 12, _token, rank=4),
     Column("session", "SESSION", 8, 18, _session, rank=2),
-    Column("path", "PATH", 6, 10, _path, rank=1),
+    Column("path", "PATH", 12, 24, _path, rank=1),
 )
-TIGHT = {
-    "time": Column("time", "TIME", 5, 8, _time, order="time"),
-    "who": Column("who", "USER", 4, 8, _who),
-    "model": Column("model", "MODEL", 6, 12, _model),
-    "in": Column("in", "TOK", 5, 5, _tokens, right=True, order="tokens"),
-    "out": Column("out", "OUT", 0, 5, _output, rank=1, right=True),
-    "cost": Column("cost", "COST", 7, 9, _cost, right=True, order="cost"),
-}
-"""What columns become where not even the seven fit: input and output tokens become one figure."""
+TIGHT = (
+    Column("time", "TIME", 5, 8, _time, order="time"),
+    Column("who", "USER", 4, 8, _who),
+    Column("model", "MODEL", 6, 14, _model),
+    Column("tokens", "TOK", 5, 5, _tokens, right=True, order="tokens"),
+    Column("cost", "COST", 7, 9, _cost, right=True, order="cost"),
+    Column("status", "ST", 4, 4, _status, right=True),
+    Column("latency", "LAT", 5, 5, _latency, right=True, order="latency"),
+)
+"""Where not even the seven fit: input and output tokens are one figure."""

@@ -70,16 +70,16 @@ class LimitsPanel(Panel):
         unpriced = f"+{formats.count(use.unpriced)}?" if use.unpriced else ""
         amounts = f"{formats.short_usd(use.used)}/{formats.short_usd(use.limit.amount)}"
         room = width - 2 - 6
-        named = min(max(room // 3, 8), 18)
+        named = min(max(room * 2 // 5, 10), 20)
         bar_width = room - named - 1
         pieces: list[Piece] = [
             (f"{_SIGNS[use.state]} ", style),
             (fit(name + window, named), palette.text),
             (" ", palette.text),
         ]
-        if bar_width >= 26:
-            bar_width -= 17
-            pieces += [(fit_right(amounts, 16), palette.muted), (" ", palette.text)]
+        if bar_width >= 20:
+            bar_width -= 14
+            pieces += [(fit_right(amounts, 13) + " ", palette.muted)]
         if unpriced and bar_width >= 10:
             bar_width -= len(unpriced) + 1
             pieces += [(f"{unpriced} ", palette.unknown)]

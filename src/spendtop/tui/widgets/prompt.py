@@ -18,7 +18,7 @@ class Asking(StrEnum):
 
     FILTER = "/"
     COMMAND = ":"
-    FIND = "find "
+    FIND = "find"
 
 
 class PromptInput(Input):
@@ -38,7 +38,7 @@ class Prompt(Horizontal):
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; background: $surface; }
     Prompt.-asking { display: block; }
-    Prompt Label { width: auto; padding: 0 0 0 1; color: $accent; text-style: bold; background: $surface; }
+    Prompt Label { width: auto; padding: 0 1; color: $accent; text-style: bold; background: $surface; }
     Prompt PromptInput { width: 1fr; border: none; padding: 0; height: 1; background: $surface; color: $foreground; }
     Prompt PromptInput:focus { border: none; background: $surface; }
     """

@@ -33,6 +33,8 @@ class RequestList(Panel):
         super().__init__(id=id)
         self.title = title
         self.subtitle: Line = ()
+        self.nothing = "nothing yet"
+        """What an empty list says."""
         self.listing = Listing()
         self.marks: set[int] = set()
         self.calendar = Calendar()
@@ -119,7 +121,7 @@ class RequestList(Panel):
         if self._head_height:
             lines.append([(" ", ink.palette.faint), *head_line(columns, self.order, self.descending, ink)])
         if not rows:
-            lines.append([("  nothing here yet" if self.listing.read else "", ink.palette.faint)])
+            lines.append([(f"  {self.nothing}" if self.listing.read else "", ink.palette.muted)])
         for position, row in rows:
             if row is None:
                 lines.append([(f"  {ink.glyphs.wait}", ink.palette.faint)])

@@ -29,27 +29,26 @@ class SourcesPanel(Panel):
         return [("Sources", self.palette.title), (" & totals", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Attention first, because the panel may be short."""
+        """Sources, sums of today, and where there is room what waits (the notice counts that too)."""
         found = self.overview
         if found is None:
             return []
-        lines = [*self._waiting(), *self._heard(width)]
-        room = max(height - 3, 1)
-        return [*lines[:room], *self._totals(width)]
+        heard, totals = self._heard(width), self._totals(width)
+        room = max(height - len(totals), 1)
+        return [*heard[:room], *totals, *self._waiting()]
 
     def _waiting(self) -> list[Line]:
         assert self.overview is not None
         attention, palette = self.overview.attention, self.palette
         lines: list[Line] = []
-        for number, word, style in (
-            (attention.unrecognized, "not understood", palette.bad),
-            (attention.dead_deliveries, "messages undelivered", palette.bad),
-            (attention.waiting_deliveries, "messages waiting", palette.warn),
-            (attention.tests, "test events, not counted", palette.test),
+        for number, word, sign, style in (
+            (attention.unrecognized, "not understood", "!! ", palette.bad),
+            (attention.dead_deliveries, "undelivered", "!! ", palette.bad),
+            (attention.waiting_deliveries, "to be delivered", ".. ", palette.warn),
+            (attention.tests, "tests, not counted", "T  ", palette.test),
         ):
             if number:
-                sign = {palette.bad: "!!", palette.warn: "..", palette.test: " T"}[style]
-                lines.append([(f"{sign} ", style), (f"{formats.count(number)} {word}", palette.text)])
+                lines.append([(sign, style), (f"{formats.count(number)} {word}", palette.text)])
         return lines
 
     def _heard(self, width: int) -> list[Line]:
@@ -61,13 +60,13 @@ class SourcesPanel(Panel):
             sign, style = ("OK ", palette.good) if since < _QUIET else ("-- ", palette.muted)
             today = f"{formats.count(source.requests_today)} today"
             ago = formats.age(since)
-            name = max(width - 3 - 11 - 5, 6)
+            counted = 12 if width >= 32 else 0
             lines.append(
                 [
                     (sign, style),
-                    (fit(source.source, name), palette.text),
-                    (fit_right(today, 11), palette.muted),
-                    (fit_right(ago, 5), palette.text),
+                    (fit(source.source, max(width - 3 - counted - 4, 6)), palette.text),
+                    (fit_right(today, counted), palette.muted),
+                    (fit_right(ago, 4), palette.text),
                 ]
             )
         return lines or [[("-- ", palette.muted), ("nothing heard yet", palette.faint)]]

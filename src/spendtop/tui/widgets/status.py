@@ -54,9 +54,8 @@ class StatusLine(Canvas):
         if room - length(left) < sum(map(length, parts[:2])) + 4:
             left = [(" ", base)]
         for part in parts:
-            if length(left) + length(part) + 2 > room:
-                break
-            left += [("  ", base), *part]
+            if length(left) + length(part) + 2 <= room:
+                left += [("  ", base), *part]
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
     def _state(self, standing: Standing) -> list[Piece]:
@@ -80,13 +79,12 @@ class StatusLine(Canvas):
         if alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
             parts.append([(f"alerts !{alerts}" if wide else f"!{alerts}", style)])
-        rate: list[Piece] = [(f"{headline.last_hour.cost}/h", palette.text)]
-        if (trend := headline.trend) is not None:
-            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
-            rate.append((f" {arrow}{formats.percent(abs(trend))}", palette.muted))
-        parts.append(rate)
         if headline.worst:
             parts.append(self._worst(headline, wide))
+        parts.append([(f"{headline.last_hour.cost}/h", palette.text)])
+        if (trend := headline.trend) is not None:
+            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
+            parts.append([(f"{arrow}{formats.trend(trend)}", palette.muted)])
         return parts
 
     def _worst(self, headline: Headline, wide: bool) -> list[Piece]:
@@ -181,7 +179,7 @@ class KeyBar(Canvas):
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._shown: tuple[tuple[str, str], ...] = ()
+        self._shown: tuple[tuple[int, str, str], ...] = ()
         self._hint: Line | None = None
 
     def hint(self, line: Line | None) -> None:
@@ -191,22 +189,21 @@ class KeyBar(Canvas):
 
     def offer(self, actions: Iterable[tuple[Action, str]]) -> None:
         """Show these actions with their keys."""
-        ranked = sorted((pair for pair in actions if pair[0].footer), key=lambda pair: pair[0].footer)
-        shown = tuple((key_name(key), action.label) for action, key in ranked)
+        shown = tuple((action.footer, key_name(key), action.label) for action, key in actions if action.footer)
         if shown != self._shown:
             self._shown = shown
             self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """One line; what does not fit is left out from the middle, help and back stay."""
+        """One line, in the order offered; what does not fit is left out, the least important first."""
         if self._hint is not None:
             return [self._hint]
         palette = self.palette
         gap = "  " if width < 120 else "   "
         fitting = list(self._shown)
-        while fitting and 1 + sum(cell_len(key + label) + 1 + len(gap) for key, label in fitting) > width + len(gap):
-            fitting.pop(-4 if len(fitting) > 4 else 0)
+        while fitting and sum(cell_len(key + label) + 1 + len(gap) for _, key, label in fitting) > width + len(gap) - 2:
+            fitting.remove(max(fitting))
         line: list[Piece] = [(" ", palette.text)]
-        for key, label in fitting:
+        for _, key, label in fitting:
             line += [(key, palette.key), (f" {label}{gap}", palette.muted)]
         return [line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.money import ZERO, Usd
@@ -42,38 +43,33 @@ class TopPanel(Panel):
         keys = len(found.rows) + found.other_keys
         shown = found.rows if keys <= height else found.rows[: height - 1]
         named = palette.who if self.id == "users" else palette.model
-        lines: list[Line] = [
-            self._line(str(row.key) or self.nobody, row.spend, everything, named, width) for row in shown
-        ]
+        lines = [(str(row.key) or self.nobody, row.spend, named) for row in shown]
         if keys > len(shown):
             others = sum((row.spend for row in found.rows[len(shown) :]), found.others)
-            lines.append(self._line(f"+{keys - len(shown)} more", others, everything, palette.muted, width))
-        return lines
+            lines.append((f"+{keys - len(shown)} more", others, palette.muted))
+        money = max(len(str(spent.cost)) for _, spent, _ in lines)
+        return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
 
-    def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int) -> list[Piece]:
+    def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int, money: int) -> list[Piece]:
         palette = self.palette
+        bar = min(width - 36, 20) if width >= 42 else 0
+        calls = 6 if width >= 44 else 0
+        named = width - money - 5 - (bar + 1 if bar else 0) - calls
+        unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced else ""
+        shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
+        if unpriced:
+            shown = shown.rstrip()
         share = spent.cost.share_of(everything) or 0.0
         only_unpriced = spent.cost == ZERO and spent.unpriced
-        bar_width = max(0, min(width - 36, 20))
-        calls_width = 6 if width >= 44 else 0
-        fixed = 10 + 5 + (bar_width + 1 if bar_width else 0) + calls_width
-        if only_unpriced:
-            word = f"{formats.count(spent.unpriced)} unpriced"
-            return [(fit(name, width - fixed), style), (fit_right(word, 14), palette.unknown)]
         pieces: list[Piece] = [
-            (fit(name, width - fixed), style),
-            (fit_right(str(spent.cost), 10), palette.money),
+            (shown, style),
+            (fit(unpriced, named - cell_len(shown)), palette.unknown),
+            (fit_right("-" if only_unpriced else str(spent.cost), money), palette.money),
             (fit_right(formats.percent(share), 5), palette.muted),
         ]
-        if spent.unpriced:
-            mark = f"+{formats.count(spent.unpriced)}?"
-            pieces[0] = (fit(name, width - fixed - len(mark) - 1), style)
-            pieces.insert(1, (f" {mark}", palette.unknown))
-        if bar_width:
-            pieces += [
-                (" ", palette.text),
-                *gauge(share, bar_width, palette.bar, palette.bad, palette.rest, self.glyphs),
-            ]
-        if calls_width:
-            pieces.append((fit_right(formats.count(spent.requests), calls_width), palette.faint))
+        if bar:
+            pieces.append((" ", palette.text))
+            pieces += gauge(share, bar, palette.bar, palette.bad, palette.rest, self.glyphs)
+        if calls:
+            pieces.append((fit_right(formats.count(spent.requests), calls), palette.faint))
         return pieces

@@ -1,0 +1,92 @@
+"""The way in: `spendtop` and `python -m spendtop`. Turns what went wrong into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spendtop.domain.errors import ExitCode, SpendtopError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+_LOG_LIMIT = 1024 * 1024
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    os.umask(0o077)
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
+    except SpendtopError as failure:
+        return _complain(str(failure), failure.exit_code)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads us; what is left in the buffer must not fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as failure:
+        return _complain(_unexpected(failure), ExitCode.INTERNAL)
+
+
+def _run(argv: Sequence[str]) -> int:
+    from spendtop.cli.parser import Information, parse
+
+    try:
+        command, options = parse(argv)
+    except Information as information:
+        sys.stdout.write(f"{information}\n")
+        return ExitCode.OK
+    _draw_with_what_the_terminal_has(options.ascii)
+    return command.function()(options)
+
+
+def _draw_with_what_the_terminal_has(ascii_only: bool) -> None:
+    from io import TextIOWrapper
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and (ascii_only or stream.encoding.lower() != "utf-8"):
+            from spendtop.cli.ascii import ERRORS, register
+
+            register()
+            stream.reconfigure(encoding="ascii" if ascii_only else stream.encoding, errors=ERRORS)
+
+
+def _complain(sentence: str, code: int) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"spendtop: {sentence}\n")
+    return int(code)
+
+
+def _unexpected(failure: Exception) -> str:
+    name = type(failure).__name__
+    try:
+        return f"This should not have happened ({name}). The log says where: {_logged(failure)}"
+    except OSError:
+        return f"This should not have happened ({name}), and it cannot be logged."
+
+
+def _logged(failure: Exception) -> Path:
+    """Append the traceback, without variables and without keys, to the log; returns where that is."""
+    import traceback
+    from datetime import UTC, datetime
+
+    from spendtop.config.paths import state_folder
+    from spendtop.domain.redaction import Redactor
+
+    path = state_folder() / "spendtop.log"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    too_long = path.exists() and path.stat().st_size > _LOG_LIMIT
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_TRUNC if too_long else os.O_APPEND)
+    text = f"{datetime.now(UTC).isoformat()}\n{''.join(traceback.format_exception(failure))}\n"
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as log:
+        log.write(Redactor(()).redact(text.encode("utf-8", "backslashreplace")))
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""`spendtop channel list` and `channel test`: in place, without a collector. No line holds a part of a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import secrets
+from collections.abc import Sequence
+
+from spendtop.alerts.backoff import Timing
+from spendtop.alerts.channels import check_url, prepared_url, schema_of
+from spendtop.alerts.courier import ProcessCourier
+from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.render import channel_test_message, notify_type, render
+from spendtop.cli.in_force import now
+from spendtop.cli.options import Options, load_settings
+from spendtop.cli.tables import say, table
+from spendtop.config.channels import ChannelSettings
+from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.untrusted import clean_line
+
+_NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
+_CODES = {Outcome.SENT: ExitCode.OK, Outcome.MISCONFIGURED: ExitCode.CONFIG}
+
+
+def show(options: Options) -> int:
+    """Print the channels, and what is wrong with any."""
+    channels = load_settings(options).settings.channels
+    rows = [
+        (clean_line(channel.name), schema_of(url), channel.min_severity, check_url(url) or "ok")
+        for channel in channels
+        for url in (channel.url.get_secret_value(),)
+    ]
+    say(table(("name", "kind", "from severity", "URL"), rows) if rows else _NO_CHANNELS)
+    return ExitCode.OK
+
+
+def test(options: Options) -> int:
+    """Send a test message to one channel or all; the exit code is that of the worst result."""
+    channels = load_settings(options).settings.channels
+    if not channels:
+        raise UsageError(_NO_CHANNELS)
+    chosen = _named(channels, options.arguments.name) if options.arguments.name else channels
+    results = asyncio.run(_send_to_all(chosen))
+    rows = [
+        (clean_line(channel.name), result.outcome.value, f"{result.elapsed_ms / 1000:.1f} s", clean_line(result.detail))
+        for channel, result in zip(chosen, results, strict=True)
+    ]
+    say(table(("channel", "result", ">took", "reason"), rows))
+    return max(_CODES.get(result.outcome, ExitCode.CANNOT_WRITE) for result in results)
+
+
+def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSettings]:
+    found = [channel for channel in channels if channel.name == name]
+    if found:
+        return found
+    names = [channel.name for channel in channels]
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+    raise UsageError(f"There is no channel {clean_line(name)!r}. {hint}")
+
+
+async def _send_to_all(channels: Sequence[ChannelSettings]) -> list[Result]:
+    return await asyncio.gather(*(_send(channel.url.get_secret_value()) for channel in channels))
+
+
+async def _send(url: str) -> Result:
+    refused = check_url(url)
+    if refused is not None:
+        return Result(outcome=Outcome.MISCONFIGURED, detail=f"the URL {refused}")
+    message = channel_test_message(now())
+    text = render(message, secrets.token_hex(4), 1)
+    job = Job(
+        url=prepared_url(url),
+        title=text.title,
+        body=text.body,
+        type=notify_type(message.kind, message.kind.severity),
+        deadline=Timing().deadline,
+    )
+    return await ProcessCourier().deliver(job)

@@ -1,0 +1,71 @@
+"""`spendtop limit list` and `limit check`."""
+
+from __future__ import annotations
+
+from spendtop.cli.in_force import ceilings, in_force, now
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.tables import local_time, say, table
+from spendtop.domain.errors import ExitCode
+from spendtop.domain.limits import LimitState
+from spendtop.domain.untrusted import clean_line
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.limits import LimitUse, uses
+
+_CODES = {
+    LimitState.OK: ExitCode.OK,
+    LimitState.APPROACHING: ExitCode.APPROACHING,
+    LimitState.EXCEEDED: ExitCode.EXCEEDED,
+}
+_HEADERS = ("name", "entity", "window", ">used", ">limit", ">%", "state", ">unpriced", "resets")
+_NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spendtop init` writes one with examples."
+
+
+def show(options: Options) -> int:
+    """Print every limit with its use."""
+    found, calendar = _read(options)
+    say(_table(found, calendar) if found else _NO_LIMITS)
+    return ExitCode.OK
+
+
+def check(options: Options) -> int:
+    """Print the limits that are not ok; the exit code says how the worst of them stands."""
+    found, calendar = _read(options)
+    pressing = [use for use in found if use.state is not LimitState.OK]
+    if pressing:
+        say(_table(pressing, calendar))
+    elif found:
+        say(f"All limits are ok; the fullest is {_name(found[0])} at {found[0].fraction:.0%}.")
+    else:
+        say(_NO_LIMITS)
+    return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
+
+
+def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
+    settings = load_settings(options).settings
+    at = now()
+    with opened_store(settings) as store, store.reading() as connection:
+        applied = in_force(connection, settings)
+        prices = ceilings(applied.limits, settings, at)
+        return uses(connection, applied.limits, applied.calendar, at, ceilings=prices), applied.calendar
+
+
+def _table(found: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar) -> str:
+    return table(_HEADERS, [_row(use, calendar) for use in found])
+
+
+def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
+    return (
+        clean_line(use.limit.name),
+        use.entity if use.entity.raw else "everyone",
+        use.limit.window,
+        use.used,
+        use.limit.amount,
+        f"{use.fraction:.0%}",
+        use.state.value,
+        use.unpriced or None,
+        local_time(use.ends_at, calendar),
+    )
+
+
+def _name(use: LimitUse) -> str:
+    return f"{clean_line(use.limit.name)} {use.entity}".rstrip()

@@ -1,0 +1,104 @@
+"""The command line as one value, and what commands open with it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendtop.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from spendtop.config.load import Loaded
+    from spendtop.config.settings import Settings
+    from spendtop.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked for. None is not given."""
+
+    command: str = ""
+    """One of COMMANDS; empty for the screens or the headless collector."""
+    config: Path | None = None
+    env_file: Path | None = None
+    database_url: str | None = field(default=None, repr=False)
+    host: str | None = None
+    port: int | None = None
+    log_format: str = "text"
+    debug: bool = False
+    slow: bool = False
+    ascii: bool = False
+    no_ui: bool = False
+    read_only: bool = False
+    folder: Path | None = None
+    """Where a demo's collector finds what its viewer prepared."""
+    started_by: str = "service"
+    ready_fd: int | None = None
+    """A pipe to the parent that gets the ready line."""
+    leash_fd: int | None = None
+    """A pipe from the parent; its end ends the collector."""
+    arguments: Namespace = field(default_factory=Namespace, repr=False)
+    """The command's own arguments."""
+
+
+def load_settings(options: Options) -> Loaded:
+    """The configuration with the command line above it. Raises ConfigError and NoPermission."""
+    from spendtop.config.load import load
+    from spendtop.sources.settings import SECTIONS
+
+    overrides: dict[str, dict[str, object]] = {
+        "server": {"host": options.host, "port": options.port},
+        "database": {"url": options.database_url},
+    }
+    return load(options.config, sections=SECTIONS, env_file=options.env_file, overrides=overrides)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that a collector keeps, for reading.
+
+    Raises UsageError when none ran yet or the store is older than the program, ConfigError when it is newer, and
+    StoreCorrupt, NoPermission or CannotWrite when it cannot be used.
+    """
+    from spendtop.store.engine import Store
+    from spendtop.store.failures import named
+    from spendtop.store.files import locate, prepare
+    from spendtop.store.schema import HEAD, refuse_newer, version
+
+    url, _ = locate(settings.database.url.get_secret_value())
+    store = Store(url)
+    if store.path is not None:
+        if not store.path.exists():
+            raise _nothing_recorded(store.name)
+        if store.path.is_dir() or store.path.stat().st_size == 0:
+            prepare(store.path)
+    with named(store), store.reading() as connection:
+        found = version(connection)
+    if found is None:
+        raise _nothing_recorded(store.name)
+    refuse_newer(found, store.name)
+    if found != HEAD:
+        raise UsageError(
+            f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
+        )
+    return store
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store for the length of a block. What `open_store` raises; a database that fails within it is named too."""
+    from spendtop.store.failures import named
+
+    store = open_store(settings)
+    try:
+        with named(store):
+            yield store
+    finally:
+        store.close()
+
+
+def _nothing_recorded(name: str) -> UsageError:
+    return UsageError(f"Nothing is recorded yet in {name}. Start `spendtop`, or `spendtop demo` to look around.")

@@ -1,0 +1,180 @@
+"""The command line, read in two steps: which command, then its own arguments. Only the chosen command is looked at."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+from spendtop.cli import COMMANDS, HEADLESS, SCREENS, Argument, Command
+from spendtop.cli.options import Options
+from spendtop.domain.errors import UsageError
+
+
+_UNKNOWN = "unrecognized arguments: "
+_HELP_WIDTH = 100
+
+
+class Information(Exception):
+    """A help text or the version, for stdout."""
+
+
+def parse(argv: Sequence[str]) -> tuple[Command, Options]:
+    """The chosen command and its options. Raises UsageError, and Information when that was asked for."""
+    words, rest, given = _leading_words(argv)
+    name, command = _chosen(words, given)
+    if words:
+        parser = _command_parser(f"spendtop {name}", command)
+        parser.parse_intermixed_args(rest, given)
+    if "version" in given:
+        from spendtop import __version__
+
+        raise Information(f"spendtop {__version__}")
+    if "tunnel" in given:
+        raise UsageError(
+            "--tunnel comes with a later release. Until then run `ssh -R` to a server of yours, or `cloudflared tunnel"
+            " --url http://127.0.0.1:8000`, and set public_url under [server] to the address that it gives you."
+        )
+    return command, _options(name, given)
+
+
+class _Parser(ArgumentParser):
+    """Raises what argparse would print."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix(_UNKNOWN)
+        visible = [name for name, action in self._option_string_actions.items() if action.help != SUPPRESS]
+        hint = "" if unknown == message else _nearest(unknown.split()[0].partition("=")[0], visible)
+        raise UsageError(f"{message[0].upper()}{message[1:]}.{hint} See `{self.prog} --help`.")
+
+    def print_help(self, file: object = None) -> NoReturn:
+        from textwrap import fill
+
+        self.description = fill(self.description or "", _HELP_WIDTH)
+        raise Information(self.format_help().rstrip())
+
+
+def _leading_words(argv: Sequence[str]) -> tuple[list[str], list[str], Namespace]:
+    """The one or two words that name a command, what follows them, and the options before them."""
+    words: list[str] = []
+    given, rest = Namespace(), list(argv)
+    while not words or _actions(words):
+        if not rest or rest[0].startswith("-"):
+            parser = _group_parser(words) if words else _root_parser()
+            parser.add_argument("words", nargs="...", help=SUPPRESS)
+            parser.parse_args(rest, given)
+            rest = given.words
+        if not rest:
+            break
+        words.append(rest.pop(0))
+    return words, rest, given
+
+
+def _chosen(words: Sequence[str], given: Namespace) -> tuple[str, Command]:
+    if not words:
+        return "", HEADLESS if "no_ui" in given else SCREENS
+    name = " ".join(words)
+    if name in COMMANDS:
+        return name, COMMANDS[name]
+    if actions := _actions(words[:1]):
+        hint = _nearest(words[1], actions) if len(words) > 1 else ""
+        raise UsageError(f"`spendtop {words[0]}` does one of: {', '.join(actions)}.{hint}")
+    known = dict.fromkeys(known.split()[0] for known in COMMANDS)
+    raise UsageError(f"There is no command {words[0]!r}.{_nearest(words[0], known)} See `spendtop --help`.")
+
+
+def _actions(words: Sequence[str]) -> list[str]:
+    """The second words of the commands that begin with these words, if there are any."""
+    return [name.split()[1] for name in COMMANDS if name.startswith(f"{' '.join(words)} ")]
+
+
+def _options(name: str, given: Namespace) -> Options:
+    ours = {field.name for field in fields(Options)}
+    values = {key: value for key, value in vars(given).items() if key in ours}
+    own = {key: value for key, value in vars(given).items() if key not in ours}
+    return Options(**{**values, "command": name, "arguments": Namespace(**own)})
+
+
+def _root_parser() -> _Parser:
+    lines = [f"  {name:<17} {_summary(command)}" for name, command in COMMANDS.items()]
+    parser = _parser("spendtop", "[options] [command]", SCREENS.help, ["commands:", *lines, "", *_example(SCREENS)])
+    _add_everywhere(parser)
+    return parser
+
+
+def _group_parser(words: Sequence[str]) -> _Parser:
+    commands = {name: command for name, command in COMMANDS.items() if name.split()[0] == words[0]}
+    lines = [f"  {name.split()[1]:<8} {_summary(command)}" for name, command in commands.items()]
+    examples = [line for command in commands.values() for line in _example(command)[1:]]
+    parser = _parser(
+        f"spendtop {words[0]}",
+        f"{{{','.join(_actions(words))}}} [options]",
+        "",
+        ["commands:", *lines, "", "examples:", *examples],
+    )
+    _add_everywhere(parser)
+    return parser
+
+
+def _command_parser(prog: str, command: Command) -> _Parser:
+    positional = [f"[{argument.settings['metavar']}]" for argument in command.arguments if argument.names[0][0] != "-"]
+    parser = _parser(prog, " ".join([*positional, "[options]"]), command.help, _example(command))
+    for argument in command.arguments:
+        parser.add_argument(*argument.names, **argument.settings)
+    _add_everywhere(parser)
+    return parser
+
+
+def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _Parser:
+    return _Parser(
+        prog=prog,
+        usage=f"{prog} {usage}",
+        description=description,
+        epilog="\n".join(ending),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_everywhere(parser: _Parser) -> None:
+    """Add the options that may stand before and after a command. What is not given is as `Options` has it."""
+    everywhere = parser.add_argument_group("options of every command")
+    for argument in _EVERYWHERE:
+        everywhere.add_argument(*argument.names, **argument.settings, default=SUPPRESS)
+
+
+def _summary(command: Command) -> str:
+    return f"{command.help.partition('. ')[0].rstrip('.')}."
+
+
+def _example(command: Command) -> list[str]:
+    return ["example:", f"  {command.example}"]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+_EVERYWHERE = (
+    Argument(("--config",), {"type": Path, "metavar": "PATH", "help": "the configuration file"}),
+    Argument(("--env-file",), {"type": Path, "metavar": "PATH", "help": "a .env of the older systems"}),
+    Argument(("--database-url",), {"metavar": "URL", "help": "the store: sqlite:///PATH or postgresql://..."}),
+    Argument(("--host",), {"metavar": "ADDRESS", "help": "the address to listen on"}),
+    Argument(("--port",), {"type": int, "metavar": "PORT", "help": "the port to listen on"}),
+    Argument(("--tunnel",), {"choices": ("ngrok",), "help": "not yet: see public_url under [server]"}),
+    Argument(("--no-ui",), {"action": "store_true", "help": "collect without a screen"}),
+    Argument(("--log-format",), {"choices": ("text", "json"), "help": "how --no-ui prints"}),
+    Argument(("--debug",), {"action": "store_true", "help": "log more"}),
+    Argument(("--slow",), {"action": "store_true", "help": "draw little, for slow lines"}),
+    Argument(("--ascii",), {"action": "store_true", "help": "only ASCII characters"}),
+    Argument(("--version",), {"action": "store_true", "help": "show the version and end"}),
+    Argument(("--started-by",), {"help": SUPPRESS}),
+    Argument(("--ready-fd",), {"type": int, "help": SUPPRESS}),
+    Argument(("--leash-fd",), {"type": int, "help": SUPPRESS}),
+    Argument(("--folder",), {"type": Path, "help": SUPPRESS}),
+)

@@ -1,0 +1,44 @@
+"""`spendtop quarantine list` and `quarantine retry`."""
+
+from __future__ import annotations
+
+from spendtop.cli.asking import ask_and_wait
+from spendtop.cli.in_force import in_force
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.tables import local_time, say, table
+from spendtop.domain.errors import ExitCode
+from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.attention import quarantined
+
+_MOST = 200
+
+
+def show(options: Options) -> int:
+    """Print events that are not counted."""
+    settings = load_settings(options).settings
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = in_force(connection, settings).calendar
+        found = quarantined(connection, _MOST)
+    rows = [
+        (
+            event.id,
+            local_time(event.received_at, calendar),
+            event.source,
+            event.kind,
+            event.state,
+            event.size,
+            event.reason,
+        )
+        for event in found
+    ]
+    headers = (">id", "received", "source", "kind", "state", ">bytes", "reason")
+    say(table(headers, rows) if rows else "No event is in quarantine.")
+    return ExitCode.OK
+
+
+def retry(options: Options) -> int:
+    """Ask the collector to read events again."""
+    wanted = options.arguments.id
+    with opened_store(load_settings(options).settings) as store:
+        say(ask_and_wait(store, TaskKind.QUARANTINE_RETRY, {} if wanted is None else {"ids": [wanted]}))
+    return ExitCode.OK

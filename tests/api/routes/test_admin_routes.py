@@ -1,0 +1,286 @@
+"""What the admin API says about requests that came as webhooks, through the real recorder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from spendtop.domain.clock import HOUR, MINUTE, SECOND
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.services.recorder import Recorder
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from tests.api.listening import Live, listening
+from tests.conftest import SettableClock
+
+DAILY = Limit(name="daily", window=parse_window("day"), amount=Usd.of(1), warn=(0.5, 0.8))
+
+
+def event(number: int, now: int, **fields: Any) -> bytes:
+    """A webhook of one request, `number` minutes ago, for `number` cents."""
+    created = (now - number * MINUTE) // SECOND
+    content = {
+        "request_id": f"external-{number}",
+        "request_body": {"messages": [{"role": "user", "content": f"question {number}"}]},
+        "response_body": {
+            "id": f"chat-{number}",
+            "created": created,
+            "choices": [{"message": {"role": "assistant", "content": f"answer {number}"}}],
+            "usage": {"prompt_tokens": 100 * number, "completion_tokens": 10, "total_tokens": 100 * number + 10},
+        },
+        "user_id": "alice" if number % 2 else "bob",
+        "model": "gpt-4o" if number < 3 else "o3",
+        "provider": "OPENAI",
+        "metadata": {"cost": number / 100, "latencyMs": 900},
+    }
+    return json.dumps({**content, **fields}).encode()
+
+
+@asynccontextmanager
+async def filled(store: Store, clock: SettableClock, count: int = 4) -> AsyncIterator[Live]:
+    """A listener that has taken requests 1 to `count`, under one daily limit."""
+    calendar = Calendar()
+    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    recorder = Recorder(store, preparer, LimitBook([DAILY], calendar, {}))
+    info = CollectorInfo(version="1", host="h", pid=1, url="", started_at=clock())
+    in_force = Applied(limits=(DAILY,), calendar=calendar, channels=(), collector=info, at=clock(), config_digest="")
+    with store.writing() as connection:
+        keep(connection, in_force)
+    recorder.start()
+    try:
+        async with listening(store, clock, recorder) as live:
+            for number in range(1, count + 1):
+                assert (await live.post_signed(event(number, clock()))).json()["status"] == "stored"
+            yield live
+    finally:
+        recorder.stop()
+
+
+async def get(live: Live, target: str) -> Any:
+    """The answer's content."""
+    response = await live.client.get(target)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def problem_fields(live: Live, target: str) -> set[str]:
+    """The parameters that a refusal names."""
+    response = await live.client.get(target)
+    assert response.status_code == 422
+    return set(response.json()["error"]["fields"])
+
+
+async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        raw = event(5, clock(), model="unheard-of", metadata={"cost": 0, "latencyMs": 1}, user_id="carol")
+        await live.post_signed(raw)
+        summary = await get(live, "/spending/summary")
+        assert summary["since"] == "2026-11-19T14:03:07.250000Z"
+        assert summary["until"] == "2026-11-20T14:03:07.250000Z"
+        assert (summary["cost_usd"], summary["cost_nanousd"]) == (0.1, 100_000_000)
+        assert (summary["requests"], summary["unpriced"]) == (5, 1)
+        assert summary["tokens"] == {"prompt": 1500, "completion": 50, "total": 1550}
+        assert summary["average_cost_usd"] == 0.025
+        assert summary["by_model"][0] == {
+            "model": "o3",
+            "cost_usd": 0.07,
+            "cost_nanousd": 70_000_000,
+            "requests": 2,
+            "share": 0.7,
+        }
+        assert [row["user_id"] for row in summary["top_users"]] == ["bob", "alice", "carol"]
+        assert summary["limits"] == [
+            {
+                "name": "daily",
+                "entity": "",
+                "window": "day",
+                "used_usd": 0.1,
+                "limit_usd": 1.0,
+                "fraction": 0.1,
+                "state": "ok",
+            }
+        ]
+        assert summary["by"] is None
+        assert await get(live, "/api/spending/summary") == summary
+
+
+async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        assert (await get(live, "/spending/summary?hours=0.04"))["requests"] == 2
+        assert (await get(live, "/spending/summary?since=2026-11-20&until=2026-11-20"))["requests"] == 4
+        assert (await get(live, "/spending/summary?from=2026-11-21"))["requests"] == 0
+        by_user = (await get(live, "/spending/summary?by=user"))["by"]
+        assert [(row["key"], row["cost_nanousd"], row["share"]) for row in by_user] == [
+            ("bob", 60_000_000, 0.6),
+            ("alice", 40_000_000, 0.4),
+        ]
+        empty = await get(live, "/spending/summary?until=2026-11-01")
+        assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
+
+
+async def test_the_list_and_its_pages(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        first = await get(live, "/requests?limit=3")
+        assert [row["external_ids"]["helicone"] for row in first["data"]] == ["external-1", "external-2", "external-3"]
+        assert first["totals"] == {
+            "requests": 4,
+            "cost_usd": 0.1,
+            "cost_nanousd": 100_000_000,
+            "unpriced": 0,
+            "tokens": 1040,
+        }
+        second = await get(live, f"/requests?limit=3&cursor={first['next_cursor']}")
+        assert [row["external_ids"]["helicone"] for row in second["data"]] == ["external-4"]
+        assert second["next_cursor"] is None
+
+
+async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        (row,) = (await get(live, "/requests"))["data"]
+        assert isinstance(row.pop("id"), str)
+        assert row == {
+            "external_ids": {"helicone": "external-1"},
+            "occurred_at": "2026-11-20T14:02:07.000000Z",
+            "time_source": "provider",
+            "received_at": "2026-11-20T14:03:07.250000Z",
+            "provider": "openai",
+            "model": "gpt-4o",
+            "status": "ok",
+            "http_status": None,
+            "user_id": "alice",
+            "session_id": None,
+            "session_path": None,
+            "token": None,
+            "properties": {},
+            "prompt_tokens": 100,
+            "completion_tokens": 10,
+            "total_tokens": 110,
+            "cached_tokens": None,
+            "cache_write_tokens": None,
+            "reasoning_tokens": None,
+            "cost_usd": 0.01,
+            "cost_nanousd": 10_000_000,
+            "basis": "reported",
+            "reported_cost_usd": 0.01,
+            "computed_cost_usd": None,
+            "verified": False,
+            "cached": False,
+            "latency_ms": 900,
+            "ttft_ms": None,
+            "sources": ["helicone"],
+        }
+
+
+QUERIES = [
+    ("user=alice", [1, 3]),
+    ("user=ALICE&model=o3", [3]),
+    ("model=gpt-4o", [1, 2]),
+    ("token=none", []),
+    ("q=user:bob cost>0.03", [4]),
+    ("q=", [1, 2, 3, 4]),
+    ("hours=0.04", [1, 2]),
+    ("hours=1e6", [1, 2, 3, 4]),
+    ("since=-150s", [1, 2]),
+    ("since=2026-11-20T14:01:00Z", [1, 2]),
+    ("since=2026-11-20T15:01:00%2B01:00", [1, 2]),
+    ("since=2026-11-20T15:01:00+01:00", [1, 2]),
+    ("to=2026-11-20T14:01:00Z", [3, 4]),
+    ("from=2026-11-20T14:00:00Z&to=2026-11-20T14:02:00Z", [2, 3]),
+    ("hours=1&until=2026-11-20T14:00:00Z", [4]),
+]
+
+
+async def test_what_lists_take(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        for query, numbers in QUERIES:
+            found = await get(live, f"/requests?{query}")
+            assert [row["external_ids"]["helicone"] for row in found["data"]] == [
+                f"external-{each}" for each in numbers
+            ]
+            assert found["totals"]["requests"] == len(numbers)
+
+
+async def test_what_lists_refuse_is_named(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        for query, field in (
+            ("hours=0", "hours"),
+            ("hours=-1", "hours"),
+            ("hours=nan", "hours"),
+            ("hours=inf", "hours"),
+            ("hours=1000001", "hours"),
+            ("hours=a", "hours"),
+            ("since=soon", "since"),
+            ("from=soon", "from"),
+            ("until=9999-99-99", "until"),
+            ("to=..", "to"),
+            ("since=2026-01-01&from=2026-01-01", "from"),
+            ("since=2026-01-01&hours=1", "hours"),
+            ("since=2026-01-02T00:00Z&until=2026-01-02T00:00Z", "until"),
+            ("q=(", "q"),
+            ("q=nofield:1", "q"),
+            ("model=", "model"),
+            (f"user={'a' * 257}", "user"),
+            ("cursor=nonsense", "cursor"),
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=ten", "limit"),
+            ("offset=3", "query"),
+        ):
+            assert await problem_fields(live, f"/requests?{query}") == {field}, query
+        assert await problem_fields(live, "/spending/summary?by=colour") == {"by"}
+        assert await problem_fields(live, "/spending/summary?user=alice") == {"query"}
+
+
+async def test_one_request_with_its_bodies(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 2) as live:
+        one = await get(live, "/requests/external-2")
+        assert one == await get(live, f"/requests/{one['id']}")
+        assert one["request_body"] == {"messages": [{"role": "user", "content": "question 2"}]}
+        assert one["response_body"]["id"] == "chat-2"
+        assert (one["prompt"], one["response"]) == ("question 2", "answer 2")
+        assert (one["body_state"], one["revisions"]) == ("stored", [])
+
+
+async def test_an_unknown_request_is_not_found(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        for id in ("1", "unknown", "9" * 30, "²", "-1", "%20"):
+            response = await live.client.get(f"/requests/{id}")
+            assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+
+
+async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        await live.post_signed(event(60, clock() - HOUR))
+        assert (await get(live, "/limits"))["data"] == [
+            {
+                "name": "daily",
+                "entity": "",
+                "window": "day",
+                "starts_at": "2026-11-20T00:00:00.000000Z",
+                "ends_at": "2026-11-21T00:00:00.000000Z",
+                "used_nanousd": 700_000_000,
+                "limit_nanousd": 1_000_000_000,
+                "unpriced": 0,
+                "fraction": 0.7,
+                "state": "approaching",
+                "thresholds": [0.5, 0.8, 1.0],
+                "forecast": None,
+            }
+        ]
+
+
+async def test_text_from_outside_leaves_as_it_came(readable_store: Store, clock: SettableClock) -> None:
+    name = "\x1b]52;c;x\x07[/nope]‮"
+    async with filled(readable_store, clock, 0) as live:
+        await live.post_signed(event(1, clock(), user_id=name, model="a\0b"))
+        response = await live.client.get("/requests")
+        assert b"\x1b" not in response.content
+        (row,) = response.json()["data"]
+        assert (row["user_id"], row["model"]) == (name, "a␀b")

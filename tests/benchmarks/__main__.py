@@ -1,0 +1,52 @@
+"""Measures and prints: `.venv/bin/python -m tests.benchmarks [name...]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.benchmarks import recording
+from tests.benchmarks.machine import facts
+from tests.benchmarks.measuring import Figure, say
+from tests.benchmarks.workshop import Workshop
+
+BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
+    "recording": recording.against_others,
+    "latency": recording.latency_when_full,
+    "growth": recording.growth,
+}
+
+
+def main() -> int:
+    """1 when a figure misses its goal."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all without any")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="stored where a full store is measured")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of load on each server, per round")
+    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    asked = parser.parse_args()
+    unknown = set(asked.names) - BENCHMARKS.keys()
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="spendtop-benchmarks-", dir=asked.folder) as folder:
+        workshop = Workshop(Path(folder), asked.requests, asked.rounds, asked.seconds)
+        say(facts(workshop.folder))
+        for name in asked.names or BENCHMARKS:
+            say(f"\n{name}: {BENCHMARKS[name].__doc__}")
+            found = BENCHMARKS[name](workshop)
+            figures += found
+            for figure in found:
+                say(figure.row())
+    say("")
+    for figure in figures:
+        say(figure.row())
+    return 0 if all(figure.is_reached for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

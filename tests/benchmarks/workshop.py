@@ -1,0 +1,33 @@
+"""What one run of the benchmarks works with: a folder on the disk, sizes, and stores that several of them share."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tests.benchmarks.filling import filled
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Sizes and places."""
+
+    folder: Path
+    requests: int = 1_000_000
+    rounds: int = 5
+    seconds: float = 3.0
+    """How long load is put on a server, per round."""
+
+    def own(self, name: str) -> Path:
+        """An empty folder."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    @cached_property
+    def filled(self) -> Path:
+        """The store with `requests` requests. Copy it before writing to it."""
+        return filled(self.own("filled") / "filled.db", self.requests)

@@ -1,0 +1,172 @@
+"""Real collectors in processes of their own, and what can be seen of them from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+
+from tests.helicone_captures import captures, secret, sign
+
+_ENDS_WITHIN = 20.0
+_STARTS_WITHIN = 30.0
+
+LISTENER = f"""\
+[server]
+port = 0
+[helicone]
+webhook_secrets = ["{secret().decode()}"]
+"""
+"""A listener on a free port that takes the captures' signatures."""
+
+
+class Ended(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class CollectorProcess:
+    """A collector that listens."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    url: str
+    client: httpx.Client = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def out(self) -> str:
+        """What it has printed."""
+        return (self.folder / "out").read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        """What it has logged."""
+        return (self.folder / "err").read_text(encoding="utf-8")
+
+    @property
+    def lines(self) -> list[str]:
+        """What it has printed, by lines."""
+        return self.out.splitlines()
+
+    def post(self, raw: bytes) -> httpx.Response:
+        """Post a webhook as Helicone does."""
+        return self.client.post("/webhook", content=raw, headers={"Helicone-Signature": sign(raw)})
+
+    def health(self, api_key: str = "") -> dict[str, Any]:
+        """What /health says."""
+        said: dict[str, Any] = self.client.get("/health", headers={"X-API-Key": api_key} if api_key else {}).json()
+        return said
+
+    def rows(self, sql: str) -> list[Any]:
+        """What the store holds."""
+        return rows(self.folder, sql)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> Ended:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        return Ended(self.process.wait(_ENDS_WITHIN), self.out, self.err)
+
+
+def rows(folder: Path, sql: str) -> list[Any]:
+    """What the store in this folder holds."""
+    with closing(sqlite3.connect(f"file:{folder}/spendtop.db?mode=ro", uri=True, timeout=10)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing of the tester's own."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "TZ": "UTC", "PYTHONWARNINGS": "error"}
+
+
+def configured(folder: Path, config: str = LISTENER) -> Path:
+    """A configuration file in the folder, with the store beside it."""
+    file = folder / "spendtop.toml"
+    folder.mkdir(exist_ok=True)
+    file.touch(mode=0o600)
+    database = "" if "[database]" in config else f'[database]\nurl = "sqlite:///{folder}/spendtop.db"\n'
+    file.write_text(config + database)
+    return file
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line of spendtop with these arguments."""
+    return [sys.executable, "-P", "-m", "spendtop", *map(str, arguments)]
+
+
+def spendtop(folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ended:
+    """Run a command to its end."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=_STARTS_WITHIN,
+        env=environment(folder) if environ is None else dict(environ),
+        cwd=folder,
+    )
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def refused(folder: Path, config: str = LISTENER, *options: str) -> Ended:
+    """How a collector that cannot start ends."""
+    return spendtop(folder, "--no-ui", "--config", configured(folder, config), *options)
+
+
+@contextmanager
+def collecting(
+    folder: Path,
+    config: str = LISTENER,
+    *options: str | Path,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    **further: Any,
+) -> Iterator[CollectorProcess]:
+    """A collector that is ready; at the end of the block it is killed if it still runs."""
+    file = configured(folder, config)
+    ready, told = os.pipe()
+    with (folder / "out").open("ab") as out, (folder / "err").open("ab") as err:
+        process = subprocess.Popen(
+            command("--no-ui", "--config", file, "--ready-fd", str(told), *options),
+            **{"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **further},
+            env=environment(folder) if environ is None else dict(environ),
+            cwd=folder if cwd is None else cwd,
+            pass_fds=[told],
+        )
+    os.close(told)
+    try:
+        with os.fdopen(ready) as pipe:
+            line = pipe.readline()
+        assert line, (folder / "err").read_text()
+        said = json.loads(line)
+        assert said["ready"], said
+        with httpx.Client(base_url=said["url"], trust_env=False, timeout=70) as client:
+            yield CollectorProcess(folder, process, said["url"], client)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def webhook(request_id: str, cost: float = 0.001, **fields: Any) -> bytes:
+    """A captured webhook as another request with this cost in USD."""
+    event = msgspec.json.decode(captures()["openai_chat_success_user_session_props_unicode"].raw)
+    event["request_id"] = request_id
+    event["metadata"]["cost"] = cost
+    return msgspec.json.encode({**event, **fields})

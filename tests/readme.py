@@ -1,0 +1,110 @@
+"""The README's tables as the program has them. `python -m tests.readme` writes them into README.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from spendtop.cli import COMMANDS, HEADLESS, SCREENS
+from spendtop.config.section import Section
+from spendtop.config.settings import settings_class
+from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
+from spendtop.config.toml_text import value_text
+from spendtop.config.types import duration_text, is_duration
+from spendtop.domain.filters import FIELDS
+from spendtop.sources.settings import SECTIONS
+from spendtop.tui import actions
+from spendtop.tui.actions import Action, key_name
+from spendtop.tui.screens import SCREENS as TUI_SCREENS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def keys() -> str:
+    """Every key by what it is for."""
+    lines = ["| key | does |", "|---|---|"]
+    lines += [f"| `{entry.key}` | {entry.title}: {entry.help} |" for entry in TUI_SCREENS.values()]
+    shown: dict[str, Action] = {}
+    for table in (actions.APP, actions.LIVE, actions.OVERVIEW, actions.MOVE, actions.REQUESTS, actions.DETAIL):
+        for action in table:
+            shown.setdefault(action.id, action)
+    for group in actions.GROUPS:
+        for action in (action for action in shown.values() if action.group == group):
+            names = " ".join(f"`{key_name(key)}`" for key in action.keys.split(","))
+            lines.append(f"| {names} | {_cell(action.help)} |")
+    return "\n".join(lines)
+
+
+def filters() -> str:
+    """Every field of the filter language."""
+    rows = [f"| `{_cell(field.example)}` | `{field.name}:` | {_cell(field.help)} |" for field in FIELDS.values()]
+    return "\n".join(["| short | long | |", "|---|---|---|", *rows])
+
+
+def commands() -> str:
+    """Every command with its example."""
+    rows = [("spendtop", SCREENS), ("spendtop --no-ui", HEADLESS)]
+    rows += [(f"spendtop {name}", command) for name, command in COMMANDS.items()]
+    lines = [f"| `{name}` | {_cell(command.help)} | `{_cell(command.example)}` |" for name, command in rows]
+    return "\n".join(["| command | does | example |", "|---|---|---|", *lines])
+
+
+def configuration() -> str:
+    """Every key of the configuration."""
+    model = settings_class(SECTIONS)
+    lines = ["| key | default | meaning |", "|---|---|---|"]
+    for name in fields_by_key(model):
+        kind = type_at(model, (name,))
+        if is_section(kind):
+            lines += _rows(f"[{name}]", kind)
+        else:
+            lines += _rows(f'[{name}."MODEL"]' if name == "prices" else f"[[{name}]]", item_type(kind))
+    return "\n".join(lines)
+
+
+def _rows(table: str, kind: type[Section]) -> Iterator[str]:
+    for key, info in fields_by_key(kind).items():
+        yield f"| `{table} {key}` | {_default(info)} | {_cell(info.description or '')} |"
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    if info.default_factory is not None:
+        return ""
+    if info.default is not None and is_duration(info.metadata):
+        return f'`"{duration_text(info.default)}"`'
+    return "" if info.default in (None, "", (), {}) or isinstance(info.default, Section) else f"`{_plain(info.default)}`"
+
+
+def _plain(value: object) -> str:
+    secret = getattr(value, "get_secret_value", None)
+    return value_text(secret() if secret else list(value) if isinstance(value, tuple) else value)
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "keys": keys,
+    "filters": filters,
+    "commands": commands,
+    "configuration": configuration,
+}
+
+
+def with_current_blocks(text: str) -> str:
+    """The README's text with every generated table as it is now."""
+    for name, make in BLOCKS.items():
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}{make()}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(with_current_blocks(README.read_text()))
