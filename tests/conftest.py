@@ -81,6 +81,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    """An empty store with the present schema on PostgreSQL."""
+    _drop_schema(postgres_url)
+    opened = Store(postgres_url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
 def _drop_schema(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

@@ -55,7 +55,7 @@ class CollectorProcess:
     @property
     def out(self) -> str:
         """What it has printed."""
-        return (self.folder / "out").read_text(encoding="utf-8")
+        return (self.folder / "out").read_text(encoding="utf-8", errors="replace")
 
     @property
     def err(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spendtop.collector.sample import history, live_bodies, sample_folder
 from spendtop.config.load import load
@@ -26,7 +27,7 @@ NOW = to_micros(datetime(2026, 11, 20, 16, 30, tzinfo=UTC))
 @pytest.fixture(scope="module")
 def priced() -> list[Request]:
     pricer = Pricer({}, None, PublishedPrices())
-    return [pricer.price(request) for request in history(NOW)]
+    return [replace(request, cost=pricer.cost(request)) for request in history(NOW)]
 
 
 @pytest.fixture

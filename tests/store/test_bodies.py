@@ -77,6 +77,7 @@ def test_a_shipped_dictionary_is_used_and_named(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "body.dict").write_bytes(trained.as_bytes())
     monkeypatch.setattr(bodies, "files", lambda _: tmp_path)
     bodies._dictionary.cache_clear()
+    bodies._compressor.cache_clear()
     try:
         dictionary, data = bodies.encode(samples[7], None)
         assert dictionary == 1
@@ -84,3 +85,4 @@ def test_a_shipped_dictionary_is_used_and_named(monkeypatch: pytest.MonkeyPatch,
         assert len(data) < len(zstandard.ZstdCompressor().compress(samples[7]))
     finally:
         bodies._dictionary.cache_clear()
+        bodies._compressor.cache_clear()

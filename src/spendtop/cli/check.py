@@ -58,7 +58,7 @@ def _probed(settings: Settings) -> Iterator[Finding]:
     from spendtop.cli.probe import probe
 
     for reached in probe(settings):
-        name, host, port = reached.target
+        name, host, port = f"probe {reached.target.name}", reached.target.host, reached.target.port
         if host is None:
             yield Finding(
                 name, State.NOTE, "Apprise does not tell where it would connect to", "`spendtop channel test`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,10 +13,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from spendtop.alerts.channels import check_url, schema_of
+from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
 from spendtop.collector.applying import digest, pricer_of
 from spendtop.collector.holding import places
+from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
@@ -56,8 +58,8 @@ class Finding(NamedTuple):
 
 def failed(subject: str, failure: SpendtopError) -> Finding:
     """An error as a finding: its first sentence says what is wrong, the rest what to do."""
-    text, _, fix = str(failure).replace("\n", " ").partition(". ")
-    return Finding(subject, State.ERROR, text, fix, failure.exit_code)
+    text, *rest = re.split(r"\.\s", str(failure), maxsplit=1)
+    return Finding(subject, State.ERROR, text, "; ".join("".join(rest).splitlines()), failure.exit_code)
 
 
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:

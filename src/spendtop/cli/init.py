@@ -38,7 +38,8 @@ def run(options: Options) -> int:
     say(f"Wrote {path} (0600).")
     for warning in loaded.warnings:
         say(f"  note: {warning}")
-    say(f"Helicone posts to {settings.server.public_url or 'your public address'}/webhook.")
+    here = f"http://{settings.server.host}:{settings.server.port}"
+    say(f"Helicone posts to {settings.server.public_url or f'the public address of {here}'}/webhook.")
     say("Next: `spendtop check`, then `spendtop`.")
     return ExitCode.OK
 

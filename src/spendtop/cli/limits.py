@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from spendtop.cli.in_force import ceilings, in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import local_time, say, table
@@ -34,7 +36,7 @@ def check(options: Options) -> int:
     if pressing:
         say(_table(pressing, calendar))
     elif found:
-        say(f"All limits are ok; the fullest is {_name(found[0])} at {found[0].fraction:.0%}.")
+        say(f"All limits are ok; the fullest is {_name(found[0])} at {_percent(found[0])}.")
     else:
         say(_NO_LIMITS)
     return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
@@ -60,11 +62,16 @@ def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
         use.limit.window,
         use.used,
         use.limit.amount,
-        f"{use.fraction:.0%}",
+        _percent(use),
         use.state.value,
         use.unpriced or None,
         local_time(use.ends_at, calendar),
     )
+
+
+def _percent(use: LimitUse) -> str:
+    """Cut, not rounded: 100 % is exceeded."""
+    return f"{math.floor(use.fraction * 100)}%"
 
 
 def _name(use: LimitUse) -> str:

@@ -12,7 +12,6 @@ from spendtop.cli import COMMANDS, HEADLESS, SCREENS, Argument, Command
 from spendtop.cli.options import Options
 from spendtop.domain.errors import UsageError
 
-
 _UNKNOWN = "unrecognized arguments: "
 _HELP_WIDTH = 100
 

@@ -92,10 +92,14 @@ def _table(dimensions: Sequence[str], found: Spending) -> str:
 
 
 def _cells(spend: Spend) -> tuple[object, ...]:
-    nothing_known = 0 < spend.requests == spend.unpriced
-    cost = f"{spend.unpriced:,} unpriced" if nothing_known else amount(spend.cost, spend.unpriced)
+    cost = f"{spend.unpriced:,} unpriced" if _is_unknown(spend) else amount(spend.cost, spend.unpriced)
     tokens = (f"{spend.prompt_tokens:,}", f"{spend.completion_tokens:,}")
     return f"{spend.requests:,}", cost, *tokens, spend.average, spend.errors or None
+
+
+def _is_unknown(spend: Spend) -> bool:
+    """Whether there are requests, and the cost of none is known."""
+    return 0 < spend.requests == spend.unpriced
 
 
 def _csv(dimensions: Sequence[str], found: Spending) -> str:
@@ -104,8 +108,8 @@ def _csv(dimensions: Sequence[str], found: Spending) -> str:
 
 
 def _csv_cells(spend: Spend) -> tuple[object, ...]:
-    cost = (spend.cost.dollars, spend.cost.nano, spend.unpriced)
-    return spend.requests, *cost, spend.prompt_tokens, spend.completion_tokens, spend.errors
+    cost = (None, None) if _is_unknown(spend) else (spend.cost.dollars, spend.cost.nano)
+    return spend.requests, *cost, spend.unpriced, spend.prompt_tokens, spend.completion_tokens, spend.errors
 
 
 def _answer(dimensions: Sequence[str], span: Span, found: Spending) -> dict[str, object]:
@@ -124,8 +128,8 @@ def _answer(dimensions: Sequence[str], span: Span, found: Spending) -> dict[str,
 def _sums(spend: Spend) -> dict[str, object]:
     average = spend.average
     return {
-        "cost_usd": float(spend.cost.dollars),
-        "cost_nanousd": spend.cost.nano,
+        "cost_usd": None if _is_unknown(spend) else float(spend.cost.dollars),
+        "cost_nanousd": None if _is_unknown(spend) else spend.cost.nano,
         "requests": spend.requests,
         "unpriced": spend.unpriced,
         "errors": spend.errors,

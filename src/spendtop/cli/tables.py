@@ -8,6 +8,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spendtop.domain.money import Usd
@@ -76,8 +77,10 @@ def csv_text(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _csv_cell(cell: object) -> object:
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
     if not isinstance(cell, str):
-        return "" if cell is None else cell
+        return cell
     text = str(cell)
     return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) or text.startswith(_CELL_STARTS) else text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from spendtop.cli.child import Child, NotStarted
 from spendtop.cli.collect import collector_log
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.load import Loaded
-from spendtop.config.paths import data_folder, state_folder, theme_folder
+from spendtop.config.paths import data_folder, default_database_url, state_folder, theme_folder
 from spendtop.domain.errors import SpendtopError, UsageError
 from spendtop.tui.session import Collector, Session
 
@@ -152,4 +153,7 @@ def _log() -> Path:
 
 
 def _store_name(url: str) -> str:
+    """What the header calls the store: this host for the usual place, else the file or the PostgreSQL database."""
+    if url == default_database_url():
+        return socket.gethostname()
     return Path(url.partition("///")[2]).stem if url.startswith("sqlite") else url.rpartition("@")[2]

@@ -35,6 +35,7 @@ class Printer:
     def __init__(self, store: Store, clock: Clock, as_json: bool, out: TextIO | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._since = clock()
         self._json = as_json
         self._out: TextIO | None = out if out is not None else sys.stdout
         self._requests: deque[Request] = deque(maxlen=_MOST_LINES_WAITING)
@@ -58,8 +59,9 @@ class Printer:
             self._line(sentence)
 
     def recorded(self, outcomes: Sequence[Outcome]) -> None:
-        """Requests that are new. Called in the writer's thread."""
-        new = [outcome.request for outcome in outcomes if outcome.request is not None]
+        """Requests that are new; those that arrived before our start are history. Called in the writer's thread."""
+        requests = (outcome.request for outcome in outcomes)
+        new = [request for request in requests if request is not None and request.received_at >= self._since]
         if new and self._loop is not None:
             self._requests.extend(new)
             with suppress(RuntimeError):
@@ -118,12 +120,12 @@ class Printer:
             return
         words = " ".join(self._words(request))
         more = f" + {unpriced} unpriced" if unpriced else ""
-        self._line(f"processed {words} · last hour {last_hour}{more}")
+        self._line(f"processed {words} · last hour {_short(last_hour)}{more}")
 
     def _words(self, request: Request) -> Iterator[str]:
         yield clean_line(request.model or "(no model)")
         yield clean_line(request.user_id or "(no user)")
-        yield "unpriced" if request.cost.amount is None else str(request.cost.amount)
+        yield "unpriced" if request.cost.amount is None else _short(request.cost.amount)
         if request.status.value != "ok":
             yield request.status.value
 
@@ -143,7 +145,7 @@ class Printer:
             return
         name = clean_line(message.limit_name)
         who = f" {message.each} {clean_line(message.entity)}" if message.entity else ""
-        amounts = f"{used} of {limit}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
+        amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
         match message.kind:
             case Kind.APPROACHING:
                 self._line(f"WARNING approaching {name}{who}: {amounts}")
@@ -173,3 +175,9 @@ class Printer:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, out.fileno())
         os.close(nowhere)
+
+
+def _short(amount: Usd) -> str:
+    """Dollars for people, without zeros at the end beyond the cents: `$0.002`, `$0.15`, `$5.00`."""
+    whole, _, cents = str(amount).partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"

@@ -1,7 +1,7 @@
 """The alert state machine: when a limit speaks, and what it says. Pure, so that every sequence can be tried.
 
-An episode is one alert of one limit for one entity and one window: approaching → exceeded → resolved. It speaks once per
-threshold crossed; a threshold is armed again by the next window, or by use that stays under the hysteresis.
+An episode is one alert of one limit for one entity and one window: approaching → exceeded → resolved. It speaks once
+per threshold crossed; a threshold is armed again by the next window, or by use that stays under the hysteresis.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.windows import Window, WindowKind
 
+OWN_DIMENSION = "limit/"
+"""What the dimensions of limits with totals of their own begin with."""
+
 
 class Each(StrEnum):
     """What a template limit makes one limit of: one per value seen."""
@@ -68,7 +71,7 @@ class Limit(Struct, frozen=True, kw_only=True):
         if not self.where_text and self.reserve is None:
             return self.each.value if self.each else "all"
         digest = blake2b(f"{self.each}\0{self.where_text}\0{self.reserve}".encode(), digest_size=8)
-        return f"limit/{digest.hexdigest()}"
+        return f"{OWN_DIMENSION}{digest.hexdigest()}"
 
     def state(self, used: Usd) -> LimitState:
         """Approaching from the first threshold on, exceeded from 100 % on; a single request only above 100 %."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Basis, Cost, Request, Status, Usage
@@ -88,8 +87,8 @@ class Pricer:
         self._hook = hook
         self._catalogue = catalogue
 
-    def price(self, request: Request) -> Request:
-        """The request with its cost decided. A gateway's cache hit costs nothing."""
+    def cost(self, request: Request) -> Cost:
+        """What the request cost, and on what basis. A gateway's cache hit costs nothing."""
         reported = request.cost.reported
         computed, version = self._computed(request)
         if request.cached:
@@ -100,8 +99,7 @@ class Pricer:
             amount, basis = computed, Basis.COMPUTED
         else:
             amount, basis, version = None, Basis.UNKNOWN, None
-        cost = Cost(amount=amount, basis=basis, reported=reported, computed=computed, price_version=version)
-        return replace(request, cost=cost)
+        return Cost(amount=amount, basis=basis, reported=reported, computed=computed, price_version=version)
 
     def ceiling(self, model: str, at: int) -> Price | None:
         """The price at which a limit counts what has none."""

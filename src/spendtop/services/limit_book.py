@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from spendtop.domain.filters import FilterContext, Subject, matches
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price
 from spendtop.domain.request import Request, Usage
@@ -24,16 +24,16 @@ class LimitBook:
         self.reserves = reserves
         self.ceilings: Mapping[str, Ceiling] = {name: _ceiling(price) for name, price in reserves.items()}
         """The most that a stored request of unknown cost can have cost, by limit name."""
+        self.own_dimensions = {one.name: one.dimension for one in limits if one.dimension.startswith(OWN_DIMENSION)}
+        """The dimension of `total` by limit name, for limits that keep totals of their own."""
         self._context = FilterContext(0, calendar)
         self._windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
         self._single = [limit for limit in limits if limit.window.kind is WindowKind.REQUEST]
 
-    def touched(self, request: Request) -> Iterator[tuple[Limit, str]]:
-        """Limits that the request counts for, with the entity it counts for; a request limit only when broken."""
-        for limit in self._windowed:
-            entity = self._entity(limit, request)
-            if entity is not None:
-                yield limit, entity
+    def touched(self, request: Request) -> list[tuple[Limit, str]]:
+        """Limits that the request counts for, with the entity it counts for; limits on single requests are not."""
+        entities = [(limit, self._entity(limit, request)) for limit in self._windowed]
+        return [(limit, entity) for limit, entity in entities if entity is not None]
 
     def broken(self, request: Request) -> Iterator[Limit]:
         """The request limits that this request alone exceeds."""

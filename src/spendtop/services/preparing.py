@@ -66,7 +66,8 @@ class Preparer:
         if request.request_body is not None or request.response_body is not None:
             state = BodyState.STORED if body else BodyState.NOT_KEPT
         cleaned = replace(
-            self._pricer.price(request),
+            request,
+            cost=self._pricer.cost(request),
             external_id=storable_name(request.external_id),
             provider=_name(request.provider),
             model=_name(request.model),

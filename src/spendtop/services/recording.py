@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -101,9 +102,8 @@ class Recording:
         return {row.id: from_row(row) for row in connection.execute(select(table).where(table.c.id.in_(ids)))}
 
     def _write(self, connection: Connection, group: _Group) -> None:
-        names = self._request.names
-        new = [to_values(record) for record in group.new.values()]
-        self._request.run_many(connection, [tuple(values[name] for name in names) for values in new])
+        in_order = itemgetter(*self._request.names)
+        self._request.run_many(connection, [in_order(to_values(record)) for record in group.new.values()])
         self._key.run_many(connection, sorted(group.keys))
         self._body.run_many(connection, [(request_id, *body) for request_id, body in group.bodies.items()])
         self._total.run_many(connection, group.totals.rows(self._ids.slot))

@@ -17,17 +17,17 @@ def to_values(record: Record) -> dict[str, Any]:
     usage, cost = request.usage, request.cost
     return {
         "id": record.id,
-        "source": request.source.value,
+        "source": request.source._value_,
         "sources": ",".join(record.sources),
         "external_ids": msgspec.json.encode(record.external_ids).decode(),
         "response_id": request.response_id,
         "occurred_at": request.occurred_at,
-        "time_source": request.time_source.value,
+        "time_source": request.time_source._value_,
         "time_suspect": request.time_suspect,
         "received_at": request.received_at,
         "provider": request.provider,
         "model": request.model,
-        "status": request.status.value,
+        "status": request.status._value_,
         "http_status": request.http_status,
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
@@ -35,7 +35,7 @@ def to_values(record: Record) -> dict[str, Any]:
         "cache_write_tokens": usage.cache_write,
         "reasoning_tokens": usage.reasoning,
         "cost_nano": _nano(cost.amount),
-        "basis": cost.basis.value,
+        "basis": cost.basis._value_,
         "reported_cost_nano": _nano(cost.reported),
         "computed_cost_nano": _nano(cost.computed),
         "price_version": cost.price_version,
@@ -49,7 +49,7 @@ def to_values(record: Record) -> dict[str, Any]:
         "cached": request.cached,
         "verified": request.verified,
         "counted": request.counted,
-        "body_state": request.body_state.value,
+        "body_state": request.body_state._value_,
     }
 
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, literal, select, text
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.services.limit_book import LimitBook
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
@@ -20,7 +20,6 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
 _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
-_PREFIX = "limit/"
 _FACT = "scoped_totals"
 """The row of `meta` that says which dimensions are complete, and with which reserve price: JSON, one text each."""
 _ENTITY = {
@@ -32,12 +31,12 @@ _ENTITY = {
 
 
 def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
-    """Make the totals of limits that have none yet or whose reserve has a new price, drop those of limits that are gone.
+    """Make totals for limits that have none yet or whose reserve has a new price; drop those of limits that are gone.
 
     Returns the names of the limits whose totals were made. One transaction with the new definitions in force, so that
     no request is missed or counted twice.
     """
-    wanted = {limit.dimension: limit for limit in book.limits if limit.dimension.startswith(_PREFIX)}
+    wanted = {limit.dimension: limit for limit in book.limits if limit.dimension.startswith(OWN_DIMENSION)}
     made_of = {dimension: repr(book.reserves.get(limit.name)) for dimension, limit in wanted.items()}
     before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
     if made_of == before:
@@ -45,7 +44,7 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
     if connection.dialect.name == "postgresql":  # no other collector counts while we do
         connection.execute(text("LOCK TABLE total IN SHARE ROW EXCLUSIVE MODE"))
     kept = [dimension for dimension in wanted if made_of[dimension] == before.get(dimension)]
-    is_own = _TOTAL.c.dimension.startswith(_PREFIX)
+    is_own = _TOTAL.c.dimension.startswith(OWN_DIMENSION)
     connection.execute(delete(_TOTAL).where(is_own, _TOTAL.c.dimension.not_in(kept)))
     new = [limit for dimension, limit in wanted.items() if dimension not in kept]
     for limit in new:

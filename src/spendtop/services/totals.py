@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.limits import Limit
 from spendtop.domain.request import Request, Status
 from spendtop.services.limit_book import LimitBook
 
@@ -25,16 +24,13 @@ class TotalsByDifference:
         if not request.counted:
             return
         self._count(request, 1)
-        self._mark_touched(request)
-        hour = request.occurred_at - request.occurred_at % HOUR
         for limit in self._book.broken(request):
-            self._mark(limit.name, str(request_id), hour, request.occurred_at)
+            self._mark(limit.name, str(request_id), request.occurred_at)
 
     def replace(self, old: Request, new: Request, request_id: int) -> None:
         """Take an earlier version's contributions out and put the new version's in."""
         if old.counted:
             self._count(old, -1)
-            self._mark_touched(old)
         self.add(new, request_id)
 
     def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int]]:
@@ -49,51 +45,63 @@ class TotalsByDifference:
         """Rows for `limit_mark` in primary-key order."""
         return [(*key, happened_at) for key, happened_at in sorted(self._marks.items())]
 
-    def _mark_touched(self, request: Request) -> None:
-        hour = request.occurred_at - request.occurred_at % HOUR
-        for limit, entity in self._book.touched(request):
-            self._mark(limit.name, entity, hour, request.occurred_at)
-
-    def _mark(self, limit: str, entity: str, hour: int, happened_at: int) -> None:
-        key = (limit, entity, hour)
-        self._marks[key] = max(happened_at, self._marks.get(key, 0))
-
     def _count(self, request: Request, sign: int) -> None:
-        amount = request.cost.amount
         delta = _delta(request, sign)
-        hour = request.occurred_at - request.occurred_at % HOUR
+        at = request.occurred_at
+        hour = at - at % HOUR
         for dimension, key in _dimensions(request):
             self._fold((dimension, key, hour), delta)
-        self._fold(("minute", "", request.occurred_at - request.occurred_at % MINUTE), delta)
-        own: set[str] = set()
-        for limit, entity in self._book.touched(request):
-            dimension = limit.dimension
-            if not dimension.startswith("limit/") or dimension in own:
-                continue
-            own.add(dimension)
+        self._fold(("minute", "", at - at % MINUTE), delta)
+        touched = self._book.touched(request)
+        for limit, entity in touched:
+            self._mark(limit.name, entity, at)
+        if self._book.own_dimensions:
+            self._count_own(request, sign, delta, hour, touched)
+
+    def _count_own(
+        self, request: Request, sign: int, delta: tuple[int, ...], hour: int, touched: list[tuple[Limit, str]]
+    ) -> None:
+        """Count in the totals of limits that keep their own; several limits of one scope share them."""
+        own = {
+            self._book.own_dimensions[limit.name]: (limit, entity)
+            for limit, entity in touched
+            if limit.name in self._book.own_dimensions
+        }
+        for dimension, (limit, entity) in own.items():
             cost = self._book.cost(limit, request)
-            reserved = sign * cost.nano if amount is None and cost is not None else delta[1]
-            self._fold((dimension, entity, hour), (delta[0], reserved, *delta[2:]))
+            counts = sign * cost.nano if cost is not None else 0
+            self._fold((dimension, entity, hour), (delta[0], counts, *delta[2:]))
+
+    def _mark(self, limit: str, entity: str, happened_at: int) -> None:
+        key = (limit, entity, happened_at - happened_at % HOUR)
+        self._marks[key] = max(happened_at, self._marks.get(key, 0))
 
     def _fold(self, key: Key, delta: tuple[int, ...]) -> None:
         known = self._deltas.get(key)
         if known is None:
             self._deltas[key] = list(delta)
-        else:
-            for position, value in enumerate(delta):
-                known[position] += value
+            return
+        known[0] += delta[0]
+        known[1] += delta[1]
+        known[2] += delta[2]
+        known[3] += delta[3]
+        known[4] += delta[4]
+        known[5] += delta[5]
 
 
-def _dimensions(request: Request) -> Iterator[tuple[str, str]]:
-    yield "all", ""
-    yield "user", request.user_id or ""
-    yield "model", request.model or ""
-    yield "provider", request.provider or ""
-    yield "source", request.source.value
+def _dimensions(request: Request) -> list[tuple[str, str]]:
+    found = [
+        ("all", ""),
+        ("user", request.user_id or ""),
+        ("model", request.model or ""),
+        ("provider", request.provider or ""),
+        ("source", request.source._value_),
+    ]
     if request.session_id is not None:
-        yield "session", request.session_id
+        found.append(("session", request.session_id))
     if request.token is not None:
-        yield "token", request.token
+        found.append(("token", request.token))
+    return found
 
 
 def _delta(request: Request, sign: int) -> tuple[int, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from threading import get_ident
 
 import zstandard
 
@@ -23,9 +24,8 @@ def encode(request: bytes | None, response: bytes | None) -> tuple[int, bytes]:
     dictionary = _dictionary()
     head = _LENGTH.pack(_ABSENT if request is None else len(request))
     tail = b"" if response is None else b"\1" + response
-    # A compressor serves one thread at a time; making one is cheap once the dictionary is digested.
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary)
-    return dictionary.dict_id() if dictionary else 0, compressor.compress(head + (request or b"") + tail)
+    data = _compressor(get_ident()).compress(head + (request or b"") + tail)
+    return dictionary.dict_id() if dictionary else 0, data
 
 
 def decode(data: bytes) -> tuple[bytes | None, bytes | None]:
@@ -46,6 +46,12 @@ def decode(data: bytes) -> tuple[bytes | None, bytes | None]:
         raise StoreCorrupt("A stored body is cut short. `spendtop db verify` checks the store.")
     request = None if length == _ABSENT else plain[_LENGTH.size : end]
     return request, plain[end + 1 :] if len(plain) > end else None
+
+
+@lru_cache(maxsize=128)
+def _compressor(thread: int) -> zstandard.ZstdCompressor:
+    """A compressor serves one thread at a time, so every thread has its own."""
+    return zstandard.ZstdCompressor(level=_LEVEL, dict_data=_dictionary())
 
 
 @cache

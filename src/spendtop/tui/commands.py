@@ -53,8 +53,7 @@ class Commands:
             Command("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
         ]
         commands += [
-            Command(name[:4].rstrip("u") if name == "requests" else name[:4], name[:4], entry.help, self._opener(name))
-            for name, entry in SCREENS.items()
+            Command(entry.command, entry.command, entry.help, self._opener(name)) for name, entry in SCREENS.items()
         ]
         self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
 

@@ -20,6 +20,8 @@ _ATTRIBUTES = (
     ("reverse", "7"),
     ("strike", "9"),
 )
+_ENDS = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "29"}
+"""What ends an attribute; bold and dim end together."""
 _INVISIBLE_ON_SPACE = frozenset({"1", "2", "3"})
 _GAP = 4
 """Up to so many unchanged cells are written again, which costs no more than moving the cursor over them."""
@@ -163,17 +165,16 @@ class _Pen:
         have = now.attributes or frozenset()
         attributes = wanted.attributes if wanted.attributes is not None else have & _INVISIBLE_ON_SPACE
         foreground = now.foreground if wanted.foreground is None else wanted.foreground
-        if have - attributes:
-            codes = ["0", *sorted(attributes), foreground or "", wanted.background]
-        else:
-            codes = sorted(attributes - have)
-            if foreground != now.foreground:
-                codes.append(foreground or "39")
-            if wanted.background != now.background:
-                codes.append(wanted.background or "49")
+        ended = {_ENDS[code] for code in have - attributes}
+        kept = {code for code in have if _ENDS[code] not in ended}
+        codes = sorted(ended) + sorted(attributes - kept)
+        if foreground != now.foreground:
+            codes.append(foreground or "39")
+        if wanted.background != now.background:
+            codes.append(wanted.background or "49")
         self._look = Look(attributes, foreground, wanted.background)
         if codes:
-            self._parts.append(f"\x1b[{';'.join(code for code in codes if code)}m")
+            self._parts.append(f"\x1b[{';'.join(codes)}m")
 
 
 def _looks(style: Style | None, colors: ColorSystem) -> tuple[Look, Look]:

@@ -12,6 +12,8 @@ class ScreenEntry(NamedTuple):
     title: str
     short: str
     """For narrow terminals."""
+    command: str
+    """What the `:` line calls it."""
     factory: str
     """`module:Class`, imported when the screen is first opened."""
     help: str
@@ -19,12 +21,13 @@ class ScreenEntry(NamedTuple):
 
 SCREENS: dict[str, ScreenEntry] = {
     "overview": ScreenEntry(
-        "1", "Overview", "1Over", "spendtop.tui.screens.overview:OverviewScreen", "spend now, against limits"
+        "1", "Overview", "1Over", "over", "spendtop.tui.screens.overview:OverviewScreen", "spend now, against limits"
     ),
     "requests": ScreenEntry(
         "2",
         "Requests",
         "2Reqs",
+        "req",
         "spendtop.tui.screens.requests:RequestsScreen",
         "every request, prompt and response",
     ),

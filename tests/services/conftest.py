@@ -1,0 +1,196 @@
+"""One collector's recording and evaluating on a store, and what the totals have to be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Row, delete, select
+from sqlmodel import SQLModel
+
+from spendtop.domain.alerting import Message
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.filters import parse_filter
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Price
+from spendtop.domain.request import Basis, Cost, Request, Source, Status, TimeSource
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services.announcing import Announcement, Channel
+from spendtop.services.evaluating import Evaluator
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Prepared
+from spendtop.services.recording import Outcome, Recording
+from spendtop.services.records import from_row
+from spendtop.store import bodies
+from spendtop.store.engine import Store
+from spendtop.store.ids import RequestIds, identity
+from spendtop.store.reads.requests import newest_id
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, TotalTable
+from tests.conftest import SettableClock
+
+DOLLAR = 1_000_000_000
+Sums = dict[tuple[str, str, int], tuple[int, ...]]
+Counts = Callable[[Request], tuple[str, int | None] | None]
+"""The entity that a request counts for under a limit of its own scope, and the reserve if its cost is unknown."""
+
+
+def limit(name: str = "daily", window: str = "day", usd: int = 100, where: str = "", **fields: Any) -> Limit:
+    tree = parse_filter(where) if where else None
+    amount = Usd(usd * DOLLAR)
+    return Limit(name=name, window=parse_window(window), amount=amount, where=tree, where_text=where, **fields)
+
+
+def request(number: object, at: int, cost: int | None = DOLLAR, **fields: Any) -> Request:
+    """A request of Helicone's with this id, `cost` in nano-USD."""
+    amount = None if cost is None else Usd(cost)
+    values: dict[str, Any] = {
+        "source": Source.HELICONE,
+        "external_id": f"id-{number}",
+        "received_at": at,
+        "occurred_at": at,
+        "time_source": TimeSource.PROVIDER,
+        "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED),
+    }
+    return Request(**{**values, **fields})
+
+
+def prepared(report: Request) -> Prepared:
+    """The report under the key of Helicone's id, whichever source it comes from, as the id is the same call's."""
+    body = None
+    if report.request_body is not None or report.response_body is not None:
+        body = bodies.encode(report.request_body, report.response_body)
+    plain = msgspec.structs.replace(report, request_body=None, response_body=None)
+    return Prepared(identity(Source.HELICONE, report.external_id), plain, body)
+
+
+def rows(store: Store, model: type[SQLModel]) -> list[Row[Any]]:
+    """All rows of a table in primary-key order."""
+    table = table_of(model)
+    with store.reading() as connection:
+        return list(connection.execute(select(table).order_by(*table.primary_key)))
+
+
+def clear(store: Store) -> None:
+    """Empty all tables."""
+    with store.writing() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            connection.execute(delete(table))
+
+
+def totals(store: Store) -> Sums:
+    """What `total` says, over shards, without sums of nothing."""
+    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
+    for dimension, key, bucket, _shard, *values in rows(store, TotalTable):
+        found[dimension, key, bucket] = [a + b for a, b in zip(found[dimension, key, bucket], values, strict=True)]
+    return {key: tuple(values) for key, values in found.items() if any(values)}
+
+
+def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
+    """What the totals have to be: added up request by request; `own` is by dimension."""
+    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
+
+    def add(dimension: str, key: str, bucket: int, values: Sequence[int]) -> None:
+        found[dimension, key, bucket] = [a + b for a, b in zip(found[dimension, key, bucket], values, strict=True)]
+
+    for row in rows(store, RequestTable):
+        one = from_row(row).request
+        if not one.counted:
+            continue
+        cost = one.cost.amount.nano if one.cost.amount else 0
+        rest = (
+            int(one.cost.amount is None),
+            int(one.status is Status.ERROR),
+            one.usage.prompt or 0,
+            one.usage.completion or 0,
+        )
+        hour = one.occurred_at // HOUR * HOUR
+        add("minute", "", one.occurred_at // MINUTE * MINUTE, (1, cost, *rest))
+        named = {"all": "", "user": one.user_id or "", "model": one.model or "", "provider": one.provider or ""}
+        named |= {"source": one.source.value}
+        named |= {"session": one.session_id} if one.session_id is not None else {}
+        named |= {"token": one.token} if one.token is not None else {}
+        for dimension, key in named.items():
+            add(dimension, key, hour, (1, cost, *rest))
+        for dimension, counts in (own or {}).items():
+            counted = counts(one)
+            if counted is not None:
+                entity, reserve = counted
+                add(dimension, entity, hour, (1, cost if one.cost.amount else reserve or 0, *rest))
+    return {key: tuple(values) for key, values in found.items() if any(values)}
+
+
+class Collecting:
+    """What one collector does: records under its limits, evaluates, and queues messages."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: SettableClock,
+        *limits: Limit,
+        channels: Sequence[Channel] = (Channel("ops"),),
+        reserves: Mapping[str, Price] | None = None,
+        calendar: Calendar | None = None,
+        slot: int = 0,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.book = LimitBook(limits, calendar or Calendar(), reserves or {})
+        with store.reading() as connection:
+            ids = RequestIds(slot, newest_id(connection))
+        self.recording = Recording(store.write_engine.dialect, ids, self.book)
+        self.evaluator = Evaluator(self.book, channels)
+        self._numbers = count(len(rows(store, RequestTable)) + 1)
+
+    def record(self, *reports: Request) -> list[Outcome]:
+        """Record reports as one group."""
+        with self.store.writing() as connection:
+            return self.recording.record(connection, [prepared(report) for report in reports])
+
+    def evaluate(self) -> list[Announcement]:
+        """One pass over the marks."""
+        with self.store.writing() as connection:
+            return self.evaluator.evaluate(connection, self.clock())
+
+    def revisit(self) -> list[Announcement]:
+        """One look at what is unresolved."""
+        with self.store.writing() as connection:
+            return self.evaluator.revisit(connection, self.clock())
+
+    def spend(self, dollars: float, at: int | None = None, **fields: Any) -> list[str]:
+        """One request of this cost, now or at an instant, and what is said about it."""
+        when = self.clock() if at is None else at
+        self.record(request(next(self._numbers), when, round(dollars * DOLLAR), **fields))
+        return said(self.evaluate())
+
+    def told(self, channel: str | None = None) -> list[Message]:
+        """The messages in the outbox, in order; of one channel or of all."""
+        return [
+            msgspec.json.decode(row.payload, type=Message)
+            for row in rows(self.store, DeliveryTable)
+            if channel in (None, row.channel)
+        ]
+
+    def alerts(self) -> list[Row[Any]]:
+        """The alert rows, in order."""
+        return rows(self.store, AlertTable)
+
+
+def said(announcements: Iterable[Announcement]) -> list[str]:
+    """`kind limit entity` of each announcement."""
+    return [f"{a.message.kind} {a.message.limit_name} {a.message.entity}".rstrip() for a in announcements]
+
+
+@pytest.fixture
+def collecting(store: Store, clock: SettableClock) -> Callable[..., Collecting]:
+    """Makes collectors on the store."""
+
+    def make(*limits: Limit, **settings: Any) -> Collecting:
+        return Collecting(store, clock, *limits, **settings)
+
+    return make

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import delete
+
+from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.limits import Each
+from spendtop.domain.merging import Record, differences, merge
+from spendtop.domain.pricing import Price, Rate
+from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource, Usage
+from spendtop.services.preparing import SetAside
+from spendtop.services.records import from_row
+from spendtop.store import bodies
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import (
+    BodyTable,
+    LimitMarkTable,
+    QuarantineTable,
+    RequestKeyTable,
+    RequestTable,
+    RevisionTable,
+    TotalTable,
+)
+from tests.conftest import SettableClock
+from tests.services.conftest import (
+    DOLLAR,
+    Collecting,
+    Counts,
+    clear,
+    limit,
+    prepared,
+    request,
+    rows,
+    sums,
+    totals,
+)
+
+START = 1_795_000_000_000_000 // HOUR * HOUR
+FEW = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+CEILING = Price(input=Rate(3_000_000_000), output=Rate(5_000_000_000))  # 3 and 5 nano-USD per token
+LIMITS = (
+    limit("all"),
+    limit("not mini", where="-model:gpt-4o-mini"),
+    limit("alice's models", where="user:alice", each=Each.MODEL),
+    limit("reserved", reserve="gpt-4o"),
+    limit("one", window="request", usd=1),
+)
+
+
+def _reserve(one: Request) -> int | None:
+    usage = one.usage
+    return None if usage.prompt is None or usage.completion is None else 3 * usage.prompt + 5 * usage.completion
+
+
+OWN: dict[str, Counts] = {
+    LIMITS[1].dimension: lambda one: None if one.model == "gpt-4o-mini" else ("", None),
+    LIMITS[2].dimension: lambda one: (one.model, None) if one.user_id == "alice" and one.model else None,
+    LIMITS[3].dimension: lambda one: ("", _reserve(one)),
+}
+instants = st.one_of(st.integers(START, START + 3 * HOUR), st.sampled_from([START, START + MINUTE, START + HOUR - 1]))
+counts = st.none() | st.integers(0, 9_000)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Request:
+    at = draw(instants)
+    cached = draw(st.sampled_from([False, False, True]))
+    return request(
+        draw(st.integers(0, 3)),
+        at,
+        0 if cached else draw(st.none() | st.integers(0, 3 * DOLLAR)),
+        source=draw(st.sampled_from(Source)),
+        received_at=START + draw(st.integers(0, DAY)),
+        time_source=draw(st.sampled_from(TimeSource)),
+        usage=Usage(prompt=draw(counts), completion=draw(counts)),
+        status=draw(st.sampled_from([Status.OK, Status.OK, Status.ERROR])),
+        user_id=draw(st.sampled_from([None, "alice", "bob"])),
+        model=draw(st.sampled_from([None, "gpt-4o", "gpt-4o-mini"])),
+        session_id=draw(st.sampled_from([None, "s-1"])),
+        token=draw(st.sampled_from([None, "app"])),
+        cached=cached,
+        counted=draw(st.sampled_from([True, True, False])),
+    )
+
+
+def _told_together(groups: list[list[Request]]) -> tuple[dict[str, Record], int]:
+    """What is known of each request after all reports, and how often a known one changed."""
+    known: dict[str, Record] = {}
+    revisions = 0
+    for report in (report for group in groups for report in group):
+        old = known.get(report.external_id)
+        if old is None:
+            known[report.external_id] = Record(
+                id=0, request=report, external_ids={report.source.value: report.external_id}
+            )
+            continue
+        known[report.external_id] = merge(old, report)
+        revisions += bool(differences(old.request, known[report.external_id].request))
+    return known, revisions
+
+
+@FEW
+@given(groups=st.lists(st.lists(reports(), min_size=1, max_size=6), max_size=6))
+def test_totals_are_the_sums_over_requests_whatever_is_reported_in_whatever_groups(
+    store: Store, clock: SettableClock, groups: list[list[Request]]
+) -> None:
+    clear(store)
+    collectors = [Collecting(store, clock, *LIMITS, reserves={"reserved": CEILING}, slot=slot) for slot in (0, 5)]
+    for number, group in enumerate(groups):
+        collectors[number % 2].record(*group)
+        assert totals(store) == sums(store, OWN)
+    expected, revisions = _told_together(groups)
+    found = {record.request.external_id: replace(record, id=0) for record in map(from_row, rows(store, RequestTable))}
+    assert found == expected
+    assert len(rows(store, RevisionTable)) == revisions
+
+
+@FEW
+@given(data=st.data(), drawn=st.lists(reports(), max_size=12))
+def test_totals_do_not_depend_on_the_order_or_the_groups_of_different_requests(
+    store: Store, clock: SettableClock, data: st.DataObject, drawn: list[Request]
+) -> None:
+    distinct = [replace(one, external_id=f"id-{number}") for number, one in enumerate(drawn)]
+    found = []
+    for order in (distinct, data.draw(st.permutations(distinct))):
+        clear(store)
+        collector = Collecting(store, clock, *LIMITS, reserves={"reserved": CEILING})
+        size = data.draw(st.integers(1, 5))
+        for start in range(0, len(order), size):
+            collector.record(*order[start : start + size])
+        found.append(totals(store))
+    assert found[0] == found[1] == sums(store, OWN)
+
+
+def test_a_thousand_shuffled_requests_make_the_totals_of_sorted_ones(store: Store, clock: SettableClock) -> None:
+    requests = [
+        request(number, START + number * 7 * MINUTE, number, user_id=f"user-{number % 77}", model=f"m-{number % 13}")
+        for number in range(1_001)
+    ]
+    Collecting(store, clock).record(*requests)
+    in_order = totals(store)
+    assert in_order == sums(store)
+    clear(store)
+    random.Random(1).shuffle(requests)
+    Collecting(store, clock).record(*requests)
+    assert totals(store) == in_order
+
+
+def _all(store: Store) -> list[list[Any]]:
+    tables = (RequestTable, RequestKeyTable, BodyTable, RevisionTable, TotalTable, LimitMarkTable)
+    return [[tuple(row) for row in rows(store, table)] for table in tables]
+
+
+def test_duplicates_change_nothing(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock, *LIMITS)
+    group = [request(number, START + number, request_body=b"{}") for number in range(20)]
+    first = collector.record(*group)
+    before = _all(store)
+    later = [replace(one, received_at=one.received_at + DAY) for one in group]
+    again = [*collector.record(*later, *group), *Collecting(store, clock, slot=9).record(*group)]
+    assert {outcome.status for outcome in first} == {"stored"}
+    assert Counter(outcome.status for outcome in again) == {"duplicate": 60}
+    assert [outcome.id for outcome in again[:20]] == [outcome.id for outcome in first]
+    assert _all(store) == before
+
+
+def test_the_same_event_twice_in_one_group_is_stored_once(store: Store, clock: SettableClock) -> None:
+    outcomes = Collecting(store, clock).record(*[request(1, START)] * 50)
+    assert [outcome.status for outcome in outcomes] == ["stored"] + ["duplicate"] * 49
+    assert len(rows(store, RequestTable)) == 1
+    assert totals(store) == sums(store)
+
+
+def test_two_ids_of_one_source_with_one_response_id_are_two_requests(store: Store, clock: SettableClock) -> None:
+    Collecting(store, clock).record(*(request(number, START, response_id="chatcmpl-1") for number in (1, 2)))
+    assert [row.response_id for row in rows(store, RequestTable)] == ["chatcmpl-1"] * 2
+    assert totals(store)["all", "", START][:2] == (2, 2 * DOLLAR)
+
+
+def test_the_key_of_a_purged_request_answers_duplicate_and_touches_nothing(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock, *LIMITS)
+    (stored,) = collector.record(request(1, START, request_body=b"{}"))
+    with store.writing() as connection:
+        for table in (RequestTable, BodyTable, LimitMarkTable):
+            connection.execute(delete(table_of(table)))
+    before = _all(store)
+    replayed = replace(request(1, START, 5 * DOLLAR, request_body=b"{}"), source=Source.HELICONE_API)
+    assert [(o.status, o.id) for o in collector.record(replayed, replayed)] == [("duplicate", stored.id)] * 2
+    assert _all(store) == before
+
+
+def test_a_changed_cost_moves_totals_by_the_difference_and_leaves_a_revision(
+    store: Store, clock: SettableClock
+) -> None:
+    collector = Collecting(store, clock, *LIMITS)
+    webhook, verified = (
+        request(1, START, 3 * DOLLAR, user_id="alice"),
+        request(1, START, 2 * DOLLAR, source=Source.HELICONE_API, received_at=START + HOUR, verified=True),
+    )
+    (first,) = collector.record(webhook)
+    (second,) = collector.record(verified)
+    assert (second.status, second.id) == ("duplicate", first.id)
+    assert totals(store)["user", "alice", START][:2] == (1, 2 * DOLLAR)
+    (revision,) = rows(store, RevisionTable)
+    assert (revision.request_id, revision.at, revision.source) == (first.id, START + HOUR, "helicone-api")
+    assert msgspec.json.decode(revision.changes) == {
+        "cost_nano": [3 * DOLLAR, 2 * DOLLAR],
+        "verified": [False, True],
+    }
+    (row,) = rows(store, RequestTable)
+    assert (row.source, row.sources, row.received_at) == ("helicone-api", "helicone-api,helicone", START)
+
+
+def test_a_correction_in_the_same_group_leaves_its_revision_too(store: Store, clock: SettableClock) -> None:
+    corrected = request(1, START, 2 * DOLLAR, source=Source.HELICONE_API)
+    Collecting(store, clock).record(request(1, START, 3 * DOLLAR), corrected)
+    assert len(rows(store, RevisionTable)) == 1
+    assert totals(store)["all", "", START][:2] == (1, 2 * DOLLAR)
+    assert ("source", "helicone", START) not in totals(store)
+
+
+def test_a_less_trusted_source_changes_nothing_but_the_list_of_sources(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(request(1, START, 3 * DOLLAR))
+    collector.record(request(1, START, 9 * DOLLAR, source=Source.INGEST))
+    (row,) = rows(store, RequestTable)
+    assert (row.sources, row.cost_nano) == ("helicone,ingest", 3 * DOLLAR)
+    assert msgspec.json.decode(row.external_ids) == {"helicone": "id-1", "ingest": "id-1"}
+    assert rows(store, RevisionTable) == []
+
+
+def test_a_time_that_becomes_known_moves_the_amount_to_its_hour(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock, *LIMITS)
+    collector.record(request(1, START + HOUR, time_source=TimeSource.RECEIVED, time_suspect=True))
+    collector.record(request(1, START - 5, source=Source.HELICONE_API, time_source=TimeSource.API))
+    assert {bucket for dimension, _, bucket in totals(store) if dimension == "all"} == {START - HOUR}
+    assert {mark.hour for mark in rows(store, LimitMarkTable)} == {START + HOUR, START - HOUR}
+    (row,) = rows(store, RequestTable)
+    assert (row.occurred_at, row.time_source, row.time_suspect) == (START - 5, "api", False)
+
+
+def test_a_body_that_comes_later_is_stored(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(request(1, START))
+    stored = {"request_body": b'{"a":1}', "body_state": BodyState.STORED}
+    collector.record(request(1, START, source=Source.HELICONE_API, **stored))
+    assert [bodies.decode(row.data) for row in rows(store, BodyTable)] == [(b'{"a":1}', None)]
+    assert rows(store, RequestTable)[0].body_state == "stored"
+
+
+def test_a_body_that_was_forgotten_does_not_come_back(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(request(1, START, request_body=b"{}", body_state=BodyState.STORED))
+    with store.writing() as connection:
+        connection.execute(delete(table_of(BodyTable)))
+        connection.execute(table_of(RequestTable).update().values(body_state="purged"))
+    correction = request(1, START, 7, source=Source.HELICONE_API, request_body=b"{}", body_state=BodyState.STORED)
+    collector.record(correction)
+    (row,) = rows(store, RequestTable)
+    assert (row.cost_nano, row.body_state, rows(store, BodyTable)) == (7, "purged", [])
+
+
+def test_a_shadow_request_counts_once_a_counting_source_reports_it(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(request(1, START, source=Source.INGEST, counted=False))
+    assert totals(store) == {}
+    collector.record(request(1, START))
+    assert totals(store) == sums(store) != {}
+
+
+def test_outcomes_keep_the_order_of_events_of_all_kinds(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    test = SetAside(b"t" * 16, "helicone", "test", "test event", START, 2, b"raw")
+    strange = SetAside(b"s" * 16, "helicone", "unrecognized", "why", START, 2, None)
+    events = [strange, prepared(request(1, START)), test, prepared(request(1, START)), strange, test]
+    with store.writing() as connection:
+        outcomes = collector.recording.record(connection, events)
+    assert [o.status for o in outcomes] == ["quarantined", "stored", "test", "duplicate", "quarantined", "test"]
+    assert (outcomes[0].id, outcomes[2].id) == (outcomes[4].id, outcomes[5].id)
+    assert [(row.kind, row.raw) for row in rows(store, QuarantineTable)] == [("unrecognized", None), ("test", b"raw")]
+    assert [o.request is not None for o in outcomes] == [False, True, False, False, False, False]
+    assert totals(store)["all", "", START][0] == 1
+
+
+def test_marks_keep_the_latest_instant_of_an_hour(store: Store, collecting: Callable[..., Collecting]) -> None:
+    collector = collecting(limit())
+    for at in (START + 5, START + 9, START + 7):
+        collector.record(request(at, at))
+    assert [tuple(mark) for mark in rows(store, LimitMarkTable)] == [("daily", "", START, START + 9)]
