@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import recording
+from tests.benchmarks import reading, recording, screens, sizes, starting
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -17,6 +17,13 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "recording": recording.against_others,
     "latency": recording.latency_when_full,
     "growth": recording.growth,
+    "reads": reading.reads,
+    "evaluation": reading.evaluation,
+    "starts": starting.starts,
+    "latency_on_screen": screens.latency,
+    "traffic": screens.traffic,
+    "disk": sizes.disk,
+    "memory": sizes.memory,
 }
 
 

@@ -1,4 +1,4 @@
-"""A store with a million requests in seconds: rows made by SQL, and totals made from the rows, so that they are true."""
+"""A store with a million requests in seconds: rows made by SQL, and totals made from the rows, so they are true."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _REQUESTS = """
 WITH RECURSIVE number(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM number WHERE n + 1 < :last),
      drawn AS (SELECT n, :start + n * :step AS at,
                       n * 2654435761 % 1000003 AS a, n * 2246822519 % 1000033 AS b FROM number)
-INSERT INTO request (id, source, sources, external_ids, response_id, occurred_at, time_source, time_suspect, received_at,
-    provider, model, status, prompt_tokens, completion_tokens, cached_tokens, cost_nano, basis, reported_cost_nano,
-    computed_cost_nano, user_id, session_id, latency_ms, cached, verified, counted, body_state)
+INSERT INTO request (id, source, sources, external_ids, response_id, occurred_at, time_source, time_suspect,
+    received_at, provider, model, status, prompt_tokens, completion_tokens, cached_tokens, cost_nano, basis,
+    reported_cost_nano, computed_cost_nano, user_id, session_id, latency_ms, cached, verified, counted, body_state)
 SELECT at * :slots, :source, :source, '{"' || :source || '":"old-' || n || '"}', 'chatcmpl-' || a || b || n,
     at - a, 'provider', 0, at, 'openai', 'gpt-5-' || (a % 9), CASE WHEN b % 50 = 0 THEN 'error' ELSE 'ok' END,
     200 + a % 3000, 20 + b % 700, a % 200, CASE WHEN b % 97 = 0 THEN NULL ELSE 50000 + a * 20 END, 'reported',

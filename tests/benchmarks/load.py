@@ -1,6 +1,6 @@
 """The load generator, a process of its own: sockets and ready-made bytes, so that the server is what is measured.
 
-    python -m tests.benchmarks.load '{"port": 8000, "connections": 64, "seconds": 3, "prepared": 20000, "seed": 1}'
+python -m tests.benchmarks.load '{"port": 8000, "connections": 64, "seconds": 3, "prepared": 20000, "seed": 1}'
 """
 
 from __future__ import annotations

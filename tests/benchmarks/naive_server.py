@@ -8,7 +8,7 @@ import json
 import socket
 import sqlite3
 import sys
-import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,9 @@ from fastapi import FastAPI, Header, HTTPException, Request
 from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
 from tests.benchmarks.bare_server import serve
-from tests.benchmarks.webhooks import SECRET
+from tests.benchmarks.webhooks import SECRET, SIZE
+
+_OLD = "x" * SIZE
 
 
 class Spent(SQLModel, table=True):
@@ -28,22 +30,26 @@ class Spent(SQLModel, table=True):
     user_id: str | None = None
     cost: float
     tokens: int
-    timestamp: float
+    timestamp: datetime
+    body: str
 
 
 def fill(path: Path, rows: int) -> None:
     """A database of this server with so many requests of the last month."""
     SQLModel.metadata.create_all(create_engine(f"sqlite:///{path}"), [SQLModel.metadata.tables["spent"]])
-    now = time.time()
-    step = 30 * 86_400 / max(1, rows)
-    with sqlite3.connect(path) as connection:
+    step = timedelta(days=30) / max(1, rows)
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("BEGIN")
         connection.executemany(
-            "INSERT INTO spent (request_id, model, user_id, cost, tokens, timestamp) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO spent (request_id, model, user_id, cost, tokens, timestamp, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (f"old-{row:012}", "gpt-4o-2024-08-06", f"user-{row % 500}", 0.002, 900, now - row * step)
+                (f"old-{row:012}", "gpt-4o-2024-08-06", f"user-{row % 500}", 0.002, 900, str(_now() - row * step), _OLD)
                 for row in range(rows)
             ),
         )
+        connection.execute("COMMIT")
     connection.close()
 
 
@@ -66,14 +72,21 @@ def build(path: str) -> FastAPI:
                     user_id=event.get("user_id"),
                     cost=metadata["cost"],
                     tokens=metadata["totalTokens"],
-                    timestamp=time.time(),
+                    timestamp=_now(),
+                    body=raw.decode(),
                 )
             )
             session.commit()
-            last_hour = session.exec(select(func.sum(Spent.cost)).where(Spent.timestamp > time.time() - 3600)).one()
+            last_hour = session.exec(
+                select(func.sum(Spent.cost)).where(Spent.timestamp > _now() - timedelta(hours=1))
+            ).one()
         return {"status": "stored", "last_hour": last_hour}
 
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def collector(folder: Path, store: Path, slow: Mapping[str, str] | None = None, 
     config = write_config(folder, store, more)
     with (folder / "collector.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.collector", str(config), str(told)],
+            [sys.executable, "-m", "spendtop", "--no-ui", "--config", str(config), "--ready-fd", str(told)],
             env=environment(folder, **(slow or {})),
             cwd=folder,
             pass_fds=[told],

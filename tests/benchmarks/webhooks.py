@@ -83,5 +83,5 @@ def _shapes() -> tuple[bytes, ...]:
 @cache
 def _prose() -> str:
     """The descriptions of the installed packages, as people wrote them."""
-    texts = sorted({str(each.metadata.get_payload()) for each in distributions()})
+    texts = sorted({str(each.metadata.json.get("description", "")) for each in distributions()})
     return "\n".join(texts)

@@ -53,11 +53,13 @@ HARMFUL = ["=1+1", "+x", "-1", "@x", "\t=1", " =x", "＝x", "\r=1", "\n=1"]
 
 @pytest.mark.parametrize("text", HARMFUL)
 def test_no_spreadsheet_takes_text_for_a_formula(text: str) -> None:
-    for cell in (text, Untrusted(text)):
-        (row,) = csv.reader(io.StringIO(csv_text(("user",), [(cell,)]), newline=""), strict=True).__iter__(), 0
-        assert row == 0 or row
     cells = list(csv.reader(io.StringIO(csv_text(("user",), [(text,)]), newline="")))
     assert cells[1] == [f"'{text}"]
+
+
+def test_text_from_outside_is_clean_in_csv_too() -> None:
+    cells = list(csv.reader(io.StringIO(csv_text(("user",), [(Untrusted("=cmd\x1b"),)]), newline="")))
+    assert cells[1] == ["'=cmd␛"]
 
 
 def test_csv_keeps_numbers_and_quotes_everything() -> None:

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +137,7 @@ def collecting(
     *options: str | Path,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    passed: Sequence[int] = (),
     **further: Any,
 ) -> Iterator[CollectorProcess]:
     """A collector that is ready; at the end of the block it is killed if it still runs."""
@@ -148,7 +149,7 @@ def collecting(
             **{"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **further},
             env=environment(folder) if environ is None else dict(environ),
             cwd=folder if cwd is None else cwd,
-            pass_fds=[told],
+            pass_fds=[told, *passed],
         )
     os.close(told)
     try:

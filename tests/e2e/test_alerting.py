@@ -23,11 +23,11 @@ def channel(name: str, url: str) -> str:
 
 def settled(collector: CollectorProcess) -> bool:
     """Whether nothing is left to evaluate or to deliver."""
-    ((left,),) = collector.rows(
+    [(left,)] = collector.rows(
         "SELECT (SELECT COUNT(*) FROM limit_mark)"
         " + (SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'sending'))"
     )
-    return left == 0
+    return bool(left == 0)
 
 
 def spend(collector: CollectorProcess, first: int, count: int, each: float) -> None:

@@ -44,7 +44,8 @@ def test_every_capture_is_stored_once_at_its_exact_cost_and_printed(tmp_path: Pa
         eventually(lambda: len(collector.lines) >= 6 + len(PRINTED))
         ended = collector.end()
         stored = {str(key): cost for key, cost in collector.rows("SELECT id, cost_nano FROM request")}
-        totals = collector.rows("SELECT SUM(requests), SUM(cost_nano), SUM(unpriced) FROM total WHERE dimension = 'all'")
+        sums = "SELECT SUM(requests), SUM(cost_nano), SUM(unpriced) FROM total WHERE dimension = 'all'"
+        totals = collector.rows(sums)
 
     assert {answer.status_code for answer in answers.values()} == {200}
     said = {scenario: answer.json() for scenario, answer in answers.items()}

@@ -86,8 +86,9 @@ def clear(store: Store) -> None:
 def totals(store: Store) -> Sums:
     """What `total` says, over shards, without sums of nothing."""
     found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
-    for dimension, key, bucket, _shard, *values in rows(store, TotalTable):
-        found[dimension, key, bucket] = [a + b for a, b in zip(found[dimension, key, bucket], values, strict=True)]
+    for row in rows(store, TotalTable):
+        named, values = (row.dimension, row.key, row.bucket), tuple(row)[4:]
+        found[named] = [a + b for a, b in zip(found[named], values, strict=True)]
     return {key: tuple(values) for key, values in found.items() if any(values)}
 
 
@@ -165,7 +166,7 @@ class Collecting:
     def spend(self, dollars: float, at: int | None = None, **fields: Any) -> list[str]:
         """One request of this cost, now or at an instant, and what is said about it."""
         when = self.clock() if at is None else at
-        self.record(request(next(self._numbers), when, round(dollars * DOLLAR), **fields))
+        self.record(request(f"spend-{next(self._numbers)}", when, round(dollars * DOLLAR), **fields))
         return said(self.evaluate())
 
     def told(self, channel: str | None = None) -> list[Message]:

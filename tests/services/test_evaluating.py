@@ -161,7 +161,7 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
     assert spending.spend(10, user_id="alice") == []
     assert spending.spend(10.000000001, user_id="bob", model="o3") == ["exceeded one"]
     assert spending.spend(11) == ["exceeded one"]
-    spending.record(request(2, spending.clock(), 12 * DOLLAR, source=Source.HELICONE_API))
+    spending.record(request("spend-2", spending.clock(), 12 * DOLLAR, source=Source.HELICONE_API))
     assert said(spending.evaluate()) == []
     assert [message.used_nano for message in spending.told()] == [10_000_000_001, 11 * DOLLAR]
     assert spending.told()[0].contributors == (("user", "bob", 10_000_000_001), ("model", "o3", 10_000_000_001))

@@ -16,7 +16,7 @@ from spendtop.domain.limits import Each
 from spendtop.domain.merging import Record, differences, merge
 from spendtop.domain.pricing import Price, Rate
 from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource, Usage
-from spendtop.services.preparing import SetAside
+from spendtop.services.preparing import Ready, SetAside
 from spendtop.services.records import from_row
 from spendtop.store import bodies
 from spendtop.store.engine import Store
@@ -253,9 +253,10 @@ def test_a_time_that_becomes_known_moves_the_amount_to_its_hour(store: Store, cl
 def test_a_body_that_comes_later_is_stored(store: Store, clock: SettableClock) -> None:
     collector = Collecting(store, clock)
     collector.record(request(1, START))
-    stored = {"request_body": b'{"a":1}', "body_state": BodyState.STORED}
-    collector.record(request(1, START, source=Source.HELICONE_API, **stored))
-    assert [bodies.decode(row.data) for row in rows(store, BodyTable)] == [(b'{"a":1}', None)]
+    body = b'{"a":1}'
+    report = request(1, START, source=Source.HELICONE_API, request_body=body, body_state=BodyState.STORED)
+    collector.record(report)
+    assert [bodies.decode(row.data) for row in rows(store, BodyTable)] == [(body, None)]
     assert rows(store, RequestTable)[0].body_state == "stored"
 
 
@@ -283,7 +284,7 @@ def test_outcomes_keep_the_order_of_events_of_all_kinds(store: Store, clock: Set
     collector = Collecting(store, clock)
     test = SetAside(b"t" * 16, "helicone", "test", "test event", START, 2, b"raw")
     strange = SetAside(b"s" * 16, "helicone", "unrecognized", "why", START, 2, None)
-    events = [strange, prepared(request(1, START)), test, prepared(request(1, START)), strange, test]
+    events: list[Ready] = [strange, prepared(request(1, START)), test, prepared(request(1, START)), strange, test]
     with store.writing() as connection:
         outcomes = collector.recording.record(connection, events)
     assert [o.status for o in outcomes] == ["quarantined", "stored", "test", "duplicate", "quarantined", "test"]

@@ -57,8 +57,8 @@ def _collect(options: Options, folder: Path) -> int:
 
     own = _own(options, folder)
     url = urlsplit(load_settings(own).settings.channels[0].url.get_secret_value())
-    channel = silent_channel(url.port or 0)
-    return collect.run(own, {"sample traffic": sample_traffic, "sample channel": lambda rooms: channel})
+    with silent_channel(url.port or 0):
+        return collect.run(own, {"sample traffic": sample_traffic})
 
 
 def _write_config(folder: Path) -> None:

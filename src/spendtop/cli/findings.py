@@ -113,6 +113,7 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
         url, elsewhere = locate(settings.database.url.get_secret_value())
     except SpendtopError as failure:
         yield failed("store", failure)
+        yield from _listener(settings, None)
         return
     if elsewhere:
         text, _, fix = elsewhere.partition("; ")

@@ -64,7 +64,7 @@ def _leading_words(argv: Sequence[str]) -> tuple[list[str], list[str], Namespace
             parser = _group_parser(words) if words else _root_parser()
             parser.add_argument("words", nargs="...", help=SUPPRESS)
             parser.parse_args(rest, given)
-            rest = given.words
+            rest = vars(given).pop("words")
         if not rest:
             break
         words.append(rest.pop(0))

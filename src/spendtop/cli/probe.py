@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from spendtop.alerts.channels import check_url
+from spendtop.config.channel_urls import schema_of
 from spendtop.config.settings import Settings
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 
 _SECONDS = 5.0
+_PLAIN_SCHEMAS = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,9 +40,14 @@ class Reached(NamedTuple):
 
 def probe(settings: Settings) -> list[Reached]:
     """Try all targets at once."""
-    targets = [*_providers(settings), *_channels(settings)]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(_reach, targets))
+        return list(pool.map(_reach, targets(settings)))
+
+
+def targets(settings: Settings) -> Iterator[Target]:
+    """Providers with a key, and channels."""
+    yield from _providers(settings)
+    yield from _channels(settings)
 
 
 def _reach(target: Target) -> Reached:
@@ -70,20 +78,23 @@ def _channels(settings: Settings) -> Iterator[Target]:
     from apprise import Apprise
 
     for channel in settings.channels:
-        plugin: Any = Apprise.instantiate(channel.url.get_secret_value())
-        yield _channel_target(f"channel {channel.name}", plugin)
+        url = channel.url.get_secret_value()
+        if check_url(url) is None:
+            yield _channel_target(f"channel {channel.name}", schema_of(url), Apprise.instantiate(url))
 
 
-def _channel_target(name: str, plugin: Any) -> Target:
-    """Where Apprise's plugin would connect to: a mail server, the host of its URL, or the service's fixed address."""
+def _channel_target(name: str, schema: str, plugin: Any) -> Target:
+    """Where Apprise's plugin would connect to: a mail server, the service's fixed address, or the host of a plain URL;
+    the "host" of other kinds of URL may be a token or a topic."""
     if smtp_host := getattr(plugin, "smtp_host", None):
         return Target(name, smtp_host, plugin.port or 25)
     fixed = [getattr(plugin, key, None) for key in ("webhook_url", "notify_url", "api_url")]
     urls = [url for url in fixed if isinstance(url, str) and url.startswith("http")]
     if urls and "{" not in urlsplit(urls[0]).netloc:
         return _target(name, urls[0])
-    host = getattr(plugin, "host", None)
-    return Target(name, host, plugin.port or (443 if plugin.secure else 80)) if host else Target(name, None, 0)
+    if schema in _PLAIN_SCHEMAS:
+        return Target(name, plugin.host, plugin.port or (443 if plugin.secure else 80))
+    return Target(name, None, 0)
 
 
 def _target(name: str, url: str) -> Target:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
+from urllib.parse import unquote
 
 from sqlalchemy import make_url
 
@@ -77,10 +79,16 @@ def own_secrets(settings: Settings) -> list[bytes]:
         settings.section(OpenAISettings).admin_key,
         settings.section(AnthropicSettings).admin_key,
         *(account.key for account in settings.accounts),
-        *(channel.url for channel in settings.channels),
     ]
     told = [secret.get_secret_value() for secret in secrets if secret]
+    told += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
     return [secret.encode() for secret in (*told, str(database.password or "")) if secret]
+
+
+def _keys_in(url: str) -> list[str]:
+    """The password of a channel's URL, and what else in it is long enough to be a key."""
+    password = re.search(r"://[^/?#@]*?:([^/?#@]+)@", url)
+    return [*re.findall(r"[\w-]{20,}", url), *([unquote(password[1])] if password else [])]
 
 
 def digest(settings: Settings) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -22,7 +23,7 @@ from spendtop.collector.housekeeping import Housekeeping
 from spendtop.collector.in_force import InForce
 from spendtop.collector.printer import Printer
 from spendtop.collector.reloading import Reloading
-from spendtop.collector.service import notify_systemd, tell_parent, watchdog_seconds
+from spendtop.collector.service import notify_systemd, occupy_standard_descriptors, tell_parent, watchdog_seconds
 from spendtop.collector.setup import Rooms, Setup
 from spendtop.collector.signals import Wishes, end_with, on_signals
 from spendtop.collector.snapshot import Snapshot
@@ -41,8 +42,10 @@ from spendtop.store.engine import Store
 from spendtop.store.failures import named
 
 _log = logging.getLogger(__name__)
+_SWITCH_SECONDS = 0.0005
+"""How long the loop keeps the interpreter while the writer waits for it to go on with a commit."""
 _VITALS_EVERY = 0.5
-_LOOPS_END_WITHIN = 8.0
+_LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
 
@@ -51,6 +54,8 @@ def run(setup: Setup) -> ExitCode:
     """Collect until a signal; returns the exit code. A failed start is told to the parent and raised."""
     import uvloop
 
+    occupy_standard_descriptors()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_collect(setup))

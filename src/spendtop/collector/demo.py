@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import random
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
 
 from spendtop.collector.sample import as_new, history, live_bodies
@@ -33,25 +35,27 @@ def sample_traffic(rooms: Rooms) -> Loop:
     return run
 
 
-def silent_channel(port: int) -> Loop:
-    """A companion loop that takes the demo's messages, so that nobody is bothered and deliveries succeed."""
+@contextmanager
+def silent_channel(port: int) -> Iterator[None]:
+    """Takes the demo's messages, so that nobody is bothered and deliveries succeed, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Silent)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="silent channel", daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-        )
-        await reader.readexactly(length)
-        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
 
-    async def run(stop: asyncio.Event) -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", port)
-        async with server:
-            await stop.wait()
+class _Silent(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.send_response(204)
+        self.end_headers()
 
-    return run
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
 
 
 async def _replay(rooms: Rooms) -> None:

@@ -17,14 +17,14 @@ from spendtop.services.lease import RENEW_SECONDS, Ownership
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 
-_BREATH = 0.05
+_BREATH = 0.2
 """Seconds between two passes while marks keep coming."""
 _LOOK = 0.4
 """Seconds between two looks for marks that other collectors of the same PostgreSQL left."""
 
 
 class Evaluation:
-    """Runs the evaluator when a commit marked limits, and regularly for what falls by itself."""
+    """Runs the evaluator when a commit marked limits, and every `revisit` seconds for what falls by itself."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Evaluation:
         evaluator: Callable[[], Evaluator],
         clock: Clock,
         on_announced: Callable[[Sequence[Announcement]], None],
+        revisit: float = RENEW_SECONDS,
     ) -> None:
         self._store = store
         self._recorder = recorder
@@ -41,6 +42,7 @@ class Evaluation:
         self._evaluator = evaluator
         self._clock = clock
         self._on_announced = on_announced
+        self._revisit = revisit
         self._marked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._revisit_at = 0.0
@@ -95,7 +97,7 @@ class Evaluation:
     async def _pass(self, now: float) -> None:
         work = self._marks
         if now >= self._revisit_at:
-            self._revisit_at = now + RENEW_SECONDS
+            self._revisit_at = now + self._revisit
             work = self._everything
         announced, more = await asyncio.wrap_future(self._recorder.run(work))
         if more:

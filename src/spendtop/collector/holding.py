@@ -58,6 +58,7 @@ def holding(store: Store, files: Places) -> Iterator[Hold]:
             yield Hold(0, SoleOwner())
         return
     with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # not to be lent to others, and closed at the end, which frees the lock
         for slot in range(SLOTS):
             took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
             if took.scalar():

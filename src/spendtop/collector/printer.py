@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
+from spendtop.collector.supervisor import pause
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
@@ -23,6 +24,8 @@ from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
 from spendtop.store.reads import spending
 
+_BREATH = 0.2
+"""Seconds between two looks at the last hour while requests keep coming."""
 _MOST_LINES_WAITING = 10_000
 _GONE = (errno.EPIPE, errno.EIO)
 """What writing to a pipe or a terminal says once nobody reads it any more."""
@@ -81,6 +84,8 @@ class Printer:
                 await self._news.wait()
                 self._news.clear()
                 await self._drain()
+                await pause(stop, _BREATH)
+            await self._drain()
             ending.cancel()
 
     async def _wake_at(self, stop: asyncio.Event) -> None:

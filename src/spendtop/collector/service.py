@@ -1,4 +1,4 @@
-"""Talking to the process that started us: systemd's notify socket, and the ready line to a viewer."""
+"""Getting on with the process that started us: its descriptors, systemd's notify socket, the ready line to a viewer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import os
 import socket
 from contextlib import suppress
 from typing import Any
+
+_STDERR = 2
+
+
+def occupy_standard_descriptors() -> None:
+    """Open /dev/null in place of a standard stream that is closed, so that no socket or store ever takes its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def notify_systemd(state: str) -> None:

@@ -14,6 +14,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services import outbox
 from spendtop.store.reads import spending
+from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -153,11 +154,11 @@ def _contributors(
     since = reading.window_start
     if limit.dimension == "all":
         for dimension in ("user", "model"):
-            for row in spending.by_key(connection, dimension, since, reading.at, _TOP).rows:
+            for row in spending.by_key(connection, dimension, since, reading.window_end, _TOP).rows:
                 yield dimension, row.key.raw, row.spend.cost.nano
     elif limit.each is not None and since is not None and reading.at - since <= DAY:
         dimension = "user" if limit.each.value == "model" else "model"
-        yield from _of_entity(connection, limit, entity, dimension, since, reading.at)
+        yield from _of_entity(connection, limit, entity, dimension, reading)
 
 
 def _of_request(connection: Connection, request_id: int) -> Iterator[tuple[str, str, int]]:
@@ -168,18 +169,20 @@ def _of_request(connection: Connection, request_id: int) -> Iterator[tuple[str, 
 
 
 def _of_entity(
-    connection: Connection, limit: Limit, entity: str, dimension: str, since: int, until: int
+    connection: Connection, limit: Limit, entity: str, dimension: str, reading: Reading
 ) -> Iterator[tuple[str, str, int]]:
     assert limit.each is not None
     table = table_of(RequestTable)
     of = spending.scope(limit.each.value, entity)
-    key, cost = (table.c.user_id if dimension == "user" else table.c.model), func.sum(table.c.cost_nano)
+    key = table.c.user_id if dimension == "user" else table.c.model
+    cost = func.coalesce(func.sum(table.c.cost_nano), 0)
+    window = Span(reading.window_start, reading.window_end)
     query = (
         select(key, cost)
-        .where(of, table.c.counted, table.c.occurred_at >= since, table.c.occurred_at < until)
+        .where(of, table.c.counted, window.holds(table.c.occurred_at))
         .group_by(key)
         .order_by(cost.desc())
         .limit(_TOP)
     )
     for name, nano in connection.execute(query):
-        yield dimension, name or "", int(nano or 0)
+        yield dimension, name or "", int(nano)

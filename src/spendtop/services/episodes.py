@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -13,6 +14,8 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
 _ALERT = table_of(AlertTable)
+_AT_ONCE = 500
+"""Entities looked up by one statement."""
 
 
 def rule_of(limit: Limit) -> str:
@@ -32,6 +35,15 @@ def current(connection: Connection, limit: Limit, entity: str, window_start: int
     if row is not None and rolling and row.resolved_at is not None and not continues(limit, row.resolved_at, now):
         return None
     return row
+
+
+def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequence[str]) -> set[str]:
+    """Those of the entities that had an alert of this limit before."""
+    found: set[str] = set()
+    for part in (entities[start : start + _AT_ONCE] for start in range(0, len(entities), _AT_ONCE)):
+        query = select(_ALERT.c.entity).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity.in_(part))
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def unresolved(connection: Connection) -> list[Any]:

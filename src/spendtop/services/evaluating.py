@@ -40,13 +40,13 @@ class Evaluator:
         held = select(_MARK).order_by(*_MARK.primary_key).limit(_MARKS_PER_PASS).with_for_update(skip_locked=True)
         marks = connection.execute(held).all()
         said: list[Announcement] = []
-        touched: dict[tuple[str, str], list[Any]] = {}
+        by_limit: dict[str, list[Any]] = {}
         for mark in marks:
-            touched.setdefault((mark.limit_name, mark.entity), []).append(mark)
-        for (name, entity), of_limit in touched.items():
+            by_limit.setdefault(mark.limit_name, []).append(mark)
+        for name, of_limit in by_limit.items():
             limit = self._limits.get(name)
             if limit is not None:
-                said += self._touched(connection, limit, entity, of_limit, now)
+                said += self._touched(connection, limit, of_limit, now)
         key = tuple_(*_MARK.primary_key)
         for start in range(0, len(marks), 200):
             read = [tuple(mark[:3]) for mark in marks[start : start + 200]]
@@ -71,17 +71,30 @@ class Evaluator:
         announcing.queue(connection, said, self._channels, now)
         return said
 
-    def _touched(
-        self, connection: Connection, limit: Limit, entity: str, marks: Sequence[Any], now: int
-    ) -> list[Announcement]:
+    def _touched(self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int) -> list[Announcement]:
         if limit.window.kind is WindowKind.REQUEST:
-            return self._single(connection, limit, int(entity), now)
-        latest: dict[Bounds, int] = {}
+            return [said for mark in marks for said in self._single(connection, limit, int(mark.entity), now)]
+        latest: dict[Bounds, dict[str, int]] = {}
+        span: Bounds | None = None
         for mark in sorted(marks, key=lambda mark: mark.happened_at):
             for inside in (mark.hour, mark.happened_at):  # a window of a zone can begin within the marked hour
-                span = self._span(limit, inside, now)
-                latest[span] = mark.happened_at if span.end_us is None else min(mark.happened_at, span.end_us - 1)
-        return [said for span, at in latest.items() for said in self._decide(connection, limit, entity, span, at, now)]
+                if span is None or inside not in span:
+                    span = self._span(limit, inside, now)
+                at = mark.happened_at if span.end_us is None else min(mark.happened_at, span.end_us - 1)
+                latest.setdefault(span, {})[mark.entity] = at
+        return [
+            said
+            for span, happened in latest.items()
+            for entity in self._worth_deciding(connection, limit, span, list(happened))
+            for said in self._decide(connection, limit, entity, span, happened[entity], now)
+        ]
+
+    def _worth_deciding(self, connection: Connection, limit: Limit, span: Bounds, entities: list[str]) -> list[str]:
+        """The entities that have an alert, or whose use may have reached a threshold by whole hours alone."""
+        lowest = limit.threshold(thresholds(limit)[0]).nano
+        most = limit_reads.most_of_uses(connection, limit, entities, span)
+        known = episodes.entities_with_alerts(connection, limit, entities)
+        return [entity for entity in entities if entity in known or most.get(entity, 0) >= lowest]
 
     def _span(self, limit: Limit, happened_at: int, now: int) -> Bounds:
         rolling = limit.window.kind is WindowKind.ROLLING
@@ -97,8 +110,6 @@ class Evaluator:
         self, connection: Connection, limit: Limit, entity: str, span: Bounds, happened_at: int, now: int
     ) -> list[Announcement]:
         row = episodes.current(connection, limit, entity, span.start_us, now)
-        if row is None and self._cannot_speak(connection, limit, entity, span):
-            return []
         reading = self._reading(connection, limit, entity, span, happened_at, now)
         return self._settle(connection, limit, entity, row, reading)
 
@@ -116,11 +127,6 @@ class Evaluator:
             at=now,
             happened_at=min(max(happened_at, earliest), now),
         )
-
-    def _cannot_speak(self, connection: Connection, limit: Limit, entity: str, span: Bounds) -> bool:
-        """Whether whole hours alone show that use is under every threshold."""
-        _, most = limit_reads.bounds_of_use(connection, limit, entity, span)
-        return limit.reserve is None and most < limit.threshold(thresholds(limit)[0]).nano
 
     def _single(self, connection: Connection, limit: Limit, request_id: int, now: int) -> list[Announcement]:
         """One request above a request limit: an episode of its own."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, literal, select, t
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import OWN_DIMENSION, Limit
+from spendtop.domain.windows import WindowKind
 from spendtop.services.limit_book import LimitBook
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
@@ -36,7 +37,11 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
     Returns the names of the limits whose totals were made. One transaction with the new definitions in force, so that
     no request is missed or counted twice.
     """
-    wanted = {limit.dimension: limit for limit in book.limits if limit.dimension.startswith(OWN_DIMENSION)}
+    wanted = {
+        limit.dimension: limit
+        for limit in book.limits
+        if limit.dimension.startswith(OWN_DIMENSION) and limit.window.kind is not WindowKind.REQUEST
+    }
     made_of = {dimension: repr(book.reserves.get(limit.name)) for dimension, limit in wanted.items()}
     before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
     if made_of == before:
@@ -81,7 +86,7 @@ def _totals(connection: Connection, limit: Limit) -> Select[Any]:
     return (
         select(*named, *sums.of_requests())
         .where(_REQUEST.c.counted, entity.is_not(None), within_scope(connection, limit))
-        .group_by(entity, bucket, shard)
+        .group_by("key", "bucket", "shard")
     )
 
 

@@ -87,7 +87,7 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
         poolclass=QueuePool,
         pool_size=4,
         hide_parameters=True,
-        connect_args={"timeout": 5.0, "check_same_thread": False},
+        connect_args={"timeout": 5.0, "check_same_thread": False, "cached_statements": 256},
     )
 
     @event.listens_for(engine, "connect")

@@ -75,7 +75,7 @@ def prepare(path: Path) -> None:
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
     return (
-        f"Restore a backup:  spendtop db restore BACKUP\n"
+        f"Put a backup in its place:  cp BACKUP {path}\n"
         f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
         f"Or start anew and keep the file:  mv {path} {path}.corrupt"
     )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
+
+_MOST_ROWS = 64
+"""Rows that one statement takes."""
 
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """The two dialects' INSERT, which both know ON CONFLICT."""
@@ -26,11 +31,27 @@ class Fixed:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self.names: list[str] = list(getattr(compiled, "positiontup", None) or ())
+        self._row = f"({', '.join('?' * len(self.names))})"
+        self._takes_rows = dialect.name == "sqlite" and f"VALUES {self._row}" in self.sql
 
     def run_many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run once per row; a row holds the values in the order of `names`."""
-        if rows:
-            connection.exec_driver_sql(self.sql, list(rows))
+        """Run for each row; a row holds the values in the order of `names`."""
+        if not self._takes_rows:
+            if rows:
+                connection.exec_driver_sql(self.sql, list(rows))
+            return
+        # SQLite's driver gives the interpreter away for every row of executemany, and waits to get it back: while
+        # another thread is busy, few statements of many rows are several times faster. Powers of two keep them few.
+        start = 0
+        while start < len(rows):
+            size = min(_MOST_ROWS, 1 << ((len(rows) - start).bit_length() - 1))
+            values = tuple(chain.from_iterable(rows[start : start + size]))
+            connection.exec_driver_sql(self._for_rows(size), values)
+            start += size
+
+    @cache  # noqa: B019 - statements live as long as their recorder
+    def _for_rows(self, count: int) -> str:
+        return self.sql.replace(f"VALUES {self._row}", f"VALUES {', '.join([self._row] * count)}", 1)
 
 
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:

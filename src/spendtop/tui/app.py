@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.color import ColorSystem
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -23,6 +24,7 @@ from spendtop.tui.commands import Commands
 from spendtop.tui.compat import CarefulApp
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.news import PACE_SECONDS, POLL_SECONDS, SLOW_PACE_SECONDS, StoreChanged, StoreOpened
+from spendtop.tui.palette import PLAIN, Palette
 from spendtop.tui.pausing import Pause
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import Collector, Session
@@ -69,18 +71,21 @@ class SpendtopApp(CarefulApp):
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(session.ascii)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-speck"), (7, "-tiny"), (14, "-short"), (22, "-regular"), (36, "-tall")]
         self.session = session
         self.glyphs = ASCII if session.ascii else UNICODE
-        self.pace_seconds = SLOW_PACE_SECONDS if session.slow else PACE_SECONDS
+        self.pace_seconds = PACE_SECONDS
+        self.set_slow(session.slow)
         self.store: Store | None = None
         self.headline: Headline | None = None
         self.pause: Pause | None = None
         self.collector: Collector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
+        self.watching_themes = False
+        """Whether a saved theme file is noticed."""
         self.history: defaultdict[Asking, list[str]] = defaultdict(list)
         self.commands = Commands(self)
         self._collector_asked = False
@@ -97,6 +102,11 @@ class SpendtopApp(CarefulApp):
     def dress(self) -> Dress:
         """The current theme with its palette."""
         return self._dresses.get(self.theme) or self._dresses[DEFAULT]
+
+    @property
+    def palette(self) -> Palette:
+        """The styles to draw with: the theme's, or emphasis alone where there are no colours."""
+        return PLAIN if self.colorless else self.dress.palette
 
     @property
     def dresses(self) -> dict[str, Dress]:
@@ -199,11 +209,12 @@ class SpendtopApp(CarefulApp):
             markup=False,
         )
 
-    def set_pace(self, seconds: float) -> None:
-        """Read and repaint at most so often."""
-        self.pace_seconds = seconds
-        if screen := self.live_screen:
-            screen.set_pace(seconds)
+    def set_slow(self, slow: bool) -> None:
+        """Read and repaint seldom and in few colours, for thin lines; or as usual."""
+        self.pace_seconds = SLOW_PACE_SECONDS if slow else PACE_SECONDS
+        self.color_limit = ColorSystem.EIGHT_BIT if slow else None
+        if self.is_running and (screen := self.live_screen):
+            screen.set_pace(self.pace_seconds)
 
     def reload(self) -> None:
         """Theme files and the picture again."""
@@ -223,6 +234,7 @@ class SpendtopApp(CarefulApp):
 
         folders = [folder for folder in (shipped_themes(), *self.session.theme_folders) if folder.is_dir()]
         if folders:
+            self.watching_themes = True
             async for _ in awatch(*folders, recursive=False):
                 self._take_themes(self.load_themes())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendtop.domain.windows import Calendar
@@ -49,6 +50,11 @@ class Browser:
         self.listing = Listing(from_end)
         self._sums_at_start = None
         self._sums_due = 0.0
+
+    def invert(self) -> None:
+        """Turn the list over: the same rows, read in the same order, from the other side."""
+        self.selection = replace(self.selection, descending=not self.selection.descending)
+        self.listing.from_end = not self.listing.from_end
 
     def follow(self, on: bool) -> None:
         """Keep the newest in view, or stand still."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.errors import SpendtopError, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui.news import PACE_SECONDS, SLOW_PACE_SECONDS
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.chart import Graph, SpendChart
@@ -82,7 +81,7 @@ class Commands:
 
     def hint(self, text: str) -> Line:
         """What could follow, or what the command does."""
-        palette = self._app.dress.palette
+        palette = self._app.palette
         word, space, rest = text.lstrip().partition(" ")
         command = self.all.get(word)
         if command and (space or len([name for name in self.all if name.startswith(word)]) == 1):
@@ -123,7 +122,7 @@ class Commands:
                         chart.graph = Graph(kind)
                         chart.redraw()
             case ["slow", ("on" | "off") as value]:
-                self._app.set_pace(SLOW_PACE_SECONDS if value == "on" else PACE_SECONDS)
+                self._app.set_slow(value == "on")
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
 

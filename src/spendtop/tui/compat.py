@@ -15,16 +15,35 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.terminal import Terminal
 
 _log = logging.getLogger(__name__)
+_MARKS = str.maketrans(
+    {
+        **dict.fromkeys("─━═▔▀▁▂▃▄", "-"),
+        **dict.fromkeys("│┃║▌▐▊▎▏▕", "|"),
+        **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝", "+"),
+        **dict.fromkeys("█▓▅▆▇", "#"),
+        **dict.fromkeys("▒░", "."),
+        **dict.fromkeys("…", "~"),
+        **dict.fromkeys("→▶", ">"),
+        **dict.fromkeys("↓▼", "v"),
+        **dict.fromkeys("↑▲", "^"),
+        **dict.fromkeys("←", "<"),
+        **dict.fromkeys("●•", "*"),
+        "·": "|",
+        "⏎": "$",
+    }
+)
 
 
 class SafeText(LineFilter):
@@ -55,16 +74,29 @@ class ColorLess(LineFilter):
         ]
 
 
+class AsciiMarks(LineFilter):
+    """Frames, blocks and other marks as plain ASCII; text from outside stays as it is."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with plain marks."""
+        return [
+            piece if piece.control or piece.text.isascii() else Segment(piece.text.translate(_MARKS), piece.style)
+            for piece in segments
+        ]
+
+
 class SpareUpdate(CompositorUpdate):
     """An update that is reduced to what differs at the moment it is written."""
 
-    def __init__(self, update: CompositorUpdate, terminal: Terminal) -> None:
+    def __init__(self, update: CompositorUpdate, terminal: Terminal, colors: ColorSystem | None) -> None:
+        """`colors` None means as many as the terminal has."""
         self._update = update
         self._terminal = terminal
+        self._colors = colors
 
     def render_segments(self, console: Console) -> str:
         """The escape sequences to send."""
-        colors = console._color_system or ColorSystem.TRUECOLOR
+        colors = self._colors or console._color_system or ColorSystem.TRUECOLOR
         spare = self._terminal.render(self._update, colors)
         return self._update.render_segments(console) if spare is None else spare
 
@@ -72,12 +104,15 @@ class SpareUpdate(CompositorUpdate):
 class CarefulApp(App[int]):
     """An app that paints only what differs, shows no control characters, and crashes without telling secrets."""
 
-    def __init__(self) -> None:
+    def __init__(self, ascii_marks: bool) -> None:
         super().__init__()
         self.terminal = Terminal()
         self.colorless = self.no_color
+        self.color_limit: ColorSystem | None = None
+        """Fewer colours than the terminal has, to send fewer bytes."""
         self._safe_text = SafeText()
         self._color_less = ColorLess()
+        self._ascii_marks = [AsciiMarks()] if ascii_marks else []
         self.crash: str | None = None
         """What ended the program, for the log."""
 
@@ -86,7 +121,15 @@ class CarefulApp(App[int]):
         filters = [
             found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")
         ]
-        return [*filters, self._safe_text, *([self._color_less] if self.colorless else [])]
+        return [*filters, self._safe_text, *self._ascii_marks, *([self._color_less] if self.colorless else [])]
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys typed ahead of the field that they are meant for come up here; what reached it in time does not."""
+        field = self.focused
+        if isinstance(field, Input) and event.is_printable and event.character:
+            field.insert_text_at_cursor(event.character)
+            event.stop()
+            event.prevent_default()
 
     def forget_terminal(self) -> None:
         """Something else may have painted on the terminal: paint all of it anew."""
@@ -101,7 +144,7 @@ class CarefulApp(App[int]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate):
-            renderable = SpareUpdate(renderable, self.terminal)
+            renderable = SpareUpdate(renderable, self.terminal, self.color_limit)
         super()._display(screen, renderable)
 
     def _fatal_error(self) -> None:

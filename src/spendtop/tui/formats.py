@@ -76,9 +76,11 @@ def span(micros: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A share: `0.4%`, `84%`, `1 240%`."""
+    """A share in at most five characters: `0.4%`, `84%`, `x12`."""
     value = fraction * 100
-    return f"{value:.1f}%" if 0 < value < 0.95 else f"{value:,.0f}%".replace(",", " ")
+    if value >= 1_000:
+        return f"x{fraction:,.0f}".replace(",", " ") if fraction < 1_000 else ">x999"
+    return f"{value:.1f}%" if 0 < value < 0.95 else f"{value:.0f}%"
 
 
 def spend(spent: Spend) -> str:
@@ -127,7 +129,7 @@ def full_time(micros: int, calendar: Calendar) -> str:
 
 def trend(change: float) -> str:
     """A signed change in words that stay short: `18%`, `x27`."""
-    return f"x{change + 1:,.0f}".replace(",", " ") if change >= 4 else percent(abs(change))
+    return percent(abs(change)) if change < 4 else f"x{change + 1:.0f}" if change < 98 else ">x99"
 
 
 def model(name: str, width: int) -> str:

@@ -65,7 +65,7 @@ PLAIN = Palette(
     model=Style(),
     good=Style(),
     warn=Style(bold=True),
-    bad=Style(bold=True, underline=True),
+    bad=Style(bold=True),
     unknown=Style(italic=True),
     cached=Style(dim=True),
     test=Style(italic=True),

@@ -26,6 +26,8 @@ from spendtop.store.reads.sums import is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
+_ENTITIES_AT_ONCE = 500
+
 Ceiling = Callable[[RequestRow], Usd]
 """The most that a request of unknown cost can have cost, at the price of a limit's `reserve`."""
 RECENT = 31 * DAY
@@ -74,20 +76,26 @@ def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceili
     return Use(sum(reserved, spend.cost), spend.unpriced)
 
 
-def bounds_of_use(connection: Connection, limit: Limit, entity: str, bounds: Bounds) -> tuple[int, int]:
-    """The least and the most nano-USD that the use can be, from whole hours alone: cheaper than `use`.
+def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], bounds: Bounds) -> dict[str, int]:
+    """The most nano-USD that each entity's use can be, from whole hours alone; without those that spent nothing.
 
-    A reserve for requests in hours that are counted as a whole is contained in both.
+    Cheaper than `use`, and one statement for many entities.
     """
     total = table_of(TotalTable)
-    span = Span(bounds.start_us, bounds.end_us)
-    hours, _ = span.cut(HOUR)
-    inside = case((hours.holds(total.c.bucket), total.c.cost_nano), else_=0) if hours else 0 * total.c.cost_nano
-    statement = select(func.coalesce(func.sum(inside), 0), func.coalesce(func.sum(total.c.cost_nano), 0)).where(
-        total.c.dimension == limit.dimension, total.c.key == entity, span.widened(HOUR).holds(total.c.bucket)
-    )
-    least, most = connection.execute(statement).one()
-    return int(least), int(most)
+    within = Span(bounds.start_us, bounds.end_us).widened(HOUR).holds(total.c.bucket)
+    found: dict[str, int] = {}
+    for start in range(0, len(entities), _ENTITIES_AT_ONCE):
+        statement = (
+            select(total.c.key, func.sum(total.c.cost_nano))
+            .where(
+                total.c.dimension == limit.dimension,
+                total.c.key.in_(entities[start : start + _ENTITIES_AT_ONCE]),
+                within,
+            )
+            .group_by(total.c.key)
+        )
+        found.update((key, int(nano)) for key, nano in connection.execute(statement))
+    return found
 
 
 def uses(

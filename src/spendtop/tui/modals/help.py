@@ -86,7 +86,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _search(self, needle: str) -> None:
         """All in columns, or what matches with its full words."""
-        palette = cast("SpendtopApp", self.app).dress.palette
+        palette = cast("SpendtopApp", self.app).palette
         text = Text()
         for topic in self._topics():
             found = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]

@@ -76,7 +76,7 @@ class FilterPrompt(LiveScreen):
         sums = self.browser.sums
         waiting = self.browser.selection.text != checked.text or sums is None
         matches = "searching" if waiting else f"{formats.grouped(sums.requests if sums else None)} requests"
-        self.hint(filtering.hint(checked, matches, self.face.dress.palette, self.size.width))
+        self.hint(filtering.hint(checked, matches, self.face.palette, self.size.width))
 
     def complete(self, asking: Asking, text: str) -> None:
         """Names of fields, then values that were seen."""
@@ -95,7 +95,7 @@ class FilterPrompt(LiveScreen):
     def _take_values(self, text: str, wanted: filtering.Wanted, values: list[Untrusted]) -> None:
         if not (self.prompt.open and self.prompt.input.value == text):
             return
-        palette = self.face.dress.palette
+        palette = self.face.palette
         others = "  ".join(f"{value}" for value in values)
         if values and values[0].raw.casefold() != wanted.prefix.casefold():
             self.prompt.put(filtering.with_value(text, wanted, values[0].raw))
@@ -112,7 +112,7 @@ class FilterPrompt(LiveScreen):
             self.choose(replace(chosen, text=text, filter=checked.filter))
 
     def _show_found(self) -> None:
-        palette = self.face.dress.palette
+        palette = self.face.palette
         needle, match, matches = self.detail.found
         words = f" match {match}/{matches}" if matches else " not found" if needle else " type what to find"
         self.hint([(words, palette.good if matches else palette.muted)])

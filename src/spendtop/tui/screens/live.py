@@ -147,7 +147,7 @@ class LiveScreen(Screen[None]):
             tabs.standing = standing
             tabs.redraw()
         self.refresh_notice()
-        if self.is_current:
+        if self.app.screen is self:
             self.query_one(KeyBar).offer(self.offered())
         if self._pace and self._pace.stale(monotonic()) and self.is_current and not face.pause:
             self.news()
@@ -172,7 +172,7 @@ class LiveScreen(Screen[None]):
 
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
-        palette = self.face.dress.palette
+        palette = self.face.palette
         notice = self.query_one(Notice)
         pause = self.face.pause
         if pause:
@@ -188,10 +188,10 @@ class LiveScreen(Screen[None]):
         if headline is None:
             return ()
         calendar = headline.calendar
-        return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.dress.palette.faint)]
+        return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.palette.faint)]
 
     def _attention(self) -> list[Piece]:
-        headline, palette = self.face.headline, self.face.dress.palette
+        headline, palette = self.face.headline, self.face.palette
         if headline is None:
             return []
         waiting = headline.attention.unrecognized + headline.attention.dead_deliveries
@@ -200,7 +200,7 @@ class LiveScreen(Screen[None]):
             what = "event needs" if waiting == 1 else "events need"
             words.append((f"!! {formats.count(waiting)} {what} attention", palette.bad))
         if headline.attention.tests:
-            tests = "test event" if headline.attention.tests == 1 else "test events"
+            tests = "test" if headline.attention.tests == 1 else "tests"
             words.append((f"{'  ' if words else ''}T {formats.count(headline.attention.tests)} {tests}", palette.test))
         return [*words, ("   ", palette.text)] if words else []
 

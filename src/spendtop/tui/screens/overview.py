@@ -168,7 +168,7 @@ class OverviewScreen(LiveScreen):
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
         hour = found.last_hour.requests
-        live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.dress.palette.muted)]
+        live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
         live.listing = Listing()
         live.listing.restart(Page(found.feed, None))
         live.show(keep_selected=self._moved)

@@ -120,13 +120,13 @@ class RequestsScreen(FilterPrompt, TakingAway):
     # Words
 
     def _title(self) -> None:
-        palette, glyphs, chosen = self.face.dress.palette, self.face.glyphs, self.browser.selection
+        palette, glyphs, chosen = self.face.palette, self.face.glyphs, self.browser.selection
         text = chosen.text.strip()
         when = "" if chosen.time == ALL_TIME else f" {glyphs.between} {chosen.time.name}"
         self.rows.subtitle = [(f" {text or 'all'}", palette.key if text else palette.muted), (when, palette.muted)]
         sums = self.browser.sums
         arrow = glyphs.down_arrow if chosen.descending else glyphs.up
-        note: list[Piece] = [(f"{chosen.order}{arrow}", palette.muted)]
+        note: list[Piece] = [(f"{chosen.order} {arrow}", palette.muted)]
         if sums is not None:
             note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
             note.insert(1, (f"{formats.spend(sums)} ", palette.money))
@@ -138,7 +138,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     def remarks(self) -> Line:
         """The search, new rows, whether the list follows, marks, and where the cursor is."""
-        palette, browser = self.face.dress.palette, self.browser
+        palette, browser = self.face.palette, self.browser
         needle, match, matches = self.detail.found
         if needle and self.layout_shown is not Layout.LIST:
             word = f"find {needle[:30]}: " + (f"match {match}/{matches}" if matches else "not found")
@@ -354,8 +354,9 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     def action_invert(self) -> None:
         """The other way round."""
-        chosen = self.browser.selection
-        self.choose(replace(chosen, descending=not chosen.descending))
+        self.browser.invert()
+        self._show_rows(self._calendar)
+        self.news()
 
     def action_time(self) -> None:
         """Another window of time."""

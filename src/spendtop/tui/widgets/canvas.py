@@ -85,7 +85,7 @@ class Canvas(Widget):
     @property
     def palette(self) -> Palette:
         """The current theme's styles."""
-        return self.face.dress.palette
+        return self.face.palette
 
     @property
     def glyphs(self) -> Glyphs:
@@ -116,12 +116,15 @@ class Canvas(Widget):
         width, height = self.size
         if self._drawn is None or self._drawn_for != (width, height, self.app.theme):
             self._drawn_for = (width, height, self.app.theme)
-            self._drawn = [_strip(line, width) for line in self.draw(width, height)]
-        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width)
+            base = self.rich_style
+            self._drawn = [_strip(line, width, base) for line in self.draw(width, height)]
+        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width, self.rich_style)
 
 
-def _strip(line: Line, width: int) -> Strip:
-    return Strip([Segment(text, style) for text, style in line if text]).adjust_cell_length(width)
+def _strip(line: Line, width: int, base: Style) -> Strip:
+    """The line over the widget's own colours, in exactly `width` cells."""
+    pieces = [Segment(text, base + style) for text, style in line if text]
+    return Strip(pieces).adjust_cell_length(width, base)
 
 
 class Panel(Canvas):

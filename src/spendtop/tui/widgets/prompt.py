@@ -36,8 +36,7 @@ class Prompt(Horizontal):
     """Hidden until something is asked."""
 
     DEFAULT_CSS = """
-    Prompt { height: 1; display: none; background: $surface; }
-    Prompt.-asking { display: block; }
+    Prompt { height: 1; background: $surface; }
     Prompt Label { width: auto; padding: 0 1; color: $accent; text-style: bold; background: $surface; }
     Prompt PromptInput { width: 1fr; border: none; padding: 0; height: 1; background: $surface; color: $foreground; }
     Prompt PromptInput:focus { border: none; background: $surface; }
@@ -69,6 +68,7 @@ class Prompt(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="prompt")
+        self.display = False
         self.asking = Asking.COMMAND
         self._before = ""
         self._history: Sequence[str] = ()
@@ -87,7 +87,7 @@ class Prompt(Horizontal):
     @property
     def open(self) -> bool:
         """Whether something is being asked."""
-        return self.has_class("-asking")
+        return bool(self.display)
 
     def ask(self, asking: Asking, text: str, history: Sequence[str]) -> None:
         """Open with this text."""
@@ -95,13 +95,14 @@ class Prompt(Horizontal):
         self.query_one(Label).update(asking.value)
         self.input.value = text
         self.input.cursor_position = len(text)
-        self.add_class("-asking")
-        self.input.focus()
+        self.display = True
+        # At once, so that keys typed ahead reach the field.
+        self.screen.set_focus(self.input)
         self.post_message(self.Edited(asking, text))
 
     def close(self) -> None:
         """Hide."""
-        self.remove_class("-asking")
+        self.display = False
         self.screen.set_focus(None)
 
     def give_up(self) -> None:

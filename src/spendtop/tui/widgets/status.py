@@ -16,6 +16,8 @@ from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import Collector
 from spendtop.tui.widgets.canvas import Canvas, Line, Piece, length, spread
 
+_NARROW = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -48,8 +50,10 @@ class StatusLine(Canvas):
             return [[(" " * width, base)]]
         state = self._state(standing)
         right: list[Piece] = [(f"{standing.clock} ", base), *state, (" ", base)]
+        if width < _NARROW:
+            right = [(state[0][0][:1], state[0][1]), (" ", base)]
         left: list[Piece] = [(" spendtop", base + palette.title), (f" {standing.store} ", base + palette.muted)]
-        room = width - length(right)
+        room = width - length(right) - 1
         parts = self._figures(wide=width >= 120)
         if room - length(left) < sum(map(length, parts[:2])) + 4:
             left = [(" ", base)]
@@ -74,7 +78,8 @@ class StatusLine(Canvas):
         if headline is None:
             return []
         today = formats.spend_long(headline.today) if wide else formats.spend(headline.today)
-        parts: list[list[Piece]] = [[("today ", palette.muted), (today, palette.money)]]
+        label = "today " if self.size.width >= _NARROW else ""
+        parts: list[list[Piece]] = [[(label, palette.muted), (today, palette.money)]]
         alerts = headline.attention.open_alerts
         if alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn

@@ -33,7 +33,7 @@ class Welcome(Panel):
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
         def step(number: str, what: str, command: str, why: str) -> list[Line]:
-            line: list[Piece] = [(f" {number}  ", key), (f"{what:<26}", text), (command, strong)]
+            line: list[Piece] = [(f" {number}  ", key), (f"{what:<29}", text), (command, strong)]
             return [[*line, (f"   {why}", muted)]] if wide and why else [line]
 
         first: Line = (

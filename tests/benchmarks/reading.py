@@ -1,0 +1,167 @@
+"""What screens and the API read from a full store, and what deciding about limits costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.filter_parser import parse_filter
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.services.evaluating import Evaluator
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.services.recording import Recording
+from spendtop.sources.receivers.helicone import HeliconeReceiver
+from spendtop.store.engine import Store
+from spendtop.store.ids import RequestIds
+from spendtop.store.reads.limits import use
+from spendtop.store.reads.overview import overview
+from spendtop.store.reads.requests import Order, RequestQuery, newest_id, page
+from spendtop.store.reads.spending import by_key, spend
+from tests.benchmarks.filling import SPAN, filled
+from tests.benchmarks.measuring import Figure, in_turn, ratio, say
+from tests.benchmarks.webhooks import webhooks
+from tests.benchmarks.workshop import Workshop
+
+_CALENDAR = Calendar()
+_PAGE = 50
+_FAR = Usd.of("1000000")
+
+Read = Callable[[Connection], object]
+
+
+def limits() -> list[Limit]:
+    """The usual ones."""
+    windows = {"hourly": "1h", "rolling": "24h", "daily": "day", "monthly": "month"}
+    everyone = [Limit(name=name, window=parse_window(window), amount=_FAR) for name, window in windows.items()]
+    return [*everyone, Limit(name="each user", window=parse_window("day"), amount=_FAR, each=Each.USER)]
+
+
+def reads(workshop: Workshop) -> list[Figure]:
+    """Times of single reads at the full size, and totals and limits against a store of a tenth."""
+    full, tenth = (
+        Store(f"sqlite:///{path}")
+        for path in (workshop.filled, filled(workshop.own("tenth") / "tenth.db", workshop.requests // 10))
+    )
+    now = time.time_ns() // 1000
+    questions = _questions(now, full)
+    taken = in_turn({name: partial(_millis, full, read) for name, read in questions.items()}, workshop.rounds)
+    figures = []
+    for name, goal in _GOALS_MS.items():
+        figures.append(Figure(f"{name} at {workshop.requests:,}", median(taken[name]), goal, at_most=True, unit="ms"))
+    sums = _sums(now)
+    small = {name: [_millis(tenth, read) for _ in range(3 * workshop.rounds)] for name, read in sums.items()}
+    large = {name: [_millis(full, read) for _ in range(3 * workshop.rounds)] for name, read in sums.items()}
+    for name in sums:
+        value = median(large[name]) / median(small[name])
+        detail = f"{median(small[name]):.2f} → {median(large[name]):.2f} ms"
+        figures.append(Figure(f"{name}, against a tenth", value, 1.2, at_most=True, detail=detail))
+    full.close()
+    tenth.close()
+    return figures
+
+
+def evaluation(workshop: Workshop) -> list[Figure]:
+    """Deciding after one request, with 10,000 entities of an `each` limit against 10."""
+    folder = workshop.own("evaluation")
+    stores = {users: filled(folder / f"{users}.db", 200_000, users) for users in (10, 10_000)}
+    measured = in_turn(
+        {str(users): partial(_evaluated, path, users) for users, path in stores.items()},
+        workshop.rounds,
+    )
+    for users, times in measured.items():
+        say(f"  {users:>6} entities: {median(times):.2f} ms per request")
+    value = ratio(measured["10000"], measured["10"])
+    return [Figure("evaluation, 10,000 entities against 10", value, 1.5, at_most=True)]
+
+
+_GOALS_MS = {
+    "Overview whole": 150,
+    "first page": 300,
+    "page at 90 %": 300,
+    "page by cost": 300,
+    "page of one user": 300,
+    "page of one user by cost": 300,
+    "page of one model": 300,
+    "top users of a month": 300,
+}
+
+
+def _questions(now: int, store: Store) -> Mapping[str, Read]:
+    context = FilterContext(now, _CALENDAR)
+
+    def listed(query: RequestQuery, cursor: str | None = None) -> Read:
+        return lambda connection: page(connection, query, context, cursor, _PAGE)
+
+    with store.reading() as connection:
+        late = page(connection, RequestQuery(until=now - SPAN * 9 // 10), context, None, 1).next_cursor
+    one_user, one_model = parse_filter("user:user-7"), parse_filter("model:gpt-5-3")
+    return {
+        "Overview whole": lambda connection: overview(
+            connection, limits(), _CALENDAR, now, feed_size=15, chart_span=HOUR, chart_step=MINUTE, top=12
+        ),
+        "first page": listed(RequestQuery()),
+        "page at 90 %": listed(RequestQuery(), late),
+        "page by cost": listed(RequestQuery(order=Order.COST)),
+        "page of one user": listed(RequestQuery(filter=one_user)),
+        "page of one user by cost": listed(RequestQuery(filter=one_user, order=Order.COST)),
+        "page of one model": listed(RequestQuery(filter=one_model)),
+        "top users of a month": lambda connection: by_key(connection, "user", now - SPAN, now, 12),
+    }
+
+
+def _sums(now: int) -> Mapping[str, Read]:
+    def used(limit: Limit) -> Read:
+        entity = "" if limit.each is None else "user-7"
+        return lambda connection: use(connection, limit, entity, bounds(limit.window, now, _CALENDAR))
+
+    return {
+        "total of all time": lambda connection: spend(connection, None, None),
+        "total of a month": lambda connection: spend(connection, now - SPAN + 1, now),
+        **{f"limit {limit.name}": used(limit) for limit in limits()},
+    }
+
+
+def _millis(store: Store, read: Read) -> float:
+    with store.reading() as connection:
+        start = time.perf_counter()
+        read(connection)
+        return (time.perf_counter() - start) * 1000
+
+
+def _evaluated(path: Path, users: int, requests: int = 150) -> float:
+    """Median milliseconds of an evaluation after one request each."""
+    store = Store(f"sqlite:///{path}")
+    book = LimitBook(limits(), _CALENDAR, {})
+    evaluator = Evaluator(book, [])
+    with store.reading() as connection:
+        ids = RequestIds(0, newest_id(connection))
+    recording = Recording(store.write_engine.dialect, ids, book)
+    preparer = Preparer(Pricer({}, None, _no_price), None, keep_bodies=False)
+    receiver, taken = HeliconeReceiver(), []
+    for webhook in islice(webhooks(time.time_ns(), int(time.time()), users), requests):
+        now = time.time_ns() // 1000
+        event = preparer.prepare(receiver.parse(webhook.body, now))
+        with store.writing() as connection:
+            recording.record(connection, [event])
+        with store.writing() as connection:
+            start = time.perf_counter()
+            evaluator.evaluate(connection, now)
+            taken.append((time.perf_counter() - start) * 1000)
+    store.close()
+    return median(taken)
+
+
+def _no_price(provider: str | None, model: str, at: int) -> None:
+    return None

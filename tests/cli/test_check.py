@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from spendtop.config.paths import data_folder
+from spendtop.domain.alerting import Kind, Message
+from spendtop.services import outbox
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import DeliveryTable, QuarantineTable
+from tests.alerts.sinks import free_port
+from tests.cli.conftest import Cli, write_config
+from tests.cli.test_asking import pretend_to_collect
+
+KEY = "a-very-secret-key-of-mine"
+GOOD = '[server]\nport = {port}\napi_key = "' + KEY + '"\n[helicone]\nwebhook_secrets = ["0123456789abcdef"]\n'
+
+
+@pytest.fixture
+def good() -> str:
+    """A configuration without a flaw."""
+    text = GOOD.format(port=free_port())
+    write_config(text)
+    return text
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_fresh_machine_passes(cli: Cli, good: str) -> None:
+    code, out, err = cli("check")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "All checks passed."
+    assert "will be made by the first start" in out
+    assert not data_folder().exists()
+
+
+def test_it_says_where_values_come_from_and_never_what_a_secret_is(cli: Cli, good: str) -> None:
+    out = cli("check").out
+    assert any(line.split() == ["server.api_key", "spendtop.toml:3"] for line in out.splitlines())
+    assert KEY not in out
+
+
+def test_old_names_are_listed_with_what_they_do(cli: Cli) -> None:
+    Path(".env").touch(mode=0o600)
+    Path(".env").write_text(f"DAILY_SPEND_LIMIT=5\nREDIS_URL=redis://x\nPORT={free_port()}\n")
+    out = cli("check").out
+    assert "REDIS_URL" in out and "nothing needs it" in out and 'limit "daily"' in out
+
+
+def test_a_store_that_collected_is_named_with_its_schema(cli: Cli, good: str, home_store: Store) -> None:
+    code, out, _ = cli("check")
+    assert code == 0
+    assert f"{home_store.name}, schema" in out
+
+
+def test_what_waits_is_told_with_the_next_step(cli: Cli, good: str, home_store: Store) -> None:
+    message = Message(kind=Kind.EXCEEDED, limit_name="daily", used_nano=5, limit_nano=4)
+    event = {"source": "helicone", "state": "open", "reason": "?", "received_at": 0, "size": 1}
+    with home_store.writing() as connection:
+        for kind in ("unrecognized", "test"):
+            connection.execute(table_of(QuarantineTable).insert().values(digest=kind.encode(), kind=kind, **event))
+        outbox.enqueue(connection, alert_id=1, seq=1, message=message, severity="critical", channels=["ops"], now=0)
+        connection.execute(table_of(DeliveryTable).update().values(state="dead"))
+    code, out, _ = cli("check")
+    assert code == 0
+    assert "`spendtop quarantine list`" in out and "1 test event" in out and "`spendtop delivery list`" in out
+    assert out.splitlines()[-1] == "All checks passed, 2 with a warning."
+
+
+def test_a_wrong_configuration_is_told_by_its_line(cli: Cli) -> None:
+    write_config("[server]\nprot = 1\n")
+    said = cli("check")
+    assert (said.code, said.out) == (78, "")
+    assert "spendtop.toml:2" in said.err and '"port"' in said.err
+
+
+def test_a_busy_port_fails(cli: Cli, busy: int) -> None:
+    write_config(GOOD.format(port=busy))
+    code, out, _ = cli("check")
+    assert code == 69
+    assert str(busy) in out and "1 of " in out.splitlines()[-1]
+
+
+def test_a_port_that_our_collector_holds_is_fine(cli: Cli, busy: int, home_store: Store) -> None:
+    write_config(GOOD.format(port=busy))
+    pretend_to_collect(home_store)
+    code, out, _ = cli("check")
+    assert code == 0
+    assert f"process {os.getpid()} listens at" in out
+
+
+def test_a_damaged_store_fails_and_the_rest_is_still_checked(cli: Cli, good: str) -> None:
+    data_folder().mkdir(parents=True)
+    (data_folder() / "spendtop.db").write_bytes(b"not a database, but long enough for one")
+    code, out, _ = cli("check")
+    assert code == 65
+    assert ".recover" in out and "is free" in out
+
+
+def test_a_folder_as_store_fails(cli: Cli, good: str) -> None:
+    (data_folder() / "spendtop.db").mkdir(parents=True)
+    assert cli("check").code == 73
+
+
+def test_a_pricing_hook_that_cannot_be_loaded_fails(cli: Cli, good: str) -> None:
+    Path("costs.py").write_text("price = None\n")
+    write_config(good + '[pricing]\nhook = "./costs.py:cost"\n')
+    code, out, _ = cli("check")
+    assert code == 78
+    assert "pricing hook" in out and "costs.py" in out
+
+
+def test_a_channel_that_cannot_work_fails_without_its_url(cli: Cli, good: str) -> None:
+    write_config(good + '[[channel]]\nname = "ops"\nurl = "slack://tooshortasecret"\n')
+    said = cli("check")
+    assert said.code == 78
+    assert "tooshortasecret" not in said.out + said.err
+
+
+def test_open_doors_are_warned_of(cli: Cli) -> None:
+    write_config(f"[server]\nport = {free_port()}\n[helicone]\nallow_unsigned = true\n")
+    code, out, _ = cli("check")
+    assert code == 0
+    assert "nobody signed" in out and "with a warning" in out
+
+
+class _Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.mark.parametrize(("free", "code", "word"), [(500, 0, "warning"), (50, 74, "error")])
+def test_a_disk_that_fills_up_is_told(
+    cli: Cli, good: str, monkeypatch: pytest.MonkeyPatch, free: int, code: int, word: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: _Usage(10**12, 0, free * 1024 * 1024))
+    said = cli("check")
+    disk = next(line for line in said.out.splitlines() if line.startswith("disk"))
+    assert said.code == code
+    assert word in disk.split()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from spendtop.collector.applying import book_of
+from spendtop.config.load import load
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.request import Usage
+from spendtop.domain.windows import Calendar
+from spendtop.services.preparing import Prepared
+from spendtop.services.recording import Recording
+from spendtop.sources.settings import SECTIONS
+from spendtop.store.engine import Store
+from spendtop.store.ids import RequestIds, identity
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from tests.cli.conftest import Cli, minutes_ago, write_config
+from tests.store.conftest import Recorded
+
+LIMITS = """
+[time]
+zone = "UTC"
+[[limit]]
+name = "last hour"
+window = "1h"
+usd = 10
+[[limit]]
+name = "each user"
+each = "user"
+window = "24h"
+usd = 100
+[[limit]]
+name = "this month"
+window = "month"
+usd = 1000
+"""
+
+
+def test_without_limits_it_says_how_to_make_one(cli: Cli, home_store: Store) -> None:
+    for words in (("limit", "list"), ("limit", "check")):
+        said = cli(*words)
+        assert said.code == 0
+        assert "[[limit]]" in said.out
+
+
+def test_every_limit_is_listed_with_its_use_the_fullest_first(cli: Cli, spent: Recorded) -> None:
+    write_config(LIMITS)
+    spent.add(
+        [
+            spent.request(minutes_ago(5), 8_500_000_000, user_id="alice"),
+            spent.request(minutes_ago(6), None, user_id="bo\x1bb"),
+        ]
+    )
+    code, out, err = cli("limit", "list")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0].split() == ["name", "entity", "window", "used", "limit", "%", "state", "unpriced", "resets"]
+    assert lines[1].split()[:9] == ["last", "hour", "everyone", "1h", "$8.50", "$10.00", "85%", "approaching", "1"]
+    assert "each user   alice" in lines[2]
+    assert any("bo␛b" in line for line in lines)
+    assert lines[-1].endswith("-01 00:00") or lines[-2].endswith("-01 00:00") or lines[-3].endswith("-01 00:00")
+
+
+@pytest.mark.parametrize(
+    ("nano", "code", "word"), [(1, 0, "ok"), (8_000_000_000, 10, "approaching"), (10_000_000_000, 11, "exceeded")]
+)
+def test_check_exits_by_the_worst_limit(cli: Cli, spent: Recorded, nano: int, code: int, word: str) -> None:
+    write_config(LIMITS)
+    spent.add([spent.request(minutes_ago(5), nano, user_id="alice")])
+    said = cli("limit", "check")
+    assert said.code == code
+    assert word in said.out
+    assert "this month" not in said.out
+
+
+def test_almost_all_is_never_shown_as_all(cli: Cli, spent: Recorded) -> None:
+    write_config(LIMITS)
+    spent.add([spent.request(minutes_ago(5), 9_999_999_999)])
+    assert "99%" in cli("limit", "list").out
+
+
+def test_an_unpriced_request_counts_at_the_reserve(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    text = '[[limit]]\nname = "careful"\nwindow = "1h"\nusd = 10\nreserve = "model:own"\n'
+    path = write_config(f'{text}[prices."own"]\ninput = 1000000\noutput = 0')
+    settings = load(path, sections=SECTIONS, environ={}).settings
+    request = spent.request(minutes_ago(5), None, usage=Usage(prompt=9, completion=0))
+    book = book_of(settings, PublishedPrices(), minutes_ago(0))
+    recording = Recording(home_store.write_engine.dialect, RequestIds(slot=4), book)
+    with home_store.writing() as connection:
+        recording.record(connection, [Prepared(identity(request.source, request.external_id), request, None)])
+    said = cli("limit", "check")
+    assert said.code == 10
+    assert "$9.00" in said.out
+
+
+def test_limits_are_those_that_the_collector_applied(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    applied = load(write_config(LIMITS), sections=SECTIONS, environ={}).settings
+    collector = CollectorInfo(version="1", host="here", pid=1, url="http://127.0.0.1:1", started_at=0)
+    with home_store.writing() as connection:
+        keep(
+            connection,
+            Applied(
+                limits=tuple(limit.limit() for limit in applied.limits),
+                calendar=Calendar("UTC"),
+                channels=(),
+                collector=collector,
+                at=0,
+                config_digest="",
+            ),
+        )
+    write_config("")
+    spent.add([spent.request(minutes_ago(5), 1, user_id="alice")])
+    assert "this month" in cli("limit", "list").out

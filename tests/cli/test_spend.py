@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from spendtop.domain.request import Status, Usage
+from spendtop.store.engine import Store
+from tests.cli.conftest import Cli, minutes_ago
+from tests.store.conftest import Recorded
+
+ESCAPE = "eve\x1b[2J"
+
+
+@pytest.fixture(autouse=True)
+def _some_spend(spent: Recorded) -> None:
+    usage = Usage(prompt=10, completion=5)
+    requests = [
+        spent.request(minutes_ago(5), 2_000_000_000, user_id="alice", model="gpt-4o", usage=usage),
+        spent.request(minutes_ago(6), 1_000_000_000, user_id="alice", model="small", usage=usage),
+        spent.request(minutes_ago(7), None, user_id="bob", model="private", usage=usage),
+        spent.request(minutes_ago(8), None, user_id="alice", model="private", status=Status.ERROR),
+        spent.request(minutes_ago(9), 5_000_000, user_id=ESCAPE, model="=cmd()"),
+        spent.request(minutes_ago(10), 7_000_000_000, model="gpt-4o"),
+        spent.request(minutes_ago(3 * 24 * 60), 90_000_000_000, user_id="old", model="gpt-4o", session_id="s1"),
+    ]
+    spent.add(requests)
+
+
+def test_the_last_day_is_one_line_with_what_is_unpriced(cli: Cli) -> None:
+    code, out, err = cli("spend")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2].split()[:5] == ["6", "$10.00", "+", "2", "unpriced"]
+
+
+def test_by_user_is_sorted_by_cost_with_the_nameless_and_a_total(cli: Cli) -> None:
+    lines = cli("spend", "--by", "user").out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["(none)", "alice", "eve␛[2J", "bob", "total"]
+    assert "$3.00 + 1 unpriced" in lines[1]
+    assert " 1 unpriced " in lines[3] and "$0.00" not in lines[3]
+
+
+def test_no_byte_of_a_name_steers_the_terminal(cli: Cli) -> None:
+    for words in ((), ("--csv",), ("--json",)):
+        assert "\x1b" not in cli("spend", "--by", "user,model", *words).out
+
+
+def test_two_dimensions_give_pairs_that_add_up(cli: Cli) -> None:
+    answer = json.loads(cli("spend", "--by", "user,model", "--json").out)
+    found = {(row["user"], row["model"]): row["cost_nanousd"] for row in answer["data"]}
+    assert found == {
+        (None, "gpt-4o"): 7_000_000_000,
+        ("alice", "gpt-4o"): 2_000_000_000,
+        ("alice", "small"): 1_000_000_000,
+        (ESCAPE, "=cmd()"): 5_000_000,
+        ("alice", "private"): None,
+        ("bob", "private"): None,
+    }
+    assert (answer["cost_nanousd"], answer["requests"], answer["unpriced"]) == (10_005_000_000, 6, 2)
+    assert answer["tokens"] == {"prompt": 30, "completion": 15, "total": 45}
+
+
+@pytest.mark.parametrize("by", ["user", "user,model", "session"])
+def test_everything_that_is_kept_is_found_without_a_beginning(cli: Cli, by: str) -> None:
+    answer = json.loads(cli("spend", "--by", by, "--until", "1s", "--json").out)
+    assert answer["since"] is None
+    assert answer["requests"] == 7
+    assert sum(row["requests"] for row in answer["data"]) == 7
+
+
+def test_csv_is_exact_and_harmless(cli: Cli) -> None:
+    out = cli("spend", "--by", "user,model", "--csv").out
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    eve = next(row for row in rows if row["user"].startswith("eve"))
+    assert (eve["model"], eve["cost_usd"], eve["cost_nanousd"]) == ("'=cmd()", "0.005000000", "5000000")
+    bob = next(row for row in rows if row["user"] == "bob")
+    assert (bob["cost_usd"], bob["unpriced"]) == ("", "1")
+    assert [row["requests"] for row in csv.DictReader(io.StringIO(cli("spend", "--csv").out, newline=""))] == ["6"]
+
+
+def test_times_are_durations_dates_and_instants(cli: Cli) -> None:
+    assert json.loads(cli("spend", "--since", "7m", "--json").out)["requests"] in (2, 3)
+    assert json.loads(cli("spend", "--since", "7d", "--json").out)["requests"] == 7
+    assert json.loads(cli("spend", "--since", "7d", "--until", "1d", "--json").out)["requests"] == 1
+    assert json.loads(cli("spend", "--since", "2020-01-01", "--until", "2020-01-02", "--json").out)["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--by", "usr"), "user, model"),
+        (("--by", "user,user"), "--by"),
+        (("--by", "user,model,token"), "--by"),
+        (("--since", "soon"), "'soon'"),
+        (("--since", "1h", "--until", "2h"), "--since"),
+        (("--json", "--csv"), "--json and --csv"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_usage_error(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
+    said = cli("spend", *words)
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+
+
+def test_many_keys_end_in_one_line_of_others(cli: Cli, spent: Recorded, home_store: Store) -> None:
+    spent.add([spent.request(minutes_ago(4), number, user_id=f"user {number}") for number in range(1, 80)])
+    for by in ("user", "user,model"):
+        assert "others)" in cli("spend", "--by", by).out
+        assert "others)" not in cli("spend", "--by", by, "--csv").out

@@ -1,0 +1,125 @@
+"""What the rooms of a collector work with: a store, its writer and a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from spendtop.collector.in_force import InForce
+from spendtop.config.load import Loaded, load
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Cost, Parsed, Request, Source, TimeSource
+from spendtop.services.recorder import Recorder
+from spendtop.services.recording import Outcome
+from spendtop.sources.settings import SECTIONS
+from spendtop.store.engine import SCHEMA, Store
+from spendtop.store.schema import upgrade
+from tests.conftest import SettableClock
+from tests.waiting import eventually
+
+SECRET = "a-webhook-secret-0123456789"
+BASE = f'[helicone]\nwebhook_secrets = ["{SECRET}"]\n[time]\nzone = "UTC"\n'
+
+
+@dataclass
+class Bench:
+    """A writer on a store, and a configuration file to change."""
+
+    store: Store
+    clock: SettableClock
+    file: Path
+    recorded: list[Callable[[], None]] = field(default_factory=list)
+    """What is called after each recording, in the writer's thread."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def configure(self, text: str = "") -> None:
+        """Write the configuration file."""
+        self.file.write_text(BASE + text)
+
+    def load(self) -> Loaded:
+        """Read the configuration file."""
+        return load(self.file, sections=SECTIONS, environ={})
+
+    def start(self) -> None:
+        """Start the writer with what the file says."""
+        self.in_force = InForce(self.load(), self.clock)
+        self.recorder = Recorder(self.store, self.in_force.preparer, self.in_force.book, on_recorded=self._on_recorded)
+        self.recorder.start()
+
+    def request(self, cost: float | None = 0.1, **fields: Any) -> Request:
+        """A request that happens now."""
+        values: dict[str, Any] = {
+            "source": Source.HELICONE,
+            "external_id": f"request-{next(self._numbers)}",
+            "received_at": self.clock(),
+            "occurred_at": self.clock(),
+            "time_source": TimeSource.RECEIVED,
+            "model": "gpt-4o",
+            "user_id": "ann",
+            "cost": Cost(reported=None if cost is None else Usd.of(str(cost))),
+        }
+        return Request(**{**values, **fields})
+
+    def record(self, *events: Parsed) -> Sequence[Outcome]:
+        """Record events and wait for the commit."""
+        told: Future[Sequence[Outcome] | Exception] = Future()
+        self.recorder.submit(events, told.set_result)
+        outcomes = told.result(10)
+        assert not isinstance(outcomes, Exception), outcomes
+        return outcomes
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the store holds."""
+        with self.store.reading() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+    def _on_recorded(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes += outcomes
+        for call in self.recorded:
+            call()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty SQLite store: what the collector's rooms do is the same on both databases."""
+    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    """An empty store on PostgreSQL."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+        eventually(lambda: are_slots_free(connection))
+    opened = Store(postgres_url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def are_slots_free(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has noticed that earlier collectors are gone."""
+    return connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchone() is None
+
+
+@pytest.fixture
+def bench(sqlite_store: Store, clock: SettableClock, tmp_path: Path) -> Iterator[Bench]:
+    """A bench whose writer the test starts."""
+    file = tmp_path / "spendtop.toml"
+    file.touch(mode=0o600)
+    made = Bench(sqlite_store, clock, file)
+    made.configure()
+    yield made
+    if hasattr(made, "recorder"):
+        made.recorder.stop(10)

@@ -1,0 +1,243 @@
+"""The whole of it in one process, with a companion that looks from inside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from spendtop.collector.collector import run
+from spendtop.collector.setup import Rooms, Setup
+from spendtop.collector.supervisor import Loop
+from spendtop.config.load import Loaded, load
+from spendtop.domain.errors import ExitCode, PortBusy
+from spendtop.services import tasks
+from spendtop.services.presence import State, holder
+from spendtop.services.tasks import TaskKind
+from spendtop.sources.settings import SECTIONS
+from tests.conftest import SettableClock
+from tests.helicone_captures import captures, secret, sign
+from tests.waiting import soon
+
+API_KEY = "an-api-key-0123456789"
+
+
+class Started:
+    """A collector whose companion runs what a test wants, then asks it to stop."""
+
+    def __init__(self, folder: Path, clock: SettableClock) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.file = folder / "spendtop.toml"
+        self.file.touch(mode=0o600)
+        self.configure("")
+        self.look: Callable[[Rooms], Any] | None = None
+        self.failures: list[BaseException] = []
+
+    def configure(self, text: str, port: int = 0) -> None:
+        self.file.write_text(
+            f'[server]\nport = {port}\napi_key = "{API_KEY}"\n'
+            f'[database]\nurl = "sqlite:///{self.folder}/spendtop.db"\n'
+            f'[helicone]\nwebhook_secrets = ["{secret().decode()}"]\n' + text
+        )
+
+    def load(self) -> Loaded:
+        return load(self.file, sections=SECTIONS, environ={})
+
+    def run(self, look: Callable[[Rooms], Any], **setup: Any) -> ExitCode:
+        def companion(rooms: Rooms) -> Loop:
+            async def loop(stop: asyncio.Event) -> None:
+                try:
+                    await look(rooms)
+                except BaseException as failure:
+                    self.failures.append(failure)
+                await asyncio.wrap_future(
+                    rooms.recorder.run(lambda connection: tasks.ask(connection, TaskKind.STOP, {}, rooms.clock()))
+                )
+                await stop.wait()
+
+            return loop
+
+        code = run(
+            Setup(
+                loaded=self.load(),
+                reload=self.load,
+                clock=self.clock,
+                companions={"look": companion},
+                **{"prints": False, **setup},
+            )
+        )
+        if self.failures:
+            raise self.failures[0]
+        return code
+
+
+@pytest.fixture
+def started(tmp_path: Path, clock: SettableClock) -> Started:
+    return Started(tmp_path, clock)
+
+
+def was_refused(rooms: Rooms) -> bool:
+    with rooms.store.reading() as connection:
+        news = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'config_news'").scalar()
+    return news is not None and '"ok": false' in news
+
+
+def client_of(rooms: Rooms) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=10, headers={"X-API-Key": API_KEY})
+
+
+def test_it_listens_says_so_and_leaves_nothing_behind(started: Started) -> None:
+    file = started.folder / "spendtop.db.collector.json"
+    read, write = os.pipe()
+
+    async def look(rooms: Rooms) -> None:
+        held = holder(file)
+        assert held is not None
+        assert (held.state, held.url, held.started_by) == (State.READY, rooms.url, "viewer")
+        async with client_of(rooms) as client:
+            assert (await client.get("/ping")).text == "pong"
+
+    assert started.run(look, started_by="viewer", ready_descriptor=write) is ExitCode.OK
+    with os.fdopen(read) as pipe:
+        line = json.loads(pipe.read())
+    assert (line["ready"], line["pid"]) == (True, os.getpid())
+    assert not file.exists()
+
+
+def test_its_health_names_what_is_wrong(started: Started) -> None:
+    async def look(rooms: Rooms) -> None:
+        async with client_of(rooms) as client:
+            said = (await client.get("/health")).json()
+            assert said["status"] == "healthy"
+            assert said["detail"]["loops_failing"] == {}
+            assert said["detail"]["configuration"] == "applied"
+            started.configure("[wrong]\n")
+            await soon(lambda: was_refused(rooms))
+            said = (await client.get("/health")).json()
+            assert said["status"] == "degraded"
+            assert "wrong" in said["detail"]["configuration"]
+
+    assert started.run(look) is ExitCode.OK
+
+
+def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, caplog: pytest.LogCaptureFixture) -> None:
+    def failing(rooms: Rooms) -> Loop:
+        async def loop(stop: asyncio.Event) -> None:
+            raise RuntimeError("broken")
+
+        return loop
+
+    statuses: list[Any] = []
+
+    def looking(rooms: Rooms) -> Loop:
+        async def loop(stop: asyncio.Event) -> None:
+            async with client_of(rooms) as client:
+                statuses.append((await client.get("/health")).json())
+            work = lambda connection: tasks.ask(connection, TaskKind.STOP, {}, rooms.clock())  # noqa: E731
+            await asyncio.wrap_future(rooms.recorder.run(work))
+            await stop.wait()
+
+        return loop
+
+    setup = Setup(
+        loaded=started.load(),
+        reload=started.load,
+        clock=started.clock,
+        prints=False,
+        companions={"poller": failing, "look": looking},
+    )
+    assert run(setup) is ExitCode.OK
+    assert statuses[0]["status"] == "degraded"
+    assert statuses[0]["detail"]["loops_failing"] == {"poller": 1}
+    assert "poller failed" in caplog.text
+
+
+def test_without_its_writer_it_ends_with_70(started: Started, caplog: pytest.LogCaptureFixture) -> None:
+    async def look(rooms: Rooms) -> None:
+        await asyncio.to_thread(rooms.recorder.stop)
+
+    setup = Setup(
+        loaded=started.load(),
+        reload=started.load,
+        clock=started.clock,
+        prints=False,
+        companions={"look": lambda rooms: lambda stop: look(rooms)},
+    )
+    assert run(setup) is ExitCode.INTERNAL
+    assert "the writer died" in caplog.text
+
+
+def test_a_limit_with_a_reserve_counts_at_its_ceiling_everywhere(started: Started) -> None:
+    started.configure('[[limit]]\nname = "a"\nwindow = "24h"\nusd = 1\nreserve = "model:gpt-4o"\n')
+    event = msgspec.json.decode(captures()["openai_chat_success_user_session_props_unicode"].raw)
+    event["request_body"]["model"] = event["response_body"]["model"] = "unheard-of"
+    event["metadata"]["cost"] = None
+    unpriced = msgspec.json.encode(event)
+
+    async def look(rooms: Rooms) -> None:
+        async with client_of(rooms) as client:
+            headers = {"Helicone-Signature": sign(unpriced)}
+            assert (await client.post("/webhook", content=unpriced, headers=headers)).status_code == 200
+            (use,) = (await client.get("/limits")).json()["data"]
+            assert use["used_nanousd"] > 0
+
+    assert started.run(look) is ExitCode.OK
+
+
+def test_a_start_that_fails_is_told_to_the_parent(started: Started) -> None:
+    read, write = os.pipe()
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        started.configure("", other.getsockname()[1])
+        with pytest.raises(PortBusy):
+            started.run(lambda rooms: None, ready_descriptor=write)
+    with os.fdopen(read) as pipe:
+        line = json.loads(pipe.read())
+    assert (line["ready"], line["code"]) == (False, ExitCode.PORT_BUSY)
+    assert "--port" in line["message"]
+
+
+def test_systemd_hears_of_each_step_and_that_it_lives(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{folder}/notify")
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        heard: list[bytes] = []
+
+        def listen() -> bool:
+            try:
+                while True:
+                    heard.append(systemd.recv(100))
+            except BlockingIOError:
+                return heard.count(b"WATCHDOG=1") >= 2
+
+        async def look(rooms: Rooms) -> None:
+            await soon(listen)
+
+        assert started.run(look) is ExitCode.OK
+        listen()
+    assert heard[0] == b"READY=1"
+    assert heard[-1] == b"STOPPING=1"
+
+
+def test_it_prints_only_as_the_headless_face(
+    started: Started, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(rooms: Rooms) -> None:
+        """Nothing."""
+
+    started.run(look)
+    assert capsys.readouterr().out == ""
+    started.run(look, prints=True)
+    assert "Ctrl+C stops" in capsys.readouterr().out

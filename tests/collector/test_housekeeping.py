@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from spendtop.collector.housekeeping import Housekeeping
+from spendtop.domain.clock import DAY
+from tests.collector.conftest import Bench
+from tests.waiting import soon
+
+BODY = b'{"messages": []}'
+KEPT = '[retention]\nbodies = "7d"\nrequests = "400d"\n'
+
+
+@asynccontextmanager
+async def keeping_house(bench: Bench, owns: bool = True) -> AsyncIterator[None]:
+    housekeeping = Housekeeping(bench.recorder, lambda: bench.in_force.kept, bench.clock, lambda: owns, (0.0, 0.05))
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(housekeeping.run(stop))
+        yield
+        stop.set()
+
+
+def bodies(bench: Bench) -> int:
+    return int(bench.rows("SELECT COUNT(*) FROM body")[0][0])
+
+
+async def test_bodies_that_are_too_old_are_forgotten_in_batches_and_the_others_stay(bench: Bench) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    bench.record(*(bench.request(request_body=BODY) for _ in range(1_100)))
+    bench.clock.advance(8 * DAY)
+    bench.record(bench.request(request_body=BODY))
+    async with keeping_house(bench):
+        await soon(lambda: bodies(bench) == 1)
+    assert bench.rows("SELECT body_state, COUNT(*) FROM request GROUP BY 1 ORDER BY 1") == [
+        ("purged", 1_100),
+        ("stored", 1),
+    ]
+
+
+async def test_a_request_that_is_forgotten_is_still_known(bench: Bench) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    request = bench.request(request_body=BODY)
+    bench.record(request)
+    bench.clock.advance(500 * DAY)
+    async with keeping_house(bench):
+        await soon(lambda: bench.rows("SELECT COUNT(*) FROM request") == [(0,)])
+    assert [outcome.status for outcome in bench.record(request)] == ["duplicate"]
+    assert bench.rows("SELECT requests FROM total WHERE dimension = 'all'") == [(1,)]
+
+
+async def test_it_comes_round_again(bench: Bench) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    async with keeping_house(bench):
+        for _ in range(2):
+            bench.record(bench.request(request_body=BODY))
+            bench.clock.advance(8 * DAY)
+            await soon(lambda: bodies(bench) == 0)
+
+
+async def test_only_the_owner_keeps_house(bench: Bench) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    bench.record(bench.request(request_body=BODY))
+    bench.clock.advance(8 * DAY)
+    async with keeping_house(bench, owns=False):
+        await asyncio.to_thread(bench.record, bench.request())
+    assert bodies(bench) == 1

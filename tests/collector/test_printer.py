@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from spendtop.collector.printer import Printer
+from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request, Status
+from spendtop.domain.windows import parse_window
+from spendtop.services.announcing import Announcement
+from tests.collector.conftest import Bench
+from tests.waiting import soon
+
+HOSTILE = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\x9b1m\x00[/nope]\nprocessed fake"
+
+
+def announcement(kind: Kind, used: str = "4.80", **fields: Any) -> Announcement:
+    limit = Limit(name="hourly", window=parse_window("1h"), amount=Usd.of(5))
+    values = {"limit_name": "hourly", "used_nano": Usd.of(used).nano, "limit_nano": Usd.of(5).nano, **fields}
+    return Announcement(limit, 1, 1, Message(kind=kind, **values))
+
+
+@asynccontextmanager
+async def printing(bench: Bench, as_json: bool = False) -> AsyncIterator[io.StringIO]:
+    out, stop = io.StringIO(), asyncio.Event()
+    printer = Printer(bench.store, bench.clock, as_json, out)
+    bench.start()
+    bench.recorded.append(lambda: printer.recorded(bench.outcomes[-1:]))
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(printer.run(stop))
+        await asyncio.sleep(0)
+        yield out
+        stop.set()
+        await task
+
+
+async def printed(bench: Bench, *requests: Request, as_json: bool = False) -> list[str]:
+    async with printing(bench, as_json) as out:
+        for number, request in enumerate(requests, 1):
+            bench.record(request)
+            await soon(lambda wanted=number: out.getvalue().count("\n") == wanted)  # type: ignore[misc]
+    return out.getvalue().splitlines()
+
+
+async def test_a_request_is_one_line(bench: Bench) -> None:
+    assert await printed(bench, bench.request(0.148), bench.request(0.002, user_id="alice")) == [
+        "processed gpt-4o ann $0.148 · last hour $0.148",
+        "processed gpt-4o alice $0.002 · last hour $0.15",
+    ]
+
+
+async def test_what_is_unknown_is_never_a_zero(bench: Bench) -> None:
+    unknown = bench.request(None, model=None, user_id=None, status=Status.ERROR)
+    assert await printed(bench, bench.request(1.0), unknown) == [
+        "processed gpt-4o ann $1.00 · last hour $1.00",
+        "processed (no model) (no user) unpriced error · last hour $1.00 + 1 unpriced",
+    ]
+
+
+async def test_hostile_names_stay_one_clean_line(bench: Bench) -> None:
+    (line,) = await printed(bench, bench.request(1.0, model=HOSTILE, user_id=HOSTILE))
+    assert line.isprintable()
+    assert line.startswith("processed ")
+
+
+async def test_machines_read_a_request_as_json(bench: Bench) -> None:
+    (line,) = await printed(bench, bench.request(0.002, user_id=HOSTILE), as_json=True)
+    assert line.isascii() and line.isprintable()
+    assert json.loads(line) == {
+        "event": "processed",
+        "at": "2026-11-20T14:03:07.250000Z",
+        "model": "gpt-4o",
+        "user_id": HOSTILE.replace("\x00", "␀"),
+        "status": "ok",
+        "cost_usd": 0.002,
+        "cost_nanousd": 2_000_000,
+        "last_hour_usd": 0.002,
+        "last_hour_unpriced": 0,
+    }
+
+
+async def test_an_unknown_cost_is_null_for_machines(bench: Bench) -> None:
+    (line,) = await printed(bench, bench.request(None, model="unheard-of"), as_json=True)
+    said = json.loads(line)
+    assert (said["cost_usd"], said["cost_nanousd"], said["last_hour_unpriced"]) == (None, None, 1)
+
+
+async def test_duplicates_and_history_are_not_printed(bench: Bench) -> None:
+    request = bench.request(1.0)
+    old = bench.request(1.0, received_at=bench.clock() - 1)
+    async with printing(bench) as out:
+        bench.record(old)
+        bench.record(request)
+        bench.record(request)
+        bench.record(bench.request(2.0))
+        await soon(lambda: "$2.00" in out.getvalue())
+    assert len(out.getvalue().splitlines()) == 2
+
+
+def lines(bench: Bench, *announcements: Announcement, as_json: bool = False) -> list[str]:
+    out = io.StringIO()
+    Printer(bench.store, bench.clock, as_json, out).announced(announcements)
+    return out.getvalue().splitlines()
+
+
+def test_a_threshold_is_one_line(bench: Bench) -> None:
+    assert lines(
+        bench,
+        announcement(Kind.APPROACHING),
+        announcement(Kind.EXCEEDED, "5.20"),
+        announcement(Kind.RESOLVED, "0.15"),
+        announcement(Kind.EXCEEDED, "5.20", each="user", entity="ann\x1b[2J", unpriced=3),
+    ) == [
+        "WARNING approaching hourly: $4.80 of $5.00",
+        "ALERT hourly exceeded: $5.20 of $5.00",
+        "RESOLVED hourly: $0.15 of $5.00",
+        "ALERT hourly user ann␛[2J exceeded: $5.20 of $5.00 + 3 unpriced",
+    ]
+
+
+def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
+    (line,) = lines(bench, announcement(Kind.EXCEEDED, "5.20", entity="ann", unpriced=2), as_json=True)
+    assert json.loads(line) == {
+        "event": "exceeded",
+        "limit": "hourly",
+        "entity": "ann",
+        "used_usd": 5.2,
+        "limit_usd": 5.0,
+        "unpriced": 2,
+    }
+
+
+def test_the_banner_is_a_line_per_fact(bench: Bench) -> None:
+    facts = [("Listening", "http://127.0.0.1:8000"), ("Stop", "Ctrl+C stops")]
+    for as_json, expected in (
+        (False, "  Listening  http://127.0.0.1:8000\n  Stop       Ctrl+C stops\nsaid\n"),
+        (
+            True,
+            '{"event": "started", "listening": "http://127.0.0.1:8000", "stop": "Ctrl+C stops"}\n'
+            '{"event": "notice", "message": "said"}\n',
+        ),
+    ):
+        out = io.StringIO()
+        printer = Printer(bench.store, bench.clock, as_json, out)
+        printer.banner(facts)
+        printer.say("said")
+        assert out.getvalue() == expected
+
+
+def test_a_reader_that_is_gone_silences_it_and_nothing_else(bench: Bench) -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as out:
+        printer = Printer(bench.store, bench.clock, False, out)
+        os.close(read)
+        printer.say("nobody hears this")
+        printer.say("nor this")
+
+
+class FullDisk(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_costs_a_line_only(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    out = FullDisk()
+    printer = Printer(bench.store, bench.clock, False, out)
+    printer.say("one")
+    printer.say("two")
+    assert out.getvalue() == "one\ntwo\n"
+    assert "No space left on device" in caplog.text
+
+
+def test_without_a_stdout_it_is_silent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    Printer(bench.store, bench.clock, False).say("nobody hears this")

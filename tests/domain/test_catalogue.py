@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from genai_prices import Usage as TheirUsage
+from genai_prices import calc_price
+from genai_prices.data_snapshot import get_snapshot
+
+from spendtop.domain import catalogue
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import to_micros
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Usage
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+PRICES = PublishedPrices()
+
+
+def cost(provider: str | None, model: str, usage: Usage, at: datetime = NOW) -> int | None:
+    price = PRICES(provider, model, to_micros(at))
+    amount = price.cost(usage) if price else None
+    return None if amount is None else amount.nano
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nano"),
+    [
+        ("openai", "gpt-4o-mini-2024-07-18", Usage(prompt=1_000, completion=100), 210_000),
+        ("openai", "gpt-4o", Usage(prompt=1_000, completion=100), 3_500_000),
+        ("anthropic", "claude-sonnet-4", Usage(prompt=1_000, completion=100), 4_500_000),
+        ("openai", "gpt-4o-mini-2024-07-18", Usage(prompt=1_000, completion=100, cache_read=400), 180_000),
+        (
+            "anthropic",
+            "claude-sonnet-4-20250514",
+            Usage(prompt=1_000, completion=100, cache_read=400, cache_write=200),
+            3_570_000,
+        ),
+        ("google", "gemini-2.5-pro", Usage(prompt=250_000, completion=1_000), 640_000_000),
+        ("google", "gemini-2.5-pro", Usage(prompt=150_000, completion=1_000), 197_500_000),
+        (None, "gpt-4o", Usage(prompt=1_000, completion=100), 3_500_000),
+        (None, "openai/gpt-4o", Usage(prompt=1_000, completion=100), 3_500_000),
+        ("openai", "openai/gpt-4o", Usage(prompt=1_000, completion=100), 3_500_000),
+    ],
+)
+def test_published_prices(provider: str | None, model: str, usage: Usage, nano: int) -> None:
+    assert cost(provider, model, usage) == nano
+
+
+def test_o3_costs_what_it_cost_on_that_day() -> None:
+    million = Usage(prompt=10**6, completion=0)
+    assert cost("openai", "o3", million, datetime(2025, 6, 1, tzinfo=UTC)) == 10_000_000_000
+    assert cost("openai", "o3", million, datetime(2025, 7, 1, tzinfo=UTC)) == 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [(None, "totally-unknown-model-9"), ("nosuch", "gpt-4o"), ("openai", ""), (None, "/")]
+)
+def test_unknown_models_have_no_price_however_often_they_are_asked_for(provider: str | None, model: str) -> None:
+    assert [PRICES(provider, model, 0), PRICES(provider, model, 1)] == [None, None]
+
+
+def test_the_version_names_the_price_list() -> None:
+    price = PRICES("openai", "gpt-4o", to_micros(NOW))
+    assert price is not None
+    assert price.version.startswith("genai-prices 0.")
+
+
+def test_however_many_models_are_asked_for_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_MOST_MODELS", 3)
+    prices = PublishedPrices()
+    assert [prices(None, f"unknown-{number}", 0) for number in range(10)] == [None] * 10
+    assert prices("openai", "gpt-4o", to_micros(NOW)) is not None
+
+
+def test_every_model_costs_what_the_price_list_itself_computes() -> None:
+    differing = []
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            for prompt, read, write, completion in ((1_000, 400, 200, 100), (200_001, 0, 0, 7)):
+                theirs = TheirUsage(
+                    input_tokens=prompt,
+                    cache_read_tokens=read or None,
+                    cache_write_tokens=write or None,
+                    output_tokens=completion,
+                )
+                try:
+                    exact = calc_price(
+                        theirs, model.id, provider_id=provider.id, genai_request_timestamp=NOW
+                    ).total_price
+                except LookupError:
+                    continue
+                usage = Usage(prompt=prompt, completion=completion, cache_read=read, cache_write=write)
+                ours = cost(provider.id, model.id, usage)
+                if ours is not None and ours != Usd.of(Decimal(exact)).nano:
+                    differing.append((provider.id, model.id, ours, exact))
+    assert differing == []

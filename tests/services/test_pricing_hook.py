@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+
+from spendtop.domain.errors import ConfigError
+from spendtop.domain.money import Usd
+from spendtop.services import pricing_hook
+from tests.services.conftest import request
+
+ONE = request(1, 5, user_id="alice")
+
+
+def written(folder: Path, body: str) -> str:
+    file = folder / "costs.py"
+    file.write_text(f"from decimal import Decimal\n\n\ndef cost(request):\n    {body}\n")
+    return f"{file}:cost"
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("return Decimal('0.25')", (Usd(250_000_000), True)),
+        ("return Decimal(1) if request.user_id == 'alice' else None", (Usd(1_000_000_000), True)),
+        ("return 2", (Usd(2_000_000_000), True)),
+        ("return Decimal(0)", (Usd(0), True)),
+        ("return None", (None, False)),
+        ("return Decimal('-0.01')", (None, True)),
+        ("return Decimal('NaN')", (None, True)),
+        ("return Decimal('1e30')", (None, True)),
+        ("return 'much'", (None, True)),
+        ("return object()", (None, True)),
+        ("raise KeyError('x')", (None, True)),
+    ],
+)
+def test_what_a_hook_says(tmp_path: Path, body: str, answer: tuple[Usd | None, bool]) -> None:
+    assert pricing_hook.load(written(tmp_path, body))(ONE) == answer
+
+
+@pytest.mark.parametrize(("seconds", "amount"), [(0.049, Usd(1_000_000_000)), (0.051, None)])
+def test_more_than_50_ms_make_the_cost_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, amount: Usd | None
+) -> None:
+    hook = pricing_hook.load(written(tmp_path, "return 1"))
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) * seconds)
+    assert hook(ONE) == (amount, True)
+
+
+def test_a_hook_that_fails_is_named_in_the_log_without_what_it_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pricing_hook.load(written(tmp_path, "raise ValueError('alice: sk-123')"))(ONE)
+    assert "ValueError" in caplog.text
+    assert "sk-123" not in caplog.text
+
+
+@pytest.mark.parametrize("content", ["def cost(:", "import nosuchmodule", "raise SystemError", "cost = 5", "other = 1"])
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "costs.py").write_text(content)
+    with pytest.raises(ConfigError, match=r"costs\.py cannot be used"):
+        pricing_hook.load(f"{tmp_path / 'costs.py'}:cost")
+
+
+@pytest.mark.parametrize("reference", ["", "cost", ":cost", "/nosuch/costs.py:cost", "/tmp:cost"])
+def test_a_file_that_is_not_there_is_named_with_the_right_form(reference: str) -> None:
+    with pytest.raises(ConfigError, match="there is no file"):
+        pricing_hook.load(reference)

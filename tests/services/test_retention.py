@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.redaction import Redactor
+from spendtop.domain.request import BodyState, NotUnderstood, Source
+from spendtop.domain.request import TestEvent as DashboardEvent
+from spendtop.domain.windows import Calendar
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.services.recorder import Recorder
+from spendtop.services.retention import Kept, forget_some
+from spendtop.store import bodies, facts
+from spendtop.store.engine import Store
+from spendtop.store.schema import upgrade
+from spendtop.store.tables import BodyTable, QuarantineTable, RequestKeyTable, RequestTable, RevisionTable
+from tests.conftest import SettableClock
+from tests.services.conftest import Collecting, request, rows
+
+KEPT = Kept(bodies=30 * DAY, requests=400 * DAY)
+CANARY = b"the prompt nobody else may read 7f3a9c"
+SECRET = b"sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"
+
+
+def forget(store: Store, now: int, kept: Kept = KEPT) -> int:
+    """Forget all that is too old; how many batches it took."""
+    batches, more = 0, True
+    while more:
+        batches += 1
+        with store.writing() as connection:
+            more = forget_some(connection, kept, now)
+    return batches
+
+
+def body_of(number: int) -> bytes:
+    return b'{"messages": "%s", "n": %d}' % (CANARY, number)
+
+
+def test_bodies_go_and_requests_say_so(store: Store, clock: SettableClock) -> None:
+    collector, now = Collecting(store, clock), clock()
+    ages = (30 * DAY + 1, 30 * DAY, 29 * DAY, 0)
+    collector.record(
+        *(request(n, now - age, request_body=body_of(n), body_state=BodyState.STORED) for n, age in enumerate(ages))
+    )
+    forget(store, now)
+    states = {row.external_ids: row.body_state for row in rows(store, RequestTable)}
+    assert [states[f'{{"helicone":"id-{n}"}}'] for n in range(4)] == ["purged", "stored", "stored", "stored"]
+    assert [bodies.decode(row.data)[0] for row in rows(store, BodyTable)] == [body_of(n) for n in (1, 2, 3)]
+
+
+def test_raw_quarantined_events_go_with_the_bodies_but_stay_listed(store: Store, clock: SettableClock) -> None:
+    recorder = recorder_of(store, "full")
+    at = clock()
+    recorder.start()
+    for age, name in ((31 * DAY, b"old"), (0, b"new")):
+        event = NotUnderstood(source=Source.HELICONE, received_at=at - age, reason="why", raw=name)
+        recorder.submit([event], lambda outcome: None)
+    recorder.stop()
+    forget(store, at)
+    assert [row.raw is None for row in rows(store, QuarantineTable)] == [True, False]
+
+
+def test_requests_go_by_whole_months_of_arrival_and_their_keys_stay(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    clock.now = to_micros(datetime(2027, 12, 20, tzinfo=UTC))  # 400 days before is 15 November 2026
+    arrivals = [datetime(2026, month, day, tzinfo=UTC) for month, day in ((9, 30), (10, 31), (11, 1), (11, 14))]
+    for number, arrived in enumerate(arrivals):
+        collector.record(request(number, to_micros(arrived), request_body=b"{}"))
+    collector.record(request(1, to_micros(arrivals[1]), 5, source=Source.HELICONE_API))
+    forget(store, clock())
+    assert [row.received_at for row in rows(store, RequestTable)] == [to_micros(at) for at in arrivals[2:]]
+    assert (rows(store, BodyTable), rows(store, RevisionTable)) == ([], [])
+    assert len(rows(store, RequestKeyTable)) == 4
+    with store.reading() as connection:
+        assert facts.get(connection, "verified_from") == str(to_micros(arrivals[2]))
+    (replay,) = collector.record(request(0, clock()))
+    assert (replay.status, len(rows(store, RequestTable))) == ("duplicate", 2)
+
+
+def test_much_is_forgotten_in_small_steps(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(*(request(n, clock() - 40 * DAY + n, request_body=b"{}") for n in range(1_100)))
+    assert forget(store, clock()) == 3
+    assert rows(store, BodyTable) == []
+
+
+def files_of(store: Store) -> bytes:
+    assert store.path is not None
+    names = [store.path, *(Path(f"{store.path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))]
+    return b"".join(name.read_bytes() for name in names if name.exists())
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Store:
+    store = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
+    upgrade(store)
+    return store
+
+
+def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(file_store: Store, clock: SettableClock) -> None:
+    collector, sent = Collecting(file_store, clock), []
+    for number in range(300):
+        report = request(number, clock() - 31 * DAY + number, request_body=body_of(number) * (1 + number % 90))
+        sent.append(bodies.encode(report.request_body, None)[1])
+        collector.record(report)
+    kept = request("kept", clock(), request_body=b"kept")
+    collector.record(kept)
+    # Frames are compressed: what must go is their bytes, of which any run is looked for.
+    pieces = [data[-24:] for data in sent]
+    before = files_of(file_store)
+    assert all(piece in before for piece in pieces)
+    forget(file_store, clock())
+    file_store.checkpoint()
+    after = files_of(file_store)
+    assert not [number for number, piece in enumerate(pieces) if piece in after]
+    assert bodies.encode(b"kept", None)[1] in after
+    file_store.close()
+
+
+def recorder_of(store: Store, privacy: str) -> Recorder:
+    redactor = Redactor([b"our own secret"]) if privacy == "redact" else None
+    pricer = Pricer({}, None, lambda provider, model, at: None)
+    preparer = Preparer(pricer, redactor.redact if redactor else None, keep_bodies=privacy in ("full", "redact"))
+    return Recorder(store, preparer, LimitBook((), Calendar(), {}))
+
+
+@pytest.mark.parametrize("privacy", ["full", "redact", "metadata_only", "none"])
+def test_what_each_privacy_mode_keeps(
+    file_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch, privacy: str
+) -> None:
+    # Without compression a canary is found wherever it was written.
+    monkeypatch.setattr(bodies, "encode", lambda prompt, response: (0, (prompt or b"") + (response or b"")))
+    recorder = recorder_of(file_store, privacy)
+    recorder.start()
+    raw = b'{"key": "%s", "own": "our own secret", "prompt": "%s"}' % (SECRET, CANARY)
+    source = Source.HELICONE
+    recorder.submit(
+        [
+            request(1, clock(), request_body=raw, response_body=raw, user_id="alice", body_state=BodyState.STORED),
+            NotUnderstood(source=source, received_at=clock(), reason="strange", raw=raw),
+            DashboardEvent(source=source, external_id="t", received_at=clock(), raw=raw),
+        ],
+        lambda outcome: None,
+    )
+    recorder.stop()
+    (row,) = rows(file_store, RequestTable)
+    keeps = privacy in ("full", "redact")
+    assert row.body_state == ("stored" if keeps else "not kept")
+    written = files_of(file_store)
+    assert (CANARY in written) == keeps
+    assert (SECRET in written, b"our own secret" in written) == ((privacy == "full"),) * 2
+    assert b"alice" in written
+    file_store.close()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
+from spendtop.store import facts
+from spendtop.store.engine import Store
+from spendtop.store.failures import named
+from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
+
+
+def test_a_failed_block_writes_nothing(store: Store) -> None:
+    with pytest.raises(ValueError, match="half"), store.writing() as connection:
+        facts.put(connection, "a", "1")
+        raise ValueError("half way")
+    with store.reading() as connection:
+        assert facts.get(connection, "a") is None
+
+
+def test_a_reader_keeps_its_view_while_others_write(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    with store.writing() as connection:
+        connection.execute(text("CREATE TABLE a (b)"))
+    with store.reading() as reader:
+        assert reader.execute(text("SELECT count(*) FROM a")).scalar() == 0
+        with store.writing() as writer:
+            writer.execute(text("INSERT INTO a VALUES (1)"))
+        assert reader.execute(text("SELECT count(*) FROM a")).scalar() == 0
+    store.close()
+
+
+def test_a_failure_never_shows_the_values_of_a_statement(store: Store) -> None:
+    with pytest.raises((DBAPIError, StatementError)) as failure, store.writing() as connection:
+        connection.execute(text("INSERT INTO nosuch VALUES (:secret)"), {"secret": "sk-very-secret"})
+    assert "sk-very-secret" not in str(failure.value)
+
+
+def test_a_store_is_named_without_its_password() -> None:
+    assert "hunter2" not in Store("postgresql+psycopg://me:hunter2@host/spend").name
+
+
+def test_sqlite_commits_are_durable_and_deleted_content_is_overwritten(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    with store.writing() as connection:
+        found = [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        ]
+    assert found == ["wal", 2, 1, 1]
+    store.close()
+
+
+def test_facts_are_set_and_replaced(store: Store) -> None:
+    for value in ("1", "2"):
+        with store.writing() as connection:
+            facts.put(connection, "name", value)
+            facts.put(connection, "other", "x")
+    with store.reading() as connection:
+        assert [facts.get(connection, name) for name in ("name", "other", "none")] == ["2", "x", None]
+
+
+class TestFailures:
+    """Sentences with a next step."""
+
+    def test_a_server_that_is_away_cannot_be_used(self) -> None:
+        store = Store("postgresql+psycopg://me:hunter2@127.0.0.1:1/spend")
+        with pytest.raises(CannotWrite, match="check its address") as failure, named(store), store.reading():
+            pass
+        assert "hunter2" not in str(failure.value)
+
+    def test_a_database_that_does_not_exist_refuses_us(self, postgres_url: str) -> None:
+        store = Store(postgres_url)
+        store = Store(store.url.set(database="nosuch").render_as_string(hide_password=False))
+        with pytest.raises(NoPermission, match="refuses us"), named(store), store.reading():
+            pass
+        store.close()
+
+    def test_a_file_that_is_no_database_is_damaged(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.db"
+        path.write_bytes(b"x" * 8192)
+        store = Store(f"sqlite:///{path}")
+        with pytest.raises(StoreCorrupt, match="is damaged"), named(store), store.reading():
+            pass
+        store.close()
+
+
+class TestIds:
+    """Ids of requests."""
+
+    def test_ids_grow_and_carry_arrival_and_slot(self) -> None:
+        ids = RequestIds(slot=5)
+        found = [ids.next(at) for at in (100, 100, 50, 200)]
+        assert [arrival(one) for one in found] == [100, 101, 102, 200]
+        assert {one % SLOTS for one in found} == {5}
+
+    def test_ids_go_on_after_the_largest_of_any_collector(self) -> None:
+        largest = RequestIds(slot=63).next(1_000)
+        assert RequestIds(slot=0, after=largest).next(1) > largest
+
+    def test_an_identity_tells_source_and_id_apart(self) -> None:
+        pairs = [("a", "bc"), ("ab", "c"), ("a", "b\0c"), ("a", "\ud800")]
+        digests = {identity(*pair) for pair in pairs}
+        assert len(digests) == 4
+        assert {len(digest) for digest in digests} == {16}

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import warnings
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlmodel import SQLModel
+
+from spendtop.domain.errors import ConfigError, ExitCode
+from spendtop.domain.request import Usage
+from spendtop.store.engine import Store
+from spendtop.store.schema import HEAD, upgrade, version
+from tests.store.conftest import Recorded
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_head_is_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("spendtop.store") / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_the_models_are_the_migrated_schema(store: Store) -> None:
+    with store.reading() as connection, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
+        warnings.filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based index")
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": lambda name, kind, _: name != "alembic_version"}
+        )
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_models_indexes_are_the_migrated_ones(store: Store) -> None:
+    with store.reading() as connection:
+        if store.is_sqlite:
+            found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+        else:
+            found = connection.execute(
+                text("SELECT indexname FROM pg_indexes WHERE schemaname = 'spendtop' AND indexname NOT LIKE '%pkey%'")
+            )
+        declared = {index.name for table in SQLModel.metadata.tables.values() for index in table.indexes}
+        assert set(found.scalars()) - {"alembic_version_pkc"} == declared
+
+
+def test_a_store_that_is_up_to_date_is_left_alone(store: Store) -> None:
+    assert upgrade(store) is None
+    with store.reading() as connection:
+        assert version(connection) == HEAD
+
+
+def test_a_newer_store_is_refused_by_name_and_left_alone(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="has schema 9999") as refusal:
+        upgrade(store)
+    assert refusal.value.exit_code == ExitCode.CONFIG
+    with store.reading() as connection:
+        assert version(connection) == "9999"
+
+
+def test_views_have_the_columns_of_earlier_programs_in_dollars(store: Store, recorded: Recorded) -> None:
+    at = 1_795_183_387_250_000
+    priced = recorded.request(
+        at, 202_500, user_id="alice", model="gpt-4o", usage=Usage(prompt=13, completion=17), session_id="s"
+    )
+    unknown = recorded.request(at + 1, None)
+    shadow = recorded.request(at + 2, 5, counted=False)
+    ids = recorded.add([priced, unknown, shadow])
+
+    def seen(sql: str) -> list[tuple[Any, ...]]:
+        with store.reading() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+    moment = datetime(2026, 11, 20, 14, 3, 7, 250_000, tzinfo=UTC)
+    shown = "2026-11-20T14:03:07.250Z" if store.is_sqlite else moment
+    ours = seen("SELECT id, timestamp, model, user_id, cost, tokens FROM requests ORDER BY id")
+    assert [(*row[:4], row[4] if row[4] is None else float(row[4]), row[5]) for row in ours][:1] == [
+        (ids[0], shown, "gpt-4o", "alice", 0.0002025, 30)
+    ]
+    assert ours[1][4:] == (None, None)
+    assert len(ours) == 3
+    usage = seen("SELECT id, model, cost, tokens, user_id, timestamp FROM llm_usage ORDER BY id")
+    assert [row[0] for row in usage] == ids[:2]
+    assert (float(usage[0][2]), usage[0][5]) == (0.0002025, shown)
+
+
+_KILLED_AT = """
+import os, signal, sys
+from sqlalchemy import event
+from spendtop.store.engine import Store
+from spendtop.store.schema import upgrade
+
+store, left = Store(sys.argv[1]), [int(sys.argv[2])]
+
+@event.listens_for(store.write_engine, "before_cursor_execute")
+def count(*_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+upgrade(store)
+"""
+
+
+@pytest.mark.parametrize("statement", [3, 20, 36])
+def test_a_migration_that_is_killed_leaves_the_old_schema_and_the_next_start_completes_it(
+    tmp_path: Path, statement: int
+) -> None:
+    url = f"sqlite:///{tmp_path / 'spendtop.db'}"
+    killed = subprocess.run([sys.executable, "-c", _KILLED_AT, url, str(statement)], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    store = Store(url)
+    with store.reading() as connection:
+        assert version(connection) is None
+        assert inspect(connection).get_table_names() == []
+    assert upgrade(store) == ""
+    with store.reading() as connection:
+        assert version(connection) == HEAD
+        assert {*SQLModel.metadata.tables} <= {*inspect(connection).get_table_names()}
+    store.close()
+
+
+def test_a_failed_migration_leaves_a_postgresql_as_it_was(postgres_store: Store) -> None:
+    with postgres_store.writing() as connection:
+        connection.execute(text("DROP SCHEMA spendtop CASCADE"))
+    with postgres_store.writing() as connection:
+        connection.execute(text("CREATE SCHEMA spendtop"))
+        connection.execute(text("CREATE TABLE spendtop.task (id int)"))
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(postgres_store)
+    with postgres_store.reading() as connection:
+        assert inspect(connection).get_table_names(schema="spendtop") == ["task"]

@@ -1,0 +1,78 @@
+"""What is loaded where, in interpreters of their own: services load no terminal face, and `status` next to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import LISTENER, collecting, command, configured, environment
+from tests.helicone_captures import captures
+
+TERMINAL = {"textual", "rich"}
+HEAVY = TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlalchemy", "sqlmodel", "pydantic", "httpx", "uvicorn"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a clean interpreter has after a statement."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    return set(done.stdout.split())
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def imported(log: str) -> set[str]:
+    """The modules in what `-X importtime` says."""
+    return {line.rpartition("|")[2].strip() for line in log.splitlines() if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "spendtop.collector.collector",
+        "spendtop.cli.collect",
+        "spendtop.api.app",
+        "spendtop.services.recorder",
+        "spendtop.store.engine",
+    ],
+)
+def test_a_service_loads_no_terminal_face(module: str) -> None:
+    assert not packages(loaded_by(f"import {module}")) & TERMINAL
+
+
+def test_the_collector_loads_what_is_rarely_needed_when_it_is_needed() -> None:
+    assert not packages(loaded_by("import spendtop.collector.collector")) & {"apprise", "fastapi", "genai_prices"}
+
+
+def test_the_package_and_the_way_in_load_next_to_nothing() -> None:
+    assert not packages(loaded_by("import spendtop, spendtop.__main__")) & (HEAVY | {"asyncio", "msgspec"})
+
+
+def test_a_headless_collector_never_loads_a_terminal_face(tmp_path: Path) -> None:
+    with collecting(tmp_path, LISTENER, environ={**environment(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"}) as collector:
+        for capture in captures().values():
+            assert collector.post(capture.raw).status_code == 200
+        assert collector.client.get("/requests").status_code == 200
+        ended = collector.end()
+    loaded = imported(ended.err)
+    assert "spendtop.collector.collector" in loaded
+    assert not packages(loaded) & TERMINAL
+
+
+def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
+    with collecting(tmp_path) as collector:
+        collector.end()
+    done = subprocess.run(
+        command("status", "--config", configured(tmp_path)),
+        capture_output=True,
+        text=True,
+        env={**environment(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not packages(imported(done.stderr)) & (TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlmodel"})

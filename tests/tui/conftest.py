@@ -1,0 +1,203 @@
+"""A store with known requests, and the face over it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from spendtop.domain.clock import SECOND
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Price, Pricer
+from spendtop.domain.request import Cost, Parsed, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.services.recorder import Recorder
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.schema import upgrade
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.session import Collector, Session
+from tests.conftest import SettableClock
+
+WAIT_SECONDS = 10.0
+LIMITS = (
+    Limit(name="daily", window=parse_window("day"), amount=Usd.of("50")),
+    Limit(name="each user", window=parse_window("day"), amount=Usd.of("0.50"), each=Each.USER),
+)
+
+
+def chat(prompt: str) -> bytes:
+    """An OpenAI request body."""
+    return json.dumps({"model": "gpt-4.1", "messages": [{"role": "user", "content": prompt}]}).encode()
+
+
+def answer(text: str) -> bytes:
+    """An OpenAI response body."""
+    return json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()
+
+
+def a_request(number: int, now: int, **changes: Any) -> Request:
+    """Request `number`, which happened so many seconds before `now`. User alice, 2,104 tokens in and 410 out, $0.0075."""
+    facts: dict[str, Any] = {
+        "source": Source.HELICONE,
+        "external_id": f"external-{number}",
+        "received_at": now - number * SECOND,
+        "occurred_at": now - number * SECOND,
+        "time_source": TimeSource.PROVIDER,
+        "provider": "openai",
+        "model": "gpt-4.1",
+        "http_status": 200,
+        "usage": Usage(prompt=2104, completion=410, cache_read=1792),
+        "cost": Cost(reported=Usd.of("0.0075")),
+        "user_id": "alice",
+        "latency_ms": 1900,
+        "request_body": chat(f"Ticket {number}: the export fails."),
+        "response_body": answer(f"Answer {number}: run it again with a bucket."),
+    }
+    return Request(**(facts | changes))
+
+
+def no_price(provider: str | None, model: str, at: int) -> Price | None:
+    """A catalogue that knows nothing."""
+    return None
+
+
+class Till:
+    """Records into one store as a collector does."""
+
+    def __init__(self, store: Store) -> None:
+        self._recorder = Recorder(
+            store, Preparer(Pricer({}, None, no_price), None, True), LimitBook(LIMITS, Calendar(), {})
+        )
+        self._recorder.start()
+
+    def record(self, *events: Parsed) -> None:
+        """Returns after the commit."""
+        done = threading.Event()
+        self._recorder.submit(events, lambda outcomes: done.set())
+        assert done.wait(WAIT_SECONDS)
+
+    def close(self) -> None:
+        """Stop the writer."""
+        self._recorder.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with the present schema, to copy."""
+    path = tmp_path_factory.mktemp("empty") / "spendtop.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    with store.writing() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(empty_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """An empty SQLite store."""
+    path = tmp_path / "spendtop.db"
+    shutil.copy(empty_file, path)
+    opened = Store(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def till(store: Store, clock: SettableClock) -> Iterator[Till]:
+    """Records into `store`, in which a collector has applied two limits."""
+    info = CollectorInfo(version="0", host="here", pid=1, url="http://127.0.0.1:8000", started_at=clock())
+    applied = Applied(
+        limits=LIMITS, calendar=Calendar(), channels=(), collector=info, at=clock(), config_digest="digest"
+    )
+    with store.writing() as connection:
+        keep(connection, applied)
+    opened = Till(store)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def filled(till: Till, clock: SettableClock) -> Till:
+    """Sixty requests of the last minute: every tenth unpriced, one failed, one cached; three users."""
+    till.record(*sixty(clock()))
+    return till
+
+
+def sixty(now: int) -> list[Request]:
+    """The requests of `filled`, newest first."""
+    users = ("alice", "bob", "batch-ci")
+    requests = []
+    for number in range(60):
+        changes: dict[str, Any] = {"user_id": users[number % 3]}
+        if number % 10 == 9:
+            changes |= {"model": "custom-7b", "cost": Cost()}
+        if number == 2:
+            changes |= {"status": Status.ERROR, "http_status": 429, "cost": Cost(reported=Usd(0)), "usage": Usage()}
+        if number == 4:
+            changes |= {"cached": True, "cost": Cost(reported=Usd.of("0.0075"))}
+        requests.append(a_request(number, now, **changes))
+    return requests
+
+
+Sessions = Callable[..., Session]
+
+
+@pytest.fixture
+def session_over(store: Store, clock: SettableClock, tmp_path: Path) -> Sessions:
+    """Makes a session over `store`; keyword arguments change it."""
+
+    def make(**changes: Any) -> Session:
+        facts: dict[str, Any] = {
+            "connect": lambda: store,
+            "clock": clock,
+            "collector": lambda: Collector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
+            "stop_collector": lambda: None,
+            "store_name": "prod",
+            "folder": tmp_path,
+        }
+        return Session(**(facts | changes))
+
+    return make
+
+
+@pytest.fixture
+def app(session_over: Sessions, filled: Till) -> SpendtopApp:
+    """The face over the sixty requests."""
+    return SpendtopApp(session_over())
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    """Let the app work until the condition holds; fails after ten seconds."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():
+            await pilot.pause(0.01)
+
+
+async def opened(pilot: Pilot[int], *keys: str) -> None:
+    """Wait for the first figures, then press keys, and wait for what they ask for."""
+    app = pilot.app
+    assert isinstance(app, SpendtopApp)
+    await until(pilot, lambda: app.headline is not None)
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+
+
+def picture(pilot: Pilot[int]) -> str:
+    """What is on the screen, as text."""
+    app = pilot.app
+    width, height = app.size
+    strips: Sequence[Any] = app.screen._compositor.render_strips(app.size)
+    return "\n".join("".join(segment.text for segment in strip)[:width] for strip in strips[:height])

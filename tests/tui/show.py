@@ -1,0 +1,31 @@
+"""A program for tests: the face over the store whose path is given, with a clock that stands still."""
+
+from __future__ import annotations
+
+import sys
+
+from spendtop.tui.run import run
+from spendtop.tui.session import Collector, Session
+
+if __name__ == "__main__":
+    path, now, *options = sys.argv[1:]
+
+    def connect():  # type: ignore[no-untyped-def]
+        """Imports the store only when it is asked for."""
+        from spendtop.store.engine import Store
+
+        return Store(f"sqlite:///{path}")
+
+    sys.exit(
+        run(
+            Session(
+                connect=connect,
+                clock=lambda: int(now),
+                collector=lambda: Collector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
+                stop_collector=lambda: None,
+                store_name="prod",
+                ascii="--ascii" in options,
+                mouse=False,
+            )
+        )
+    )

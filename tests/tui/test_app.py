@@ -1,0 +1,169 @@
+"""The face as a whole: start, figures, news, pause, leaving."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.clock import SECOND
+from spendtop.domain.errors import CannotWrite, ExitCode
+from spendtop.domain.request import NotUnderstood, Source
+from spendtop.domain.request import TestEvent as DashboardTest
+from spendtop.store.engine import Store
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.session import Collector
+from tests.conftest import SettableClock
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+
+
+async def test_the_overview_shows_spend_limits_users_models_and_what_arrives(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "14:03:07" in picture(pilot))
+        shown = picture(pilot)
+    assert "today $0.390 +6?" in shown
+    assert "prod" in shown and "LIVE" in shown
+    for word in ("Spend/min", "Limits", "daily", "Users", "batch-ci", "Models", "gpt-4.1", "Sources", "helicone"):
+        assert word in shown
+
+
+async def test_the_first_picture_comes_before_the_store(session_over: Sessions, store: Store) -> None:
+    painted: list[str] = []
+
+    def connect() -> Store:
+        painted.append(app.screen.__class__.__name__)
+        return store
+
+    app = SpendtopApp(session_over(connect=connect))
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "1 Overview" in picture(pilot)
+        await until(pilot, lambda: painted)
+    assert painted == ["OverviewScreen"]
+
+
+async def test_a_new_request_appears_by_itself(app: SpendtopApp, filled: Till, clock: SettableClock) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        filled.record(a_request(-1, clock(), user_id="carol", external_id="new"))
+        clock.advance(SECOND)
+        await until(pilot, lambda: "carol" in picture(pilot))
+
+
+async def test_an_empty_store_says_what_to_do_next(session_over: Sessions) -> None:
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "http://127.0.0.1:8000/webhook" in picture(pilot))
+        shown = picture(pilot)
+    for step in ("spendtop demo", "spendtop init", "spendtop send-test", "Helicone"):
+        assert step in shown
+
+
+async def test_without_a_collector_the_screen_says_that_nothing_is_recorded(session_over: Sessions) -> None:
+    app = SpendtopApp(session_over(collector=lambda: None))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "NOT RECORDING" in picture(pilot))
+
+
+async def test_what_needs_attention_is_counted(app: SpendtopApp, filled: Till, clock: SettableClock) -> None:
+    filled.record(
+        NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="an array", raw=b"[]"),
+        NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="no id", raw=b"{}"),
+        DashboardTest(source=Source.HELICONE, external_id="test", received_at=clock(), raw=b"{}"),
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "2 events need attention" in picture(pilot))
+        assert "1 test" in picture(pilot)
+
+
+async def test_a_pause_freezes_the_picture_and_counts_what_it_misses(
+    app: SpendtopApp, filled: Till, clock: SettableClock
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+        await pilot.press("p")
+        clock.advance(42 * SECOND)
+        filled.record(*(a_request(-number, clock(), user_id="carol") for number in range(100, 103)))
+        await until(pilot, lambda: "PAUSED 42s, 3 behind" in picture(pilot))
+        assert "carol" not in picture(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: "carol" in picture(pilot))
+
+
+async def test_a_store_that_cannot_be_opened_ends_with_its_own_code(session_over: Sessions) -> None:
+    def connect() -> Store:
+        raise CannotWrite("The disk is full. Free some space.")
+
+    app = SpendtopApp(session_over(connect=connect))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.failure is not None)
+    assert app.return_code == ExitCode.CANNOT_WRITE
+    assert str(app.failure) == "The disk is full. Free some space."
+
+
+async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2", "q")
+        assert app.current_mode == "overview"
+        await pilot.press("q")
+        await pilot.pause()
+        assert "Leave spendtop?" in picture(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "Leave spendtop?" not in picture(pilot)
+
+
+async def test_leaving_offers_to_stop_only_a_collector_that_was_started_here(session_over: Sessions) -> None:
+    stopped: list[bool] = []
+    mine = Collector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
+    app = SpendtopApp(session_over(collector=lambda: mine, stop_collector=lambda: stopped.append(True)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: app.collector is not None)
+        await pilot.press("Q")
+        await until(pilot, lambda: "2 other" in picture(pilot))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: stopped)
+    assert app.return_code == ExitCode.OK
+
+
+async def test_detaching_leaves_the_collector_alone(session_over: Sessions) -> None:
+    stopped: list[bool] = []
+    app = SpendtopApp(session_over(stop_collector=lambda: stopped.append(True)))
+    async with app.run_test() as pilot:
+        await opened(pilot, "D")
+    assert app.return_code == ExitCode.OK
+    assert not stopped
+
+
+async def test_control_c_twice_asks_to_leave(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "ctrl+c")
+        assert "Leave spendtop?" not in picture(pilot)
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert "Leave spendtop?" in picture(pilot)
+
+
+async def test_the_users_keymap_applies(session_over: Sessions, filled: Till) -> None:
+    app = SpendtopApp(session_over(keymap={"pause": "f5"}))
+    async with app.run_test() as pilot:
+        await opened(pilot, "p")
+        assert app.pause is None
+        await pilot.press("f5")
+        assert app.pause is not None
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 15), (20, 5)])
+async def test_every_size_shows_every_screen(app: SpendtopApp, size: tuple[int, int]) -> None:
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        for key in ("2", "enter", "tab", "minus", "minus", "question_mark", "escape", "slash", "escape", "1"):
+            await pilot.press(key)
+            await pilot.pause()
+        assert len(picture(pilot).splitlines()) == size[1]
+        await pilot.resize_terminal(30, 8)
+        await pilot.pause()
+        assert len(picture(pilot).splitlines()) == 8
