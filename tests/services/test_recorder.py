@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,7 +26,7 @@ from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, QuarantineTable, RequestTable
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures
-from tests.services.conftest import request, rows, sums, totals
+from tests.services.conftest import limit, request, rows, sums, totals
 
 WAIT = 20.0
 ROOT = Path(__file__).parents[2]
@@ -64,12 +64,12 @@ TABLE = {
 class Collector:
     """A recorder on a store, and what it answered."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, slot: int = 0) -> None:
         self.recorded: list[Sequence[Outcome]] = []
         self.commits = 0
         preparer = Preparer(Pricer({}, None, PublishedPrices()), None, keep_bodies=True)
-        book = LimitBook((), Calendar(), {})
-        self.recorder = Recorder(store, preparer, book, 0, self.recorded.append, self._committed)
+        book = LimitBook([limit()], Calendar(), {})
+        self.recorder = Recorder(store, preparer, book, slot, self.recorded.append, self._committed)
         self.recorder.start()
 
     def _committed(self) -> None:
@@ -135,10 +135,10 @@ def test_recording_within_other_work_is_part_of_its_transaction(
     with pytest.raises(ValueError, match="afterwards"):
         collector.recorder.run(records_and_fails).result(WAIT)
     assert rows(store, RequestTable) == []
-    work: Callable[[Any], list[Outcome]] = lambda connection: collector.recorder.record_within(  # noqa: E731
-        connection, [request(1, clock())]
+    done = collector.recorder.run(
+        lambda connection: collector.recorder.record_within(connection, [request(1, clock())])
     )
-    assert [outcome.status for outcome in collector.recorder.run(work).result(WAIT)] == ["stored"]
+    assert [outcome.status for outcome in done.result(WAIT)] == ["stored"]
 
 
 def test_ids_go_on_after_those_in_the_store_even_when_the_clock_went_back(
@@ -149,6 +149,22 @@ def test_ids_go_on_after_those_in_the_store_even_when_the_clock_went_back(
     (second,) = later.record(request(2, clock() - 10**12))
     later.recorder.stop()
     assert second.id > first.id
+
+
+def test_two_collectors_that_are_sent_the_same_events_at_once_store_each_once(
+    postgres_store: Store, clock: SettableClock
+) -> None:
+    collectors = [Collector(postgres_store, slot) for slot in (0, 1)]
+    answers: SimpleQueue[Any] = SimpleQueue()
+    for number in range(150):
+        for collector, shift in zip(collectors, (0, 1), strict=True):
+            collector.recorder.submit([request(number ^ shift, clock())], answers.put)
+    outcomes = [answers.get(timeout=WAIT) for _ in range(300)]
+    for collector in collectors:
+        collector.recorder.stop()
+    assert sorted(outcome.status for (outcome,) in outcomes) == ["duplicate"] * 150 + ["stored"] * 150
+    assert len({outcome.id for (outcome,) in outcomes}) == 150
+    assert totals(postgres_store) == sums(postgres_store, {})
 
 
 def _killed_after(path: Path, first: int, acknowledged: int) -> list[int]:

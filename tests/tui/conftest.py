@@ -47,7 +47,7 @@ def answer(text: str) -> bytes:
 
 
 def a_request(number: int, now: int, **changes: Any) -> Request:
-    """Request `number`, which happened so many seconds before `now`. User alice, 2,104 tokens in and 410 out, $0.0075."""
+    """Request `number`, which happened so many seconds before `now`: alice, 2,104 tokens in, 410 out, $0.0075."""
     facts: dict[str, Any] = {
         "source": Source.HELICONE,
         "external_id": f"external-{number}",

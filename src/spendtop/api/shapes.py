@@ -81,6 +81,8 @@ class ModelSpend(BaseModel):
     cost_usd: float
     cost_nanousd: int
     requests: int
+    unpriced: int
+    """Requests whose cost is not known; they are in no amount."""
     share: float
     """Of all costs of the answer, from 0 to 1."""
 
@@ -92,6 +94,8 @@ class UserSpend(BaseModel):
     cost_usd: float
     cost_nanousd: int
     requests: int
+    unpriced: int
+    """Requests whose cost is not known; they are in no amount."""
 
 
 class GroupSpend(BaseModel):

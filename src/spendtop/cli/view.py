@@ -144,7 +144,7 @@ def stop_process(pid: int) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while started and process_start(pid) == started:
         if time.monotonic() > deadline:
-            raise SpendtopError(f"The collector (process {pid}) does not end. `kill -9 {pid}` ends it; nothing is lost.")
+            raise SpendtopError(f"The collector (process {pid}) does not end. `kill -9 {pid}` does; nothing is lost.")
         time.sleep(0.05)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -9,10 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import BodyState, NotUnderstood, Parsed, Request, TestEvent
+from spendtop.domain.request import BodyState, Cost, NotUnderstood, Parsed, Request, TestEvent
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
+
+
+_log = logging.getLogger(__name__)
 
 
 class Prepared(Struct, frozen=True):
@@ -52,7 +56,12 @@ class Preparer:
         """The event as the recording transaction takes it."""
         match event:
             case Request():
-                return self._request(event)
+                try:
+                    return self._request(event)
+                except Exception:
+                    # Gateways send once: a request is rather kept without price and bodies than refused.
+                    _log.exception("a request could not be priced or packed; it is recorded without")
+                    return _bare(event)
             case TestEvent():
                 return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
             case NotUnderstood():
@@ -94,6 +103,18 @@ class Preparer:
     def _set_aside(self, event: TestEvent | NotUnderstood, kind: str, digest: bytes, reason: str) -> SetAside:
         raw = bodies.encode(self._cleaned(event.raw), None)[1] if self._keep_bodies else None
         return SetAside(digest, event.source.value, kind, reason, event.received_at, len(event.raw), raw)
+
+
+def _bare(request: Request) -> Prepared:
+    unpriced = replace(
+        request,
+        cost=Cost(reported=request.cost.reported),
+        properties=None,
+        request_body=None,
+        response_body=None,
+        body_state=BodyState.NOT_KEPT,
+    )
+    return Prepared(identity(request.source, request.external_id), unpriced, None)
 
 
 def _name(text: str | None) -> str | None:

@@ -33,13 +33,13 @@ APP = (
     Action("palette", "ctrl+p", "app.command_palette", "palette", "search all commands", "app"),
     Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 1),
     Action("quit", "Q", "app.leave", "quit", "leave; asks what becomes of the collector", "app"),
-    Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("detach", "D", "app.detach", "detach", "leave now; the collector goes on", "app"),
     Action("redraw", "ctrl+r", "app.redraw", "redraw", "paint the whole screen again", "app"),
     Action("suspend", "ctrl+z", "app.suspend_process", "suspend", "back to the shell; fg returns", "app"),
 )
 
 LIVE = (
+    Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
     Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
 )

@@ -27,6 +27,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui.terminal import Terminal
 
 _log = logging.getLogger(__name__)
+_WIDEST_ESCAPE = 9
 _MARKS = str.maketrans(
     {
         **dict.fromkeys("─━═▔▀▁▂▃▄", "-"),
@@ -162,7 +163,7 @@ class CarefulApp(App[int]):
 
 def _harmless(text: str) -> str:
     _log.warning("uncleaned text reached the renderer")
-    return clean_line(text, limit=len(text))
+    return clean_line(text, limit=_WIDEST_ESCAPE * len(text))
 
 
 @lru_cache(4096)

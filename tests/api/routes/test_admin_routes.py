@@ -93,9 +93,11 @@ async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
             "cost_usd": 0.07,
             "cost_nanousd": 70_000_000,
             "requests": 2,
+            "unpriced": 0,
             "share": 0.7,
         }
         assert [row["user_id"] for row in summary["top_users"]] == ["bob", "alice", "carol"]
+        assert [row["unpriced"] for row in summary["top_users"]] == [0, 0, 1]
         assert summary["limits"] == [
             {
                 "name": "daily",

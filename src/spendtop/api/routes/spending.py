@@ -68,6 +68,7 @@ def _summary(
                 cost_usd=float(row.spend.cost.dollars),
                 cost_nanousd=row.spend.cost.nano,
                 requests=row.spend.requests,
+                unpriced=row.spend.unpriced,
                 share=row.spend.cost.share_of(whole.cost) or 0.0,
             )
             for row in models
@@ -78,6 +79,7 @@ def _summary(
                 cost_usd=float(row.spend.cost.dollars),
                 cost_nanousd=row.spend.cost.nano,
                 requests=row.spend.requests,
+                unpriced=row.spend.unpriced,
             )
             for row in users
         ],

@@ -88,7 +88,7 @@ class HelpScreen(ModalScreen[None]):
         """All in columns, or what matches with its full words."""
         palette = cast("SpendtopApp", self.app).palette
         text = Text()
-        for topic in self._topics():
+        for topic in self.topics():
             found = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]
             if not found:
                 continue
@@ -104,7 +104,8 @@ class HelpScreen(ModalScreen[None]):
             text.append("nothing matches", palette.muted)
         self.query_one("#found", Static).update(text)
 
-    def _topics(self) -> list[Topic]:
+    def topics(self) -> list[Topic]:
+        """Everything that help knows, as it is now."""
         topics = [
             Topic(group, 9, [(self._keys(action, key), action.label, action.help) for action, key in entries])
             for group in GROUPS

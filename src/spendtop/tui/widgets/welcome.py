@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
 
 
@@ -20,7 +22,7 @@ class Welcome(Panel):
 
     def content(self, width: int, height: int) -> list[Line]:
         """Centred, as much of it as fits."""
-        lines = self._words(wide=width >= 74)
+        lines = self._words()
         if len(lines) > height:
             lines = [line for line in lines if line]
         block = max((length(line) for line in lines), default=0)
@@ -28,13 +30,12 @@ class Welcome(Panel):
         above = max((height - len(lines)) // 2, 0)
         return [*([()] * above), *([margin, *line] for line in lines)]
 
-    def _words(self, wide: bool) -> list[Line]:
+    def _words(self) -> list[Line]:
         palette = self.palette
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
-        def step(number: str, what: str, command: str, why: str) -> list[Line]:
-            line: list[Piece] = [(f" {number}  ", key), (f"{what:<29}", text), (command, strong)]
-            return [[*line, (f"   {why}", muted)]] if wide and why else [line]
+        def step(number: str, what: str, command: str) -> Line:
+            return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
 
         first: Line = (
             [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
@@ -42,22 +43,21 @@ class Welcome(Panel):
             else [("Nothing recorded yet, and ", strong), ("no collector runs: start `spendtop --no-ui`.", palette.bad)]
         )
         address = self.webhook or "http://127.0.0.1:8000/webhook"
+        port = urlsplit(address).port or 8000
         return [
             first,
             (),
             [("See it alive at once", palette.title)],
-            *step("1", "a month of made-up traffic", "spendtop demo", ""),
-            *step("2", "signed test webhooks here", "spendtop send-test", ""),
+            step("1", "a month of made-up traffic", "spendtop demo"),
             (),
             [("Connect Helicone", palette.title)],
-            *step("3", "write spendtop.toml", "spendtop init", ""),
-            *step("4", "make an address reachable", "spendtop --tunnel ngrok", ""),
-            *step("5", "create the webhook", "spendtop helicone connect URL", ""),
+            step("2", "write spendtop.toml", "spendtop init"),
+            step("3", "make an address reachable", f"cloudflared tunnel --url localhost:{port}"),
+            step("4", "add the webhook", "in Helicone: Settings, Webhooks"),
+            step("5", "try the way in", "spendtop send-test"),
             (),
             [("   webhook  ", muted), (address, palette.good)],
-            [("   or in Helicone: Settings, Webhooks; its signing key goes into [helicone] webhook_secrets", muted)]
-            if wide
-            else [("   its signing key goes into [helicone] webhook_secrets", muted)],
+            [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
             (),
             [
                 ("?", key),

@@ -1,0 +1,58 @@
+"""The guards around Textual: no control characters, no secrets in a crash, an exit code that tells."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from spendtop.domain.errors import ExitCode
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.compat import AsciiMarks, ColorLess, SafeText
+from tests.tui.conftest import Sessions, opened
+
+BLACK = Color(0, 0, 0)
+
+
+def test_uncleaned_text_is_cleaned_at_the_last_moment(caplog: pytest.LogCaptureFixture) -> None:
+    (piece,) = SafeText().apply([Segment("a\x1b[31mb\u202e", Style(bold=True))], BLACK)
+    assert piece.text == "a␛[31mb<U+202E>"
+    assert "uncleaned text" in caplog.text
+
+
+def test_clean_text_passes_unchanged() -> None:
+    pieces = [Segment("søren 日本 $0.0075 …", Style(bold=True))]
+    assert SafeText().apply(pieces, BLACK) is pieces
+
+
+def test_colours_go_and_emphasis_stays() -> None:
+    style = Style(color="red", bgcolor="blue", bold=True, reverse=True)
+    (piece,) = ColorLess().apply([Segment("x", style)], BLACK)
+    assert piece.style == Style(bold=True, reverse=True)
+
+
+def test_marks_become_ascii_and_names_stay() -> None:
+    (piece,) = AsciiMarks().apply([Segment("╭─ søren … ▌█", None)], BLACK)
+    assert piece.text == "+- søren ~ |#"
+
+
+async def test_a_crash_shows_no_locals_and_has_an_exit_code(
+    session_over: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = SpendtopApp(session_over())
+
+    def explode() -> None:
+        api_key = "sk-very-secret"
+        raise RuntimeError(f"failed after {len(api_key)} characters")
+
+    with pytest.raises(RuntimeError), caplog.at_level(logging.CRITICAL):
+        async with app.run_test() as pilot:
+            await opened(pilot)
+            app.call_later(explode)
+            await pilot.pause()
+    assert app.return_code == ExitCode.INTERNAL
+    assert "sk-very-secret" not in caplog.text
+    assert "RuntimeError" in caplog.text
