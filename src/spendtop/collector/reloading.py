@@ -57,16 +57,12 @@ class Reloading:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply changes until the stop event; first one that nobody watched."""
-        path = self._setup.loaded.path
-        watched = changes([path], stop) if path is not None else None
+        watched = changes(self._setup.loaded.places, stop)
         await self.reload()
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(self._answer(stop))
-            if watched is not None:
-                async for _ in watched:
-                    await self.reload()
-            else:
-                await stop.wait()
+            async for _ in watched:
+                await self.reload()
             asked.cancel()
 
     async def reload(self) -> None:

@@ -16,7 +16,7 @@ from spendtop.config.document import read_document, require_private
 from spendtop.config.environment import command_line_layer, environment_layer
 from spendtop.config.layers import NAMED_LISTS, Layer, merge
 from spendtop.config.old_names import OldName, read_old_names
-from spendtop.config.paths import find_file
+from spendtop.config.paths import find_file, places
 from spendtop.config.problems import config_error, problems_of
 from spendtop.config.rules import broken_rules
 from spendtop.config.section import Section
@@ -32,6 +32,8 @@ class Loaded:
     settings: Settings
     path: Path | None
     """The configuration file; None where there is none."""
+    places: tuple[Path, ...] = ()
+    """Where it was looked for, so that a file that appears later can be noticed."""
     warnings: tuple[str, ...] = ()
     """Sentences about what works but deserves attention."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def load(
     return Loaded(
         settings=settings,
         path=file,
+        places=places(path, folder, environ),
         warnings=(*old.warnings, *advice(settings)),
         origins=_origins(merged),
         old_names=old.found,

@@ -15,13 +15,17 @@ def config_file() -> Path:
     return _folders().user_config_path / CONFIG_NAME
 
 
-def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
-    """The configuration file: the one asked for, `$SPENDTOP_CONFIG`, the folder's, the user's; None = defaults."""
+def places(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the configuration file may be, best first: as asked for, `$SPENDTOP_CONFIG`, the folder's, the user's."""
     if asked_for is None and environ.get("SPENDTOP_CONFIG"):
         asked_for = Path(environ["SPENDTOP_CONFIG"])
-    if asked_for is not None:
-        return folder / asked_for.expanduser()
-    return next((place for place in (folder / CONFIG_NAME, config_file()) if place.is_file()), None)
+    return (folder / asked_for.expanduser(),) if asked_for is not None else (folder / CONFIG_NAME, config_file())
+
+
+def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file; None = defaults. One that was asked for need not exist."""
+    found = places(asked_for, folder, environ)
+    return found[0] if len(found) == 1 else next((place for place in found if place.is_file()), None)
 
 
 def data_folder() -> Path:

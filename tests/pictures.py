@@ -1,0 +1,103 @@
+"""Draws the README's pictures from the sample data: `python -m tests.pictures` writes `.github/pictures/*.svg`."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from spendtop.collector import applying
+from spendtop.collector.sample import history, sample_folder
+from spendtop.config.load import load
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import to_micros
+from spendtop.domain.request import Parsed
+from spendtop.services.evaluating import Evaluator
+from spendtop.services.recorder import Recorder
+from spendtop.services.recording import Outcome
+from spendtop.sources.settings import SECTIONS
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.schema import upgrade
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.session import Collector, Session
+
+FOLDER = Path(__file__).parent.parent / ".github" / "pictures"
+NOW = to_micros(datetime(2026, 11, 20, 16, 30, 7, tzinfo=UTC))
+SIZE = (140, 40)
+
+
+def fill(store: Store) -> None:
+    """A month of traffic with the demo's limits, and the alerts that follow."""
+    settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
+    prices = PublishedPrices()
+    book = applying.book_of(settings, prices, NOW)
+    recorder = Recorder(store, applying.preparer_of(settings, prices), book)
+    recorder.start()
+    record(recorder, list(history(NOW)))
+    recorder.run(lambda connection: Evaluator(book, ()).evaluate(connection, NOW)).result()
+    recorder.stop()
+    info = CollectorInfo(version="0", host="prod", pid=1, url="http://127.0.0.1:8000", started_at=NOW)
+    applied = Applied(
+        limits=book.limits, calendar=book.calendar, channels=("ops",), collector=info, at=NOW, config_digest=""
+    )
+    with store.writing() as connection:
+        keep(connection, applied)
+
+
+def record(recorder: Recorder, events: Sequence[Parsed]) -> None:
+    """Record and wait for the commit."""
+    recorded = threading.Event()
+
+    def done(outcomes: Sequence[Outcome] | Exception) -> None:
+        recorded.set()
+
+    recorder.submit(events, done)
+    recorded.wait()
+
+
+async def draw(store: Store) -> None:
+    """The screens as a user sees them."""
+    session = Session(
+        connect=lambda: store,
+        clock=lambda: NOW,
+        collector=lambda: Collector(4711, "ready", "http://127.0.0.1:8000", started_here=True),
+        stop_collector=lambda: None,
+        store_name="prod",
+    )
+    app = SpendtopApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await keep_picture(pilot, "overview")
+        await pilot.press("2")
+        await pilot.press("slash", *"~u bob ~cost >0.05", "enter")
+        await pilot.press("enter")
+        await keep_picture(pilot, "request")
+
+
+async def keep_picture(pilot: Pilot[int], name: str) -> None:
+    """Write what is on the screen once nothing changes any more."""
+    before, now = "", " "
+    while before != now:
+        await pilot.pause(1.0)
+        before, now = now, pilot.app.export_screenshot(title="spendtop")
+    (FOLDER / f"{name}.svg").write_text(now)
+
+
+def main() -> None:
+    """Draw all pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/prod.db")
+        upgrade(store)
+        fill(store)
+        asyncio.run(draw(store))
+        store.close()
+
+
+if __name__ == "__main__":
+    main()
