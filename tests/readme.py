@@ -73,11 +73,12 @@ def _rows(table: str, kind: type[Section]) -> Iterator[str]:
 def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
-    if info.default_factory is not None:
+    if info.default_factory is not None or info.default is None or isinstance(info.default, Section):
         return ""
-    if info.default is not None and is_duration(info.metadata):
+    if is_duration(info.metadata):
         return f'`"{duration_text(info.default)}"`'
-    return "" if info.default in (None, "", (), {}) or isinstance(info.default, Section) else f"`{_plain(info.default)}`"
+    plain = _plain(info.default)
+    return "" if plain in ('""', "[]", "{}") else f"`{plain}`"
 
 
 def _plain(value: object) -> str:

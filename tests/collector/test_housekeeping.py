@@ -15,7 +15,9 @@ KEPT = '[retention]\nbodies = "7d"\nrequests = "400d"\n'
 
 @asynccontextmanager
 async def keeping_house(bench: Bench, owns: bool = True) -> AsyncIterator[None]:
-    housekeeping = Housekeeping(bench.recorder, lambda: bench.in_force.kept, bench.clock, lambda: owns, (0.0, 0.05))
+    housekeeping = Housekeeping(
+        bench.recorder, lambda: bench.in_force.kept, bench.clock, lambda: owns, bench.store.checkpoint, (0.0, 0.05)
+    )
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(housekeeping.run(stop))

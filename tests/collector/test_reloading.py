@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -161,19 +162,19 @@ async def test_a_new_limit_with_a_scope_counts_what_was_recorded_before(bench: B
 
 
 async def test_requests_that_arrive_while_limits_change_are_counted_once(bench: Bench) -> None:
-    followed = Followed(bench)
+    followed, gate, told = Followed(bench), threading.Event(), list[object]()
     bench.record(*(bench.request(0.001) for _ in range(50)))
-    told: list[object] = []
     bench.configure(CHEAP)
+    held = bench.recorder.run(lambda connection: gate.wait(10))
+    bench.recorder.submit([bench.request(0.001) for _ in range(5)], told.append)
     reload = asyncio.ensure_future(followed.reloading.reload())
-    sent = 0
-    while not reload.done():
-        bench.recorder.submit([bench.request(0.001)], told.append)
-        sent += 1
-        await asyncio.sleep(0)
+    await soon(lambda: bench.recorder.waiting == 2)
+    bench.recorder.submit([bench.request(0.001) for _ in range(7)], told.append)
+    gate.set()
     await reload
-    await soon(lambda: len(told) == sent)
-    assert followed.own_totals() == [(50 + sent, (50 + sent) * 1_000_000)]
+    await soon(lambda: len(told) == 2)
+    assert held.result()
+    assert followed.own_totals() == [(62, 62_000_000)]
 
 
 async def test_a_limit_that_is_crossed_already_when_it_comes_is_marked(bench: Bench) -> None:

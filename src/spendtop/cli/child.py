@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, SpendtopError
 
 _LOG_LIMIT = 5 * 1024 * 1024
@@ -36,6 +37,11 @@ class NotStarted(SpendtopError):
     def already_running(self) -> bool:
         """Whether another collector holds the store: then it is the one to attach to."""
         return self.exit_code is ExitCode.ALREADY_RUNNING
+
+
+def collector_log() -> Path:
+    """Where a collector that a viewer started writes what it has to say."""
+    return state_folder() / "collector.log"
 
 
 class Child:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from spendtop.cli.options import Options, load_settings
 from spendtop.collector.collector import run as collect
@@ -42,7 +41,3 @@ def log_to_stderr(debug: bool) -> None:
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
 
-
-def collector_log(state_folder: Path) -> Path:
-    """Where a collector that a viewer started writes what it has to say."""
-    return state_folder / "collector.log"

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendtop.cli.child import Child, NotStarted
-from spendtop.cli.collect import collector_log
+from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.load import Loaded
-from spendtop.config.paths import data_folder, default_database_url, state_folder, theme_folder
+from spendtop.config.paths import data_folder, default_database_url, theme_folder
 from spendtop.domain.errors import SpendtopError, UsageError
 from spendtop.tui.session import Collector, Session
 
@@ -31,8 +30,9 @@ def run(options: Options) -> int:
     """Show the screens until the user leaves; returns the exit code."""
     require_terminal()
     loaded = load_settings(options)
-    child = None if options.command == "attach" else Child(arguments(options, loaded), "viewer", _log(), leash=False)
-    return show(options, loaded, child)
+    if options.command == "attach":
+        return show(options, loaded, None)
+    return show(options, loaded, Child(arguments(options, loaded), "viewer", collector_log(), leash=False))
 
 
 def require_terminal() -> None:
@@ -146,10 +146,6 @@ def stop_process(pid: int) -> None:
         if time.monotonic() > deadline:
             raise SpendtopError(f"The collector (process {pid}) does not end. `kill -9 {pid}` does; nothing is lost.")
         time.sleep(0.05)
-
-
-def _log() -> Path:
-    return collector_log(state_folder())
 
 
 def _store_name(url: str) -> str:

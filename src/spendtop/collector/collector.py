@@ -166,7 +166,11 @@ class Collector:
             self._wake,
         )
         housekeeping = Housekeeping(
-            self._recorder, lambda: self._in_force.kept, self._setup.clock, lambda: self._evaluation.owns
+            self._recorder,
+            lambda: self._in_force.kept,
+            self._setup.clock,
+            lambda: self._evaluation.owns,
+            self._store.checkpoint,
         )
         loops: dict[str, Loop] = {
             "evaluator": self._evaluation.run,

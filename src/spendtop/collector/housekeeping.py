@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from sqlalchemy import Connection
+
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.services.recorder import Recorder
@@ -17,7 +19,10 @@ _BREATH = 0.02
 
 
 class Housekeeping:
-    """Deletes in batches between other writes. `waits` are the seconds before the first round and between two."""
+    """Deletes in batches between other writes, then empties the write-ahead log, which still holds what was deleted.
+
+    `waits` are the seconds before the first round and between two.
+    """
 
     def __init__(
         self,
@@ -25,12 +30,14 @@ class Housekeeping:
         kept: Callable[[], Kept],
         clock: Clock,
         owns: Callable[[], bool],
+        checkpoint: Callable[[], None],
         waits: tuple[float, float] = (_FIRST, _EVERY),
     ) -> None:
         self._recorder = recorder
         self._kept = kept
         self._clock = clock
         self._owns = owns
+        self._checkpoint = checkpoint
         self._first, self._every = waits
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -42,9 +49,9 @@ class Housekeeping:
             await pause(stop, self._every)
 
     async def _forget(self, stop: asyncio.Event) -> None:
-        more = True
-        while more and not stop.is_set():
-            more = await asyncio.wrap_future(
-                self._recorder.run(lambda connection: forget_some(connection, self._kept(), self._clock()))
-            )
+        while not stop.is_set() and await asyncio.wrap_future(self._recorder.run(self._forget_some)):
             await pause(stop, _BREATH)
+        await asyncio.to_thread(self._checkpoint)
+
+    def _forget_some(self, connection: Connection) -> bool:
+        return forget_some(connection, self._kept(), self._clock())

@@ -15,7 +15,6 @@ from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -13,12 +13,13 @@ from sqlalchemy.pool import QueuePool
 
 SCHEMA = "spendtop"
 _SQLITE_PRAGMAS = (
+    "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA journal_size_limit=67108864",
-    "PRAGMA cache_size=-32000",
+    "PRAGMA cache_size=-4000",
     "PRAGMA temp_store=MEMORY",
 )
 

@@ -75,9 +75,9 @@ def prepare(path: Path) -> None:
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
     return (
-        f"Put a backup in its place:  cp BACKUP {path}\n"
+        f"Put a backup in its place:  rm -f {path}-wal {path}-shm && cp BACKUP {path}\n"
         f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
-        f"Or start anew and keep the file:  mv {path} {path}.corrupt"
+        f"Or start anew and keep the files:  for f in {path}*; do mv $f $f.corrupt; done"
     )
 
 

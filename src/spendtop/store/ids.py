@@ -27,6 +27,11 @@ def arrival(request_id: int) -> int:
     return request_id // SLOTS
 
 
+_SHARED_SPACES = {"helicone-api": "helicone"}
+"""Sources that give one request the same id: a gateway's webhook and its API."""
+
+
 def identity(source: str, external_id: str) -> bytes:
     """The 16-byte digest under which a source's id is known for ever."""
-    return blake2b(f"{source}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    space = _SHARED_SPACES.get(source, source)
+    return blake2b(f"{space}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -32,6 +31,7 @@ class Fixed:
         self.sql = str(compiled)
         self.names: list[str] = list(getattr(compiled, "positiontup", None) or ())
         self._row = f"({', '.join('?' * len(self.names))})"
+        self._texts: dict[int, str] = {}
         self._takes_rows = dialect.name == "sqlite" and f"VALUES {self._row}" in self.sql
 
     def run_many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -49,9 +49,12 @@ class Fixed:
             connection.exec_driver_sql(self._for_rows(size), values)
             start += size
 
-    @cache  # noqa: B019 - statements live as long as their recorder
     def _for_rows(self, count: int) -> str:
-        return self.sql.replace(f"VALUES {self._row}", f"VALUES {', '.join([self._row] * count)}", 1)
+        known = self._texts.get(count)
+        if known is None:
+            many = f"VALUES {', '.join([self._row] * count)}"
+            known = self._texts[count] = self.sql.replace(f"VALUES {self._row}", many, 1)
+        return known
 
 
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:

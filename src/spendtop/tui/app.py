@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.color import ColorSystem
 from textual.app import App, SystemCommand
@@ -59,12 +59,24 @@ class Failed(Message):
         self.failure = failure
 
 
+def _factory(name: str) -> Callable[[], Screen[object]]:
+    """Imports the screen's module when it is first opened."""
+
+    def make() -> Screen[object]:
+        module, _, cls = SCREENS[name].factory.partition(":")
+        return cast("Screen[object]", getattr(importlib.import_module(module), cls)())
+
+    return make
+
+
 class SpendtopApp(CarefulApp):
     """One viewer. What it shows comes from the session's store, and what it asks goes there too."""
 
     TITLE = "spendtop"
     CSS_PATH = "styles/spendtop.tcss"
     ENABLE_COMMAND_PALETTE = True
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: _factory(name) for name in SCREENS}
+    DEFAULT_MODE = next(iter(SCREENS))
     BINDINGS: ClassVar[list[BindingType]] = bindings(APP) + [
         Binding(entry.key, f"app.open_screen('{name}')", entry.title, show=False, id=f"screen-{name}")
         for name, entry in SCREENS.items()
@@ -132,9 +144,6 @@ class SpendtopApp(CarefulApp):
         self.theme_changed_signal.subscribe(self, lambda _: self._follow_theme())
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
         self._follow_theme()
-        for name in SCREENS:
-            self.add_mode(name, _factory(name))
-        self.switch_mode(next(iter(SCREENS)))
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._open)
         if self.session.theme not in self._dresses:
@@ -396,16 +405,3 @@ class SpendtopApp(CarefulApp):
         """A keymap that gives one key to two actions: say which."""
         for binding in clashed_bindings:
             self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)
-
-
-def _factory(name: str) -> Callable[[], Screen[object]]:
-    """Imports the screen's module when it is first opened."""
-
-    def make() -> Screen[object]:
-        module, _, cls = SCREENS[name].factory.partition(":")
-        return cast("Screen[object]", getattr(importlib.import_module(module), cls)())
-
-    return make
-
-
-__all__: Sequence[str] = ("SpendtopApp",)

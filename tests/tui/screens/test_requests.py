@@ -201,6 +201,18 @@ async def test_order_and_time_change_what_is_listed(app: SpendtopApp, clock: Set
         await until(pilot, lambda: "last 15 minutes" in picture(pilot) and "nothing matches" in picture(pilot))
 
 
+def exported(folder: Path) -> set[str]:
+    """Ids in the one private file of JSON lines."""
+    (path,) = folder.glob("spendtop-requests-*.jsonl")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return {json.loads(line)["external_ids"]["helicone"] for line in path.read_text().splitlines()}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
 async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await listed(pilot)
@@ -209,10 +221,7 @@ async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_
         await pilot.press("x", "j")
         await until(pilot, lambda: list(tmp_path.glob("spendtop-requests-*.jsonl")))
         await until(pilot, lambda: "2 requests in" in picture(pilot))
-    (path,) = tmp_path.glob("spendtop-requests-*.jsonl")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {row["external_ids"]["helicone"] for row in rows} == {"external-0", "external-1"}
+    assert exported(tmp_path) == {"external-0", "external-1"}
 
 
 async def test_the_command_line_exports_all_that_is_listed(app: SpendtopApp, tmp_path: Path) -> None:
@@ -220,7 +229,7 @@ async def test_the_command_line_exports_all_that_is_listed(app: SpendtopApp, tmp
         await listed(pilot)
         await pilot.press("colon", *"export csv out.csv", "enter")
         await until(pilot, (tmp_path / "out.csv").exists)
-    assert len(list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))) == 60
+    assert len(table(tmp_path / "out.csv")) == 60
 
 
 async def test_enter_on_the_overview_opens_that_request(app: SpendtopApp) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual import events
@@ -14,7 +15,10 @@ from spendtop.tui.actions import Action, key_name
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import Collector
-from spendtop.tui.widgets.canvas import Canvas, Line, Piece, length, spread
+from spendtop.tui.widgets.canvas import Canvas, Line, Piece, fit, length, spread
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.limits import LimitUse
 
 _NARROW = 40
 
@@ -55,10 +59,11 @@ class StatusLine(Canvas):
         left: list[Piece] = [(" spendtop", base + palette.title), (f" {standing.store} ", base + palette.muted)]
         room = width - length(right) - 1
         parts = self._figures(wide=width >= 120)
-        if room - length(left) < sum(map(length, parts[:2])) + 4:
+        if room - length(left) < sum(length(choices[-1]) for choices in parts[:2]) + 4:
             left = [(" ", base)]
-        for part in parts:
-            if length(left) + length(part) + 2 <= room:
+        for choices in parts:
+            fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
+            if part := next(fitting, None):
                 left += [("  ", base), *part]
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
@@ -72,36 +77,40 @@ class StatusLine(Canvas):
             return [(f"{glyphs.wait} OPENING", palette.muted)]
         return [(f"{glyphs.live} LIVE", palette.good)]
 
-    def _figures(self, wide: bool) -> list[list[Piece]]:
-        """The figures, the most important first."""
+    def _figures(self, wide: bool) -> list[list[Line]]:
+        """The figures, the most important first; of each one its forms, the longest first."""
         headline, palette = self.headline, self.palette
         if headline is None:
             return []
-        today = formats.spend_long(headline.today) if wide else formats.spend(headline.today)
-        label = "today " if self.size.width >= _NARROW else ""
-        parts: list[list[Piece]] = [[(label, palette.muted), (today, palette.money)]]
-        alerts = headline.attention.open_alerts
-        if alerts:
+        label = ("today ", palette.muted)
+        short: Piece = (formats.spend(headline.today), palette.money)
+        long: Piece = (formats.spend_long(headline.today), palette.money)
+        figures: list[list[Line]] = [[*([[label, long]] if wide else []), [label, short], [short]]]
+        if alerts := headline.attention.open_alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
-            parts.append([(f"alerts !{alerts}" if wide else f"!{alerts}", style)])
+            figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
         if headline.worst:
-            parts.append(self._worst(headline, wide))
-        parts.append([(f"{headline.last_hour.cost}/h", palette.text)])
+            figures.append(self._limit(headline.worst))
+        rate: Piece = (f"{headline.last_hour.cost}/h", palette.text)
         if (trend := headline.trend) is not None:
             arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
-            parts.append([(f"{arrow}{formats.trend(trend)}", palette.muted)])
-        return parts
+            figures.append([[rate, (f" {arrow}{formats.trend(trend)}", palette.muted)], [rate]])
+        else:
+            figures.append([[rate]])
+        return figures
 
-    def _worst(self, headline: Headline, wide: bool) -> list[Piece]:
-        worst, palette = headline.worst, self.palette
-        assert worst is not None
-        style = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
-        name = worst.limit.name[:24]
-        amount = f" {formats.short_usd(worst.limit.amount)}" if wide else ""
-        sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[worst.state]
+    def _limit(self, use: LimitUse) -> list[Line]:
+        """The fullest limit: by whom and how full, or how full alone."""
+        palette = self.palette
+        styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
+        sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
+        share: Piece = (f"{formats.percent(use.fraction)}{sign}", styles[use.state])
+        name = fit(str(use.entity) or use.limit.name, 16).rstrip()
+        amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         return [
-            (f"{name}{amount} ", palette.muted),
-            (f"{formats.percent(worst.fraction)}{sign}", style[worst.state]),
+            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share],
+            [(f"{name} ", palette.muted), share],
+            [share],
         ]
 
 

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from spendtop.cli.child import Child, NotStarted
+from spendtop.domain.errors import ExitCode
+from tests.e2e.processes import LISTENER, configured
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "collector.log"
+
+
+def child(folder: Path, log: Path, *more: str, config: str = LISTENER, leash: bool = True) -> Child:
+    return Child(["--config", str(configured(folder, config)), *more], "viewer", log, leash)
+
+
+@contextmanager
+def ended_at_last(started: Child) -> Iterator[Child]:
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ping", trust_env=False).text == "pong"
+    except httpx.HTTPError:
+        return False
+
+
+def test_it_is_ready_when_it_listens_and_ends_with_its_leash(tmp_path: Path, log: Path) -> None:
+    started = child(tmp_path, log)
+    ready = started.wait_until_ready()
+    assert answers(ready.url)
+    assert os.getsid(ready.pid) == ready.pid
+    started.end()
+    assert not answers(ready.url)
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_start_that_is_refused_says_why(tmp_path: Path, log: Path) -> None:
+    (tmp_path / "spendtop.db").mkdir()
+    with pytest.raises(NotStarted, match="is a folder") as refusal:
+        child(tmp_path, log).wait_until_ready()
+    assert refusal.value.code == ExitCode.CANNOT_CREATE
+    assert not refusal.value.already_running
+
+
+def test_a_store_that_is_held_is_one_to_attach_to(tmp_path: Path, log: Path) -> None:
+    with ended_at_last(child(tmp_path, log)) as first:
+        ready = first.wait_until_ready()
+        with pytest.raises(NotStarted, match=str(ready.pid)) as refusal:
+            child(tmp_path, log).wait_until_ready()
+    assert refusal.value.already_running
+
+
+def test_an_end_without_a_word_is_told_with_the_end_of_the_log(tmp_path: Path, log: Path) -> None:
+    with pytest.raises(NotStarted, match="--nonsense") as refusal:
+        child(tmp_path, log, "--nonsense").wait_until_ready()
+    assert str(log) in str(refusal.value)
+    assert refusal.value.code == ExitCode.USAGE
+
+
+def test_without_a_leash_it_goes_on(tmp_path: Path, log: Path) -> None:
+    started = child(tmp_path, log, leash=False)
+    ready = started.wait_until_ready()
+    try:
+        assert answers(ready.url)
+    finally:
+        os.kill(ready.pid, signal.SIGTERM)
+        started.end()
+    eventually(lambda: not answers(ready.url))
