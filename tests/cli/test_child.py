@@ -53,7 +53,7 @@ def test_a_start_that_is_refused_says_why(tmp_path: Path, log: Path) -> None:
     (tmp_path / "spendtop.db").mkdir()
     with pytest.raises(NotStarted, match="is a folder") as refusal:
         child(tmp_path, log).wait_until_ready()
-    assert refusal.value.code == ExitCode.CANNOT_CREATE
+    assert refusal.value.exit_code == ExitCode.CANNOT_CREATE
     assert not refusal.value.already_running
 
 
@@ -69,7 +69,7 @@ def test_an_end_without_a_word_is_told_with_the_end_of_the_log(tmp_path: Path, l
     with pytest.raises(NotStarted, match="--nonsense") as refusal:
         child(tmp_path, log, "--nonsense").wait_until_ready()
     assert str(log) in str(refusal.value)
-    assert refusal.value.code == ExitCode.USAGE
+    assert refusal.value.exit_code == ExitCode.USAGE
 
 
 def test_without_a_leash_it_goes_on(tmp_path: Path, log: Path) -> None:

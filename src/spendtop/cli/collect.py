@@ -40,4 +40,3 @@ def log_to_stderr(debug: bool) -> None:
     )
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
-
