@@ -98,13 +98,16 @@ def _families() -> tuple[_Family, ...]:
             (rb"(?:(?<![\w-])|" + escape + rb")eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?", "[redacted JWT]"),
         ),
         _family(
-            rb"b(?:earer|asic)",
+            rb"authorization\W{1,12}b",
             (rb"(?i)(authorization\W{1,12}(?:basic|bearer)\s{1,4})[\w.~+/=-]{4,}", r"\1[redacted]"),
+        ),
+        _family(
+            rb"b(?:earer|asic)\s{1,4}[\w.~+/=-]{16}",
             (begins + rb"((?i:bearer)\s{1,4})" + random + rb"[\w.~+/=-]{16,}", r"\1[redacted]"),
             (begins + rb"((?i:basic)\s{1,4})" + random + rb"[A-Za-z0-9+/=]{16,}", r"\1[redacted]"),
         ),
         _family(
-            rb"passw",
+            rb"passw(?:or)?d(?:\\*[\"']|\s?=)",
             (password + rb'"\s{0,8}:\s{0,8}")(?:[^"\\]|\\.)++', r"\1[redacted]"),
             (password + rb'\\"\s{0,8}:\s{0,8}\\")(?:[^"\\]|\\\\(?:\\.|[^"\\])|\\[^"\\])++', r"\1[redacted]"),
             (password + rb"(\\{3}(?:\\\\){0,2}\"|')\s{0,8}:\s{0,8}\2)[^\"'\\]+", r"\1[redacted]"),

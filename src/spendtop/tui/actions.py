@@ -5,7 +5,8 @@ An action's id is what `[ui] keymap` names. Help and footer show only the action
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -114,6 +115,18 @@ _NAMES = {
 def key_name(key: str) -> str:
     """A key as people write it: `?`, `^p`, `F`."""
     return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else _NAMES.get(key, key)
+
+
+def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
+    """What of a keymap names no action, with the nearest that there is; empty when all is well."""
+    known = {action.id for table in (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL) for action in table}
+    known |= {f"screen-{name}" for name in screens}
+    complaints = []
+    for name in keymap:
+        if name not in known:
+            close = difflib.get_close_matches(name, sorted(known), n=1)
+            complaints.append(f"no action is called '{name}'" + (f", did you mean '{close[0]}'?" if close else ""))
+    return "; ".join(complaints)
 
 
 def bindings(*tables: Sequence[Action]) -> list[BindingType]:

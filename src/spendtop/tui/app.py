@@ -19,7 +19,7 @@ from textual.screen import Screen
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import APP, bindings
+from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.commands import Commands
 from spendtop.tui.compat import CarefulApp
 from spendtop.tui.glyphs import ASCII, UNICODE
@@ -148,6 +148,8 @@ class SpendtopApp(CarefulApp):
         self.call_after_refresh(self._open)
         if self.session.theme not in self._dresses:
             self.notify(f"No theme is called {clean_line(self.session.theme)}.", severity="warning", markup=False)
+        if unknown := unknown_ids(self.session.keymap, SCREENS):
+            self.notify(f"[ui] keymap: {unknown}.", severity="warning", markup=False)
         for failure in self._theme_failures:
             self.notify(str(failure), title="Theme not used", severity="warning", markup=False)
 

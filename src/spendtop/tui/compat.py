@@ -6,7 +6,7 @@ Everything that leans on Textual's own insides is here and in `terminal`, so tha
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from traceback import format_exception
 
@@ -17,8 +17,10 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual._compositor import CompositorUpdate
+from textual.actions import ActionParseResult, SkipAction
 from textual.app import App
 from textual.color import Color
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
@@ -136,6 +138,22 @@ class CarefulApp(App[int]):
         """Something else may have painted on the terminal: paint all of it anew."""
         self.terminal.forget()
         self.refresh(layout=True)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """An action that fails is logged and named; the screen goes on."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except SkipAction:
+            raise
+        except Exception as failure:
+            _log.exception("the action %s failed", action)
+            self.notify(f"That did not work ({type(failure).__name__}); it is in the log.", severity="error")
+            return True
 
     def send_to_terminal(self, sequence: str) -> None:
         """A control sequence of our own, such as one for the clipboard."""

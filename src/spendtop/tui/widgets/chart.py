@@ -117,7 +117,7 @@ class SpendChart(Panel):
         palette, glyphs = self.palette, self.glyphs
         shares = {0: 1.0, rows // 2: (rows - rows // 2) / rows} if rows > 3 else {0: 1.0}
         if row in shares:
-            text = str(Usd(round(top * shares[row])))
+            text = formats.short_usd(Usd(round(top * shares[row])))
             return [(f"{text:>{_AXIS - 1}}", palette.muted), (glyphs.tee, palette.line)]
         return [(" " * (_AXIS - 1), palette.muted), (glyphs.down, palette.line)]
 

@@ -38,7 +38,8 @@ class LimitsPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="limits")
-        self.uses: Sequence[LimitUse] = ()
+        self.uses: Sequence[LimitUse] | None = None
+        """None until they were read."""
         self.known = False
         """Whether a collector has applied a configuration."""
 
@@ -50,6 +51,8 @@ class LimitsPanel(Panel):
     def content(self, width: int, height: int) -> list[Line]:
         """One line per limit, then how many are not shown."""
         palette = self.palette
+        if self.uses is None:
+            return []
         if not self.uses:
             said = "none set" if self.known else "known once a collector ran"
             return [[(said, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]

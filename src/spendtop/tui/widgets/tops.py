@@ -47,7 +47,7 @@ class TopPanel(Panel):
         if keys > len(shown):
             others = sum((row.spend for row in found.rows[len(shown) :]), found.others)
             lines.append((f"+{keys - len(shown)} more", others, palette.muted))
-        money = max(len(str(spent.cost)) for _, spent, _ in lines)
+        money = max(len(str(spent.cost)) for _, spent, _ in lines) + 1
         return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
 
     def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int, money: int) -> list[Piece]:
