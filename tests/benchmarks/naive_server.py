@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, HTTPException, Request
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
 from tests.benchmarks.bare_server import serve
@@ -21,7 +22,11 @@ from tests.benchmarks.webhooks import SECRET, SIZE
 _OLD = "x" * SIZE
 
 
-class Spent(SQLModel, table=True):
+class _Naive(SQLModel, registry=registry()):
+    """Tables of its own, which no store of ours shall have."""
+
+
+class Spent(_Naive, table=True):
     """One request."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -36,7 +41,7 @@ class Spent(SQLModel, table=True):
 
 def fill(path: Path, rows: int) -> None:
     """A database of this server with so many requests of the last month."""
-    SQLModel.metadata.create_all(create_engine(f"sqlite:///{path}"), [SQLModel.metadata.tables["spent"]])
+    _Naive.metadata.create_all(create_engine(f"sqlite:///{path}"), [_Naive.metadata.tables["spent"]])
     step = timedelta(days=30) / max(1, rows)
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute("PRAGMA synchronous=OFF")

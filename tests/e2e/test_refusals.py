@@ -128,7 +128,7 @@ def test_a_damaged_store_is_left_alone_and_the_ways_out_are_named(tmp_path: Path
     path = made_store(tmp_path)
     damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
-    says(refused(tmp_path), 65, str(path), "db restore", ".recover", ".corrupt")
+    says(refused(tmp_path), 65, str(path), "BACKUP", ".recover", ".corrupt")
     assert path.read_bytes() == damaged
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.color import ColorSystem
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.message import Message
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
@@ -21,14 +19,13 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.commands import Commands
-from spendtop.tui.compat import CarefulApp
+from spendtop.tui.dressed import DressedApp
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.news import PACE_SECONDS, POLL_SECONDS, SLOW_PACE_SECONDS, StoreChanged, StoreOpened
-from spendtop.tui.palette import PLAIN, Palette
+from spendtop.tui.news import PACE_SECONDS, SLOW_PACE_SECONDS, CollectorSeen, Failed, StoreOpened
 from spendtop.tui.pausing import Pause
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import Collector, Session
-from spendtop.tui.theming import DEFAULT, Dress, ThemeError, read_themes, shipped_themes
+from spendtop.tui.watching import StoreWatch
 from spendtop.tui.widgets.prompt import Asking
 from spendtop.tui.widgets.status import Standing
 
@@ -39,24 +36,6 @@ if TYPE_CHECKING:
     from spendtop.tui.screens.requests import RequestsScreen
 
 _log = logging.getLogger(__name__)
-_COLLECTOR_EVERY = 40
-"""Looks at the store between two looks at the collector."""
-
-
-class CollectorSeen(Message):
-    """Another collector holds the store, or none does any more."""
-
-    def __init__(self, collector: Collector | None) -> None:
-        super().__init__()
-        self.collector = collector
-
-
-class Failed(Message):
-    """A thread ended with an error that ends the program."""
-
-    def __init__(self, failure: Exception) -> None:
-        super().__init__()
-        self.failure = failure
 
 
 def _factory(name: str) -> Callable[[], Screen[object]]:
@@ -69,7 +48,7 @@ def _factory(name: str) -> Callable[[], Screen[object]]:
     return make
 
 
-class SpendtopApp(CarefulApp):
+class SpendtopApp(DressedApp):
     """One viewer. What it shows comes from the session's store, and what it asks goes there too."""
 
     TITLE = "spendtop"
@@ -83,7 +62,7 @@ class SpendtopApp(CarefulApp):
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.ascii)
+        super().__init__(session.theme, session.theme_folders, session.ascii)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-speck"), (7, "-tiny"), (14, "-short"), (22, "-regular"), (36, "-tall")]
         self.session = session
@@ -93,102 +72,35 @@ class SpendtopApp(CarefulApp):
         self.store: Store | None = None
         self.headline: Headline | None = None
         self.pause: Pause | None = None
+        self.trouble: str | None = None
+        """Why the picture is not up to date."""
         self.collector: Collector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.watching_themes = False
-        """Whether a saved theme file is noticed."""
         self.history: defaultdict[Asking, list[str]] = defaultdict(list)
         self.commands = Commands(self)
         self._collector_asked = False
-        self._leaving = threading.Event()
+        self._watch = StoreWatch(session, self.post_message)
         self._interrupted = False
-        self._dresses: dict[str, Dress] = {}
-        self._theme_failures = self.load_themes()
-        self.theme = session.theme if session.theme in self._dresses else DEFAULT
         self.set_keymap(dict(session.keymap))
-
-    # Look
-
-    @property
-    def dress(self) -> Dress:
-        """The current theme with its palette."""
-        return self._dresses.get(self.theme) or self._dresses[DEFAULT]
-
-    @property
-    def palette(self) -> Palette:
-        """The styles to draw with: the theme's, or emphasis alone where there are no colours."""
-        return PLAIN if self.colorless else self.dress.palette
-
-    @property
-    def dresses(self) -> dict[str, Dress]:
-        """All themes by name."""
-        return self._dresses
-
-    def load_themes(self) -> list[ThemeError]:
-        """Read all theme files again; a broken one leaves its old theme in place. Returns what was wrong."""
-        found, failures = read_themes((shipped_themes(), *self.session.theme_folders))
-        for name, dress in found.items():
-            self._dresses[name] = dress
-            self.register_theme(dress.theme)
-        return failures
-
-    def _follow_theme(self) -> None:
-        """A theme without colours also takes them from Textual's own widgets."""
-        self.colorless = self.no_color or self.dress.colorless
 
     # Life
 
     def on_mount(self) -> None:
         """Paint first; the store is opened after that."""
-        self.theme_changed_signal.subscribe(self, lambda _: self._follow_theme())
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
-        self._follow_theme()
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._open)
-        if self.session.theme not in self._dresses:
-            self.notify(f"No theme is called {clean_line(self.session.theme)}.", severity="warning", markup=False)
         if unknown := unknown_ids(self.session.keymap, SCREENS):
             self.notify(f"[ui] keymap: {unknown}.", severity="warning", markup=False)
-        for failure in self._theme_failures:
-            self.notify(str(failure), title="Theme not used", severity="warning", markup=False)
 
     def _open(self) -> None:
-        self.run_worker(self._open_store, thread=True, exit_on_error=False, group="store")
-
-    def _open_store(self) -> None:
-        """Runs in a thread."""
-        try:
-            store = self.session.connect()
-            importlib.import_module("spendtop.tui.reading")
-            self.post_message(CollectorSeen(self.session.collector()))
-            self.post_message(StoreOpened(store))
-            self._watch(store)
-        except Exception as failure:
-            self.post_message(Failed(failure))
-
-    def _watch(self, store: Store) -> None:
-        """Looks for news until the program ends."""
-        from spendtop.store.changes import Changes
-
-        changes = Changes(store)
-        try:
-            rounds = 0
-            seen = self.collector
-            while not self._leaving.wait(POLL_SECONDS):
-                if changes.poll():
-                    self.post_message(StoreChanged())
-                rounds += 1
-                if rounds % _COLLECTOR_EVERY == 0 and (now := self.session.collector()) != seen:
-                    seen = now
-                    self.post_message(CollectorSeen(now))
-        finally:
-            changes.close()
+        self.run_worker(self._watch.run, thread=True, exit_on_error=False, group="store")
 
     def on_store_opened(self, event: StoreOpened) -> None:
         """The first read. Themes are watched from now on; the first picture did not wait for that."""
         self.store = event.store
-        self.run_worker(self._watch_themes(), group="themes", exit_on_error=False)
+        self.run_worker(self.watch_themes(), group="themes", exit_on_error=False)
         self._tell_screen()
 
     def on_store_changed(self) -> None:
@@ -209,16 +121,12 @@ class SpendtopApp(CarefulApp):
 
     def on_unmount(self) -> None:
         """End the watching thread."""
-        self._leaving.set()
+        self._watch.stop()
 
     def cannot_read(self, failure: Exception) -> None:
-        """A read failed: say so once per kind, and go on."""
+        """A read failed; the notice says so until one succeeds."""
         _log.error("reading failed", exc_info=failure)
-        self.notify(
-            f"The store cannot be read ({type(failure).__name__}). The picture is as it was; it is tried again.",
-            severity="error",
-            markup=False,
-        )
+        self.trouble = f"the store cannot be read ({type(failure).__name__}); this is the last picture"
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
@@ -229,25 +137,8 @@ class SpendtopApp(CarefulApp):
 
     def reload(self) -> None:
         """Theme files and the picture again."""
-        self._take_themes(self.load_themes())
+        self.reload_themes()
         self._tell_screen()
-
-    def _take_themes(self, failures: Sequence[ThemeError]) -> None:
-        """Show the current theme as its file has it now, and name one broken file."""
-        self.colorless = self.no_color or self.dress.colorless
-        self.mutate_reactive(App.theme)
-        if failures:
-            self.notify(str(failures[0]), title="Theme not used", severity="warning", markup=False)
-
-    async def _watch_themes(self) -> None:
-        """Reload themes when their files change."""
-        from watchfiles import awatch
-
-        folders = [folder for folder in (shipped_themes(), *self.session.theme_folders) if folder.is_dir()]
-        if folders:
-            self.watching_themes = True
-            async for _ in awatch(*folders, recursive=False):
-                self._take_themes(self.load_themes())
 
     # Around the screens
 
@@ -322,7 +213,7 @@ class SpendtopApp(CarefulApp):
             yield SystemCommand(f"Screen: {entry.title}", entry.help, lambda name=name: self.open_screen(name))
         for action, _ in live.offered() if live else ():
             yield SystemCommand(action.label.capitalize(), action.help, lambda call=action.call: self._run(call))
-        for dress in self._dresses.values():
+        for dress in self.dresses.values():
             yield SystemCommand(f"Theme: {dress.name}", dress.description, lambda name=dress.name: self._wear(name))
 
     def _run(self, call: str) -> None:

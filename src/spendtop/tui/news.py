@@ -1,4 +1,4 @@
-"""When to read the store again: at once after a quiet while, then at a steady pace."""
+"""News about the store, and when to read it again: at once after a quiet while, then at a steady pace."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
+    from spendtop.tui.session import Collector
 
 POLL_SECONDS = 0.05
 PACE_SECONDS = 0.3
@@ -31,6 +32,22 @@ class StoreChanged(Message):
     def can_replace(self, message: Message) -> bool:
         """News replaces older news."""
         return isinstance(message, StoreChanged)
+
+
+class CollectorSeen(Message):
+    """Another collector holds the store, or none does any more."""
+
+    def __init__(self, collector: Collector | None) -> None:
+        super().__init__()
+        self.collector = collector
+
+
+class Failed(Message):
+    """A thread ended with an error that ends the program."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 @dataclass(slots=True)

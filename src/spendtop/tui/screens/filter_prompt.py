@@ -6,31 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendtop.tui import filtering, formats
-from spendtop.tui.screens.live import LiveScreen
-from spendtop.tui.selection import Selection
+from spendtop.tui.screens.browsing import BrowsingScreen
 from spendtop.tui.widgets.prompt import Asking, Prompt
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
-    from spendtop.tui.browser import Browser
-    from spendtop.tui.widgets.detail import DetailView
 
 _TYPING_SECONDS = 0.15
 
 
-class FilterPrompt(LiveScreen):
+class FilterPrompt(BrowsingScreen):
     """The part of the requests screen that is about the filter line and the search in a body."""
-
-    browser: Browser
-
-    @property
-    def detail(self) -> DetailView:
-        """Where a search looks."""
-        raise NotImplementedError
-
-    def choose(self, selection: Selection) -> None:
-        """List something else."""
-        raise NotImplementedError
 
     def action_filter(self) -> None:
         """Ask for a filter, or in the detail for a text to find."""
@@ -67,6 +53,10 @@ class FilterPrompt(LiveScreen):
             self._apply(event.before)
         elif event.asking is Asking.FIND:
             self.detail.find("")
+
+    def sums_changed(self) -> None:
+        """The hint says how many match."""
+        self.show_filter_hint()
 
     def show_filter_hint(self) -> None:
         """Below the line, while a filter is typed."""

@@ -1,62 +1,25 @@
-"""What all screens share: the lines around them, reading the store at a steady pace, pausing, and the prompt."""
+"""What all screens share around their picture: status, tabs, notice, keys, and the prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
-from spendtop.tui.news import Pace
 from spendtop.tui.screens import SCREENS
+from spendtop.tui.screens.asking import AskingScreen
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
-    from spendtop.tui.app import SpendtopApp
-    from spendtop.tui.headline import Headline
-
-
-class Question(Protocol):
-    """Something that a screen asks the store."""
-
-    def ask(self, connection: Connection) -> Any:
-        """The answer, from one short view of the store. Runs in a thread."""
-
-
-class Answered(Message):
-    """A screen's question was answered."""
-
-    def __init__(self, question: Question, answer: Any, take: Callable[[Any], None]) -> None:
-        super().__init__()
-        self.question = question
-        self.answer = answer
-        self.take = take
-
-
-class CannotRead(Message):
-    """The store could not answer."""
-
-    def __init__(self, failure: Exception, paced: bool) -> None:
-        super().__init__()
-        self.failure = failure
-        self.paced = paced
-
-
-class LiveScreen(Screen[None]):
+class LiveScreen(AskingScreen):
     """A screen that shows the store and follows it.
 
     Subclasses give `NAME`, `ACTIONS`, `body`, `question` and `show`.
@@ -67,28 +30,8 @@ class LiveScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(LIVE)
     AUTO_FOCUS = ""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._pace: Pace | None = None
-        self._missed_news = True
-
-    @property
-    def face(self) -> SpendtopApp:
-        """The app."""
-        return cast("SpendtopApp", self.app)
-
-    # What subclasses give
-
     def body(self) -> ComposeResult:
         """The widgets between tabs and notice."""
-        raise NotImplementedError
-
-    def question(self) -> Question:
-        """What to read for the present picture."""
-        raise NotImplementedError
-
-    def show(self, answer: Any) -> Headline:
-        """Show what was read; returns its status line."""
         raise NotImplementedError
 
     def remarks(self) -> Line:
@@ -108,8 +51,6 @@ class LiveScreen(Screen[None]):
         """Whether going back from here leaves the program."""
         return next(iter(SCREENS)) == self.NAME
 
-    # Around the body
-
     def compose(self) -> ComposeResult:
         """Status, tabs, body, notice or prompt, keys."""
         yield StatusLine()
@@ -119,17 +60,6 @@ class LiveScreen(Screen[None]):
         yield Notice()
         yield Prompt()
         yield KeyBar()
-
-    def on_mount(self) -> None:
-        """Begin with what the app knows already."""
-        self._pace = Pace(self.face.pace_seconds)
-        self.tick()
-
-    def on_screen_resume(self) -> None:
-        """Visible again: read what was missed."""
-        if self._missed_news:
-            self.news()
-        self.tick()
 
     def tick(self) -> None:
         """Once a second, and whenever something around the body changed."""
@@ -149,7 +79,7 @@ class LiveScreen(Screen[None]):
         self.refresh_notice()
         if self.app.screen is self:
             self.query_one(KeyBar).offer(self.offered())
-        if self._pace and self._pace.stale(monotonic()) and self.is_current and not face.pause:
+        if self.is_stale and self.is_current and not face.pause:
             self.news()
 
     def offered(self) -> list[tuple[Action, str]]:
@@ -180,7 +110,8 @@ class LiveScreen(Screen[None]):
             words = f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind "
             notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
             return
-        notice.say([*self._attention(), *self.remarks()], self.window_words())
+        trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
+        notice.say([*trouble, *self._attention(), *self.remarks()], self.window_words())
 
     def window_words(self) -> Line:
         """Which day "today" is."""
@@ -203,84 +134,6 @@ class LiveScreen(Screen[None]):
             tests = "test" if headline.attention.tests == 1 else "tests"
             words.append((f"{'  ' if words else ''}T {formats.count(headline.attention.tests)} {tests}", palette.test))
         return [*words, ("   ", palette.text)] if words else []
-
-    # Reading
-
-    def set_pace(self, seconds: float) -> None:
-        """Read at most so often."""
-        if self._pace:
-            self._pace.interval = seconds
-
-    def news(self) -> None:
-        """The store changed, or the question did: read at once, or as soon as the pace allows."""
-        if not self.is_current or self._pace is None or self.face.store is None:
-            self._missed_news = True
-            return
-        delay = self._pace.news(monotonic())
-        if delay is not None:
-            self._read_in(delay)
-
-    def ask(self, question: Question, take: Callable[[Any], None]) -> None:
-        """Ask once, beside the steady reading; `take` gets the answer."""
-        self._start(question, take, paced=False)
-
-    def _read_in(self, delay: float) -> None:
-        if delay <= 0:
-            self._read()
-        else:
-            self.set_timer(delay, self._read)
-
-    def _read(self) -> None:
-        if self._pace is None:
-            return
-        self._missed_news = False
-        self._pace.start(monotonic())
-        paused = self.face.pause
-        if paused:
-            self._start(paused.question(), self.face.count_behind, paced=True)
-        else:
-            self._start(self.question(), self._take, paced=True)
-
-    def _start(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
-        work = partial(self._answer, question, take, paced)
-        self.run_worker(work, group="read", thread=True, exit_on_error=False)
-
-    def _answer(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
-        """Runs in a thread."""
-        store = self.face.store
-        assert store is not None
-        try:
-            with store.reading() as connection:
-                answer = question.ask(connection)
-        except Exception as failure:
-            self.post_message(CannotRead(failure, paced))
-        else:
-            self.post_message(Answered(question, answer, partial(self._finish, take) if paced else take))
-
-    def _finish(self, take: Callable[[Any], None], answer: Any) -> None:
-        assert self._pace is not None
-        take(answer)
-        delay = self._pace.finish(monotonic())
-        if delay is not None:
-            self._read_in(delay)
-
-    def _take(self, answer: Any) -> None:
-        self.face.headline = self.show(answer)
-        self.tick()
-
-    def on_answered(self, event: Answered) -> None:
-        """Back on the app's loop."""
-        event.stop()
-        event.take(event.answer)
-
-    def on_cannot_read(self, event: CannotRead) -> None:
-        """Say so, and try again with the next news."""
-        event.stop()
-        if event.paced and self._pace:
-            self._pace.finish(monotonic())
-        self.face.cannot_read(event.failure)
-
-    # Prompt
 
     @property
     def prompt(self) -> Prompt:

@@ -14,7 +14,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
-from spendtop.tui.screens.live import LiveScreen, Question
+from spendtop.tui.screens.asking import Question
+from spendtop.tui.screens.live import LiveScreen
 from spendtop.tui.widgets.chart import SpendChart
 from spendtop.tui.widgets.limits import LimitsPanel
 from spendtop.tui.widgets.requests import RequestList

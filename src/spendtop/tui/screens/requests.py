@@ -5,30 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.widget import Widget
 
-from spendtop.domain.windows import Calendar
-from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
-from spendtop.tui.browser import Browser
 from spendtop.tui.screens.filter_prompt import FilterPrompt
-from spendtop.tui.screens.live import Question
+from spendtop.tui.screens.ordering import Ordering
 from spendtop.tui.screens.taking_away import TakingAway
-from spendtop.tui.selection import ALL_TIME, ORDERS, TIME_CHOICES, Selection
-from spendtop.tui.widgets.canvas import Line, Piece
-from spendtop.tui.widgets.detail import DetailView
-from spendtop.tui.widgets.requests import RequestList
-
-if TYPE_CHECKING:
-    from spendtop.tui.headline import Headline
-    from spendtop.tui.reading import ListAnswer
 
 _SPLIT_FROM = 120
 _FAR = 1_000_000
@@ -42,8 +28,8 @@ class Layout(StrEnum):
     DETAIL = "detail"
 
 
-class RequestsScreen(FilterPrompt, TakingAway):
-    """The list, its filter, and the detail beside it or in its place."""
+class RequestsScreen(FilterPrompt, TakingAway, Ordering):
+    """The whole: which side is shown, and where keys move."""
 
     NAME: ClassVar[str] = "requests"
     ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *REQUESTS, *DETAIL, *LIVE)
@@ -51,115 +37,8 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     def __init__(self) -> None:
         super().__init__()
-        self.browser = Browser()
         self.layout_shown = Layout.LIST
         self._detail_asked: int | None = None
-
-    def body(self) -> ComposeResult:
-        """List and detail."""
-        with Horizontal(id="columns"):
-            yield RequestList("Requests", id="list")
-            yield DetailView()
-
-    @property
-    def rows(self) -> RequestList:
-        """The list."""
-        return self.query_one(RequestList)
-
-    @property
-    def detail(self) -> DetailView:
-        """The request beside or instead of the list."""
-        return self.query_one(DetailView)
-
-    # Reading
-
-    def question(self) -> Question:
-        """The newest page while following, else the pages on screen."""
-        return self.browser.question(self.rows.in_view, self.face.session.clock(), self._calendar, monotonic())
-
-    def show(self, answer: ListAnswer) -> Headline:
-        """Rows, sums and, where it is open, the detail."""
-        if self.browser.take(answer, monotonic()):
-            self._show_rows(answer.headline.calendar)
-            self.show_filter_hint()
-        self._ask_detail(again=True)
-        return answer.headline
-
-    def choose(self, selection: Selection) -> None:
-        """List something else; the cursor stays on its request where that is listed too."""
-        self.browser.choose(selection)
-        self._begin()
-
-    def _begin(self) -> None:
-        self.rows.listing = self.browser.listing
-        self.rows.position = 0
-        self._title()
-        self.news()
-
-    def _show_rows(self, calendar: Calendar) -> None:
-        rows, browser = self.rows, self.browser
-        rows.listing, rows.calendar = browser.listing, calendar
-        rows.order, rows.descending = browser.selection.order, browser.selection.descending
-        self._title()
-        rows.show(keep_selected=not browser.following)
-
-    def _came_into_view(self) -> None:
-        """Read what is in view and not here yet."""
-        question = self.browser.more(self.rows.in_view, self.face.session.clock(), self._calendar)
-        if question is not None:
-            self.ask(question, self._take_more)
-
-    def _take_more(self, answer: ListAnswer) -> None:
-        if self.browser.take(answer, monotonic()):
-            self.rows.show(keep_selected=True)
-
-    @property
-    def _calendar(self) -> Calendar:
-        return self.face.headline.calendar if self.face.headline else self.face.session.calendar
-
-    # Words
-
-    def _title(self) -> None:
-        palette, glyphs, chosen = self.face.palette, self.face.glyphs, self.browser.selection
-        text = chosen.text.strip()
-        when = "" if chosen.time == ALL_TIME else f" {glyphs.between} {chosen.time.name}"
-        self.rows.subtitle = [(f" {text or 'all'}", palette.key if text else palette.muted), (when, palette.muted)]
-        sums = self.browser.sums
-        arrow = glyphs.down_arrow if chosen.descending else glyphs.up
-        note: list[Piece] = [(f"{chosen.order} {arrow}", palette.muted)]
-        if sums is not None:
-            note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
-            note.insert(1, (f"{formats.spend(sums)} ", palette.money))
-            note.insert(2, (f"{glyphs.between} ", palette.text))
-        self.rows.note = note
-        narrowed = text or chosen.time != ALL_TIME
-        self.rows.nothing = "nothing matches; backspace shows all again" if narrowed else "nothing yet"
-        self.rows.redraw()
-
-    def remarks(self) -> Line:
-        """The search, new rows, whether the list follows, marks, and where the cursor is."""
-        palette, browser = self.face.palette, self.browser
-        needle, match, matches = self.detail.found
-        if needle and self.layout_shown is not Layout.LIST:
-            word = f"find {needle[:30]}: " + (f"match {match}/{matches}" if matches else "not found")
-            return [(word, palette.key if matches else palette.warn), ("   n/N next, previous", palette.muted)]
-        parts: list[Piece] = []
-        if browser.pending:
-            parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
-        elif browser.following:
-            parts.append((f"{self.face.glyphs.live} following   ", palette.good))
-        if self.rows.marks:
-            parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
-        if len(browser.listing):
-            parts.append((self._place(), palette.muted))
-        return parts
-
-    def _place(self) -> str:
-        total = self.browser.sums.requests if self.browser.sums else len(self.browser.listing)
-        place = self.rows.position + 1
-        if self.browser.listing.from_end:
-            place = max(total - place + 1, 1)
-        return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"
 
     def works_now(self, action: Action) -> bool:
         """Keys of the detail need one on screen, and those of a row need a row."""
@@ -192,7 +71,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
         """A split needs room."""
         if event.size.width < _SPLIT_FROM and self.layout_shown is Layout.SPLIT:
             self.lay_out(Layout.LIST)
-        self._came_into_view()
+        self.came_into_view()
 
     def action_layout(self) -> None:
         """The next layout that fits."""
@@ -225,6 +104,10 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     # Detail
 
+    def refresh_detail(self) -> None:
+        """Read it again if it is on screen."""
+        self._ask_detail(again=True)
+
     def _ask_detail(self, again: bool) -> None:
         """Read the selected request if its detail is on screen."""
         wanted, shown = self.rows.selected, self.detail.detail
@@ -238,7 +121,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     def _take_detail(self, wanted: int, answer: Any) -> None:
         if wanted == self._detail_asked:
-            self.detail.calendar = self._calendar
+            self.detail.calendar = self.calendar
             self.detail.show(*answer)
 
     def on_request_list_moved(self) -> None:
@@ -264,7 +147,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
 
     def action_neighbour(self, step: int) -> None:
         """The next or previous request."""
-        self._move_list(step)
+        self.move_list(step)
 
     # Movement
 
@@ -273,7 +156,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
         if self.layout_shown is Layout.DETAIL:
             self.detail.scroll_lines(step)
         else:
-            self._move_list(step)
+            self.move_list(step)
 
     def action_move_page(self, halves: int) -> None:
         """By half pages."""
@@ -304,7 +187,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
     def _newest(self) -> None:
         self.browser.begin(self.browser.selection.newest_last)
         self.rows.selected = None
-        self._begin()
+        self.begin()
         self.tick()
 
     def _jump(self, first: bool) -> None:
@@ -317,68 +200,7 @@ class RequestsScreen(FilterPrompt, TakingAway):
             return
         position = self.browser.jump(first)
         if position is not None:
-            self._to(position)
+            self.to(position)
         else:
             self.rows.selected = None
-            self._begin()
-
-    def _move_list(self, step: int) -> None:
-        self._to(self.rows.position + (-step if self.browser.listing.from_end else step))
-
-    def _to(self, position: int) -> None:
-        self.rows.to(position)
-        if self.rows.position > 0 and self.browser.following:
-            self.browser.follow(False)
-        self._came_into_view()
-        self.refresh_notice()
-
-    # Order, time, marks
-
-    def action_order(self, step: int) -> None:
-        """By another column."""
-        self.browser.follow(False)
-        self.choose(self.browser.selection.ordered(step))
-
-    def action_order_menu(self) -> None:
-        """By a column that is chosen from a list."""
-        from spendtop.tui.modals.choose import ChooseScreen
-
-        names = [(name[0], name) for name in ORDERS if name != "tokens"] + [("k", "tokens")]
-        self.app.push_screen(ChooseScreen("Order by", names), self._take_order)
-
-    def _take_order(self, chosen: str | None) -> None:
-        order = next((name for name in ORDERS if chosen == ("k" if name == "tokens" else name[0])), None)
-        if order is not None:
-            self.browser.follow(order == "time")
-            self.choose(replace(self.browser.selection, order=order, descending=True))
-
-    def action_invert(self) -> None:
-        """The other way round."""
-        self.browser.invert()
-        self._show_rows(self._calendar)
-        self.news()
-
-    def action_time(self) -> None:
-        """Another window of time."""
-        from spendtop.tui.modals.choose import ChooseScreen
-
-        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
-        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
-
-    def _take_time(self, chosen: str | None) -> None:
-        if chosen is not None:
-            self.choose(replace(self.browser.selection, time=TIME_CHOICES[int(chosen)]))
-
-    def action_mark(self) -> None:
-        """Mark the row, or take its mark away, and go on."""
-        row = self.rows.row
-        if row is not None:
-            self.rows.marks ^= {row.id}
-            self._move_list(1)
-            self.rows.redraw()
-
-    def action_unmark(self) -> None:
-        """No marks."""
-        self.rows.marks.clear()
-        self.rows.redraw()
-        self.tick()
+            self.begin()

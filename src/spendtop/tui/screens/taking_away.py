@@ -15,7 +15,7 @@ from spendtop.tui import clipboard, formats
 from spendtop.tui.exporting import as_table, record, write_file
 from spendtop.tui.listing import PAGE
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.live import LiveScreen
+from spendtop.tui.screens.browsing import BrowsingScreen
 
 if TYPE_CHECKING:
     from spendtop.domain.conversation import Conversation
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from spendtop.store.reads.detail import RequestDetail
     from spendtop.store.reads.requests import RequestQuery
     from spendtop.store.reads.rows import RequestRow
-    from spendtop.tui.browser import Browser
-    from spendtop.tui.widgets.requests import RequestList
 
 _CHOICES = (
     ("m", "message: prompt and response as text"),
@@ -36,15 +34,8 @@ _CHOICES = (
 )
 
 
-class TakingAway(LiveScreen):
+class TakingAway(BrowsingScreen):
     """The part of the requests screen that takes things elsewhere."""
-
-    browser: Browser
-
-    @property
-    def rows(self) -> RequestList:
-        """The list."""
-        raise NotImplementedError
 
     def action_copy(self) -> None:
         """Ask what to copy."""
@@ -63,9 +54,8 @@ class TakingAway(LiveScreen):
         if store is None:
             return
         now = self.face.session.clock()
-        calendar = self.face.headline.calendar if self.face.headline else self.face.session.calendar
         marks = frozenset(self.rows.marks)
-        query = self.browser.selection.query(now, calendar, False)
+        query = self.browser.selection.query(now, self.calendar, False)
         target = self.face.session.folder / Path(path).expanduser()
         work = partial(self._write, store, query, now, marks, kind, target)
         self.run_worker(work, thread=True, exit_on_error=False, group="export")
@@ -74,8 +64,7 @@ class TakingAway(LiveScreen):
     def _take_format(self, chosen: str | None) -> None:
         if chosen is not None:
             kind = {"c": "csv", "j": "jsonl"}[chosen]
-            calendar = self.face.headline.calendar if self.face.headline else self.face.session.calendar
-            moment = calendar.local(self.face.session.clock())
+            moment = self.calendar.local(self.face.session.clock())
             self.export(kind, f"spendtop-requests-{moment:%Y%m%d-%H%M%S}.{kind}")
 
     def _write(
@@ -84,7 +73,7 @@ class TakingAway(LiveScreen):
         """Runs in a thread."""
         from spendtop.domain.filters import FilterContext
 
-        context = FilterContext(now, self.face.session.calendar)
+        context = FilterContext(now, self.calendar)
         rows = _marked(store, marks) if marks else _listed(store, query, context)
         try:
             count = write_file(target, kind, rows)
