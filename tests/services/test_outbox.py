@@ -5,7 +5,19 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from spendtop.domain.alerting import Kind, Message
-from spendtop.services.outbox import Attempt, Claimed, Due, agenda, bury, claim, enqueue, finish, hasten, retry
+from spendtop.services.outbox import (
+    Attempt,
+    Claimed,
+    Due,
+    agenda,
+    bury,
+    claim,
+    enqueue,
+    finish,
+    free_abandoned,
+    hasten,
+    retry,
+)
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryAttemptTable, DeliveryTable
@@ -189,3 +201,12 @@ def test_dead_messages_can_be_tried_again_one_or_all(store: Store) -> None:
     with store.writing() as connection:
         assert retry(connection, NOW + 5) == 2
     assert {(row.state, row.attempts, row.next_at) for row in rows(store)} == {("pending", 0, NOW + 5)}
+
+
+def test_what_a_dead_collector_was_sending_is_sent_again_at_once(store: Store) -> None:
+    put(store, "ops")
+    first = taken(store)
+    with store.writing() as connection:
+        free_abandoned(connection)
+    again = taken(store)
+    assert (again.id, again.attempts) == (first.id, first.attempts + 1)

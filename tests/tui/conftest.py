@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.limits import Each, Limit
@@ -182,7 +183,7 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
     """Let the app work until the condition holds; fails after ten seconds."""
     async with asyncio.timeout(WAIT_SECONDS):
         while not condition():
-            await pilot.pause(0.01)
+            await asyncio.sleep(0.01)
 
 
 async def opened(pilot: Pilot[int], *keys: str) -> None:
@@ -193,6 +194,15 @@ async def opened(pilot: Pilot[int], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
         await pilot.pause()
+
+
+async def typed(pilot: Pilot[int], text: str) -> None:
+    """Type into the field that has the keyboard, all at once."""
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    field = pilot.app.focused
+    assert isinstance(field, Input)
+    field.insert_text_at_cursor(text)
+    await pilot.pause()
 
 
 def picture(pilot: Pilot[int]) -> str:

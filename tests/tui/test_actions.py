@@ -9,7 +9,7 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.help import HelpScreen
 from spendtop.tui.screens.overview import OverviewScreen
 from spendtop.tui.screens.requests import RequestsScreen
-from tests.tui.conftest import opened, picture, until
+from tests.tui.conftest import opened, picture, typed, until
 
 TABLES: dict[type[object], tuple[Action, ...]] = {
     SpendtopApp: APP,
@@ -70,11 +70,14 @@ async def test_help_searches_keys_commands_and_filter_fields(app: SpendtopApp) -
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, "2")
         await until(pilot, lambda: "row 1 of 60" in picture(pilot))
-        await pilot.press("question_mark", *"cop")
+        await pilot.press("question_mark")
+        await typed(pilot, "cop")
         await until(pilot, lambda: "copy the request or a part of it" in picture(pilot))
-        await pilot.press(*["backspace"] * 3, *"latency")
+        await pilot.press("ctrl+u")
+        await typed(pilot, "latency")
         await until(pilot, lambda: "~lat >5s" in picture(pilot))
-        await pilot.press(*["backspace"] * 7, *":theme")
+        await pilot.press("ctrl+u")
+        await typed(pilot, ":theme")
         await until(pilot, lambda: "theme NAME" in picture(pilot))
 
 

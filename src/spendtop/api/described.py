@@ -16,14 +16,6 @@ def describe_hot_routes(app: FastAPI) -> None:
 
 
 def _paths() -> dict[str, Any]:
-    taken = {
-        "type": "object",
-        "required": ["status", "id"],
-        "properties": {
-            "status": {"enum": ["stored", "duplicate", "test", "quarantined"]},
-            "id": {"type": "string"},
-        },
-    }
     health = {
         "type": "object",
         "required": ["status", "timestamp", "version"],
@@ -34,6 +26,34 @@ def _paths() -> dict[str, Any]:
             "detail": {"type": "object", "description": "Only for the holder of the api key."},
         },
     }
+    return {
+        "/webhook": {"post": _webhook()},
+        "/ping": {
+            "get": {
+                "summary": "Says that the listener listens.",
+                "tags": ["state"],
+                "responses": {"200": {"description": "`pong`", "content": {"text/plain": {}}}},
+            }
+        },
+        "/health": {
+            "get": {
+                "summary": "How the collector is.",
+                "tags": ["state"],
+                "responses": {"200": _json("Healthy or degraded.", health), "503": _json("Down.", health)},
+            }
+        },
+    }
+
+
+def _webhook() -> dict[str, Any]:
+    taken = {
+        "type": "object",
+        "required": ["status", "id"],
+        "properties": {
+            "status": {"enum": ["stored", "duplicate", "test", "quarantined"]},
+            "id": {"type": "string"},
+        },
+    }
     signature = {
         "name": "Helicone-Signature",
         "in": "header",
@@ -41,7 +61,7 @@ def _paths() -> dict[str, Any]:
         "description": "HMAC-SHA256 of the raw body as 64 hexadecimal digits.",
         "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
     }
-    webhook = {
+    return {
         "summary": "Takes one event; the answer comes after the durable commit.",
         "tags": ["receivers"],
         "parameters": [signature],
@@ -57,23 +77,6 @@ def _paths() -> dict[str, Any]:
             "429": _json("Too many refused requests.", _ERROR),
             "503": _json("The store cannot be written; send again.", _ERROR),
             "507": _json("The disk of the store is full; send again.", _ERROR),
-        },
-    }
-    return {
-        "/webhook": {"post": webhook},
-        "/ping": {
-            "get": {
-                "summary": "Says that the listener listens.",
-                "tags": ["state"],
-                "responses": {"200": {"description": "`pong`", "content": {"text/plain": {}}}},
-            }
-        },
-        "/health": {
-            "get": {
-                "summary": "How the collector is.",
-                "tags": ["state"],
-                "responses": {"200": _json("Healthy or degraded.", health), "503": _json("Down.", health)},
-            }
         },
     }
 

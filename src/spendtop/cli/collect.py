@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -14,10 +15,14 @@ from spendtop.collector.supervisor import Loop
 _LOUD = ("uvicorn", "watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore")
 """Libraries that may only warn: their chatter names URLs."""
 
+_SWITCH_SECONDS = 0.0005
+"""How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
+
 
 def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | None = None) -> int:
     """Collect until a signal; returns the exit code."""
     log_to_stderr(options.debug)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     setup = Setup(
         loaded=load_settings(options),
         reload=lambda: load_settings(options),

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -34,6 +33,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcing import Announcement
 from spendtop.services.presence import State
+from spendtop.services.outbox import free_abandoned
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
@@ -42,8 +42,6 @@ from spendtop.store.engine import Store
 from spendtop.store.failures import named
 
 _log = logging.getLogger(__name__)
-_SWITCH_SECONDS = 0.0005
-"""How long the loop keeps the interpreter while the writer waits for it to go on with a commit."""
 _VITALS_EVERY = 0.5
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
@@ -55,7 +53,6 @@ def run(setup: Setup) -> ExitCode:
     import uvloop
 
     occupy_standard_descriptors()
-    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_collect(setup))
@@ -125,6 +122,8 @@ class Collector:
         try:
             with named(self._store):
                 await self._reloading.publish()
+                if self._store.is_sqlite:
+                    await asyncio.wrap_future(self._recorder.run(free_abandoned))
             self._standing.tell(State.READY)
             self._greet(notice)
             async with asyncio.TaskGroup() as tasks:

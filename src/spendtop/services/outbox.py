@@ -161,6 +161,12 @@ def claim(connection: Connection, channel: str, *, now: int, lease_until: int) -
     return claimed
 
 
+def free_abandoned(connection: Connection) -> None:
+    """Send again what a collector that is gone was sending. Only for one that knows that no other one sends."""
+    sending = _delivery.c.state == DeliveryState.SENDING
+    connection.execute(update(_delivery).where(sending).values(state=DeliveryState.PENDING, lease_until=None))
+
+
 def finish(connection: Connection, claimed: Claimed, attempt: Attempt, retry_at: int | None) -> None:
     """Record a try: sent, to be tried again at `retry_at` (UTC µs), or dead when `retry_at` is None.
 

@@ -15,7 +15,7 @@ from spendtop.domain.request import Cost
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens.requests import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
 
 async def listed(pilot: Pilot[int]) -> RequestsScreen:
@@ -123,9 +123,10 @@ async def test_both_ends_of_the_list_are_one_key_away(app: SpendtopApp) -> None:
 async def test_a_filter_applies_while_it_is_valid_and_points_at_what_is_not(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await listed(pilot)
-        await pilot.press("slash", *"~u bob")
+        await pilot.press("slash")
+        await typed(pilot, "~u bob")
         await until(pilot, lambda: "20 requests" in picture(pilot))
-        await pilot.press("space", *"~cst")
+        await typed(pilot, " ~cst")
         await until(pilot, lambda: "did you mean '~cost'?" in picture(pilot))
         lines = picture(pilot).splitlines()
         assert lines[-1].index("^") == lines[-2].index("~cst")
@@ -141,9 +142,12 @@ async def test_a_filter_applies_while_it_is_valid_and_points_at_what_is_not(app:
 async def test_tab_completes_fields_and_seen_values_and_up_brings_back_the_last_filter(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await listed(pilot)
-        await pilot.press("slash", *"use", "tab")
+        await pilot.press("slash")
+        await typed(pilot, "use")
+        await pilot.press("tab")
         assert screen.prompt.input.value == "user:"
-        await pilot.press(*"bat", "tab")
+        await typed(pilot, "bat")
+        await pilot.press("tab")
         await until(pilot, lambda: screen.prompt.input.value == "user:batch-ci")
         await pilot.press("enter")
         await until(pilot, lambda: "row 1 of 20" in picture(pilot))
@@ -173,7 +177,9 @@ async def test_a_text_is_found_in_the_body(app: SpendtopApp) -> None:
         await listed(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "Ticket 0" in picture(pilot))
-        await pilot.press("slash", *"bucket", "enter")
+        await pilot.press("slash")
+        await typed(pilot, "bucket")
+        await pilot.press("enter")
         await until(pilot, lambda: "find bucket: match 1/1" in picture(pilot))
 
 
@@ -227,7 +233,9 @@ async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_
 async def test_the_command_line_exports_all_that_is_listed(app: SpendtopApp, tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(pilot)
-        await pilot.press("colon", *"export csv out.csv", "enter")
+        await pilot.press("colon")
+        await typed(pilot, "export csv out.csv")
+        await pilot.press("enter")
         await until(pilot, (tmp_path / "out.csv").exists)
     assert len(table(tmp_path / "out.csv")) == 60
 

@@ -1,0 +1,93 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.money import Usd
+from spendtop.store.reads.rows import Spend
+from spendtop.tui import formats
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (None, "-"),
+        (0, "0"),
+        (410, "410"),
+        (2_104, "2.1k"),
+        (118_400, "118k"),
+        (1_204_000, "1.2M"),
+        (999_950_000, "1.0G"),
+    ],
+)
+def test_counts_take_five_characters(number: int | None, shown: str) -> None:
+    assert formats.count(number) == shown
+    assert len(shown) <= 5
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"), [(None, "-"), (180, "0.2s"), (9_960, "10s"), (14_200, "14s"), (123_000, "2m03")]
+)
+def test_latencies(milliseconds: int | None, shown: str) -> None:
+    assert formats.latency(milliseconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("micros", "shown"),
+    [
+        (0, "now"),
+        (4 * SECOND, "now"),
+        (7 * SECOND, "5s"),
+        (25 * SECOND, "20s"),
+        (3 * MINUTE, "3m"),
+        (2 * HOUR, "2h"),
+        (4 * DAY, "4d"),
+    ],
+)
+def test_ages_are_coarse(micros: int, shown: str) -> None:
+    assert formats.age(micros) == shown
+
+
+@pytest.mark.parametrize(
+    ("micros", "shown"), [(42 * SECOND, "42s"), (HOUR, "1h"), (HOUR + 5 * MINUTE, "1h05"), (7 * DAY, "7d")]
+)
+def test_spans(micros: int, shown: str) -> None:
+    assert formats.span(micros) == shown
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"), [(0.0, "0%"), (0.004, "0.4%"), (0.84, "84%"), (1.3, "130%"), (12.4, "x12"), (4e6, ">x999")]
+)
+def test_shares_beyond_all_measure_stay_short(fraction: float, shown: str) -> None:
+    assert formats.percent(fraction) == shown
+    assert len(shown) <= 5
+
+
+def test_unpriced_requests_are_never_left_out_of_a_sum() -> None:
+    spent = Spend(10, Usd.of("41.82"), 3, 0, 0, 0)
+    assert formats.spend(spent) == "$41.82 +3?"
+    assert formats.spend_long(spent) == "$41.82 + 3 unpriced"
+    assert formats.spend(Spend(10, Usd.of("41.82"), 0, 0, 0, 0)) == "$41.82"
+
+
+@pytest.mark.parametrize(
+    ("dollars", "shown"),
+    [
+        ("0", "$0"),
+        ("0.0075", "$0.0075"),
+        ("0.1", "$0.1000"),
+        ("12.5", "$12.5000"),
+        ("1234", "$1,234.00"),
+        ("0.00002", "$0.000020"),
+    ],
+)
+def test_amounts_in_columns_align_at_the_point(dollars: str, shown: str) -> None:
+    assert formats.column_usd(Usd.of(dollars)) == shown
+
+
+def test_a_models_date_goes_where_it_does_not_fit() -> None:
+    assert formats.model("gpt-4.1-2025-04-14", 20) == "gpt-4.1-2025-04-14"
+    assert formats.model("gpt-4.1-2025-04-14", 12) == "gpt-4.1"
+    assert formats.model("claude-haiku-4-5-20251001", 18) == "claude-haiku-4-5"
