@@ -183,7 +183,7 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
     """Let the app work until the condition holds; fails after ten seconds."""
     async with asyncio.timeout(WAIT_SECONDS):
         while not condition():
-            await asyncio.sleep(0.01)
+            await pilot.pause(0.005)
 
 
 async def opened(pilot: Pilot[int], *keys: str) -> None:
@@ -191,9 +191,7 @@ async def opened(pilot: Pilot[int], *keys: str) -> None:
     app = pilot.app
     assert isinstance(app, SpendtopApp)
     await until(pilot, lambda: app.headline is not None)
-    for key in keys:
-        await pilot.press(key)
-        await pilot.pause()
+    await pilot.press(*keys)
 
 
 async def typed(pilot: Pilot[int], text: str) -> None:

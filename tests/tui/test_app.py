@@ -162,7 +162,6 @@ async def test_every_size_shows_every_screen(app: SpendtopApp, size: tuple[int, 
         await opened(pilot)
         for key in ("2", "enter", "tab", "minus", "minus", "question_mark", "escape", "slash", "escape", "1"):
             await pilot.press(key)
-            await pilot.pause()
         assert len(picture(pilot).splitlines()) == size[1]
         await pilot.resize_terminal(30, 8)
         await pilot.pause()

@@ -37,7 +37,7 @@ async def test_commands_do_what_they_say(face: SpendtopApp) -> None:
         face.commands.run("theme mono")
         face.commands.run("set graph braille")
         face.commands.run("set slow on")
-        assert face.theme == "mono" and face.colorless
+        await until(pilot, lambda: face.colorless)
         assert face.screen.query_one(SpendChart).graph is Graph.BRAILLE
         assert face.pace_seconds == SLOW_PACE_SECONDS
         face.commands.run("req")

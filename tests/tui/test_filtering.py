@@ -48,7 +48,13 @@ def test_values_are_completed_for_fields_of_text(text: str, wanted: Wanted | Non
 
 
 @pytest.mark.parametrize(
-    ("text", "completed"), [("us", "user:"), ("~u alice ~co", "~u alice ~cost "), ("zz", "zz"), ("", "")]
+    ("text", "completed"),
+    [
+        ("us", "user:"),
+        ("~u alice ~co", "~u alice ~cost "),
+        ("zz", "zz"),
+        ("", ""),
+    ],
 )
 def test_names_of_fields_are_completed(text: str, completed: str) -> None:
     assert complete_field(text) == completed

@@ -28,7 +28,14 @@ def test_counts_take_five_characters(number: int | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "shown"), [(None, "-"), (180, "0.2s"), (9_960, "10s"), (14_200, "14s"), (123_000, "2m03")]
+    ("milliseconds", "shown"),
+    [
+        (None, "-"),
+        (180, "0.2s"),
+        (9_960, "10s"),
+        (14_200, "14s"),
+        (123_000, "2m03"),
+    ],
 )
 def test_latencies(milliseconds: int | None, shown: str) -> None:
     assert formats.latency(milliseconds) == shown
@@ -51,14 +58,28 @@ def test_ages_are_coarse(micros: int, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("micros", "shown"), [(42 * SECOND, "42s"), (HOUR, "1h"), (HOUR + 5 * MINUTE, "1h05"), (7 * DAY, "7d")]
+    ("micros", "shown"),
+    [
+        (42 * SECOND, "42s"),
+        (HOUR, "1h"),
+        (HOUR + 5 * MINUTE, "1h05"),
+        (7 * DAY, "7d"),
+    ],
 )
 def test_spans(micros: int, shown: str) -> None:
     assert formats.span(micros) == shown
 
 
 @pytest.mark.parametrize(
-    ("fraction", "shown"), [(0.0, "0%"), (0.004, "0.4%"), (0.84, "84%"), (1.3, "130%"), (12.4, "x12"), (4e6, ">x999")]
+    ("fraction", "shown"),
+    [
+        (0.0, "0%"),
+        (0.004, "0.4%"),
+        (0.84, "84%"),
+        (1.3, "130%"),
+        (12.4, "x12"),
+        (4e6, ">x999"),
+    ],
 )
 def test_shares_beyond_all_measure_stay_short(fraction: float, shown: str) -> None:
     assert formats.percent(fraction) == shown

@@ -32,8 +32,8 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcing import Announcement
-from spendtop.services.presence import State
 from spendtop.services.outbox import free_abandoned
+from spendtop.services.presence import State
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema

@@ -138,6 +138,7 @@ def _chat(detail: RequestDetail, conversation: Conversation, page: Page) -> Iter
     if conversation.error is not None:
         yield _rule("error", "", palette.bad, page)
         yield from _wrapped(conversation.error, palette.bad, page)
+        yield ()
     for turn in conversation.turns:
         yield from _turn(turn, page)
     if not conversation.turns and conversation.error is None:

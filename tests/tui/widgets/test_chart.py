@@ -37,7 +37,14 @@ def test_what_lies_outside_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "ceiling"),
-    [(0, 10_000_000), (1, 1), (3, 5), (60_000_000, 100_000_000), (140_000_000, 200_000_000), (1e9, 1_000_000_000)],
+    [
+        (0, 10_000_000),
+        (1, 1),
+        (3, 5),
+        (60_000_000, 100_000_000),
+        (140_000_000, 200_000_000),
+        (1e9, 1_000_000_000),
+    ],
 )
 def test_the_axis_ends_at_a_round_amount(rate: float, ceiling: int) -> None:
     assert nice_ceiling(rate) == ceiling

@@ -10,7 +10,7 @@ from textual.message import Message
 from spendtop.domain.windows import Calendar
 from spendtop.tui.listing import Listing
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, laid_over, length
-from spendtop.tui.widgets.columns import Ink, columns_for, head_line, row_line
+from spendtop.tui.widgets.columns import Ink, columns_for, empty_columns, head_line, row_line
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import RequestRow
@@ -116,7 +116,7 @@ class RequestList(Panel):
             positions = positions[::-1]
         rows = [(position, self.listing.row(position)) for position in positions]
         ink = self._ink([row for _, row in rows if row])
-        columns = columns_for(width - 1, ink.with_day)
+        columns = columns_for(width - 1, ink.with_day, empty_columns(self.listing))
         lines: list[Line] = []
         if self._head_height:
             lines.append([(" ", ink.palette.faint), *head_line(columns, self.order, self.descending, ink)])
