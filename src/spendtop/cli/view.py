@@ -21,7 +21,9 @@ from spendtop.tui.session import Collector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.holding import Places
+    from spendtop.config.settings import Settings
     from spendtop.store.engine import Store
+    from spendtop.store.reads.applied import Applied
 
 _STOP_SECONDS = 20.0
 
@@ -73,6 +75,7 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 webhook_url=f"{settings.server.public_url}/webhook" if settings.server.public_url else None,
                 read_only=options.read_only,
                 demo=demo,
+                config_differences=lambda applied: _differences(settings, applied),
                 calendar=settings.time.calendar,
                 theme=settings.ui.theme,
                 keymap=settings.ui.keymap,
@@ -82,6 +85,16 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 mouse="TMUX" not in os.environ,
             )
         )
+
+
+def _differences(settings: Settings, applied: Applied) -> tuple[str, ...]:
+    """What the local configuration has otherwise than the collector: it decides, wherever the viewer runs."""
+    compared = {
+        "limits": (tuple(limit.limit() for limit in settings.limits), applied.limits),
+        "channels": (tuple(channel.name for channel in settings.channels), applied.channels),
+        "time": (settings.time.calendar, applied.calendar),
+    }
+    return tuple(name for name, (ours, theirs) in compared.items() if ours != theirs)
 
 
 @dataclass(slots=True)

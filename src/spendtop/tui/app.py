@@ -159,13 +159,14 @@ class SpendtopApp(DressedApp):
     def standing(self) -> Standing:
         """What the status line says besides the figures."""
         calendar = self.headline.calendar if self.headline else self.session.calendar
+        applied = self.headline.applied if self.headline else None
         return Standing(
             store=clean_line(self.session.store_name, 24),
             collector=self.collector,
             asked=self._collector_asked,
             paused=self.pause is not None,
             clock=formats.clock(self.session.clock(), calendar),
-            differences=self.session.config_differences,
+            differences=self.session.config_differences(applied) if applied else (),
             read_only=self.session.read_only,
         )
 

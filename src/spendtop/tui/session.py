@@ -12,6 +12,7 @@ from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
+    from spendtop.store.reads.applied import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Session:
     """Where gateways reach us, when it is known better than from the collector's address."""
     read_only: bool = False
     demo: bool = False
-    config_differences: tuple[str, ...] = ()
-    """Sections in which the local file differs from what the collector applied."""
+    config_differences: Callable[[Applied], tuple[str, ...]] = lambda applied: ()
+    """Parts in which the local configuration differs from what the collector applied."""
     calendar: Calendar = field(default_factory=Calendar)
     """Until a collector has said which one it applies."""
     theme: str = "spendtop-dark"

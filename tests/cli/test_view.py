@@ -1,0 +1,56 @@
+"""What the viewer is told before it draws; the screens themselves are tests/tui's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spendtop.cli.options import Options, load_settings
+from spendtop.cli.view import _differences, _store_name, arguments, require_terminal
+from spendtop.config.paths import default_database_url
+from spendtop.domain.errors import UsageError
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.applied import Applied, CollectorInfo
+
+LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
+
+
+def written(text: str) -> Options:
+    Path("spendtop.toml").write_text(text)
+    Path("spendtop.toml").chmod(0o600)
+    return Options()
+
+
+def test_a_collector_reads_the_same_configuration() -> None:
+    options = written("[server]\nport = 9001\n")
+    given = arguments(Options(port=9002, debug=True), load_settings(options))
+    assert given == ["--config", str(Path("spendtop.toml").absolute()), "--port", "9002", "--debug"]
+
+
+def test_the_screens_need_a_terminal() -> None:
+    with pytest.raises(UsageError, match="--no-ui"):
+        require_terminal()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [("sqlite:////srv/llm.db", "llm"), ("postgresql+psycopg://me:secret@db.example/bill", "db.example/bill")],
+)
+def test_a_store_is_called_by_its_file_or_database_and_never_by_its_password(url: str, name: str) -> None:
+    assert _store_name(url) == name
+
+
+def test_the_usual_store_is_called_by_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "prod-3")
+    assert _store_name(default_database_url()) == "prod-3"
+
+
+def test_a_local_file_that_differs_from_what_is_applied_is_named() -> None:
+    settings = load_settings(written(LIMIT + '[time]\nzone = "UTC"\n')).settings
+    limits = tuple(limit.limit() for limit in settings.limits)
+    info = CollectorInfo(version="1", host="h", pid=1, url="u", started_at=0)
+    same = Applied(limits=limits, calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest="")
+    other = Applied(limits=(), calendar=Calendar("UTC"), channels=("ops",), collector=info, at=0, config_digest="")
+    assert _differences(settings, same) == ()
+    assert _differences(settings, other) == ("limits", "channels")
