@@ -1,0 +1,59 @@
+"""Leaving says what becomes of the collector, and offers no more than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.session import Collector
+from tests.tui.conftest import Sessions, opened, picture, until
+
+HERE = Collector(4711, "ready", "http://127.0.0.1:8000", started_here=True)
+
+
+async def shown_by(app: SpendtopApp) -> str:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("Q")
+        await until(pilot, lambda: "Leave spendtop?" in picture(pilot))
+        return " ".join(picture(pilot).replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("others", "words"), [(0, "Nobody else watches."), (1, "1 other viewer will"), (2, "2 other viewers will")]
+)
+async def test_who_else_loses_the_collector_is_said(session_over: Sessions, others: int, words: str) -> None:
+    collector = Collector(4711, "ready", HERE.url, started_here=True, other_viewers=others)
+    assert words in await shown_by(SpendtopApp(session_over(collector=lambda: collector)))
+
+
+async def test_a_demo_ends_with_its_window(session_over: Sessions) -> None:
+    shown = await shown_by(SpendtopApp(session_over(demo=True, collector=lambda: HERE)))
+    assert "end with this window" in shown and "Stop it" not in shown
+
+
+async def test_without_a_collector_nothing_is_recorded(session_over: Sessions) -> None:
+    shown = await shown_by(SpendtopApp(session_over(collector=lambda: None)))
+    assert "nothing is recorded" in shown and "Stop it" not in shown
+
+
+async def test_stopping_stops_the_collector_and_leaves(session_over: Sessions) -> None:
+    stopped: list[bool] = []
+    app = SpendtopApp(session_over(collector=lambda: HERE, stop_collector=lambda: stopped.append(True)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("Q", "down", "enter")
+        await until(pilot, lambda: stopped)
+    assert stopped == [True]
+
+
+async def test_staying_changes_nothing(session_over: Sessions) -> None:
+    stopped: list[bool] = []
+    app = SpendtopApp(session_over(collector=lambda: HERE, stop_collector=lambda: stopped.append(True)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("Q")
+        await pilot.press("escape")
+        await until(pilot, lambda: "Leave spendtop?" not in picture(pilot))
+        assert app.is_running
+    assert stopped == []
