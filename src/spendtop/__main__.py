@@ -57,8 +57,10 @@ def _draw_with_what_the_terminal_has(ascii_only: bool) -> None:
 
 
 def _complain(sentence: str, code: int) -> int:
+    from spendtop.domain.untrusted import clean_text
+
     sys.stdout.flush()
-    sys.stderr.write(f"spendtop: {sentence}\n")
+    sys.stderr.write(f"spendtop: {clean_text(sentence)}\n")
     return int(code)
 
 

@@ -69,6 +69,15 @@ def test_a_digest_lists_at_most_twenty_lines() -> None:
     assert "daily exceeded 20" not in text.body
 
 
+def test_a_line_of_a_digest_is_not_cut_as_a_name_is() -> None:
+    line = f"exceeded {'n' * 64} user {'u' * 64}: $11.00 + 1 unpriced of $10.00"
+    assert f"{line}\n" in render(Message(kind=Kind.DIGEST, limit_name="", lines=(line,)), REF, 1).body
+
+
+def test_a_contributor_without_a_name_is_told_as_none() -> None:
+    assert "Top: user (none) $1.00" in render(replace(EXCEEDED, contributors=(("user", "", 10**9),)), REF, 1).body
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_longest_names_keep_within_the_limits_and_leave_the_ref(kind: Kind) -> None:
     long = "@<" * 500

@@ -12,8 +12,10 @@ import pytest
 
 from spendtop.config.paths import data_folder
 from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.windows import Calendar
 from spendtop.services import outbox
 from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable, QuarantineTable
 from tests.alerts.sinks import free_port
@@ -76,7 +78,12 @@ def test_what_waits_is_told_with_the_next_step(cli: Cli, good: str, home_store: 
         connection.execute(table_of(DeliveryTable).update().values(state="dead"))
     code, out, _ = cli("check")
     assert code == 0
-    assert "`spendtop quarantine list`" in out and "1 test event" in out and "`spendtop delivery list`" in out
+    assert (
+        "1 event not understood" in out
+        and "`spendtop quarantine list`" in out
+        and "1 test event," in out
+        and "`spendtop delivery list`" in out
+    )
     assert out.splitlines()[-1] == "All checks passed, 2 with a warning."
 
 
@@ -100,6 +107,18 @@ def test_a_port_that_our_collector_holds_is_fine(cli: Cli, busy: int, home_store
     code, out, _ = cli("check")
     assert code == 0
     assert f"process {os.getpid()} listens at" in out
+
+
+def test_what_was_applied_matters_only_while_a_collector_runs(cli: Cli, good: str, home_store: Store) -> None:
+    info = CollectorInfo(version="1", host="here", pid=1, url="", started_at=0)
+    with home_store.writing() as connection:
+        keep(
+            connection,
+            Applied(limits=(), calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest="another"),
+        )
+    assert "applied last" not in cli("check").out
+    pretend_to_collect(home_store)
+    assert "applied last" in cli("check").out
 
 
 def test_a_damaged_store_fails_and_the_rest_is_still_checked(cli: Cli, good: str) -> None:

@@ -29,6 +29,14 @@ def test_a_commented_file_with_fresh_keys_is_written_for_this_user_only(cli: Cli
     assert load_settings(Options()).settings.server.api_key.get_secret_value() not in keys
 
 
+def test_it_says_what_helicone_needs_until_that_is_configured(cli: Cli) -> None:
+    out = cli("init", "--port", "8123").out
+    assert "leads to http://127.0.0.1:8123: put it into public_url" in out and "goes into webhook_secrets" in out
+    Path(".env").write_text("HELICONE_WEBHOOK_SECRET=0123456789abcdef\n")
+    Path("spendtop.toml").unlink()
+    assert "goes into webhook_secrets" not in cli("init", "--from-env").out
+
+
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
 def test_nothing_is_overwritten(cli: Cli, kind: str) -> None:
     path = Path("mine.toml")

@@ -48,6 +48,13 @@ def test_an_expected_failure_is_its_sentence_and_its_exit_code(cli: Cli, monkeyp
     assert cli("stop") == (69, "", "spendtop: The port 8000 is taken.\n")
 
 
+def test_a_failure_that_quotes_control_characters_is_harmless_to_a_terminal(cli: Cli) -> None:
+    code, out, err = cli("--config", "no\x1b]0;evil\x07.toml", "check")
+    assert (code, out) == (ExitCode.CONFIG, "")
+    assert "no␛]0;evil␇.toml" in err
+    assert "\x1b" not in err
+
+
 def test_ctrl_c_is_130_without_a_word(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_options: Options) -> int:
         raise KeyboardInterrupt

@@ -25,6 +25,12 @@ def test_text_from_outside_moves_no_cursor() -> None:
     assert "\x1b" not in shown and "\u202e" not in shown and len(shown.splitlines()) == 2
 
 
+def test_a_long_name_from_outside_leaves_room_for_the_columns_behind_it() -> None:
+    long = Untrusted("a" * 256)
+    row = table(("user", "reason"), [(long, long)]).splitlines()[1]
+    assert row == f"{'a' * 39}…  {'a' * 256}"
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from spendtop.cli.options import Options, load_settings
-from spendtop.cli.view import _differences, _store_name, arguments, require_terminal
+from spendtop.cli.view import _differences, _store_name, arguments, require_terminal, stop_process
 from spendtop.config.paths import default_database_url
-from spendtop.domain.errors import UsageError
+from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.applied import Applied, CollectorInfo
 
@@ -35,7 +36,11 @@ def test_the_screens_need_a_terminal() -> None:
 
 @pytest.mark.parametrize(
     ("url", "name"),
-    [("sqlite:////srv/llm.db", "llm"), ("postgresql+psycopg://me:secret@db.example/bill", "db.example/bill")],
+    [
+        ("sqlite:////srv/llm.db", "llm"),
+        ("postgresql+psycopg://me:secret@db.example/bill", "db.example/bill"),
+        ("postgresql+psycopg://me@db.example/bill?password=secret", "db.example/bill"),
+    ],
 )
 def test_a_store_is_called_by_its_file_or_database_and_never_by_its_password(url: str, name: str) -> None:
     assert _store_name(url) == name
@@ -44,6 +49,21 @@ def test_a_store_is_called_by_its_file_or_database_and_never_by_its_password(url
 def test_the_usual_store_is_called_by_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "prod-3")
     assert _store_name(default_database_url()) == "prod-3"
+
+
+def test_a_collector_that_ended_in_the_meantime_is_stopped() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait(10)
+    stop_process(ended.pid)
+
+
+def test_a_collector_of_another_user_is_left_to_that_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", refuse)
+    with pytest.raises(NoPermission, match="another user's"):
+        stop_process(2**22 + 1)
 
 
 def test_a_local_file_that_differs_from_what_is_applied_is_named() -> None:

@@ -91,6 +91,12 @@ def test_the_whole_address_of_a_channel_is_masked(file: Path, bench: Bench) -> N
     assert kept_prompt(ready) == b'{"prompt": "[redacted]"}'
 
 
+def test_a_password_in_the_query_of_the_stores_address_is_masked(file: Path, bench: Bench) -> None:
+    config = '[database]\nurl = "postgresql://ann@db/spend?password=canary-of-the-query"\n'
+    ready = prepared(preparer_of(file, config), bench, "it is canary-of-the-query")
+    assert kept_prompt(ready) == b'{"prompt": "it is [redacted]"}'
+
+
 @pytest.mark.parametrize(
     ("mode", "kept", "state"),
     [

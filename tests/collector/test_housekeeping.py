@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from spendtop.collector.housekeeping import Housekeeping
 from spendtop.domain.clock import DAY
 from tests.collector.conftest import Bench
@@ -18,6 +20,12 @@ async def keeping_house(bench: Bench, owns: bool = True) -> AsyncIterator[None]:
     housekeeping = Housekeeping(
         bench.recorder, lambda: bench.in_force.kept, bench.clock, lambda: owns, bench.store.checkpoint, (0.0, 0.05)
     )
+    async with running(housekeeping):
+        yield
+
+
+@asynccontextmanager
+async def running(housekeeping: Housekeeping) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(housekeeping.run(stop))
@@ -73,3 +81,27 @@ async def test_only_the_owner_keeps_house(bench: Bench) -> None:
     async with keeping_house(bench, owns=False):
         await asyncio.to_thread(bench.record, bench.request())
     assert bodies(bench) == 1
+
+
+async def test_a_clock_that_jumps_forward_erases_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    bench.record(bench.request(request_body=BODY))
+    passed = 0.0
+    housekeeping = Housekeeping(
+        bench.recorder,
+        lambda: bench.in_force.kept,
+        bench.clock,
+        lambda: True,
+        bench.store.checkpoint,
+        (0.0, 3600.0),
+        lambda: passed,
+    )
+    bench.clock.advance(8 * DAY)
+    async with running(housekeeping):
+        await soon(lambda: "the clock has jumped" in caplog.text)
+    assert bodies(bench) == 1
+    bench.clock.advance(DAY)
+    passed = 24 * 3600.0
+    async with running(housekeeping):
+        await soon(lambda: bodies(bench) == 0)

@@ -118,6 +118,19 @@ async def test_a_bad_change_is_refused_with_its_line_and_the_old_one_goes_on(ben
     assert [limit.name for limit in bench.recorder.book.limits] == ["daily"]
 
 
+async def test_a_file_that_is_gone_is_no_change(bench: Bench) -> None:
+    bench.configure(DAILY)
+    followed = Followed(bench)
+    async with following(followed):
+        away = bench.file.rename(bench.file.with_name("away"))
+        await soon(lambda: followed.said)
+        assert followed.reloading.rejected == f"{bench.file} is gone. Put it back, or restart the collector without it."
+        away.rename(bench.file)
+        await soon(lambda: followed.reloading.rejected is None)
+    assert followed.applications == 0
+    assert [limit.name for limit in bench.recorder.book.limits] == ["daily"]
+
+
 async def test_a_change_between_reading_and_watching_is_not_missed(bench: Bench) -> None:
     followed = Followed(bench)
     bench.configure(DAILY)

@@ -24,7 +24,8 @@ def test_urls_get_our_driver_and_absolute_paths(given: str, used: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a.db", "mysql://h/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgres://"]
+    "url",
+    ["", "a.db", "mysql://h/x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgres://", "postgres://h:port/d"],
 )
 def test_stores_that_cannot_be_used_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"must|cannot"):

@@ -165,6 +165,15 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
     assert [row.state for row in spending.alerts()] == ["resolved"] * 2
 
 
+def test_a_request_above_a_request_limit_by_its_reserve_is_told_with_that_amount(collecting: Make) -> None:
+    dollar_per_token = Price(input=Rate(10**18), output=Rate(10**18))
+    one = limit("one", "request", usd=10, reserve="gpt-4o")
+    spending = collecting(one, reserves={"one": dollar_per_token})
+    spending.record(request(1, spending.clock(), None, usage=Usage(prompt=6, completion=5), user_id="bob", model="o3"))
+    assert said(spending.evaluate()) == ["exceeded one"]
+    assert spending.told()[0].contributors == (("user", "bob", 11 * DOLLAR), ("model", "o3", 11 * DOLLAR))
+
+
 def test_a_session_limit_counts_for_as_long_as_the_session_lives(collecting: Make) -> None:
     spending = collecting(limit("s", "session", each=Each.SESSION, usd=10, warn=()))
     assert spending.spend(6, session_id="s-1") == []
@@ -246,6 +255,24 @@ def test_one_digest_for_each_channel_when_four_cross_at_once_the_worst_first(col
     assert (len(lines), lines[-1]) == (21, "and 1 more")
 
 
+def test_a_line_of_a_digest_keeps_its_amounts_and_says_what_is_unpriced(collecting: Make) -> None:
+    spending = collecting(limit("each user of the long name", each=Each.USER, usd=10))
+    for n in range(4):
+        user = f"{n}{'x' * 200}"
+        spending.record(request(n, spending.clock(), 11 * DOLLAR, user_id=user))
+        spending.record(request(f"unpriced-{n}", spending.clock(), None, user_id=user))
+    spending.evaluate()
+    ends = {line.partition("…: ")[2] for line in spending.told()[0].lines}
+    assert ends == {"$11.00 + 1 unpriced of $10.00"}
+
+
+def test_contributors_are_those_that_the_limit_counts(collecting: Make) -> None:
+    spending = collecting(limit(each=Each.USER, usd=10, where="-model:mini"))
+    spending.record(request(1, spending.clock(), 90 * DOLLAR, user_id="alice", model="mini"))
+    assert spending.spend(10, user_id="alice", model="o3") == ["exceeded daily alice"]
+    assert spending.told()[0].contributors == (("model", "o3", 10 * DOLLAR),)
+
+
 def test_a_digest_that_is_not_sent_yet_is_not_replaced_by_news_of_one_of_its_alerts(collecting: Make) -> None:
     spending = collecting(limit("each user", each=Each.USER, usd=10))
     spending.record(*(request(n, spending.clock(), 8 * DOLLAR, user_id=f"user-{n}") for n in range(4)))
@@ -285,6 +312,15 @@ def test_marks_of_a_limit_that_is_gone_are_cleared(collecting: Make) -> None:
     spending.record(request(1, spending.clock()))
     assert collecting().evaluate() == []
     assert rows(spending.store, LimitMarkTable) == []
+
+
+def test_marks_of_a_limit_that_became_one_of_single_requests_are_cleared(collecting: Make) -> None:
+    before = collecting(limit(each=Each.USER, usd=10))
+    before.record(request(1, before.clock(), user_id="alice"))
+    single = collecting(limit(window="request", usd=10), limit("hourly", "1h", usd=1))
+    single.record(request(2, single.clock(), 11 * DOLLAR))
+    assert sorted(said(single.evaluate())) == ["exceeded daily", "exceeded hourly"]
+    assert rows(single.store, LimitMarkTable) == []
 
 
 def test_a_limit_that_is_raised_while_it_fires_resolves_and_is_armed_again(collecting: Make) -> None:

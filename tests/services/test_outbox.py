@@ -95,7 +95,7 @@ def test_a_later_state_takes_the_place_of_what_is_unsent_on_the_same_channel(sto
     assert states(store) == ["superseded", "pending", "pending", "pending"]
 
 
-def test_resolved_follows_only_where_the_alert_was_told_or_waits_to_be(store: Store) -> None:
+def test_resolved_follows_only_where_the_alert_was_told(store: Store) -> None:
     put(store, "ops", "dead")
     end(store, taken(store), "sent")
     claimed = take(store, "dead")
@@ -210,3 +210,17 @@ def test_what_a_dead_collector_was_sending_is_sent_again_at_once(store: Store) -
         free_abandoned(connection)
     again = taken(store)
     assert (again.id, again.attempts) == (first.id, first.attempts + 1)
+
+
+def test_an_alert_that_is_over_before_it_was_told_is_not_told_at_all(store: Store) -> None:
+    put(store, "ops", "mail")
+    end(store, taken(store), "sent")
+    put(store, "ops", "mail", alert_id=2)
+    assert put(store, "ops", "mail", kind=Kind.RESOLVED, seq=2) == 1
+    assert [(row.channel, row.alert_id, row.kind, row.state) for row in rows(store)] == [
+        ("ops", 1, "exceeded", "sent"),
+        ("mail", 1, "exceeded", "superseded"),
+        ("ops", 2, "exceeded", "pending"),
+        ("mail", 2, "exceeded", "pending"),
+        ("ops", 1, "resolved", "pending"),
+    ]

@@ -19,9 +19,9 @@ def test_open_events_are_those_that_are_not_understood_yet(store: Store, clock: 
         outcomes = Collecting(store, clock).recording.record(connection, events)
         quarantine.close(connection, outcomes[3].id)
     with store.reading() as connection:
-        found = quarantine.open_events(connection, None)
+        found = list(quarantine.open_events(connection, None))
         assert [row.id for row in found] == [outcomes[0].id, outcomes[2].id]
         assert [quarantine.raw_of(row) for row in found] == [b'{"a": 1}', None]
-        chosen = quarantine.open_events(connection, [outcomes[2].id, outcomes[3].id, outcomes[1].id])
+        chosen = list(quarantine.open_events(connection, [outcomes[2].id, outcomes[3].id, outcomes[1].id]))
         assert [row.id for row in chosen] == [outcomes[2].id]
-        assert quarantine.open_events(connection, []) == []
+        assert list(quarantine.open_events(connection, [])) == []

@@ -5,23 +5,37 @@ from pathlib import Path
 
 import pytest
 
+from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.pricing import Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.request import BodyState, NotUnderstood, Source
 from spendtop.domain.request import TestEvent as DashboardEvent
 from spendtop.domain.windows import Calendar
+from spendtop.services import outbox, tasks
 from spendtop.services.limit_book import LimitBook
+from spendtop.services.outbox import Attempt
 from spendtop.services.preparing import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import Kept, forget_some
+from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
-from spendtop.store.tables import BodyTable, QuarantineTable, RequestKeyTable, RequestTable, RevisionTable
+from spendtop.store.tables import (
+    BodyTable,
+    DeliveryAttemptTable,
+    DeliveryTable,
+    QuarantineTable,
+    RequestKeyTable,
+    RequestTable,
+    RevisionTable,
+    TaskTable,
+)
 from tests.conftest import SettableClock
-from tests.services.conftest import Collecting, request, rows
+from tests.services.conftest import Collecting, limit, request, rows
 
+TEST = Message(kind=Kind.TEST, limit_name="")
 KEPT = Kept(bodies=30 * DAY, requests=400 * DAY)
 CANARY = b"the prompt nobody else may read 7f3a9c"
 SECRET = b"sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"
@@ -156,3 +170,46 @@ def test_what_each_privacy_mode_keeps(
     assert (SECRET in written, b"our own secret" in written) == ((privacy == "full"),) * 2
     assert b"alice" in written
     file_store.close()
+
+
+def test_messages_that_were_sent_and_tasks_that_were_done_go_after_thirty_days(
+    store: Store, clock: SettableClock
+) -> None:
+    spending = Collecting(store, clock, limit(usd=10, warn=()), limit("all time", "lifetime", usd=10, warn=()))
+    assert len(spending.spend(10)) == 2
+    settle(store, clock())
+    spending.clock.advance(DAY)
+    spending.revisit()
+    with store.writing() as connection:
+        outbox.enqueue(connection, alert_id=None, seq=1, message=TEST, severity="info", channels=["ops"], now=clock())
+        for state in (TaskState.DONE, None):
+            task = tasks.ask(connection, TaskKind.CHANNEL_TEST, {}, clock())
+            if state is not None:
+                tasks.finish(connection, task, state, "", clock())
+    clock.advance(30 * DAY)
+    forget(store, clock())
+    assert len(rows(store, TaskTable)) == 2
+    clock.advance(1)
+    forget(store, clock())
+    assert [(row.kind, row.state) for row in rows(store, DeliveryTable)] == [("exceeded", "sent"), ("test", "pending")]
+    assert len(rows(store, DeliveryAttemptTable)) == 1
+    assert [row.state for row in rows(store, TaskTable)] == ["queued"]
+
+
+def test_what_was_not_understood_goes_with_the_requests(store: Store, clock: SettableClock) -> None:
+    recorder, at = recorder_of(store, "full"), clock()
+    recorder.start()
+    for age in (401, 399):
+        raw = str(age).encode()
+        event = NotUnderstood(source=Source.HELICONE, received_at=at - age * DAY, reason="why", raw=raw)
+        recorder.submit([event], lambda outcome: None)
+    recorder.stop()
+    forget(store, at)
+    assert [row.received_at for row in rows(store, QuarantineTable)] == [at - 399 * DAY]
+
+
+def settle(store: Store, now: int) -> None:
+    """Send all that waits."""
+    with store.writing() as connection:
+        while (claimed := outbox.claim(connection, "ops", now=now, lease_until=now + 1)) is not None:
+            outbox.finish(connection, claimed, Attempt(at=now, outcome="sent", detail="", elapsed_ms=1), None)

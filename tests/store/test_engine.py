@@ -106,3 +106,8 @@ class TestIds:
         digests = {identity(*pair) for pair in pairs}
         assert len(digests) == 4
         assert {len(digest) for digest in digests} == {16}
+
+
+def test_the_name_of_a_store_holds_no_password() -> None:
+    named = [Store(f"postgresql+psycopg://{url}").name for url in ("u:canary@h/d", "u@h/d?password=canary")]
+    assert named == ["postgresql+psycopg://u:***@h/d", "postgresql+psycopg://u@h/d"]

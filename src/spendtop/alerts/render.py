@@ -10,7 +10,7 @@ from msgspec import Struct
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import neutral_for_message
+from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
 
 TITLE_LIMIT = 120
 BODY_LIMIT = 900
@@ -69,14 +69,14 @@ def _alert(message: Message) -> Iterator[str]:
         yield f"Since: {_local(message.at, message.zone)} {message.zone}{late}"
     if message.contributors:
         top = message.contributors[:_CONTRIBUTORS]
-        yield "Top: " + ", ".join(f"{dimension} {_name(key)} {Usd(nano)}" for dimension, key, nano in top)
+        yield "Top: " + ", ".join(f"{dimension} {_name(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top)
     if message.next_words:
         yield _sentence(message.next_words)
 
 
 def _digest(message: Message) -> Iterator[str]:
     for line in message.lines[:DIGEST_LINES]:
-        yield _name(line)
+        yield _neutral(line, LINE_LIMIT)
     if len(message.lines) > DIGEST_LINES:
         yield f"+{len(message.lines) - DIGEST_LINES} more"
     if message.next_words:
@@ -110,7 +110,11 @@ def _duration(micros: int) -> str:
 
 def _name(text: str) -> str:
     """A name that mentions nobody and links nowhere, in Markdown neither."""
-    return neutral_for_message(text).replace("](", f"]{_BREAK}(").replace("://", f":{_BREAK}//")
+    return _neutral(text, MESSAGE_LIMIT)
+
+
+def _neutral(text: str, limit: int) -> str:
+    return neutral_for_message(text, limit).replace("](", f"]{_BREAK}(").replace("://", f":{_BREAK}//")
 
 
 def _sentence(words: str) -> str:

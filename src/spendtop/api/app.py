@@ -13,6 +13,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
 from spendtop.api.hot import HealthCheck, Ping, Webhook
 from spendtop.api.rules import current_rules
+from spendtop.domain.untrusted import clean_line
 from spendtop.sources import SIGNED_RECEIVERS
 
 LARGEST_ADMIN_BODY = 64 * 1024
@@ -71,7 +72,7 @@ class Listener:
         except Disconnected:
             raise
         except Exception:
-            _log.exception("%s failed", scope["path"])
+            _log.exception("%s failed", clean_line(scope["path"]))
             self._context.counters.add(Count.FAILED)
             return _INTERNAL
 
@@ -85,7 +86,7 @@ class Listener:
             admin = self._admin or await self._build_admin()
             await admin(scope, _replay(body, receive), response)
         except Exception:
-            _log.exception("%s failed", scope["path"])
+            _log.exception("%s failed", clean_line(scope["path"]))
             self._context.counters.add(Count.FAILED)
             if not response.started:
                 await send_answer(send, _INTERNAL, cors)

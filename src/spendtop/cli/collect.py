@@ -11,12 +11,20 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.collector.collector import run as collect
 from spendtop.collector.setup import Rooms, Setup
 from spendtop.collector.supervisor import Loop
+from spendtop.domain.untrusted import clean_text
 
 _LOUD = ("uvicorn", "watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore")
 """Libraries that may only warn: their chatter names URLs."""
 
 _SWITCH_SECONDS = 0.0005
 """How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
+
+
+class _Harmless(logging.Formatter):
+    """Addresses and exceptions may quote what a client sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_text(super().format(record))
 
 
 def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | None = None) -> int:
@@ -38,10 +46,9 @@ def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | No
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Log for operators: one line each, never a body or a secret."""
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    """Log for operators: never a body or a secret, nor a character that moves a terminal's cursor."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)

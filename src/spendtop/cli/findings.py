@@ -84,7 +84,7 @@ def of_keys(settings: Settings) -> Iterator[Finding]:
         fix = "remove allow_unsigned under [helicone]"
         yield Finding("webhook", State.WARNING, "takes webhooks that nobody signed", fix)
     elif helicone.webhook_secrets:
-        yield Finding("webhook", State.OK, f"{len(helicone.webhook_secrets)} signing secret(s)")
+        yield Finding("webhook", State.OK, _counted(len(helicone.webhook_secrets), "signing secret"))
     else:
         fix = "set webhook_secrets under [helicone]"
         yield Finding("webhook", State.WARNING, "off: /webhook answers 403 without a signing secret", fix)
@@ -121,13 +121,13 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
     with closing(Store(url)) as store:
         held = holder(places(store, data_folder()).holder)
         try:
-            yield from _store(store, settings)
+            yield from _store(store, settings, held)
         except SpendtopError as failure:
             yield failed("store", failure)
         yield from _listener(settings, held)
 
 
-def _store(store: Store, settings: Settings) -> Iterator[Finding]:
+def _store(store: Store, settings: Settings, held: Holder | None) -> Iterator[Finding]:
     if store.path is not None:
         yield from _disk(store.path)
         if not store.path.exists():
@@ -145,7 +145,8 @@ def _store(store: Store, settings: Settings) -> Iterator[Finding]:
         yield Finding("store", State.OK, f"{store.name}, schema {found}, can be written")
         connection = stack.enter_context(store.reading())
         yield from _waiting(connection)
-        yield from _applied(connection, settings)
+        if held is not None:
+            yield from _applied(connection, settings)
 
 
 def _not_made_yet(path: Path) -> Finding:
@@ -172,12 +173,14 @@ def _waiting(connection: Connection) -> Iterator[Finding]:
     found = attention(connection)
     if found.unrecognized:
         fix = "`spendtop quarantine list`; after an upgrade `spendtop quarantine retry`"
-        yield Finding("quarantine", State.WARNING, f"{found.unrecognized:,} event(s) not understood", fix)
+        yield Finding("quarantine", State.WARNING, f"{_counted(found.unrecognized, 'event')} not understood", fix)
     if found.tests:
-        yield Finding("quarantine", State.NOTE, f"{found.tests:,} test event(s), never counted")
+        yield Finding("quarantine", State.NOTE, f"{_counted(found.tests, 'test event')}, never counted")
     if found.dead_deliveries:
         fix = "`spendtop delivery list`, then `spendtop delivery retry`"
-        yield Finding("deliveries", State.WARNING, f"{found.dead_deliveries:,} message(s) could not be sent", fix)
+        yield Finding(
+            "deliveries", State.WARNING, f"{_counted(found.dead_deliveries, 'message')} could not be sent", fix
+        )
 
 
 def _applied(connection: Connection, settings: Settings) -> Iterator[Finding]:
@@ -200,3 +203,7 @@ def _listener(settings: Settings, held: Holder | None) -> Iterator[Finding]:
         yield Finding("port", State.ERROR, text, fix, ExitCode.CONFIG)
     except SpendtopError as failure:
         yield failed("port", failure)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from getpass import getpass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from spendtop.cli.tables import say
 from spendtop.config.load import load
 from spendtop.config.old_names import read_old_names
 from spendtop.config.paths import CONFIG_NAME
+from spendtop.config.settings import Settings
 from spendtop.config.template import render
 from spendtop.config.types import to_decimal
 from spendtop.domain.errors import CannotCreate, ExitCode, NoPermission, UsageError
-from spendtop.sources.settings import SECTIONS
+from spendtop.sources.settings import SECTIONS, HeliconeSettings
 
 Values = dict[str, Any]
 """Nested as in a TOML document."""
@@ -38,10 +39,22 @@ def run(options: Options) -> int:
     say(f"Wrote {path} (0600).")
     for warning in loaded.warnings:
         say(f"  note: {warning}")
-    here = f"http://{settings.server.host}:{settings.server.port}"
-    say(f"Helicone posts to {settings.server.public_url or f'the public address of {here}'}/webhook.")
+    for step in _helicone(settings):
+        say(step)
     say("Next: `spendtop check`, then `spendtop`.")
     return ExitCode.OK
+
+
+def _helicone(settings: Settings) -> Iterator[str]:
+    """What Helicone has to be told, and what it tells us."""
+    server = settings.server
+    if server.public_url:
+        yield f"In Helicone, add the webhook {server.public_url.rstrip('/')}/webhook."
+    else:
+        here = f"http://{server.host}:{server.port}"
+        yield f"Helicone needs a public https address that leads to {here}: put it into public_url under [server]."
+    if not settings.section(HeliconeSettings).webhook_secrets:
+        yield "The signing secret that Helicone shows goes into webhook_secrets under [helicone]."
 
 
 def _fresh() -> Values:

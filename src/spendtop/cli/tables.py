@@ -12,11 +12,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import Untrusted, clean_line
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
 
 _GAP = "  "
+_LONGEST = 40
+"""Characters of a name from outside that a column shows before others."""
 _COLOURS = {
     **dict.fromkeys(("error", "exceeded", "dead", "failed"), 31),
     **dict.fromkeys(("ok", "sent", "resolved"), 32),
@@ -29,10 +32,10 @@ _CELL_STARTS = ("\t", "\r", "\n")
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Lines of aligned columns; a header that begins with `>` makes its column end at the right. None is `-`.
 
-    Text from outside has to be `Untrusted`.
+    Text from outside has to be `Untrusted`; unless it is in the last column, a long one is cut.
     """
     names = [header.removeprefix(">") for header in headers]
-    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [[*map(_cut, row[:-1]), _whole(row[-1])] for row in rows]
     widths = [max(_width(line[column]) for line in [names, *cells]) for column in range(len(names))]
     to_right = [header.startswith(">") for header in headers]
     coloured = is_coloured()
@@ -83,6 +86,14 @@ def _csv_cell(cell: object) -> object:
         return cell
     text = str(cell)
     return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) or text.startswith(_CELL_STARTS) else text
+
+
+def _whole(cell: object) -> str:
+    return "-" if cell is None else str(cell)
+
+
+def _cut(cell: object) -> str:
+    return clean_line(cell.raw, _LONGEST) if isinstance(cell, Untrusted) else _whole(cell)
 
 
 def _aligned(cell: str, width: int, right: bool, colour: int | None) -> str:

@@ -16,7 +16,7 @@ from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
-from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
 from spendtop.tui.session import Collector, Session
 
 if TYPE_CHECKING:
@@ -149,11 +149,19 @@ class _Link:
 
 
 def stop_process(pid: int) -> None:
-    """End a collector in order and wait for it. Raises SpendtopError when it does not end in 20 s."""
+    """End a collector in order and wait for it.
+
+    Raises NoPermission when it is another user's, and SpendtopError when it does not end in 20 s.
+    """
     from spendtop.services.presence import process_start
 
     started = process_start(pid)
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise NoPermission(f"The collector (process {pid}) is another user's. Stop it as that user.") from None
     deadline = time.monotonic() + _STOP_SECONDS
     while started and process_start(pid) == started:
         if time.monotonic() > deadline:
@@ -165,4 +173,4 @@ def _store_name(url: str) -> str:
     """What the header calls the store: this host for the usual place, else the file or the PostgreSQL database."""
     if url == default_database_url():
         return socket.gethostname()
-    return Path(url.partition("///")[2]).stem if url.startswith("sqlite") else url.rpartition("@")[2]
+    return Path(url.partition("///")[2]).stem if url.startswith("sqlite") else url.rpartition("@")[2].partition("?")[0]

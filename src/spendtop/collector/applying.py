@@ -82,7 +82,8 @@ def own_secrets(settings: Settings) -> list[bytes]:
     ]
     told = [secret.get_secret_value() for secret in secrets if secret]
     told += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
-    return [secret.encode() for secret in (*told, str(database.password or "")) if secret]
+    passwords = (str(database.password or ""), str(database.query.get("password", "")))
+    return [secret.encode() for secret in (*told, *passwords) if secret]
 
 
 def _keys_in(url: str) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 
 from sqlalchemy import Connection
 
 from spendtop.collector.supervisor import pause
-from spendtop.domain.clock import Clock
+from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import Kept, forget_some
 
@@ -16,11 +18,15 @@ _FIRST = 60.0
 _EVERY = 3600.0
 _BREATH = 0.02
 """Seconds between two batches, so that webhooks go first."""
+_JUMP = 5 * MINUTE
+"""How far the clock may move from the time that passed between two rounds, in µs."""
+_log = logging.getLogger(__name__)
 
 
 class Housekeeping:
     """Deletes in batches between other writes, then empties the write-ahead log, which still holds what was deleted.
 
+    A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
     """
 
@@ -32,6 +38,7 @@ class Housekeeping:
         owns: Callable[[], bool],
         checkpoint: Callable[[], None],
         waits: tuple[float, float] = (_FIRST, _EVERY),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder = recorder
         self._kept = kept
@@ -39,12 +46,16 @@ class Housekeeping:
         self._owns = owns
         self._checkpoint = checkpoint
         self._first, self._every = waits
+        self._monotonic = monotonic
+        self._offset = self._offset_now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep house until the stop event."""
         await pause(stop, self._first)
         while not stop.is_set():
-            if self._owns():
+            if self._clock_jumped():
+                _log.warning("the clock has jumped; nothing is forgotten until it has been steady for a while")
+            elif self._owns():
                 await self._forget(stop)
             await pause(stop, self._every)
 
@@ -52,6 +63,13 @@ class Housekeeping:
         while not stop.is_set() and await asyncio.wrap_future(self._recorder.run(self._forget_some)):
             await pause(stop, _BREATH)
         await asyncio.to_thread(self._checkpoint)
+
+    def _clock_jumped(self) -> bool:
+        before, self._offset = self._offset, self._offset_now()
+        return abs(self._offset - before) > _JUMP
+
+    def _offset_now(self) -> int:
+        return self._clock() - round(self._monotonic() * SECOND)
 
     def _forget_some(self, connection: Connection) -> bool:
         return forget_some(connection, self._kept(), self._clock())

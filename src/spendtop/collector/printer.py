@@ -18,7 +18,7 @@ from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.services.announcing import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
@@ -128,8 +128,8 @@ class Printer:
         self._line(f"processed {words} · last hour {_short(last_hour)}{more}")
 
     def _words(self, request: Request) -> Iterator[str]:
-        yield clean_line(request.model or "(no model)")
-        yield clean_line(request.user_id or "(no user)")
+        yield clean_line(request.model or "(no model)", MESSAGE_LIMIT)
+        yield clean_line(request.user_id or "(no user)", MESSAGE_LIMIT)
         yield "unpriced" if request.cost.amount is None else _short(request.cost.amount)
         if request.status.value != "ok":
             yield request.status.value
@@ -149,7 +149,7 @@ class Printer:
             )
             return
         name = clean_line(message.limit_name)
-        who = f" {message.each} {clean_line(message.entity)}" if message.entity else ""
+        who = f" {message.each} {clean_line(message.entity, MESSAGE_LIMIT)}" if message.entity else ""
         amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
         match message.kind:
             case Kind.APPROACHING:

@@ -16,7 +16,7 @@ from spendtop.collector.setup import Setup
 from spendtop.config.apply import differences
 from spendtop.config.load import Loaded
 from spendtop.config.watch import changes
-from spendtop.domain.errors import SpendtopError
+from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.services import marking, scoped_totals
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
@@ -68,7 +68,7 @@ class Reloading:
     async def reload(self) -> None:
         """Read the configuration again and apply it, or say why not."""
         try:
-            loaded = await asyncio.to_thread(self._setup.reload)
+            loaded = await asyncio.to_thread(self._read)
             changed = differences(self._in_force.settings, loaded.settings)
             if changed:
                 await self._put_into_force(loaded)
@@ -81,6 +81,13 @@ class Reloading:
             await self._tell(True, "Configuration applied: " + "; ".join(changed))
         elif was_rejected:
             await self._tell(True, "The configuration is again the one that is in force.")
+
+    def _read(self) -> Loaded:
+        """Raises ConfigError, also when the file is gone: to remove it is not to save an empty one."""
+        path = self._in_force.loaded.path
+        if path is not None and not path.is_file():
+            raise ConfigError(f"{path} is gone. Put it back, or restart the collector without it.")
+        return self._setup.reload()
 
     async def _put_into_force(self, loaded: Loaded) -> None:
         before = self._in_force.loaded

@@ -78,9 +78,10 @@ def storable_name(text: str) -> str:
     return storable(text)[:NAME_LIMIT]
 
 
-def neutral_for_message(text: str) -> str:
-    """A name inside an outgoing message: one clean line of 64 characters that mentions nobody and opens no markup."""
-    return re.sub("[@<]", "\\g<0>\u200b", clean_line(text, MESSAGE_LIMIT))
+def neutral_for_message(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """A name inside an outgoing message: one clean line of `limit` characters that mentions nobody and opens no
+    markup."""
+    return re.sub("[@<]", "\\g<0>\u200b", clean_line(text, limit))
 
 
 def _clean(line: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from spendtop.domain.alerting import Decision, Kind, Message, Reading, hysteresis, patience, thresholds
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services import outbox
 from spendtop.store.reads import spending
+from spendtop.store.reads.limits import within_scope
 from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -125,8 +127,11 @@ def _weight(message: Message) -> tuple[int, int]:
 
 
 def _line(message: Message) -> str:
-    who = f" {message.each} {message.entity}" if message.each else ""
-    return f"{message.kind.value} {message.limit_name}{who}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
+    name, entity = (clean_line(text, MESSAGE_LIMIT) for text in (message.limit_name, message.entity))
+    who = f" {message.each} {entity}" if message.each else ""
+    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
+    used = f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}"
+    return f"{message.kind.value} {name}{who}: {used}"
 
 
 def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Calendar) -> str:
@@ -149,7 +154,7 @@ def _contributors(
 ) -> Iterator[tuple[str, str, int]]:
     """Who and what spent most: from totals for everyone's limits, from the requests of at most a day for others."""
     if limit.window.kind is WindowKind.REQUEST:
-        yield from _of_request(connection, int(entity))
+        yield from _of_request(connection, int(entity), reading.used)
         return
     since = reading.window_start
     if limit.dimension == "all":
@@ -161,11 +166,11 @@ def _contributors(
         yield from _of_entity(connection, limit, entity, dimension, reading)
 
 
-def _of_request(connection: Connection, request_id: int) -> Iterator[tuple[str, str, int]]:
+def _of_request(connection: Connection, request_id: int, used: Usd) -> Iterator[tuple[str, str, int]]:
     table = table_of(RequestTable)
     row = connection.execute(select(table).where(table.c.id == request_id)).one()
-    yield "user", row.user_id or "", row.cost_nano or 0
-    yield "model", row.model or "", row.cost_nano or 0
+    yield "user", row.user_id or "", used.nano
+    yield "model", row.model or "", used.nano
 
 
 def _of_entity(
@@ -173,7 +178,7 @@ def _of_entity(
 ) -> Iterator[tuple[str, str, int]]:
     assert limit.each is not None
     table = table_of(RequestTable)
-    of = spending.scope(limit.each.value, entity)
+    of = and_(spending.scope(limit.each.value, entity), within_scope(connection, limit))
     key = table.c.user_id if dimension == "user" else table.c.model
     cost = func.coalesce(func.sum(table.c.cost_nano), 0)
     window = Span(reading.window_start, reading.window_end)

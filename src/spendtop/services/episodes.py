@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from spendtop.domain.alerting import Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
@@ -48,8 +48,12 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 def unresolved(connection: Connection) -> list[Any]:
     """Alert rows that are not resolved."""
-    resolved = EpisodeState.RESOLVED.value
-    return list(connection.execute(select(_ALERT).where(_ALERT.c.state != resolved).order_by(_ALERT.c.id)))
+    return list(connection.execute(select(_ALERT).where(~is_resolved()).order_by(_ALERT.c.id)))
+
+
+def is_resolved() -> ColumnElement[bool]:
+    """The condition that an alert row is resolved."""
+    return _ALERT.c.state == EpisodeState.RESOLVED.value
 
 
 def from_row(row: Any) -> Episode:

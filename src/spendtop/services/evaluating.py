@@ -73,7 +73,9 @@ class Evaluator:
 
     def _touched(self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int) -> list[Announcement]:
         if limit.window.kind is WindowKind.REQUEST:
-            return [said for mark in marks for said in self._single(connection, limit, int(mark.entity), now)]
+            # Left while a limit of this name still had a window, a mark names a user or the like instead.
+            ids = [int(mark.entity) for mark in marks if mark.entity.isascii() and mark.entity.isdigit()]
+            return [said for request_id in ids for said in self._single(connection, limit, request_id, now)]
         latest: dict[Bounds, dict[str, int]] = {}
         span: Bounds | None = None
         for mark in sorted(marks, key=lambda mark: mark.happened_at):

@@ -35,7 +35,7 @@ class DeliveryState(StrEnum):
 
 
 _UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
-_ON_ITS_WAY = (*_UNSETTLED, DeliveryState.SENT)
+_TOLD = (DeliveryState.SENDING, DeliveryState.SENT)
 
 
 class Due(Struct, frozen=True):
@@ -83,12 +83,14 @@ def enqueue(
     """Queue one message for each channel and return how many are new.
 
     A message is known by its alert, kind and `seq`; queueing it again changes nothing. It takes the place of earlier
-    messages of its alert that are not sent yet. *Resolved* only follows where the alert was sent or waits to be.
+    messages of its alert that are not sent yet. *Resolved* only follows where the alert was sent; where it still waits
+    to be, both are dropped.
     """
     payload = msgspec.json.encode(message).decode()
     queued = 0
     for channel in channels:
         if message.kind is Kind.RESOLVED and not _was_told(connection, alert_id, channel):
+            _drop_unsent(connection, alert_id, channel)
             continue
         row = {
             "ref": _ref(alert_id, message.kind, seq, channel, payload),
@@ -247,9 +249,18 @@ def _insert_or_ignore(connection: Connection) -> sqlite.Insert | postgresql.Inse
 
 def _was_told(connection: Connection, alert_id: int | None, channel: str) -> bool:
     told = select(_delivery.c.id).where(
-        _delivery.c.alert_id == alert_id, _delivery.c.channel == channel, _delivery.c.state.in_(_ON_ITS_WAY)
+        _delivery.c.alert_id == alert_id, _delivery.c.channel == channel, _delivery.c.state.in_(_TOLD)
     )
     return connection.execute(told.limit(1)).first() is not None
+
+
+def _drop_unsent(connection: Connection, alert_id: int | None, channel: str) -> None:
+    waits = (
+        _delivery.c.alert_id == alert_id,
+        _delivery.c.channel == channel,
+        _delivery.c.state == DeliveryState.PENDING,
+    )
+    connection.execute(update(_delivery).where(*waits).values(state=DeliveryState.SUPERSEDED))
 
 
 def _supersede(connection: Connection, channel: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -13,12 +14,13 @@ from spendtop.store.tables import QuarantineTable
 _QUARANTINE = table_of(QuarantineTable)
 
 
-def open_events(connection: Connection, ids: list[int] | None) -> list[Any]:
-    """Rows that are not understood yet; all, or those of `ids`."""
-    query = select(_QUARANTINE).where(_QUARANTINE.c.kind == "unrecognized", _QUARANTINE.c.state == "open")
+def open_events(connection: Connection, ids: list[int] | None) -> Iterator[Any]:
+    """Rows that are not understood yet, one after the other, as each can hold 32 MiB; all, or those of `ids`."""
+    query = select(_QUARANTINE.c.id).where(_QUARANTINE.c.kind == "unrecognized", _QUARANTINE.c.state == "open")
     if ids is not None:
         query = query.where(_QUARANTINE.c.id.in_(ids))
-    return list(connection.execute(query.order_by(_QUARANTINE.c.id)))
+    for row_id in list(connection.execute(query.order_by(_QUARANTINE.c.id)).scalars()):
+        yield connection.execute(select(_QUARANTINE).where(_QUARANTINE.c.id == row_id)).one()
 
 
 def raw_of(row: Any) -> bytes | None:

@@ -5,18 +5,33 @@ from __future__ import annotations
 from datetime import UTC
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, update
 
-from spendtop.domain.clock import to_datetime, to_micros
+from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import BodyState
+from spendtop.services.episodes import is_resolved
+from spendtop.services.outbox import DeliveryState
+from spendtop.services.tasks import TaskState
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
-from spendtop.store.tables import BodyTable, QuarantineTable, RequestTable, RevisionTable
+from spendtop.store.tables import (
+    AlertTable,
+    BodyTable,
+    DeliveryAttemptTable,
+    DeliveryTable,
+    QuarantineTable,
+    RequestTable,
+    RevisionTable,
+    TaskTable,
+)
 
 _BATCH = 500
+_ERRANDS_KEPT = 30 * DAY
+"""How long a message that was sent and a task that was done are kept, in µs; dead messages wait for a person."""
 _REQUEST, _BODY, _REVISION = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
-_QUARANTINE = table_of(QuarantineTable)
+_QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
+_DELIVERY, _ATTEMPT, _ALERT = table_of(DeliveryTable), table_of(DeliveryAttemptTable), table_of(AlertTable)
 
 
 class Kept(Struct, frozen=True):
@@ -31,7 +46,13 @@ def forget_some(connection: Connection, kept: Kept, now: int) -> bool:
 
     Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.
     """
-    return _bodies(connection, now - kept.bodies) or _requests(connection, _month(now - kept.requests))
+    return (
+        _bodies(connection, now - kept.bodies)
+        or _requests(connection, _month(now - kept.requests))
+        or _quarantined(connection, now - kept.requests)
+        or _deliveries(connection, now - _ERRANDS_KEPT)
+        or _tasks(connection, now - _ERRANDS_KEPT)
+    )
 
 
 def _month(at: int) -> int:
@@ -64,3 +85,28 @@ def _requests(connection: Connection, before: int) -> bool:
             connection.execute(delete(table).where(column.in_(ids)))
         facts.put(connection, "verified_from", str(before))
     return len(ids) == _BATCH
+
+
+def _quarantined(connection: Connection, before: int) -> bool:
+    return _first(connection, _QUARANTINE, _QUARANTINE.c.received_at < before)
+
+
+def _deliveries(connection: Connection, before: int) -> bool:
+    """Messages of an alert that goes on are kept: whether it was told decides whether its end is told."""
+    settled = (DeliveryState.SENT, DeliveryState.SUPERSEDED)
+    over = or_(_DELIVERY.c.alert_id.is_(None), _DELIVERY.c.alert_id.in_(select(_ALERT.c.id).where(is_resolved())))
+    old = and_(_DELIVERY.c.state.in_(settled), _DELIVERY.c.created_at < before, over)
+    tries = select(_DELIVERY.c.id).where(old).order_by(_DELIVERY.c.id).limit(_BATCH)
+    connection.execute(delete(_ATTEMPT).where(_ATTEMPT.c.delivery_id.in_(tries)))
+    return _first(connection, _DELIVERY, old)
+
+
+def _tasks(connection: Connection, before: int) -> bool:
+    finished = _TASK.c.state.in_((TaskState.DONE, TaskState.FAILED))
+    return _first(connection, _TASK, and_(finished, _TASK.c.updated_at < before))
+
+
+def _first(connection: Connection, table: Table, old: ColumnElement[bool]) -> bool:
+    """Delete one batch of the old rows; True when there may be more."""
+    chosen = select(table.c.id).where(old).order_by(table.c.id).limit(_BATCH)
+    return connection.execute(delete(table).where(table.c.id.in_(chosen))).rowcount == _BATCH

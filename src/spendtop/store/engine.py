@@ -46,7 +46,7 @@ class Store:
     @property
     def name(self) -> str:
         """The store for people: a file's path or host and database, never a password."""
-        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        return str(self.path) if self.path else self.url.set(query={}).render_as_string(hide_password=True)
 
     @property
     def write_engine(self) -> Engine:

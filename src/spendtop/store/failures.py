@@ -28,4 +28,5 @@ def named(store: Store) -> Iterator[None]:
         if any(word in lowered for word in _REFUSED):
             sentence = f"The store {store.name} refuses us: {said}. Check its user, password and rights."
             raise NoPermission(sentence) from None
-        raise CannotWrite(f"The store {store.name} cannot be used: {said}. Start it, or check its address.") from None
+        fix = "Name another store with --database-url." if store.path else "Start it, or check its address."
+        raise CannotWrite(f"The store {store.name} cannot be used: {said}. {fix}") from None

@@ -47,9 +47,9 @@ def prepare_folder(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except PermissionError:
-        raise NoPermission(f"The folder {path.parent} cannot be made. {_ELSEWHERE}") from None
+        raise NoPermission(f"The folder {path.parent} cannot be made. {_INSTEAD}") from None
     except OSError as failure:
-        raise CannotCreate(f"The folder {path.parent} cannot be made: {failure.strerror}. {_ELSEWHERE}") from None
+        raise CannotCreate(f"The folder {path.parent} cannot be made: {failure.strerror}. {_INSTEAD}") from None
 
 
 def prepare(path: Path) -> None:
@@ -66,7 +66,8 @@ def prepare(path: Path) -> None:
             _create(path)
         elif not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
             raise NoPermission(
-                f"{path} or its folder is read-only. Give yourself write access (chmod u+w). {_ELSEWHERE}"
+                f"{path} or its folder is read-only. Give yourself write access (chmod u+w), or name another store with"
+                " --database-url."
             )
         else:
             _check(path)
@@ -81,7 +82,7 @@ def recovery(path: Path) -> str:
     )
 
 
-_ELSEWHERE = "Or name another store with --database-url."
+_INSTEAD = "Name another store with --database-url."
 
 
 def _path(url: str) -> Path | None:
@@ -102,7 +103,7 @@ def _create(path: Path) -> None:
         return
     except OSError as failure:
         kind = NoPermission if failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else CannotCreate
-        raise kind(f"The store {path} cannot be made: {failure.strerror}. {_ELSEWHERE}") from None
+        raise kind(f"The store {path} cannot be made: {failure.strerror}. {_INSTEAD}") from None
 
 
 def _check(path: Path) -> None:
@@ -126,7 +127,7 @@ def _refusal_named(path: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as failure:
-        raise NoPermission(f"The store {path} cannot be reached: {failure.strerror}. {_ELSEWHERE}") from None
+        raise NoPermission(f"The store {path} cannot be reached: {failure.strerror}. {_INSTEAD}") from None
 
 
 @contextmanager
@@ -135,5 +136,5 @@ def _corruption_named(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as failure:
         if isinstance(failure, sqlite3.OperationalError):
-            raise NoPermission(f"The store {path} cannot be opened: {failure}. {_ELSEWHERE}") from None
+            raise NoPermission(f"The store {path} cannot be opened: {failure}. {_INSTEAD}") from None
         raise StoreCorrupt(f"The store {path} is damaged: {failure}.\n{recovery(path)}") from None
