@@ -63,7 +63,7 @@ def test_what_was_found_in_time_is_not_called_late() -> None:
 def test_a_digest_lists_at_most_twenty_lines() -> None:
     lines = tuple(f"daily exceeded {number}" for number in range(25))
     text = render(Message(kind=Kind.DIGEST, limit_name="", lines=lines), REF, 1)
-    assert text.title == "25 alerts about limits"
+    assert text.title == "daily exceeded 0 and 24 more"
     assert text.body.splitlines()[-2:] == ["+5 more", "[ref 7f3a90c1·1]"]
     assert "daily exceeded 19\n" in text.body
     assert "daily exceeded 20" not in text.body

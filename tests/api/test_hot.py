@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from spendtop.api.bodies import LARGE, MOST_LARGE
 from spendtop.api.context import Health
-from spendtop.api.hot import LARGE, LARGEST_WEBHOOK
+from spendtop.api.hot import LARGEST_WEBHOOK
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.request import NotUnderstood, Request
 from spendtop.domain.request import TestEvent as GatewayTest
@@ -267,3 +268,24 @@ async def test_every_answer_is_not_cached_and_names_no_server(
             assert response.headers["x-content-type-options"] == "nosniff"
             assert "server" not in response.headers
             assert "date" not in response.headers
+
+
+async def test_large_bodies_take_turns(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    """Nobody is known before the last byte, so that only a few strangers can make us hold much."""
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    size = 4 * LARGE
+    async with listening(store, clock, recorder) as live:
+        senders = []
+        for _ in range(MOST_LARGE):
+            _, writer = await asyncio.open_connection("127.0.0.1", live.port)
+            writer.write(head % size + b"x" * (LARGE + 70_000))
+            await writer.drain()
+            senders.append(writer)
+        small = await live.post_signed(b'{"request_id":"small"}')
+        assert small.status_code == 200
+        late = asyncio.ensure_future(live.post_signed(b'{"request_id":"late","request_body":"%s"}' % (b"x" * size)))
+        await asyncio.wait([late], timeout=0.3)
+        assert not late.done()
+        for writer in senders:
+            writer.close()
+        assert (await late).status_code == 200

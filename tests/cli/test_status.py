@@ -52,6 +52,23 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
+def test_after_a_clean_stop_nobody_collects_at_once(cli: Cli) -> None:
+    write_status(DAILY)
+    path = data_folder() / "spendtop.db.status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "collecting": False}))
+    assert cli("status").out.endswith("nobody collects\n")
+    assert json.loads(cli("status", "--json").out)["collecting"] is False
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"at": 1}', "rubbish"])
+def test_a_status_that_cannot_be_read_says_what_to_do(cli: Cli, content: str) -> None:
+    write_status()
+    (data_folder() / "spendtop.db.status.json").write_text(content)
+    said = cli("status")
+    assert (said.code, said.out) == (2, "")
+    assert "Delete it" in said.err
+
+
 def test_an_old_status_says_so_and_never_reads_as_no_spend(cli: Cli) -> None:
     write_status(DAILY, age=3 * 3600 + 5)
     assert cli("status").out.endswith("approaching · 3h old: nobody collects\n")

@@ -124,7 +124,7 @@ def test_a_threshold_is_one_line(bench: Bench) -> None:
         "WARNING approaching hourly: $4.80 of $5.00",
         "ALERT hourly exceeded: $5.20 of $5.00",
         "RESOLVED hourly: $0.15 of $5.00",
-        "ALERT hourly user ann␛[2J exceeded: $5.20 of $5.00 + 3 unpriced",
+        "ALERT hourly (ann␛[2J) exceeded: $5.20 of $5.00 + 3 unpriced",
     ]
 
 

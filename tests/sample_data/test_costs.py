@@ -62,7 +62,7 @@ def by(field: str, requests: list[Request]) -> dict[str, list[Request]]:
 
 
 def test_the_day_is_approaching_its_limit_when_a_demo_starts(priced: list[Request], limits: dict[str, Limit]) -> None:
-    share = spent(priced, NOW - DAY).share_of(limits["day"].amount)
+    share = spent(priced, NOW - DAY).share_of(limits["24 hours"].amount)
     assert share is not None and 0.8 < share < 0.95
 
 

@@ -3,17 +3,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Kind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
-from spendtop.domain.limits import Each
+from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing import Price, Rate
 from spendtop.domain.request import Source, Status, Usage
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services.announcing import Channel
+from spendtop.services.evaluating import Evaluator
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits as limit_reads
 from spendtop.store.tables import AlertTable, DeliveryTable, LimitMarkTable
@@ -250,9 +254,9 @@ def test_one_digest_for_each_channel_when_four_cross_at_once_the_worst_first(col
     (ops, mail) = rows(spending.store, DeliveryTable)
     assert (ops.kind, ops.channel, ops.severity, mail.channel) == ("digest", "ops", "critical", "mail")
     lines = spending.told("ops")[0].lines
-    assert lines[0] == "exceeded each user user zoe: $11.00 of $10.00"
-    assert lines[1].startswith("approaching each user user user-19")
-    assert (len(lines), lines[-1]) == (21, "and 1 more")
+    assert lines[0] == "exceeded each user (zoe): $11.00 of $10.00"
+    assert lines[1].startswith("approaching each user (user-19")
+    assert len(lines) == 21
 
 
 def test_a_line_of_a_digest_keeps_its_amounts_and_says_what_is_unpriced(collecting: Make) -> None:
@@ -262,7 +266,7 @@ def test_a_line_of_a_digest_keeps_its_amounts_and_says_what_is_unpriced(collecti
         spending.record(request(n, spending.clock(), 11 * DOLLAR, user_id=user))
         spending.record(request(f"unpriced-{n}", spending.clock(), None, user_id=user))
     spending.evaluate()
-    ends = {line.partition("…: ")[2] for line in spending.told()[0].lines}
+    ends = {line.partition("…): ")[2] for line in spending.told()[0].lines}
     assert ends == {"$11.00 + 1 unpriced of $10.00"}
 
 
@@ -387,3 +391,33 @@ def test_a_thousand_random_events_never_repeat_a_message(collecting: Make) -> No
     reopened = {row.id for row in rows(spending.store, AlertTable) if row.falls}
     repeated = {alert for alert, kind in told if told.count((alert, kind)) > 1}
     assert repeated <= reopened
+
+
+def test_beyond_thirty_messages_an_hour_the_rest_comes_together_every_quarter_of_an_hour(collecting: Make) -> None:
+    single = limit("one request", window="request", usd=1)
+    spending = collecting(single)
+    for number in range(45):
+        spending.record(request(number, spending.clock(), 2 * DOLLAR))
+        spending.evaluate()
+    sent = rows(spending.store, DeliveryTable)
+    assert [row.kind for row in sent] == ["exceeded"] * 30 + ["digest"]
+    assert sent[-1].next_at == spending.clock() + 15 * MINUTE
+    digest = spending.told()[-1]
+    assert len(digest.lines) == 15
+    assert "More than 30 messages" in digest.next_words
+
+
+def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
+    collecting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spending = collecting(limit("broken", usd=1, warn=()), limit("sound", usd=1, warn=()))
+    decide = Evaluator._decide
+
+    def failing(self: Evaluator, connection: Connection, one: Limit, *rest: Any) -> Any:
+        if one.name == "broken":
+            connection.exec_driver_sql("SELECT nothing")
+        return decide(self, connection, one, *rest)
+
+    monkeypatch.setattr(Evaluator, "_decide", failing)
+    spending.record(request(1, spending.clock(), 2 * DOLLAR))
+    assert said(spending.evaluate()) == ["exceeded sound"]

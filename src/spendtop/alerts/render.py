@@ -31,7 +31,7 @@ def render(message: Message, ref: str, attempt: int) -> Rendered:
     """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
     match message.kind:
         case Kind.DIGEST:
-            title, lines = f"{len(message.lines)} alerts about limits", _digest(message)
+            title, lines = _digest_title(message), _digest(message)
         case Kind.TEST:
             title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
         case _:
@@ -72,6 +72,11 @@ def _alert(message: Message) -> Iterator[str]:
         yield "Top: " + ", ".join(f"{dimension} {_name(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top)
     if message.next_words:
         yield _sentence(message.next_words)
+
+
+def _digest_title(message: Message) -> str:
+    first = _neutral(message.lines[0].partition(": ")[0], LINE_LIMIT) if message.lines else _name(message.limit_name)
+    return f"{first} and {len(message.lines) - 1} more" if len(message.lines) > 1 else first
 
 
 def _digest(message: Message) -> Iterator[str]:

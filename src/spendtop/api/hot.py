@@ -11,7 +11,7 @@ import msgspec
 from spendtop import __version__
 from spendtop.api.acks import Acks
 from spendtop.api.answers import Answer, Receive, Scope, busy, error
-from spendtop.api.bodies import read_body
+from spendtop.api.bodies import LARGE, MOST_LARGE, read_body
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values
@@ -22,8 +22,6 @@ from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import NotJson, SignedReceiver
 
 LARGEST_WEBHOOK = 32 * 1024 * 1024
-LARGE = 256 * 1024
-"""From this many bytes on a body is worked on in a thread, so that others need not wait for it."""
 
 _COUNTED_AS: Mapping[str, Count] = {
     "stored": Count.INGEST_SUCCESS,
@@ -55,18 +53,19 @@ class Webhook:
         self._rules = rules
         self._receiver = receiver
         self._acks: Acks[Outcome] = Acks()
+        self._large = asyncio.Semaphore(MOST_LARGE)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
         """The answer to one event. Raises Disconnected."""
         rules = self._rules()
         if not rules.webhook_secrets and not rules.allow_unsigned:
             return self._refused(Count.INGEST_BAD_AUTH, _NO_SECRET)
-        body = await read_body(scope, receive, LARGEST_WEBHOOK)
+        body = await read_body(scope, receive, LARGEST_WEBHOOK, self._large)
         if isinstance(body, Answer):
             return self._refused(Count.INGEST_TOO_LARGE, body)
         signatures = header_values(scope, self._receiver.signature_header)
         outcomes, done = self._acks.waiter()
-        if len(body) > LARGE:
+        if len(body) > LARGE:  # worked on in a thread, so that others need not wait for it
             refusal = await asyncio.to_thread(self._take, body, signatures, rules, done)
         else:
             refusal = self._take(body, signatures, rules, done)

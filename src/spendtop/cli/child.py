@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,15 @@ class Child:
     With a `leash` it ends when this process does; without, it goes on.
     """
 
-    def __init__(self, arguments: Sequence[str], started_by: str, log: Path, leash: bool) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        started_by: str,
+        log: Path,
+        leash: bool,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` is added to ours."""
         self._log = log
         self._ready, ready_end = os.pipe()
         passed, more = [ready_end], []
@@ -72,6 +80,7 @@ class Child:
                 pass_fds=passed,
                 start_new_session=True,
                 cwd=Path.cwd(),
+                env={**os.environ, **(environment or {})},
             )
         for descriptor in passed:
             os.close(descriptor)

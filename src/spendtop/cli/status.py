@@ -19,6 +19,7 @@ _STALE_SECONDS = 90
 """The collector writes the file at least every 30 s."""
 _CODES = {"ok": ExitCode.OK, "approaching": ExitCode.APPROACHING, "exceeded": ExitCode.EXCEEDED}
 _STALE = "stale"
+_KEYS = frozenset({"at", "today", "hour", "limits"})
 
 
 def run(options: Options) -> int:
@@ -39,11 +40,17 @@ def run(options: Options) -> int:
 def _read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
+        if not found.keys() >= _KEYS:
+            raise ValueError("incomplete")
         return found
     except FileNotFoundError:
         raise UsageError("No collector has run on this store yet. Start `spendtop`.") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         raise UsageError(f"The status file {path} cannot be read. Delete it; the collector writes it anew.") from None
+
+
+def _is_collecting(found: dict[str, Any], age: int) -> bool:
+    return found.get("collecting", True) and age <= _STALE_SECONDS
 
 
 def _words(found: dict[str, Any], age: int, state: str) -> dict[str, str]:
@@ -57,7 +64,7 @@ def _words(found: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "requests": str(found["today"]["requests"]),
         "worst": "" if worst is None else f"{worst['used_nano'] * 100 // worst['limit_nano']}%",
         "worst_name": clean_line(name),
-        "state": _STALE if age > _STALE_SECONDS else state,
+        "state": state if _is_collecting(found, age) else _STALE,
         "age": _duration(age),
     }
 
@@ -111,7 +118,7 @@ def _answer(found: dict[str, Any], age: int, state: str) -> dict[str, Any]:
     return {
         "at": found["at"],
         "age_s": age,
-        "collecting": age <= _STALE_SECONDS,
+        "collecting": _is_collecting(found, age),
         "url": found["url"],
         "state": state,
         **{name: _sums(found[name]) for name in ("today", "hour")},

@@ -34,7 +34,13 @@ def run(options: Options) -> int:
     loaded = load_settings(options)
     if options.command == "attach":
         return show(options, loaded, None)
-    return show(options, loaded, Child(arguments(options, loaded), "viewer", collector_log(), leash=False))
+    return show(options, loaded, _child(options, loaded))
+
+
+def _child(options: Options, loaded: Loaded) -> Child:
+    # An address may hold a password, and everybody on this machine sees a process's arguments.
+    environment = {} if options.database_url is None else {"SPENDTOP_DATABASE__URL": options.database_url}
+    return Child(arguments(options, loaded), "viewer", collector_log(), leash=False, environment=environment)
 
 
 def require_terminal() -> None:
@@ -50,7 +56,6 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
     pairs = {
         "--config": loaded.path.absolute() if loaded.path else None,
         "--env-file": options.env_file.absolute() if options.env_file else None,
-        "--database-url": options.database_url,
         "--host": options.host,
         "--port": options.port,
     }

@@ -149,7 +149,7 @@ class Printer:
             )
             return
         name = clean_line(message.limit_name)
-        who = f" {message.each} {clean_line(message.entity, MESSAGE_LIMIT)}" if message.entity else ""
+        who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
         amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
         match message.kind:
             case Kind.APPROACHING:

@@ -41,7 +41,7 @@ class Snapshot:
         self._changed = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write at most once a second, at least every half minute, and what is new at the end."""
+        """Write at most once a second, at least every half minute; the last one says that nobody collects."""
         waited = 0.0
         while not stop.is_set():
             if self._changed or waited >= _LATEST:
@@ -49,12 +49,11 @@ class Snapshot:
                 await asyncio.to_thread(self._write)
             await pause(stop, _EVERY)
             waited += _EVERY
-        if self._changed:
-            await asyncio.to_thread(self._write)
+        await asyncio.to_thread(self._write, collecting=False)
 
-    def _write(self) -> None:
+    def _write(self, collecting: bool = True) -> None:
         try:
-            write_atomically(self._path, json.dumps(self._read()))
+            write_atomically(self._path, json.dumps({**self._read(), "collecting": collecting}))
         except OSError as failure:
             _log.warning("the status file cannot be written: %s", failure.strerror)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, and_, func, select
 
 from spendtop.domain.alerting import Decision, Kind, Message, Reading, hysteresis, patience, thresholds
-from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
@@ -23,7 +24,11 @@ from spendtop.store.tables import RequestTable
 _TOP = 3
 _DIGEST_FROM = 4
 """From this many messages at once for one channel on, they are sent as one."""
-_DIGEST_LINES = 20
+_MOST_PER_HOUR = 30
+"""Messages that one channel gets singly within an hour."""
+_DIGEST_EVERY = 15 * MINUTE
+_MOST_LINES = 500
+"""Lines that a digest keeps; how many of them are sent is the renderer's."""
 _SEVERITIES = ("info", "warning", "critical")
 
 
@@ -74,34 +79,53 @@ def message(
 
 
 def queue(connection: Connection, said: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
-    """Put messages into the outbox: one per crossing and channel, or one digest where many crossed at once."""
+    """Put messages into the outbox: one per crossing and channel, one digest where many crossed at once, and from
+    _MOST_PER_HOUR messages on a digest every quarter of an hour."""
     for channel in channels:
         told = [
             one
             for one in said
             if channel.takes(one.message.kind) and (one.limit.notify is None or channel.name in one.limit.notify)
         ]
-        if len(told) >= _DIGEST_FROM:
-            _queue_digest(connection, told, channel, now)
+        if not told:
             continue
-        for one in told:
-            outbox.enqueue(
-                connection,
-                alert_id=one.alert_id,
-                seq=one.sequence,
-                message=one.message,
-                severity=one.message.kind.severity,
-                channels=[channel.name],
-                now=now,
-            )
+        if outbox.queued_since(connection, channel.name, now - HOUR) + len(told) > _MOST_PER_HOUR:
+            _queue_digest(connection, told, channel, now, wait=_DIGEST_EVERY)
+        elif len(told) >= _DIGEST_FROM:
+            _queue_digest(connection, told, channel, now, wait=0)
+        else:
+            _queue_each(connection, told, channel, now)
 
 
-def _queue_digest(connection: Connection, said: Sequence[Announcement], channel: Channel, now: int) -> None:
-    """One message for all. It belongs to no single alert, so that no later message of one takes the others' place."""
+def _queue_each(connection: Connection, said: Sequence[Announcement], channel: Channel, now: int) -> None:
+    for one in said:
+        outbox.enqueue(
+            connection,
+            alert_id=one.alert_id,
+            seq=one.sequence,
+            message=one.message,
+            severity=one.message.kind.severity,
+            channels=[channel.name],
+            now=now,
+        )
+
+
+def _queue_digest(
+    connection: Connection, said: Sequence[Announcement], channel: Channel, now: int, *, wait: int
+) -> None:
+    """One message for all. It belongs to no single alert, so that no later message of one takes the others' place.
+
+    One that waits `wait` µs takes in what comes meanwhile.
+    """
     ordered = sorted((one.message for one in said), key=_weight, reverse=True)
-    worst, lines = ordered[0], [_line(message) for message in ordered[:_DIGEST_LINES]]
-    if len(ordered) > _DIGEST_LINES:
-        lines.append(f"and {len(ordered) - _DIGEST_LINES} more")
+    worst, lines = ordered[0], tuple(_line(message) for message in ordered)
+    waiting = outbox.waiting_digest(connection, channel.name, now) if wait else None
+    if waiting is not None:
+        outbox.rewrite(
+            connection, waiting.id, replace(waiting.message, lines=(*waiting.message.lines, *lines)[:_MOST_LINES])
+        )
+        return
+    capped = f"More than {_MOST_PER_HOUR} messages in an hour; the rest comes together every 15 minutes."
     digest = Message(
         kind=Kind.DIGEST,
         limit_name=worst.limit_name,
@@ -109,7 +133,8 @@ def _queue_digest(connection: Connection, said: Sequence[Announcement], channel:
         limit_nano=worst.limit_nano,
         at=worst.at,
         zone=worst.zone,
-        lines=tuple(lines),
+        lines=lines[:_MOST_LINES],
+        next_words=capped if wait else "",
     )
     outbox.enqueue(
         connection,
@@ -119,6 +144,7 @@ def _queue_digest(connection: Connection, said: Sequence[Announcement], channel:
         severity=worst.kind.severity,
         channels=[channel.name],
         now=now,
+        due_at=now + wait,
     )
 
 
@@ -128,7 +154,7 @@ def _weight(message: Message) -> tuple[int, int]:
 
 def _line(message: Message) -> str:
     name, entity = (clean_line(text, MESSAGE_LIMIT) for text in (message.limit_name, message.entity))
-    who = f" {message.each} {entity}" if message.each else ""
+    who = f" ({entity})" if message.each else ""
     unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
     used = f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}"
     return f"{message.kind.value} {name}{who}: {used}"

@@ -46,9 +46,10 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
     return found
 
 
-def unresolved(connection: Connection) -> list[Any]:
-    """Alert rows that are not resolved."""
-    return list(connection.execute(select(_ALERT).where(~is_resolved()).order_by(_ALERT.c.id)))
+def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
+    """The next alert rows behind the id `after` that are not resolved."""
+    query = select(_ALERT).where(~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
+    return list(connection.execute(query))
 
 
 def is_resolved() -> ColumnElement[bool]:

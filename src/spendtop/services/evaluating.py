@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from spendtop.domain.alerting import Decision, Episode, Reading, decide, thresho
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import ZERO
+from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds, WindowKind, bounds
 from spendtop.services import announcing, episodes
 from spendtop.services.announcing import Announcement, Channel
@@ -22,6 +24,9 @@ from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK = table_of(LimitMarkTable)
 _MARKS_PER_PASS = 2_000
+_REVISITED_PER_PASS = 200
+"""Unresolved alerts that one pass looks at again, so that webhooks do not wait for it."""
+_log = logging.getLogger(__name__)
 _SINGLE_SHOWN_FOR = HOUR
 """How long one request above a request limit stays unresolved on screen, in µs."""
 
@@ -33,6 +38,8 @@ class Evaluator:
         self._book = book
         self._limits = {limit.name: limit for limit in book.limits}
         self._channels = channels
+        self._revisited = 0
+        """The last alert that was looked at again; the next pass goes on behind it."""
 
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
         """Evaluate every marked limit, clear the marks that were read, and queue messages."""
@@ -46,7 +53,7 @@ class Evaluator:
         for name, of_limit in by_limit.items():
             limit = self._limits.get(name)
             if limit is not None:
-                said += self._touched(connection, limit, of_limit, now)
+                said += self._touched_safely(connection, limit, of_limit, now)
         key = tuple_(*_MARK.primary_key)
         for start in range(0, len(marks), 200):
             read = [tuple(mark[:3]) for mark in marks[start : start + 200]]
@@ -57,7 +64,9 @@ class Evaluator:
     def revisit(self, connection: Connection, now: int) -> list[Announcement]:
         """Look again at what is unresolved: windows end, and rolling use falls without any new request."""
         said: list[Announcement] = []
-        for row in episodes.unresolved(connection):
+        rows = episodes.unresolved(connection, self._revisited, _REVISITED_PER_PASS)
+        self._revisited = rows[-1].id if len(rows) == _REVISITED_PER_PASS else 0
+        for row in rows:
             limit = self._limits.get(episodes.limit_name(row))
             episode = episodes.from_row(row)
             if limit is None or not episodes.fits(limit, episode):
@@ -70,6 +79,17 @@ class Evaluator:
                 said += self._settle(connection, limit, row.entity, row, reading)
         announcing.queue(connection, said, self._channels, now)
         return said
+
+    def _touched_safely(
+        self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int
+    ) -> list[Announcement]:
+        """One limit that cannot be evaluated must not silence the others."""
+        try:
+            with connection.begin_nested():
+                return self._touched(connection, limit, marks, now)
+        except Exception:
+            _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
+            return []
 
     def _touched(self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int) -> list[Announcement]:
         if limit.window.kind is WindowKind.REQUEST:

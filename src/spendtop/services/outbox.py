@@ -79,8 +79,9 @@ def enqueue(
     severity: str,
     channels: Sequence[str],
     now: int,
+    due_at: int | None = None,
 ) -> int:
-    """Queue one message for each channel and return how many are new.
+    """Queue one message for each channel, due at once or at `due_at` (UTC µs), and return how many are new.
 
     A message is known by its alert, kind and `seq`; queueing it again changes nothing. It takes the place of earlier
     messages of its alert that are not sent yet. *Resolved* only follows where the alert was sent; where it still waits
@@ -101,13 +102,48 @@ def enqueue(
             "payload": payload,
             "state": DeliveryState.PENDING.value,
             "attempts": 0,
-            "next_at": now,
+            "next_at": now if due_at is None else due_at,
             "created_at": now,
         }
         inserted = _insert_or_ignore(connection).values(row).returning(_delivery.c.id)
         queued += connection.execute(inserted).first() is not None
         _supersede(connection, channel)
     return queued
+
+
+class Waiting(Struct, frozen=True):
+    """A digest that is not due yet."""
+
+    id: int
+    message: Message
+
+
+def queued_since(connection: Connection, channel: str, since: int) -> int:
+    """How many messages were queued for a channel since an instant, tests aside."""
+    query = select(func.count()).where(
+        _delivery.c.channel == channel, _delivery.c.created_at >= since, _delivery.c.kind != Kind.TEST.value
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def waiting_digest(connection: Connection, channel: str, now: int) -> Waiting | None:
+    """The channel's digest that is not due yet, or None."""
+    row = connection.execute(
+        select(_delivery.c.id, _delivery.c.payload).where(
+            _delivery.c.channel == channel,
+            _delivery.c.kind == Kind.DIGEST.value,
+            _delivery.c.state == DeliveryState.PENDING,
+            _delivery.c.attempts == 0,
+            _delivery.c.next_at > now,
+        )
+    ).first()
+    return None if row is None else Waiting(row.id, msgspec.json.decode(row.payload, type=Message))
+
+
+def rewrite(connection: Connection, delivery_id: int, message: Message) -> None:
+    """Let a message that waits say something else."""
+    payload = msgspec.json.encode(message).decode()
+    connection.execute(update(_delivery).where(_delivery.c.id == delivery_id).values(payload=payload))
 
 
 def agenda(connection: Connection) -> list[Due]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from spendtop.domain.errors import ConfigError
 from spendtop.domain.money import ZERO, Usd
@@ -41,20 +43,53 @@ def load(reference: str) -> Hook:
 
 
 def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
+    asked = _Asked(cost)
+
     def hook(request: Request) -> tuple[Usd | None, bool]:
-        started = time.perf_counter()
         try:
-            dollars = cost(request)
+            dollars = asked.answer(request)
             amount = None if dollars is None else _amount(dollars)
+        except TimeoutError:
+            _log.warning("the pricing hook took longer than %d ms", _LONGEST_SECONDS * 1000)
+            return None, True
         except Exception as failure:
             _log.warning("the pricing hook failed: %s", type(failure).__name__)
-            return None, True
-        if time.perf_counter() - started > _LONGEST_SECONDS:
-            _log.warning("the pricing hook took longer than %d ms", _LONGEST_SECONDS * 1000)
             return None, True
         return amount, amount is not None
 
     return hook
+
+
+class _Asked:
+    """Asks the user's function in a thread of its own, so that nobody waits longer than 50 ms for it.
+
+    While it is still busy with an earlier request, it is not asked at all.
+    """
+
+    def __init__(self, cost: Callable[[Request], Decimal | None]) -> None:
+        self._cost = cost
+        self._questions: SimpleQueue[tuple[Request, Future[Decimal | None]]] = SimpleQueue()
+        self._pending: Future[Decimal | None] | None = None
+        self._turn = Lock()
+        Thread(target=self._work, name="pricing hook", daemon=True).start()
+
+    def answer(self, request: Request) -> Decimal | None:
+        """What the function says. Raises TimeoutError, and what the function raises."""
+        with self._turn:
+            if self._pending is not None and not self._pending.done():
+                raise TimeoutError
+            answer: Future[Decimal | None] = Future()
+            self._pending = answer
+            self._questions.put((request, answer))
+            return answer.result(_LONGEST_SECONDS)
+
+    def _work(self) -> None:
+        while True:
+            request, answer = self._questions.get()
+            try:
+                answer.set_result(self._cost(request))
+            except Exception as failure:
+                answer.set_exception(failure)
 
 
 def _amount(dollars: Decimal) -> Usd:

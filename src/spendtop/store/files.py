@@ -37,7 +37,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        f"`spendtop import --from-old {path}` takes over what it recorded."
+        "Taking over what it recorded comes with a later release."
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 
