@@ -61,7 +61,8 @@ class Running(msgspec.Struct, frozen=True):
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Nothing of this machine's user, and this checkout."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    return {**kept, "HOME": str(folder), "PYTHONPATH": str(_ROOT), "TERM": "xterm-256color", **more}
+    checkout = f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"
+    return {**kept, "HOME": str(folder), "PYTHONPATH": checkout, "TERM": "xterm-256color", **more}
 
 
 def slow_disk(folder: Path) -> dict[str, str]:

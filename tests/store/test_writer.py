@@ -222,6 +222,19 @@ def test_when_the_writer_dies_everybody_who_waits_is_told(names: Names) -> None:
         names.submit("b")
 
 
+def test_when_the_writer_dies_in_a_group_those_in_it_are_told(names: Names) -> None:
+    class Fatal(BaseException):
+        pass
+
+    def dies() -> None:
+        raise Fatal
+
+    names.before_record = dies
+    names.submit("a")
+    assert isinstance(names.answers(1)[0][1], CannotWrite)
+    assert names.stored() == []
+
+
 class TestALockedFile:
     """Somebody else holds the write lock."""
 

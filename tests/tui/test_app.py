@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from spendtop.config.zone import machine_zone
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import CannotWrite, ExitCode
 from spendtop.domain.request import NotUnderstood, Source
 from spendtop.domain.request import TestEvent as DashboardTest
+from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Collector
@@ -54,6 +56,7 @@ async def test_an_empty_store_says_what_to_do_next(session_over: Sessions) -> No
         await opened(pilot)
         await until(pilot, lambda: "http://127.0.0.1:8000/webhook" in picture(pilot))
         shown = picture(pilot)
+    assert "-  a month of made-up traffic" in shown and "1  write spendtop.toml" in shown
     for step in ("spendtop demo", "spendtop init", "spendtop send-test", "Helicone"):
         assert step in shown
 
@@ -65,6 +68,44 @@ async def test_without_a_collector_the_screen_says_that_nothing_is_recorded(sess
         await until(pilot, lambda: "NOT RECORDING" in picture(pilot))
 
 
+async def test_a_source_is_not_well_when_no_collector_hears_it(session_over: Sessions, filled: Till) -> None:
+    app = SpendtopApp(session_over(collector=lambda: None))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "-- helicone" in picture(pilot))
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "OK helicone" in picture(pilot))
+
+
+async def test_the_footer_says_what_the_time_key_does_on_each_screen(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "t chart span" in picture(pilot).splitlines()[-1])
+        await pilot.press("2")
+        await until(pilot, lambda: "t time" in picture(pilot).splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("calendar", "said"),
+    [
+        (Calendar("Asia/Kathmandu"), "days from 00:00 Asia/Kathmandu"),
+        (Calendar(machine_zone(), "04:30"), "days from 04:30"),
+        (Calendar(machine_zone()), ""),
+    ],
+)
+async def test_which_day_is_meant_is_said_where_it_is_not_the_machines(
+    session_over: Sessions, calendar: Calendar, said: str
+) -> None:
+    app = SpendtopApp(session_over(calendar=calendar))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "LIVE" in picture(pilot))
+        shown = picture(pilot)
+    assert said in shown and ("days from" in shown) == bool(said)
+
+
 async def test_what_needs_attention_is_counted(app: SpendtopApp, filled: Till, clock: SettableClock) -> None:
     filled.record(
         NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="an array", raw=b"[]"),
@@ -73,7 +114,7 @@ async def test_what_needs_attention_is_counted(app: SpendtopApp, filled: Till, c
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "2 events need attention" in picture(pilot))
+        await until(pilot, lambda: "2 not understood: spendtop quarantine list" in picture(pilot))
         assert "1 test" in picture(pilot)
 
 
@@ -166,3 +207,12 @@ async def test_every_size_shows_every_screen(app: SpendtopApp, size: tuple[int, 
         await pilot.resize_terminal(30, 8)
         await pilot.pause()
         assert len(picture(pilot).splitlines()) == 8
+
+
+async def test_joined_emoji_do_not_reach_the_terminal(session_over: Sessions, till: Till, clock: SettableClock) -> None:
+    till.record(a_request(0, clock(), user_id="👩\u200d💻 ada ❤\ufe0f", model="m"))
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "👩 ada ❤" in picture(pilot))
+        assert not {"\u200d", "\ufe0f"} & set(picture(pilot))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 
 import pytest
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
 from spendtop.domain.errors import ExitCode
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.compat import AsciiMarks, ColorLess, SafeText
+from spendtop.tui.compat import AsciiMarks, ColorLess, PlainEmoji, SafeText
 from tests.tui.conftest import Sessions, opened
 
 BLACK = Color(0, 0, 0)
@@ -26,6 +27,21 @@ def test_uncleaned_text_is_cleaned_at_the_last_moment(caplog: pytest.LogCaptureF
 def test_clean_text_passes_unchanged() -> None:
     pieces = [Segment("søren 日本 $0.0075 …", Style(bold=True))]
     assert SafeText().apply(pieces, BLACK) is pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("👩‍💻 ada |", "👩 ada |"),
+        ("❤️ ok", "❤  ok"),
+        ("👍🏽!", "👍!"),
+        ("søren 日本", "søren 日本"),
+    ],
+)
+def test_joined_emoji_become_their_first_one_in_the_same_cells(text: str, shown: str) -> None:
+    (piece,) = PlainEmoji().apply([Segment(text, Style(bold=True))], BLACK)
+    assert piece.text == shown
+    assert cell_len(piece.text) == cell_len(text) and piece.style == Style(bold=True)
 
 
 def test_colours_go_and_emphasis_stays() -> None:

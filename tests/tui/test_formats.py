@@ -93,19 +93,8 @@ def test_unpriced_requests_are_never_left_out_of_a_sum() -> None:
     assert formats.spend(Spend(10, Usd.of("41.82"), 0, 0, 0, 0)) == "$41.82"
 
 
-@pytest.mark.parametrize(
-    ("dollars", "shown"),
-    [
-        ("0", "$0"),
-        ("0.0075", "$0.0075"),
-        ("0.1", "$0.1000"),
-        ("12.5", "$12.5000"),
-        ("1234", "$1,234.00"),
-        ("0.00002", "$0.000020"),
-    ],
-)
-def test_amounts_in_columns_align_at_the_point(dollars: str, shown: str) -> None:
-    assert formats.column_usd(Usd.of(dollars)) == shown
+def test_one_request_is_not_many() -> None:
+    assert [formats.requests(number) for number in (0, 1, 1692)] == ["0 requests", "1 request", "1 692 requests"]
 
 
 def test_a_models_date_goes_where_it_does_not_fit() -> None:

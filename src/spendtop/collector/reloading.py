@@ -22,9 +22,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
 from spendtop.store.reads.applied import Applied, CollectorInfo, applied, keep
-
-CONFIG_NEWS = "config_news"
-"""The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
+from spendtop.store.reads.news import CONFIG_NEWS as CONFIG_NEWS
 
 
 class Reloading:

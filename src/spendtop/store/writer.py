@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 _LARGEST_GROUP = 512
 _RETRY_SECONDS = 0.25
+_ENDED = "The collector's writer failed; the log says why. Start the collector again."
 _log = logging.getLogger(__name__)
 
 
@@ -123,7 +124,7 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             left = list(self._queue)
             self._queue.clear()
-        refusal = CannotWrite("The collector's writer failed; the log says why. Start the collector again.")
+        refusal = CannotWrite(_ENDED)
         for item in left:
             if isinstance(item, _Submission):
                 _tell(item, refusal)
@@ -169,6 +170,10 @@ class Writer(Generic[Event, Outcome]):
             self._wait(group, failure)
         except Exception:
             self._commit_apart(group)
+        except BaseException:
+            for submission in group:
+                _tell(submission, CannotWrite(_ENDED))
+            raise
         else:
             self._answer(group, outcomes)
 

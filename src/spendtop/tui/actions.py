@@ -42,10 +42,10 @@ APP = (
 LIVE = (
     Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
-    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
 )
 
 OVERVIEW = (
+    Action("time", "t", "screen.time", "chart span", "the next longer time in the chart, round and round", "time", 12),
     Action("open", "enter", "screen.open", "open", "the selected request with its prompt and response", "open", 3),
     Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
     Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time"),
@@ -65,6 +65,7 @@ MOVE = (
 
 REQUESTS = (
     Action("open", "enter", "screen.open", "open", "prompt, response and all fields", "open", 3),
+    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
     Action("filter", "slash", "screen.filter", "filter", "show only what a filter selects", "find", 4),
     Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),

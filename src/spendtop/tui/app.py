@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from rich.color import ColorSystem
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
@@ -19,6 +18,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.commands import Commands
+from spendtop.tui.config_news import ConfigNews
 from spendtop.tui.dressed import DressedApp
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.news import PACE_SECONDS, SLOW_PACE_SECONDS, CollectorSeen, Failed, StoreOpened
@@ -79,6 +79,7 @@ class SpendtopApp(DressedApp):
         """What ended the program, for whoever started it."""
         self.history: defaultdict[Asking, list[str]] = defaultdict(list)
         self.commands = Commands(self)
+        self.config_news = ConfigNews()
         self._collector_asked = False
         self._watch = StoreWatch(session, self.post_message)
         self._interrupted = False
@@ -290,12 +291,3 @@ class SpendtopApp(DressedApp):
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
         self._tell_screen()
         self._tick()
-
-    def action_redraw(self) -> None:
-        """Paint everything again."""
-        self.forget_terminal()
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A keymap that gives one key to two actions: say which."""
-        for binding in clashed_bindings:
-            self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)

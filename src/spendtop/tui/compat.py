@@ -6,10 +6,12 @@ Everything that leans on Textual's own insides is here and in `terminal`, so tha
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from traceback import format_exception
 
+from rich.cells import cell_len, set_cell_size
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
 from rich.segment import Segment
@@ -19,6 +21,7 @@ from textual import events
 from textual._compositor import CompositorUpdate
 from textual.actions import ActionParseResult, SkipAction
 from textual.app import App
+from textual.binding import Binding
 from textual.color import Color
 from textual.dom import DOMNode
 from textual.filter import LineFilter
@@ -30,6 +33,8 @@ from spendtop.tui.terminal import Terminal
 
 _log = logging.getLogger(__name__)
 _WIDEST_ESCAPE = 9
+_VARYING = "\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef"
+_JOINED = re.compile(f"(.?)(?:[{_VARYING}]|\u200d.?)+")
 _MARKS = str.maketrans(
     {
         **dict.fromkeys("─━═▔▀▁▂▃▄", "-"),
@@ -61,6 +66,17 @@ class SafeText(LineFilter):
             if segment.control or segment.text.isprintable()
             else Segment(_harmless(segment.text), segment.style)
             for segment in segments
+        ]
+
+
+class PlainEmoji(LineFilter):
+    """Of joined or varied emoji the first alone: terminals do not agree how wide the joined forms are."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments in the same cells without joiners, variation selectors and skin tones."""
+        return [
+            piece if piece.control or piece.text.isascii() else Segment(_without_joiners(piece.text), piece.style)
+            for piece in segments
         ]
 
 
@@ -113,6 +129,7 @@ class CarefulApp(App[int]):
         self.colorless = self.no_color
         self.color_limit: ColorSystem | None = None
         """Fewer colours than the terminal has, to send fewer bytes."""
+        self._plain_emoji = PlainEmoji()
         self._safe_text = SafeText()
         self._color_less = ColorLess()
         self._ascii_marks = [AsciiMarks()] if ascii_marks else []
@@ -124,7 +141,13 @@ class CarefulApp(App[int]):
         filters = [
             found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")
         ]
-        return [*filters, self._safe_text, *self._ascii_marks, *([self._color_less] if self.colorless else [])]
+        return [
+            *filters,
+            self._plain_emoji,
+            self._safe_text,
+            *self._ascii_marks,
+            *([self._color_less] if self.colorless else []),
+        ]
 
     def on_key(self, event: events.Key) -> None:
         """Keys typed ahead of the field that they are meant for come up here; what reached it in time does not."""
@@ -138,6 +161,15 @@ class CarefulApp(App[int]):
         """Something else may have painted on the terminal: paint all of it anew."""
         self.terminal.forget()
         self.refresh(layout=True)
+
+    def action_redraw(self) -> None:
+        """Paint everything again."""
+        self.forget_terminal()
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A keymap that gives one key to two actions: say which."""
+        for binding in clashed_bindings:
+            self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)
 
     async def run_action(
         self,
@@ -177,6 +209,10 @@ class CarefulApp(App[int]):
         )
         self._return_code = 70
         self._close_messages_no_wait()
+
+
+def _without_joiners(text: str) -> str:
+    return _JOINED.sub(lambda found: set_cell_size(found[1], cell_len(found[0])), text)
 
 
 def _harmless(text: str) -> str:

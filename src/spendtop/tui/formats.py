@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.domain.money import NANO_PER_USD
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
@@ -35,6 +34,11 @@ def count(number: int | None) -> str:
 def grouped(number: int | None) -> str:
     """A whole number with thin groups: `1 692`."""
     return UNKNOWN if number is None else f"{number:,}".replace(",", " ")
+
+
+def requests(number: int) -> str:
+    """A number of requests in words: `1 request`, `1 692 requests`."""
+    return f"{grouped(number)} request{'s' * (number != 1)}"
 
 
 def latency(milliseconds: int | None) -> str:
@@ -91,13 +95,6 @@ def spend(spent: Spend) -> str:
 def spend_long(spent: Spend) -> str:
     """Known cost in words: `$41.82 + 3 unpriced`."""
     return f"{spent.cost} + {grouped(spent.unpriced)} unpriced" if spent.unpriced else str(spent.cost)
-
-
-def column_usd(amount: Usd) -> str:
-    """An amount for a column of amounts: four decimals, so that the points stand below each other."""
-    if abs(amount.nano) < 100_000:
-        return str(amount) if amount.nano else "$0"
-    return f"${amount.dollars:,.4f}" if 0 <= amount.nano < 1_000 * NANO_PER_USD else str(amount)
 
 
 def short_usd(amount: Usd) -> str:

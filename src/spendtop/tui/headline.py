@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.applied import Applied
     from spendtop.store.reads.attention import Attention
     from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.news import News
     from spendtop.store.reads.rows import Spend
 
 
@@ -32,6 +33,8 @@ class Headline:
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
+    config_news: News | None
+    """What the last change of the configuration did."""
 
     @property
     def trend(self) -> float | None:

@@ -17,6 +17,7 @@ from spendtop.store.reads.applied import Applied, applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
+from spendtop.store.reads.news import config_news
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.store.reads.requests import Page, RequestQuery, observed_values, page, spend_of
 from spendtop.store.reads.rows import Spend
@@ -61,6 +62,7 @@ class OverviewQuestion:
             day=found.day_bounds,
             calendar=calendar,
             applied=known,
+            config_news=config_news(connection),
         )
         return headline, found
 
@@ -146,6 +148,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         day=day,
         calendar=calendar,
         applied=known,
+        config_news=config_news(connection),
     )
 
 

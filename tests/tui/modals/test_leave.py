@@ -48,6 +48,21 @@ async def test_stopping_stops_the_collector_and_leaves(session_over: Sessions) -
     assert stopped == [True]
 
 
+async def test_the_choices_are_in_view_on_the_smallest_screen(session_over: Sessions) -> None:
+    app = SpendtopApp(session_over(collector=lambda: HERE))
+    async with app.run_test(size=(20, 5)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: app.collector is not None)
+        await pilot.press("Q")
+        await until(pilot, lambda: "Leave it run" in picture(pilot))
+        shown = picture(pilot)
+    assert "Stop it" in shown and "Stay" in shown
+
+
+async def test_the_dialog_says_its_keys(session_over: Sessions) -> None:
+    assert "enter chooses · esc stays" in await shown_by(SpendtopApp(session_over(collector=lambda: HERE)))
+
+
 async def test_staying_changes_nothing(session_over: Sessions) -> None:
     stopped: list[bool] = []
     app = SpendtopApp(session_over(collector=lambda: HERE, stop_collector=lambda: stopped.append(True)))

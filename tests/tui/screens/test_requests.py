@@ -104,10 +104,10 @@ async def test_a_correction_changes_its_row_in_place(app: SpendtopApp, filled: T
             clock(),
             source=Source.HELICONE_API,
             external_id="external-3",
-            cost=Cost(reported=Usd.of("0.9999")),
+            cost=Cost(reported=Usd.of("0.777")),
         )
         filled.record(corrected)
-        await until(pilot, lambda: "$0.9999" in picture(pilot) or "61" in picture(pilot))
+        await until(pilot, lambda: "$0.777" in picture(pilot) or "61" in picture(pilot))
 
 
 async def test_both_ends_of_the_list_are_one_key_away(app: SpendtopApp) -> None:
@@ -261,3 +261,54 @@ async def test_a_request_from_another_session_is_reached_without_a_terminal_in_b
         await pilot.pause()
         app.open_request(far)
         await until(pilot, lambda: "Ticket 59:" in picture(pilot))
+
+
+async def test_columns_stay_where_they_are_when_other_requests_arrive(
+    app: SpendtopApp, filled: Till, clock: SettableClock
+) -> None:
+    async with app.run_test(size=(140, 24)) as pilot:
+        await listed(pilot)
+        before = picture(pilot).splitlines()[3]
+        clock.advance(SECOND)
+        filled.record(a_request(0, clock(), external_id="new", token="ci", session_id="s-77", session_path="/a"))
+        await until(pilot, lambda: "s-77" in picture(pilot))
+        assert picture(pilot).splitlines()[3] == before
+
+
+async def test_times_keep_their_day_once_another_day_was_in_view(
+    app: SpendtopApp, filled: Till, clock: SettableClock
+) -> None:
+    filled.record(a_request(100_000, clock(), external_id="yesterday"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 61" in picture(pilot))
+        today = picture(pilot).splitlines()[3]
+        await pilot.press("G")
+        await until(pilot, lambda: "row 61 of 61" in picture(pilot) and picture(pilot).splitlines()[3] != today)
+        with_day = picture(pilot).splitlines()[3]
+        await pilot.press("g")
+        await until(pilot, lambda: "row 1 of 61" in picture(pilot))
+        assert picture(pilot).splitlines()[3] == with_day
+
+
+async def test_long_names_leave_room_for_the_end_of_the_details_title(
+    session_over: Sessions, till: Till, clock: SettableClock
+) -> None:
+    till.record(a_request(0, clock(), user_id="u" * 90, model="m" * 90, cost=Cost(reported=Usd.of("0.5"))))
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 1" in picture(pilot))
+        assert "$0.500" in picture(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "… $0.500 200 1.9s" in picture(pilot))
+        title = next(line for line in picture(pilot).splitlines() if "… $0.500 200 1.9s" in line)
+    assert "mm…" in title and "uu…" in title
+
+
+async def test_one_match_is_one_request(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await listed(pilot)
+        await pilot.press("slash")
+        await typed(pilot, "status:429")
+        await until(pilot, lambda: "1 request " in picture(pilot).splitlines()[-1] + " ")

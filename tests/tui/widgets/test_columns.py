@@ -13,7 +13,7 @@ from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.widgets.columns import Ink, columns_for, cost_word, empty_columns, row_line, status_word
+from spendtop.tui.widgets.columns import Ink, columns_for, cost_word, row_line, status_word
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request
 
@@ -33,16 +33,6 @@ def test_the_seven_never_disappear_and_the_width_is_kept(width: int, with_day: b
 
 def test_wider_terminals_show_more() -> None:
     assert {column.name for column, _ in columns_for(136, False)} >= {"cache", "token", "session", "path"}
-
-
-def test_columns_that_no_request_fills_are_left_out(store: Store, till: Till, clock: SettableClock) -> None:
-    till.record(a_request(0, clock(), token="ci-42"))
-    with store.reading() as connection:
-        rows = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 10).rows
-    empty = empty_columns(rows)
-    assert empty == {"session", "path"}
-    names = {column.name for column, _ in columns_for(136, False, empty)}
-    assert "token" in names and not names & empty
 
 
 def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.style import Style
 
+from spendtop.tui.app import SpendtopApp
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.widgets.limits import gauge
+from spendtop.tui.widgets.limits import LimitsPanel, gauge
+from tests.tui.conftest import opened, until
 
 FILL, OVER, REST = Style(bold=True), Style(reverse=True), Style(dim=True)
 
@@ -38,3 +42,14 @@ def test_overspending_shows_where_100_percent_is() -> None:
     assert drawn(2.0) == "████┃█████"
     pieces = gauge(2.0, 10, FILL, OVER, REST, UNICODE)
     assert pieces[-1] == ("█████", OVER)
+
+
+async def test_all_bars_begin_at_one_cell(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        panel = app.screen.query_one(LimitsPanel)
+        await until(pilot, lambda: panel.uses)
+        assert panel.uses
+        panel.uses = [replace(panel.uses[0], unpriced=number) for number in (0, 3, 1_234)]
+        lines = ["".join(text for text, _ in line) for line in panel.content(70, 10)]
+    assert len({min(line.index(cell) for cell in "█░▏▎▍▌▋▊▉" if cell in line) for line in lines}) == 1

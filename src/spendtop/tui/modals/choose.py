@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+CHOOSE_HINT = "enter chooses · esc stays"
+
 
 class ChooseScreen(ModalScreen[str | None]):
     """Gives the chosen option's key, or None."""
@@ -29,6 +31,7 @@ class ChooseScreen(ModalScreen[str | None]):
         """The options."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
+            dialog.border_subtitle = CHOOSE_HINT
             options = [Option(f"{key}  {words}", id=key) for key, words in self._options]
             yield OptionList(*options, compact=True, markup=False)
 

@@ -11,10 +11,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from spendtop.tui.modals.choose import CHOOSE_HINT
 from spendtop.tui.session import Collector
 
 if TYPE_CHECKING:
     from spendtop.tui.app import SpendtopApp
+
+_SHORT = 14
 
 
 class LeaveScreen(ModalScreen[None]):
@@ -28,11 +31,13 @@ class LeaveScreen(ModalScreen[None]):
         self._demo = demo
 
     def compose(self) -> ComposeResult:
-        """What goes on, and the choices."""
+        """What goes on, and the choices; these first where not all may fit."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Leave spendtop?"
-            yield Label(self._words(), markup=False)
-            yield OptionList(*self._choices(), compact=True, markup=False)
+            dialog.border_subtitle = CHOOSE_HINT
+            words = Label(self._words(), markup=False)
+            choices = OptionList(*self._choices(), compact=True, markup=False)
+            yield from (choices, words) if self.app.size.height < _SHORT else (words, choices)
 
     def _words(self) -> str:
         collector = self._collector

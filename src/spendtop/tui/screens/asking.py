@@ -75,6 +75,9 @@ class AskingScreen(Screen[None]):
         """Something around the picture changed."""
         raise NotImplementedError
 
+    def tell_news(self) -> None:
+        """Something was read that is told once, beside the picture."""
+
     def on_mount(self) -> None:
         """Begin with what the app knows already."""
         self._pace = Pace(self.face.pace_seconds)
@@ -152,6 +155,7 @@ class AskingScreen(Screen[None]):
     def _take(self, answer: Any) -> None:
         self.face.headline = self.show(answer)
         self.face.trouble = None
+        self.tell_news()
         self.tick()
 
     def on_answered(self, event: Answered) -> None:

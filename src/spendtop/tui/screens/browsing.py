@@ -70,8 +70,7 @@ class BrowsingScreen(LiveScreen):
 
     def begin(self) -> None:
         """Show the browser's new listing from its start."""
-        self.rows.listing = self.browser.listing
-        self.rows.position = 0
+        self.rows.begin(self.browser.listing)
         self._title()
         self.news()
 

@@ -64,8 +64,8 @@ class FilterPrompt(BrowsingScreen):
             return
         checked = filtering.check(self.prompt.input.value)
         sums = self.browser.sums
-        waiting = self.browser.selection.text != checked.text or sums is None
-        matches = "searching" if waiting else f"{formats.grouped(sums.requests if sums else None)} requests"
+        waiting = self.browser.selection.text != checked.text
+        matches = "searching" if waiting or sums is None else formats.requests(sums.requests)
         self.hint(filtering.hint(checked, matches, self.face.palette, self.size.width))
 
     def complete(self, asking: Asking, text: str) -> None:

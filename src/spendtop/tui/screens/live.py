@@ -10,11 +10,12 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from spendtop.domain.clock import to_datetime
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.screens.asking import AskingScreen
-from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.canvas import Line, Piece, clip, length
 from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
 
@@ -111,29 +112,54 @@ class LiveScreen(AskingScreen):
             notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
             return
         trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
-        notice.say([*trouble, *self._attention(), *self.remarks()], self.window_words())
+        attention = self._attention()
+        notice.say([*trouble, *self._config_news(attention), *attention, *self.remarks()], self.window_words())
+
+    def tell_news(self) -> None:
+        """Why a changed configuration was refused, in full."""
+        news = self.face.config_news.untold(self.face.headline, self.face.session.clock())
+        if news is not None:
+            self.notify(str(news.text), title="Configuration refused", severity="error", timeout=15, markup=False)
+
+    def _config_news(self, attention: Line) -> Line:
+        """Cut to the room that the words after it leave, or to half the line."""
+        news = self.face.config_news.present(self.face.headline, self.face.session.clock())
+        if news is None:
+            return ()
+        width = self.size.width
+        room = max(width - length(attention) - 6, width // 2)
+        words, style = (
+            (f"{news.text}", self.face.palette.good) if news.ok else (f"! {news.text}", self.face.palette.bad)
+        )
+        return [*clip([(words, style)], room), ("   ", self.face.palette.text)]
 
     def window_words(self) -> Line:
-        """Which day "today" is."""
+        """Which day "today" is, where it is not the one of the machine's own clock."""
         headline = self.face.headline
         if headline is None:
             return ()
-        calendar = headline.calendar
+        calendar, now = headline.calendar, self.face.session.clock()
+        here = to_datetime(now).astimezone()
+        if calendar.day_starts == "00:00" and calendar.local(now).utcoffset() == here.utcoffset():
+            return ()
         return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.palette.faint)]
 
     def _attention(self) -> list[Piece]:
         headline, palette = self.face.headline, self.face.palette
         if headline is None:
             return []
-        waiting = headline.attention.unrecognized + headline.attention.dead_deliveries
+        attention = headline.attention
         words: list[Piece] = []
-        if waiting:
-            what = "event needs" if waiting == 1 else "events need"
-            words.append((f"!! {formats.count(waiting)} {what} attention", palette.bad))
-        if headline.attention.tests:
-            tests = "test" if headline.attention.tests == 1 else "tests"
-            words.append((f"{'  ' if words else ''}T {formats.count(headline.attention.tests)} {tests}", palette.test))
-        return [*words, ("   ", palette.text)] if words else []
+        if attention.unrecognized:
+            count = formats.count(attention.unrecognized)
+            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
+        if attention.dead_deliveries:
+            count = formats.count(attention.dead_deliveries)
+            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
+        if attention.tests:
+            tests = "test" if attention.tests == 1 else "tests"
+            words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
+        return words
 
     @property
     def prompt(self) -> Prompt:

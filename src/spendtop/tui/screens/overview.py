@@ -94,8 +94,14 @@ class OverviewScreen(LiveScreen):
         return headline
 
     def tick(self) -> None:
-        """Also tells the welcome who records."""
+        """Also tells the welcome and the sources who records."""
         super().tick()
+        if not self.is_mounted:
+            return
+        sources, recording = self.query_one(SourcesPanel), not self.face.standing().nobody_records
+        if sources.recording != recording:
+            sources.recording = recording
+            sources.redraw()
         if self.has_class("-empty"):
             self._welcome()
 

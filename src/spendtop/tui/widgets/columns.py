@@ -5,7 +5,7 @@ Seven never disappear: time, who, model, tokens, cost, status, latency.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,25 +53,12 @@ class Column:
     """The order that it stands for."""
 
 
-def empty_columns(rows: Iterable[RequestRow]) -> frozenset[str]:
-    """The columns that may go and that none of these requests fills."""
-    empty = {"cache", "token", "session", "path"}
-    for row in rows:
-        facts = (
-            ("cache", row.cached_tokens),
-            ("token", row.token),
-            ("session", row.session_id),
-            ("path", row.session_path),
-        )
-        empty -= {name for name, fact in facts if fact}
-        if not empty:
-            break
-    return frozenset(empty)
+def columns_for(width: int, with_day: bool) -> list[tuple[Column, int]]:
+    """The columns that fit into `width` cells with one blank between, and their widths.
 
-
-def columns_for(width: int, with_day: bool, empty: frozenset[str] = frozenset()) -> list[tuple[Column, int]]:
-    """The columns that fit into `width` cells with one blank between, and their widths; `empty` ones are left out."""
-    columns = [DAY_TIME if column is TIME and with_day else column for column in COLUMNS if column.name not in empty]
+    What the requests hold does not matter, so that columns stay where they are while requests arrive.
+    """
+    columns = [DAY_TIME if column is TIME and with_day else column for column in COLUMNS]
     for rank in range(max(column.rank for column in columns), 0, -1):
         if _least(columns) <= width:
             break
@@ -132,7 +119,7 @@ def cost_word(row: RequestRow) -> str:
         return "cached"
     if row.cost is None:
         return "unpriced"
-    return formats.column_usd(row.cost) if row.counted else f"({formats.column_usd(row.cost)})"
+    return str(row.cost) if row.counted else f"({row.cost})"
 
 
 def _time(row: RequestRow, ink: Ink, width: int) -> Piece:

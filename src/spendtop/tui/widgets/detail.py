@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.message import Message
@@ -12,7 +13,7 @@ from spendtop.domain.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.transcript import PANES, Page, Pane, conversation_of, lines_of
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.columns import cost_word, status_word
 
 if TYPE_CHECKING:
@@ -43,18 +44,21 @@ class DetailView(Panel):
 
     @property
     def title_line(self) -> Line:
-        """When, what, who and how it ended."""
+        """When, what, who and how it ended; names are cut so that the end stays in view."""
         palette = self.palette
         if self.detail is None:
             return [("Request", palette.title)]
         row = self.detail.row
-        return [
-            (formats.clock(row.occurred_at, self.calendar), palette.title),
-            (f" {row.model or '-'}", palette.model),
-            (f" {row.user_id or '-'}", palette.who),
+        when: Piece = (formats.clock(row.occurred_at, self.calendar), palette.title)
+        end: list[Piece] = [
             (f" {cost_word(row)}", palette.unknown if row.cost is None else palette.money),
             (f" {status_word(row)} {formats.latency(row.latency_ms)}", palette.muted),
         ]
+        model, who = f" {row.model or '-'}", f" {row.user_id or '-'}"
+        room = max(self.size.width - 6 - length([when, *end]), 0)
+        for_who = min(cell_len(who), max(room // 2, room - cell_len(model)))
+        names = [*clip([(model, palette.model)], room - for_who), *clip([(who, palette.who)], for_who)]
+        return [when, *names, *end]
 
     @property
     def conversation(self) -> Conversation:

@@ -57,20 +57,21 @@ class LimitsPanel(Panel):
             said = "none set" if self.known else "known once a collector ran"
             return [[(said, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]
         shown = self.uses if len(self.uses) <= height else self.uses[: height - 1]
-        lines = [self._line(use, width) for use in shown]
+        unpriced = max(len(_unpriced(use)) for use in shown)
+        lines = [self._line(use, width, unpriced) for use in shown]
         hidden = len(self.uses) - len(shown)
         if hidden:
             lines.append([(f"  +{hidden} more", palette.muted)])
         return lines
 
-    def _line(self, use: LimitUse, width: int) -> Line:
+    def _line(self, use: LimitUse, width: int, unpriced: int) -> Line:
+        """`unpriced` is the width of the longest `+N?`, so that all bars begin at one cell."""
         palette = self.palette
         ok, warn, bad = palette.good, palette.warn, palette.bad
         style = {LimitState.OK: ok, LimitState.APPROACHING: warn, LimitState.EXCEEDED: bad}[use.state]
         fill = {LimitState.OK: palette.bar, LimitState.APPROACHING: warn, LimitState.EXCEEDED: warn}[use.state]
         name = f"{use.entity}" if use.entity else use.limit.name
         window = f" {use.limit.window}" if use.entity else ""
-        unpriced = f"+{formats.count(use.unpriced)}?" if use.unpriced else ""
         amounts = f"{formats.short_usd(use.used)}/{formats.short_usd(use.limit.amount)}"
         room = width - 2 - 6
         named = min(max(room * 2 // 5, 10), 20)
@@ -84,8 +85,12 @@ class LimitsPanel(Panel):
             bar_width -= 14
             pieces += [(fit_right(amounts, 13) + " ", palette.muted)]
         if unpriced and bar_width >= 10:
-            bar_width -= len(unpriced) + 1
-            pieces += [(f"{unpriced} ", palette.unknown)]
+            bar_width -= unpriced + 1
+            pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]
         pieces += gauge(use.fraction, max(bar_width, 2), fill, bad, palette.rest, self.glyphs)
         pieces.append((fit_right(formats.percent(use.fraction), 6), style))
         return pieces
+
+
+def _unpriced(use: LimitUse) -> str:
+    return f"+{formats.count(use.unpriced)}?" if use.unpriced else ""

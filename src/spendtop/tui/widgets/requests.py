@@ -10,7 +10,7 @@ from textual.message import Message
 from spendtop.domain.windows import Calendar
 from spendtop.tui.listing import Listing
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, laid_over, length
-from spendtop.tui.widgets.columns import Ink, columns_for, empty_columns, head_line, row_line
+from spendtop.tui.widgets.columns import Ink, columns_for, head_line, row_line
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import RequestRow
@@ -45,6 +45,8 @@ class RequestList(Panel):
         self.selected: int | None = None
         """Id of the request under the cursor."""
         self._top = 0
+        self._with_day = False
+        """Whether times carry their day: from the first one of another day on, so that columns do not jump."""
 
     @property
     def title_line(self) -> Line:
@@ -82,6 +84,10 @@ class RequestList(Panel):
         self._settle()
         self.redraw()
 
+    def begin(self, listing: Listing) -> None:
+        """Show another listing from its start."""
+        self.listing, self.position, self._with_day = listing, 0, False
+
     def to(self, position: int) -> None:
         """Put the cursor there."""
         self.position = position
@@ -116,7 +122,7 @@ class RequestList(Panel):
             positions = positions[::-1]
         rows = [(position, self.listing.row(position)) for position in positions]
         ink = self._ink([row for _, row in rows if row])
-        columns = columns_for(width - 1, ink.with_day, empty_columns(self.listing))
+        columns = columns_for(width - 1, ink.with_day)
         lines: list[Line] = []
         if self._head_height:
             lines.append([(" ", ink.palette.faint), *head_line(columns, self.order, self.descending, ink)])
@@ -142,8 +148,9 @@ class RequestList(Panel):
 
     def _ink(self, rows: list[RequestRow]) -> Ink:
         today = self.calendar.local(self.face.session.clock()).date()
-        with_day = any(self.calendar.local(row.occurred_at).date() != today for row in rows)
-        return Ink(self.palette, self.glyphs, self.calendar, with_day)
+        if not self._with_day:
+            self._with_day = any(self.calendar.local(row.occurred_at).date() != today for row in rows)
+        return Ink(self.palette, self.glyphs, self.calendar, self._with_day)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows down."""

@@ -22,6 +22,8 @@ class SourcesPanel(Panel):
     def __init__(self) -> None:
         super().__init__(id="sources")
         self.overview: Overview | None = None
+        self.recording = True
+        """Whether a collector hears the sources."""
 
     @property
     def title_line(self) -> Line:
@@ -57,7 +59,8 @@ class SourcesPanel(Panel):
         lines: list[Line] = []
         for source in self.overview.sources:
             since = max(now - source.last_at, 0)
-            sign, style = ("OK ", palette.good) if since < _QUIET else ("-- ", palette.muted)
+            live = self.recording and since < _QUIET
+            sign, style = ("OK ", palette.good) if live else ("-- ", palette.muted)
             today = f"{formats.count(source.requests_today)} today"
             ago = formats.age(since)
             counted = 12 if width >= 32 else 0
@@ -66,7 +69,7 @@ class SourcesPanel(Panel):
                     (sign, style),
                     (fit(source.source, max(width - 3 - counted - 4, 6)), palette.text),
                     (fit_right(today, counted), palette.muted),
-                    (fit_right(ago, 4), palette.text),
+                    (fit_right(ago, 4), palette.text if live else palette.muted),
                 ]
             )
         return lines or [[("-- ", palette.muted), ("nothing heard yet", palette.faint)]]

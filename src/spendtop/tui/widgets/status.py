@@ -36,6 +36,11 @@ class Standing:
     differences: tuple[str, ...]
     read_only: bool
 
+    @property
+    def nobody_records(self) -> bool:
+        """Whether it is known that no collector runs."""
+        return self.asked and self.collector is None
+
 
 class StatusLine(Canvas):
     """Store, spend today, pace, the fullest limit, alerts and the time."""
@@ -71,7 +76,7 @@ class StatusLine(Canvas):
         palette, glyphs = self.palette, self.glyphs
         if standing.paused:
             return [(f"{glyphs.paused} PAUSED", palette.warn)]
-        if standing.asked and standing.collector is None:
+        if standing.nobody_records:
             return [("! NOT RECORDING", palette.bad)]
         if self.headline is None:
             return [(f"{glyphs.wait} OPENING", palette.muted)]
