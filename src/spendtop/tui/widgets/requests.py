@@ -46,7 +46,8 @@ class RequestList(Panel):
         """Id of the request under the cursor."""
         self._top = 0
         self._with_day = False
-        """Whether times carry their day: from the first one of another day on, so that columns do not jump."""
+        """Whether times carry their day: where one in view is of another day, and from then on until the top is in view
+        again, so that columns do not jump."""
 
     @property
     def title_line(self) -> Line:
@@ -148,8 +149,8 @@ class RequestList(Panel):
 
     def _ink(self, rows: list[RequestRow]) -> Ink:
         today = self.calendar.local(self.face.session.clock()).date()
-        if not self._with_day:
-            self._with_day = any(self.calendar.local(row.occurred_at).date() != today for row in rows)
+        other_days = any(self.calendar.local(row.occurred_at).date() != today for row in rows)
+        self._with_day = other_days or (self._with_day and self._top > 0)
         return Ink(self.palette, self.glyphs, self.calendar, self._with_day)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
