@@ -163,3 +163,11 @@ def test_files_stand_beside_the_store_or_in_the_data_folder_without_its_password
     assert of_server.parent == tmp_path
     assert "host" not in of_server.name
     assert of_server != beside("postgresql://me:***@other/spend", ".lock", tmp_path)
+
+
+def test_what_killed_viewers_left_is_cleared_by_the_next_one(tmp_path: Path) -> None:
+    folder = tmp_path / "viewers"
+    folder.mkdir()
+    (folder / "999999999-1").touch()
+    with watching(folder):
+        assert [entry.name.partition("-")[0] for entry in folder.iterdir()] == [str(os.getpid())]

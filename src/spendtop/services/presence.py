@@ -149,6 +149,9 @@ def _lock(handle: int, lock: Path, announcement: Path) -> None:
 def watching(folder: Path) -> Iterator[None]:
     """Be counted as a viewer of the store until the block ends."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.iterdir():
+        if left.name.replace("-", "").isdigit() and not _lives(left.name):
+            left.unlink(missing_ok=True)
     mine = folder / f"{os.getpid()}-{process_start(os.getpid())}"
     mine.touch(mode=0o600)
     try:

@@ -22,7 +22,7 @@ def run(session: Session) -> int:
     app = SpendtopApp(session)
     code = asyncio.run(_run(app, session))
     if app.failure is not None:
-        sys.stderr.write(f"{app.failure}\n")
+        sys.stderr.write(f"spendtop: {app.failure}\n")
     return code
 
 
