@@ -7,7 +7,7 @@ import pytest
 from apprise import Apprise
 from apprise.manager_plugins import NotificationManager
 
-from spendtop.alerts.channels import check_url, prepared_url, split_recipients
+from spendtop.alerts.channels import check_url, prepared_url
 from spendtop.config.channel_schemas import ALLOWED
 from spendtop.config.channel_urls import LOCAL_SCHEMAS, schema_of
 
@@ -83,22 +83,3 @@ def test_what_is_too_long_is_cut_by_the_service() -> None:
     assert prepared_url("json://host?x=1&Overflow=split") == "json://host?x=1&overflow=truncate"
     plugin: Any = Apprise.instantiate(prepared_url(SLACK))
     assert plugin.overflow_mode == "truncate"
-
-
-def test_a_mail_url_with_several_recipients_becomes_one_for_each() -> None:
-    urls = split_recipients(
-        "mailtos://u:p%2Fw@mail.example.com:465/c@example.com/?to=a%2Bx@example.com,b@example.com&mode=ssl"
-    )
-    assert urls == [
-        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=c%40example.com",
-        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=a%2Bx%40example.com",
-        "mailtos://u:p%2Fw@mail.example.com:465?mode=ssl&to=b%40example.com",
-    ]
-    assert [check_url(url) for url in urls] == [None, None, None]
-
-
-@pytest.mark.parametrize(
-    "url", [SLACK, "mailto://u:p@example.com?to=a@example.com", "mailto://u:p@[::1?to=a@x.de,b@x.de"]
-)
-def test_a_url_with_one_recipient_stays_as_it_is(url: str) -> None:
-    assert split_recipients(url) == [url]

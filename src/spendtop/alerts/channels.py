@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlunsplit
 
-from spendtop.config.channel_urls import MAIL_SCHEMAS, parts_of, refusal, schema_of
+from spendtop.config.channel_urls import refusal, schema_of
 
 
 def check_url(url: str) -> str | None:
@@ -20,22 +18,6 @@ def prepared_url(url: str) -> str:
     bare, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and not part.lower().startswith("overflow=")]
     return f"{bare}?{'&'.join([*kept, 'overflow=truncate'])}"
-
-
-def split_recipients(url: str) -> list[str]:
-    """A mail URL with several recipients as one URL for each; any other URL alone."""
-    parts = parts_of(url)
-    if parts is None or parts.scheme not in MAIL_SCHEMAS:
-        return [url]
-    options = parse_qsl(parts.query, keep_blank_values=True)
-    named = [unquote(part) for part in parts.path.split("/") if part]
-    named += [address for key, value in options if key.lower() == "to" for address in re.split(r"[,;\s]+", value)]
-    recipients = list(dict.fromkeys(address for address in named if address))
-    if len(recipients) < 2:
-        return [url]
-    others = urlencode([(key, value) for key, value in options if key.lower() != "to"], quote_via=quote)
-    queries = [f"{others}&to={quote(address)}" if others else f"to={quote(address)}" for address in recipients]
-    return [urlunsplit(parts._replace(path="", query=query)) for query in queries]
 
 
 def _refused_by_apprise(url: str) -> str | None:

@@ -270,19 +270,6 @@ class LeaseTable(SQLModel, table=True):
     until: int = Field(sa_type=BigInteger)
 
 
-class AuditTable(SQLModel, table=True):
-    """Who changed what by hand."""
-
-    __tablename__: ClassVar[Any] = "audit"
-
-    id: int | None = Field(default=None, primary_key=True)
-    at: int = Field(sa_type=BigInteger)
-    face: str = Field(sa_type=Text)
-    """tui, cli or api."""
-    action: str = Field(sa_type=Text)
-    detail: str = Field(sa_type=Text)
-
-
 class MetaTable(SQLModel, table=True):
     """Single facts about the store, among them the configuration as the collector applied it."""
 

@@ -18,7 +18,6 @@ from spendtop.store.reads.requests import (
     newest_id,
     observed_values,
     page,
-    since_id,
     spend_of,
 )
 from spendtop.store.reads.rows import RequestRow
@@ -209,15 +208,13 @@ class TestSpendOf:
             assert spend_of(connection, RequestQuery(filter=parse_filter("user:x")), CONTEXT).requests == 0
 
 
-class TestFollowing:
-    def test_since_id_gives_what_came_after_oldest_first(self, recorded: Recorded) -> None:
+class TestNewestId:
+    def test_grows_with_what_is_recorded(self, recorded: Recorded) -> None:
         with recorded.store.reading() as connection:
             assert newest_id(connection) == 0
         ids = recorded.add(recorded.request(START - offset, received_at=START + offset) for offset in range(5))
         with recorded.store.reading() as connection:
             assert newest_id(connection) == ids[-1]
-            assert [row.id for row in since_id(connection, ids[1], 2)] == ids[2:4]
-            assert since_id(connection, ids[-1], 2) == ()
 
 
 class TestObservedValues:

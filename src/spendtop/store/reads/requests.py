@@ -117,15 +117,6 @@ def newest_id(connection: Connection) -> int:
     return connection.execute(select(func.max(_id()))).scalar() or 0
 
 
-def since_id(connection: Connection, after: int, most: int) -> tuple[RequestRow, ...]:
-    """The `most` oldest requests with ids above `after`, oldest first.
-
-    Several collectors on one PostgreSQL commit out of order: ask again from a little before and drop what was seen.
-    """
-    statement = select(table_of(RequestTable)).where(_id() > after).order_by(_id()).limit(most)
-    return tuple(map(from_row, connection.execute(statement)))
-
-
 def observed_values(connection: Connection, field: str, prefix: str, most: int) -> list[Untrusted]:
     """Values of `user`, `model`, `session`, `token`, `provider` or `source` that begin with `prefix` (ignoring case),
     from the 7 days before the latest request, the costliest first; empty for other fields."""
