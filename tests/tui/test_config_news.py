@@ -41,7 +41,8 @@ async def test_a_refusal_stands_before_what_needs_attention_until_it_is_repaired
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "! The changed configuration is refused" in picture(pilot))
-        assert "1 not understood: spendtop quarantine" in picture(pilot)
+        await until(pilot, lambda: "1 not understood: spendtop quarantine" in picture(pilot))
+        await until(pilot, lambda: len(app._notifications) == 1)
         (toast,) = app._notifications
         assert toast.message == REFUSED and not toast.markup
         told(store, clock(), True, "Configuration applied: limits")
