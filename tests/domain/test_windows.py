@@ -15,7 +15,6 @@ from spendtop.domain.windows import (
     Calendar,
     Window,
     bounds,
-    next_bounds,
     parse_duration,
     parse_window,
 )
@@ -79,12 +78,6 @@ def test_one_request_spans_no_time() -> None:
         bounds(parse_window("request"), 0, Calendar())
 
 
-@pytest.mark.parametrize("text", ["1h", "session", "lifetime", "request"])
-def test_windows_that_never_end_have_no_next_one(text: str) -> None:
-    with pytest.raises(ValueError, match="no next one"):
-        next_bounds(parse_window(text), 0, Calendar())
-
-
 @pytest.mark.parametrize(
     ("text", "hint"),
     [("dayly", "'day'"), ("monthly", "'month'"), ("sesion", "'session'"), ("5x", "such as 90s"), ("", "such as 90s")],
@@ -144,7 +137,7 @@ def test_the_hour_that_the_clocks_repeat_is_two_hours() -> None:
     calendar, hour = Calendar("Europe/Berlin"), parse_window("hour")
     first = bounds(hour, utc("2026-10-25T00:30"), calendar)
     assert first == Bounds(utc("2026-10-25T00:00"), utc("2026-10-25T01:00"))
-    assert next_bounds(hour, utc("2026-10-25T00:30"), calendar) == Bounds(first.end_us, utc("2026-10-25T02:00"))
+    assert bounds(hour, utc("2026-10-25T01:00"), calendar) == Bounds(first.end_us, utc("2026-10-25T02:00"))
 
 
 @given(calendar_windows, instants, calendars)
@@ -159,7 +152,7 @@ def test_calendar_windows_follow_each_other_without_hole_or_overlap(
 ) -> None:
     start, end = closed(bounds(window, now, calendar))
     assert bounds(window, start, calendar) == bounds(window, end - 1, calendar) == Bounds(start, end)
-    assert next_bounds(window, now, calendar).start_us == end
+    assert bounds(window, end, calendar).start_us == end
     assert bounds(window, start - 1, calendar).end_us == start
 
 

@@ -164,15 +164,6 @@ def bounds(window: Window, now_us: int, calendar: Calendar) -> Bounds:
     )
 
 
-def next_bounds(window: Window, now_us: int, calendar: Calendar) -> Bounds:
-    """The calendar window that follows the one `now_us` lies in. Raises ValueError for windows that never end."""
-    if window.kind not in CALENDAR_KINDS:
-        raise ValueError(f"the window '{window}' has no next one")
-    end = bounds(window, now_us, calendar).end_us
-    assert end is not None
-    return bounds(window, end, calendar)
-
-
 def _boundaries(kind: WindowKind, now_us: int, calendar: Calendar) -> Iterator[int]:
     """Every instant near now at which a window of this kind begins."""
     wall = calendar.local(now_us).replace(tzinfo=None)

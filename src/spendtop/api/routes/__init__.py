@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from spendtop.api.context import Context
 from spendtop.domain.windows import Calendar
@@ -20,6 +18,3 @@ def context_of(request: Request) -> Context:
 def calendar_of(request: Request) -> Calendar:
     """Where local days begin."""
     return context_of(request).settings().time.calendar
-
-
-RouterFactory = Callable[[], APIRouter]
