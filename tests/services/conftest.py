@@ -17,7 +17,7 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price
+from spendtop.domain.pricing import Price, Pricer
 from spendtop.domain.request import Basis, Cost, Request, Source, Status, TimeSource
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.announcing import Announcement, Channel
@@ -26,6 +26,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Prepared
 from spendtop.services.recording import Outcome, Recording
 from spendtop.services.records import from_row
+from spendtop.services.totals import ASSUMED_REPEATS, REPEATS, SHADOW
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
@@ -35,6 +36,8 @@ from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, Total
 from tests.conftest import SettableClock
 
 DOLLAR = 1_000_000_000
+PRICER = Pricer({}, None, lambda provider, model, at: None)
+BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW)
 Sums = dict[tuple[str, str, int], tuple[int, ...]]
 Counts = Callable[[Request], tuple[str, int | None] | None]
 """The entity that a request counts for under a limit of its own scope, and the reserve if its cost is unknown."""
@@ -55,7 +58,7 @@ def request(number: object, at: int, cost: int | None = DOLLAR, **fields: Any) -
         "received_at": at,
         "occurred_at": at,
         "time_source": TimeSource.PROVIDER,
-        "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED),
+        "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED, reported=amount),
     }
     return Request(**{**values, **fields})
 
@@ -84,12 +87,21 @@ def clear(store: Store) -> None:
 
 
 def totals(store: Store) -> Sums:
-    """What `total` says, over shards, without sums of nothing."""
+    """What `total` says of the spend, over shards, without sums of nothing."""
+    return {named: values for named, values in _over_shards(store).items() if named[0] not in BESIDE}
+
+
+def beside(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
+    """What `total` says besides the spend: how many and their nano-USD, by dimension and key."""
+    return {named[:2]: values[:2] for named, values in _over_shards(store).items() if named[0] in BESIDE}
+
+
+def _over_shards(store: Store) -> dict[tuple[str, str, int], tuple[int, int, int, int, int, int]]:
     found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
     for row in rows(store, TotalTable):
         named, values = (row.dimension, row.key, row.bucket), tuple(row)[4:]
         found[named] = [a + b for a, b in zip(found[named], values, strict=True)]
-    return {key: tuple(values) for key, values in found.items() if any(values)}
+    return {named: (a, b, c, d, e, f) for named, (a, b, c, d, e, f) in found.items() if any((a, b, c, d, e, f))}
 
 
 def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
@@ -144,7 +156,7 @@ class Collecting:
         self.book = LimitBook(limits, calendar or Calendar(), reserves or {})
         with store.reading() as connection:
             ids = RequestIds(slot, newest_id(connection))
-        self.recording = Recording(store.write_engine.dialect, ids, self.book)
+        self.recording = Recording(store.write_engine.dialect, ids, self.book, PRICER.cost)
         self.evaluator = Evaluator(self.book, channels)
         self._numbers = count(len(rows(store, RequestTable)) + 1)
 

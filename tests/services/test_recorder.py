@@ -15,7 +15,7 @@ import pytest
 
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Parsed
+from spendtop.domain.request import Event, Source
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer
@@ -75,7 +75,7 @@ class Collector:
     def _committed(self) -> None:
         self.commits += 1
 
-    def record(self, *events: Parsed) -> Any:
+    def record(self, *events: Event) -> Any:
         answers: SimpleQueue[Any] = SimpleQueue()
         self.recorder.submit(events, answers.put)
         return answers.get(timeout=WAIT)
@@ -165,6 +165,45 @@ def test_two_collectors_that_are_sent_the_same_events_at_once_store_each_once(
     assert sorted(outcome.status for (outcome,) in outcomes) == ["duplicate"] * 150 + ["stored"] * 150
     assert len({outcome.id for (outcome,) in outcomes}) == 150
     assert totals(postgres_store) == sums(postgres_store, {})
+
+
+def test_two_collectors_that_hear_of_one_request_from_two_sources_at_once_keep_one_record(
+    postgres_store: Store, clock: SettableClock
+) -> None:
+    collectors = [Collector(postgres_store, slot) for slot in (0, 1)]
+    answers: SimpleQueue[Any] = SimpleQueue()
+    for number in range(150):
+        reports = [
+            request(number, clock(), 2, response_id=f"r-{number}", model="m"),
+            request(number, clock(), 1, response_id=f"r-{number}", model="m", source=Source.INGEST),
+        ]
+        for collector, report in zip(collectors, reports if number % 2 else reports[::-1], strict=True):
+            collector.recorder.submit([report], answers.put)
+    outcomes = [answers.get(timeout=WAIT) for _ in range(300)]
+    for collector in collectors:
+        collector.recorder.stop()
+    assert {outcome.status for (outcome,) in outcomes} == {"stored"}
+    assert [(row.sources, row.cost_nano) for row in rows(postgres_store, RequestTable)] == [
+        ("helicone,ingest", 2)
+    ] * 150
+    assert totals(postgres_store) == sums(postgres_store)
+
+
+def test_two_collectors_that_correct_one_request_at_once_keep_the_totals_right(
+    postgres_store: Store, clock: SettableClock
+) -> None:
+    collectors = [Collector(postgres_store, slot) for slot in (0, 1)]
+    collectors[0].record(*(request(number, clock(), source=Source.HELICONE_API) for number in range(5)))
+    answers: SimpleQueue[Any] = SimpleQueue()
+    for cost in range(1, 61):
+        for collector in collectors:
+            correction = request(cost % 5, clock(), cost, source=Source.HELICONE_API)
+            collector.recorder.submit([correction], answers.put)
+    outcomes = [answers.get(timeout=WAIT) for _ in range(120)]
+    for collector in collectors:
+        collector.recorder.stop()
+    assert {outcome.status for (outcome,) in outcomes} == {"duplicate"}
+    assert totals(postgres_store) == sums(postgres_store)
 
 
 def _killed_after(path: Path, first: int, acknowledged: int) -> list[int]:

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, Cost, Request, Source, TimeSource
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
@@ -27,9 +28,9 @@ from spendtop.store.tables import RequestTable  # noqa: F401  (fills SQLModel.me
 class Recorded:
     """Puts requests into a store as a collector does, and takes them out again."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, slot: int = 3) -> None:
         self.store = store
-        self._ids = RequestIds(slot=3)
+        self._ids = RequestIds(slot)
         self._numbers = count(1)
 
     def request(self, occurred_at: int, cost: int | None = 1_000, **fields: Any) -> Request:
@@ -41,13 +42,15 @@ class Recorded:
             "received_at": occurred_at,
             "occurred_at": occurred_at,
             "time_source": TimeSource.CLIENT,
-            "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED),
+            "cost": Cost(amount=amount, basis=Basis.UNKNOWN if amount is None else Basis.REPORTED, reported=amount),
         }
         return Request(**{**values, **fields})
 
     def add(self, requests: Iterable[Request], limits: Sequence[Limit] = ()) -> list[int]:
         """Record them in one transaction under these limits; their ids."""
-        recording = Recording(self.store.write_engine.dialect, self._ids, LimitBook(limits, Calendar(), {}))
+        pricer = Pricer({}, None, lambda provider, model, at: None)
+        book = LimitBook(limits, Calendar(), {})
+        recording = Recording(self.store.write_engine.dialect, self._ids, book, pricer.cost)
         with self.store.writing() as connection:
             return [outcome.id for outcome in recording.record(connection, list(map(_prepared, requests)))]
 
@@ -61,7 +64,7 @@ class Recorded:
 def _prepared(request: Request) -> Prepared:
     has_body = request.request_body is not None or request.response_body is not None
     body = bodies.encode(request.request_body, request.response_body) if has_body else None
-    digest = identity(request.source, request.external_id)
+    digest = identity(request.source, request.external_id, request.scope)
     return Prepared(digest, replace(request, request_body=None, response_body=None), body)
 
 

@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,8 +20,9 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError, ExitCode
-from spendtop.domain.request import Usage
+from spendtop.domain.request import Source, Usage
 from spendtop.store.engine import Store
+from spendtop.store.ids import identity
 from spendtop.store.schema import HEAD, upgrade, version
 from tests.store.conftest import Recorded
 
@@ -96,10 +99,120 @@ def test_views_have_the_columns_of_earlier_programs_in_dollars(store: Store, rec
     assert (float(usage[0][2]), usage[0][5]) == (0.0002025, shown)
 
 
+AT = 1_795_183_387_250_000
+FIRST_SCHEMA: dict[str, dict[str, object]] = {
+    "request": {
+        "id": 77,
+        "source": "helicone",
+        "sources": "helicone",
+        "external_ids": '{"helicone":"h-1"}',
+        "response_id": "chatcmpl-1",
+        "occurred_at": AT,
+        "time_source": "provider",
+        "time_suspect": False,
+        "received_at": AT,
+        "model": "gpt-4o",
+        "status": "ok",
+        "cost_nano": 5,
+        "basis": "reported",
+        "reported_cost_nano": 5,
+        "cached": False,
+        "verified": False,
+        "counted": True,
+        "body_state": "stored",
+    },
+    "request_key": {"digest": identity(Source.HELICONE, "h-1"), "request_id": 77},
+    "body": {"request_id": 77, "dictionary": 0, "data": b"packed"},
+    "revision": {"request_id": 77, "at": AT, "source": "helicone", "changes": "{}"},
+    "alert": {
+        "rule": "limit/daily",
+        "entity": "",
+        "window_start": AT,
+        "state": "exceeded",
+        "severity": "critical",
+        "version": 1,
+        "announced": 1.0,
+        "spoke": 1,
+        "used_nano": 5,
+        "limit_nano": 4,
+        "unpriced": 0,
+        "crossed_at": AT,
+        "late": False,
+        "falls": 0,
+        "opened_at": AT,
+        "updated_at": AT,
+    },
+    "meta": {"name": "zone", "value": "UTC"},
+}
+"""A row of each table that the first schema had and a later one changed or reads anew."""
+
+
+def make_first_schema(store: Store, rows: Mapping[str, Mapping[str, object]]) -> None:
+    """Bring an empty store to schema 0001 with these rows."""
+    config = Config()
+    config.set_main_option("script_location", str(files("spendtop.store") / "migrations"))
+    with store.writing() as connection:
+        if not store.is_sqlite:
+            connection.execute(text("DROP SCHEMA spendtop CASCADE"))
+            connection.execute(text("CREATE SCHEMA spendtop"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for table, values in rows.items():
+            names = ", ".join(values)
+            places = ", ".join(f":{name}" for name in values)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), dict(values))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def first_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store with the schema 0001 and data, on either database."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path / 'first.db'}")
+    else:
+        store = request.getfixturevalue("postgres_store")
+    make_first_schema(store, FIRST_SCHEMA)
+    yield store
+    store.close()
+
+
+class TestTheFirstSchema:
+    """A store that the first version made."""
+
+    def test_is_upgraded_and_keeps_its_data(self, first_store: Store) -> None:
+        assert upgrade(first_store) == "0001"
+        for table, values in FIRST_SCHEMA.items():
+            with first_store.reading() as connection:
+                found = connection.execute(text(f"SELECT * FROM {table}")).mappings().first()
+            assert found is not None
+            assert {name: found[name] for name in values} == values
+        with first_store.reading() as connection:
+            news = connection.execute(
+                text("SELECT given_by, content, acked_at, acked_by, snoozed_until FROM request, request_key, alert")
+            )
+            assert [tuple(row) for row in news] == [(None,) * 5]
+            assert version(connection) == HEAD
+        assert upgrade(first_store) is None
+
+    def test_has_requests_that_later_sources_join(self, first_store: Store) -> None:
+        upgrade(first_store)
+        recorded = Recorded(first_store)
+        known: dict[str, Any] = {"occurred_at": AT, "model": "gpt-4o", "response_id": "chatcmpl-1"}
+        assert recorded.add([recorded.request(source=Source.INGEST, **known)]) == [77]
+        assert recorded.add([recorded.request(source=Source.HELICONE_API, external_id="h-1", **known)]) == [77]
+
+    def test_without_requests_has_nothing_to_join(self, first_store: Store) -> None:
+        with first_store.writing() as connection:
+            connection.execute(text("DELETE FROM request"))
+        upgrade(first_store)
+        with first_store.reading() as connection:
+            assert connection.execute(text("SELECT name FROM meta")).scalars().all() == ["zone"]
+
+
 _KILLED_AT = """
 import os, signal, sys
 from sqlalchemy import event
 from spendtop.store.engine import Store
+from spendtop.store.ids import identity
 from spendtop.store.schema import upgrade
 
 store, left = Store(sys.argv[1]), [int(sys.argv[2])]
@@ -142,3 +255,19 @@ def test_a_failed_migration_leaves_a_postgresql_as_it_was(postgres_store: Store)
         upgrade(postgres_store)
     with postgres_store.reading() as connection:
         assert inspect(connection).get_table_names(schema="spendtop") == ["task"]
+
+
+@pytest.mark.parametrize("statement", [2, 5, 9])
+def test_an_upgrade_that_is_killed_leaves_the_earlier_schema_with_its_data(tmp_path: Path, statement: int) -> None:
+    url = f"sqlite:///{tmp_path / 'spendtop.db'}"
+    store = Store(url)
+    make_first_schema(store, FIRST_SCHEMA)
+    killed = subprocess.run([sys.executable, "-c", _KILLED_AT, url, str(statement)], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    with store.reading() as connection:
+        assert version(connection) == "0001"
+        assert "token" not in inspect(connection).get_table_names()
+    assert upgrade(store) == "0001"
+    with store.reading() as connection:
+        assert connection.execute(text("SELECT id FROM request")).scalars().all() == [77]
+    store.close()

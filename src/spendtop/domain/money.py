@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 
 NANO_PER_USD = 1_000_000_000
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -31,7 +31,7 @@ class Usd:
             if not value.is_finite():
                 raise ValueError("not a finite amount")
             nano = int(_EXACT.quantize(_EXACT.scaleb(value, 9), Decimal(1)))
-        except InvalidOperation:
+        except (InvalidOperation, Overflow):
             raise ValueError("not an amount of money") from None
         if abs(nano) > _MAX_NANO:
             raise ValueError("amount out of range")

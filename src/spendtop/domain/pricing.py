@@ -127,8 +127,13 @@ def has_tokens(request: Request) -> bool:
 def is_trusted(reported: Usd, request: Request) -> bool:
     """Whether a gateway's figure can be believed: zero means "free", "error" and "unknown model" alike."""
     if reported != ZERO:
-        return ZERO < reported <= _LARGEST_COST
+        return is_amount(reported)
     return request.cached or (not request.usage.total and request.status is Status.ERROR)
+
+
+def is_amount(reported: Usd) -> bool:
+    """Whether a figure can be a request's cost whatever else is known about it."""
+    return ZERO < reported <= _LARGEST_COST
 
 
 def _atto(dollars_per_million: Decimal) -> int:

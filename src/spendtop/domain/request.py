@@ -23,6 +23,11 @@ class Source(StrEnum):
         """Rank among sources; smaller is more trusted."""
         return _TRUST[self]
 
+    @property
+    def space(self) -> str:
+        """Where its ids are unique: a gateway's webhook and its API give one request the same id."""
+        return "helicone" if self is Source.HELICONE_API else self._value_
+
 
 _TRUST = {source: rank for rank, source in enumerate(Source)}
 
@@ -127,6 +132,31 @@ class Request(Struct, frozen=True, kw_only=True):
     """JSON of the prompt side as it was sent, or None when it was not."""
     response_body: bytes | None = None
     body_state: BodyState = BodyState.NOT_SENT
+    content: bytes | None = None
+    """Digest of what a push said, where its client gave an id: the same id with other content is a conflict."""
+
+    @property
+    def scope(self) -> str:
+        """What `external_id` is unique within, besides its source: a client's ids belong to its tracking token."""
+        return (self.token or "") if self.source is Source.INGEST else ""
+
+
+SAME_CONTENT = "content:"
+"""Begins the `external_id` of a push without any id: it is known by what it says."""
+
+
+def is_assumed(request: Request) -> bool:
+    """Whether a repeat of the request is only assumed to be one: no id says so, its whole content does."""
+    return request.source is Source.INGEST and request.external_id.startswith(SAME_CONTENT)
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """A request as an export holds it: its sources merged, its cost decided."""
+
+    request: Request
+    """`source` is the most trusted one, `external_id` the id it gave."""
+    external_ids: dict[str, str]
+    """Every source's id, by source."""
 
 
 class TestEvent(Struct, frozen=True, kw_only=True):
@@ -149,3 +179,6 @@ class NotUnderstood(Struct, frozen=True, kw_only=True):
 
 Parsed = Request | TestEvent | NotUnderstood
 """What a receiver makes of one event."""
+
+Event = Parsed | Restored
+"""What can be recorded."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import BodyState, Cost, NotUnderstood, Parsed, Request, TestEvent
+from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, Source, TestEvent
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
@@ -26,6 +26,10 @@ class Prepared(Struct, frozen=True):
     """Priced and cleaned; its bodies live in `body`."""
     body: tuple[int, bytes] | None
     """(dictionary id, compressed prompt and response)."""
+    external_ids: dict[str, str] | None = None
+    """Every source's id of a restored request; else there is just the one of `request`."""
+    other_digests: tuple[bytes, ...] = ()
+    """Of a restored request's other sources."""
 
 
 class SetAside(Struct, frozen=True):
@@ -51,7 +55,7 @@ class Preparer:
         self._redact = redact
         self._keep_bodies = keep_bodies
 
-    def prepare(self, event: Parsed) -> Ready:
+    def prepare(self, event: Event) -> Ready:
         """The event as the recording transaction takes it."""
         match event:
             case Request():
@@ -61,35 +65,42 @@ class Preparer:
                     # Gateways send once: a request is rather kept without price and bodies than refused.
                     _log.exception("a request could not be priced or packed; it is recorded without")
                     return _bare(event)
+            case Restored():
+                return self._restored(event)
             case TestEvent():
                 return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
             case NotUnderstood():
                 digest = blake2b(event.source.encode() + b"\0" + event.raw, digest_size=16).digest()
                 return self._set_aside(event, "unrecognized", digest, event.reason)
 
+    def cost(self, request: Request) -> Cost:
+        """What a request costs by the prices in force."""
+        return self._pricer.cost(request)
+
     def _request(self, request: Request) -> Prepared:
-        digest = identity(request.source, request.external_id)
+        cleaned, body = self._packed(request)
+        return Prepared(_digest(request), replace(cleaned, cost=self._pricer.cost(request)), body)
+
+    def _restored(self, event: Restored) -> Prepared:
+        request = event.request
+        cleaned, body = self._packed(request)
+        own = _digest(request)
+        digests = [identity(Source(name), each, _scope(name, request)) for name, each in event.external_ids.items()]
+        return Prepared(
+            own,
+            cleaned,
+            body,
+            {name: storable_name(each) for name, each in event.external_ids.items()},
+            tuple(each for each in digests if each != own),
+        )
+
+    def _packed(self, request: Request) -> tuple[Request, tuple[int, bytes] | None]:
+        """The request with clean names, and its bodies apart from it."""
         body = self._body(request)
         state = request.body_state
         if request.request_body is not None or request.response_body is not None:
             state = BodyState.STORED if body else BodyState.NOT_KEPT
-        cleaned = replace(
-            request,
-            cost=self._pricer.cost(request),
-            external_id=storable_name(request.external_id),
-            provider=_name(request.provider),
-            model=_name(request.model),
-            user_id=_name(request.user_id),
-            session_id=_name(request.session_id),
-            session_path=_name(request.session_path),
-            token=_name(request.token),
-            response_id=_name(request.response_id),
-            properties=_names(request.properties),
-            request_body=None,
-            response_body=None,
-            body_state=state,
-        )
-        return Prepared(digest, cleaned, body)
+        return replace(_clean(request), request_body=None, response_body=None, body_state=state), body
 
     def _body(self, request: Request) -> tuple[int, bytes] | None:
         if not self._keep_bodies or (request.request_body is None and request.response_body is None):
@@ -106,14 +117,37 @@ class Preparer:
 
 def _bare(request: Request) -> Prepared:
     unpriced = replace(
-        request,
+        _clean(replace(request, properties=None)),
         cost=Cost(reported=request.cost.reported),
-        properties=None,
         request_body=None,
         response_body=None,
         body_state=BodyState.NOT_KEPT,
     )
-    return Prepared(identity(request.source, request.external_id), unpriced, None)
+    return Prepared(_digest(request), unpriced, None)
+
+
+def _digest(request: Request) -> bytes:
+    return identity(request.source, request.external_id, request.scope)
+
+
+def _scope(source: str, request: Request) -> str:
+    return replace(request, source=Source(source)).scope
+
+
+def _clean(request: Request) -> Request:
+    """With names as both databases take them."""
+    return replace(
+        request,
+        external_id=storable_name(request.external_id),
+        provider=_name(request.provider),
+        model=_name(request.model),
+        user_id=_name(request.user_id),
+        session_id=_name(request.session_id),
+        session_path=_name(request.session_path),
+        token=_name(request.token),
+        response_id=_name(request.response_id),
+        properties=_names(request.properties),
+    )
 
 
 def _name(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from spendtop.domain.request import Parsed
+from spendtop.domain.request import Event
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer, Ready
 from spendtop.services.recording import Outcome, Recording
@@ -36,7 +36,7 @@ class Recorder:
         self._preparer = preparer
         with store.reading() as connection:
             ids = RequestIds(slot, newest_id(connection))
-        self._recording = Recording(store.write_engine.dialect, ids, book)
+        self._recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
         self._on_recorded = on_recorded
         self._writer: Writer[Ready, Outcome] = Writer(store, self._recording.record, on_commit)
 
@@ -66,11 +66,11 @@ class Recorder:
     def apply(self, preparer: Preparer, book: LimitBook) -> None:
         """Record by a new configuration from the next event on."""
         self._preparer = preparer
-        self._recording.book = book
+        self._recording.book, self._recording.price = book, preparer.cost
 
     def submit(
         self,
-        events: Sequence[Parsed],
+        events: Sequence[Event],
         done: Callable[[Sequence[Outcome] | Exception], None],
         patience: float = 60.0,
     ) -> None:
@@ -91,6 +91,6 @@ class Recorder:
         """Run any other write in a transaction of its own, in turn with the groups."""
         return self._writer.run(work)
 
-    def record_within(self, connection: Connection, events: Sequence[Parsed]) -> list[Outcome]:
+    def record_within(self, connection: Connection, events: Sequence[Event]) -> list[Outcome]:
         """Record events inside a transaction that `run` opened."""
         return self._recording.record(connection, [self._preparer.prepare(event) for event in events])

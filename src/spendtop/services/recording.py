@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Dialect, select
 
-from spendtop.domain.merging import Record, differences, merge
-from spendtop.domain.request import BodyState, Request
+from spendtop.domain.merging import Price, Record
+from spendtop.domain.request import Request
+from spendtop.services.grouping import Group, Key
+from spendtop.services.joining import Joining
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Prepared, Ready, SetAside
 from spendtop.services.records import from_row, to_values
-from spendtop.services.totals import TotalsByDifference
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_add,
@@ -41,7 +41,8 @@ _KEYS_PER_QUERY = 500
 class Outcome(Struct, frozen=True):
     """What became of one event; `id` is ours, of the request or of the quarantine row."""
 
-    status: Literal["stored", "duplicate", "test", "quarantined"]
+    status: Literal["stored", "duplicate", "conflict", "test", "quarantined"]
+    """A conflict is known under the same id of its client's own choice, but said something else then."""
     id: int
     request: Request | None = None
     """The request as it was recorded, when it is new."""
@@ -50,10 +51,13 @@ class Outcome(Struct, frozen=True):
 class Recording:
     """The recording transaction of one collector. Not thread-safe: the writer alone calls it."""
 
-    def __init__(self, dialect: Dialect, ids: RequestIds, book: LimitBook) -> None:
+    def __init__(self, dialect: Dialect, ids: RequestIds, book: LimitBook, price: Price) -> None:
         self._ids = ids
+        self._joining = Joining()
         self.book = book
         """The limits in force; replaced as a whole when the configuration changes."""
+        self.price = price
+        """Prices merged requests; replaced likewise."""
         self._request = insert_row(RequestTable, dialect)
         self._request_update = update_row(RequestTable, dialect)
         self._key = insert_row(RequestKeyTable, dialect)
@@ -64,53 +68,64 @@ class Recording:
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
         """Record a group of events in the open transaction; one outcome per event, in their order."""
-        group = _Group(self.book)
-        requests = [event for event in events if isinstance(event, Prepared)]
-        known = self._known(connection, [event.digest for event in requests])
-        stored = self._stored(connection, set(known.values()))
-        outcomes: list[Outcome] = []
-        for event in events:
-            if isinstance(event, SetAside):
-                outcomes.append(_set_aside(connection, event))
-            elif (request_id := known.get(event.digest)) is not None:
-                group.again(request_id, stored, event)
-                outcomes.append(Outcome("duplicate", request_id))
-            else:
-                request_id = self._ids.next(event.request.received_at)
-                known[event.digest] = request_id
-                stored[request_id] = group.first(request_id, event)
-                outcomes.append(Outcome("stored", request_id, event.request))
+        group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
+        outcomes = [
+            _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
+            for event in events
+        ]
         self._write(connection, group)
         return outcomes
 
-    def _known(self, connection: Connection, digests: list[bytes]) -> dict[bytes, int]:
-        """Ids of the requests that are known under these keys."""
-        found: dict[bytes, int] = {}
+    def _group(self, connection: Connection, requests: Sequence[Prepared]) -> Group:
+        """The group with all that is known about its requests."""
+        spaces = {source.space for source in {each.request.source for each in requests}}
+        joins = bool(spaces) and self._joining.is_active(connection, spaces)
+        known = self._known(connection, requests)
+        group = Group(self.book, self.price, known, _stored(connection, {key.request_id for key in known.values()}))
+        if joins:
+            new = (event.request.response_id for event in requests if event.digest not in known)
+            group.join_by_response(self._joining.candidates(connection, [each for each in new if each is not None]))
+        return group
+
+    def _request_outcome(self, group: Group, event: Prepared) -> Outcome:
+        request = event.request
+        known = group.known_as(event)
+        if known is not None:
+            if known.contradicts(request.content):
+                return Outcome("conflict", known.request_id)
+            group.again(known.request_id, event)
+            return Outcome("duplicate", known.request_id)
+        partner = group.partner(event)
+        if partner is not None:
+            group.join(partner, event)
+            return Outcome("stored", partner.id)
+        request_id = self._ids.next(request.received_at)
+        group.first(request_id, event)
+        return Outcome("stored", request_id, request)
+
+    def _known(self, connection: Connection, requests: Sequence[Prepared]) -> dict[bytes, Key]:
+        """What is known under the keys of these requests."""
+        digests = [event.digest for event in requests]
+        digests += [digest for event in requests for digest in event.other_digests]
+        found: dict[bytes, Key] = {}
         for start in range(0, len(digests), _KEYS_PER_QUERY):
             part = tuple(digests[start : start + _KEYS_PER_QUERY])
             marks = ",".join([self._placeholder] * len(part))
-            sql = f"SELECT digest, request_id FROM request_key WHERE digest IN ({marks})"
-            for digest, request_id in connection.exec_driver_sql(sql, part):
-                found[bytes(digest)] = request_id
+            sql = f"SELECT digest, request_id, content FROM request_key WHERE digest IN ({marks})"
+            for digest, request_id, content in connection.exec_driver_sql(sql, part):
+                found[bytes(digest)] = Key(request_id, None if content is None else bytes(content))
         return found
 
-    def _stored(self, connection: Connection, ids: set[int]) -> dict[int, Record]:
-        """Records behind known ids; a purged request has none."""
-        if not ids:
-            return {}
-        table = table_of(RequestTable)
-        return {row.id: from_row(row) for row in connection.execute(select(table).where(table.c.id.in_(ids)))}
-
-    def _write(self, connection: Connection, group: _Group) -> None:
+    def _write(self, connection: Connection, group: Group) -> None:
         in_order = itemgetter(*self._request.names)
         self._request.run_many(connection, [in_order(to_values(record)) for record in group.new.values()])
-        self._key.run_many(connection, sorted(group.keys))
+        self._key.run_many(connection, sorted(group.keys, key=itemgetter(0)))
         self._body.run_many(connection, [(request_id, *body) for request_id, body in group.bodies.items()])
         self._total.run_many(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
         self._update(connection, group)
 
-    def _update(self, connection: Connection, group: _Group) -> None:
+    def _update(self, connection: Connection, group: Group) -> None:
         changed = [to_values(group.changed[request_id]) for request_id in sorted(group.changed)]
         rows = [{_bind(k): v for k, v in values.items()} for values in changed]
         names = self._request_update.names
@@ -119,54 +134,13 @@ class Recording:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
 
-class _Group:
-    """What one group of events changes, folded."""
-
-    def __init__(self, book: LimitBook) -> None:
-        self.totals = TotalsByDifference(book)
-        self.new: dict[int, Record] = {}
-        self.changed: dict[int, Record] = {}
-        self.keys: list[tuple[bytes, int]] = []
-        self.bodies: dict[int, tuple[int, bytes]] = {}
-        self.revisions: list[dict[str, Any]] = []
-
-    def first(self, request_id: int, event: Prepared) -> Record:
-        """A request that nobody reported before."""
-        request = event.request
-        record = Record(id=request_id, request=request, external_ids={request.source.value: request.external_id})
-        self.new[request_id] = record
-        self.keys.append((event.digest, request_id))
-        if event.body is not None:
-            self.bodies[request_id] = event.body
-        self.totals.add(request, request_id)
-        return record
-
-    def again(self, request_id: int, stored: dict[int, Record], event: Prepared) -> None:
-        """One more report of a known request: it may fill gaps or correct; a purged one is left alone."""
-        old = stored.get(request_id)
-        if old is None:
-            return
-        merged = merge(old, event.request)
-        if merged == old:
-            return
-        stored[request_id] = merged
-        self.totals.replace(old.request, merged.request, request_id)
-        if event.body is not None and merged.request.body_state is BodyState.STORED:
-            self.bodies.setdefault(request_id, event.body)
-        (self.new if request_id in self.new else self.changed)[request_id] = merged
-        changes = differences(old.request, merged.request)
-        if changes:
-            self._revise(request_id, event.request, changes)
-
-    def _revise(self, request_id: int, report: Request, changes: dict[str, tuple[object, object]]) -> None:
-        self.revisions.append(
-            {
-                "request_id": request_id,
-                "at": report.received_at,
-                "source": report.source.value,
-                "changes": msgspec.json.encode(changes).decode(),
-            }
-        )
+def _stored(connection: Connection, ids: Collection[int]) -> dict[int, Record]:
+    """Records behind known ids, kept from other collectors until the commit; a purged request has none."""
+    if not ids:
+        return {}
+    table = table_of(RequestTable)
+    wanted = select(table).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
+    return {row.id: from_row(row) for row in connection.execute(wanted)}
 
 
 def _bind(column: str) -> str:

@@ -50,6 +50,7 @@ def to_values(record: Record) -> dict[str, Any]:
         "verified": request.verified,
         "counted": request.counted,
         "body_state": request.body_state._value_,
+        "given_by": msgspec.json.encode(record.given_by).decode() if record.given_by else None,
     }
 
 
@@ -94,7 +95,8 @@ def from_row(row: Any) -> Record:
         counted=bool(row.counted),
         body_state=BodyState(row.body_state),
     )
-    return Record(id=row.id, request=request, external_ids=external_ids)
+    given_by = msgspec.json.decode(row.given_by, type=dict[str, Source]) if row.given_by else {}
+    return Record(id=row.id, request=request, external_ids=external_ids, given_by=given_by)
 
 
 def _nano(amount: Usd | None) -> int | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
-from spendtop.domain.request import Request, Status
+from spendtop.domain.request import Request, Status, is_assumed
 from spendtop.services.limit_book import LimitBook
 
 Key = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
+
+
+REPEATS, ASSUMED_REPEATS, SHADOW = "repeat", "assumed repeat", "shadow"
+"""Dimensions beside the spend: reports that came again, and requests of shadow tokens by token."""
 
 
 class TotalsByDifference:
@@ -22,6 +26,7 @@ class TotalsByDifference:
     def add(self, request: Request, request_id: int) -> None:
         """Count a request, and mark the limits that it counts for."""
         if not request.counted:
+            self._count_shadow(request, 1)
             return
         self._count(request, 1)
         for limit in self._book.broken(request):
@@ -31,7 +36,16 @@ class TotalsByDifference:
         """Take an earlier version's contributions out and put the new version's in."""
         if old.counted:
             self._count(old, -1)
+        else:
+            self._count_shadow(old, -1)
         self.add(new, request_id)
+
+    def count_repeat(self, request: Request) -> None:
+        """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
+        hour = request.received_at - request.received_at % HOUR
+        self._fold((REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
+        if is_assumed(request):
+            self._fold((ASSUMED_REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
 
     def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int]]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
@@ -57,6 +71,10 @@ class TotalsByDifference:
             self._mark(limit.name, entity, at)
         if self._book.own_dimensions:
             self._count_own(request, sign, delta, hour, touched)
+
+    def _count_shadow(self, request: Request, sign: int) -> None:
+        hour = request.occurred_at - request.occurred_at % HOUR
+        self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
 
     def _count_own(
         self, request: Request, sign: int, delta: tuple[int, ...], hour: int, touched: list[tuple[Limit, str]]

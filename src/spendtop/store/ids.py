@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from spendtop.domain.request import Source
+
 SLOTS = 64
-"""How many collectors can share a store."""
+"""How many can record into one store at once."""
+COMMAND_SLOT = SLOTS - 1
+"""Reserved for commands; collectors take the others."""
 
 
 class RequestIds:
@@ -27,11 +31,8 @@ def arrival(request_id: int) -> int:
     return request_id // SLOTS
 
 
-_SHARED_SPACES = {"helicone-api": "helicone"}
-"""Sources that give one request the same id: a gateway's webhook and its API."""
-
-
-def identity(source: str, external_id: str) -> bytes:
-    """The 16-byte digest under which a source's id is known for ever."""
-    space = _SHARED_SPACES.get(source, source)
-    return blake2b(f"{space}\0{external_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def identity(source: Source, external_id: str, scope: str = "") -> bytes:
+    """The 16-byte digest under which a source's id is known for ever. `scope` is what the id is unique within."""
+    inside = f"{scope}\0" if scope else ""
+    text = f"{source.space}\0{inside}{external_id}"
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -13,7 +13,7 @@ from spendtop.store.engine import SCHEMA, Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0003"
 """The schema that this program reads and writes."""
 
 _UPGRADE_LOCK = 0x5350454E44

@@ -15,7 +15,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from spendtop.domain.clock import DAY, MINUTE, SECOND, to_micros
+from spendtop.domain.clock import to_micros
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import (
     BodyState,
@@ -29,13 +29,10 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
+from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
 from spendtop.sources.receivers import NotJson
-
-OLDEST_CREATED = 35 * DAY
-NEWEST_CREATED = 5 * MINUTE
-"""How far before and after its arrival an event's own time is believed."""
 
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -168,16 +165,16 @@ class HeliconeReceiver:
         if _is_test(event, prompt, response):
             return TestEvent(source=self.source, external_id=event.request_id, received_at=received_at, raw=raw)
         metadata = event.metadata or _Metadata()
-        occurred_at = _plausible(_seconds(response.field("created")), received_at)
+        happened = when(seconds_to_micros(response.field("created")), TimeSource.PROVIDER, received_at)
         return Request(
             source=self.source,
             external_id=event.request_id,
             received_at=received_at,
-            occurred_at=received_at if occurred_at is None else occurred_at,
-            time_source=TimeSource.RECEIVED if occurred_at is None else TimeSource.PROVIDER,
-            time_suspect=occurred_at is None,
+            occurred_at=happened.occurred_at,
+            time_source=happened.time_source,
+            time_suspect=happened.suspect,
             response_id=_name(response.text("id")),
-            provider=_provider(event.provider),
+            provider=provider_named(event.provider),
             model=_name(event.model or response.text("model") or prompt.text("model")),
             status=_status(response),
             usage=_usage(response.value, metadata),
@@ -193,14 +190,14 @@ class HeliconeReceiver:
         if document["event"] != "request.created":
             raise _NotUnderstood("`$.event` is none that this version knows, and there is no `$.request_id`")
         data = _shaped(self._created, raw).data
-        occurred_at = _plausible(_instant(data.timestamp), received_at)
+        happened = when(_instant(data.timestamp), TimeSource.PROVIDER, received_at)
         return Request(
             source=self.source,
             external_id=hashlib.sha256(raw).hexdigest(),
             received_at=received_at,
-            occurred_at=received_at if occurred_at is None else occurred_at,
-            time_source=TimeSource.RECEIVED if occurred_at is None else TimeSource.PROVIDER,
-            time_suspect=occurred_at is None,
+            occurred_at=happened.occurred_at,
+            time_source=happened.time_source,
+            time_suspect=happened.suspect,
             model=_name(data.model),
             usage=Usage(prompt=count(data.tokens)),
             cost=Cost(reported=_dollars(data.cost, "$.data.cost")),
@@ -271,7 +268,8 @@ def _body_state(*bodies: _Body) -> BodyState:
     return BodyState.STORED if any(body.raw is not None for body in bodies) else BodyState.NOT_SENT
 
 
-def _provider(helicone_name: str | None) -> str | None:
+def provider_named(helicone_name: str | None) -> str | None:
+    """Our name of a provider that Helicone names; None for none."""
     if not helicone_name:
         return None
     lowered = helicone_name.lower()
@@ -297,24 +295,10 @@ def _milliseconds(latency: _Number) -> int | None:
     return count(round(latency)) if latency is not None else None
 
 
-def _plausible(micros: int | None, received_at: int) -> int | None:
-    """An event's own time where it can be believed, else None."""
-    if micros is None or not received_at - OLDEST_CREATED <= micros <= received_at + NEWEST_CREATED:
-        return None
-    return micros
-
-
-def _seconds(value: object) -> int | None:
-    """Unix seconds as UTC µs."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**40:
-        return None
-    return round(value * SECOND)
-
-
 def _instant(value: object) -> int | None:
     """Unix seconds, or ISO 8601 with a zone, as UTC µs."""
     if not isinstance(value, str):
-        return _seconds(value)
+        return seconds_to_micros(value)
     try:
         return to_micros(datetime.fromisoformat(value))
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
+"""Requests, what is known about them, and the totals kept by difference."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ class RequestTable(SQLModel, table=True):
     verified: bool = False
     counted: bool = True
     body_state: str = Field(sa_type=Text)
+    given_by: str | None = Field(default=None, sa_type=Text)
+    """JSON object: field to the source that gave it, for fields that `source` did not give."""
 
 
 class RequestKeyTable(SQLModel, table=True):
@@ -73,6 +75,8 @@ class RequestKeyTable(SQLModel, table=True):
 
     digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
     request_id: int = Field(sa_type=BigInteger)
+    content: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """Digest of what a push said under an id of its client's own choice."""
 
 
 class BodyTable(SQLModel, table=True):
@@ -136,144 +140,3 @@ class LimitMarkTable(SQLModel, table=True):
     """Start of the hour in which the marking requests happened, UTC µs."""
     happened_at: int = Field(sa_type=BigInteger)
     """When the latest of them happened, UTC µs."""
-
-
-class AlertTable(SQLModel, table=True):
-    """One episode of one rule for one entity and one window."""
-
-    __tablename__: ClassVar[Any] = "alert"
-    __table_args__: ClassVar[Any] = (
-        Index("alert_episode", "rule", "entity", "window_start", unique=True),
-        Index("alert_state", "state"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    rule: str = Field(sa_type=Text)
-    """`limit/NAME`."""
-    entity: str = Field(sa_type=Text)
-    window_start: int = Field(sa_type=BigInteger)
-    """Start of the calendar window; for a rolling window the instant at which the episode began."""
-    window_end: int | None = Field(default=None, sa_type=BigInteger)
-    state: str = Field(sa_type=Text)
-    severity: str = Field(sa_type=Text)
-    version: int = 0
-    announced: float = 0.0
-    """The highest threshold that stands announced, as a fraction of the limit."""
-    spoke: int = 0
-    """How many transitions were announced."""
-    used_nano: int = Field(sa_type=BigInteger)
-    limit_nano: int = Field(sa_type=BigInteger)
-    unpriced: int = 0
-    crossed_at: int = Field(sa_type=BigInteger)
-    late: bool = False
-    falls: int = 0
-    """How often it fell back from a threshold."""
-    below_since: int | None = Field(default=None, sa_type=BigInteger)
-    """Since when use has stayed under the hysteresis; the episode resolves when it stays long enough."""
-    opened_at: int = Field(sa_type=BigInteger)
-    updated_at: int = Field(sa_type=BigInteger)
-    resolved_at: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class DeliveryTable(SQLModel, table=True):
-    """One message to one channel, in the outbox until sent or dead."""
-
-    __tablename__: ClassVar[Any] = "delivery"
-    __table_args__: ClassVar[Any] = (
-        Index("delivery_ref", "ref", unique=True),
-        Index("delivery_due", "state", "next_at"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    ref: str = Field(sa_type=Text)
-    """Unique per alert, transition and channel; shown in the message as `[ref]`."""
-    alert_id: int | None = None
-    kind: str = Field(sa_type=Text)
-    """approaching, exceeded, resolved, digest or test."""
-    channel: str = Field(sa_type=Text)
-    severity: str = Field(sa_type=Text)
-    payload: str = Field(sa_type=Text)
-    """JSON of `domain.alerting.Message`; rendered when it is sent."""
-    state: str = Field(sa_type=Text)
-    """pending, sending, sent, dead or superseded."""
-    attempts: int = 0
-    next_at: int = Field(sa_type=BigInteger)
-    lease_until: int | None = Field(default=None, sa_type=BigInteger)
-    last_error: str | None = Field(default=None, sa_type=Text)
-    created_at: int = Field(sa_type=BigInteger)
-    sent_at: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class DeliveryAttemptTable(SQLModel, table=True):
-    """One try to deliver, append-only."""
-
-    __tablename__: ClassVar[Any] = "delivery_attempt"
-    __table_args__: ClassVar[Any] = (Index("delivery_attempt_delivery", "delivery_id"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    delivery_id: int
-    at: int = Field(sa_type=BigInteger)
-    outcome: str = Field(sa_type=Text)
-    """sent, transient, permanent or misconfigured."""
-    detail: str | None = Field(default=None, sa_type=Text)
-    elapsed_ms: int
-
-
-class QuarantineTable(SQLModel, table=True):
-    """A signed event that is not counted: not understood (re-processable), or a gateway's test event."""
-
-    __tablename__: ClassVar[Any] = "quarantine"
-    __table_args__: ClassVar[Any] = (Index("quarantine_digest", "digest", unique=True),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    digest: bytes = Field(sa_type=LargeBinary)
-    """Of source and external id, or of the raw body where it has no id."""
-    source: str = Field(sa_type=Text)
-    kind: str = Field(sa_type=Text)
-    """unrecognized or test."""
-    state: str = Field(sa_type=Text)
-    """open or done."""
-    reason: str = Field(sa_type=Text)
-    received_at: int = Field(sa_type=BigInteger)
-    size: int
-    raw: bytes | None = Field(default=None, sa_type=LargeBinary)
-    """Compressed body; NULL where privacy settings keep no bodies."""
-
-
-class TaskTable(SQLModel, table=True):
-    """Something a face asks of the collector, with its progress and result."""
-
-    __tablename__: ClassVar[Any] = "task"
-    __table_args__: ClassVar[Any] = (Index("task_state", "state"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    kind: str = Field(sa_type=Text)
-    arguments: str = Field(sa_type=Text)
-    """JSON object."""
-    state: str = Field(sa_type=Text)
-    """queued, running, done or failed."""
-    progress: str | None = Field(default=None, sa_type=Text)
-    result: str | None = Field(default=None, sa_type=Text)
-    """A sentence for the person who asked."""
-    created_at: int = Field(sa_type=BigInteger)
-    updated_at: int = Field(sa_type=BigInteger)
-
-
-class LeaseTable(SQLModel, table=True):
-    """Who polls, evaluates and delivers when several collectors share one PostgreSQL (database clock)."""
-
-    __tablename__: ClassVar[Any] = "lease"
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    owner: str = Field(sa_type=Text)
-    epoch: int = Field(sa_type=BigInteger)
-    until: int = Field(sa_type=BigInteger)
-
-
-class MetaTable(SQLModel, table=True):
-    """Single facts about the store, among them the configuration as the collector applied it."""
-
-    __tablename__: ClassVar[Any] = "meta"
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    value: str = Field(sa_type=Text)

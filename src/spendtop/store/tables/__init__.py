@@ -1,0 +1,51 @@
+"""The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
+
+from spendtop.store.tables.alerts import AlertTable, DeliveryAttemptTable, DeliveryTable
+from spendtop.store.tables.ledger import (
+    BalanceReadingTable,
+    DayCostPartTable,
+    DayCostRevisionTable,
+    DayCostTable,
+    LedgerEventTable,
+)
+from spendtop.store.tables.operations import (
+    CheckpointTable,
+    GapTable,
+    LeaseTable,
+    MetaTable,
+    QuarantineTable,
+    TaskTable,
+    TokenTable,
+)
+from spendtop.store.tables.usage import (
+    BodyTable,
+    LimitMarkTable,
+    RequestKeyTable,
+    RequestTable,
+    RevisionTable,
+    TotalTable,
+)
+
+__all__ = [
+    "AlertTable",
+    "BalanceReadingTable",
+    "BodyTable",
+    "CheckpointTable",
+    "DayCostPartTable",
+    "DayCostRevisionTable",
+    "DayCostTable",
+    "DeliveryAttemptTable",
+    "DeliveryTable",
+    "GapTable",
+    "LeaseTable",
+    "LedgerEventTable",
+    "LimitMarkTable",
+    "MetaTable",
+    "QuarantineTable",
+    "RequestKeyTable",
+    "RequestTable",
+    "RevisionTable",
+    "TaskTable",
+    "TokenTable",
+    "TotalTable",
+]

@@ -1,0 +1,92 @@
+"""Alerts and the messages about them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Index, Text
+from sqlmodel import Field, SQLModel
+
+
+class AlertTable(SQLModel, table=True):
+    """One episode of one rule for one entity and one window."""
+
+    __tablename__: ClassVar[Any] = "alert"
+    __table_args__: ClassVar[Any] = (
+        Index("alert_episode", "rule", "entity", "window_start", unique=True),
+        Index("alert_state", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule: str = Field(sa_type=Text)
+    """`limit/NAME`."""
+    entity: str = Field(sa_type=Text)
+    window_start: int = Field(sa_type=BigInteger)
+    """Start of the calendar window; for a rolling window the instant at which the episode began."""
+    window_end: int | None = Field(default=None, sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    version: int = 0
+    announced: float = 0.0
+    """The highest threshold that stands announced, as a fraction of the limit."""
+    spoke: int = 0
+    """How many transitions were announced."""
+    used_nano: int = Field(sa_type=BigInteger)
+    limit_nano: int = Field(sa_type=BigInteger)
+    unpriced: int = 0
+    crossed_at: int = Field(sa_type=BigInteger)
+    late: bool = False
+    falls: int = 0
+    """How often it fell back from a threshold."""
+    below_since: int | None = Field(default=None, sa_type=BigInteger)
+    """Since when use has stayed under the hysteresis; the episode resolves when it stays long enough."""
+    opened_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    resolved_at: int | None = Field(default=None, sa_type=BigInteger)
+    acked_at: int | None = Field(default=None, sa_type=BigInteger)
+    acked_by: str | None = Field(default=None, sa_type=Text)
+    snoozed_until: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeliveryTable(SQLModel, table=True):
+    """One message to one channel, in the outbox until sent or dead."""
+
+    __tablename__: ClassVar[Any] = "delivery"
+    __table_args__: ClassVar[Any] = (
+        Index("delivery_ref", "ref", unique=True),
+        Index("delivery_due", "state", "next_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    ref: str = Field(sa_type=Text)
+    """Unique per alert, transition and channel; shown in the message as `[ref]`."""
+    alert_id: int | None = None
+    kind: str = Field(sa_type=Text)
+    """approaching, exceeded, resolved, digest or test."""
+    channel: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    payload: str = Field(sa_type=Text)
+    """JSON of `domain.alerting.Message`; rendered when it is sent."""
+    state: str = Field(sa_type=Text)
+    """pending, sending, sent, dead or superseded."""
+    attempts: int = 0
+    next_at: int = Field(sa_type=BigInteger)
+    lease_until: int | None = Field(default=None, sa_type=BigInteger)
+    last_error: str | None = Field(default=None, sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    sent_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeliveryAttemptTable(SQLModel, table=True):
+    """One try to deliver, append-only."""
+
+    __tablename__: ClassVar[Any] = "delivery_attempt"
+    __table_args__: ClassVar[Any] = (Index("delivery_attempt_delivery", "delivery_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int
+    at: int = Field(sa_type=BigInteger)
+    outcome: str = Field(sa_type=Text)
+    """sent, transient, permanent or misconfigured."""
+    detail: str | None = Field(default=None, sa_type=Text)
+    elapsed_ms: int

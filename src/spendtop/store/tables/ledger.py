@@ -1,0 +1,87 @@
+"""What providers billed, and prepaid balances."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Index, Text
+from sqlmodel import Field, SQLModel
+
+
+class LedgerEventTable(SQLModel, table=True):
+    """One entry of an account's ledger, append-only: money that came or went, or a calibration."""
+
+    __tablename__: ClassVar[Any] = "ledger_event"
+    __table_args__: ClassVar[Any] = (Index("ledger_event_account", "account", "effective_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    """opening, deposit, refund, expiry, adjustment or calibration."""
+    effective_at: int = Field(sa_type=BigInteger)
+    """When it took effect at the provider, UTC µs."""
+    recorded_at: int = Field(sa_type=BigInteger)
+    amount_nano: int = Field(sa_type=BigInteger)
+    """Signed; of a calibration its drift."""
+    note: str | None = Field(default=None, sa_type=Text)
+    recorded_by: str | None = Field(default=None, sa_type=Text)
+    observed_nano: int | None = Field(default=None, sa_type=BigInteger)
+    """Of a calibration, as all below: what the provider's page said."""
+    predicted_nano: int | None = Field(default=None, sa_type=BigInteger)
+    spent_nano: int | None = Field(default=None, sa_type=BigInteger)
+    """Sum of all billed days as known at that instant."""
+    settled_nano: int | None = Field(default=None, sa_type=BigInteger)
+    settled_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DayCostTable(SQLModel, table=True):
+    """What a provider billed an account for one UTC day, as its last poll said."""
+
+    __tablename__: ClassVar[Any] = "day_cost"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """UTC days since 1970."""
+    cost_nano: int = Field(sa_type=BigInteger)
+    doubted: bool = False
+    """The last poll said nothing of a day that had cost something."""
+    first_seen: int = Field(sa_type=BigInteger)
+    last_seen: int = Field(sa_type=BigInteger)
+
+
+class DayCostPartTable(SQLModel, table=True):
+    """A part of a billed day; the parts of a day sum up to it, but for rounding."""
+
+    __tablename__: ClassVar[Any] = "day_cost_part"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    project: str = Field(primary_key=True, sa_type=Text)
+    """Project or workspace; empty where the provider names none, as in the two below."""
+    api_key: str = Field(primary_key=True, sa_type=Text)
+    line_item: str = Field(primary_key=True, sa_type=Text)
+    cost_nano: int = Field(sa_type=BigInteger)
+
+
+class DayCostRevisionTable(SQLModel, table=True):
+    """A billed day that a provider restated."""
+
+    __tablename__: ClassVar[Any] = "day_cost_revision"
+    __table_args__: ClassVar[Any] = (Index("day_cost_revision_day", "account", "day"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str = Field(sa_type=Text)
+    day: int
+    old_nano: int = Field(sa_type=BigInteger)
+    new_nano: int = Field(sa_type=BigInteger)
+    seen_at: int = Field(sa_type=BigInteger)
+
+
+class BalanceReadingTable(SQLModel, table=True):
+    """A balance as its provider's API told it."""
+
+    __tablename__: ClassVar[Any] = "balance_reading"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    at: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    balance_nano: int = Field(sa_type=BigInteger)
