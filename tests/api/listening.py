@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection
 
 from spendtop.api.app import Listener
-from spendtop.api.context import Context, Done, Health, Recorder
+from spendtop.api.context import Context, Done, Health, Recorder, Result
 from spendtop.api.protocol import Allowance
 from spendtop.api.server import bind, serve
+from spendtop.api.token_book import Tokens
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import NotUnderstood, Parsed, TestEvent
@@ -59,6 +63,9 @@ class FakeRecorder:
                 self._enough.set()
         else:
             self.writer.submit(done, self.failure or outcomes)
+
+    def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        raise AssertionError("only events are recorded here")
 
     async def holding(self, number: int) -> None:
         """Waits until so many submissions are held."""
@@ -123,6 +130,7 @@ async def listening(
 ) -> AsyncIterator[Live]:
     """Serves on a free port until the block ends."""
     in_force = [settings or settings_of()]
+    stop = asyncio.Event()
     context = Context(
         recorder=recorder,
         store=store,
@@ -130,10 +138,12 @@ async def listening(
         clock=clock,
         health=lambda: health or Health(),
         monotonic=lambda: 0.0,
+        tokens=Tokens(store, time.monotonic),
+        stopping=stop,
+        backups=store.path.parent / "backups" if store.path else Path("backups"),
     )
     listening_socket = bind("127.0.0.1", 0)
     port = listening_socket.getsockname()[1]
-    stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(Listener(context), listening_socket, stop, allowance))
         async with httpx.AsyncClient(

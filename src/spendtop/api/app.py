@@ -12,11 +12,18 @@ from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
 from spendtop.api.hot import HealthCheck, Ping, Webhook
+from spendtop.api.pushes import Failed
+from spendtop.api.pushes.ingest import IngestPush, LogPush
+from spendtop.api.pushes.litellm import LitellmPush
+from spendtop.api.pushes.otlp import OtlpPush
 from spendtop.api.rules import current_rules
+from spendtop.api.verdict import Verdict
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources import SIGNED_RECEIVERS
 
 LARGEST_ADMIN_BODY = 64 * 1024
+_UNPACKED = frozenset({"/v1/traces"})
+"""Paths that take a body with a Content-Encoding."""
 _INTERNAL = error(500, "internal", "Something went wrong here. The log of the collector says more.")
 _log = logging.getLogger(__name__)
 
@@ -30,9 +37,17 @@ class Listener:
         rules = current_rules(context.settings)
         self._context = context
         self._guards = Guards(rules, context.counters, context.monotonic)
+        verdict = Verdict(context, self._guards)
+        ingest = IngestPush(context, self._guards)
         self._hot: Mapping[str, tuple[str, HotRoute]] = {
             "/ping": ("GET", Ping(self._guards)),
             "/health": ("GET", HealthCheck(context, self._guards)),
+            "/verdict": ("GET", verdict),
+            "/api/verdict": ("GET", verdict),
+            "/ingest": ("POST", ingest),
+            "/log": ("POST", LogPush(ingest)),
+            "/litellm": ("POST", LitellmPush(context, self._guards)),
+            "/v1/traces": ("POST", OtlpPush(context, self._guards)),
             **{kind.path: ("POST", Webhook(context, rules, kind())) for kind in SIGNED_RECEIVERS.values()},
         }
         self._admin: App | None = None
@@ -48,6 +63,8 @@ class Listener:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._guards.entry(scope)
+        if refusal is None and scope["path"] not in _UNPACKED:
+            refusal = self._guards.coding(scope)
         if refusal is not None:
             await send_answer(send, self._guards.failure(scope, refusal))
             return
@@ -71,6 +88,8 @@ class Listener:
             return await route(scope, receive)
         except Disconnected:
             raise
+        except Failed as failure:
+            return failure.answer
         except Exception:
             _log.exception("%s failed", clean_line(scope["path"]))
             self._context.counters.add(Count.FAILED)

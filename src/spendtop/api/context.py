@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
+from spendtop.api.token_book import Tokens
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import Parsed
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
 from spendtop.store.reads.limits import Ceiling
+
+Result = TypeVar("Result")
 
 Done = Callable[[Sequence[Outcome] | Exception], None]
 """Called in another thread, once: after the durable commit, or with the failure."""
@@ -24,6 +32,9 @@ class Recorder(Protocol):
 
     def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
         """Record, then call `done`. `patience` is how many seconds a locked store is waited for."""
+
+    def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        """Run any other write in a transaction of its own, in turn with what is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +56,12 @@ class Context:
     health: Callable[[], Health]
     ceilings: Callable[[], Mapping[str, Ceiling]] = dict
     """By name of limit, the most that an unpriced request can have cost, for limits with a `reserve`."""
+    tokens: Tokens
+    backups: Path
+    """Folder for backups."""
+    environment: str | None = None
+    """What the installation is called, such as production."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when answers without an end have to end."""
     counters: Counters = field(default_factory=Counters)
     monotonic: Callable[[], float] = time.monotonic

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
+from spendtop.domain.request import Source
+
 
 class Count(StrEnum):
     """Names of the counters, as they are published."""
@@ -17,6 +19,9 @@ class Count(StrEnum):
     INGEST_BAD_AUTH = "ingest_bad_auth"
     INGEST_NOT_JSON = "ingest_not_json"
     INGEST_TOO_LARGE = "ingest_too_large"
+    INGEST_INVALID = "ingest_invalid"
+    INGEST_CONFLICT = "ingest_conflict"
+    INGEST_BAD_TOKEN = "ingest_bad_token"
     INGEST_NOT_STORED = "ingest_not_stored"
     ADMIN_BAD_AUTH = "admin_bad_auth"
     FOREIGN_ORIGIN = "foreign_origin"
@@ -29,10 +34,20 @@ class Counters:
 
     def __init__(self) -> None:
         self._counts: Counter[Count] = Counter()
+        self._refused: Counter[tuple[Source, Count]] = Counter()
 
     def add(self, name: Count) -> None:
         """One more."""
         self._counts[name] += 1
+
+    def refuse(self, source: Source, why: Count, items: int = 1) -> None:
+        """So many items of a source were refused."""
+        self._refused[source, why] += items
+
+    def take_refused(self) -> Mapping[tuple[Source, Count], int]:
+        """What was refused since the last call."""
+        taken, self._refused = self._refused, Counter()
+        return taken
 
     def __getitem__(self, name: Count) -> int:
         return self._counts[name]

@@ -14,7 +14,9 @@ from spendtop.api.rules import Rules
 MOST_FAILURES_PER_MINUTE = 100
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
 _CORS_METHODS = b"GET, POST, PATCH, DELETE"
-_CORS_HEADERS = b"X-API-Key, X-Ingest-Key, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+_CORS_HEADERS = (
+    b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+)
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
@@ -29,22 +31,26 @@ class Guards:
         self._rules = rules
         self._counters = counters
         self._admin = Buckets(monotonic)
+        self._ingest = Buckets(monotonic)
         self._failures = Buckets(monotonic)
 
     def entry(self, scope: Scope) -> Answer | None:
-        """Refuses what no route takes: a missing or doubled Host, a coded body, a foreign web page."""
+        """Refuses what no route takes: a missing or doubled Host, a foreign web page."""
         hosts = 0
         for name, value in scope["headers"]:
             if name == b"host":
                 hosts += 1
-            elif name == b"origin":
-                if value.lower() not in self._rules().allowed_origins:
-                    self._counters.add(Count.FOREIGN_ORIGIN)
-                    return error(403, "foreign_origin", "Web pages of this origin may not call this service.")
-            elif name == b"content-encoding" and value.lower() != b"identity":
-                return error(415, "unsupported_encoding", "Send the body without Content-Encoding.")
+            elif name == b"origin" and value.lower() not in self._rules().allowed_origins:
+                self._counters.add(Count.FOREIGN_ORIGIN)
+                return error(403, "foreign_origin", "Web pages of this origin may not call this service.")
         if hosts > 1 or (hosts == 0 and scope["http_version"] != "1.0"):
             return error(400, "bad_host", "There has to be exactly one Host header.")
+        return None
+
+    def coding(self, scope: Scope) -> Answer | None:
+        """Refuses a body that would have to be unpacked."""
+        if any(value.lower() != b"identity" for value in header_values(scope, b"content-encoding")):
+            return error(415, "unsupported_encoding", "Send the body without Content-Encoding.")
         return None
 
     def preflight(self, scope: Scope) -> Answer | None:
@@ -83,6 +89,28 @@ class Guards:
             who = "local"
         return self.rate(scope["path"], who)
 
+    def ingest(self, scope: Scope) -> Answer | None:
+        """Refuses everybody but the holder of an ingest key, and one who pushes too often."""
+        rules = self._rules()
+        if not rules.ingest_keys:
+            message = "No ingest key is set. Name one under ingest_keys in [server], and send it as X-Ingest-Key."
+            return error(403, "not_configured", message)
+        name = self.ingest_key(scope)
+        if name is None:
+            return error(401, "bad_key", "The ingest key is missing or wrong. Send it as X-Ingest-Key.")
+        if scope["path"] in rules.ingest_never_limited:
+            return None
+        wait = self._ingest.take(name, rules.ingest_per_minute, rules.ingest_burst)
+        return self._too_often(wait) if wait else None
+
+    def ingest_key(self, scope: Scope) -> str | None:
+        """The name of the ingest key that was sent as the only credential. All are compared, whichever fits."""
+        given = [*header_values(scope, b"x-ingest-key"), *_bearers(scope)]
+        if len(given) != 1:
+            return None
+        fitting = [name for name, key in self._rules().ingest_keys.items() if hmac.compare_digest(given[0], key)]
+        return fitting[0] if fitting else None
+
     def rate(self, path: str, who: str) -> Answer | None:
         """Refuses those who come more often than `rate_limit` allows, except on exempt paths."""
         rules = self._rules()
@@ -98,11 +126,7 @@ class Guards:
 
     def holds_api_key(self, scope: Scope) -> bool:
         """Whether exactly one credential was sent, and it is the api key."""
-        given = header_values(scope, b"x-api-key")
-        for value in header_values(scope, b"authorization"):
-            scheme, _, credential = value.partition(b" ")
-            if scheme.lower() == b"bearer":
-                given.append(credential.strip())
+        given = [*header_values(scope, b"x-api-key"), *_bearers(scope)]
         expected = self._rules().api_key
         return len(given) == 1 and bool(expected) and hmac.compare_digest(given[0], expected)
 
@@ -121,6 +145,11 @@ class Guards:
     def _too_often(self, wait: int) -> Answer:
         self._counters.add(Count.RATE_LIMITED)
         return busy("too_many_requests", "Too many requests. Come again later.", status=429, seconds=wait)
+
+
+def _bearers(scope: Scope) -> list[bytes]:
+    values = [value.partition(b" ") for value in header_values(scope, b"authorization")]
+    return [credential.strip() for scheme, _, credential in values if scheme.lower() == b"bearer"]
 
 
 def is_local(scope: Scope) -> bool:

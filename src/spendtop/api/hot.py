@@ -74,7 +74,7 @@ class Webhook:
         try:
             (outcome,) = await outcomes
         except CannotWrite as failure:
-            return self._refused(Count.INGEST_NOT_STORED, _STORE_FULL if _is_full(failure) else _NOT_WRITABLE)
+            return self._refused(Count.INGEST_NOT_STORED, _STORE_FULL if failure.is_full else _NOT_WRITABLE)
         except Exception:
             _log.exception("an event could not be recorded")
             return self._refused(Count.INGEST_NOT_STORED, _NOT_RECORDED)
@@ -103,11 +103,8 @@ class Webhook:
 
     def _refused(self, count: Count, answer: Answer) -> Answer:
         self._context.counters.add(count)
+        self._context.counters.refuse(self._receiver.source, count)
         return answer
-
-
-def _is_full(failure: CannotWrite) -> bool:
-    return any(words in str(failure) for words in ("disk is full", "No space left"))
 
 
 class Ping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -16,12 +16,17 @@ class Rules:
     """Who may in, and how often. Secrets are bytes; an empty `api_key` means local use only."""
 
     api_key: bytes
+    ingest_keys: Mapping[str, bytes]
+    """By name."""
     allowed_origins: frozenset[bytes]
     webhook_secrets: tuple[bytes, ...]
     allow_unsigned: bool
     per_minute: int
     burst: int
     never_limited: frozenset[str]
+    ingest_per_minute: int
+    ingest_burst: int
+    ingest_never_limited: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -29,12 +34,16 @@ class Rules:
         server, helicone = settings.server, settings.section(HeliconeSettings)
         return cls(
             api_key=_bytes(server.api_key),
+            ingest_keys={name: _bytes(key) for name, key in server.ingest_keys.items()},
             allowed_origins=frozenset(origin.encode() for origin in server.allowed_origins),
             webhook_secrets=tuple(map(_bytes, helicone.webhook_secrets)),
             allow_unsigned=helicone.allow_unsigned,
             per_minute=server.rate_limit.rpm,
             burst=server.rate_limit.burst,
             never_limited=frozenset(server.rate_limit.exempt),
+            ingest_per_minute=server.ingest_rate_limit.rpm,
+            ingest_burst=server.ingest_rate_limit.burst,
+            ingest_never_limited=frozenset(server.ingest_rate_limit.exempt),
         )
 
 

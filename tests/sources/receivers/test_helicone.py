@@ -156,6 +156,7 @@ USUAL: dict[str, Any] = {
     "counted": True,
     "verified": False,
     "body_state": BodyState.STORED,
+    "content": None,
 }
 
 

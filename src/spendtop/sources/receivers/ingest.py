@@ -1,0 +1,238 @@
+"""Client push: what applications post themselves, one request or an array of them."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from math import isfinite
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spendtop.config.types import duration_text
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.timing import NEWEST
+from spendtop.domain.usage import usage_of_response
+from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
+from spendtop.sources.receivers.ingest_fields import (
+    BODIES,
+    FLAT_COUNTS,
+    LONGEST_ID,
+    NO_OBJECT,
+    READERS,
+    Wrong,
+    is_identifier,
+)
+from spendtop.sources.settings import IngestSettings
+
+MOST_ITEMS = 5_000
+
+_NO_TOKENS = "is missing: give prompt_tokens and completion_tokens, or a usage object, or cost_usd"
+_PART_OF_PROMPT = "is a part of prompt_tokens: together the parts cannot be more than the whole"
+_PART_OF_COMPLETION = "is a part of completion_tokens: it cannot be more than the whole"
+_GROUNDS = frozenset({*FLAT_COUNTS, "total_tokens", "usage", "cost_usd", "status"})
+"""Fields that say what a request used, or that it need not have used anything."""
+
+
+class IngestReceiver:
+    """Reads what clients push."""
+
+    source: ClassVar[Source] = Source.INGEST
+    paths: ClassVar[tuple[str, ...]] = ("/ingest", "/log")
+
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder()
+
+    def parse(self, raw: bytes, received_at: int, settings: IngestSettings, idempotency_key: str | None) -> Pushed:
+        """What one post says, item by item; `received_at` in UTC µs. Raises NotJson and Unreadable."""
+        if idempotency_key is not None and not is_identifier(idempotency_key):
+            raise Unreadable(
+                "bad_idempotency_key", f"Idempotency-Key has to be 1 to {LONGEST_ID} printable characters."
+            )
+        post = _Post(received_at, settings, idempotency_key)
+        try:
+            return _pushed(self._decoded(raw), post)
+        except RecursionError:
+            raise NotJson("The body is nested too deeply") from None
+
+    def _decoded(self, raw: bytes) -> object:
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _decoded_with_marks(raw)
+
+
+class _Post(Struct, frozen=True):
+    """What holds for all items of a post."""
+
+    received_at: int
+    settings: IngestSettings
+    idempotency_key: str | None
+
+
+class _NotFinite:
+    """Stands for NaN, Infinity or a number too large for any type. No field takes it."""
+
+
+def _decoded_with_marks(raw: bytes) -> object:
+    """A document that would be JSON but for numbers that are not finite. Raises NotJson for all others."""
+    marks: list[_NotFinite] = []
+
+    def mark(_: str) -> _NotFinite:
+        marks.append(_NotFinite())
+        return marks[-1]
+
+    def number(text: str) -> float | _NotFinite:
+        value = float(text)
+        return value if isfinite(value) else mark(text)
+
+    try:
+        document: object = json.loads(raw.decode(), parse_float=number, parse_constant=mark)
+        msgspec.json.encode(document, enc_hook=lambda mark: None)  # fails on half a surrogate pair, which json takes
+    except ValueError:
+        raise NotJson("The body is not JSON") from None
+    if not marks:
+        raise NotJson("The body is not JSON")
+    return document
+
+
+def _pushed(document: object, post: _Post) -> Pushed:
+    key = None if post.idempotency_key is None else f"idempotency-key:{post.idempotency_key}"
+    if isinstance(document, dict):
+        return Pushed((_item(document, post, key),), is_batch=False)
+    if not isinstance(document, list):
+        raise Unreadable("not_an_object", "Post one object, or an array of objects.")
+    if not document:
+        raise Unreadable("empty_batch", "The array is empty. Post at least one object.")
+    if len(document) > MOST_ITEMS:
+        raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} objects at once.")
+    return Pushed(
+        tuple(_item(given, post, key and f"{key}/{index}") for index, given in enumerate(document)), is_batch=True
+    )
+
+
+def _item(given: object, post: _Post, key: str | None) -> Request | Invalid:
+    """One request; `key` is its identity by the post's Idempotency-Key."""
+    if not isinstance(given, dict):
+        return Invalid({"item": NO_OBJECT})
+    said, problems = _read(given)
+    for field in ("tracking_token", "model"):
+        if field not in said:
+            problems.setdefault(field, "is missing")
+    if "timestamp" in said and (problem := _problem_of_time(said["timestamp"], post)):
+        problems["timestamp"] = problem
+    usage = _usage(given, said)
+    if not any(field.partition(".")[0] in _GROUNDS for field in problems):
+        problems |= _problems_of_usage(said, usage)
+    return Invalid(problems) if problems else _request(given, said, usage, post, key)
+
+
+def _read(given: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The known fields in their one form, and what is wrong with the others. A null says nothing."""
+    said: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field, value in given.items():
+        read = READERS.get(field)
+        if read is None or value is None:
+            continue
+        try:
+            said[field] = read(value)
+        except Wrong as wrong:
+            problems.update({field + part: message for part, message in wrong.parts.items()})
+    return said, problems
+
+
+def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post: _Post, key: str | None) -> Request:
+    at: int | None = said.get("timestamp")
+    own_id = said.get("request_id", key)
+    return Request(
+        source=Source.INGEST,
+        external_id=own_id or _assumed_id(said, usage),
+        received_at=post.received_at,
+        occurred_at=post.received_at if at is None else at,
+        time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
+        response_id=said.get("response_id"),
+        provider=said.get("provider", post.settings.default_provider),
+        model=said["model"],
+        status=said.get("status", Status.OK),
+        usage=usage,
+        cost=Cost(reported=said.get("cost_usd")),
+        user_id=said.get("user_id"),
+        session_id=said.get("session_id"),
+        session_path=said.get("session_path"),
+        token=said["tracking_token"],
+        properties=said.get("properties") or None,
+        latency_ms=said.get("latency_ms"),
+        request_body=said.get("request_body"),
+        response_body=said.get("response_body"),
+        body_state=BodyState.NOT_SENT if said.keys().isdisjoint(BODIES) else BodyState.STORED,
+        content=None if own_id is None else _content(given, said),
+    )
+
+
+def _assumed_id(said: dict[str, Any], usage: Usage) -> str:
+    """The identity of a request without id: what it says, where it says when; else none but its own."""
+    if "timestamp" not in said:
+        return f"post:{uuid4().hex}"
+    content = (said["model"], said.get("user_id"), usage, said["timestamp"])
+    return SAME_CONTENT + blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
+
+
+def _content(given: dict[str, object], said: dict[str, Any]) -> bytes:
+    """Digest of all that an item says, however it is written."""
+    decoded = {field: given[field] for field in BODIES if field in said}
+    return blake2b(msgspec.json.encode({**said, **decoded}, order="deterministic"), digest_size=16).digest()
+
+
+def _problem_of_time(at: int, post: _Post) -> str | None:
+    if at > post.received_at + NEWEST:
+        return (
+            f"lies more than {duration_text(NEWEST)} ahead of the time here; "
+            "set the sender's clock, or bring such data in with `spendtop import`"
+        )
+    if at < post.received_at - post.settings.max_age:
+        return f"lies more than {duration_text(post.settings.max_age)} back; bring old data in with `spendtop import`"
+    return None
+
+
+def _usage(given: dict[str, object], said: dict[str, Any]) -> Usage:
+    """Tokens: the flat counts, and what they leave open from `usage`; without both from the response's own."""
+    flat = {name: said[field] for field, name in FLAT_COUNTS.items() if field in said}
+    total: int | None = said.get("total_tokens")
+    if not flat and total is None and "usage" not in said:
+        return usage_of_response(given.get("response_body"))
+    usage: Usage = replace(said.get("usage", Usage()), **flat)
+    return usage if total is None else _completed(usage, total)
+
+
+def _completed(usage: Usage, total: int) -> Usage:
+    """With what follows from the total."""
+    prompt, completion = usage.prompt, usage.completion
+    if prompt is None:
+        prompt = max(0, total - (completion or 0))
+    elif completion is None:
+        completion = max(0, total - prompt)
+    elif usage.reasoning and total == prompt + completion + usage.reasoning:
+        completion += usage.reasoning  # counted beside the completion, not in it
+    completed: Usage = replace(usage, prompt=prompt, completion=completion)
+    return completed
+
+
+def _problems_of_usage(said: dict[str, Any], usage: Usage) -> dict[str, str]:
+    """Counts that are missing, and flat counts that cannot be true together. A provider's `usage` is taken as it is."""
+    problems = {}
+    total: int | None = said.get("total_tokens")
+    if total is not None and total < said.get("prompt_tokens", 0) + said.get("completion_tokens", 0):
+        problems["total_tokens"] = "is less than prompt_tokens and completion_tokens together"
+    if (usage.cache_read or 0) + (usage.cache_write or 0) > (usage.prompt or 0):
+        parts = ("cached_tokens", "cache_write_tokens")
+        problems |= {field: _PART_OF_PROMPT for field in parts if field in said}
+    if said.get("reasoning_tokens", 0) > (usage.completion or 0):
+        problems["reasoning_tokens"] = _PART_OF_COMPLETION
+    is_used = said.get("status", Status.OK) is Status.OK
+    if is_used and not problems and usage.total is None and "cost_usd" not in said:
+        problems["prompt_tokens"] = _NO_TOKENS
+    return problems

@@ -1,0 +1,184 @@
+"""The fields of a pushed request: what each may hold, and the one form in which it goes on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Status, Usage
+from spendtop.domain.timing import seconds_to_micros
+from spendtop.domain.untrusted import NAME_LIMIT, clean_line, storable_name
+from spendtop.domain.usage import MOST_TOKENS, count, usage_of
+
+LONGEST_ID = 128
+MOST_PROPERTIES = 100
+MOST_DOLLARS = 1_000_000
+LONGEST_LATENCY = 7 * DAY // 1000
+"""Milliseconds."""
+NO_OBJECT = "has to be an object"
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_NO_TIME = "has to be RFC 3339 text with a zone, such as 2026-11-20T14:03:07Z, or a number of Unix seconds"
+_NO_ZONE = "has to name its zone, such as Z or +01:00; old data without zones comes in with `spendtop import`"
+_NO_COUNT = f"has to be a whole number from 0 to {MOST_TOKENS:,}"
+
+
+class Wrong(ValueError):
+    """How a field has to be. `parts` are what is wrong inside it, such as `.team`; "" is the field itself."""
+
+    def __init__(self, message: str = "", parts: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.parts = parts or {"": message}
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a client may call something so."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable()
+
+
+def _identifier(value: object) -> str:
+    if not isinstance(value, str) or not is_identifier(value):
+        raise Wrong(f"has to be text of 1 to {LONGEST_ID} printable characters")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_LIMIT:
+        raise Wrong(f"has to be text of 1 to {NAME_LIMIT} characters")
+    return storable_name(value)
+
+
+def _count(value: object) -> int:
+    tokens = count(value)
+    if tokens is None:
+        raise Wrong(_NO_COUNT)
+    return tokens
+
+
+def _amount(value: object) -> Usd:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_DOLLARS:
+        raise Wrong(f"has to be a number of US dollars from 0 to {MOST_DOLLARS:,}")
+    return Usd.of(repr(value))
+
+
+def _milliseconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_LATENCY:
+        raise Wrong(f"has to be a number of milliseconds from 0 to {LONGEST_LATENCY:,}")
+    return round(value)
+
+
+def _status(value: object) -> Status:
+    if not isinstance(value, str) or value not in set(Status):
+        raise Wrong(f"has to be one of {', '.join(Status)}")
+    return Status(value)
+
+
+def _instant(value: object) -> int:
+    """Text or Unix seconds as UTC µs."""
+    if not isinstance(value, str):
+        micros = seconds_to_micros(value)
+        if micros is None:
+            raise Wrong(_NO_TIME)
+        return micros
+    match = _RFC3339.fullmatch(value)
+    if match is None:
+        raise Wrong(_NO_TIME)
+    if match["zone"] is None:
+        raise Wrong(_NO_ZONE)
+    try:
+        return to_micros(datetime.fromisoformat(value.upper()))
+    except ValueError:
+        raise Wrong(_NO_TIME) from None
+
+
+def _properties(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise Wrong(NO_OBJECT)
+    if len(value) > MOST_PROPERTIES:
+        raise Wrong(f"has to hold at most {MOST_PROPERTIES}")
+    properties: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for name, text in value.items():
+        if text is None:
+            continue
+        try:
+            properties[_name(name)] = _name(text)
+        except Wrong as error:
+            wrong[f".{clean_line(name, 64)}"] = str(error)
+    if wrong:
+        raise Wrong(parts=wrong)
+    return properties
+
+
+def _provider_usage(value: object) -> Usage:
+    """A provider's usage object. What no version of it holds is not looked at."""
+    if not isinstance(value, dict):
+        raise Wrong(f"{NO_OBJECT}, as OpenAI's and Anthropic's answers hold it")
+    given = {name: part for name, part in value.items() if part is not None}
+    wrong = _miscounted(given, _USAGE_COUNTS, "")
+    for group, counts in _USAGE_GROUPS.items():
+        details = given.get(group, {})
+        wrong |= _miscounted(details, counts, f".{group}") if isinstance(details, dict) else {f".{group}": NO_OBJECT}
+    if wrong:
+        raise Wrong(parts=wrong)
+    return usage_of(given)
+
+
+def _miscounted(given: Mapping[str, object], counts: frozenset[str], inside: str) -> dict[str, str]:
+    return {
+        f"{inside}.{name}": _NO_COUNT
+        for name in given.keys() & counts
+        if given[name] is not None and count(given[name]) is None
+    }
+
+
+def _body(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except TypeError:
+        raise Wrong("has to be JSON, which knows neither NaN nor Infinity") from None
+
+
+BODIES = ("request_body", "response_body")
+FLAT_COUNTS: Mapping[str, str] = {
+    "prompt_tokens": "prompt",
+    "completion_tokens": "completion",
+    "cached_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "reasoning_tokens": "reasoning",
+}
+"""Field to its place in `Usage`."""
+READERS: Mapping[str, Callable[[object], object]] = {
+    **dict.fromkeys(("tracking_token", "request_id", "response_id"), _identifier),
+    **dict.fromkeys(("model", "provider", "user_id", "session_id", "session_path"), _name),
+    **dict.fromkeys((*FLAT_COUNTS, "total_tokens"), _count),
+    **dict.fromkeys(BODIES, _body),
+    "usage": _provider_usage,
+    "timestamp": _instant,
+    "properties": _properties,
+    "cost_usd": _amount,
+    "latency_ms": _milliseconds,
+    "status": _status,
+}
+"""Field to what reads it, or raises `Wrong`."""
+_USAGE_COUNTS = frozenset(
+    {
+        *("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"),
+        *("cache_read_input_tokens", "cache_creation_input_tokens", "prompt_cache_hit_tokens"),
+        *("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
+        *("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
+        *("cachedContentTokenCount", "toolUsePromptTokenCount"),
+    }
+)
+_USAGE_GROUPS: Mapping[str, frozenset[str]] = {
+    "prompt_tokens_details": frozenset({"cached_tokens", "cache_write_tokens"}),
+    "completion_tokens_details": frozenset({"reasoning_tokens"}),
+    "input_tokens_details": frozenset({"cached_tokens"}),
+    "output_tokens_details": frozenset({"reasoning_tokens"}),
+    "cache_creation": frozenset({"ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"}),
+}

@@ -1,0 +1,338 @@
+"""LiteLLM's callback `generic_api`, of its proxy and its SDK alike: batches of `StandardLoggingPayload`.
+
+LiteLLM sends once and does not send again, so an event is only refused where nothing can be made of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+from spendtop.domain.money import Usd
+from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.timing import seconds_to_micros, when
+from spendtop.domain.usage import count, usage_of, usage_of_response
+from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
+
+MOST_ITEMS = 20_000
+"""More than any batch that fits a post."""
+
+_PROVIDERS = {
+    "azure_ai": "azure",
+    "azure_text": "azure",
+    "bedrock": "aws",
+    "bedrock_converse": "aws",
+    "codestral": "mistral",
+    "cohere_chat": "cohere",
+    "custom_openai": None,
+    "fireworks_ai": "fireworks",
+    "gemini": "google",
+    "github_copilot": "github-copilot",
+    "litellm_proxy": None,
+    "meta_llama": "meta",
+    "moonshot": "moonshotai",
+    "openai_like": None,
+    "text-completion-codestral": "mistral",
+    "text-completion-openai": "openai",
+    "together_ai": "together",
+    "vertex_ai": "google",
+    "vertex_ai_beta": "google",
+    "voyage": "voyageai",
+    "xai": "x-ai",
+}
+"""LiteLLM's names that are not ours. Those that name no provider are None, so the model has to."""
+
+_NOBODY = "default_user_id"
+"""The user of the proxy's master key."""
+_CLIENT_LEFT = 499
+"""The proxy's code for a stream that its client broke off; what was sent until then is a success with a cost."""
+_USER_AGENT = "User-Agent:"
+_GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A trace id that LiteLLM made, a new one for each call."""
+_ESCAPE = re.compile(
+    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+_MESSAGES = re.compile(rb"\[\s*\{")
+_NOTHING = (b"", b"null", b"{}", b'""', b"[]")
+
+_Number: TypeAlias = int | float | None
+_Object: TypeAlias = dict[str, object] | None
+
+
+class _Payload(Struct):
+    """The fields that are ours to read; the bodies stay as they were sent."""
+
+    id: str | None = None
+    litellm_call_id: str | None = None
+    status: str | None = None
+    custom_llm_provider: str | None = None
+    model: str | None = None
+    session_id: str | None = None
+    trace_id: str | None = None
+    end_user: object = None
+    stream: object = None
+    cache_hit: object = None
+    start: _Number = msgspec.field(name="startTime", default=None)
+    end: _Number = msgspec.field(name="endTime", default=None)
+    first_token: _Number = msgspec.field(name="completionStartTime", default=None)
+    response_time: _Number = None
+    prompt_tokens: _Number = None
+    completion_tokens: _Number = None
+    response_cost: Raw = Raw()
+    request_tags: list[object] | None = None
+    metadata: _Object = None
+    model_parameters: _Object = None
+    error_str: object = None
+    error_information: _Object = None
+    messages: Raw = Raw()
+    response: Raw = Raw()
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failure"
+
+    @property
+    def cached(self) -> bool:
+        return self.cache_hit is True
+
+    def meta(self, key: str) -> str | None:
+        """A name out of the metadata."""
+        return _name((self.metadata or {}).get(key))
+
+
+class LitellmReceiver:
+    """Reads what LiteLLM posts."""
+
+    source: ClassVar[Source] = Source.LITELLM
+    path: ClassVar[str] = "/litellm"
+
+    def __init__(self) -> None:
+        self._any = msgspec.json.Decoder()
+        self._one = msgspec.json.Decoder(Raw)
+        self._many = msgspec.json.Decoder(list[Raw])
+        self._payload = msgspec.json.Decoder(_Payload)
+
+    def parse(self, raw: bytes, received_at: int) -> Pushed:
+        """What a post says: an array, one object, or an object per line. Elements that are null are no items.
+
+        Raises NotJson, and Unreadable for more than MOST_ITEMS.
+        """
+        try:
+            elements, is_batch = self._elements(raw)
+        except (msgspec.DecodeError, RecursionError):
+            try:
+                elements, is_batch = self._elements(_without_half_characters(raw))
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise NotJson("The body is not JSON") from error
+        if len(elements) > MOST_ITEMS:
+            raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.")
+        items = (self._item(element, received_at) for element in elements if element.strip() != b"null")
+        return Pushed(tuple(items), is_batch)
+
+    def _elements(self, raw: bytes) -> tuple[list[bytes], bool]:
+        text = raw.strip()
+        if text.startswith(b"["):
+            return [bytes(element) for element in self._many.decode(text)], True
+        try:
+            return [bytes(self._one.decode(text))], False
+        except msgspec.DecodeError:
+            lines = [line for line in map(bytes.strip, text.splitlines()) if line]
+            self._one.decode(lines[0] if lines else b"")
+            return lines, True
+
+    def _item(self, element: bytes, received_at: int) -> Request | Invalid:
+        try:
+            element.decode()
+            payload = self._payload.decode(element)
+            return self._request(payload, received_at)
+        except msgspec.ValidationError as error:
+            return Invalid(_field_of(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Invalid({"item": "is not JSON"})
+        except _Unusable as error:
+            return Invalid(error.fields)
+
+    def _request(self, payload: _Payload, received_at: int) -> Request:
+        happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
+        prompt, response = _prompt(payload), _response(payload)
+        return Request(
+            source=self.source,
+            external_id=_external_id(payload),
+            received_at=received_at,
+            occurred_at=happened.occurred_at,
+            time_source=happened.time_source,
+            time_suspect=happened.suspect,
+            response_id=_response_id(payload),
+            provider=_provider(payload),
+            model=_model(payload),
+            status=_status(payload),
+            http_status=_http_status(payload),
+            usage=self._usage(payload),
+            cost=Cost(reported=_reported(payload)),
+            user_id=_user(payload),
+            session_id=_session(payload),
+            properties=dict(_properties(payload)) or None,
+            latency_ms=_latency(payload),
+            ttft_ms=_milliseconds(payload.start, payload.first_token) if payload.stream is True else None,
+            cached=payload.cached,
+            request_body=prompt,
+            response_body=response,
+            body_state=BodyState.STORED if prompt or response else BodyState.NOT_SENT,
+        )
+
+    def _usage(self, payload: _Payload) -> Usage:
+        usage = usage_of((payload.metadata or {}).get("usage_object"))
+        if usage.total is None and bytes(payload.response) not in _NOTHING:
+            usage = usage_of_response(self._any.decode(payload.response))
+        if usage.total is None:
+            usage = Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
+        return usage
+
+
+class _Unusable(Exception):
+    """Why nothing can be made of an item."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field)
+        self.fields = {field: problem}
+
+
+def _external_id(payload: _Payload) -> str:
+    """The call's id. A proxy that tries again keeps it, so a failed try must not hide the call that succeeded."""
+    call_id = payload.litellm_call_id or payload.id
+    if not call_id:
+        raise _Unusable("litellm_call_id", "is missing")
+    return f"{call_id}:failed" if payload.failed else call_id
+
+
+def _response_id(payload: _Payload) -> str | None:
+    """The provider's id. A cache hit repeats that of the request that filled the cache, so it tells nothing."""
+    if payload.failed or payload.cached or payload.id == payload.litellm_call_id:
+        return None
+    return payload.id or None
+
+
+def _provider(payload: _Payload) -> str | None:
+    name = (payload.custom_llm_provider or "").lower()
+    return _PROVIDERS.get(name, name) or None
+
+
+def _model(payload: _Payload) -> str | None:
+    return (payload.model or "").removeprefix(f"{payload.custom_llm_provider}/") or None
+
+
+def _tokens(payload: _Payload, field: str) -> int | None:
+    given = getattr(payload, field)
+    tokens = count(given)
+    if tokens is None and given is not None:
+        raise _Unusable(field, "has to be a whole number of tokens, 0 or more")
+    return tokens
+
+
+def _reported(payload: _Payload) -> Usd | None:
+    """The exact decimal that LiteLLM's number spells."""
+    spelled = bytes(payload.response_cost).decode()
+    if spelled in ("", "null"):
+        return None
+    try:
+        return Usd.of(spelled)
+    except ValueError:
+        raise _Unusable("response_cost", "has to be an amount in USD") from None
+
+
+def _user(payload: _Payload) -> str | None:
+    key_user = payload.meta("user_api_key_user_id")
+    return (
+        _name(payload.end_user)
+        or payload.meta("user_api_key_end_user_id")
+        or _name((payload.model_parameters or {}).get("user"))
+        or (key_user if key_user != _NOBODY else None)
+    )
+
+
+def _session(payload: _Payload) -> str | None:
+    """The session; most versions put it into `trace_id`, where calls without one have a random id of their own.
+
+    So a session with such an id is only known where the proxy says that its client named it.
+    """
+    if payload.session_id:
+        return payload.session_id
+    if payload.trace_id and not _GENERATED.fullmatch(payload.trace_id):
+        return payload.trace_id
+    named = (payload.metadata or {}).get("requester_metadata")
+    return _name(named.get("session_id")) if isinstance(named, dict) else None
+
+
+def _properties(payload: _Payload) -> Iterator[tuple[str, str]]:
+    tags = [tag for tag in payload.request_tags or () if isinstance(tag, str) and not tag.startswith(_USER_AGENT)]
+    if tags:
+        yield "tags", ", ".join(tags)
+    for name, key in (("key_alias", "user_api_key_alias"), ("team_alias", "user_api_key_team_alias")):
+        if alias := payload.meta(key):
+            yield name, alias
+
+
+def _status(payload: _Payload) -> Status:
+    if _http_status(payload) == _CLIENT_LEFT:
+        return Status.CANCELLED
+    return Status.ERROR if payload.failed else Status.OK
+
+
+def _http_status(payload: _Payload) -> int | None:
+    code = str((payload.error_information or {}).get("error_code") or "")
+    return int(code) if re.fullmatch("[1-5][0-9]{2}", code) else None
+
+
+def _prompt(payload: _Payload) -> bytes | None:
+    """The prompt as its provider takes it: LiteLLM sends the messages, or the text, alone."""
+    sent = bytes(payload.messages)
+    if sent in _NOTHING:
+        return None
+    if sent.startswith(b"{"):
+        return sent
+    return b'{"%b":%b}' % (b"messages" if _MESSAGES.match(sent) else b"input", sent)
+
+
+def _response(payload: _Payload) -> bytes | None:
+    sent = bytes(payload.response)
+    if sent not in _NOTHING:
+        return sent
+    message = _name(payload.error_str)
+    if message is None:
+        return None
+    kind = (payload.error_information or {}).get("error_class")
+    return msgspec.json.encode({"error": {"message": message, "type": _name(kind)}})
+
+
+def _name(value: object) -> str | None:
+    """A name that says something; applications also use numbers."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if type(value) is int else None
+
+
+def _latency(payload: _Payload) -> int | None:
+    """Until the end of the answer; `response_time` ends at the first token of a stream."""
+    whole = _milliseconds(payload.start, payload.end)
+    return _milliseconds(0, payload.response_time) if whole is None else whole
+
+
+def _milliseconds(start: _Number, end: _Number) -> int | None:
+    """From one instant in seconds to a later one."""
+    since, until = seconds_to_micros(start), seconds_to_micros(end)
+    return round((until - since) / 1000) if since is not None and until is not None and until >= since else None
+
+
+def _field_of(error: msgspec.ValidationError) -> dict[str, str]:
+    """Which field is wrong; the message names types, never values."""
+    problem, _, path = str(error).partition(" - at `$")
+    return {path.strip(".`") or "item": problem.replace("`", "")}
+
+
+def _without_half_characters(raw: bytes) -> bytes:
+    """With U+FFFD for escaped halves of characters, which models' answers that were cut have at their end."""
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[2] else escape[0], raw)

@@ -1,0 +1,248 @@
+"""Spans as an OTLP post spells them, in protobuf or in JSON, in one small shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from spendtop.sources.receivers import NotJson, Unreadable
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.trace.v1 import trace_pb2
+
+Attributes: TypeAlias = Mapping[str, object]
+"""Values are texts, booleans, numbers, None, and lists and dicts of these."""
+
+_DEEPEST = 64
+"""Values that are nested deeper are left out, so that whoever walks them has an end."""
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
+_LONGEST_TIME = 2**63
+_Item = TypeVar("_Item")
+
+
+class SpanEvent(Struct, frozen=True):
+    """Something that happened during a span, at Unix nanoseconds."""
+
+    name: str
+    at: int
+    attributes: Attributes
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """One span. Ids are lower-case hex, empty where they are missing or not valid; times Unix ns, 0 where unknown."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    start: int
+    end: int
+    has_failed: bool
+    message: str
+    """What its status says besides."""
+    attributes: Attributes
+    events: tuple[SpanEvent, ...]
+    resource: Attributes
+
+
+def spans_of_protobuf(raw: bytes) -> list[Span]:
+    """All spans of an `ExportTraceServiceRequest`. Raises Unreadable."""
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    try:
+        export = ExportTraceServiceRequest.FromString(raw)
+    except DecodeError as error:
+        raise Unreadable("malformed", "The body is no trace export in protobuf.") from error
+    spans = []
+    for of_resource in export.resource_spans:
+        resource = _attributes(of_resource.resource.attributes)
+        for of_scope in of_resource.scope_spans:
+            spans += [_span(span, resource) for span in of_scope.spans]
+    return spans
+
+
+def spans_of_json(raw: bytes) -> list[Span]:
+    """All spans of an export in OTLP's JSON mapping. Raises NotJson, and Unreadable for other JSON."""
+    try:
+        export = msgspec.json.decode(raw.decode(), type=_Export)
+    except msgspec.ValidationError as error:
+        raise Unreadable("malformed", f"The body is no trace export: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson("The body is not JSON") from error
+    spans = []
+    for of_resource in _some(export.resource_spans):
+        resource = _json_attributes(of_resource.resource.attributes) if of_resource.resource else {}
+        for of_scope in _some(of_resource.scope_spans):
+            spans += [_json_span(span, resource) for span in _some(of_scope.spans)]
+    return spans
+
+
+def _span(span: trace_pb2.Span, resource: Attributes) -> Span:
+    return Span(
+        trace_id=_hex(span.trace_id.hex(), 32),
+        span_id=_hex(span.span_id.hex(), 16),
+        parent_id=_hex(span.parent_span_id.hex(), 16),
+        start=span.start_time_unix_nano,
+        end=span.end_time_unix_nano,
+        has_failed=span.status.code == 2,
+        message=span.status.message,
+        attributes=_attributes(span.attributes),
+        events=tuple(
+            SpanEvent(event.name, event.time_unix_nano, _attributes(event.attributes)) for event in span.events
+        ),
+        resource=resource,
+    )
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue, depth: int = 0) -> object:
+    kind = value.WhichOneof("value")
+    match kind:
+        case "string_value" | "int_value" | "double_value" | "bool_value":
+            return getattr(value, kind)
+        case "array_value" if depth < _DEEPEST:
+            return [_value(each, depth + 1) for each in value.array_value.values]
+        case "kvlist_value" if depth < _DEEPEST:
+            return {pair.key: _value(pair.value, depth + 1) for pair in value.kvlist_value.values}
+    return None
+
+
+class _Json(Struct, rename="camel"):
+    """A part of the export; fields that are not named here are passed over, and null is as good as missing."""
+
+
+class _Value(_Json):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: str | int | float | None = None
+    double_value: str | int | float | None = None
+    array_value: _Values | None = None
+    kvlist_value: _Pairs | None = None
+
+
+class _Values(_Json):
+    values: list[_Value | None] | None = None
+
+
+class _Pair(_Json):
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Pairs(_Json):
+    values: list[_Pair] | None = None
+
+
+class _Resource(_Json):
+    attributes: list[_Pair] | None = None
+
+
+class _Status(_Json):
+    code: int | str | None = None
+    message: str | None = None
+
+
+class _Event(_Json):
+    name: str | None = None
+    time_unix_nano: str | int | float | None = None
+    attributes: list[_Pair] | None = None
+
+
+class _Span(_Json):
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    start_time_unix_nano: str | int | float | None = None
+    end_time_unix_nano: str | int | float | None = None
+    status: _Status | None = None
+    attributes: list[_Pair] | None = None
+    events: list[_Event] | None = None
+
+
+class _ScopeSpans(_Json):
+    spans: list[_Span] | None = None
+
+
+class _ResourceSpans(_Json):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
+
+
+class _Export(_Json):
+    resource_spans: list[_ResourceSpans] | None = None
+
+
+def _json_span(span: _Span, resource: Attributes) -> Span:
+    status = span.status or _Status()
+    return Span(
+        trace_id=_hex(span.trace_id, 32),
+        span_id=_hex(span.span_id, 16),
+        parent_id=_hex(span.parent_span_id, 16),
+        start=_nanoseconds(span.start_time_unix_nano),
+        end=_nanoseconds(span.end_time_unix_nano),
+        has_failed=status.code in (2, "STATUS_CODE_ERROR"),
+        message=status.message or "",
+        attributes=_json_attributes(span.attributes),
+        events=tuple(
+            SpanEvent(event.name or "", _nanoseconds(event.time_unix_nano), _json_attributes(event.attributes))
+            for event in _some(span.events)
+        ),
+        resource=resource,
+    )
+
+
+def _json_attributes(pairs: list[_Pair] | None) -> Attributes:
+    return {pair.key: _json_value(pair.value) for pair in _some(pairs)}
+
+
+def _json_value(value: _Value | None, depth: int = 0) -> object:
+    if value is None or depth > _DEEPEST:
+        return None
+    if value.array_value is not None:
+        return [_json_value(each, depth + 1) for each in _some(value.array_value.values)]
+    if value.kvlist_value is not None:
+        return {pair.key: _json_value(pair.value, depth + 1) for pair in _some(value.kvlist_value.values)}
+    plain = (value.string_value, value.bool_value, _number(value.int_value), _decimal(value.double_value))
+    return next((each for each in plain if each is not None), None)
+
+
+def _number(given: str | int | float | None) -> object:
+    """A whole number, which OTLP spells as a text; any other text as it is."""
+    return int(given) if isinstance(given, str) and _WHOLE.fullmatch(given) else given
+
+
+def _decimal(given: str | int | float | None) -> object:
+    """A number that is none in JSON, such as `NaN`, comes as a text."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        return given
+
+
+def _nanoseconds(given: str | int | float | None) -> int:
+    number = _number(given)
+    return int(number) if isinstance(number, int | float) and 0 <= number < _LONGEST_TIME else 0
+
+
+def _hex(given: str | None, length: int) -> str:
+    """An id as it has to be: so many hex digits, not all of them zero."""
+    if given is None or len(given) != length or not given.isascii():
+        return ""
+    try:
+        return given.lower() if any(bytes.fromhex(given)) and " " not in given else ""
+    except ValueError:
+        return ""
+
+
+def _some(items: list[_Item] | None) -> list[_Item]:
+    return items or []

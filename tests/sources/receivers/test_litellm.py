@@ -1,0 +1,314 @@
+"""LiteLLM's batches: what they say, and what becomes of items that say it wrongly."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import DAY, SECOND
+from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.sources.receivers import Invalid, NotJson, Unreadable
+from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+SDK = (FIXTURES / "litellm_sdk_batch.json").read_bytes()
+PROXY = (FIXTURES / "litellm_proxy_batch.json").read_bytes()
+ARRIVAL = 1_795_197_060 * SECOND
+CALL = "3b241101-e2bb-4255-8caf-4136c566a962"
+TRACE = "6c6af595-1ece-4626-b5eb-f0f913f6e53b"
+
+
+def parse(raw: bytes) -> tuple[Request | Invalid, ...]:
+    return LitellmReceiver().parse(raw, ARRIVAL).items
+
+
+def requests(raw: bytes) -> list[Request]:
+    items = parse(raw)
+    found = [item for item in items if isinstance(item, Request)]
+    assert len(found) == len(items)
+    return found
+
+
+def item(**fields: Any) -> Request | Invalid:
+    (found,) = parse(
+        json.dumps([{"id": "chatcmpl-1", "litellm_call_id": CALL, "status": "success", **fields}]).encode()
+    )
+    return found
+
+
+def request_of(**fields: Any) -> Request:
+    found = item(**fields)
+    assert isinstance(found, Request)
+    return found
+
+
+def invalid(**fields: Any) -> dict[str, str]:
+    found = item(**fields)
+    assert isinstance(found, Invalid)
+    return found.fields
+
+
+def test_a_call_of_the_sdk() -> None:
+    first, second, _ = requests(SDK)
+    assert first.source is Source.LITELLM
+    assert first.external_id == "a29fd92d-780c-4c40-8daf-9070d186145d" != second.external_id
+    assert (first.response_id, second.response_id) == ("chatcmpl-1", "chatcmpl-1")
+    assert (first.provider, first.model) == ("openai", "gpt-4o-mini-2024-07-18")
+    assert (first.status, first.http_status, first.cached) == (Status.OK, None, False)
+    assert first.usage == Usage(prompt=1000, completion=100, cache_read=400, reasoning=20)
+    assert first.cost == Cost(reported=Usd(180_000))
+    assert (first.user_id, first.session_id, first.properties) == ("alice", "sess-1", {"tags": "t1"})
+    assert (first.occurred_at, first.time_source, first.time_suspect) == (1795196879422827, TimeSource.CLIENT, False)
+    assert (first.latency_ms, first.ttft_ms) == (997, None)
+
+
+def test_its_prompt_and_response_can_be_read_as_a_conversation() -> None:
+    first = requests(SDK)[0]
+    conversation = parse_conversation(first.request_body, first.response_body)
+    assert (prompt_text(conversation), response_text(conversation)) == ("hello", "hi there")
+    assert first.body_state is BodyState.STORED
+
+
+def test_a_call_that_failed() -> None:
+    failed = requests(SDK)[2]
+    assert failed.external_id == "520ba95c-e889-4d1a-9ae4-19d1ee3f4d69:failed"
+    assert (failed.status, failed.http_status, failed.response_id) == (Status.ERROR, 500, None)
+    assert (failed.usage, failed.cost.reported) == (Usage(prompt=0, completion=0), Usd(0))
+    assert failed.session_id is None
+    assert "Connection error" in (parse_conversation(None, failed.response_body).error or "")
+
+
+def test_a_call_through_the_proxy() -> None:
+    (request,) = requests(PROXY)
+    assert (request.external_id, request.model) == ("6902b035-82bc-4d0a-8782-43a3db4e9e74", "gpt-4o-mini-2024-07-18")
+    assert (request.user_id, request.session_id, request.properties) == ("alice", "sess-9", {"tags": "t1"})
+
+
+@pytest.mark.parametrize("raw", [SDK, PROXY])
+def test_each_success_costs_what_litellm_reports_exactly(raw: bytes) -> None:
+    pricer = Pricer({}, None, PublishedPrices())
+    costs = [pricer.cost(request) for request in requests(raw) if request.status is Status.OK]
+    assert {cost.amount.dollars for cost in costs if cost.amount} == {Decimal("0.00018")}
+    assert {cost.basis for cost in costs} == {Basis.REPORTED}
+    assert {cost.computed for cost in costs} == {Usd(180_000)}
+
+
+def test_a_free_call_with_tokens_is_priced_again() -> None:
+    free = request_of(
+        response_cost=0.0, prompt_tokens=1000, completion_tokens=100, model="gpt-4o-mini", custom_llm_provider="openai"
+    )
+    cost = Pricer({}, None, PublishedPrices()).cost(free)
+    assert (cost.reported, cost.amount, cost.basis) == (Usd(0), Usd(210_000), Basis.COMPUTED)
+
+
+def test_an_array_an_object_and_lines_say_the_same() -> None:
+    array = json.loads(SDK)
+    lines = b"\n".join(json.dumps(each).encode() for each in array)
+    assert LitellmReceiver().parse(lines, ARRIVAL).is_batch
+    assert [each.external_id for each in requests(lines)] == [each.external_id for each in requests(SDK)]
+    alone = LitellmReceiver().parse(json.dumps(array[0], indent=2).encode(), ARRIVAL)
+    assert not alone.is_batch
+    assert [each.external_id for each in alone.items if isinstance(each, Request)] == [array[0]["litellm_call_id"]]
+
+
+@pytest.mark.parametrize("raw", [b"[null]", b"null", b"[]", b"[null, null]"])
+def test_elements_that_are_null_are_no_items(raw: bytes) -> None:
+    assert parse(raw) == ()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b" ", b"[", b"hello", b"[{}", b'{"id":', b"\xff", b"[" * 100_000, b"[NaN]", b"{} x"]
+)
+def test_what_is_no_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(NotJson):
+        parse(raw)
+
+
+def test_too_many_items_are_refused() -> None:
+    with pytest.raises(Unreadable) as refused:
+        parse(b"[" + b"null," * MOST_ITEMS + b"null]")
+    assert refused.value.code == "too_many_items"
+
+
+def test_bad_items_leave_the_good_ones() -> None:
+    good = json.dumps({"id": "a"}).encode()
+    bad = [b"5", b'"x"', b"[]", b'{"id":"\xff"}', b"{}", b'{"id":""}', b'{"id":"b","startTime":1e400}']
+    items = parse(b"[" + b",".join([*bad, good]) + b"]")
+    assert [isinstance(each, Request) for each in items] == [False] * len(bad) + [True]
+
+
+def test_a_bad_line_leaves_the_good_ones() -> None:
+    assert [isinstance(each, Request) for each in parse(b'{"id":"a"}\n{"id":\n\n{"id":"b"}\n')] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("litellm_call_id", 5),
+        ("model", ["gpt"]),
+        ("startTime", "yesterday"),
+        ("startTime", True),
+        ("prompt_tokens", -1),
+        ("prompt_tokens", 2**63),
+        ("completion_tokens", "12"),
+        ("completion_tokens", 0.5),
+        ("response_cost", "0.1"),
+        ("response_cost", True),
+        ("response_cost", 1e300),
+        ("metadata", []),
+        ("request_tags", "t1"),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_named_without_its_value(field: str, value: object) -> None:
+    fields = invalid(**{field: value})
+    assert list(fields) == [field]
+    assert "yesterday" not in fields[field] and "gpt" not in fields[field]
+
+
+def test_an_amount_beyond_all_numbers_is_named_too() -> None:
+    (found,) = parse(b'[{"id":"a","response_cost":1e999999999}]')
+    assert isinstance(found, Invalid) and list(found.fields) == ["response_cost"]
+
+
+def test_an_item_needs_an_id() -> None:
+    assert invalid(id=None, litellm_call_id=None) == {"litellm_call_id": "is missing"}
+    assert request_of(litellm_call_id=None).external_id == "chatcmpl-1"
+
+
+def test_a_failed_try_is_another_record_than_the_call_that_succeeded() -> None:
+    assert request_of().external_id != request_of(status="failure").external_id
+
+
+def test_a_stream_that_was_broken_off_costs_what_was_sent() -> None:
+    broken_off = request_of(error_information={"error_code": "499"}, response_cost=3.6e-06, prompt_tokens=8)
+    assert (broken_off.status, broken_off.http_status) == (Status.CANCELLED, 499)
+    assert Pricer({}, None, PublishedPrices()).cost(broken_off).amount == Usd(3600)
+
+
+@pytest.mark.parametrize(("code", "status"), [("429", 429), (503, 503), ("", None), ("none", None), ("99", None)])
+def test_an_http_status_is_a_number(code: object, status: int | None) -> None:
+    assert request_of(status="failure", error_information={"error_code": code}).http_status == status
+
+
+def test_half_a_character_in_an_answer_costs_no_batch() -> None:
+    raw = rb'[{"id":"a","response":{"id":"a\\ud83d \ud83d\ude00 \ud83d"}}]'
+    (request,) = requests(raw)
+    assert json.loads(request.response_body or b"") == {"id": "a\\ud83d 😀 �"}
+
+
+def test_a_hit_in_litellms_cache_costs_nothing_and_has_no_response_id() -> None:
+    hit = request_of(cache_hit=True, id="chatcmpl-1_cache_hit1795.1", response_cost=0.0, prompt_tokens=9)
+    assert (hit.cached, hit.response_id) == (True, None)
+    assert Pricer({}, None, PublishedPrices()).cost(hit).amount == Usd(0)
+
+
+@pytest.mark.parametrize(
+    ("litellm", "ours"),
+    [
+        ("vertex_ai", "google"),
+        ("bedrock", "aws"),
+        ("xai", "x-ai"),
+        ("groq", "groq"),
+        ("litellm_proxy", None),
+        ("", None),
+    ],
+)
+def test_providers_are_named_as_in_the_price_list(litellm: str, ours: str | None) -> None:
+    request = request_of(custom_llm_provider=litellm, model=f"{litellm}/m")
+    assert (request.provider, request.model) == (ours, "m")
+
+
+@pytest.mark.parametrize(
+    ("fields", "user"),
+    [
+        ({"end_user": "a", "model_parameters": {"user": "b"}}, "a"),
+        ({"end_user": 17}, "17"),
+        ({"metadata": {"user_api_key_end_user_id": "c"}, "model_parameters": {"user": "b"}}, "c"),
+        ({"model_parameters": {"user": "b"}, "metadata": {"user_api_key_user_id": "d"}}, "b"),
+        ({"metadata": {"user_api_key_user_id": "d"}}, "d"),
+        ({"metadata": {"user_api_key_user_id": "default_user_id"}}, None),
+        ({"end_user": {"id": 1}}, None),
+    ],
+)
+def test_the_user_is_the_one_nearest_to_the_application(fields: dict[str, Any], user: str | None) -> None:
+    assert request_of(**fields).user_id == user
+
+
+@pytest.mark.parametrize(
+    ("fields", "session"),
+    [
+        ({"session_id": TRACE, "trace_id": "t"}, TRACE),
+        ({"session_id": "", "trace_id": "chat 5"}, "chat 5"),
+        ({"session_id": "", "trace_id": TRACE}, None),
+        ({"trace_id": CALL}, None),
+        ({"trace_id": TRACE, "metadata": {"requester_metadata": {"session_id": TRACE}}}, TRACE),
+        ({"trace_id": TRACE, "metadata": {"requester_metadata": {"session_id": []}}}, None),
+    ],
+)
+def test_a_generated_trace_id_is_no_session(fields: dict[str, Any], session: str | None) -> None:
+    assert request_of(**fields).session_id == session
+
+
+def test_keys_and_teams_are_properties() -> None:
+    metadata = {"user_api_key_alias": "ci", "user_api_key_team_alias": "search"}
+    tags = ["a", "User-Agent: curl", 5, "b"]
+    request = request_of(metadata=metadata, request_tags=tags)
+    assert request.properties == {"tags": "a, b", "key_alias": "ci", "team_alias": "search"}
+
+
+def test_a_stream_has_a_time_to_its_first_token() -> None:
+    times = {"startTime": 1795197000.0, "completionStartTime": 1795197000.25, "endTime": 1795197002.0}
+    stream = request_of(stream=True, response_time=0.25, **times)
+    assert (stream.latency_ms, stream.ttft_ms) == (2000, 250)
+    assert request_of(response_time=1.5).latency_ms == 1500
+
+
+def test_usage_is_taken_from_the_response_or_the_counts_where_the_metadata_has_none() -> None:
+    usage = {"input_tokens": 5, "output_tokens": 2, "cache_read_input_tokens": 3}
+    assert request_of(response={"usage": usage}, prompt_tokens=99).usage.prompt == 8
+    assert request_of(prompt_tokens=4, completion_tokens=1, metadata={"usage_object": {}}).usage.total == 5
+
+
+def test_a_very_old_event_is_taken_with_its_arrival() -> None:
+    request = request_of(startTime=(ARRIVAL - 40 * DAY) / SECOND)
+    assert (request.occurred_at, request.time_source, request.time_suspect) == (ARRIVAL, TimeSource.RECEIVED, True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "kept"),
+    [
+        ("tell me", {"input": "tell me"}),
+        (["a", "b"], {"input": ["a", "b"]}),
+        ({"input": "x"}, {"input": "x"}),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_prompts_of_other_kinds(messages: object, kept: object) -> None:
+    body = request_of(messages=messages).request_body
+    assert (json.loads(body) if body else None) == kept
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.none()
+
+
+@given(st.dictionaries(st.sampled_from(["startTime", "endTime", "completionStartTime", "response_time"]), NUMBERS))
+def test_no_instant_is_too_strange(times: dict[str, Any]) -> None:
+    assert isinstance(item(stream=True, **times), Request)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS)
+def test_no_amount_is_too_strange(cost: Any, prompt: Any, completion: Any) -> None:
+    found = item(response_cost=cost, prompt_tokens=prompt, completion_tokens=completion)
+    if isinstance(found, Request):
+        Pricer({}, None, lambda *_: None).cost(found)

@@ -1,0 +1,472 @@
+"""Traces: which spans are requests, what they say, and that each call is one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.request import Basis, BodyState, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.usage import MOST_TOKENS
+from spendtop.sources.receivers import Invalid, NotJson, Unreadable
+from spendtop.sources.receivers import otlp as module
+from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
+from tests.otlp_posts import ARRIVAL, END, START, TRACE, call, captured, export, in_json, in_protobuf, span
+
+CAPTURES = ("openllmetry_openai", "openinference_openai", "official_openai_v2")
+
+
+def items_of(
+    *spans: dict[str, Any], receiver: OtlpReceiver | None = None, resource: Mapping[str, object] | None = None
+) -> tuple[Request | Invalid, ...]:
+    """What a post of these spans gives, which is the same in both encodings."""
+    content = export(*spans, resource=resource)
+    by_protobuf = (receiver or OtlpReceiver()).parse(in_protobuf(content), PROTOBUF, ARRIVAL)
+    by_json = OtlpReceiver().parse(in_json(content), JSON, ARRIVAL)
+    assert receiver is not None or by_protobuf == by_json
+    return by_protobuf.items
+
+
+def request_of(*spans: dict[str, Any], **more: Any) -> Request:
+    (item,) = items_of(*spans, **more)
+    assert isinstance(item, Request), item
+    return item
+
+
+def of(attributes: Mapping[str, object] | None = None, **more: Any) -> Request:
+    return request_of(call(1, attributes, **more))
+
+
+def refused(attributes: Mapping[str, object]) -> dict[str, str]:
+    (item,) = items_of(call(1, attributes))
+    assert isinstance(item, Invalid)
+    return item.fields
+
+
+def ids(items: tuple[Request | Invalid, ...]) -> list[int]:
+    """The numbers of the spans that were taken."""
+    return [int(item.external_id.partition("-")[2], 16) for item in items if isinstance(item, Request)]
+
+
+@pytest.mark.parametrize(("name", "dollars"), list(zip(CAPTURES, ("0.00018", "0.00018", "0.00021"), strict=True)))
+def test_captured_spans_cost_what_their_tokens_cost(name: str, dollars: str) -> None:
+    (request,) = OtlpReceiver().parse(captured(name), PROTOBUF, ARRIVAL).items
+    assert isinstance(request, Request)
+    cost = Pricer({}, None, PublishedPrices()).cost(request)
+    assert (cost.amount, cost.basis) == (Usd.of(dollars), Basis.COMPUTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("openllmetry_openai", {"user_id": "alice", "session_id": None, "latency_ms": 11}),
+        ("openinference_openai", {"user_id": "alice", "session_id": "s1", "latency_ms": 10}),
+        ("official_openai_v2", {"user_id": None, "session_id": None, "latency_ms": 16}),
+    ],
+)
+def test_captured_spans_say_who_and_what(name: str, expected: dict[str, object]) -> None:
+    (request,) = OtlpReceiver().parse(captured(name), PROTOBUF, ARRIVAL + 10 * MINUTE).items
+    assert isinstance(request, Request)
+    is_official = name == "official_openai_v2"
+    assert {field: getattr(request, field) for field in expected} == expected
+    assert (request.source, request.provider, request.model) == (Source.OTLP, "openai", "gpt-4o-mini-2024-07-18")
+    assert (request.external_id, request.response_id) == ("chatcmpl-1", "chatcmpl-1")
+    assert request.usage == Usage(
+        prompt=1000,
+        completion=100,
+        cache_read=None if is_official else 400,
+        reasoning=None if is_official else 20,
+    )
+    assert (request.time_source, request.time_suspect) == (TimeSource.CLIENT, False)
+    assert request.body_state is (BodyState.NOT_SENT if is_official else BodyState.STORED)
+
+
+def test_a_whole_span() -> None:
+    request = of(
+        {"user.id": "alice", "gen_ai.conversation.id": "s-1", "gen_ai.usage.cost": 0.25},
+    )
+    assert request == Request(
+        source=Source.OTLP,
+        external_id=f"{TRACE}-0000000000000001",
+        received_at=ARRIVAL,
+        occurred_at=START // 1000,
+        time_source=TimeSource.CLIENT,
+        provider="openai",
+        model="gpt-4o-mini-2024-07-18",
+        usage=Usage(prompt=1000, completion=100),
+        cost=request.cost,
+        user_id="alice",
+        session_id="s-1",
+        properties={"service.name": "demo"},
+        latency_ms=968,
+    )
+    assert request.cost.reported == Usd.of("0.25")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.operation.name": "chat"},
+        {"gen_ai.operation.name": "text_completion"},
+        {"gen_ai.operation.name": "generate_content"},
+        {"gen_ai.operation.name": "embeddings"},
+        {"openinference.span.kind": "LLM"},
+        {"openinference.span.kind": "EMBEDDING"},
+        {"llm.request.type": "chat"},
+    ],
+)
+def test_calls_of_models_are_requests(attributes: dict[str, object]) -> None:
+    assert request_of(span(1, {**attributes, "gen_ai.usage.input_tokens": 5})).usage == Usage(prompt=5)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"http.request.method": "POST"},
+        {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 5},
+        {"gen_ai.operation.name": "execute_tool"},
+        {"gen_ai.operation.name": 5},
+        {"openinference.span.kind": "CHAIN", "llm.token_count.prompt": 5},
+        {"openinference.span.kind": "AGENT"},
+        {"traceloop.span.kind": "workflow"},
+    ],
+)
+def test_other_spans_are_passed_over(attributes: dict[str, object]) -> None:
+    assert items_of(span(1, attributes)) == ()
+
+
+def test_a_post_without_spans_says_nothing() -> None:
+    receiver = OtlpReceiver()
+    assert receiver.parse(b"", PROTOBUF, ARRIVAL).items == ()
+    for raw in (b"{}", b'{"resourceSpans":[]}', b'{"resourceSpans":null,"other":1}'):
+        assert receiver.parse(raw, JSON, ARRIVAL).items == ()
+
+
+def test_the_id_is_the_responses_else_that_of_the_span() -> None:
+    body = {"output.value": json.dumps({"id": "chatcmpl-7", "choices": []})}
+    assert of({"gen_ai.response.id": "r-1", **body}).external_id == "r-1"
+    assert of(body).external_id == of(body).response_id == "chatcmpl-7"
+    assert of({"gen_ai.output": {"id": "resp-2"}}).external_id == "resp-2"
+    for unusable in ("plain text", "[1]", '{"id":{}}', "{", '{"id":""}'):
+        request = of({"output.value": unusable})
+        assert (request.external_id, request.response_id) == (f"{TRACE}-{1:016x}", None)
+
+
+@pytest.mark.parametrize("wrong", ["", "zz" * 16, "00" * 16, "0a", "W47/95gDgQPSabYzgT/GDA==", "ab " * 16, "１" * 16])
+def test_a_span_without_an_id_of_any_kind_cannot_be_taken(wrong: str) -> None:
+    for field, length in (("traceId", 32), ("spanId", 16)):
+        given = {**call(1), field: wrong[:length]}
+        (item,) = OtlpReceiver().parse(in_json(export(given)), JSON, ARRIVAL).items
+        assert isinstance(item, Invalid)
+        assert list(item.fields) == [field]
+        assert wrong == "" or wrong[:length] not in str(item)
+    known = call(1, {"gen_ai.response.id": "r-1"}, traceId=wrong, spanId="")
+    (item,) = OtlpReceiver().parse(in_json(export(known)), JSON, ARRIVAL).items
+    assert isinstance(item, Request)
+
+
+def test_ids_are_compared_in_lower_case() -> None:
+    given = call(1, traceId=TRACE.upper(), spanId="ABCDEF0123456789")
+    (item,) = OtlpReceiver().parse(in_json(export(given)), JSON, ARRIVAL).items
+    assert isinstance(item, Request)
+    assert item.external_id == f"{TRACE}-abcdef0123456789"
+
+
+@pytest.mark.parametrize(
+    ("start", "believed"),
+    [
+        (ARRIVAL - 34 * DAY, True),
+        (ARRIVAL - 36 * DAY, False),
+        (ARRIVAL + 4 * MINUTE, True),
+        (ARRIVAL + 6 * MINUTE, False),
+        (0, False),
+    ],
+)
+def test_no_span_is_refused_for_its_time(start: int, believed: bool) -> None:
+    request = of(startTimeUnixNano=str(start * 1000))
+    assert request.time_suspect is not believed
+    assert request.occurred_at == (start if believed else ARRIVAL)
+    assert request.time_source is (TimeSource.CLIENT if believed else TimeSource.RECEIVED)
+
+
+@pytest.mark.parametrize("end", [0, START - 1, START + 86_400_000_000_001])
+def test_an_impossible_latency_is_unknown(end: int) -> None:
+    assert of(endTimeUnixNano=str(end)).latency_ms is None
+
+
+def test_the_time_to_the_first_token() -> None:
+    assert of({"gen_ai.server.time_to_first_token": 0.25}).ttft_ms == 250
+    assert of({"gen_ai.response.time_to_first_chunk": 1}).ttft_ms == 1000
+    assert of(events={"First Token Stream Event": {}}).ttft_ms == 120
+    assert of(events={"llm.content.completion.chunk": {}}, startTimeUnixNano=str(END)).ttft_ms is None
+    for impossible in (-1.0, float("nan"), float("inf"), "soon"):
+        assert of({"gen_ai.server.time_to_first_token": impossible}).ttft_ms is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "expected"),
+    [
+        ({}, {}, (Status.OK, None)),
+        ({}, {"code": 1}, (Status.OK, None)),
+        ({}, {"code": 2}, (Status.ERROR, None)),
+        ({"error.type": "RateLimitError"}, {}, (Status.ERROR, None)),
+        ({"error.type": "429"}, {}, (Status.ERROR, 429)),
+        ({"http.response.status_code": 503}, {}, (Status.ERROR, 503)),
+        ({"http.response.status_code": 200}, {}, (Status.OK, 200)),
+        ({"http.response.status_code": 9999}, {}, (Status.OK, None)),
+    ],
+)
+def test_how_a_call_ended(
+    attributes: dict[str, object], status: dict[str, object], expected: tuple[Status, int | None]
+) -> None:
+    request = of(attributes, status=status)
+    assert (request.status, request.http_status) == expected
+
+
+def test_a_failed_call_needs_no_tokens() -> None:
+    tokens = {"gen_ai.usage.input_tokens": None, "gen_ai.usage.output_tokens": None}
+    request = of({**tokens, "error.type": "timeout"}, status={"code": 2, "message": "timed out"})
+    assert (request.status, request.usage) == (Status.ERROR, Usage())
+    assert json.loads(request.response_body or b"") == {"error": {"type": "timeout", "message": "timed out"}}
+
+
+NOTHING: dict[str, object] = {
+    "gen_ai.response.model": None,
+    "gen_ai.usage.input_tokens": None,
+    "gen_ai.usage.output_tokens": None,
+}
+
+
+def test_a_call_that_says_nothing_cannot_be_taken() -> None:
+    assert refused(NOTHING).keys() == {"gen_ai.response.model", "gen_ai.usage.input_tokens"}
+    assert of({**NOTHING, "llm.model_name": "gpt-4o"}).model == "gpt-4o"
+    assert of({**NOTHING, "llm.token_count.prompt": 3}).usage == Usage(prompt=3)
+    assert of({**NOTHING, "gen_ai.usage.cost": 0.5}).cost.reported == Usd.of("0.5")
+
+
+@pytest.mark.parametrize(
+    "value", [-1, MOST_TOKENS + 1, 2**63 - 1, 1.5, float("nan"), float("inf"), 1e300, True, "1000", [1], {"a": 1}]
+)
+def test_tokens_that_are_no_number_of_tokens_are_named_and_not_repeated(value: object) -> None:
+    fields = refused({"gen_ai.usage.input_tokens": value})
+    assert list(fields) == ["gen_ai.usage.input_tokens"]
+    assert "from 0 to 10,000,000,000" in fields["gen_ai.usage.input_tokens"]
+
+
+@pytest.mark.parametrize("number", [str(2**63), str(2**64), 2**70, "9" * 5000, "1e3", 1.5, "-5"])
+def test_tokens_that_only_json_can_spell_are_named_too(number: object) -> None:
+    given = call(1, {"gen_ai.usage.input_tokens": None})
+    given["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": {"intValue": number}})
+    (item,) = OtlpReceiver().parse(in_json(export(given)), JSON, ARRIVAL).items
+    assert isinstance(item, Invalid)
+    assert list(item.fields) == ["gen_ai.usage.input_tokens"]
+
+
+def test_all_wrong_tokens_are_named_at_once_and_other_spans_are_taken() -> None:
+    wrong = {"gen_ai.usage.input_tokens": -1, "gen_ai.usage.reasoning_tokens": 0.5}
+    first, second = items_of(call(1, wrong), call(2))
+    assert isinstance(first, Invalid)
+    assert first.fields.keys() == wrong.keys()
+    assert isinstance(second, Request)
+
+
+def test_tokens_come_from_the_response_where_no_attribute_tells_them() -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 2}}
+    inside = {**NOTHING, "output.value": json.dumps({"usage": usage})}
+    assert of(inside).usage == Usage(prompt=9, completion=4, cache_read=2)
+    assert of({"output.value": json.dumps({"usage": usage})}).usage.prompt == 1000
+
+
+AGENT = {"gen_ai.operation.name": "invoke_agent"}
+
+
+def test_a_parent_that_repeats_what_its_call_says_is_left_out() -> None:
+    for spans in permutations([call(1), call(2, parent=1), call(3, parent=1)]):
+        assert sorted(ids(items_of(*spans))) == [2, 3]
+
+
+def test_ancestors_are_found_through_other_spans() -> None:
+    chain = [call(1), span(2, AGENT, parent=1), span(3, parent=2), call(4, parent=3)]
+    for spans in permutations(chain):
+        assert ids(items_of(*spans)) == [4]
+
+
+def test_a_parent_that_ends_in_a_later_post_is_left_out() -> None:
+    receiver = OtlpReceiver()
+    assert ids(items_of(call(4, parent=3), receiver=receiver)) == [4]
+    assert items_of(span(3, parent=2), receiver=receiver) == ()
+    assert items_of(span(2, AGENT, parent=1), call(1), receiver=receiver) == ()
+
+
+def test_a_post_that_is_sent_again_gives_the_same() -> None:
+    receiver = OtlpReceiver()
+    spans = [call(2, parent=1), call(1)]
+    assert ids(items_of(*spans, receiver=receiver)) == ids(items_of(*spans, receiver=receiver)) == [2]
+
+
+def test_spans_of_other_traces_have_other_parents() -> None:
+    other = call(1, traceId="ab" * 16)
+    assert len(items_of(call(2, parent=1), other)) == 2
+
+
+def test_only_calls_that_were_taken_stand_for_their_parents() -> None:
+    items = items_of(call(1), call(2, {"gen_ai.usage.input_tokens": -1}, parent=1))
+    assert [type(item) for item in items] == [Request, Invalid]
+    assert ids(items_of(call(1), span(2, AGENT, parent=1))) == [1]
+
+
+def test_a_broken_call_around_a_good_one_is_no_failure() -> None:
+    assert ids(items_of(call(1, {"gen_ai.usage.input_tokens": -1}), call(2, parent=1))) == [2]
+
+
+def test_a_span_that_is_its_own_parent_is_taken() -> None:
+    assert ids(items_of(call(1, parent=1))) == [1]
+
+
+def test_circles_of_parents_end() -> None:
+    assert ids(items_of(call(1, parent=2), span(2, parent=3), span(3, parent=2))) == [1]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_REMEMBERED", 10)
+    receiver = OtlpReceiver()
+    items_of(*(call(number, parent=100 + number) for number in range(1, 31)), receiver=receiver)
+    assert ids(items_of(*(call(100 + number) for number in range(1, 31)), receiver=receiver)) == list(range(101, 121))
+
+
+def test_two_instrumentations_of_one_call_give_one_id() -> None:
+    same = {"gen_ai.response.id": "r-1"}
+    siblings = items_of(call(1, same), call(2, same))
+    assert [item.external_id for item in siblings if isinstance(item, Request)] == ["r-1", "r-1"]
+    assert len(items_of(call(1, same), call(2, same, parent=1))) == 1
+
+
+def test_properties_are_the_service_and_what_the_application_associates() -> None:
+    associated = {
+        "traceloop.association.properties.user_id": "u",
+        "traceloop.association.properties.session_id": "s",
+        "traceloop.association.properties.team": "search",
+        "traceloop.association.properties.beta": True,
+        "traceloop.association.properties.": "nameless",
+    }
+    resource = {"service.name": "shop", "deployment.environment.name": "prod"}
+    request = request_of(call(1, associated), resource=resource)
+    assert (request.user_id, request.session_id) == ("u", "s")
+    assert request.properties == {
+        "service.name": "shop",
+        "deployment.environment": "prod",
+        "team": "search",
+        "beta": "true",
+    }
+    older = request_of(call(1), resource={"service.name": "unknown_service:python", "deployment.environment": "dev"})
+    assert older.properties == {"deployment.environment": "dev"}
+    assert request_of(call(1), resource={"a": "b"}).properties is None
+
+
+@pytest.mark.parametrize("raw", [b"not protobuf", b"\xff", b"\x0a\x05ab", b"\x0a\x02\x12\x05", b'{"resourceSpans":[]}'])
+def test_broken_protobuf_is_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable) as raised:
+        OtlpReceiver().parse(raw, PROTOBUF, ARRIVAL)
+    assert raised.value.code == "malformed"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"no", b"\xef\xbb\xbf{}", b"{} {}", b'{"a":"\xff"}', b'{"a":' + b"[" * 100_000, b"NaN"]
+)
+def test_what_is_no_json_is_told(raw: bytes) -> None:
+    with pytest.raises(NotJson):
+        OtlpReceiver().parse(raw, JSON, ARRIVAL)
+
+
+@pytest.mark.parametrize(
+    "content", [[], 5, "text", {"resourceSpans": 5}, {"resourceSpans": [{"scopeSpans": "secret"}]}]
+)
+def test_json_of_another_shape_is_unreadable_and_not_repeated(content: object) -> None:
+    with pytest.raises(Unreadable) as raised:
+        OtlpReceiver().parse(in_json(content), JSON, ARRIVAL)
+    assert raised.value.code == "malformed"
+    assert "secret" not in str(raised.value)
+
+
+def test_a_batch_is_read_quickly() -> None:
+    post = in_protobuf(export(*(call(number, {"gen_ai.response.id": f"r-{number}"}) for number in range(1, 513))))
+    started = time.process_time()
+    assert len(OtlpReceiver().parse(post, PROTOBUF, ARRIVAL).items) == 512
+    assert time.process_time() - started < 0.2
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    [
+        "gen_ai.usage.input_tokens",
+        "llm.token_count.completion",
+        "gen_ai.response.id",
+        "gen_ai.usage.cost",
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "llm.input_messages.0.message.contents.0.message_content.image",
+        "llm.output_messages.1",
+        "llm.output_messages.1.message.tool_calls.0.tool_call.function.name",
+        "gen_ai.prompt.0.tool_calls.0.name",
+        "gen_ai.completion.0",
+        "input.value",
+        "output.value",
+        "error.type",
+        "user.id",
+        "http.response.status_code",
+        "traceloop.association.properties.x",
+        "gen_ai.server.time_to_first_token",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_told_unreadable(raw: bytes) -> None:
+    for content_type in (PROTOBUF, JSON):
+        try:
+            OtlpReceiver().parse(raw, content_type, ARRIVAL)
+        except (NotJson, Unreadable):
+            continue
+
+
+@settings(max_examples=150, deadline=None)
+@given(JSON_VALUES)
+def test_any_json_is_read_or_told_unreadable(content: object) -> None:
+    for wrapped in (content, {"resourceSpans": content}, {"resourceSpans": [{"scopeSpans": [{"spans": content}]}]}):
+        try:
+            OtlpReceiver().parse(in_json(wrapped), JSON, ARRIVAL)
+        except (NotJson, Unreadable):
+            continue
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(NAMES, JSON_VALUES | JSON_VALUES.map(json.dumps), max_size=6),
+    st.sampled_from(["gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt", "exception"]),
+    JSON_VALUES,
+)
+def test_attributes_of_any_kind_are_taken_or_named(attributes: dict[str, object], event: str, said: object) -> None:
+    given_ = call(1, events={event: {"gen_ai.event.content": said, "content": said, "gen_ai.prompt": said}})
+    given_["attributes"] += export(span(1, attributes))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"]
+    (item,) = OtlpReceiver().parse(in_json(export(given_)), JSON, ARRIVAL).items
+    if isinstance(item, Invalid):
+        assert set(item.fields) <= {"gen_ai.usage.input_tokens", "llm.token_count.completion"}
+    else:
+        assert json.loads(item.request_body or b"{}") is not None
