@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -14,7 +15,9 @@ from spendtop.alerts.lane import ChannelState
 from spendtop.alerts.outbox import Outbox
 from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
+from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
+from spendtop.api.token_book import Tokens
 from spendtop.collector.errands import Errands
 from spendtop.collector.evaluation import Evaluation
 from spendtop.collector.holding import Hold, Places, holding, places
@@ -28,6 +31,7 @@ from spendtop.collector.signals import Wishes, end_with, on_signals
 from spendtop.collector.snapshot import Snapshot
 from spendtop.collector.standing import Standing
 from spendtop.collector.supervisor import Loop, Supervisor, pause
+from spendtop.collector.tallying import Tallying
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError
@@ -92,10 +96,12 @@ class Collector:
     ) -> None:
         self._setup = setup
         self._store = store
+        self._slot = held.slot
         self._standing = standing
         self._stop = wishes.stop
         self._supervisor = Supervisor(wishes.stop)
         self._in_force = InForce(setup.loaded, setup.clock)
+        self._counters = Counters()
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._recorder = Recorder(
@@ -148,6 +154,11 @@ class Collector:
             clock=self._setup.clock,
             health=self._health,
             ceilings=lambda: self._recorder.book.ceilings,
+            tokens=Tokens(self._store, time.monotonic),
+            backups=(self._store.path.parent if self._store.path else data_folder()) / "backups",
+            environment=self._setup.loaded.environment,
+            stopping=self._stop,
+            counters=self._counters,
         )
         try:
             await serve(Listener(context), listening, self._stop)
@@ -178,6 +189,7 @@ class Collector:
             "status file": self._snapshot.run,
             "housekeeping": housekeeping.run,
             "configuration": self._reloading.run,
+            "refusals": Tallying(self._counters, self._recorder, self._setup.clock, self._slot).run,
             "watchdog": _ping_watchdog,
         }
         if self._printer is not None:
