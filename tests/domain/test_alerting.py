@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spendtop.domain.alerting import (
     LATE_AFTER,
@@ -178,3 +179,41 @@ def test_spend_that_only_grows_speaks_at_most_once_per_threshold(uses: list[floa
     said = [story.use(dollars).announce for dollars in sorted(uses)]
     assert said.count(Kind.EXCEEDED) == (max(uses) >= 100)
     assert said.count(Kind.APPROACHING) <= 2
+
+
+def snoozed(story: Story, length: int) -> None:
+    assert story.episode is not None
+    story.episode = replace(story.episode, snoozed_until=story.now + length)
+
+
+def test_a_snoozed_alert_is_silent_while_it_gets_worse_and_says_what_stands_at_the_end() -> None:
+    story = Story(DAILY)
+    assert story.use(85).announce is Kind.APPROACHING
+    snoozed(story, HOUR)
+    assert story.use(120, after=MINUTE).announce is None
+    assert story.use(120, after=HOUR).announce is Kind.EXCEEDED
+    assert story.use(130, after=HOUR).announce is None
+
+
+def test_a_snooze_over_what_has_gone_says_nothing() -> None:
+    story = Story(DAILY)
+    assert story.use(120).announce is Kind.EXCEEDED
+    snoozed(story, HOUR)
+    for _ in range(3):
+        assert story.use(10, after=10 * MINUTE).announce is None
+    assert story.use(10, after=HOUR).announce is None
+    assert story.episode is not None
+    assert (story.episode.state, story.episode.snoozed_until) == (EpisodeState.RESOLVED, None)
+
+
+def test_messages_of_a_snoozed_alert_are_numbered_by_what_was_said() -> None:
+    story = Story(DAILY)
+    story.use(60)
+    snoozed(story, HOUR)
+    story.use(90, after=MINUTE)
+    story.use(120, after=MINUTE)
+    assert story.episode is not None
+    assert story.episode.spoke == 1
+    story.use(120, after=HOUR)
+    assert story.episode is not None
+    assert story.episode.spoke == 2

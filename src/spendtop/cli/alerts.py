@@ -1,13 +1,21 @@
-"""`spendtop alert list`."""
+"""`spendtop alert list`, `ack`, `snooze` and `unack`."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from getpass import getuser
+
+from sqlalchemy import Connection
 
 from spendtop.cli.in_force import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import amount, local_time, say, table
-from spendtop.domain.errors import ExitCode
+from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.store.reads.attention import alerts
+from spendtop.domain.windows import Calendar, parse_duration
+from spendtop.services import attending
+from spendtop.store.reads.attention import AlertRow, alerts
 
 _MOST = 200
 
@@ -23,7 +31,7 @@ def show(options: Options) -> int:
             alert.id,
             clean_line(alert.limit_name),
             alert.entity if alert.entity.raw else "everyone",
-            alert.state,
+            _state(alert, calendar),
             amount(alert.used, alert.unpriced),
             alert.limit,
             local_time(alert.crossed_at, calendar),
@@ -34,3 +42,40 @@ def show(options: Options) -> int:
     headers = (">id", "limit", "entity", "state", ">used", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
     return ExitCode.OK
+
+
+def ack(options: Options) -> int:
+    """Say that somebody takes care of an alert."""
+    by = options.arguments.by or getuser()
+    _change(options, lambda connection, now: attending.ack(connection, options.arguments.id, by, now))
+    say("Acked: it speaks again only when it gets worse or begins anew.")
+    return ExitCode.OK
+
+
+def snooze(options: Options) -> int:
+    """Keep an alert silent for a while."""
+    try:
+        length = parse_duration(options.arguments.time)
+    except ValueError:
+        raise UsageError("Say for how long as 30m, 4h or 2d.") from None
+    _change(options, lambda connection, now: attending.snooze(connection, options.arguments.id, now + length, now))
+    say(f"Silent for {options.arguments.time}; what stands then is said once.")
+    return ExitCode.OK
+
+
+def unack(options: Options) -> int:
+    """Take an ack and a snooze back."""
+    _change(options, lambda connection, now: attending.unack(connection, options.arguments.id, now))
+    say("Nobody takes care of it any more, and it is not snoozed.")
+    return ExitCode.OK
+
+
+def _change(options: Options, change: Callable[[Connection, int], None]) -> None:
+    with opened_store(load_settings(options).settings) as store, store.writing() as connection:
+        change(connection, time.time_ns() // 1000)
+
+
+def _state(alert: AlertRow, calendar: Calendar) -> str:
+    if alert.snoozed_until is not None:
+        return f"{alert.state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
+    return f"{alert.state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else alert.state

@@ -90,6 +90,8 @@ class Episode(Struct, frozen=True, kw_only=True):
     """Since when use has stayed under the hysteresis, UTC µs."""
     spoke: int = 0
     """How many transitions were announced; numbers the messages of an episode."""
+    snoozed_until: int | None = None
+    """Until when it stays silent, UTC µs; what stands then is announced."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -116,6 +118,11 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 def decide(limit: Limit, previous: Episode | None, reading: Reading) -> Decision:
     """The next state of one limit for one entity and one window, and whether a message goes out."""
+    decision = _next(limit, previous, reading)
+    return decision if previous is None else _with_snooze(previous, decision, reading.at)
+
+
+def _next(limit: Limit, previous: Episode | None, reading: Reading) -> Decision:
     crossed = _highest_crossed(limit, reading.used)
     if previous is None:
         return _open(limit, crossed, reading) if crossed else Decision(episode=None)
@@ -125,6 +132,21 @@ def decide(limit: Limit, previous: Episode | None, reading: Reading) -> Decision
     if held < previous.announced:
         return _fall(limit, previous, held, reading)
     return Decision(episode=replace(previous, below_since=None))
+
+
+def _with_snooze(previous: Episode, decision: Decision, now: int) -> Decision:
+    """While an episode is snoozed nothing is said; when that is over, what stands is said once."""
+    episode = decision.episode
+    if previous.snoozed_until is None or episode is None:
+        return decision
+    if now < previous.snoozed_until:
+        silent = replace(episode, spoke=previous.spoke)
+        return replace(decision, episode=silent, announce=None, reason="snoozed")
+    awake = replace(episode, snoozed_until=None)
+    if decision.announce is not None or episode.state is EpisodeState.RESOLVED:
+        return replace(decision, episode=awake)
+    awake = replace(awake, spoke=awake.spoke + 1)
+    return Decision(episode=awake, announce=Kind(awake.state.value), reason="snooze over")
 
 
 def continues(limit: Limit, resolved_at: int, now: int) -> bool:

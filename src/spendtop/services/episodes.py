@@ -69,6 +69,7 @@ def from_row(row: Any) -> Episode:
         falls=row.falls,
         below_since=row.below_since,
         spoke=row.spoke,
+        snoozed_until=row.snoozed_until,
     )
 
 
@@ -119,6 +120,7 @@ def write(
         "late": episode.late,
         "falls": episode.falls,
         "below_since": episode.below_since,
+        "snoozed_until": episode.snoozed_until,
         "updated_at": reading.at,
         "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.rows import outside
+from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import by_key
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable, RequestTable, TotalTable
@@ -97,6 +99,9 @@ class AlertRow:
     opened_at: int
     updated_at: int
     resolved_at: int | None
+    acked_at: int | None
+    acked_by: Untrusted | None
+    snoozed_until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +158,34 @@ def deliveries(connection: Connection, states: Collection[str], most: int) -> tu
 
 def alerts(connection: Connection, open_only: bool, most: int) -> tuple[AlertRow, ...]:
     """The newest alerts; with `open_only` those that are not resolved."""
-    alert = table_of(AlertTable)
-    statement = select(alert).order_by(alert.c.id.desc()).limit(most)
+    table = table_of(AlertTable)
+    statement = select(table).order_by(table.c.id.desc()).limit(most)
     if open_only:
-        statement = statement.where(alert.c.state.in_(_UNRESOLVED))
+        statement = statement.where(table.c.state.in_(_UNRESOLVED))
     return tuple(map(_alert, connection.execute(statement)))
+
+
+def changed_alerts(connection: Connection, span: Span, most: int | None) -> tuple[AlertRow, ...]:
+    """The first `most` alerts that changed last within `span`, in the order of their changes."""
+    table = table_of(AlertTable)
+    statement = select(table).where(span.holds(table.c.updated_at)).order_by(table.c.updated_at, table.c.id)
+    return tuple(map(_alert, connection.execute(statement.limit(most))))
+
+
+def alert(connection: Connection, alert_id: int) -> AlertRow | None:
+    """One alert."""
+    table = table_of(AlertTable)
+    row = connection.execute(select(table).where(table.c.id == alert_id)).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping[int, tuple[DeliveryRow, ...]]:
+    """The messages about these alerts, the oldest first, by alert."""
+    delivery = table_of(DeliveryTable)
+    found: defaultdict[int, tuple[DeliveryRow, ...]] = defaultdict(tuple)
+    for row in connection.execute(select(delivery).where(delivery.c.alert_id.in_(alert_ids)).order_by(delivery.c.id)):
+        found[row.alert_id] += (_delivery(row),)
+    return found
 
 
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
@@ -225,4 +253,7 @@ def _alert(row: Any) -> AlertRow:
         opened_at=row.opened_at,
         updated_at=row.updated_at,
         resolved_at=row.resolved_at,
+        acked_at=row.acked_at,
+        acked_by=outside(row.acked_by),
+        snoozed_until=row.snoozed_until,
     )

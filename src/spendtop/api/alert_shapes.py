@@ -1,0 +1,99 @@
+"""The JSON of alerts and their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from spendtop.api.shapes import dollars, instant, raw
+from spendtop.store.reads.attention import AlertRow, DeliveryRow
+
+
+class DeliveryItem(BaseModel):
+    """One message to one channel."""
+
+    id: int
+    ref: str
+    """Stands in the message, so that a reader can drop a duplicate."""
+    kind: str
+    channel: str
+    state: str
+    attempts: int
+    last_error: str | None
+    created_at: str | None
+    sent_at: str | None
+
+    @classmethod
+    def of(cls, row: DeliveryRow) -> DeliveryItem:
+        return cls(
+            id=row.id,
+            ref=row.ref,
+            kind=row.kind,
+            channel=row.channel,
+            state=row.state,
+            attempts=row.attempts,
+            last_error=raw(row.last_error),
+            created_at=instant(row.created_at),
+            sent_at=instant(row.sent_at),
+        )
+
+
+class AlertItem(BaseModel):
+    """One episode of one limit for one entity and one window."""
+
+    id: int
+    limit: str
+    entity: str
+    """Whose limit it is; empty for everyone."""
+    state: str
+    severity: str
+    window_start: str | None
+    window_end: str | None
+    used_usd: float | None
+    used_nanousd: int
+    limit_usd: float | None
+    limit_nanousd: int
+    unpriced: int
+    """Requests whose cost is not known; they are in no amount."""
+    crossed_at: str | None
+    late: bool
+    opened_at: str | None
+    updated_at: str | None
+    resolved_at: str | None
+    acked_at: str | None
+    acked_by: str | None
+    snoozed_until: str | None
+    deliveries: list[DeliveryItem]
+
+    @classmethod
+    def of(cls, row: AlertRow, deliveries: Sequence[DeliveryRow]) -> AlertItem:
+        return cls(
+            id=row.id,
+            limit=row.limit_name,
+            entity=row.entity.raw,
+            state=row.state,
+            severity=row.severity,
+            window_start=instant(row.window_start),
+            window_end=instant(row.window_end),
+            used_usd=dollars(row.used),
+            used_nanousd=row.used.nano,
+            limit_usd=dollars(row.limit),
+            limit_nanousd=row.limit.nano,
+            unpriced=row.unpriced,
+            crossed_at=instant(row.crossed_at),
+            late=row.late,
+            opened_at=instant(row.opened_at),
+            updated_at=instant(row.updated_at),
+            resolved_at=instant(row.resolved_at),
+            acked_at=instant(row.acked_at),
+            acked_by=raw(row.acked_by),
+            snoozed_until=instant(row.snoozed_until),
+            deliveries=[DeliveryItem.of(each) for each in deliveries],
+        )
+
+
+class AlertsAnswer(BaseModel):
+    """Alerts, the newest first."""
+
+    data: list[AlertItem]

@@ -1,0 +1,100 @@
+"""Alerts with their deliveries, and what people do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from spendtop.api.alert_shapes import AlertItem, AlertsAnswer
+from spendtop.api.query import InvalidField
+from spendtop.api.routes import context_of, written
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.errors import UsageError
+from spendtop.services import attending
+from spendtop.store.reads.attention import alert, alerts, deliveries_of
+
+AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_BY = "api"
+
+
+class AlertParameters(BaseModel):
+    """What /alerts takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    open: bool = True
+    """Only those that are not resolved."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """At most so many, the newest first."""
+
+
+class AckBody(BaseModel):
+    """Who takes care."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Annotated[str, Field(min_length=1, max_length=64)] = _BY
+
+
+class SnoozeBody(BaseModel):
+    """For how long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minutes: Annotated[int, Field(ge=1, le=attending.LONGEST_SNOOZE // MINUTE)]
+
+
+def router() -> APIRouter:
+    """`/alerts`."""
+    routes = APIRouter(tags=["alerts"])
+    routes.add_api_route("/alerts", list_alerts, methods=["GET"])
+    routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"])
+    routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"])
+    routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"])
+    return routes
+
+
+def list_alerts(request: Request, parameters: Annotated[AlertParameters, Query()]) -> AlertsAnswer:
+    """Alerts with the messages that went out about them, the newest first."""
+    with context_of(request).store.reading() as connection:
+        found = alerts(connection, parameters.open, parameters.limit)
+        told = deliveries_of(connection, [each.id for each in found])
+    return AlertsAnswer(data=[AlertItem.of(each, told.get(each.id, ())) for each in found])
+
+
+def ack(request: Request, id: AlertId, body: AckBody | None = None) -> AlertItem:
+    """Say that somebody takes care of it: it speaks again only when it gets worse or begins anew."""
+    by, now = (body or AckBody()).by, context_of(request).clock()
+    return _changed(request, id, lambda connection: attending.ack(connection, id, by, now))
+
+
+def snooze(request: Request, id: AlertId, body: SnoozeBody) -> AlertItem:
+    """Keep it silent for some minutes; what stands then is announced once."""
+    now = context_of(request).clock()
+    until = now + body.minutes * MINUTE
+    return _changed(request, id, lambda connection: attending.snooze(connection, id, until, now))
+
+
+def unack(request: Request, id: AlertId) -> AlertItem:
+    """Take an ack and a snooze back."""
+    now = context_of(request).clock()
+    return _changed(request, id, lambda connection: attending.unack(connection, id, now))
+
+
+def _changed(request: Request, alert_id: int, change: Callable[[Connection], None]) -> AlertItem:
+    def work(connection: Connection) -> AlertItem:
+        change(connection)
+        found = alert(connection, alert_id)
+        assert found is not None
+        return AlertItem.of(found, deliveries_of(connection, [alert_id]).get(alert_id, ()))
+
+    try:
+        return written(request, work)
+    except attending.NoSuchAlert:
+        raise HTTPException(404, "There is no alert with this id.") from None
+    except UsageError as failure:
+        raise InvalidField("id", str(failure)) from None

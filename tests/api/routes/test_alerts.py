@@ -1,0 +1,116 @@
+"""Alerts over HTTP, and starting anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spendtop.domain.alerting import Kind, Message
+from spendtop.services import outbox
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable, RequestTable
+from tests.api.routes.test_admin_routes import filled, get
+from tests.conftest import SettableClock
+from tests.services.conftest import rows
+from tests.services.test_resetting import rows_in_backup
+
+
+@pytest.fixture
+def alert_id(readable_store: Store, clock: SettableClock) -> int:
+    """An open alert with one message."""
+    values: dict[str, Any] = {
+        "rule": "limit/daily",
+        "entity": "",
+        "window_start": clock(),
+        "state": "exceeded",
+        "severity": "critical",
+        "version": 1,
+        "announced": 1.0,
+        "spoke": 1,
+        "used_nano": 5_200_000_000,
+        "limit_nano": 5_000_000_000,
+        "unpriced": 2,
+        "crossed_at": clock(),
+        "late": False,
+        "falls": 0,
+        "opened_at": clock(),
+        "updated_at": clock(),
+    }
+    with readable_store.writing() as connection:
+        inserted = connection.execute(table_of(AlertTable).insert().values(**values))
+        assert inserted.inserted_primary_key is not None
+        number = int(inserted.inserted_primary_key[0])
+        message = Message(kind=Kind.EXCEEDED, limit_name="daily")
+        outbox.enqueue(
+            connection,
+            alert_id=number,
+            seq=1,
+            message=message,
+            severity="critical",
+            channels=["ops"],
+            now=clock(),
+        )
+    return number
+
+
+async def test_alerts_come_with_their_deliveries(readable_store: Store, clock: SettableClock, alert_id: int) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        (alert,) = (await get(live, "/alerts"))["data"]
+    assert (alert["id"], alert["limit"], alert["state"]) == (alert_id, "daily", "exceeded")
+    assert (alert["used_usd"], alert["used_nanousd"], alert["unpriced"]) == (5.2, 5_200_000_000, 2)
+    assert [(each["channel"], each["state"]) for each in alert["deliveries"]] == [("ops", "pending")]
+
+
+async def test_an_alert_is_acked_snoozed_and_taken_back(
+    readable_store: Store, clock: SettableClock, alert_id: int
+) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        acked = await live.client.post(f"/alerts/{alert_id}/ack", json={"by": "ana"})
+        snoozed = await live.client.post(f"/api/alerts/{alert_id}/snooze", json={"minutes": 60})
+        free = await live.client.post(f"/alerts/{alert_id}/unack")
+    assert (acked.status_code, acked.json()["acked_by"]) == (200, "ana")
+    assert (snoozed.status_code, snoozed.json()["snoozed_until"]) == (200, "2026-11-20T15:03:07.250000Z")
+    assert (free.status_code, free.json()["acked_by"], free.json()["snoozed_until"]) == (200, None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "field"),
+    [
+        ("/alerts/99/ack", None, 404, None),
+        ("/alerts/x/ack", None, 422, "id"),
+        ("/alerts/1/snooze", {"minutes": 0}, 422, "minutes"),
+        ("/alerts/1/snooze", {"minutes": "60 minutes"}, 422, "minutes"),
+        ("/alerts/1/ack", {"by": ""}, 422, "by"),
+        ("/alerts/1/ack", {"canary-field": 1}, 422, "body"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_by_field(
+    readable_store: Store, clock: SettableClock, alert_id: int, path: str, body: object, status: int, field: str | None
+) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        answer = await live.client.post(path, json=body)
+    assert answer.status_code == status
+    assert list(answer.json()["error"].get("fields") or {}) == ([field] if field else [])
+    assert "canary" not in answer.text
+
+
+async def test_a_body_that_is_no_json_is_400(readable_store: Store, clock: SettableClock, alert_id: int) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        answer = await live.client.post(
+            "/alerts/1/snooze", content=b"{nope", headers={"Content-Type": "application/json"}
+        )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "not_json")
+
+
+async def test_a_reset_writes_a_backup_and_clears_the_usage(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 3) as live:
+        answer = await live.client.delete("/reset")
+        summary = await get(live, "/spending/summary")
+    assert answer.status_code == 200
+    assert answer.json()["deleted"] == 3
+    assert rows_in_backup(Path(answer.json()["backup"])) == 3
+    assert summary["requests"] == 0
+    assert rows(readable_store, RequestTable) == []
