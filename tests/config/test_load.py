@@ -265,6 +265,14 @@ def test_a_file_with_secrets_must_be_closed_to_others(folder: Path, text: str) -
     assert load(sections=SECTIONS, environ={}, folder=folder).path == file
 
 
+def test_a_credential_of_systemd_may_look_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "spendtop.toml"
+    file.write_text(SECRET_LINES[0])
+    file.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert load(sections=SECTIONS, environ={}, folder=folder).path == file
+
+
 @pytest.mark.parametrize("text", HARMLESS_LINES)
 def test_a_file_without_literal_secrets_may_be_open(folder: Path, text: str) -> None:
     file = folder / "spendtop.toml"

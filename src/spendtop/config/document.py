@@ -36,13 +36,19 @@ def read_document(path: Path, folder: Path) -> Layer:
 
 def require_private(path: Path, layer: Layer, model: type[Section]) -> None:
     """Raises NoPermission when others can read a file that holds secrets, or can replace it."""
-    if os.name != "posix" or not _holds_secrets(layer, model):
+    if os.name != "posix" or _is_credential(path) or not _holds_secrets(layer, model):
         return
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise NoPermission(f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {path}")
     folder_mode = path.parent.stat().st_mode
     if folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
         raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {path.parent}")
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd hands the file to this service alone, by an access list that looks like a group's rights."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.is_relative_to(folder)
 
 
 def _holds_secrets(layer: Layer, model: type[Section]) -> bool:
