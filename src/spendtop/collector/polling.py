@@ -1,0 +1,101 @@
+"""Asking the providers: one poll in flight per source, on time, slower while it fails, and never in a webhook's way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from spendtop.collector.supervisor import pause
+from spendtop.domain.clock import SECOND, Clock
+from spendtop.services import checkpoints
+from spendtop.services.recorder import Recorder
+from spendtop.sources.pollers import KeyRefused, PollFailed
+
+_JITTER = 0.1
+_LOOK = 0.5
+"""Seconds between two looks whether polling is ours."""
+_KEY_REFUSED_WAIT = 3600.0
+_LONGEST_WAIT = 900.0
+"""Seconds; a provider that names a longer time is asked then all the same."""
+_log = logging.getLogger(__name__)
+
+
+class Job(Protocol):
+    """What a poller does in one step."""
+
+    name: str
+    """Also of its checkpoint."""
+    every: int
+    """µs between two polls."""
+
+    async def step(self, run_began_at: int) -> bool:
+        """Ask, and store what came with the checkpoint in one transaction; whether to go on at once.
+
+        Raises PollFailed.
+        """
+
+
+class Polling:
+    """Runs one job for ever."""
+
+    def __init__(self, job: Job, recorder: Recorder, clock: Clock, owns: Callable[[], bool]) -> None:
+        self._job = job
+        self._recorder = recorder
+        self._clock = clock
+        self._owns = owns
+        self._wanted = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """The job's."""
+        return self._job.name
+
+    def poll_now(self) -> None:
+        """Poll at once, whatever was agreed."""
+        self._wanted.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until the stop event, while polling is ours."""
+        while not stop.is_set():
+            while not self._owns() and not stop.is_set():
+                await pause(stop, _LOOK)
+            if not stop.is_set():
+                self._wanted.clear()
+                await self._wait(stop, await self.poll(stop))
+
+    async def poll(self, stop: asyncio.Event) -> float:
+        """One whole poll, step by step; returns how many seconds to wait for the next one."""
+        every = self._job.every / SECOND
+        began_at = self._clock()
+        try:
+            while not stop.is_set() and self._owns() and await self._job.step(began_at):
+                pass
+        except PollFailed as failure:
+            failures = await self._note(str(failure))
+            if isinstance(failure, KeyRefused):
+                return _KEY_REFUSED_WAIT
+            asked = failure.retry_after if failure.retry_after is not None else every * 2 ** min(failures - 1, 10)
+            return max(min(asked, _LONGEST_WAIT), min(every, 1.0))
+        except Exception:
+            _log.exception("polling %s failed", self._job.name)
+            await self._note("This failed here; the collector's log says more.")
+            return min(every, _LONGEST_WAIT)
+        return every * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+    async def _note(self, sentence: str) -> int:
+        now = self._clock()
+        return await asyncio.wrap_future(
+            self._recorder.run(lambda connection: checkpoints.failed(connection, self._job.name, sentence, now))
+        )
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+        wanted = asyncio.ensure_future(self._wanted.wait())
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((wanted, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wanted.cancel()
+            stopped.cancel()

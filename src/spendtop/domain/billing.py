@@ -1,0 +1,63 @@
+"""Amounts as providers' billing APIs write them: numbers, strings, 36 decimals, zeros with monstrous exponents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Context, Decimal, InvalidOperation
+
+from spendtop.domain.money import Usd
+
+_EXACT = Context(prec=60)
+_LARGEST = Decimal(10) ** 12
+
+
+class NotAnAmount(ValueError):
+    """A value that is no finite amount of money. Does not hold the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostPart:
+    """A part of what was billed for one UTC day; what the provider does not name is empty."""
+
+    day: int
+    """UTC days since 1970."""
+    amount: Decimal
+    """US dollars, exact."""
+    project: str = ""
+    api_key: str = ""
+    line_item: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """A whole poll of billed costs: every day from `first_day` to `last_day` that no part names cost nothing."""
+
+    first_day: int
+    last_day: int
+    parts: tuple[CostPart, ...]
+    other_currencies: frozenset[str] = frozenset()
+    """Currencies that amounts came in besides US dollars; those amounts are in no part."""
+    flaws: tuple[str, ...] = ()
+    """What was odd about the answer, a sentence each; such as an amount that was missing."""
+
+
+def exact(value: object) -> Decimal:
+    """An amount out of JSON (read with `parse_float=Decimal`): a number or its text. Raises NotAnAmount."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise NotAnAmount("is no amount")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise NotAnAmount("is no amount") from None
+    if not amount.is_finite() or abs(amount) > _LARGEST:
+        raise NotAnAmount("is no finite amount")
+    return amount if amount else Decimal(0)
+
+
+def total(amounts: Iterable[Decimal]) -> Usd:
+    """The exact sum, rounded to nano-USD once."""
+    whole = Decimal(0)
+    for amount in amounts:
+        whole = _EXACT.add(whole, amount)
+    return Usd.of(whole)

@@ -1,0 +1,130 @@
+"""The shadow ledger of a prepaid balance: what came in, what was billed, and what people read off the provider's page.
+
+No provider of the larger kind tells the balance, so it is kept here: credit as calibrated, minus what is billed since.
+All sums of billed costs run over the same whole UTC days from one fixed day on, so that the part of the first day that
+lies before a calibration cancels, and restated days flow through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.money import ZERO, Usd
+
+REARMED_AT = 110
+"""Per cent of the low-balance threshold from which on it can fire again."""
+SETTLES_AFTER = 48 * HOUR
+"""How long after a calibration its day's cost is final, in µs."""
+
+
+class EntryKind(StrEnum):
+    """What moved the balance, besides spend."""
+
+    OPENING = "opening"
+    DEPOSIT = "deposit"
+    REFUND = "refund"
+    EXPIRY = "expiry"
+    ADJUSTMENT = "adjustment"
+    CALIBRATION = "calibration"
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """Money that came (positive) or went (negative), as it took effect at the provider."""
+
+    kind: EntryKind
+    effective_at: int
+    amount: Usd
+
+
+class Calibration(Struct, frozen=True, kw_only=True):
+    """What the provider's page said at one instant."""
+
+    at: int
+    observed: Usd
+    predicted: Usd
+    """What the ledger said just before."""
+    spent: Usd
+    """Sum of all billed days as known then."""
+    settled: Usd | None = None
+    """The same sum as it turned out later, up to the instant; takes the place of `spent` where it is known."""
+
+    @property
+    def drift(self) -> Usd:
+        """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know."""
+        return self.observed - self.predicted
+
+    @property
+    def credit(self) -> Usd:
+        """All credit ever granted, as the observation implies it."""
+        return self.observed + (self.spent if self.settled is None else self.settled)
+
+
+def balance(calibration: Calibration | None, entries: Iterable[Entry], spent: Usd) -> Usd:
+    """What is left: calibrated credit and what came after it, minus all billed days (`spent`).
+
+    Without a calibration it is the sum of the entries minus the spend, which is to be called uncalibrated.
+    """
+    since = calibration.at if calibration else None
+    moved = sum((entry.amount for entry in entries if since is None or entry.effective_at > since), ZERO)
+    return (calibration.credit if calibration else ZERO) + moved - spent
+
+
+def settled_spend(days_before: Usd, day: Usd, used_before: Usd, used_in_day: Usd) -> Usd | None:
+    """What was billed up to an instant: whole days before, and of its own day the share that had been used by then.
+
+    `used_*` is the priced usage of the day up to the instant, and of the whole day. None where the day had none.
+    """
+    if used_in_day <= ZERO:
+        return None
+    whole, rest = divmod(day.nano * used_before.nano, used_in_day.nano)
+    return days_before + Usd(whole + (2 * rest >= used_in_day.nano))
+
+
+class LowBalance(Struct, frozen=True):
+    """Whether the alert of one account can fire."""
+
+    armed: bool = True
+
+
+def watch(state: LowBalance, left: Usd, threshold: Usd) -> tuple[LowBalance, bool]:
+    """The next state, and whether the alert fires now: once below the threshold, armed again at 110 % of it."""
+    if state.armed and left < threshold:
+        return LowBalance(False), True
+    rearmed = state.armed or left.nano * 100 >= threshold.nano * REARMED_AT
+    return LowBalance(rearmed), False
+
+
+class DayCost(Struct, frozen=True):
+    """What a provider billed for one UTC day."""
+
+    cost: Usd
+    doubted: bool = False
+    """The last poll said nothing of a day that had cost something; it stands until the next one says so again."""
+
+
+def take_poll(known: Mapping[int, DayCost], polled: Mapping[int, Usd]) -> dict[int, DayCost]:
+    """The days as they stand after a whole poll; days (UTC, counted since 1970) are replaced, never added to.
+
+    `polled` holds every day that was asked for, those without spend at zero. A day that falls to zero is doubted first.
+    """
+    changed: dict[int, DayCost] = {}
+    for day, cost in polled.items():
+        before = known.get(day)
+        if before is not None and cost == ZERO and before.cost != ZERO and not before.doubted:
+            changed[day] = DayCost(before.cost, doubted=True)
+        else:
+            changed[day] = DayCost(cost)
+    return changed
+
+
+def runs_out_at(left: Usd, billed: Usd, over: int, now: int) -> int | None:
+    """When the balance is gone if `billed` within `over` µs goes on; UTC µs. None without spend, `now` below zero."""
+    if left <= ZERO:
+        return now
+    if billed <= ZERO:
+        return None
+    return now + left.nano * over // billed.nano

@@ -1,0 +1,220 @@
+"""Keeping the ledger of an account: billed days, entries made by hand, and calibrations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, delete, select, update
+
+from spendtop.domain.billing import Costs, total
+from spendtop.domain.clock import DAY
+from spendtop.domain.errors import UsageError
+from spendtop.domain.ledger import DayCost, EntryKind, balance, take_poll
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.untrusted import storable_name
+from spendtop.store.reads.ledger import entries, latest_calibration, spent
+from spendtop.store.statements import insert_or_replace, table_of
+from spendtop.store.tables import (
+    BalanceReadingTable,
+    DayCostPartTable,
+    DayCostRevisionTable,
+    DayCostTable,
+    LedgerEventTable,
+)
+
+_EVENT, _DAY, _PART = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostPartTable)
+_REVISION = table_of(DayCostRevisionTable)
+_TAKES_AWAY = frozenset({EntryKind.EXPIRY})
+_LARGEST = Usd.of(1_000_000_000)
+
+
+class Calibrated(Struct, frozen=True):
+    """What a calibration found."""
+
+    predicted: Usd
+    observed: Usd
+
+    @property
+    def drift(self) -> Usd:
+        """Positive: credit that nobody recorded."""
+        return self.observed - self.predicted
+
+
+def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> None:
+    """Store a whole poll of billed costs: days are replaced, and what a provider restated is kept as a revision."""
+    known = _days(connection, account, costs.first_day, costs.last_day)
+    amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
+    for part in costs.parts:
+        amounts[part.day].append(part.amount)
+    polled = {day: total(amounts[day]) for day in range(costs.first_day, costs.last_day + 1)}
+    today = now // DAY
+    for day, after in take_poll(
+        {day: DayCost(Usd(row.cost_nano), bool(row.doubted)) for day, row in known.items()}, polled
+    ).items():
+        before = known.get(day)
+        if before is not None and before.cost_nano != after.cost.nano and day < today:
+            connection.execute(
+                _REVISION.insert().values(
+                    account=account, day=day, old_nano=before.cost_nano, new_nano=after.cost.nano, seen_at=now
+                )
+            )
+        _keep_day(connection, account, day, after, before, now)
+    _keep_parts(connection, account, costs)
+
+
+def left(connection: Connection, account: str) -> Usd:
+    """The balance as the ledger has it."""
+    return balance(latest_calibration(connection, account), entries(connection, account), spent(connection, account))
+
+
+def calibrate(
+    connection: Connection, account: str, observed: Usd, at: int, now: int, by: str | None = None
+) -> Calibrated:
+    """Append what the provider's page said at an instant (UTC µs). Deposits are never edited.
+
+    Raises UsageError for an instant in the future.
+    """
+    _require_past(at, now)
+    predicted = left(connection, account)
+    _append(
+        connection,
+        account,
+        EntryKind.CALIBRATION,
+        observed - predicted,
+        at,
+        now,
+        by=by,
+        observed_nano=observed.nano,
+        predicted_nano=predicted.nano,
+        spent_nano=spent(connection, account).nano,
+    )
+    return Calibrated(predicted, observed)
+
+
+def record(
+    connection: Connection,
+    account: str,
+    kind: EntryKind,
+    amount: Usd,
+    at: int,
+    now: int,
+    *,
+    note: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Append an entry that took effect at an instant (UTC µs). An expiry is given as a positive amount and takes away;
+    only an adjustment may have either sign.
+
+    Raises UsageError for an amount or instant that cannot be.
+    """
+    _require_past(at, now)
+    if kind is EntryKind.CALIBRATION:
+        raise UsageError("A calibration is made with `spendtop ledger sync`.")
+    if amount == ZERO or (amount < ZERO and kind is not EntryKind.ADJUSTMENT):
+        raise UsageError(f"The amount of {_with_article(kind)} has to be more than zero.")
+    _append(connection, account, kind, -amount if kind in _TAKES_AWAY else amount, at, now, note=note, by=by)
+
+
+def settle(connection: Connection, account: str, at: int, settled: Usd, now: int) -> None:
+    """Put what turned out to be billed up to a calibration's instant in the place of what was known then."""
+    connection.execute(
+        update(_EVENT)
+        .where(_EVENT.c.account == account, _EVENT.c.kind == EntryKind.CALIBRATION.value, _EVENT.c.effective_at == at)
+        .values(settled_nano=settled.nano, settled_at=now)
+    )
+
+
+def take_balance(connection: Connection, account: str, observed: Usd, now: int) -> None:
+    """Store a balance that the provider's API told."""
+    statement = insert_or_replace(BalanceReadingTable, connection.dialect)
+    row = {"account": account, "at": now, "balance_nano": observed.nano}
+    statement.run_many(connection, [tuple(row[name] for name in statement.names)])
+
+
+def _append(
+    connection: Connection,
+    account: str,
+    kind: EntryKind,
+    amount: Usd,
+    at: int,
+    now: int,
+    *,
+    note: str | None = None,
+    by: str | None = None,
+    **calibration: int,
+) -> None:
+    if not -_LARGEST < amount < _LARGEST:
+        raise UsageError("The amount is larger than any account's.")
+    connection.execute(
+        _EVENT.insert().values(
+            account=account,
+            kind=kind.value,
+            effective_at=at,
+            recorded_at=now,
+            amount_nano=amount.nano,
+            note=storable_name(note) if note else None,
+            recorded_by=storable_name(by) if by else None,
+            **calibration,
+        )
+    )
+
+
+def _require_past(at: int, now: int) -> None:
+    if at > now:
+        raise UsageError("The time lies in the future. Record it when it has happened.")
+
+
+def _with_article(kind: EntryKind) -> str:
+    return f"an {kind.value}" if kind.value[0] in "aeo" else f"a {kind.value}"
+
+
+def _days(connection: Connection, account: str, first: int, last: int) -> Mapping[int, Any]:
+    query = select(_DAY).where(_DAY.c.account == account, _DAY.c.day >= first, _DAY.c.day <= last)
+    return {row.day: row for row in connection.execute(query)}
+
+
+def _keep_day(connection: Connection, account: str, day: int, after: DayCost, before: Any | None, now: int) -> None:
+    statement = insert_or_replace(DayCostTable, connection.dialect)
+    row = {
+        "account": account,
+        "day": day,
+        "cost_nano": after.cost.nano,
+        "doubted": after.doubted,
+        "first_seen": now if before is None else before.first_seen,
+        "last_seen": now,
+    }
+    statement.run_many(connection, [tuple(row[name] for name in statement.names)])
+
+
+def _keep_parts(connection: Connection, account: str, costs: Costs) -> None:
+    """Replace the parts of all days that were billed; those of a doubted day stay with it."""
+    amounts: defaultdict[tuple[int, str, str, str], list[Decimal]] = defaultdict(list)
+    for part in costs.parts:
+        amounts[part.day, part.project, part.api_key, part.line_item].append(part.amount)
+    billed = {day for day, *_ in amounts}
+    settled = connection.execute(
+        select(_DAY.c.day).where(
+            _DAY.c.account == account, _DAY.c.day.in_(range(costs.first_day, costs.last_day + 1)), ~_DAY.c.doubted
+        )
+    ).scalars()
+    gone = sorted(billed | set(settled))
+    connection.execute(delete(_PART).where(_PART.c.account == account, _PART.c.day.in_(gone)))
+    if amounts:
+        connection.execute(
+            _PART.insert(),
+            [
+                {
+                    "account": account,
+                    "day": day,
+                    "project": storable_name(project),
+                    "api_key": storable_name(api_key),
+                    "line_item": storable_name(line_item),
+                    "cost_nano": total(each).nano,
+                }
+                for (day, project, api_key, line_item), each in sorted(amounts.items())
+            ],
+        )

@@ -1,0 +1,258 @@
+"""An account's ledger: what is left, since when that is known, and day by day what was billed and what we saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, func, literal_column, select
+
+from spendtop.domain.clock import DAY
+from spendtop.domain.ledger import Calibration, Entry, EntryKind, balance, runs_out_at
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.rows import outside
+from spendtop.store.statements import table_of
+from spendtop.store.tables import (
+    BalanceReadingTable,
+    CheckpointTable,
+    DayCostRevisionTable,
+    DayCostTable,
+    LedgerEventTable,
+    TotalTable,
+)
+
+STALE_AFTER = 4
+"""Polls that may be missed before figures are stale."""
+_BURN_OVER = 7
+"""Days whose spend is taken to go on."""
+_EVENT, _DAY, _REVISION = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostRevisionTable)
+_READING, _CHECKPOINT, _TOTAL = table_of(BalanceReadingTable), table_of(CheckpointTable), table_of(TotalTable)
+
+
+class AccountState(StrEnum):
+    """How far a balance can be believed."""
+
+    OK = "ok"
+    UNCALIBRATED = "uncalibrated"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account as it is configured."""
+
+    name: str
+    provider: str
+    poller: str | None
+    """Name of its poller's checkpoint; None for an account that is kept by hand."""
+    poll_every: int
+    """µs."""
+    low_balance: Usd | None
+    tells_balance: bool
+    """Whether its provider tells the balance; else the ledger does."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEvent:
+    """One entry or calibration."""
+
+    id: int
+    kind: EntryKind
+    effective_at: int
+    recorded_at: int
+    amount: Usd
+    """Signed; of a calibration its drift."""
+    note: Untrusted | None
+    recorded_by: Untrusted | None
+    observed: Usd | None
+    predicted: Usd | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """One UTC day."""
+
+    day: int
+    """UTC days since 1970."""
+    billed: Usd | None
+    """None where no poll covers the day."""
+    ours: Usd
+    """What the requests that we saw cost, as far as it is known."""
+    unpriced: int
+    """Requests that we saw whose cost is not known."""
+    restated: int
+    """How often the provider changed the day afterwards."""
+    doubted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountNow:
+    """How an account stands."""
+
+    account: Account
+    balance: Usd | None
+    """None where nothing is known yet."""
+    state: AccountState
+    as_of: int | None
+    """When the provider was asked successfully last, UTC µs."""
+    failure: Untrusted | None
+    """Why the last poll gave nothing."""
+    calibrated_at: int | None
+    drift: Usd | None
+    """What the last calibration found."""
+    run_out_at: int | None
+    burn_per_day: Usd | None
+
+
+def account_now(connection: Connection, account: Account, now: int) -> AccountNow:
+    """How an account stands now."""
+    checkpoint = _checkpoint(connection, account)
+    succeeded_at = None if checkpoint is None else checkpoint.succeeded_at
+    calibration, moved = latest_calibration(connection, account.name), entries(connection, account.name)
+    left = _told(connection, account.name) if account.tells_balance else None
+    if not account.tells_balance and (calibration is not None or moved):
+        left = balance(calibration, moved, spent(connection, account.name))
+    burn = _burn(connection, account, now)
+    return AccountNow(
+        account=account,
+        balance=left,
+        state=_state(account, calibration, succeeded_at, now),
+        as_of=succeeded_at,
+        failure=None if checkpoint is None else outside(checkpoint.failure),
+        calibrated_at=None if calibration is None else calibration.at,
+        drift=None if calibration is None else calibration.drift,
+        run_out_at=None if left is None or burn is None else runs_out_at(left, burn, DAY, now),
+        burn_per_day=burn,
+    )
+
+
+def events(connection: Connection, account: str, most: int) -> tuple[LedgerEvent, ...]:
+    """The newest entries and calibrations."""
+    query = select(_EVENT).where(_EVENT.c.account == account)
+    rows = connection.execute(query.order_by(_EVENT.c.effective_at.desc(), _EVENT.c.id.desc()).limit(most))
+    return tuple(
+        LedgerEvent(
+            id=row.id,
+            kind=EntryKind(row.kind),
+            effective_at=row.effective_at,
+            recorded_at=row.recorded_at,
+            amount=Usd(row.amount_nano),
+            note=outside(row.note),
+            recorded_by=outside(row.recorded_by),
+            observed=None if row.observed_nano is None else Usd(row.observed_nano),
+            predicted=None if row.predicted_nano is None else Usd(row.predicted_nano),
+        )
+        for row in rows
+    )
+
+
+def days(connection: Connection, account: Account, first: int, last: int) -> tuple[LedgerDay, ...]:
+    """UTC days (both inclusive) that cost something on either side, the newest first."""
+    billed = {
+        row.day: row
+        for row in connection.execute(
+            select(_DAY).where(_DAY.c.account == account.name, _DAY.c.day >= first, _DAY.c.day <= last)
+        )
+    }
+    restated: dict[int, int] = {
+        row.day: row.times
+        for row in connection.execute(
+            select(_REVISION.c.day, func.count().label("times"))
+            .where(_REVISION.c.account == account.name, _REVISION.c.day >= first, _REVISION.c.day <= last)
+            .group_by(_REVISION.c.day)
+        )
+    }
+    ours = _ours(connection, account.provider, first, last)
+    return tuple(
+        LedgerDay(
+            day=day,
+            billed=Usd(billed[day].cost_nano) if day in billed else None,
+            ours=ours[day][0] if day in ours else ZERO,
+            unpriced=ours[day][1] if day in ours else 0,
+            restated=restated.get(day, 0),
+            doubted=bool(billed[day].doubted) if day in billed else False,
+        )
+        for day in sorted(billed.keys() | ours.keys(), reverse=True)
+    )
+
+
+def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[int, tuple[Usd, int]]:
+    day = _TOTAL.c.bucket // literal_column(str(DAY), BigInteger)
+    query = (
+        select(day.label("day"), func.sum(_TOTAL.c.cost_nano), func.sum(_TOTAL.c.unpriced))
+        .where(
+            _TOTAL.c.dimension == "provider",
+            _TOTAL.c.key == provider,
+            _TOTAL.c.bucket >= first * DAY,
+            _TOTAL.c.bucket < (last + 1) * DAY,
+        )
+        .group_by(day)
+    )
+    return {int(each): (Usd(int(nano)), int(unpriced)) for each, nano, unpriced in connection.execute(query)}
+
+
+def _state(account: Account, calibration: Calibration | None, succeeded_at: int | None, now: int) -> AccountState:
+    if account.poller is not None and (succeeded_at is None or now - succeeded_at > STALE_AFTER * account.poll_every):
+        return AccountState.STALE
+    if calibration is None and not account.tells_balance:
+        return AccountState.UNCALIBRATED
+    return AccountState.OK
+
+
+def _burn(connection: Connection, account: Account, now: int) -> Usd | None:
+    """What a day costs: of the last whole UTC days that were billed, else that we saw; None where nothing was."""
+    today = now // DAY
+    seen = days(connection, account, today - _BURN_OVER, today - 1)
+    costs: Sequence[Usd] = [day.billed if day.billed is not None else day.ours for day in seen]
+    whole = sum(costs, ZERO)
+    return Usd(whole.nano // _BURN_OVER) if whole > ZERO else None
+
+
+def _checkpoint(connection: Connection, account: Account) -> Any | None:
+    if account.poller is None:
+        return None
+    return connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == account.poller)).one_or_none()
+
+
+def _told(connection: Connection, account: str) -> Usd | None:
+    query = select(_READING.c.balance_nano).where(_READING.c.account == account).order_by(_READING.c.at.desc()).limit(1)
+    nano = connection.execute(query).scalar()
+    return None if nano is None else Usd(nano)
+
+
+def spent(connection: Connection, account: str) -> Usd:
+    """Sum of all billed days."""
+    nano = connection.execute(select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account))
+    return Usd(int(nano.scalar_one()))
+
+
+def latest_calibration(connection: Connection, account: str) -> Calibration | None:
+    """The calibration in force."""
+    row = connection.execute(
+        select(_EVENT)
+        .where(_EVENT.c.account == account, _EVENT.c.kind == EntryKind.CALIBRATION.value)
+        .order_by(_EVENT.c.effective_at.desc(), _EVENT.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Calibration(
+        at=row.effective_at,
+        observed=Usd(row.observed_nano),
+        predicted=Usd(row.predicted_nano),
+        spent=Usd(row.spent_nano),
+        settled=None if row.settled_nano is None else Usd(row.settled_nano),
+    )
+
+
+def entries(connection: Connection, account: str) -> list[Entry]:
+    """What came and went by hand, calibrations aside, the oldest first."""
+    rows = connection.execute(
+        select(_EVENT)
+        .where(_EVENT.c.account == account, _EVENT.c.kind != EntryKind.CALIBRATION.value)
+        .order_by(_EVENT.c.effective_at, _EVENT.c.id)
+    )
+    return [Entry(kind=EntryKind(row.kind), effective_at=row.effective_at, amount=Usd(row.amount_nano)) for row in rows]

@@ -1,0 +1,196 @@
+"""Keeping an account's ledger, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.errors import UsageError
+from spendtop.domain.ledger import EntryKind
+from spendtop.domain.money import Usd
+from spendtop.services import checkpoints, ledger
+from spendtop.store.engine import Store
+from spendtop.store.reads.ledger import Account, AccountNow, AccountState, account_now, days, events
+from spendtop.store.tables import DayCostPartTable, DayCostRevisionTable, LedgerEventTable
+from tests.conftest import SettableClock
+from tests.services.conftest import Collecting, request, rows
+
+OPENAI = Account(
+    name="openai",
+    provider="openai",
+    poller="openai-costs",
+    poll_every=15 * MINUTE,
+    low_balance=Usd.of(10),
+    tells_balance=False,
+)
+
+
+def bill(first: int, last: int, *parts: tuple[int, str], **fields: Any) -> Costs:
+    """A whole poll of these days: (day, dollars) for each part."""
+    found = tuple(CostPart(day=day, amount=Decimal(amount), **fields) for day, amount in parts)
+    return Costs(first_day=first, last_day=last, parts=found)
+
+
+class Keeping:
+    """One account whose costs come poll by poll."""
+
+    def __init__(self, store: Store, clock: SettableClock) -> None:
+        self.store, self.clock = store, clock
+        self.today = clock() // DAY
+
+    def poll(self, *parts: tuple[int, str], first: int | None = None, **fields: Any) -> None:
+        costs = bill(self.today - 30 if first is None else first, self.today, *parts, **fields)
+        with self.store.writing() as connection:
+            ledger.take_costs(connection, "openai", costs, self.clock())
+            checkpoints.succeeded(connection, "openai-costs", self.clock())
+
+    def sync(self, dollars: str) -> ledger.Calibrated:
+        with self.store.writing() as connection:
+            return ledger.calibrate(connection, "openai", Usd.of(dollars), self.clock(), self.clock(), "ana")
+
+    def record(self, kind: EntryKind, dollars: str, ago: int = 0) -> None:
+        now = self.clock()
+        with self.store.writing() as connection:
+            ledger.record(connection, "openai", kind, Usd.of(dollars), now - ago, now)
+
+    def now(self) -> AccountNow:
+        with self.store.reading() as connection:
+            return account_now(connection, OPENAI, self.clock())
+
+
+@pytest.fixture
+def keeping(store: Store, clock: SettableClock) -> Keeping:
+    return Keeping(store, clock)
+
+
+def test_the_balance_is_calibrated_credit_minus_what_is_billed_since(keeping: Keeping) -> None:
+    keeping.poll((keeping.today, "4.20"))
+    assert keeping.sync("25.00").drift == Usd.of("29.20")
+    assert keeping.now().balance == Usd.of("25.00")
+    keeping.poll((keeping.today, "5.05"))
+    assert keeping.now().balance == Usd.of("24.15")
+
+
+def test_a_poll_replaces_days_and_keeps_what_was_restated(keeping: Keeping, store: Store) -> None:
+    yesterday = keeping.today - 1
+    keeping.poll((yesterday, "10"), (keeping.today, "1"))
+    keeping.sync("50")
+    keeping.poll((yesterday, "12"), (keeping.today, "2"))
+    keeping.poll((yesterday, "11"), (keeping.today, "2"))
+    found = [(row.day, row.old_nano // 10**9, row.new_nano // 10**9) for row in rows(store, DayCostRevisionTable)]
+    assert found == [(yesterday, 10, 12), (yesterday, 12, 11)]
+    assert keeping.now().balance == Usd.of("48")
+    with store.reading() as connection:
+        (today, before) = days(connection, OPENAI, yesterday, keeping.today)
+    assert (before.billed, before.restated, today.restated) == (Usd.of(11), 2, 0)
+
+
+def test_the_same_poll_again_changes_nothing(keeping: Keeping, store: Store) -> None:
+    for _ in range(2):
+        keeping.poll((keeping.today, "1.50"), (keeping.today, "0.25"), project="p")
+    (part,) = rows(store, DayCostPartTable)
+    assert (part.project, part.cost_nano) == ("p", 1_750_000_000)
+    assert rows(store, DayCostRevisionTable) == []
+
+
+def test_a_day_that_vanishes_stands_until_a_second_poll_agrees(keeping: Keeping, store: Store) -> None:
+    yesterday = keeping.today - 1
+    keeping.poll((yesterday, "3"))
+    keeping.sync("20")
+    keeping.poll()
+    assert keeping.now().balance == Usd.of("20")
+    assert len(rows(store, DayCostPartTable)) == 1
+    keeping.poll()
+    assert keeping.now().balance == Usd.of("23")
+    assert rows(store, DayCostPartTable) == []
+
+
+def test_a_second_calibration_is_appended_and_deposits_stay(keeping: Keeping, store: Store) -> None:
+    keeping.record(EntryKind.DEPOSIT, "100")
+    keeping.poll((keeping.today, "37.654321"))
+    first = keeping.sync("57.35")
+    assert (first.predicted, first.drift) == (Usd.of("62.345679"), Usd.of("-4.995679"))
+    keeping.clock.advance(HOUR)
+    second = keeping.sync("57.00")
+    assert second.drift == Usd.of("-0.35")
+    assert [row.kind for row in rows(store, LedgerEventTable)] == ["deposit", "calibration", "calibration"]
+    with store.reading() as connection:
+        assert [event.recorded_by for event in events(connection, "openai", 2)] == ["ana", "ana"]
+
+
+def test_what_was_in_the_observed_balance_already_is_not_added_again(keeping: Keeping) -> None:
+    keeping.poll()
+    keeping.sync("50")
+    keeping.clock.advance(MINUTE)
+    keeping.record(EntryKind.DEPOSIT, "25", ago=HOUR)
+    assert keeping.now().balance == Usd.of("50")
+    keeping.record(EntryKind.DEPOSIT, "25")
+    keeping.record(EntryKind.EXPIRY, "5")
+    assert keeping.now().balance == Usd.of("70")
+
+
+@pytest.mark.parametrize(
+    ("kind", "dollars"), [(EntryKind.DEPOSIT, "0"), (EntryKind.DEPOSIT, "-5"), (EntryKind.CALIBRATION, "5")]
+)
+def test_entries_that_cannot_be_are_refused(keeping: Keeping, kind: EntryKind, dollars: str) -> None:
+    with pytest.raises(UsageError):
+        keeping.record(kind, dollars)
+
+
+def test_nothing_is_recorded_for_the_future(keeping: Keeping) -> None:
+    with pytest.raises(UsageError, match="future"):
+        keeping.record(EntryKind.DEPOSIT, "5", ago=-MINUTE)
+
+
+def test_a_balance_says_how_far_it_can_be_believed(keeping: Keeping) -> None:
+    assert (keeping.now().state, keeping.now().balance) == (AccountState.STALE, None)
+    keeping.poll((keeping.today, "1"))
+    assert keeping.now().state is AccountState.UNCALIBRATED
+    keeping.sync("5")
+    assert keeping.now().state is AccountState.OK
+    keeping.clock.advance(HOUR + 1)
+    assert keeping.now().state is AccountState.STALE
+    assert keeping.now().balance == Usd.of(5)
+
+
+def test_a_failed_poll_says_why_and_leaves_the_figures(keeping: Keeping, store: Store, clock: SettableClock) -> None:
+    keeping.poll((keeping.today, "1"))
+    keeping.sync("5")
+    with store.writing() as connection:
+        assert checkpoints.failed(connection, "openai-costs", "OpenAI answered 500.", clock()) == 1
+        assert checkpoints.failed(connection, "openai-costs", "OpenAI answered 500.", clock()) == 2
+    assert (keeping.now().failure, keeping.now().balance) == ("OpenAI answered 500.", Usd.of(5))
+    keeping.poll((keeping.today, "1"))
+    assert keeping.now().failure is None
+
+
+def test_the_end_is_foreseen_from_the_last_whole_days(keeping: Keeping) -> None:
+    keeping.poll(*((keeping.today - ago, "7") for ago in range(1, 8)))
+    keeping.sync("14")
+    now = keeping.now()
+    assert (now.burn_per_day, now.run_out_at) == (Usd.of(7), keeping.clock() + 2 * DAY)
+
+
+def test_days_show_what_we_saw_beside_the_bill(
+    keeping: Keeping, collecting: Callable[..., Collecting], store: Store, clock: SettableClock
+) -> None:
+    seen = collecting()
+    seen.record(
+        request(1, clock(), 2 * 10**9, provider="openai"),
+        request(2, clock(), None, provider="openai"),
+        request(3, clock(), 10**9, provider="anthropic"),
+        request(4, clock() - 2 * DAY, 10**9, provider="openai"),
+    )
+    keeping.poll((keeping.today, "2.80"), first=keeping.today - 1)
+    with store.reading() as connection:
+        found = days(connection, OPENAI, keeping.today - 3, keeping.today)
+    assert [(day.day, day.billed, day.ours, day.unpriced) for day in found] == [
+        (keeping.today, Usd.of("2.80"), Usd.of(2), 1),
+        (keeping.today - 1, Usd(0), Usd(0), 0),
+        (keeping.today - 2, None, Usd.of(1), 0),
+    ]
