@@ -28,7 +28,8 @@ def keys() -> str:
     lines = ["| key | does |", "|---|---|"]
     lines += [f"| `{entry.key}` | {entry.title}: {entry.help} |" for entry in TUI_SCREENS.values()]
     shown: dict[str, Action] = {}
-    for table in (actions.APP, actions.LIVE, actions.OVERVIEW, actions.MOVE, actions.REQUESTS, actions.DETAIL):
+    tables = (actions.APP, actions.LIVE, actions.OVERVIEW, actions.MOVE, actions.REQUESTS, actions.DETAIL)
+    for table in (*tables, actions.SOURCES):
         for action in table:
             shown.setdefault(action.id, action)
     for group in actions.GROUPS:

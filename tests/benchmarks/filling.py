@@ -32,7 +32,10 @@ SELECT at * :slots, :source, :source, '{"' || :source || '":"old-' || n || '"}',
     CASE WHEN n % 5 THEN NULL ELSE 'session-' || (n / 100) END, 300 + b % 9000, 0, 0, 1, 'not kept'
 FROM drawn
 """
-_KEYS = "INSERT INTO request_key SELECT digest('{source}', 'old-' || (rowid - 1)), id FROM numbered ORDER BY 1"
+_KEYS = """
+INSERT INTO request_key (digest, request_id)
+SELECT digest('{source}', 'old-' || (rowid - 1)), id FROM numbered ORDER BY 1
+"""
 _TOTALS = """
 INSERT INTO total SELECT '{dimension}', {key}, occurred_at - occurred_at % {unit} AS bucket, 0, count(*),
     coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL), sum(status = 'error'), sum(prompt_tokens),
@@ -55,7 +58,7 @@ def filled(path: Path, requests: int, users: int = 2_000) -> Path:
     upgrade(store)
     store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.create_function("digest", 2, identity, deterministic=True)
+        connection.create_function("digest", 2, _digest, deterministic=True)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-400000")
         if requests:
@@ -88,3 +91,7 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
     connection.execute(_TOTALS.format(dimension="minute", key="''", unit=MINUTE))
     for _, sql in indexes:
         connection.execute(sql)
+
+
+def _digest(source: str, external_id: str) -> bytes:
+    return identity(Source(source), external_id)

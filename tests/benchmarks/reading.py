@@ -147,8 +147,8 @@ def _evaluated(path: Path, users: int, requests: int = 150) -> float:
     evaluator = Evaluator(book, [])
     with store.reading() as connection:
         ids = RequestIds(0, newest_id(connection))
-    recording = Recording(store.write_engine.dialect, ids, book)
     preparer = Preparer(Pricer({}, None, _no_price), None, keep_bodies=False)
+    recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
     receiver, taken = HeliconeReceiver(), []
     for webhook in islice(webhooks(time.time_ns(), int(time.time()), users), requests):
         now = time.time_ns() // 1000

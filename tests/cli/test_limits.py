@@ -84,7 +84,7 @@ def test_an_unpriced_request_counts_at_the_reserve(cli: Cli, home_store: Store, 
     settings = load(path, sections=SECTIONS, environ={}).settings
     request = spent.request(minutes_ago(5), None, usage=Usage(prompt=9, completion=0))
     book = book_of(settings, PublishedPrices(), minutes_ago(0))
-    recording = Recording(home_store.write_engine.dialect, RequestIds(slot=4), book)
+    recording = Recording(home_store.write_engine.dialect, RequestIds(slot=4), book, lambda request: request.cost)
     with home_store.writing() as connection:
         recording.record(connection, [Prepared(identity(request.source, request.external_id), request, None)])
     said = cli("limit", "check")

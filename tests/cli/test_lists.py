@@ -23,7 +23,7 @@ def test_an_empty_list_is_a_sentence(cli: Cli, home_store: Store, words: Sequenc
     assert (code, err, len(out.splitlines())) == (0, "", 1)
 
 
-def _alert(name: str, state: str) -> dict[str, object]:
+def alert_values(name: str, state: str) -> dict[str, object]:
     return {
         "rule": f"limit/{name}",
         "entity": BAD,
@@ -48,7 +48,7 @@ def _alert(name: str, state: str) -> dict[str, object]:
 def test_open_alerts_are_listed_and_with_all_the_resolved_too(cli: Cli, home_store: Store) -> None:
     with home_store.writing() as connection:
         for name, state in (("daily", "exceeded"), ("weekly", "resolved")):
-            connection.execute(table_of(AlertTable).insert().values(**_alert(name, state)))
+            connection.execute(table_of(AlertTable).insert().values(**alert_values(name, state)))
     out = cli("alert", "list").out
     assert "daily" in out and "weekly" not in out
     assert "$12.00 + 2 unpriced" in out and "\x1b" not in out and "[/red]" in out

@@ -13,6 +13,7 @@ from spendtop.domain.request import Basis, BodyState, Usage
 from spendtop.services.preparing import Prepared, Preparer
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import bodies
+from spendtop.store.reads.applied import Doors
 from tests.collector.conftest import Bench
 
 SECRETS = {
@@ -156,3 +157,15 @@ def test_a_digest_tells_configurations_apart_and_says_nothing(file: Path) -> Non
     for change in (("canary-of-the-api-key", "another-key"), ("critical", "warning"), ("/path", "/other")):
         assert applying.digest(settings_of(file, CONFIG.replace(*change))) != before
     assert len(before) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "doors"),
+    [
+        ("", Doors()),
+        ('[server]\ningest_keys = { none = "" }\n[helicone]\nallow_unsigned = true\n', Doors(unsigned=True)),
+        (CONFIG, Doors(webhook_secret=True, ingest_keys=("default",))),
+    ],
+)
+def test_which_ways_in_are_open_is_told_without_their_keys(file: Path, text: str, doors: Doors) -> None:
+    assert applying.doors_of(settings_of(file, text)) == doors

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.collector.holding import Places, holding, places
+from spendtop.collector.holding import Places, holding, importing, places
 from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, SoleOwner
 from spendtop.services.presence import Holder, State, announce, process_start
 from spendtop.store.engine import Store
+from spendtop.store.ids import COMMAND_SLOT
 from tests.waiting import eventually
 
 
@@ -84,14 +85,33 @@ def test_collectors_on_one_postgresql_get_slots_of_their_own_and_one_lease(
     second.close()
 
 
-def test_the_sixty_fifth_collector_is_refused(postgres_store: Store, postgres_url: str, tmp_path: Path) -> None:
+def test_the_sixty_fourth_collector_is_refused(postgres_store: Store, postgres_url: str, tmp_path: Path) -> None:
     here = places(postgres_store, tmp_path)
     with ExitStack() as stack:
         slots = []
-        for _ in range(64):
+        for _ in range(63):
             store = Store(postgres_url)
             stack.callback(store.close)
             slots.append(stack.enter_context(holding(store, here)).slot)
-        assert slots == list(range(64))
-        with pytest.raises(AlreadyRunning, match="64 collectors"), holding(postgres_store, here):
+        assert slots == list(range(63))
+        with pytest.raises(AlreadyRunning, match="63 collectors"), holding(postgres_store, here):
             pass
+
+
+def test_one_import_at_a_time_goes_on_beside_a_collector(store: Store, tmp_path: Path) -> None:
+    here = places(store, tmp_path)
+    with holding(store, here) as held, importing(store, here) as slot:
+        assert slot == COMMAND_SLOT != held.slot
+        with pytest.raises(AlreadyRunning, match="Another import"), importing(store, here):
+            pass
+    with importing(store, here):
+        pass
+
+
+def test_collectors_leave_the_slot_of_commands_free(postgres_store: Store, tmp_path: Path) -> None:
+    here = places(postgres_store, tmp_path)
+    with ExitStack() as stack:
+        slots = [stack.enter_context(holding(postgres_store, here)).slot for _ in range(COMMAND_SLOT)]
+        with pytest.raises(AlreadyRunning, match=str(COMMAND_SLOT)), holding(postgres_store, here):
+            pass
+    assert slots == list(range(COMMAND_SLOT))

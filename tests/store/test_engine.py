@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
+from spendtop.domain.request import Source
 from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
@@ -101,10 +102,11 @@ class TestIds:
         largest = RequestIds(slot=63).next(1_000)
         assert RequestIds(slot=0, after=largest).next(1) > largest
 
-    def test_an_identity_tells_source_and_id_apart(self) -> None:
-        pairs = [("a", "bc"), ("ab", "c"), ("a", "b\0c"), ("a", "\ud800")]
-        digests = {identity(*pair) for pair in pairs}
-        assert len(digests) == 4
+    def test_an_identity_tells_source_scope_and_id_apart(self) -> None:
+        litellm, ingest = Source.LITELLM, Source.INGEST
+        told = [(litellm, "b", ""), (ingest, "b", ""), (ingest, "b", "a"), (ingest, "ab", ""), (ingest, "\ud800", "")]
+        digests = {identity(*each) for each in told}
+        assert len(digests) == 5
         assert {len(digest) for digest in digests} == {16}
 
 

@@ -151,7 +151,7 @@ def test_a_file_with_another_programs_tables_stays_as_it_is_and_the_store_is_mad
     url, sentence = locate(f"sqlite:///{path}")
     assert url == f"sqlite:///{path}.spendtop.db"
     assert sentence is not None
-    assert "comes with a later release" in sentence
+    assert f"spendtop import --from-old {path}" in sentence
     make_store(Path(url.removeprefix("sqlite:///")))
     assert path.read_bytes() == before
     assert locate(url) == (url, None)

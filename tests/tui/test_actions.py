@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.tui.actions import APP, DETAIL, LIVE, MOVE, OVERVIEW, REQUESTS, Action, key_name
+from spendtop.tui.actions import APP, DETAIL, LIVE, MOVE, OVERVIEW, REQUESTS, SOURCES, Action, key_name
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.help import HelpScreen
 from spendtop.tui.screens.overview import OverviewScreen
 from spendtop.tui.screens.requests import RequestsScreen
+from spendtop.tui.screens.sources import SourcesScreen
 from tests.tui.conftest import opened, picture, typed, until
 
 TABLES: dict[type[object], tuple[Action, ...]] = {
     SpendtopApp: APP,
     OverviewScreen: (*MOVE, *OVERVIEW, *LIVE),
     RequestsScreen: (*MOVE, *REQUESTS, *DETAIL, *LIVE),
+    SourcesScreen: (*MOVE, *SOURCES, *LIVE),
 }
 
 

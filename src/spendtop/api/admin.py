@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -16,14 +17,34 @@ from spendtop import __version__
 from spendtop.api.answers import Answer, App, busy, error
 from spendtop.api.context import Context
 from spendtop.api.described import describe_hot_routes
+from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import limits, pages, requests, spending
+from spendtop.api.routes import (
+    alerts,
+    events,
+    exports,
+    limits,
+    metrics,
+    models,
+    pages,
+    requests,
+    reset,
+    sessions,
+    spending,
+    tokens,
+    users,
+)
 from spendtop.api.shapes import ErrorAnswer
+from spendtop.domain.errors import CannotCreate, CannotWrite
 
 _PREFIXES = ("", "/api")
-_CODES = {404: "not_found", 405: "method_not_allowed"}
-_MESSAGES = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+_CODES = {404: "not_found", 405: "method_not_allowed", 409: "taken"}
+_MESSAGES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    409: "There is one with this name or value already. Choose another.",
+}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorAnswer, "description": "The api key is missing or wrong."},
     403: {"model": ErrorAnswer, "description": "Without an api key only local programs are answered."},
@@ -53,6 +74,7 @@ def build_admin(context: Context, guards: Guards) -> App:
         redirect_slashes=False,
     )
     app.state.context = context
+    app.state.feed = Feed(context.store, context.clock)
     _add_errors(app)
 
     async def admitted(request: Request) -> None:
@@ -64,7 +86,21 @@ def build_admin(context: Context, guards: Guards) -> App:
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
     guarded = [Depends(admitted), *shown]
     for prefix in _PREFIXES:
-        for group in (spending.router, requests.router, limits.router, pages.description_router):
+        for group in (
+            spending.router,
+            requests.router,
+            sessions.router,
+            users.router,
+            models.router,
+            exports.router,
+            limits.router,
+            alerts.router,
+            reset.router,
+            tokens.router,
+            events.router,
+            metrics.router,
+            pages.description_router,
+        ):
             app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_ERRORS)
         app.include_router(pages.dashboard_router(), prefix=prefix)
     describe_hot_routes(app)
@@ -79,6 +115,8 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def no_route(_: Request, failure: HTTPException) -> Response:
         message = _MESSAGES.get(failure.status_code, "This cannot be answered.")
+        if failure.detail != HTTPStatus(failure.status_code).phrase:
+            message = failure.detail
         code = _CODES.get(failure.status_code, "error")
         return _response(error(failure.status_code, code, message), failure.headers)
 
@@ -88,11 +126,23 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def not_valid(_: Request, failure: RequestValidationError) -> Response:
-        return _response(_invalid(dict(map(_problem, failure.errors()))))
+        problems = failure.errors()
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            return _response(error(400, "not_json", "The body is not JSON."))
+        return _response(_invalid(dict(map(_problem, problems))))
 
     @app.exception_handler(DBAPIError)
     async def no_store(_: Request, failure: DBAPIError) -> Response:
-        return _response(busy("store_unavailable", "The store cannot be read at the moment. Try again."))
+        return _response(busy("store_unavailable", "The store cannot be used at the moment. Try again."))
+
+    @app.exception_handler(CannotWrite)
+    @app.exception_handler(TimeoutError)
+    async def not_written(_: Request, failure: Exception) -> Response:
+        return _response(busy("store_unavailable", "The store cannot be written at the moment. Try again."))
+
+    @app.exception_handler(CannotCreate)
+    async def no_room(_: Request, failure: CannotCreate) -> Response:
+        return _response(busy("no_room", "The file cannot be written. Make room, and try again.", status=507))
 
     @app.exception_handler(Exception)
     async def failed(_: Request, failure: Exception) -> Response:
@@ -102,7 +152,7 @@ def _add_errors(app: FastAPI) -> None:
 def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
     """The parameter's name and what is wrong with it. A name that is not ours is not repeated."""
     if problem["type"] == "extra_forbidden":
-        return "query", "has a parameter that is not known here"
+        return str(problem["loc"][0]), "has a field that is not known here"
     return str(problem["loc"][-1]), problem["msg"]
 
 

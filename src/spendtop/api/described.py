@@ -13,6 +13,8 @@ def describe_hot_routes(app: FastAPI) -> None:
     """Adds them to what `app.openapi()` gives."""
     described = app.openapi()
     described["paths"].update(_paths())
+    schemes = described["components"]["securitySchemes"]
+    schemes["IngestKey"] = {"type": "apiKey", "in": "header", "name": "X-Ingest-Key"}
 
 
 def _paths() -> dict[str, Any]:
@@ -28,6 +30,8 @@ def _paths() -> dict[str, Any]:
     }
     return {
         "/webhook": {"post": _webhook()},
+        "/verdict": {"get": _verdict()},
+        "/api/verdict": {"get": _verdict()},
         "/ping": {
             "get": {
                 "summary": "Says that the listener listens.",
@@ -77,6 +81,38 @@ def _webhook() -> dict[str, Any]:
             "429": _json("Too many refused requests.", _ERROR),
             "503": _json("The store cannot be written; send again.", _ERROR),
             "507": _json("The disk of the store is full; send again.", _ERROR),
+        },
+    }
+
+
+def _verdict() -> dict[str, Any]:
+    """The schema of `api/verdict`."""
+    verdict = {
+        "type": "object",
+        "required": ["verdict", "limit", "remaining_usd", "resets_at"],
+        "properties": {
+            "verdict": {"enum": ["allow", "warn", "deny"]},
+            "limit": {"type": ["string", "null"], "description": "The limit that decides: the fullest."},
+            "remaining_usd": {"type": ["number", "null"]},
+            "resets_at": {"type": ["string", "null"], "format": "date-time"},
+        },
+    }
+    subject = [
+        {"name": name, "in": "query", "schema": {"type": "string", "minLength": 1, "maxLength": 256}}
+        for name in ("user", "model", "token", "session")
+    ]
+    return {
+        "summary": "Whether this user, model, token or session may go on, by the limits in force.",
+        "tags": ["limits"],
+        "security": [{"APIKeyHeader": []}, {"IngestKey": []}, {"HTTPBearer": []}],
+        "parameters": subject,
+        "responses": {
+            "200": _json("By what was spent up to a tenth of a second ago.", verdict),
+            "401": _json("The key is missing or wrong.", _ERROR),
+            "403": _json("Without an api key only local programs are answered.", _ERROR),
+            "422": _json("A parameter cannot be used; `fields` names it.", _ERROR),
+            "429": _json("Too many requests; Retry-After says when to come again.", _ERROR),
+            "503": _json("The store cannot be read at the moment.", _ERROR),
         },
     }
 

@@ -82,6 +82,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._first_piece = 0
         self._latest_piece = 0
         self._discarded = 0
+        self._unsent = 0
+        """Bytes of answers that the client has not taken, and since when these are so many."""
+        self._unsent_since = 0.0
         self._is_in_head = True
         self._refusal: Answer | None = None
 
@@ -139,12 +142,21 @@ class GuardedProtocol(HttpToolsProtocol):
         self._end(self._refusal or error(400, "bad_request", "This is no valid HTTP request."))
 
     def look_at_clock(self, now: float) -> None:
-        """End the connection when its request is not complete in time."""
+        """End the connection when its request is not complete in time, or its answer is not read."""
+        self._end_unread(now)
         if self._waiting_since is None or self.transport.is_closing():
             return
         allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _CHUNK)
         if now - self._waiting_since > allowed:
             self._end(None if self._is_in_head else error(408, "too_slow", "The request did not come in time."))
+
+    def _end_unread(self, now: float) -> None:
+        """Abort when the client took nothing of what is left to send for as long as a request may take."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent != self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif now - self._unsent_since > self._allowance.to_send:
+            self.transport.abort()
 
     @property
     def waits(self) -> bool:

@@ -30,6 +30,13 @@ class InvalidField(Exception):
         self.problem = problem
 
 
+def wrong_search(cursor: str | None = None) -> InvalidField:
+    """What is wrong with a list that the store refuses to read."""
+    if cursor:
+        return InvalidField("cursor", "is none of this list")
+    return InvalidField("q", "cannot be searched for")
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """UTC µs, half-open; None is open."""
@@ -78,8 +85,8 @@ class SummaryParameters(TimeParameters):
     """Adds the spend per value of this dimension."""
 
 
-class ListParameters(TimeParameters):
-    """What lists of requests take."""
+class FilterParameters(TimeParameters):
+    """Which requests an answer is about; all that are kept unless a span is given."""
 
     q: Annotated[str, Field(max_length=2_000)] | None = None
     """A filter as the Requests screen takes it, such as `user:alice cost>0.05`."""
@@ -89,10 +96,6 @@ class ListParameters(TimeParameters):
     """Exactly this tracking token."""
     user: Name | None = None
     """Exactly this user, ignoring case."""
-    cursor: Annotated[str, Field(max_length=256)] | None = None
-    """`next_cursor` of the page before."""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Requests per page."""
 
     def query(self, context: FilterContext) -> RequestQuery:
         """What the list consists of. Raises InvalidField."""
@@ -111,6 +114,15 @@ class ListParameters(TimeParameters):
             except FilterError as error:
                 raise InvalidField("q", f"is no filter: it cannot be read at character {error.position + 1}") from None
         return And(tuple(parts)) if parts else None
+
+
+class ListParameters(FilterParameters):
+    """What lists take."""
+
+    cursor: Annotated[str, Field(max_length=256)] | None = None
+    """`next_cursor` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Rows per page."""
 
 
 def _one(name: str, value: str | None, other_name: str, other: str | None) -> tuple[str, str] | None:

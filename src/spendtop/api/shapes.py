@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 from spendtop.domain.clock import to_iso
+from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
+from spendtop.services.exporting import record
+from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.rows import RequestRow, Spend
 from spendtop.store.reads.spending import KeySpend
-
-_PLAIN_FIELDS = (
-    "external_ids",
-    "time_source",
-    "http_status",
-    "properties",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "verified",
-    "cached",
-    "latency_ms",
-    "ttft_ms",
-)
-_OUTSIDE_FIELDS = ("provider", "model", "user_id", "session_id", "session_path", "token")
 
 
 def dollars(amount: Usd | None) -> float | None:
@@ -240,24 +226,15 @@ class RequestItem(BaseModel):
     latency_ms: int | None
     ttft_ms: int | None
     sources: list[str]
+    response_id: str | None
+    time_suspect: bool
+    price_version: str | None
+    counted: bool
+    body_state: str
 
-    @staticmethod
-    def fields_of(row: RequestRow) -> dict[str, Any]:
-        """The values of these fields."""
-        return {
-            **{name: getattr(row, name) for name in _PLAIN_FIELDS},
-            **{name: raw(getattr(row, name)) for name in _OUTSIDE_FIELDS},
-            "id": str(row.id),
-            "occurred_at": instant(row.occurred_at),
-            "received_at": instant(row.received_at),
-            "status": row.status.value,
-            "cost_usd": dollars(row.cost),
-            "cost_nanousd": None if row.cost is None else row.cost.nano,
-            "basis": row.basis.value,
-            "reported_cost_usd": dollars(row.reported_cost),
-            "computed_cost_usd": dollars(row.computed_cost),
-            "sources": list(row.sources),
-        }
+    @classmethod
+    def of(cls, row: RequestRow) -> RequestItem:
+        return cls(**record(row))
 
 
 class Totals(BaseModel):
@@ -302,9 +279,33 @@ class RequestAnswer(RequestItem):
 
     request_body: Any
     response_body: Any
-    body_state: str
     prompt: str
     """The prompt as readable text."""
     response: str
     """The answer as readable text."""
     revisions: list[RevisionItem]
+
+    @classmethod
+    def of_detail(cls, found: RequestDetail) -> RequestAnswer:
+        conversation = parse_conversation(found.request_body, found.response_body)
+        return cls(
+            **record(found.row),
+            request_body=_json(found.request_body),
+            response_body=_json(found.response_body),
+            prompt=prompt_text(conversation),
+            response=response_text(conversation),
+            revisions=[
+                RevisionItem(at=to_iso(revision.at), source=revision.source, changes=revision.changes)
+                for revision in found.revisions
+            ],
+        )
+
+
+def _json(body: bytes | None) -> Any:
+    """A stored body as JSON; what redaction left unreadable, as text."""
+    if body is None:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace")

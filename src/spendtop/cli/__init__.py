@@ -38,6 +38,14 @@ def _argument(*names: str, **settings: Any) -> Argument:
 
 
 _ID = _argument("id", nargs="?", type=int, metavar="ID", help="only this one; all without it")
+_ALERT = _argument("id", type=int, metavar="ID", help="the alert, as `spendtop alert list` numbers it")
+_TOKEN = _argument("token", metavar="TOKEN", help="its value, name or number")
+
+_FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice 'cost>0.05'; all without one")
+_SPAN = (
+    _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+    _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
+)
 
 SCREENS = Command(
     "view",
@@ -115,6 +123,66 @@ COMMANDS: dict[str, Command] = {
             _argument("--csv", action="store_true", help="as CSV"),
         ),
     ),
+    "import": Command(
+        "importing.command",
+        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
+        " take over what an older system recorded. What is known already is not counted again, so that it can be"
+        " repeated; a collector may go on meanwhile.",
+        "spendtop import requests.csv.gz",
+        (
+            _argument("files", nargs="*", metavar="FILE", help="- is standard input"),
+            _argument(
+                "--format",
+                choices=("auto", "csv", "jsonl", "helicone"),
+                default="auto",
+                help="what the files hold (default: found out)",
+            ),
+            _argument(
+                "--from-old",
+                metavar="PATH|URL",
+                help="an older system's SQLite file or PostgreSQL (env:NAME takes it from the environment), which is"
+                " only read: its tables requests, usage_log, ingest_tokens and llm_usage",
+            ),
+            _argument("--dry-run", action="store_true", help="only say what would be recorded"),
+            _argument("--strict", action="store_true", help="stop at the first line that cannot be taken"),
+        ),
+    ),
+    "requests": Command(
+        "requests",
+        "The newest requests, as a table. `!` is the not of filters.",
+        "spendtop requests user:alice 'cost>0.05' --since today",
+        (
+            _FILTER,
+            *_SPAN,
+            _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
+            _argument("--json", action="store_true", help="as JSON"),
+            _argument("--csv", action="store_true", help="as CSV"),
+            _argument("--jsonl", action="store_true", help="as one JSON object per line"),
+        ),
+    ),
+    "request": Command(
+        "request",
+        "Everything about one request: fields, sources, corrections, and what was asked and answered.",
+        "spendtop request 117637120000000000",
+        (
+            _argument("id", metavar="ID", help="ours, or one that a source gave"),
+            _argument("--json", action="store_true", help="as JSON"),
+        ),
+    ),
+    "export": Command(
+        "export",
+        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
+        " reads both.",
+        "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
+        (
+            _FILTER,
+            *_SPAN,
+            _argument("--csv", action="store_true", help="as CSV (the default)"),
+            _argument("--jsonl", action="store_true", help="as one JSON object per line"),
+            _argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
+            _argument("--force", action="store_true", help="replace the file"),
+        ),
+    ),
     "limit list": Command("limits:show", "Every limit with its use, the fullest first.", "spendtop limit list"),
     "limit check": Command(
         "limits:check",
@@ -126,6 +194,41 @@ COMMANDS: dict[str, Command] = {
         "Open alerts, the newest first.",
         "spendtop alert list --all",
         (_argument("--all", action="store_true", help="also those that are resolved"),),
+    ),
+    "alert ack": Command(
+        "alerts:ack",
+        "Say that you take care of an alert; it speaks again only when it gets worse or begins anew.",
+        "spendtop alert ack 17",
+        (_ALERT, _argument("--by", metavar="NAME", help="who takes care (default: you)")),
+    ),
+    "alert snooze": Command(
+        "alerts:snooze",
+        "Keep an alert silent for up to 7 days; what stands then is said once.",
+        "spendtop alert snooze 17 4h",
+        (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
+    ),
+    "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
+    "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list"),
+    "token create": Command(
+        "tokens:create",
+        "Make a tracking token, the public label of an app or environment, and print how to use it.",
+        "spendtop token create checkout-service",
+        (
+            _argument("name", metavar="NAME", help="what people call it"),
+            _argument("--token", metavar="VALUE", help="keep the value that existing clients send"),
+            _argument(
+                "--shadow",
+                action="store_true",
+                help="store and show its requests without counting them, as another source counts them already",
+            ),
+        ),
+    ),
+    "token enable": Command("tokens:enable", "Switch a tracking token on.", "spendtop token enable web", (_TOKEN,)),
+    "token disable": Command(
+        "tokens:disable", "Switch a tracking token off; what it pushed stays.", "spendtop token disable web", (_TOKEN,)
+    ),
+    "token delete": Command(
+        "tokens:delete", "Delete a tracking token; what it pushed stays.", "spendtop token delete web", (_TOKEN,)
     ),
     "delivery list": Command(
         "deliveries:show",
@@ -153,6 +256,13 @@ COMMANDS: dict[str, Command] = {
         "Send a test message from here to one channel, or to all; no collector is needed.",
         "spendtop channel test ops",
         (_argument("name", nargs="?", metavar="NAME", help="only this one; all without it"),),
+    ),
+    "deploy": Command(
+        "deploy",
+        "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"
+        " nginx with TLS in front. Its first lines say where it goes.",
+        "spendtop deploy systemd",
+        (_argument("kind", metavar="KIND", help="systemd, docker, compose, cloudrun or nginx"),),
     ),
 }
 """Every command by its one or two words."""

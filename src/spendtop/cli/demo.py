@@ -18,6 +18,7 @@ from spendtop.collector.sample import sample_folder
 _OWN = """\
 [server]
 port = 0
+ingest_keys = {{ default = "{ingest_key}" }}
 
 [database]
 url = "sqlite:///{folder}/demo.db"
@@ -30,7 +31,7 @@ name = "demo"
 url = "json://127.0.0.1:{port}/"
 
 """
-"""What the demo adds to the sample configuration: a store, a secret and a channel that only it knows."""
+"""What the demo adds to the sample configuration: a store, secrets and a channel that only it knows."""
 
 
 def run(options: Options) -> int:
@@ -64,7 +65,7 @@ def _collect(options: Options, folder: Path) -> int:
 def _write_config(folder: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    own = _OWN.format(folder=folder, secret=secrets.token_hex(32), port=port)
+    own = _OWN.format(folder=folder, secret=secrets.token_hex(32), ingest_key=secrets.token_hex(16), port=port)
     config = folder / "demo.toml"
     config.touch(mode=0o600)
     config.write_text(own + (sample_folder() / "demo.toml").read_text())

@@ -100,5 +100,30 @@ def opened_store(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def made_store(settings: Settings) -> Iterator[Store]:
+    """Like `opened_store`, but a store that does not exist yet is made."""
+    from spendtop.store.engine import Store
+    from spendtop.store.failures import named
+    from spendtop.store.files import locate, prepare, prepare_folder
+    from spendtop.store.schema import upgrade, version
+
+    url, _ = locate(settings.database.url.get_secret_value())
+    store = Store(url)
+    try:
+        if store.path is not None and not store.path.exists():
+            prepare_folder(store.path)
+            prepare(store.path)
+        with named(store):
+            with store.reading() as connection:
+                is_new = version(connection) is None
+            if is_new:
+                upgrade(store)
+    finally:
+        store.close()
+    with opened_store(settings) as opened:
+        yield opened
+
+
 def _nothing_recorded(name: str) -> UsageError:
     return UsageError(f"Nothing is recorded yet in {name}. Start `spendtop`, or `spendtop demo` to look around.")

@@ -118,12 +118,17 @@ def _group_parser(words: Sequence[str]) -> _Parser:
 
 
 def _command_parser(prog: str, command: Command) -> _Parser:
-    positional = [f"[{argument.settings['metavar']}]" for argument in command.arguments if argument.names[0][0] != "-"]
+    positional = [_usage(argument) for argument in command.arguments if argument.names[0][0] != "-"]
     parser = _parser(prog, " ".join([*positional, "[options]"]), command.help, _example(command))
     for argument in command.arguments:
         parser.add_argument(*argument.names, **argument.settings)
     _add_everywhere(parser)
     return parser
+
+
+def _usage(argument: Argument) -> str:
+    name, number = argument.settings["metavar"], argument.settings.get("nargs")
+    return str({None: name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} ..."}[number])
 
 
 def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _Parser:

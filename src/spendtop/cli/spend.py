@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from spendtop.cli.in_force import in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.selecting import span_of
 from spendtop.cli.spending import Line, Spending, read_spending
 from spendtop.cli.tables import amount, csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.filter_values import parse_time_span
-from spendtop.domain.windows import Calendar, parse_duration
+from spendtop.domain.windows import Calendar
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import COLUMNS
@@ -55,28 +55,15 @@ def _dimensions(text: str | None) -> tuple[str, ...]:
 
 
 def _span(since: str | None, until: str | None, calendar: Calendar) -> Span:
+    """Until now unless another end is given; the last day without any bound."""
     at = now()
     if since is None and until is None:
         return Span(at - DAY, at)
-    try:
-        bounds = parse_time_span(f"{_moment(since)}..{_moment(until)}").resolve(at, calendar)
-    except ValueError as wrong:
-        raise UsageError(f"--since or --until: {wrong}") from None
-    span = Span(bounds.start_us, at if bounds.end_us is None else bounds.end_us)
-    if span.is_empty:
+    span = span_of(since, until, at, calendar)
+    ended = Span(span.since, at if span.until is None else span.until)
+    if ended.is_empty:
         raise UsageError("--since lies behind --until.")
-    return span
-
-
-def _moment(text: str | None) -> str:
-    """A time as the filter language writes it: `24h` is `-24h` there, which no shell option may look like."""
-    if text is None:
-        return ""
-    try:
-        parse_duration(text)
-    except ValueError:
-        return text.replace("..", "")
-    return f"-{text}"
+    return ended
 
 
 def _table(dimensions: Sequence[str], found: Spending) -> str:

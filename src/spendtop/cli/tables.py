@@ -8,10 +8,10 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spendtop.domain.money import Usd
+from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted, clean_line
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ _COLOURS = {
     **dict.fromkeys(("ok", "sent", "resolved"), 32),
     **dict.fromkeys(("warning", "approaching", "unpriced"), 33),
 }
-_FORMULA_STARTS = tuple("=+-@＝＋－＠")
-_CELL_STARTS = ("\t", "\r", "\n")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -75,25 +73,16 @@ def csv_text(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(headers)
-    writer.writerows([[_csv_cell(cell) for cell in row] for row in rows])
+    writer.writerows([map(cell, row) for row in rows])
     return file.getvalue()
 
 
-def _csv_cell(cell: object) -> object:
-    if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    if not isinstance(cell, str):
-        return cell
-    text = str(cell)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) or text.startswith(_CELL_STARTS) else text
+def _whole(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
-def _whole(cell: object) -> str:
-    return "-" if cell is None else str(cell)
-
-
-def _cut(cell: object) -> str:
-    return clean_line(cell.raw, _LONGEST) if isinstance(cell, Untrusted) else _whole(cell)
+def _cut(value: object) -> str:
+    return clean_line(value.raw, _LONGEST) if isinstance(value, Untrusted) else _whole(value)
 
 
 def _aligned(cell: str, width: int, right: bool, colour: int | None) -> str:

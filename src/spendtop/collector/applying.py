@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import unquote
 
 from sqlalchemy import make_url
 
 from spendtop.config.settings import Settings
+from spendtop.domain.limits import Limit
 from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
 from spendtop.domain.redaction import Redactor
+from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
 from spendtop.services.announcing import Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
+from spendtop.store.reads.applied import Doors
 
 
 def preparer_of(settings: Settings, catalogue: Catalogue) -> Preparer:
@@ -46,15 +49,19 @@ def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
 
 
 def book_of(settings: Settings, catalogue: Catalogue, now: int) -> LimitBook:
-    """The limits in force, with the ceiling prices of those that have a reserve."""
+    """The limits of a configuration, with the ceiling prices of those that have a reserve."""
     limits = [limit.limit() for limit in settings.limits]
-    pricer = pricer_of(settings, catalogue)
+    return book_for(limits, settings.time.calendar, pricer_of(settings, catalogue), now)
+
+
+def book_for(limits: Sequence[Limit], calendar: Calendar, pricer: Pricer, now: int) -> LimitBook:
+    """These limits, with the ceiling prices of those that have a reserve."""
     reserves: dict[str, Price] = {}
     for limit in limits:
         ceiling = pricer.ceiling(limit.reserve, now) if limit.reserve else None
         if ceiling is not None:
             reserves[limit.name] = ceiling
-    return LimitBook(limits, settings.time.calendar, reserves)
+    return LimitBook(limits, calendar, reserves)
 
 
 def channels_of(settings: Settings) -> list[Channel]:
@@ -90,6 +97,16 @@ def _keys_in(url: str) -> list[str]:
     """The password of a channel's URL, and what else in it is long enough to be a key."""
     password = re.search(r"://[^/?#@]*?:([^/?#@]+)@", url)
     return [*re.findall(r"[\w-]{20,}", url), *([unquote(password[1])] if password else [])]
+
+
+def doors_of(settings: Settings) -> Doors:
+    """Which ways in are open."""
+    helicone = settings.section(HeliconeSettings)
+    return Doors(
+        webhook_secret=bool(helicone.webhook_secrets),
+        unsigned=helicone.allow_unsigned,
+        ingest_keys=tuple(settings.server.ingest_keys),
+    )
 
 
 def digest(settings: Settings) -> str:

@@ -1,4 +1,5 @@
-"""The demo's life: a month of traffic at once, then webhooks that keep coming, and a channel that only listens."""
+"""The demo's life: a month of traffic at once, then webhooks and pushes that keep coming, and a channel that only
+listens."""
 
 from __future__ import annotations
 
@@ -14,23 +15,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
 
 from spendtop.collector.sample import as_new, history, live_bodies
+from spendtop.collector.sample_pushes import a_push, body_of, make_tokens, past_pushes
 from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import Loop, pause
-from spendtop.domain.request import Parsed
+from spendtop.domain.request import Parsed, Source
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import HeliconeSettings
 
 _CHUNK = 250
 _SHORTEST, _LONGEST = 0.15, 1.6
-"""Seconds between two webhooks."""
+"""Seconds between two webhooks, and between two pushes."""
+_TWICE = 10
+"""Every so many pushes one comes twice."""
 
 
 def sample_traffic(rooms: Rooms) -> Loop:
     """A companion loop that replays the sample month and then posts signed webhooks to our own listener."""
 
     async def run(stop: asyncio.Event) -> None:
-        await _replay(rooms)
-        await _post(rooms, stop)
+        chance = random.Random()
+        await _replay(rooms, chance)
+        async with asyncio.TaskGroup() as streams:
+            streams.create_task(_post(rooms, stop))
+            streams.create_task(_push(rooms, stop, chance))
 
     return run
 
@@ -58,10 +65,33 @@ class _Silent(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-async def _replay(rooms: Rooms) -> None:
-    requests = await asyncio.to_thread(list, history(rooms.clock()))
+async def _replay(rooms: Rooms, chance: random.Random) -> None:
+    now = rooms.clock()
+    await asyncio.wrap_future(rooms.recorder.run(lambda connection: make_tokens(connection, now)))
+    requests = await asyncio.to_thread(list, history(now))
     for chunk in _chunks(requests):
         await _record(rooms, chunk)
+    pushed = list(past_pushes(now, chance))
+    await _record(rooms, pushed)
+    await _record(rooms, pushed[::_TWICE])
+
+
+async def _push(rooms: Rooms, stop: asyncio.Event, chance: random.Random) -> None:
+    """What applications tell themselves, each with its token; now and then one of them tells it twice."""
+    import httpx
+
+    keys = rooms.settings().server.ingest_keys.values()
+    headers = {"X-Ingest-Key": next((key.get_secret_value() for key in keys), "")}
+    async with httpx.AsyncClient(base_url=rooms.url, trust_env=False, headers=headers) as client:
+        while not stop.is_set():
+            pushed = a_push(rooms.clock(), chance)
+            for _ in range(1 + (chance.randrange(_TWICE) == 0)):
+                if pushed.source is not Source.INGEST:
+                    await _record(rooms, [pushed])
+                    continue
+                with suppress(httpx.HTTPError):  # the listener ends first
+                    await client.post("/ingest", content=body_of(pushed))
+            await pause(stop, chance.uniform(_SHORTEST, _LONGEST))
 
 
 def _chunks(requests: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:

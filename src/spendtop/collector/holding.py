@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, Ownership, SoleOwner
 from spendtop.services.presence import beside, hold
 from spendtop.store.engine import Store
-from spendtop.store.ids import SLOTS
+from spendtop.store.ids import COMMAND_SLOT
 
 _SLOT_LOCK = 0x53504E44
 
@@ -51,7 +51,7 @@ class Hold(Struct, frozen=True):
 def holding(store: Store, files: Places) -> Iterator[Hold]:
     """Hold the store until the block ends.
 
-    On SQLite exactly one collector does: raises AlreadyRunning otherwise. On PostgreSQL up to 64 take events.
+    On SQLite exactly one collector does: raises AlreadyRunning otherwise. On PostgreSQL up to 63 take events.
     """
     if store.is_sqlite:
         with hold(files.lock, files.holder):
@@ -59,9 +59,32 @@ def holding(store: Store, files: Places) -> Iterator[Hold]:
         return
     with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # not to be lent to others, and closed at the end, which frees the lock
-        for slot in range(SLOTS):
+        for slot in range(COMMAND_SLOT):
             took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
             if took.scalar():
                 yield Hold(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
                 return
-    raise AlreadyRunning(f"{SLOTS} collectors already share {store.name}. Stop one of them first.")
+    raise AlreadyRunning(f"{COMMAND_SLOT} collectors already share {store.name}. Stop one of them first.")
+
+
+@contextmanager
+def importing(store: Store, files: Places) -> Iterator[int]:
+    """Hold what one import at a time may hold, beside any collector, until the block ends; gives the slot of its ids.
+
+    Raises AlreadyRunning when another import holds it.
+    """
+    refusal = AlreadyRunning(f"Another import into {store.name} is under way. Wait for its end, then repeat.")
+    if store.is_sqlite:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold(files.lock.with_suffix(".import.lock"), files.holder))
+            except AlreadyRunning:
+                raise refusal from None
+            yield COMMAND_SLOT
+        return
+    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()
+        took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": COMMAND_SLOT})
+        if not took.scalar():
+            raise refusal
+        yield COMMAND_SLOT

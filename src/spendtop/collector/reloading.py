@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 import spendtop
+from spendtop.collector import applying
 from spendtop.collector.in_force import InForce
 from spendtop.collector.setup import Setup
 from spendtop.config.apply import differences
@@ -128,6 +129,7 @@ class Reloading:
             ),
             at=self._setup.clock(),
             config_digest=self._in_force.digest,
+            doors=applying.doors_of(self._in_force.settings),
         )
         keep(connection, in_force)
 

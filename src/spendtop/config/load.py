@@ -41,6 +41,8 @@ class Loaded:
     go by their names: `limit.daily.usd`."""
     old_names: tuple[OldName, ...] = ()
     """The older systems' variables that were found."""
+    environment: str | None = None
+    """What the older systems' ENVIRONMENT or ENV calls this installation."""
 
 
 def load(
@@ -77,6 +79,7 @@ def load(
         warnings=(*old.warnings, *advice(settings)),
         origins=_origins(merged),
         old_names=old.found,
+        environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
     )
 
 

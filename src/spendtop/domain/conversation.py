@@ -114,8 +114,13 @@ def response_text(conversation: Conversation) -> str:
     return _one_text(conversation.response)
 
 
+def turn_text(turn: Turn) -> str:
+    """What was said in one turn."""
+    return "\n".join(map(_part_text, turn.parts))
+
+
 def _one_text(turns: tuple[Turn, ...]) -> str:
-    texts = ["\n".join(map(_part_text, turn.parts)) for turn in turns]
+    texts = list(map(turn_text, turns))
     if len(texts) == 1:
         return texts[0]
     return "\n\n".join(f"{turn.role}: {text}" for turn, text in zip(turns, texts, strict=True))

@@ -48,14 +48,14 @@ def forget_some(connection: Connection, kept: Kept, now: int) -> bool:
     """
     return (
         _bodies(connection, now - kept.bodies)
-        or _requests(connection, _month(now - kept.requests))
+        or _requests(connection, month_of(now - kept.requests))
         or _quarantined(connection, now - kept.requests)
         or _deliveries(connection, now - _ERRANDS_KEPT)
         or _tasks(connection, now - _ERRANDS_KEPT)
     )
 
 
-def _month(at: int) -> int:
+def month_of(at: int) -> int:
     """Start of the UTC month of an instant."""
     return to_micros(to_datetime(at).astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
 

@@ -37,7 +37,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        "Taking over what it recorded comes with a later release."
+        f"To take over what it recorded:  spendtop import --from-old {path}"
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 

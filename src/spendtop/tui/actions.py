@@ -90,6 +90,19 @@ DETAIL = (
     Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 13),
 )
 
+SOURCES = (
+    Action("open", "enter", "screen.open", "requests", "list the requests of this source or token", "open", 3),
+    Action("new-token", "n", "screen.new_token", "new token", "make a tracking token for an application", "act", 4),
+    Action(
+        "toggle-token", "d", "screen.toggle_token", "on/off", "switch the tracking token off, or on again", "act", 5
+    ),
+    Action("snippets", "y", "screen.snippets", "snippets", "ready code that sends under the tracking token", "act", 6),
+    Action(
+        "delete-token", "X,delete", "screen.delete_token", "delete", "delete the tracking token; asks first", "act", 8
+    ),
+    Action("retry", "R", "screen.retry", "retry", "read events again that were not understood", "act", 9),
+)
+
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 """The order of groups in help."""
 
@@ -120,7 +133,7 @@ def key_name(key: str) -> str:
 
 def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
     """What of a keymap names no action, with the nearest that there is; empty when all is well."""
-    known = {action.id for table in (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL) for action in table}
+    known = {action.id for table in (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL, SOURCES) for action in table}
     known |= {f"screen-{name}" for name in screens}
     complaints = []
     for name in keymap:

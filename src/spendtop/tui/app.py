@@ -192,17 +192,18 @@ class SpendtopApp(DressedApp):
 
     def open_request(self, request_id: int) -> None:
         """The request's detail on the screen of requests."""
-        self._on_requests(lambda screen: screen.open_request(request_id))
+        self.with_requests(lambda screen: screen.open_request(request_id))
 
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
-        self._on_requests(lambda screen: screen.export(kind, path))
+        self.with_requests(lambda screen: screen.export(kind, path))
 
     def open_filter(self) -> None:
         """The screen of requests, asking for a filter."""
-        self._on_requests(lambda screen: screen.action_filter())
+        self.with_requests(lambda screen: screen.action_filter())
 
-    def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
+    def with_requests(self, act: Callable[[RequestsScreen], None]) -> None:
+        """Open the screen of requests, and do something there."""
         self.open_screen("requests")
         self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
 

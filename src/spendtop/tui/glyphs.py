@@ -41,6 +41,9 @@ class Glyphs:
     bad: str
     wait: str
     line_end: str
+    branch: str
+    """Before a child that has younger ones."""
+    last_branch: str
 
 
 UNICODE = Glyphs(
@@ -70,6 +73,8 @@ UNICODE = Glyphs(
     bad="✗",
     wait="…",
     line_end="⏎",
+    branch="├",
+    last_branch="└",
 )
 
 ASCII = Glyphs(
@@ -99,4 +104,6 @@ ASCII = Glyphs(
     bad="x",
     wait="~",
     line_end="$",
+    branch="|",
+    last_branch="`",
 )

@@ -14,13 +14,14 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied import Applied, applied
-from spendtop.store.reads.attention import attention
+from spendtop.store.reads.attention import QuarantineRow, attention, quarantined
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.news import config_news
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.store.reads.requests import Page, RequestQuery, observed_values, page, spend_of
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.sources import Sources, sources
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
@@ -65,6 +66,34 @@ class OverviewQuestion:
             config_news=config_news(connection),
         )
         return headline, found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesQuestion:
+    """Where requests come from, and the newest events that were set aside."""
+
+    now: int
+    calendar: Calendar
+    most_events: int = 30
+
+    def ask(self, connection: Connection) -> SourcesAnswer:
+        """From one view of the store."""
+        headline = read_headline(connection, self.now, self.calendar)
+        assert headline.day.start_us is not None
+        return SourcesAnswer(
+            headline=headline,
+            found=sources(connection, headline.day.start_us, self.now),
+            set_aside=quarantined(connection, self.most_events),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesAnswer:
+    """All sources, and events that are not counted, the newest first."""
+
+    headline: Headline
+    found: Sources
+    set_aside: tuple[QuarantineRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,6 +177,11 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "latency_ms": 900,
             "ttft_ms": None,
             "sources": ["helicone"],
+            "response_id": "chat-1",
+            "time_suspect": False,
+            "price_version": None,
+            "counted": True,
+            "body_state": "stored",
         }
 
 

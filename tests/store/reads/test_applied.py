@@ -7,7 +7,7 @@ from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, applied, keep
+from spendtop.store.reads.applied import Applied, CollectorInfo, Doors, applied, keep
 
 WHERE = "-model:gpt-4o-mini (user:a* | ~u bob)"
 COLLECTOR = CollectorInfo(version="0.1.0", host="box", pid=7, url="http://127.0.0.1:8000", started_at=1)
@@ -31,6 +31,7 @@ APPLIED = Applied(
     collector=COLLECTOR,
     at=99,
     config_digest="abc",
+    doors=Doors(webhook_secret=True, ingest_keys=("prod", "ci")),
 )
 
 

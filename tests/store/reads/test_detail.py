@@ -3,9 +3,14 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.errors import StoreCorrupt
+from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Source
-from spendtop.store.reads.detail import detail, find_external
+from spendtop.domain.windows import Calendar
+from spendtop.services.tokens import create
+from spendtop.store.reads.detail import detail, find
+from spendtop.store.reads.identities import known_as
+from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable
 from tests.store.conftest import Recorded
@@ -48,7 +53,7 @@ def test_damaged_bodies_are_an_error_of_their_own(recorded: Recorded) -> None:
         detail(connection, request_id)
 
 
-def test_find_external_knows_every_source_and_prefers_the_most_trusted(recorded: Recorded) -> None:
+def test_a_request_is_found_by_our_id_and_by_every_sources_id(recorded: Recorded) -> None:
     ids = recorded.add(
         [
             recorded.request(START, source=Source.INGEST, external_id="same"),
@@ -57,6 +62,26 @@ def test_find_external_knows_every_source_and_prefers_the_most_trusted(recorded:
         ]
     )
     with recorded.store.reading() as connection:
-        assert find_external(connection, "same") == ids[1]
-        assert find_external(connection, "span-1") == ids[2]
-        assert find_external(connection, "nobody's") is None
+        for reference, request_id in (("same", ids[1]), ("span-1", ids[2]), (str(ids[0]), ids[0])):
+            found = find(connection, reference)
+            assert found is not None and found.row.id == request_id
+        for reference in ("nobody's", "", "9" * 19, "9" * 30, "²"):
+            assert find(connection, reference) is None
+
+
+def test_a_clients_id_is_found_whatever_token_it_came_under(recorded: Recorded) -> None:
+    ids = recorded.add(
+        [
+            recorded.request(START, source=Source.INGEST, external_id="r-1", token="first"),
+            recorded.request(START, source=Source.INGEST, external_id="r-1", token="second"),
+            recorded.request(START, source=Source.INGEST, external_id="r-2", token="shadow", counted=False),
+        ]
+    )
+    with recorded.store.writing() as connection:
+        create(connection, "application", START, value="second")
+    with recorded.store.reading() as connection:
+        assert known_as(connection, "r-1") == [ids[1], ids[0]]
+        assert known_as(connection, "r-2") == [ids[2]]
+        context = FilterContext(START, Calendar())
+        found = page(connection, RequestQuery(parse_filter("id:=r-1")), context, None, 5)
+        assert {row.id for row in found.rows} == set(ids[:2])

@@ -32,6 +32,7 @@ from spendtop.domain.request import (
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
+from spendtop.sources.helicone_names import provider_named
 from spendtop.sources.receivers import NotJson
 
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
@@ -40,18 +41,6 @@ _TEST_CREDENTIAL = "MOCKAWSCREDENTIAL"
 _TEST_PROMPT = "test message"
 _NOTHING_BUT = frozenset({"model"})
 _TOO_LARGE = "Body too large"
-_PROVIDERS = {
-    "bedrock": "aws",
-    "vertex": "google",
-    "gemini": "google",
-    "google_ai_studio": "google",
-    "x": "x-ai",
-    "xai": "x-ai",
-    "togetherai": "together",
-    "custom": None,
-    "local": None,
-}
-"""Helicone's names, lower-cased, that are not ours. `custom` names no provider, so the model has to."""
 
 _Number: TypeAlias = int | float | None
 _Shape = TypeVar("_Shape")
@@ -266,14 +255,6 @@ def _body_state(*bodies: _Body) -> BodyState:
     if any(body.truncated for body in bodies):
         return BodyState.TRUNCATED
     return BodyState.STORED if any(body.raw is not None for body in bodies) else BodyState.NOT_SENT
-
-
-def provider_named(helicone_name: str | None) -> str | None:
-    """Our name of a provider that Helicone names; None for none."""
-    if not helicone_name:
-        return None
-    lowered = helicone_name.lower()
-    return _name(_PROVIDERS.get(lowered, lowered))
 
 
 def _name(text: str | None) -> str | None:

@@ -26,8 +26,19 @@ class CollectorInfo(Struct, frozen=True, kw_only=True):
     started_at: int
 
 
+class Doors(Struct, frozen=True, kw_only=True):
+    """Which ways in the collector has opened, without their keys."""
+
+    webhook_secret: bool = False
+    """Whether signed webhooks are taken."""
+    unsigned: bool = False
+    """Whether webhooks without a signature are taken too."""
+    ingest_keys: tuple[str, ...] = ()
+    """Names of the keys that open /ingest, /litellm and /v1/traces."""
+
+
 class Applied(Struct, frozen=True, kw_only=True):
-    """Limits, calendar and channels in force. Holds no secret: channels by name only."""
+    """Limits, calendar, channels and doors in force. Holds no secret: channels by name only."""
 
     limits: tuple[Limit, ...]
     calendar: Calendar
@@ -36,6 +47,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     at: int
     config_digest: str
     """Of the configuration as a whole, so that a face can tell that its local file differs."""
+    doors: Doors = Doors()
 
 
 class _WrittenLimit(Struct, frozen=True, kw_only=True):
@@ -84,6 +96,7 @@ class _Written(Struct, frozen=True, kw_only=True):
     collector: CollectorInfo
     at: int
     config_digest: str
+    doors: Doors = Doors()
 
 
 def keep(connection: Connection, value: Applied) -> None:
@@ -95,6 +108,7 @@ def keep(connection: Connection, value: Applied) -> None:
         collector=value.collector,
         at=value.at,
         config_digest=value.config_digest,
+        doors=value.doors,
     )
     row = {"name": _NAME, "value": json.encode(written).decode()}
     statement = insert_or_replace(MetaTable, connection.dialect)
@@ -115,4 +129,5 @@ def applied(connection: Connection) -> Applied | None:
         collector=written.collector,
         at=written.at,
         config_digest=written.config_digest,
+        doors=written.doors,
     )

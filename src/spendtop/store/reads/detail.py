@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from spendtop.domain.request import Source
 from spendtop.store import bodies
-from spendtop.store.ids import identity
+from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.rows import RequestRow, from_row
 from spendtop.store.statements import table_of
-from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
+from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
+
+_OURS = re.compile(r"\d{1,19}", re.ASCII)
+_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,14 @@ def detail(connection: Connection, request_id: int) -> RequestDetail | None:
     return RequestDetail(from_row(row), sent, received, tuple(map(_revision, revisions)))
 
 
-def find_external(connection: Connection, external_id: str) -> int | None:
-    """Our id of the request to which a source gave this id, the most trusted source first."""
-    key = table_of(RequestKeyTable)
-    digests = [identity(source, external_id) for source in Source]
-    found = connection.execute(select(key.c.digest, key.c.request_id).where(key.c.digest.in_(digests)))
-    by_digest = {bytes(row.digest): int(row.request_id) for row in found}
-    return next((by_digest[digest] for digest in digests if digest in by_digest), None)
+def find(connection: Connection, reference: str) -> RequestDetail | None:
+    """One request by our id or by one that a source gave it, the most trusted source first; None for an unknown one.
+
+    Raises what `detail` raises.
+    """
+    ours = [int(reference)] if _OURS.fullmatch(reference) and int(reference) <= _LARGEST_ID else []
+    candidates = (detail(connection, request_id) for request_id in [*ours, *known_as(connection, reference)])
+    return next((found for found in candidates if found is not None), None)
 
 
 def _revision(row: Any) -> Revision:

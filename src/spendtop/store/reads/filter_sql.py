@@ -9,14 +9,14 @@ with other letters is searched as a regular expression, by Python's rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    Dialect,
+    Connection,
     Text,
     and_,
     case,
@@ -46,11 +46,11 @@ from spendtop.domain.filters import (
 )
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Source, Status
-from spendtop.store.ids import identity
+from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.spans import Span
 from spendtop.store.reads.sums import is_unpriced
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestKeyTable, RequestTable
+from spendtop.store.tables import RequestTable
 
 Condition = ColumnElement[bool]
 
@@ -67,19 +67,33 @@ _OPERATORS: dict[Op, Callable[[Any, Any], Condition]] = {Op.EQ: eq, Op.GT: gt, O
 _LARGEST_ID = 2**63 - 1
 
 
-def condition(filter: Filter, context: FilterContext, dialect: Dialect) -> Condition:
+def condition(filter: Filter, context: FilterContext, connection: Connection) -> Condition:
     """The condition that a row of `request` passes `filter`; never true for what is not known."""
     match filter:
         case And(parts=parts):
-            return and_(true(), *(condition(part, context, dialect) for part in parts))
+            return and_(true(), *(condition(part, context, connection) for part in parts))
         case Or(parts=parts):
-            return or_(false(), *(condition(part, context, dialect) for part in parts))
+            return or_(false(), *(condition(part, context, connection) for part in parts))
         case Not(part=part):
-            return not_(func.coalesce(condition(part, context, dialect), false()))
+            return not_(func.coalesce(condition(part, context, connection), false()))
         case AnyText(pattern=pattern):
-            return or_(*(_text(name, pattern, dialect) for name in ANY_TEXT_FIELDS))
+            return or_(*(_text(name, pattern, connection) for name in ANY_TEXT_FIELDS))
         case Comparison():
-            return _comparison(filter, context, dialect)
+            return _comparison(filter, context, connection)
+
+
+def expressions(filter: Filter) -> Iterator[str]:
+    """The regular expressions in a filter."""
+    match filter:
+        case And(parts=parts) | Or(parts=parts):
+            for part in parts:
+                yield from expressions(part)
+        case Not(part=part):
+            yield from expressions(part)
+        case AnyText(pattern=Pattern(kind=PatternKind.REGEX, text=text)):
+            yield text
+        case Comparison(value=Pattern(kind=PatternKind.REGEX, text=text)):
+            yield text
 
 
 def total_tokens() -> ColumnElement[int]:
@@ -90,11 +104,11 @@ def total_tokens() -> ColumnElement[int]:
     return case((known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
 
 
-def _comparison(comparison: Comparison, context: FilterContext, dialect: Dialect) -> Condition:
+def _comparison(comparison: Comparison, context: FilterContext, connection: Connection) -> Condition:
     request, operator = table_of(RequestTable), _OPERATORS[comparison.op]
     match comparison.value:
         case Pattern() as pattern:
-            return _text(comparison.field, pattern, dialect)
+            return _text(comparison.field, pattern, connection)
         case TimeSpan() as span:
             bounds = span.resolve(context.now_us, context.calendar)
             return Span(bounds.start_us, bounds.end_us).holds(request.c.occurred_at)
@@ -119,45 +133,44 @@ def _flag(field: str) -> Condition:
     return request.c[field].is_(True)
 
 
-def _text(field: str, pattern: Pattern, dialect: Dialect) -> Condition:
+def _text(field: str, pattern: Pattern, connection: Connection) -> Condition:
     request = table_of(RequestTable)
     match field:
         case "id":
-            return _is_id(pattern, dialect)
+            return _is_id(pattern, connection)
         case "source":
             listed = "," + request.c.sources + ","
             return or_(false(), *(listed.contains(f",{source},") for source in Source if pattern.matches(source)))
         case name if name in _TEXT_COLUMNS:
-            return _matches(request.c[_TEXT_COLUMNS[name]], pattern, dialect)
-    item = _items(request.c.properties, dialect)
+            return _matches(request.c[_TEXT_COLUMNS[name]], pattern, connection)
+    item = _items(request.c.properties, connection)
     return exists(
         select(item.c.key)
         .select_from(item)
-        .where(item.c.key == field.removeprefix("prop."), _matches(item.c.value, pattern, dialect))
+        .where(item.c.key == field.removeprefix("prop."), _matches(item.c.value, pattern, connection))
     )
 
 
-def _is_id(pattern: Pattern, dialect: Dialect) -> Condition:
-    request, key = table_of(RequestTable), table_of(RequestKeyTable)
+def _is_id(pattern: Pattern, connection: Connection) -> Condition:
+    request = table_of(RequestTable)
     if pattern.kind is PatternKind.EXACT:
-        digests = [identity(source, pattern.text) for source in Source]
-        known = request.c.id.in_(select(key.c.request_id).where(key.c.digest.in_(digests)))
+        ids = known_as(connection, pattern.text)
         ours = int(pattern.text) if re.fullmatch(r"\d{1,19}", pattern.text, re.ASCII) else 0
-        return or_(request.c.id == ours, known) if 0 < ours <= _LARGEST_ID else known
-    item = _items(request.c.external_ids, dialect)
-    given = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, dialect)))
-    return or_(_matches(cast(request.c.id, Text), pattern, dialect), given)
+        return request.c.id.in_([*ids, ours] if 0 < ours <= _LARGEST_ID else ids)
+    item = _items(request.c.external_ids, connection)
+    given = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
+    return or_(_matches(cast(request.c.id, Text), pattern, connection), given)
 
 
-def _items(column: ColumnElement[Any], dialect: Dialect) -> Any:
+def _items(column: ColumnElement[Any], connection: Connection) -> Any:
     """The rows (key, value) of a column that holds a JSON object of strings."""
-    if dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite":
         return func.json_each(column).table_valued("key", "value")
     return func.json_each_text(cast(column, JSON)).table_valued("key", "value")
 
 
-def _matches(column: ColumnElement[Any], pattern: Pattern, dialect: Dialect) -> Condition:
-    if dialect.name == "sqlite" and (pattern.kind is PatternKind.REGEX or not pattern.text.isascii()):
+def _matches(column: ColumnElement[Any], pattern: Pattern, connection: Connection) -> Condition:
+    if connection.dialect.name == "sqlite" and (pattern.kind is PatternKind.REGEX or not pattern.text.isascii()):
         return column.regexp_match(_python_expression(pattern))
     match pattern.kind:
         case PatternKind.REGEX:

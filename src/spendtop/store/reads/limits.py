@@ -146,7 +146,7 @@ def _selects(connection: Connection, limit: Limit, entity: str) -> ColumnElement
 def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
     """The condition on `request` that the limit's `where` makes."""
     # The fields that a limit can name do not depend on the time.
-    return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection.dialect)
+    return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
 
 
 def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) -> list[RequestRow]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 from sqlalchemy.exc import DataError
 
 from spendtop.domain.clock import DAY, HOUR
@@ -17,7 +17,7 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import EVERYTHING, Filter, FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import sums
-from spendtop.store.reads.filter_sql import condition, total_tokens
+from spendtop.store.reads.filter_sql import condition, expressions, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row
 from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import spend
@@ -108,8 +108,24 @@ def spend_of(connection: Connection, query: RequestQuery, context: FilterContext
     if query.filter is None or query.filter == EVERYTHING:
         return spend(connection, query.since, query.until)
     request = table_of(RequestTable)
-    statement = select(*sums.of_requests()).where(request.c.counted.is_(True), *_conditions(query, context, connection))
+    statement = select(*sums.of_requests()).where(request.c.counted.is_(True), *conditions(query, context, connection))
     return sums.to_spend(_read(connection, statement, 1)[0])
+
+
+def conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:
+    """The conditions that a row of `request` is selected."""
+    span = Span(query.since, query.until).holds(table_of(RequestTable).c.occurred_at)
+    return [span, condition(query.filter or EVERYTHING, context, connection)]
+
+
+def refuse_unsearchable(connection: Connection, query: RequestQuery) -> None:
+    """Raise UsageError when the database cannot search for what the filter asks.
+
+    PostgreSQL reads some regular expressions in another way than the filter language; SQLite is given Python's.
+    """
+    if connection.dialect.name == "postgresql":
+        for expression in expressions(query.filter or EVERYTHING):
+            _read(connection, select(literal("").regexp_match(expression, flags="i")), 1)
 
 
 def newest_id(connection: Connection) -> int:
@@ -153,12 +169,7 @@ def _value(order: Order) -> ColumnElement[Any]:
 
 
 def _selected(query: RequestQuery, context: FilterContext, connection: Connection) -> Select[Any]:
-    return select(table_of(RequestTable)).where(*_conditions(query, context, connection))
-
-
-def _conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:
-    span = Span(query.since, query.until).holds(table_of(RequestTable).c.occurred_at)
-    return [span, condition(query.filter or EVERYTHING, context, connection.dialect)]
+    return select(table_of(RequestTable)).where(*conditions(query, context, connection))
 
 
 def _after(

@@ -31,4 +31,12 @@ SCREENS: dict[str, ScreenEntry] = {
         "spendtop.tui.screens.requests:RequestsScreen",
         "every request, prompt and response",
     ),
+    "sources": ScreenEntry(
+        "8",
+        "Sources",
+        "8Srcs",
+        "sources",
+        "spendtop.tui.screens.sources:SourcesScreen",
+        "where requests come from, tracking tokens, what was refused",
+    ),
 }

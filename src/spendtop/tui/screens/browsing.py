@@ -134,7 +134,8 @@ class BrowsingScreen(LiveScreen):
         return parts
 
     def _place(self) -> str:
-        total = self.browser.sums.requests if self.browser.sums else len(self.browser.listing)
+        counted = self.browser.sums.requests if self.browser.sums else 0
+        total = max(counted, len(self.browser.listing))
         place = self.rows.position + 1
         if self.browser.listing.from_end:
             place = max(total - place + 1, 1)

@@ -27,7 +27,7 @@ class FilterPrompt(BrowsingScreen):
 
     def action_clear_filter(self) -> None:
         """Everything again."""
-        self._apply("")
+        self.list_only("")
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         """Apply what is valid, and point at what is not."""
@@ -45,12 +45,12 @@ class FilterPrompt(BrowsingScreen):
             if checked.error is not None:
                 self.open_prompt(Asking.FILTER, event.text)
             else:
-                self._apply(event.text)
+                self.list_only(event.text)
 
     def on_prompt_left(self, event: Prompt.Left) -> None:
         """The filter of before."""
         if event.asking is Asking.FILTER:
-            self._apply(event.before)
+            self.list_only(event.before)
         elif event.asking is Asking.FIND:
             self.detail.find("")
 
@@ -93,9 +93,10 @@ class FilterPrompt(BrowsingScreen):
 
     def _apply_typed(self, text: str) -> None:
         if self.prompt.open and self.prompt.input.value == text:
-            self._apply(text)
+            self.list_only(text)
 
-    def _apply(self, text: str) -> None:
+    def list_only(self, text: str) -> None:
+        """List what a filter selects; one that is not valid changes nothing."""
         checked = filtering.check(text)
         chosen = self.browser.selection
         if checked.filter is not None and text != chosen.text:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spendtop.domain.conversation import prompt_text, response_text
 from spendtop.domain.errors import SpendtopError
-from spendtop.tui import clipboard, formats
-from spendtop.tui.exporting import as_table, record, write_file
-from spendtop.tui.listing import PAGE
+from spendtop.tui import formats
+from spendtop.tui.exporting import as_json, as_table, write_listed, write_marked
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.screens.browsing import BrowsingScreen
+from spendtop.tui.screens.copying import Copying
 
 if TYPE_CHECKING:
     from spendtop.domain.conversation import Conversation
     from spendtop.store.engine import Store
     from spendtop.store.reads.detail import RequestDetail
     from spendtop.store.reads.requests import RequestQuery
-    from spendtop.store.reads.rows import RequestRow
 
 _CHOICES = (
     ("m", "message: prompt and response as text"),
@@ -34,7 +30,7 @@ _CHOICES = (
 )
 
 
-class TakingAway(BrowsingScreen):
+class TakingAway(Copying, BrowsingScreen):
     """The part of the requests screen that takes things elsewhere."""
 
     def action_copy(self) -> None:
@@ -73,19 +69,17 @@ class TakingAway(BrowsingScreen):
         """Runs in a thread."""
         from spendtop.domain.filters import FilterContext
 
-        context = FilterContext(now, self.calendar)
-        rows = _marked(store, marks) if marks else _listed(store, query, context)
         try:
-            count = write_file(target, kind, rows)
+            if marks:
+                count = write_marked(target, kind, store, sorted(marks))
+            else:
+                count = write_listed(target, kind, store, query, FilterContext(now, self.calendar))
         except SpendtopError as failure:
-            self._report(str(failure), "warning")
+            self.report(str(failure), "warning")
         except Exception as failure:
-            self._report(f"The export failed ({type(failure).__name__}); no file was written.", "error")
+            self.report(f"The export failed ({type(failure).__name__}); no file was written.", "error")
         else:
-            self._report(f"{formats.grouped(count)} requests in {target}", "information")
-
-    def _report(self, words: str, severity: Any) -> None:
-        self.app.call_from_thread(partial(self.notify, words, severity=severity, markup=False))
+            self.report(f"{formats.grouped(count)} requests in {target}", "information")
 
     def _take_copy(self, chosen: str | None) -> None:
         row = self.rows.row
@@ -93,11 +87,11 @@ class TakingAway(BrowsingScreen):
             return
         if chosen == "t":
             listed = [found for found in self.browser.listing if found.id in self.rows.marks]
-            self._copy(as_table(listed or [row]))
+            self.copy_text(as_table(listed or [row]))
         elif chosen == "i":
-            self._copy(str(row.id))
+            self.copy_text(str(row.id))
         elif chosen == "j":
-            self._copy(json.dumps(record(row), indent=2, ensure_ascii=True))
+            self.copy_text(as_json(row))
         else:
             from spendtop.tui.reading import DetailQuestion
 
@@ -114,47 +108,6 @@ class TakingAway(BrowsingScreen):
         else:
             text = (bodies[chosen] or b"").decode("utf-8", "replace")
         if text.strip():
-            self._copy(text)
+            self.copy_text(text)
         else:
             self.notify("There is nothing to copy: no body is stored.", severity="warning", markup=False)
-
-    def _copy(self, text: str) -> None:
-        """In a thread, because tmux may take its time."""
-        self.run_worker(partial(self._put_on_clipboard, text), thread=True, exit_on_error=False, group="copy")
-
-    def _put_on_clipboard(self, text: str) -> None:
-        from platformdirs import user_state_path
-
-        def send(sequence: str) -> None:
-            self.app.call_from_thread(self.face.send_to_terminal, sequence)
-
-        try:
-            said = clipboard.copy(text, os.environ, send, user_state_path("spendtop"))
-        except OSError as failure:
-            self._report(f"Copying failed: {failure.strerror}.", "error")
-        else:
-            self._report(said, "information")
-
-
-def _listed(store: Store, query: RequestQuery, context: Any) -> Iterator[RequestRow]:
-    """All that the query selects; each page is a short transaction of its own."""
-    from spendtop.store.reads.requests import page
-
-    cursor: str | None = None
-    while True:
-        with store.reading() as connection:
-            found = page(connection, query, context, cursor, PAGE * 5)
-        yield from found.rows
-        cursor = found.next_cursor
-        if cursor is None:
-            return
-
-
-def _marked(store: Store, marks: frozenset[int]) -> Iterator[RequestRow]:
-    from spendtop.store.reads.detail import detail
-
-    for request_id in sorted(marks):
-        with store.reading() as connection:
-            found = detail(connection, request_id)
-        if found is not None:
-            yield found.row

@@ -133,8 +133,9 @@ class TabBar(Canvas):
         palette = self.palette
         tabs: list[Piece] = [(" ", palette.text)]
         self._ends = []
+        wide = width >= max(60, sum(len(entry.key + entry.title) + 4 for entry in SCREENS.values()))
         for name, entry in SCREENS.items():
-            label = f" {entry.key} {entry.title} " if width >= 60 else f" {entry.short} "
+            label = f" {entry.key} {entry.title} " if wide else f" {entry.short} "
             tabs.append((label, palette.tab if name == self._current else palette.muted))
             self._ends.append((length(tabs), name))
             tabs.append((" ", palette.text))

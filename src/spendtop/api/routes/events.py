@@ -1,0 +1,120 @@
+"""What happens, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from spendtop.api.answers import Message, Receive, Scope, Send, error
+from spendtop.api.feed import MOST_FOLLOWERS, Feed
+from spendtop.api.query import InvalidField
+from spendtop.api.routes import context_of
+from spendtop.domain.errors import UsageError
+from spendtop.store.reads.attention import AlertRow
+from spendtop.store.reads.following import Position
+
+HEARTBEAT_SECONDS = 15.0
+_READ_SECONDS = 0.25
+"""Between two reads of one follower."""
+_FAREWELL_SECONDS = 1.0
+_RETRY_MILLISECONDS = 2_000
+_TEXT = {"schema": {"type": "string"}}
+_FULL = error(503, "too_many_followers", f"{MOST_FOLLOWERS} follow already. Try again later.")
+_log = logging.getLogger(__name__)
+
+
+def router() -> APIRouter:
+    """`/events`."""
+    routes = APIRouter(tags=["events"])
+    stream = {"description": "Events `request` and `alert`.", "content": {EventStream.media_type: _TEXT}}
+    routes.add_api_route("/events", events, methods=["GET"], response_class=Response, responses={200: stream})
+    return routes
+
+
+class EventStream(Response):
+    """Sends what happens after a position until the client goes or `stopping` is set."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, feed: Feed, position: Position, stopping: asyncio.Event) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self.headers["x-accel-buffering"] = "no"
+        self._feed = feed
+        self._position = position
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        with self._feed.following():
+            async with asyncio.TaskGroup() as tasks:
+                work = [
+                    tasks.create_task(self._send_events(send)),
+                    tasks.create_task(_left(receive)),
+                    tasks.create_task(self._stopping.wait()),
+                ]
+                await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                for task in work:
+                    task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await send(_body(b"", more=False))
+
+    async def _send_events(self, send: Send) -> None:
+        try:
+            async for text in self._texts():
+                await send(_body(text, more=True))
+        except SQLAlchemyError as failure:  # the client comes again, and is told then
+            _log.warning("events could not be read: %s", type(failure).__name__)
+
+    async def _texts(self) -> AsyncIterator[bytes]:
+        position, told = self._position, dict[int, AlertRow]()
+        yield f"retry: {_RETRY_MILLISECONDS}\nid: {position}\n\n".encode()
+        while True:
+            changes = self._feed.changes
+            found = await self._feed.after(position)
+            for event in found.events:
+                if event.alert is None or told.get(event.alert.id) != event.alert:
+                    yield event.text
+                if event.alert is not None:
+                    told[event.alert.id] = event.alert
+            position = found.position
+            if found.more:
+                continue
+            await asyncio.sleep(_READ_SECONDS)
+            if not await self._feed.changed(changes, HEARTBEAT_SECONDS):
+                yield b": nothing new\n\n"
+
+
+async def events(
+    request: Request,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=2_000)] = None,
+) -> Response:
+    """New and changed requests (`request`, as in /requests) and alerts (`alert`, as in /alerts) from now on.
+
+    With the id of the event that was read last, from behind it on. An event can come more than once.
+    """
+    feed: Feed = request.app.state.feed
+    if feed.is_full:
+        return Response(_FULL.body, _FULL.status, {"Retry-After": "5"}, "application/json")
+    try:
+        position = Position.read(last_event_id) if last_event_id else await feed.end()
+    except UsageError:
+        raise InvalidField("Last-Event-ID", "is no id of an event") from None
+    return EventStream(feed, position, context_of(request).stopping)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _body(text: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": text, "more_body": more}

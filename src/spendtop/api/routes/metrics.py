@@ -1,0 +1,115 @@
+"""Figures about the service itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from spendtop import __version__
+from spendtop.api.context import Context
+from spendtop.api.exposition import Figures, exposed
+from spendtop.api.routes import context_of
+from spendtop.api.routes.limits import uses_in_force
+from spendtop.api.shapes import instant
+from spendtop.domain.windows import bounds, parse_window
+from spendtop.store.reads.attention import attention
+from spendtop.store.reads.measures import Measures, measures
+from spendtop.store.reads.spending import by_key
+
+_DIMENSIONS = ("model", "provider", "source")
+_MOST_KEYS = 100
+_TEXT_TYPES = ("text/plain", "application/openmetrics-text")
+
+
+class IngestMetrics(BaseModel):
+    """How the ways in for pushes are set."""
+
+    rpm: int
+    """Posts per minute and key."""
+    burst: int
+    """Posts that may come at once."""
+    auth_enabled: bool
+    """Whether an ingest key is set; without one nothing can be pushed."""
+
+
+class StoreMetrics(BaseModel):
+    """What the store holds."""
+
+    usage_rows: int
+    active_tokens: int
+    last_usage_at: str | None
+
+
+class MetricsAnswer(BaseModel):
+    """Figures about the service itself."""
+
+    version: str
+    env: str | None
+    """What ENVIRONMENT or ENV says."""
+    ingest: IngestMetrics
+    counters: dict[str, int]
+    """Since the start."""
+    db: StoreMetrics
+
+
+def router() -> APIRouter:
+    """`/metrics`."""
+    routes = APIRouter(tags=["state"])
+    text = {"schema": {"type": "string"}}
+    routes.add_api_route(
+        "/metrics",
+        metrics,
+        methods=["GET"],
+        response_model=MetricsAnswer,
+        responses={200: {"content": dict.fromkeys(_TEXT_TYPES, text)}},
+    )
+    return routes
+
+
+def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=False)] = "") -> MetricsAnswer | Response:
+    """Figures as JSON; as Prometheus reads them where Accept names text/plain or OpenMetrics."""
+    context = context_of(request)
+    if any(name in accept for name in _TEXT_TYPES):
+        with context.store.reading() as connection:
+            figures = _figures(connection, context)
+        text, content_type = exposed(figures, accept)
+        return Response(text, headers={"Content-Type": content_type})
+    with context.store.reading() as connection:
+        return _answer(context, measures(connection))
+
+
+def _answer(context: Context, kept: Measures) -> MetricsAnswer:
+    server = context.settings().server
+    return MetricsAnswer(
+        version=__version__,
+        env=context.environment,
+        ingest=IngestMetrics(
+            rpm=server.ingest_rate_limit.rpm,
+            burst=server.ingest_rate_limit.burst,
+            auth_enabled=bool(server.ingest_keys),
+        ),
+        counters=dict(context.counters.snapshot()),
+        db=StoreMetrics(
+            usage_rows=kept.requests,
+            active_tokens=kept.active_tokens,
+            last_usage_at=instant(kept.last_request_at),
+        ),
+    )
+
+
+def _figures(connection: Connection, context: Context) -> Figures:
+    today = bounds(parse_window("day"), context.clock(), context.settings().time.calendar).start_us
+    waiting = context.health().detail.get("writes_waiting")
+    return Figures(
+        version=__version__,
+        counters=context.counters.snapshot(),
+        measures=measures(connection),
+        attention=attention(connection),
+        today={dimension: by_key(connection, dimension, today, None, _MOST_KEYS) for dimension in _DIMENSIONS},
+        limits=uses_in_force(connection, context),
+        writes_waiting=waiting if isinstance(waiting, int) else None,
+    )

@@ -1,0 +1,127 @@
+"""Sessions, which older clients call jobs: the list, what one cost, and what was said in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
+
+from spendtop.api.query import ListParameters, wrong_search
+from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
+from spendtop.api.routes.streaming import streamed
+from spendtop.api.shapes import dollars, raw
+from spendtop.api.usage_shapes import (
+    DebugRequest,
+    RequestTokens,
+    SessionCostsAnswer,
+    SessionDebugAnswer,
+    SessionItem,
+    SessionsAnswer,
+)
+from spendtop.domain.clock import to_iso
+from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.request import BodyState, Status
+from spendtop.services.exporting import ascii_json
+from spendtop.store.engine import Store
+from spendtop.store.reads.detail import RequestDetail, detail
+from spendtop.store.reads.sessions import positions_in, session_costs, sessions
+
+_POSITIONS = 500
+"""Requests that are looked up at once; their bodies are read one by one."""
+_READABLE = (BodyState.STORED, BodyState.TRUNCATED)
+
+
+def router() -> APIRouter:
+    """`/sessions`, and one session, also as `/jobs/{id}`."""
+    routes = APIRouter(tags=["sessions"])
+    routes.add_api_route("/sessions", list_sessions, methods=["GET"])
+    for name in ("sessions", "jobs"):
+        routes.add_api_route(f"/{name}/{{id:path}}/costs", costs, methods=["GET"], responses=UNKNOWN_ID)
+        routes.add_api_route(
+            f"/{name}/{{id:path}}/debug",
+            debug,
+            methods=["GET"],
+            response_class=StreamingResponse,
+            responses={200: {"model": SessionDebugAnswer}, **UNKNOWN_ID},
+        )
+    return routes
+
+
+def list_sessions(request: Request, parameters: Annotated[ListParameters, Query()]) -> SessionsAnswer:
+    """Sessions, those with the newest requests first; their figures are of the requests that the query selects."""
+    context = context_of(request)
+    filters = FilterContext(context.clock(), calendar_of(request))
+    query = parameters.query(filters)
+    try:
+        found = sessions(context.store, query, filters, parameters.cursor, parameters.limit)
+    except UsageError:
+        raise wrong_search(parameters.cursor) from None
+    return SessionsAnswer(data=[SessionItem.of(row) for row in found.rows], next_cursor=found.next_cursor)
+
+
+def costs(request: Request, id: str) -> SessionCostsAnswer:
+    """What a session cost, by model."""
+    found = session_costs(context_of(request).store, id)
+    if found is None:
+        raise _unknown()
+    return SessionCostsAnswer.of(found)
+
+
+def debug(request: Request, id: str) -> StreamingResponse:
+    """The requests of a session in time order, with what was asked and answered; streamed, however many they are."""
+    store = context_of(request).store
+    with store.reading() as connection:
+        is_known = bool(positions_in(connection, id, None, 1))
+    if not is_known:
+        raise _unknown()
+    return streamed(_debug_chunks(store, id), "application/json")
+
+
+def _unknown() -> HTTPException:
+    return HTTPException(404, "The store has no request of a session with this id.")
+
+
+def _debug_chunks(store: Store, session: str) -> Iterator[bytes]:
+    before = f'{{"jobId": {ascii_json(session)}, "requests": ['
+    for found in _details(store, session):
+        yield f"{before}{ascii_json(_debug(found).model_dump())}".encode()
+        before = ",\n"
+    yield b"]}"
+
+
+def _details(store: Store, session: str) -> Iterator[RequestDetail]:
+    """Each is read in a transaction of its own, so that one request's bodies are in memory at a time."""
+    after = None
+    while True:
+        with store.reading() as connection:
+            positions = positions_in(connection, session, after, _POSITIONS)
+        for _, request_id in positions:
+            with store.reading() as connection:
+                found = detail(connection, request_id)
+            if found is not None:
+                yield found
+        if len(positions) < _POSITIONS:
+            return
+        after = positions[-1]
+
+
+def _debug(found: RequestDetail) -> DebugRequest:
+    row = found.row
+    conversation = parse_conversation(found.request_body, found.response_body)
+    is_readable = row.body_state in _READABLE
+    failure = None if row.status is Status.OK else f"{row.status.value} {row.http_status or ''}".rstrip()
+    return DebugRequest(
+        timestamp=to_iso(row.occurred_at),
+        model=raw(row.model),
+        cost=dollars(row.cost),
+        tokens=RequestTokens(prompt=row.prompt_tokens, completion=row.completion_tokens),
+        prompt=prompt_text(conversation) if is_readable else None,
+        response=response_text(conversation) if is_readable else None,
+        latency=row.latency_ms,
+        path=raw(row.session_path),
+        error=conversation.error or failure,
+    )

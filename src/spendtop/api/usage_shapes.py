@@ -1,0 +1,208 @@
+"""The JSON about sessions, users and models, with the names that scripts of gateways use where SPEC 5 has them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from spendtop.api.shapes import Tokens, dollars, instant, raw
+from spendtop.domain.clock import to_iso
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.models import ModelUse
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.sessions import SessionCosts, SessionRow
+from spendtop.store.reads.users import DaySpend
+
+
+class SessionItem(BaseModel):
+    """One session, as far as the query selects its requests."""
+
+    session_id: str
+    first_at: str
+    last_at: str
+    requests: int
+    cost_usd: float | None
+    """Null where the cost of no request is known."""
+    cost_nanousd: int | None
+    unpriced: int
+    """Requests whose cost is not known; they are in no amount."""
+    tokens: Tokens
+    models: list[str]
+
+    @classmethod
+    def of(cls, row: SessionRow) -> SessionItem:
+        return cls(
+            session_id=row.session.raw,
+            first_at=to_iso(row.first_at),
+            last_at=to_iso(row.last_at),
+            requests=row.spend.requests,
+            cost_usd=dollars(known_cost(row.spend)),
+            cost_nanousd=_nano(known_cost(row.spend)),
+            unpriced=row.spend.unpriced,
+            tokens=Tokens.of(row.spend),
+            models=[model.raw for model in row.models],
+        )
+
+
+class SessionsAnswer(BaseModel):
+    """One page of sessions, those with the newest requests first."""
+
+    data: list[SessionItem]
+    next_cursor: str | None
+
+
+class ModelCost(BaseModel):
+    """What one model cost; null where requests name none."""
+
+    model: str | None
+    costUSD: float | None
+    unpriced: int
+    tokens: int
+
+
+class SessionCostsAnswer(BaseModel):
+    """What a session cost. Requests of shadow tokens are not counted."""
+
+    totalCostUSD: float | None
+    """Of the requests whose cost is known; null where it is of none."""
+    unpriced: int
+    """Requests whose cost is not known."""
+    requestCount: int
+    tokenCounts: Tokens
+    breakdown: list[ModelCost]
+    heliconeVerified: bool
+    """Whether every counted request was confirmed by Helicone's API, and there is one."""
+
+    @classmethod
+    def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
+        whole = costs.whole
+        return cls(
+            totalCostUSD=dollars(known_cost(whole)),
+            unpriced=whole.unpriced,
+            requestCount=whole.requests,
+            tokenCounts=Tokens.of(whole),
+            breakdown=[
+                ModelCost(
+                    model=raw(model),
+                    costUSD=dollars(known_cost(spend)),
+                    unpriced=spend.unpriced,
+                    tokens=spend.tokens,
+                )
+                for model, spend in costs.by_model
+            ],
+            heliconeVerified=whole.requests > 0 and costs.unverified == 0,
+        )
+
+
+class RequestTokens(BaseModel):
+    """Tokens of one request; null where not known."""
+
+    prompt: int | None
+    completion: int | None
+
+
+class DebugRequest(BaseModel):
+    """One request of a session."""
+
+    timestamp: str
+    model: str | None
+    cost: float | None
+    """US dollars; null where not known."""
+    tokens: RequestTokens
+    prompt: str | None
+    """As readable text; null where no body is stored."""
+    response: str | None
+    latency: int | None
+    """Milliseconds."""
+    path: str | None
+    error: str | None
+    """What the provider said, or the status of a request that failed."""
+
+
+class SessionDebugAnswer(BaseModel):
+    """The requests of a session in time order."""
+
+    jobId: str
+    requests: list[DebugRequest]
+
+
+class Period(BaseModel):
+    """A span of whole local days, the last of them until now."""
+
+    days: int
+    since: str
+    until: str
+
+
+class DayCost(BaseModel):
+    """One local day."""
+
+    date: str
+    costUSD: float | None
+    unpriced: int
+    tokens: int
+    requests: int
+
+    @classmethod
+    def of(cls, day: DaySpend, calendar: Calendar) -> DayCost:
+        return cls(
+            date=f"{calendar.local(day.start):%Y-%m-%d}",
+            costUSD=dollars(known_cost(day.spend)),
+            unpriced=day.spend.unpriced,
+            tokens=day.spend.tokens,
+            requests=day.spend.requests,
+        )
+
+
+class UserCostsAnswer(BaseModel):
+    """What a user spent."""
+
+    userId: str
+    period: Period
+    totalCostUSD: float | None
+    """Of the requests whose cost is known; null where it is of none."""
+    totalTokens: Tokens
+    requestCount: int
+    unpriced: int
+    """Requests whose cost is not known."""
+    byDay: list[DayCost]
+    """Every day of the period, the oldest first."""
+
+
+class ModelItem(BaseModel):
+    """One model of one provider; null where requests name none."""
+
+    model: str | None
+    provider: str | None
+    requests: int
+    cost_usd: float | None
+    cost_nanousd: int | None
+    unpriced: int
+    last_seen: str | None
+
+    @classmethod
+    def of(cls, use: ModelUse) -> ModelItem:
+        return cls(
+            model=raw(use.model),
+            provider=raw(use.provider),
+            requests=use.spend.requests,
+            cost_usd=dollars(known_cost(use.spend)),
+            cost_nanousd=_nano(known_cost(use.spend)),
+            unpriced=use.spend.unpriced,
+            last_seen=instant(use.last_seen),
+        )
+
+
+class ModelsAnswer(BaseModel):
+    """Models, the costliest first."""
+
+    data: list[ModelItem]
+
+
+def known_cost(spend: Spend) -> Usd | None:
+    """The sum of the known costs; None where there are requests and the cost of none is known."""
+    return None if 0 < spend.requests == spend.unpriced else spend.cost
+
+
+def _nano(amount: Usd | None) -> int | None:
+    return None if amount is None else amount.nano

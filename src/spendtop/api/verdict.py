@@ -1,0 +1,168 @@
+"""`GET /verdict`: may this user, model, token or session go on? For applications that want to stop themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Literal
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
+
+from spendtop.api.answers import Answer, Receive, Scope, busy, error
+from spendtop.api.context import Context
+from spendtop.api.guards import Guards
+from spendtop.api.recent import Recent
+from spendtop.domain.clock import to_iso
+from spendtop.domain.filters import FilterContext, Subject, matches
+from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.untrusted import NAME_LIMIT, storable_name
+from spendtop.domain.windows import Calendar, WindowKind, bounds
+from spendtop.store.reads.applied import applied
+from spendtop.store.reads.entity_uses import EntityUses
+
+SECONDS = 0.1
+"""How old the use of a limit may be."""
+PARAMETERS = ("user", "model", "token", "session")
+
+_NOT_READABLE = busy("store_unavailable", "The store cannot be read at the moment. Try again.")
+_Word = Literal["allow", "warn", "deny"]
+_WORDS: Mapping[LimitState, _Word] = {
+    LimitState.OK: "allow",
+    LimitState.APPROACHING: "warn",
+    LimitState.EXCEEDED: "deny",
+}
+_GRAVITY = {state: rank for rank, state in enumerate(_WORDS)}
+_Use = tuple[str, str]
+"""A limit's name and whose use of it."""
+
+
+class _Verdict(Struct, frozen=True):
+    """The answer. `limit` is the one that decides: the fullest of the worst state."""
+
+    verdict: _Word = "allow"
+    limit: str | None = None
+    remaining_usd: float | None = None
+    resets_at: str | None = None
+
+
+class _InForce(Struct, frozen=True):
+    limits: tuple[Limit, ...] = ()
+    """Those that sum requests; a limit on single requests says nothing about the next one."""
+    calendar: Calendar = Calendar()
+
+
+class _Invalid(Exception):
+    """Parameters that cannot be used, and why."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__()
+        self.fields = fields
+
+
+class Verdict:
+    """Judges by the limits in force, from uses that are at most SECONDS old."""
+
+    def __init__(self, context: Context, guards: Guards) -> None:
+        self._context = context
+        self._guards = guards
+        self._in_force: Recent[None, _InForce] = Recent(self._read_in_force, SECONDS)
+        self._uses: Recent[_Use, Usd] = Recent(self._read_uses, SECONDS)
+        self._reader = EntityUses()
+        self._latest = _InForce()
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Answer:
+        """The verdict for the holder of the api key or an ingest key."""
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            return refusal
+        try:
+            verdict = await self._judge(_subject(scope["query_string"]))
+        except _Invalid as invalid:
+            return error(422, "invalid", "Some parameters cannot be used.", fields=invalid.fields)
+        except SQLAlchemyError:
+            return _NOT_READABLE
+        return Answer(200, msgspec.json.encode(verdict))
+
+    def _refusal(self, scope: Scope) -> Answer | None:
+        if self._guards.ingest_key(scope) is not None:
+            return self._guards.ingest(scope)
+        return self._guards.admin(scope)
+
+    async def _judge(self, subject: Subject) -> _Verdict:
+        in_force = self._latest = (await self._in_force.get((None,)))[None]
+        touched = _touched(in_force, subject)
+        if not touched:
+            return _Verdict()
+        used = await self._uses.get([(limit.name, entity) for limit, entity in touched])
+        states = [(limit, used[limit.name, entity]) for limit, entity in touched]
+        limit, amount = max(states, key=lambda each: (_GRAVITY[each[0].state(each[1])], each[0].fraction(each[1])))
+        ends_at = bounds(limit.window, self._context.clock(), in_force.calendar).end_us
+        return _Verdict(
+            verdict=_WORDS[limit.state(amount)],
+            limit=limit.name,
+            remaining_usd=float(max(ZERO, limit.amount - amount).dollars),
+            resets_at=None if ends_at is None else to_iso(ends_at),
+        )
+
+    def _read_in_force(self, keys: Collection[None]) -> Mapping[None, _InForce]:
+        with self._context.store.reading() as connection:
+            found = applied(connection)
+        if found is None:
+            return {None: _InForce()}
+        summing = tuple(limit for limit in found.limits if limit.window.kind is not WindowKind.REQUEST)
+        return {None: _InForce(summing, found.calendar)}
+
+    def _read_uses(self, wanted: Collection[_Use]) -> Mapping[_Use, Usd]:
+        in_force, now, ceilings = self._latest, self._context.clock(), self._context.ceilings()
+        entities: defaultdict[str, list[str]] = defaultdict(list)
+        for name, entity in wanted:
+            entities[name].append(entity)
+        found = dict.fromkeys(wanted, ZERO)
+        with self._context.store.reading() as connection:
+            for limit in in_force.limits:
+                if limit.name not in entities:
+                    continue
+                window = bounds(limit.window, now, in_force.calendar)
+                used = self._reader.used(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
+                found.update(((limit.name, entity), amount) for entity, amount in used.items())
+        return found
+
+
+def _subject(query: bytes) -> Subject:
+    """Whom it is about. Raises _Invalid."""
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=8
+        )
+    except ValueError:
+        raise _Invalid({"query": "is no valid query"}) from None
+    fields: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in PARAMETERS:
+            fields["query"] = "has a parameter that is not known here"
+        elif name in names:
+            fields[name] = "is given more than once"
+        elif not 0 < len(value) <= NAME_LIMIT:
+            fields[name] = f"must have 1 to {NAME_LIMIT} characters"
+        names[name] = storable_name(value)
+    if fields:
+        raise _Invalid(fields)
+    return Subject(
+        user=names.get("user"), model=names.get("model"), token=names.get("token"), session=names.get("session")
+    )
+
+
+def _touched(in_force: _InForce, subject: Subject) -> list[tuple[Limit, str]]:
+    """The limits that a request of this subject would count for, and the entity it would count for."""
+    context = FilterContext(0, in_force.calendar)  # the fields that a limit can name do not depend on the time
+    entities = [(limit, getattr(subject, limit.each.value) if limit.each else "") for limit in in_force.limits]
+    return [
+        (limit, entity)
+        for limit, entity in entities
+        if entity is not None and (limit.where is None or matches(limit.where, subject, context))
+    ]

@@ -1,0 +1,1 @@
+"""`spendtop import`: files of requests and older systems' databases, into the store."""

@@ -1,0 +1,128 @@
+"""`spendtop request`: everything about one request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from spendtop.cli.in_force import in_force
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.requests import latency, status
+from spendtop.cli.tables import amount, say
+from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
+from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.request import BodyState
+from spendtop.domain.untrusted import Untrusted, clean_line, clean_text
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.detail import RequestDetail, Revision, find
+from spendtop.store.reads.rows import RequestRow
+
+_INDENT = "  "
+_NOT_THERE = {
+    BodyState.NOT_SENT: "No prompt and response were sent to spendtop.",
+    BodyState.NOT_KEPT: "Prompt and response are not kept, as [privacy] says.",
+    BodyState.PURGED: "Prompt and response were deleted, as [retention] says.",
+}
+
+
+def run(options: Options) -> int:
+    """Print the request with its revisions and what was said."""
+    settings = load_settings(options).settings
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = in_force(connection, settings).calendar
+        found = find(connection, options.arguments.id)
+    if found is None:
+        raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
+    if options.arguments.json:
+        from spendtop.api.shapes import RequestAnswer
+        from spendtop.services.exporting import ascii_json
+
+        say(ascii_json(RequestAnswer.of_detail(found).model_dump(mode="json")))
+    else:
+        say("\n\n".join("\n".join(lines) for lines in _parts(found, calendar) if lines))
+    return ExitCode.OK
+
+
+def _parts(found: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
+    fields = [(name, str(value)) for name, value in _fields(found.row, calendar) if value is not None]
+    width = max(len(name) for name, _ in fields)
+    yield [f"{name:<{width}}{_INDENT}{value}" for name, value in fields]
+    yield [line for revision in found.revisions for line in _revision(revision, calendar)]
+    conversation = parse_conversation(found.request_body, found.response_body)
+    yield list(_conversation(conversation))
+    if not conversation.turns and conversation.error is None:
+        yield list(_bodies(found))
+
+
+def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, object]]:
+    yield "id", row.id
+    for source, external_id in row.external_ids.items():
+        yield f"id of {source}", Untrusted(external_id)
+    yield "response id", None if row.response_id is None else Untrusted(row.response_id)
+    doubt = ", in doubt" if row.time_suspect else ""
+    yield "time", f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})"
+    yield "received", _time(row.received_at, calendar)
+    yield "user", row.user_id
+    yield "session", row.session_id
+    yield "path", row.session_path
+    yield "token", row.token
+    yield "provider", row.provider
+    yield "model", row.model
+    yield "status", status(row)
+    yield (
+        "prompt tokens",
+        _tokens(row.prompt_tokens, ("cache read", row.cached_tokens), ("cache write", row.cache_write_tokens)),
+    )
+    yield "completion tokens", _tokens(row.completion_tokens, ("reasoning", row.reasoning_tokens))
+    yield "cost", f"{amount(row.cost)} ({row.basis.value})"
+    yield "reported cost", row.reported_cost
+    yield "computed cost", row.computed_cost
+    yield "prices", row.price_version
+    yield "latency", latency(row.latency_ms)
+    yield "first token after", latency(row.ttft_ms)
+    yield "gateway's cache", "answered it" if row.cached else None
+    yield "verified", "yes" if row.verified else "no"
+    yield "counted", None if row.counted else "no, as another source counts it"
+    for name, value in row.properties.items():
+        yield clean_line(name), Untrusted(value)
+
+
+def _tokens(whole: int | None, *parts: tuple[str, int | None]) -> str | None:
+    if whole is None:
+        return None
+    known = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
+    return f"{whole:,} ({known})" if known else f"{whole:,}"
+
+
+def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:
+    yield f"changed {_time(revision.at, calendar)} by {revision.source}"
+    for name, (old, new) in revision.changes.items():
+        yield f"{_INDENT}{clean_line(name)}: {_value(old)} -> {_value(new)}"
+
+
+def _value(value: object) -> str:
+    return clean_line(value if isinstance(value, str) else json.dumps(value))
+
+
+def _conversation(conversation: Conversation) -> Iterator[str]:
+    for number, turn in enumerate(conversation.turns):
+        if number:
+            yield ""
+        yield f"{clean_line(turn.role)}:"
+        yield from (f"{_INDENT}{line}" for line in clean_text(turn_text(turn)).split("\n"))
+    if conversation.error is not None:
+        yield f"error: {clean_line(conversation.error)}"
+
+
+def _bodies(found: RequestDetail) -> Iterator[str]:
+    """The bodies as they are where they are of no known shape; else why there are none."""
+    if found.request_body is None and found.response_body is None:
+        yield _NOT_THERE.get(found.row.body_state, "Prompt and response are not stored.")
+    for name, body in (("request", found.request_body), ("response", found.response_body)):
+        if body is not None:
+            yield f"{name} body:"
+            yield from (f"{_INDENT}{line}" for line in clean_text(body.decode("utf-8", "replace")).split("\n"))
+
+
+def _time(micros: int, calendar: Calendar) -> str:
+    return f"{calendar.local(micros):%Y-%m-%d %H:%M:%S %Z}"

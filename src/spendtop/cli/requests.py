@@ -1,0 +1,87 @@
+"""`spendtop requests`: the newest requests that a filter selects."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from spendtop.cli.export import print_bytes
+from spendtop.cli.in_force import in_force, now
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.selecting import query_of
+from spendtop.cli.tables import amount, say, table
+from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.request import Status
+from spendtop.domain.windows import Calendar
+from spendtop.services.exporting import FORMATS, ascii_json, pages, record
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
+from spendtop.store.reads.rows import RequestRow
+
+_HEADERS = ("time", "who", "model", ">tokens", ">cost", "status", ">latency")
+
+
+def run(options: Options) -> int:
+    """Print the requests."""
+    arguments = options.arguments
+    kind = _kind(arguments)
+    settings = load_settings(options).settings
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            context = FilterContext(now(), in_force(connection, settings).calendar)
+            query = query_of(arguments, context)
+            refuse_unsearchable(connection, query)
+        found = _newest(store, query, context, arguments.limit + 1)
+    rows = found[: arguments.limit]
+    if kind == "json":
+        say(ascii_json({"data": [record(row) for row in rows]}))
+    elif kind is not None:
+        print_bytes(FORMATS[kind]([rows]))
+    else:
+        say(table(_HEADERS, [_cells(row, context.calendar) for row in rows]) if rows else "There is no such request.")
+        if len(found) > len(rows):
+            say(f"There are more; --limit {arguments.limit * 10} shows more of them.")
+    return ExitCode.OK
+
+
+def latency(milliseconds: int | None) -> str | None:
+    """Seconds with two digits; None where not known."""
+    return None if milliseconds is None else f"{milliseconds / 1000:.2f}s"
+
+
+def status(row: RequestRow) -> str:
+    """How it ended, with the HTTP status of one that failed."""
+    if row.status is Status.OK or row.http_status is None:
+        return row.status.value
+    return f"{row.status.value} {row.http_status}"
+
+
+def _kind(arguments: Namespace) -> str | None:
+    kinds = [kind for kind in ("json", *FORMATS) if getattr(arguments, kind)]
+    if len(kinds) > 1:
+        raise UsageError("--json, --csv and --jsonl exclude each other.")
+    if arguments.limit < 1:
+        raise UsageError("--limit takes a number from 1 on.")
+    return kinds[0] if kinds else None
+
+
+def _newest(store: Store, query: RequestQuery, context: FilterContext, most: int) -> Sequence[RequestRow]:
+    found: list[RequestRow] = []
+    for rows in pages(store, query, context):
+        found += rows
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def _cells(row: RequestRow, calendar: Calendar) -> tuple[object, ...]:
+    return (
+        f"{calendar.local(row.occurred_at):%Y-%m-%d %H:%M:%S}",
+        row.user_id,
+        row.model,
+        None if row.total_tokens is None else f"{row.total_tokens:,}",
+        amount(row.cost),
+        status(row),
+        latency(row.latency_ms),
+    )

@@ -1,0 +1,47 @@
+"""Which requests a command is about: its filter and its span of time."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filter_values import parse_time_span
+from spendtop.domain.filters import FilterContext, FilterError, parse_filter
+from spendtop.domain.windows import Calendar, parse_duration
+from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.spans import Span
+
+
+def query_of(arguments: Namespace, context: FilterContext) -> RequestQuery:
+    """What `filter`, `since` and `until` of these arguments select, newest first. Raises UsageError."""
+    span = span_of(arguments.since, arguments.until, context.now_us, context.calendar)
+    words = " ".join(arguments.filter)
+    try:
+        return RequestQuery(parse_filter(words) if words else None, span.since, span.until)
+    except FilterError as wrong:
+        raise UsageError(f"The filter: {wrong}") from None
+
+
+def span_of(since: str | None, until: str | None, now: int, calendar: Calendar) -> Span:
+    """What --since and --until mean; open where one is missing. Raises UsageError."""
+    if since is None and until is None:
+        return Span(None, None)
+    try:
+        bounds = parse_time_span(f"{_moment(since)}..{_moment(until)}").resolve(now, calendar)
+    except ValueError as wrong:
+        raise UsageError(f"--since or --until: {wrong}") from None
+    span = Span(bounds.start_us, bounds.end_us)
+    if span.is_empty:
+        raise UsageError("--since lies behind --until.")
+    return span
+
+
+def _moment(text: str | None) -> str:
+    """A time as the filter language writes it: `24h` is `-24h` there, which no shell option may look like."""
+    if text is None:
+        return ""
+    try:
+        parse_duration(text)
+    except ValueError:
+        return text.replace("..", "")
+    return f"-{text}"

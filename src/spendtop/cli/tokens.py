@@ -1,0 +1,106 @@
+"""`spendtop token list`, `create`, `enable`, `disable` and `delete`."""
+
+from __future__ import annotations
+
+import time
+
+from spendtop.cli.in_force import in_force
+from spendtop.cli.options import Options, load_settings, made_store, opened_store
+from spendtop.cli.tables import local_time, say, table
+from spendtop.config.settings import Settings
+from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.untrusted import clean_line
+from spendtop.services import tokens
+from spendtop.services.snippets import snippets
+from spendtop.services.tokens import Token
+from spendtop.sources.settings import IngestSettings
+from spendtop.store.engine import Store
+from spendtop.store.reads.tokens import token_uses
+
+
+def show(options: Options) -> int:
+    """Print the tracking tokens with what they pushed."""
+    settings = load_settings(options).settings
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = in_force(connection, settings).calendar
+        found = token_uses(connection)
+    rows = [
+        (
+            use.token.id,
+            clean_line(use.token.name),
+            use.token.token,
+            "on" if use.token.active else "off",
+            "shadow" if use.token.shadow else "",
+            use.requests,
+            local_time(use.last_used_at, calendar),
+        )
+        for use in found
+    ]
+    headers = (">id", "name", "token", "state", "kind", ">requests", "last used")
+    say(table(headers, rows) if rows else "There is no tracking token. `spendtop token create NAME` makes one.")
+    return ExitCode.OK
+
+
+def create(options: Options) -> int:
+    """Make a tracking token and print how to use it."""
+    arguments, settings = options.arguments, load_settings(options).settings
+    with made_store(settings) as store, store.writing() as connection:
+        made = tokens.create(
+            connection,
+            arguments.name,
+            time.time_ns() // 1000,
+            value=arguments.token,
+            shadow=arguments.shadow,
+            length=settings.section(IngestSettings).token_length,
+        )
+    say(f"Tracking token {clean_line(made.name)}: {made.token}")
+    if made.shadow:
+        say("Its requests are stored and shown, not counted: another source counts them already.")
+    if not settings.server.ingest_keys:
+        say("No ingest key is set yet: name one under ingest_keys in [server]; without it /ingest answers 403.")
+    for title, text in snippets(made.token, _url(settings)).items():
+        say(f"\n--- {title} ---\n{text.rstrip()}")
+    return ExitCode.OK
+
+
+def enable(options: Options) -> int:
+    """Switch a token on."""
+    return _switch(options, active=True)
+
+
+def disable(options: Options) -> int:
+    """Switch a token off; what it pushed stays."""
+    return _switch(options, active=False)
+
+
+def delete(options: Options) -> int:
+    """Delete a token; what it pushed stays."""
+    with opened_store(load_settings(options).settings) as store:
+        token = _found(store, options.arguments.token)
+        with store.writing() as connection:
+            tokens.remove(connection, token.id)
+    say(f"{clean_line(token.name)} is deleted; what it pushed stays. Pushes under it are refused from now on.")
+    return ExitCode.OK
+
+
+def _switch(options: Options, *, active: bool) -> int:
+    with opened_store(load_settings(options).settings) as store:
+        token = _found(store, options.arguments.token)
+        with store.writing() as connection:
+            tokens.set_active(connection, token.id, active)
+    now = "on" if active else "off; pushes under it are refused"
+    say(f"{clean_line(token.name)} is switched {now}.")
+    return ExitCode.OK
+
+
+def _found(store: Store, reference: str) -> Token:
+    with store.reading() as connection:
+        token = tokens.find(connection, reference)
+    if token is None:
+        raise UsageError("There is no such tracking token. `spendtop token list` shows them.")
+    return token
+
+
+def _url(settings: Settings) -> str:
+    server = settings.server
+    return server.public_url or f"http://{'127.0.0.1' if server.is_local else server.host}:{server.port}"

@@ -1,0 +1,96 @@
+"""What the demo's applications push themselves, each under its tracking token, beside the gateway's webhooks."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
+from spendtop.domain.request import SAME_CONTENT, Request, Source, TimeSource, Usage
+from spendtop.services import refusals, tokens
+
+_MADE = (
+    ("billing prod", "billing-prod", False),
+    ("chat mirror", "chat-mirror", True),
+    ("old crawler", "crawler", False),
+)
+"""Name, value and whether it is a shadow token, of each tracking token."""
+_OFF = "crawler"
+_PUSHED = (
+    (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (Source.INGEST, "chat-mirror", "gpt-4o-mini", "erin"),
+    (Source.LITELLM, None, "claude-haiku-4-5", "frank"),
+    (Source.OTLP, None, "gemini-2.5-flash", "grace"),
+    (Source.INGEST, _OFF, "gpt-4o-mini", "crawler"),
+)
+"""Source, token, model and user of what is pushed; the last one's token is switched off by now."""
+_PAST = 6 * HOUR
+
+
+def make_tokens(connection: Connection, now: int) -> None:
+    """One that is used, one that only watches, and one that was switched off while its clients still send."""
+    for name, value, shadow in _MADE:
+        made = tokens.create(connection, name, now, value=value, shadow=shadow)
+        tokens.set_active(connection, made.id, value != _OFF)
+    refusals.note(connection, {(Source.INGEST.value, "ingest_bad_token"): 3}, now - HOUR, 0)
+
+
+def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:
+    """Those of the last hours, oldest first."""
+    at = now - _PAST
+    while (at := at + chance.randrange(MINUTE, 4 * MINUTE)) < now:
+        yield _of(chance.choice(_PUSHED[:-1]), at, chance)
+        if at < now - 2 * HOUR:
+            yield _of(_PUSHED[-1], at, chance)
+
+
+def a_push(now: int, chance: random.Random) -> Request:
+    """One that arrives at `now` (UTC µs)."""
+    return _of(chance.choice(_PUSHED), now, chance)
+
+
+def body_of(push: Request) -> bytes:
+    """What its application posts to /ingest."""
+    given = {} if push.external_id.startswith(SAME_CONTENT) else {"request_id": push.external_id}
+    return msgspec.json.encode(
+        {
+            "tracking_token": push.token,
+            "provider": push.provider,
+            "model": push.model,
+            "prompt_tokens": push.usage.prompt,
+            "completion_tokens": push.usage.completion,
+            "total_tokens": push.usage.total,
+            "timestamp": to_datetime(push.occurred_at),
+            "user_id": push.user_id,
+            "latency_ms": push.latency_ms,
+            **given,
+        }
+    )
+
+
+def _of(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Random) -> Request:
+    source, token, model, user = pushed
+    latency = chance.randrange(300, 2_500)
+    prompt = chance.randrange(120, 900)
+    number = str(uuid.UUID(int=chance.getrandbits(128)))
+    known = source is not Source.INGEST or chance.random() < 0.9
+    return Request(
+        source=source,
+        external_id=number if known else SAME_CONTENT + number,
+        received_at=now,
+        occurred_at=now - latency * 1_000 - chance.randrange(SECOND // 5, SECOND),
+        time_source=TimeSource.CLIENT,
+        provider={"gpt": "openai", "cla": "anthropic", "gem": "google"}[model[:3]],
+        model=model,
+        http_status=200,
+        usage=Usage(prompt=prompt, completion=prompt // 4),
+        user_id=user,
+        token=token,
+        counted=token != "chat-mirror",
+        latency_ms=latency,
+    )

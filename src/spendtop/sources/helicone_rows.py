@@ -1,0 +1,206 @@
+"""Rows of Helicone's query API, as its answers, exports and saved answers hold them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from spendtop.domain.clock import to_micros
+from spendtop.domain.money import Usd
+from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.timing import NEWEST
+from spendtop.domain.untrusted import storable_name
+from spendtop.domain.usage import count, usage_of_response
+from spendtop.sources.helicone_names import provider_named
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_NO_ONE = frozenset({"", "null", "undefined"})
+_NOT_CACHED = frozenset({"", "00000000-0000-0000-0000-000000000000"})
+_ELSEWHERE = "helicone_message"
+"""In place of a body that has to be fetched from somewhere else."""
+_LONGEST_PLACEHOLDER = 1024
+_CANCELLED = -3
+_SESSION, _SESSION_PATH, _SESSION_NAME = "Helicone-Session-Id", "Helicone-Session-Path", "Helicone-Session-Name"
+_OF_HELICONE = "helicone-"
+_FAILURES = ("error", "helicone_error", "html_response")
+_MOST_MILLISECONDS = 2**53
+_FIELD = re.compile(r"(?:missing required field `|at `\$\.?)(\w*)")
+
+
+class Row(Struct, frozen=True):
+    """One row. Whole numbers may be quoted."""
+
+    request_id: str
+    request_created_at: datetime
+    updated_at: str | None = None
+    response_status: int | None = None
+    request_user_id: str | None = None
+    properties: dict[str, str] | None = None
+    provider: str | None = None
+    model: str | None = None
+    request_model: str | None = None
+    delay_ms: int | None = None
+    time_to_first_token: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    prompt_cache_read_tokens: int | None = None
+    prompt_cache_write_tokens: int | None = None
+    cost: Decimal | None = None
+    cache_reference_id: str | None = None
+    request_body: Raw = Raw()
+    response_body: Raw = Raw()
+
+
+class NotARow(ValueError):
+    """What has no shape that we know; names the field, never its value."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+        """Empty for what is no JSON object."""
+
+
+class RowReader:
+    """Reads rows."""
+
+    def __init__(self) -> None:
+        self._row = msgspec.json.Decoder(Row, strict=False)
+
+    def row(self, raw: bytes) -> Row:
+        """A row's fields. Raises NotARow."""
+        try:
+            row = self._row.decode(raw)
+        except msgspec.ValidationError as error:
+            found = _FIELD.search(str(error))
+            raise NotARow(found[1] if found else "") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotARow("") from None
+        if _REQUEST_ID.fullmatch(row.request_id) is None:
+            raise NotARow("request_id")
+        return row
+
+
+class _Body(Struct, frozen=True):
+    raw: bytes | None
+    """Its JSON, or None where nothing was stored."""
+    value: object = None
+
+
+def request_of(row: Row, now: int) -> Request:
+    """The request that a row confirms, received at `now` (UTC µs). Raises NotARow."""
+    prompt, response = _prompt(row.request_body), _body(row.response_body)
+    answer = response.value if isinstance(response.value, dict) else {}
+    body_id = answer.get("id")
+    status = row.response_status
+    properties = row.properties or {}
+    return Request(
+        source=Source.HELICONE_API,
+        external_id=row.request_id,
+        received_at=now,
+        occurred_at=_instant(row.request_created_at, now),
+        time_source=TimeSource.API,
+        response_id=_name(body_id) if isinstance(body_id, str) else None,
+        provider=provider_named(row.provider),
+        model=_name(row.model or row.request_model),
+        status=_status(status, answer),
+        http_status=status if status is not None and 100 <= status <= 599 else None,
+        usage=_usage(row, answer),
+        cost=Cost(reported=_reported(row)),
+        user_id=None if row.request_user_id in _NO_ONE else _name(row.request_user_id),
+        session_id=_name(properties.get(_SESSION)),
+        session_path=_name(properties.get(_SESSION_PATH)),
+        properties=_own(properties) or None,
+        latency_ms=_milliseconds(row.delay_ms),
+        ttft_ms=_milliseconds(row.time_to_first_token),
+        cached=(row.cache_reference_id or "") not in _NOT_CACHED,
+        verified=True,
+        request_body=prompt.raw,
+        response_body=response.raw,
+        body_state=BodyState.NOT_SENT if prompt.raw is response.raw is None else BodyState.STORED,
+    )
+
+
+def _prompt(sent: Raw) -> _Body:
+    """As `_body`, but what is too long to stand for nothing is not looked into."""
+    raw = bytes(sent)
+    return _Body(raw) if len(raw) > _LONGEST_PLACEHOLDER and raw.startswith(b"{") else _body(sent)
+
+
+def _body(sent: Raw) -> _Body:
+    """A body is JSON, or a text that holds JSON; `{"model": ...}` stands where none was stored."""
+    raw = bytes(sent)
+    try:
+        value = msgspec.json.decode(raw) if raw else None
+        if isinstance(value, str):
+            raw = value.encode()
+            value = msgspec.json.decode(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _Body(None)
+    if not value or (isinstance(value, dict) and (value.keys() <= {"model"} or _ELSEWHERE in value)):
+        return _Body(None)
+    return _Body(raw, value)
+
+
+def _usage(row: Row, answer: dict[str, object]) -> Usage:
+    """The answer's own usage; Helicone's counts leave cached and reasoning tokens out of the sums."""
+    usage = usage_of_response(answer)
+    if usage.total is not None:
+        return usage
+    read, written, reasoning = map(
+        count, (row.prompt_cache_read_tokens, row.prompt_cache_write_tokens, row.reasoning_tokens)
+    )
+    prompt, completion = count(row.prompt_tokens), count(row.completion_tokens)
+    return Usage(
+        prompt=None if prompt is None else prompt + (read or 0) + (written or 0),
+        completion=None if completion is None else completion + (reasoning or 0),
+        cache_read=read,
+        cache_write=written,
+        reasoning=reasoning,
+    )
+
+
+def _reported(row: Row) -> Usd | None:
+    """Helicone's cost; beside a negative token count it says nothing."""
+    if row.cost is None or min(row.prompt_tokens or 0, row.completion_tokens or 0) < 0:
+        return None
+    try:
+        return Usd.of(row.cost)
+    except ValueError:
+        raise NotARow("cost") from None
+
+
+def _status(status: int | None, answer: dict[str, object]) -> Status:
+    """Helicone has numbers below zero for what ended without an HTTP status, and 0 where it knows none."""
+    if status == _CANCELLED:
+        return Status.CANCELLED
+    failed = status is not None and (status < 0 or status >= 400)
+    return Status.ERROR if failed or any(answer.get(key) for key in _FAILURES) else Status.OK
+
+
+def _own(properties: dict[str, str]) -> dict[str, str]:
+    """The properties that the application set, and the session's name, which has no place of its own."""
+    return {
+        name: value
+        for name, value in properties.items()
+        if name == _SESSION_NAME or not name.lower().startswith(_OF_HELICONE)
+    }
+
+
+def _instant(moment: datetime, now: int) -> int:
+    micros = to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if not 0 <= micros <= now + NEWEST:
+        raise NotARow("request_created_at")
+    return micros
+
+
+def _milliseconds(value: int | None) -> int | None:
+    return value if value is not None and 0 <= value <= _MOST_MILLISECONDS else None
+
+
+def _name(text: str | None) -> str | None:
+    return storable_name(text) if text else None

@@ -1,0 +1,132 @@
+"""Which tables are the older systems', and what their columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from spendtop.domain.request import Source, TimeSource
+
+_MEANINGS = {
+    "key": ("id",),
+    "request_id": ("request_id", "helicone_request_id", "helicone_id"),
+    "response_id": ("response_id",),
+    "occurred_at": ("timestamp", "created_at", "ts", "request_created_at", "occurred_at", "logged_at", "time", "date"),
+    "provider": ("provider",),
+    "model": ("model", "model_name", "model_id"),
+    "cost": ("cost_usd", "cost", "total_cost_usd", "total_cost"),
+    "prompt_tokens": ("prompt_tokens", "input_tokens", "tokens_prompt", "tokens_in"),
+    "completion_tokens": ("completion_tokens", "output_tokens", "tokens_completion", "tokens_out"),
+    "total_tokens": ("total_tokens", "tokens", "tokens_total", "token_count"),
+    "cached_tokens": ("cached_tokens", "cache_read_tokens"),
+    "cache_write_tokens": ("cache_write_tokens",),
+    "reasoning_tokens": ("reasoning_tokens",),
+    "user_id": ("user_id", "user", "request_user_id", "username"),
+    "token": ("tracking_token", "token", "ingest_token", "token_value"),
+    "token_id": ("token_id", "tracking_token_id", "ingest_token_id"),
+    "session_id": ("session_id", "job_id", "session", "job"),
+    "session_path": ("session_path", "path"),
+    "latency_ms": ("latency_ms", "latency", "delay_ms", "duration_ms"),
+    "status": ("status", "status_code", "http_status", "response_status"),
+    "error": ("error", "error_message"),
+    "properties": ("properties",),
+    "request_body": ("request_body", "prompt", "request"),
+    "response_body": ("response_body", "response", "completion"),
+}
+_TOKEN_MEANINGS = {
+    "key": ("id",),
+    "token": ("token", "tracking_token", "value", "token_value"),
+    "name": ("name", "label", "app", "app_name", "description"),
+    "active": ("active", "is_active", "enabled"),
+    "created_at": ("created_at", "timestamp", "ts"),
+}
+_SAYS_SOMETHING = ("model", "cost", "prompt_tokens", "completion_tokens", "total_tokens")
+
+
+class Kind(StrEnum):
+    """What the rows of a table are."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
+class Origin(Struct, frozen=True):
+    """An older system's table."""
+
+    kind: Kind
+    source: Source
+    """Who reported what is in it."""
+    time_source: TimeSource
+
+
+ORIGINS: Mapping[str, Origin] = {
+    "requests": Origin(Kind.REQUESTS, Source.HELICONE, TimeSource.RECEIVED),
+    "llm_usage": Origin(Kind.REQUESTS, Source.HELICONE, TimeSource.RECEIVED),
+    "usage_log": Origin(Kind.REQUESTS, Source.INGEST, TimeSource.CLIENT),
+    "ingest_tokens": Origin(Kind.TOKENS, Source.INGEST, TimeSource.CLIENT),
+}
+"""By name of table. Gateways' monitors dated a request by its webhook, the usage service by its client."""
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """A table that is taken over."""
+
+    name: str
+    origin: Origin
+    columns: Mapping[str, str]
+    """Meaning to name of column."""
+    key: tuple[str, ...]
+    """Columns that tell rows apart."""
+    unused: tuple[str, ...]
+    """Columns that have no place in a request or token."""
+
+
+class Left(Struct, frozen=True):
+    """A table that is not taken over, and why."""
+
+    name: str
+    reason: str
+
+
+def recognised(name: str, columns: Sequence[str], key: Sequence[str]) -> Table | Left:
+    """What a table of this name, columns and primary key is."""
+    origin = ORIGINS.get(name.lower())
+    if origin is None:
+        return Left(name, f"only {', '.join(ORIGINS)} are taken over")
+    found = _meanings(columns, _TOKEN_MEANINGS if origin.kind is Kind.TOKENS else _MEANINGS)
+    own_key = tuple(key) or tuple(found[each] for each in ("key", "request_id") if each in found)[:1]
+    reason = _missing(origin.kind, found, own_key)
+    if reason:
+        return Left(name, reason)
+    used = {*found.values(), *own_key}
+    unused = tuple(column for column in columns if column not in used)
+    return Table(name=name, origin=origin, columns=found, key=own_key, unused=unused)
+
+
+def _meanings(columns: Iterable[str], synonyms: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each column means one thing, the first that its name stands for; each thing has one column."""
+    by_name = {_plain(column): column for column in columns}
+    found: dict[str, str] = {}
+    for meaning, names in synonyms.items():
+        column = next((by_name[_plain(name)] for name in names if _plain(name) in by_name), None)
+        if column is not None:
+            found[meaning] = column
+    return found
+
+
+def _plain(name: str) -> str:
+    """`createdAt`, `created_at` and `CREATED_AT` are one name."""
+    return name.lower().replace("_", "")
+
+
+def _missing(kind: Kind, found: Mapping[str, str], key: Sequence[str]) -> str:
+    """What a table lacks to be taken over; empty for nothing."""
+    if kind is Kind.TOKENS:
+        return "" if "token" in found else "it has no column with the token, such as `token`"
+    if "occurred_at" not in found:
+        return "it has no column with the time, such as `timestamp` or `created_at`"
+    if not any(meaning in found for meaning in _SAYS_SOMETHING):
+        return "it has no column with model, cost or tokens"
+    return "" if key else "it has no primary key and no `id` that tells its rows apart"

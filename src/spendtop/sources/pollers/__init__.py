@@ -1,0 +1,59 @@
+"""Sources that we pull: each asks one provider's API for one step, one file per source. They know no store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from spendtop.domain.billing import CostPart as CostPart
+from spendtop.domain.billing import Costs as Costs
+from spendtop.domain.errors import SpendtopError
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request
+
+
+class PollFailed(SpendtopError):
+    """A poll did not give a whole answer. Its text is a sentence for people, without any secret."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which the provider wants to be asked again, where it says so."""
+
+
+class KeyRefused(PollFailed):
+    """The provider does not take the key; asking again soon will not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One step of reading requests."""
+
+    requests: tuple[Request, ...]
+    cursor: str
+    """The poller's own JSON: where the next step begins."""
+    complete_until: int | None
+    """Up to when nothing is missing once this page is stored, UTC µs."""
+    more: bool
+    """Whether the next step is to follow at once."""
+
+
+class RequestPoller(Protocol):
+    """Reads requests from an API, page by page."""
+
+    async def step(self, cursor: str | None, now: int) -> Page:
+        """The page behind a cursor; the first one for None. Raises PollFailed."""
+
+
+class CostPoller(Protocol):
+    """Reads what a provider billed."""
+
+    async def costs(self, first_day: int, last_day: int) -> Costs:
+        """All pages for these UTC days (both inclusive), or nothing. Raises PollFailed."""
+
+
+class BalancePoller(Protocol):
+    """Reads a prepaid balance."""
+
+    async def balance(self) -> Usd:
+        """What is left. Raises PollFailed, also for a balance that is not in US dollars."""

@@ -1,0 +1,79 @@
+"""Gathering what a provider billed, row by row, into a whole poll of costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Context, Decimal
+
+from spendtop.domain.billing import NotAnAmount, exact
+from spendtop.domain.untrusted import storable_name
+from spendtop.sources.pollers import CostPart, Costs, PollFailed
+
+_EXACT = Context(prec=60)
+DOLLAR = Decimal(1)
+CENT = Decimal("0.01")
+
+
+class Billed:
+    """Rows of one poll."""
+
+    def __init__(self, provider: str, first_day: int, last_day: int, unit: Decimal) -> None:
+        """`unit` is what an amount of one is in US dollars."""
+        self._provider = provider
+        self._first_day, self._last_day = first_day, last_day
+        self._unit = unit
+        self._parts: list[CostPart] = []
+        self._currencies: set[str] = set()
+        self._flaws: Counter[str] = Counter()
+
+    def add(
+        self,
+        day: int,
+        value: object,
+        currency: str | None,
+        *,
+        project: str | None,
+        line_item: str | None,
+        api_key: str | None = None,
+    ) -> None:
+        """One row. Days outside the poll are not whole and left out; an amount that is missing counts as nothing.
+
+        An amount without a currency is taken as US dollars, which errs towards a lower balance.
+        Raises PollFailed for what is no amount.
+        """
+        if not self._first_day <= day <= self._last_day:
+            return
+        if value is None:
+            self._flaws["had no amount and count as nothing"] += 1
+            return
+        try:
+            amount = _EXACT.multiply(exact(value), self._unit)
+        except NotAnAmount:
+            raise PollFailed(
+                f"{self._provider} sent something as an amount that is none; nothing of this poll is kept"
+            ) from None
+        if currency is None:
+            self._flaws["had no currency and are taken as US dollars"] += 1
+        elif currency.lower() != "usd":
+            self._currencies.add(storable_name(currency.upper()))
+            return
+        self._parts.append(
+            CostPart(
+                day=day,
+                amount=amount,
+                project=storable_name(project or ""),
+                api_key=storable_name(api_key or ""),
+                line_item=storable_name(line_item or ""),
+            )
+        )
+
+    def costs(self, *more_flaws: str) -> Costs:
+        """All that was added."""
+        counted = tuple(f"{count:,} of {self._provider}'s amounts {what}." for what, count in self._flaws.items())
+        return Costs(
+            first_day=self._first_day,
+            last_day=self._last_day,
+            parts=tuple(self._parts),
+            other_currencies=frozenset(self._currencies),
+            flaws=(*counted, *more_flaws),
+        )

@@ -1,0 +1,247 @@
+"""One HTTP client for all pollers: bounded in time and in bytes, patient with passing faults, silent about secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
+
+from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers.answers import TooLarge, Unpackable, read, retry_after, said, untrusted_certificate
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+MIB = 1 << 20
+_LOOK = "check the address configured for it"
+
+Query: TypeAlias = Sequence[tuple[str, str | int]]
+"""Names and values in their order; a name may come several times."""
+Advise: TypeAlias = Callable[[int, str], str]
+"""What to do about a refused key: a sentence, for the HTTP status and the provider's own words.
+
+Those words may quote the key, so they are for telling cases apart and never part of the sentence.
+"""
+_Shape = TypeVar("_Shape")
+
+
+class Rejected(PollFailed):
+    """The provider did not take the question, as with 400; asking the same again will not help."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AnswerTooLarge(PollFailed):
+    """An answer has more bytes than are taken; a smaller question may have a smaller one."""
+
+
+class _Passing(PollFailed):
+    """A failure that may be gone at the next attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one poll may take; times in seconds."""
+
+    deadline: float = 30.0
+    """From a question to the last byte of its answer."""
+    total: float = 120.0
+    """All questions of a poll, with all further attempts and the waits between them."""
+    connect: float = 5.0
+    most_bytes: int = 16 * MIB
+    """Of one answer, unpacked."""
+    attempts: int = 5
+    first_wait: float = 1.0
+    """Before the second attempt; it doubles with each further one."""
+    longest_wait: float = 20.0
+    jitter: float = 1.0
+    """Up to this much is added to a wait, at random."""
+
+
+USUAL = Bounds()
+
+
+def check_the_key(status: int, said: str) -> str:
+    """The advice where nothing better is known."""
+    return "Check the key in the configuration."
+
+
+class Fetcher:
+    """Asks one provider; one poll at a time, further ones wait for it."""
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        advise: Advise = check_the_key,
+        bounds: Bounds = USUAL,
+    ) -> None:
+        self.provider = provider
+        self._base_url = base_url
+        self._headers = dict(headers)
+        self._advise = advise
+        self._bounds = bounds
+        self._in_flight = asyncio.Lock()
+        self._tls: ssl.SSLContext | None = None
+
+    async def json(self, method: str, path: str, *, query: Query = (), body: object = None) -> object:
+        """One question as a poll of its own; see `Poll.json`."""
+        async with self.poll() as poll:
+            return await poll.json(method, path, query=query, body=body)
+
+    @asynccontextmanager
+    async def poll(self) -> AsyncIterator[Poll]:
+        """Questions that belong together: over one connection, and within the total time."""
+        import httpx
+
+        from spendtop import __version__
+
+        if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
+            raise KeyRefused(f"The key for {self.provider} holds characters that no key has. Copy it anew.")
+        async with self._in_flight:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
+            async with httpx.AsyncClient(
+                base_url=self._base_url,
+                headers={
+                    "User-Agent": f"spendtop/{__version__}",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    **self._headers,
+                },
+                timeout=httpx.Timeout(self._bounds.deadline, connect=self._bounds.connect),
+                follow_redirects=False,
+                trust_env=False,
+                verify=self._tls,
+            ) as client:
+                yield Poll(self.provider, client, self._advise, self._bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, unpacked."""
+
+    raw: bytes
+    kind: str
+    """Its content type."""
+
+
+class Poll:
+    """A poll under way."""
+
+    def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: Bounds) -> None:
+        self.provider = provider
+        self._client = client
+        self._advise = advise
+        self._bounds = bounds
+        self._ends = asyncio.get_running_loop().time() + bounds.total
+
+    async def json(self, method: str, path: str, *, query: Query = (), body: object = None) -> object:
+        """The JSON of an answer, its fractions as Decimal; raises as `answer` does."""
+        answer = await self.answer(method, path, query=query, body=body)
+        try:
+            return msgspec.json.Decoder(float_hook=Decimal).decode(answer.raw)
+        except (ValueError, ArithmeticError, RecursionError):
+            raise self.no_json(answer) from None
+
+    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> Answer:
+        """An answer as it came. 429, 5xx and network faults are asked again.
+
+        Raises KeyRefused for 401 and 403, Rejected for other 4xx, AnswerTooLarge, and PollFailed for all else that is
+        no whole answer.
+        """
+        import stamina
+
+        async for attempt in stamina.retry_context(
+            on=self._again,
+            attempts=self._bounds.attempts,
+            timeout=None,
+            wait_initial=self._bounds.first_wait,
+            wait_max=self._bounds.longest_wait,
+            wait_jitter=self._bounds.jitter,
+        ):
+            with attempt:
+                return await self._once(method, path, query, body)
+        raise AssertionError("an attempt returns or raises")
+
+    def no_json(self, answer: Answer) -> PollFailed:
+        """What to raise about an answer that no decoder takes."""
+        if "html" in answer.kind or answer.raw.lstrip()[:1] == b"<":
+            return PollFailed(f"{self.provider} answered with a web page in place of JSON; {_LOOK}")
+        return PollFailed(f"{self.provider}'s answer is no whole JSON; it is asked again at the next poll")
+
+    def _again(self, failure: Exception) -> bool | float:
+        """Whether to ask again, or after how many seconds; never when that could end after the total time."""
+        if not isinstance(failure, _Passing):
+            return False
+        wait = self._bounds.longest_wait if failure.retry_after is None else failure.retry_after
+        if asyncio.get_running_loop().time() + wait > self._ends:
+            return False
+        return True if failure.retry_after is None else failure.retry_after
+
+    async def _once(self, method: str, path: str, query: Query, body: object) -> Answer:
+        import httpx
+
+        within = min(self._bounds.deadline, self._ends - asyncio.get_running_loop().time())
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._client.stream(method, path, params=list(query) or None, json=body) as response,
+            ):
+                if not response.is_success:
+                    raise await self._refusal(response)
+                raw = await read(response, self._bounds.most_bytes)
+        except (TimeoutError, httpx.TimeoutException):
+            raise _Passing(f"{self.provider} did not answer in time; it is asked again at the next poll") from None
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+        except TooLarge:
+            size = f"{self._bounds.most_bytes / MIB:g} MiB"
+            raise AnswerTooLarge(f"{self.provider}'s answer is larger than {size} and was not read; {_LOOK}") from None
+        except Unpackable:
+            raise PollFailed(f"{self.provider}'s answer is packed in a way that cannot be read; {_LOOK}") from None
+        return Answer(raw, response.headers.get("content-type", ""))
+
+    async def _refusal(self, response: httpx.Response) -> PollFailed:
+        who, status = self.provider, response.status_code
+        match status:
+            case 401 | 403:
+                return KeyRefused(f"{who} refused the key ({status}). {self._advise(status, await said(response))}")
+            case 429:
+                return _Passing(f"{who} asks for fewer questions (429); poll less often", retry_after(response))
+            case _ if status >= 500:
+                return _Passing(
+                    f"{who} has a fault of its own ({status}); it is asked again at the next poll",
+                    retry_after(response),
+                )
+            case _ if status < 400:
+                return PollFailed(f"{who} answered with a redirect ({status}), which is never followed; {_LOOK}")
+            case 404:
+                return Rejected(f"{who} does not know what it was asked for (404); {_LOOK}", status)
+        return Rejected(f"{who} did not take the question ({status}); a newer spendtop may be needed", status)
+
+    def _unreachable(self, error: Exception) -> PollFailed:
+        if untrusted_certificate(error):
+            return PollFailed(f"The certificate of {self.provider}'s address cannot be trusted; {_LOOK}")
+        return _Passing(
+            f"{self.provider} cannot be reached ({type(error).__name__}); check the network and the address configured"
+        )
+
+
+def shaped(provider: str, document: object, kind: type[_Shape]) -> _Shape:
+    """An answer as the fields that are expected of it. Raises PollFailed where they are not there."""
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise PollFailed(f"{provider}'s answer is not as documented: {error}; a newer spendtop may be needed") from None

@@ -1,0 +1,33 @@
+"""Figures about the store as a whole, for programs that watch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable, TokenTable, TotalTable
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How much is kept, and when the latest request happened (UTC µs)."""
+
+    requests: int
+    """Those that count, and those of shadow tokens."""
+    active_tokens: int
+    last_request_at: int | None
+
+
+def measures(connection: Connection) -> Measures:
+    """The figures, from totals and indexes: their price does not grow with the number of requests."""
+    total, token, request = table_of(TotalTable), table_of(TokenTable), table_of(RequestTable)
+    kept = select(func.coalesce(func.sum(total.c.requests), 0)).where(total.c.dimension.in_(("all", "shadow")))
+    active = select(func.count()).select_from(token).where(token.c.active.is_(True))
+    latest = select(func.max(request.c.occurred_at))
+    return Measures(
+        int(connection.execute(kept).scalar_one()),
+        int(connection.execute(active).scalar_one()),
+        connection.execute(latest).scalar(),
+    )

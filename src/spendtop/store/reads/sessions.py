@@ -1,0 +1,220 @@
+"""Sessions: the list, what one cost by model, and its requests in time order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, exists, func, select, tuple_
+
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.engine import Store
+from spendtop.store.reads import sums
+from spendtop.store.reads.requests import RequestQuery, conditions, refuse_unsearchable
+from spendtop.store.reads.rows import Spend, outside
+from spendtop.store.reads.slices import in_slices
+from spendtop.store.reads.spans import Span
+from spendtop.store.reads.spending import scope
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+_SUMMED_AT_ONCE = 50
+"""Sessions whose requests one transaction reads."""
+
+Position = tuple[int, int]
+"""Time (UTC µs) and id of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session: of its requests that a query selects, the first and last time (UTC µs), spend and models."""
+
+    session: Untrusted
+    first_at: int
+    last_at: int
+    spend: Spend
+    """Without requests of shadow tokens, which are not counted."""
+    models: tuple[Untrusted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """Some sessions, and where the next ones begin."""
+
+    rows: tuple[SessionRow, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCosts:
+    """What a session cost by model, None where requests name none, the costliest first."""
+
+    by_model: tuple[tuple[Untrusted | None, Spend], ...]
+    unverified: int
+    """Counted requests that no gateway's API confirmed."""
+
+    @property
+    def whole(self) -> Spend:
+        """All models together."""
+        return reduce(add, (spend for _, spend in self.by_model), Spend.nothing())
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The last session of a page."""
+
+    last_at: int
+    session: str
+
+    def write(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> _Cursor:
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            return msgspec.json.decode(raw, type=cls)
+        except (binascii.Error, ValueError, msgspec.DecodeError):
+            raise UsageError("This cursor is not one that a list returned. Start again without a cursor.") from None
+
+
+def sessions(store: Store, query: RequestQuery, context: FilterContext, cursor: str | None, size: int) -> SessionPage:
+    """The `size` sessions after `cursor` that have requests which `query` selects, those with the newest ones first.
+
+    Reads slices of time backwards until there are enough, each in a transaction of its own.
+    Raises UsageError for a cursor that is not from this list, and for what the database cannot search.
+    """
+    after = _Cursor.read(cursor) if cursor else None
+    until = query.until
+    if after is not None:
+        until = after.last_at + 1 if until is None else min(until, after.last_at + 1)
+    with store.reading() as connection:
+        refuse_unsearchable(connection, query)
+    ending = partial(_ending_in, query=query, context=context, after=after, most=size + 1)
+    found: list[_Cursor] = []
+    for ends in in_slices(store, Span(query.since, until), ending):
+        found += ends
+        if len(found) > size:
+            break
+    rows: list[SessionRow] = []
+    for start in range(0, min(size, len(found)), _SUMMED_AT_ONCE):
+        part = found[start : min(start + _SUMMED_AT_ONCE, size)]
+        with store.reading() as connection:
+            rows += _rows(connection, [each.session for each in part], query, context)
+    return SessionPage(tuple(rows), found[size - 1].write() if len(found) > size else None)
+
+
+def session_costs(store: Store, session: str) -> SessionCosts | None:
+    """What a session cost; None for one that no request names."""
+    request = table_of(RequestTable)
+    with store.reading() as connection:
+        span = _extent(connection, session)
+    if span is None:
+        return None
+    by_model: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
+    unverified = 0
+
+    def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, bool, Spend]]:
+        statement = (
+            select(*sums.of_requests(), request.c.model, request.c.verified)
+            .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
+            .group_by(request.c.model, request.c.verified)
+        )
+        return [(row.model, bool(row.verified), sums.to_spend(row)) for row in connection.execute(statement)]
+
+    for part in in_slices(store, span, read):
+        for model, is_verified, spend in part:
+            by_model[model] += spend
+            unverified += 0 if is_verified else spend.requests
+    ordered = sorted(by_model.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0] or ""))
+    return SessionCosts(tuple((outside(model), spend) for model, spend in ordered), unverified)
+
+
+def positions_in(connection: Connection, session: str, after: Position | None, most: int) -> list[Position]:
+    """Time and id of the session's requests, of all tokens, in time order from behind `after` on."""
+    request = table_of(RequestTable)
+    position = request.c.occurred_at, request.c.id
+    statement = select(*position).where(scope("session", session)).order_by(*position).limit(most)
+    if after is not None:
+        statement = statement.where(tuple_(*position) > after)
+    return [(int(row.occurred_at), int(row.id)) for row in connection.execute(statement)]
+
+
+def _ending_in(
+    connection: Connection, part: Span, *, query: RequestQuery, context: FilterContext, after: _Cursor | None, most: int
+) -> list[_Cursor]:
+    """Sessions whose last request that the query selects lies in `part`, newest first."""
+    request = table_of(RequestTable)
+    selected = conditions(query, context, connection)
+    last_at = func.max(request.c.occurred_at).label("last_at")
+    found = (
+        select(request.c.session_id, last_at)
+        .where(request.c.session_id.is_not(None), part.holds(request.c.occurred_at), *selected)
+        .group_by(request.c.session_id)
+        .subquery()
+    )
+    goes_on = exists(
+        select(request.c.id).where(
+            *_is_session(found.c.session_id), Span(part.until, None).holds(request.c.occurred_at), *selected
+        )
+    )
+    order = found.c.last_at, found.c.session_id
+    statement = select(*order).where(~goes_on).order_by(*(column.desc() for column in order)).limit(most)
+    if after is not None:
+        statement = statement.where(tuple_(*order) < (after.last_at, after.session))
+    return [_Cursor(int(row.last_at), row.session_id) for row in connection.execute(statement)]
+
+
+def _rows(
+    connection: Connection, names: Sequence[str], query: RequestQuery, context: FilterContext
+) -> list[SessionRow]:
+    """These sessions, in this order."""
+    request = table_of(RequestTable)
+    key = request.c.session_id, request.c.model, request.c.counted
+    lowered = func.lower(request.c.session_id).in_([func.lower(name) for name in names])
+    statement = (
+        select(
+            *sums.of_requests(),
+            *key,
+            func.min(request.c.occurred_at).label("first_at"),
+            func.max(request.c.occurred_at).label("last_at"),
+        )
+        .where(lowered, request.c.session_id.in_(names), *conditions(query, context, connection))
+        .group_by(*key)
+        .order_by(request.c.model)
+    )
+    found: defaultdict[str, list[SessionRow]] = defaultdict(list)
+    for row in connection.execute(statement):
+        spend = sums.to_spend(row) if row.counted else Spend.nothing()
+        models = () if row.model is None else (Untrusted(row.model),)
+        part = SessionRow(Untrusted(row.session_id), int(row.first_at), int(row.last_at), spend, models)
+        found[row.session_id].append(part)
+    return [reduce(_together, found[name]) for name in names if name in found]
+
+
+def _together(one: SessionRow, other: SessionRow) -> SessionRow:
+    return SessionRow(
+        one.session,
+        min(one.first_at, other.first_at),
+        max(one.last_at, other.last_at),
+        one.spend + other.spend,
+        tuple(dict.fromkeys([*one.models, *other.models])),
+    )
+
+
+def _extent(connection: Connection, session: str) -> Span | None:
+    at = table_of(RequestTable).c.occurred_at
+    first, last = connection.execute(select(func.min(at), func.max(at)).where(scope("session", session))).one()
+    return None if first is None else Span(int(first), int(last) + 1)
+
+
+def _is_session(name: ColumnElement[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    request = table_of(RequestTable)
+    return func.lower(request.c.session_id) == func.lower(name), request.c.session_id == name

@@ -1,0 +1,192 @@
+"""Screen 8: where requests come from, the tracking tokens, what was refused, and the process that listens."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
+from spendtop.tui.screens.asking import Question
+from spendtop.tui.screens.tracking_tokens import TrackingTokens
+from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.source_events import SourceEvents
+from spendtop.tui.widgets.source_facts import SourceFacts
+from spendtop.tui.widgets.source_state import State, advice
+from spendtop.tui.widgets.source_table import SourceTable, is_token
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from spendtop.services.tasks import Task
+    from spendtop.store.reads.sources import TokenRow
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.reading import SourcesAnswer
+
+_FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
+_LOOK, _PATIENCE = 0.1, 20.0
+"""Seconds between two looks at a task, and after which its result is no longer waited for."""
+
+
+class SourcesScreen(TrackingTokens):
+    """Sources as a table with the tokens as a tree in it, facts beside or below, events."""
+
+    NAME: ClassVar[str] = "sources"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *SOURCES, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, SOURCES, LIVE)
+
+    def body(self) -> ComposeResult:
+        """Table, facts and events."""
+        with Container(id="sources-upper"):
+            yield SourceTable()
+            yield SourceFacts()
+        yield SourceEvents()
+
+    def question(self) -> Question:
+        """All of it."""
+        from spendtop.tui.reading import SourcesQuestion
+
+        return SourcesQuestion(now=self.face.session.clock(), calendar=self.face.session.calendar)
+
+    def show(self, answer: SourcesAnswer) -> Headline:
+        """Figures, facts and events."""
+        headline = answer.headline
+        self.table.show(answer.found, headline.applied.doors if headline.applied else None)
+        facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
+        facts.headline, facts.size_on_disk = headline, answer.found.size
+        happened.refusals, happened.set_aside = answer.found.refusals, answer.set_aside
+        happened.calendar = headline.calendar
+        facts.redraw()
+        happened.redraw()
+        return headline
+
+    def tick(self) -> None:
+        """Also tells the table and the facts who records."""
+        super().tick()
+        if not self.is_mounted:
+            return
+        facts, recording = self.query_one(SourceFacts), not self.face.standing().nobody_records
+        if (facts.collector, self.table.recording) != (self.face.collector, recording):
+            facts.collector, self.table.recording = self.face.collector, recording
+            facts.redraw()
+            self.table.redraw()
+
+    def focus_target(self) -> Widget | None:
+        """The table."""
+        return self.table
+
+    def works_now(self, action: Action) -> bool:
+        """Keys of a token need one under the cursor."""
+        if action.id in _FOR_TOKENS:
+            return self.token is not None
+        if action.id == "retry":
+            headline = self.face.headline
+            return headline is not None and headline.attention.unrecognized > 0
+        row = self.table.row
+        return action.id != "open" or (row is not None and row.last_at is not None)
+
+    def remarks(self) -> Line:
+        """What the row under the cursor is about."""
+        row, palette = self.table.row, self.face.palette
+        if row is None:
+            return ()
+        state = self.table.state(row)
+        if is_token(row):
+            return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
+        style = palette.bad if state is State.UNSIGNED else palette.muted
+        assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
+        return [(advice(row.source, state, self.base_url), style), (assumed, palette.muted)]
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size has other room for words."""
+        self.tick()
+
+    def on_source_table_moved(self) -> None:
+        """Other words, other keys."""
+        self.tick()
+
+    def on_source_table_opened(self) -> None:
+        """A click on the selected row."""
+        self.action_open()
+
+    def action_move(self, step: int) -> None:
+        """Along the rows."""
+        self.table.to(self.table.position + step)
+
+    def action_move_page(self, halves: int) -> None:
+        """By half pages."""
+        self.action_move(halves * max(self.table.rows_high // 2, 1))
+
+    def action_move_top(self) -> None:
+        """The first row."""
+        self.table.to(0)
+
+    def action_move_end(self) -> None:
+        """The last row."""
+        self.table.to(len(self.table.rows) - 1)
+
+    def action_open(self) -> None:
+        """The requests of the source or token."""
+        row = self.table.row
+        if row is not None:
+            chosen = f"token:{row.token.raw}" if is_token(row) else f"source:{row.source.value}"
+            self.face.with_requests(lambda screen: screen.list_only(chosen))
+
+    def action_retry(self) -> None:
+        """Ask the collector to read again what it did not understand."""
+        if not self.may_write():
+            return
+        if self.face.standing().nobody_records:
+            self.warn("No collector runs that could do it: start `spendtop --no-ui`.")
+            return
+        now = self.face.session.clock()
+
+        def work(connection: Connection) -> int:
+            from spendtop.services import tasks
+
+            return tasks.ask(connection, tasks.TaskKind.QUARANTINE_RETRY, {}, now)
+
+        self.write(work, self._await, self.warn)
+
+    def _await(self, task_id: int) -> None:
+        self.run_worker(lambda: self._look(task_id), thread=True, exit_on_error=False, group="task")
+
+    def _look(self, task_id: int) -> None:
+        """Runs in a thread until the task has a result."""
+        from spendtop.services import tasks
+
+        deadline = monotonic() + _PATIENCE
+        while monotonic() < deadline and self.is_running:
+            found = self._stored_task(task_id)
+            if found is None or found.finished:
+                failed = found is None or found.state is tasks.TaskState.FAILED
+                result = found.result if found else None
+                self.report(result or "The collector did not say what came of it.", _severity(failed))
+                return
+            sleep(_LOOK)
+        self.report("The collector has not taken it up yet; it stays queued.", "warning")
+
+    def _stored_task(self, task_id: int) -> Task | None:
+        from spendtop.services import tasks
+
+        store = self.face.store
+        assert store is not None
+        with store.reading() as connection:
+            return tasks.look(connection, task_id)
+
+
+def _severity(failed: bool) -> str:
+    return "warning" if failed else "information"
+
+
+def _of_token(token: TokenRow) -> str:
+    if not token.active:
+        return "off: pushes under it are refused; d switches it on"
+    if token.shadow:
+        return "shadow: stored and shown, not counted"
+    return "what clients send as tracking_token" if token.last_at is None else "y shows how clients send it"

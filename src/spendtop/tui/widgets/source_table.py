@@ -1,0 +1,297 @@
+"""Every source and, below the one that they belong to, the tracking tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual import events
+from textual.message import Message
+
+from spendtop.domain.request import Source
+from spendtop.tui import formats
+from spendtop.tui.palette import Palette
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.source_state import DOORS, State, is_open, source_state, token_state
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from spendtop.store.reads.applied import Doors
+    from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
+
+RowKey = tuple[str, str]
+"""`source` or `token`, and which one."""
+_MARGIN = 1
+_ORDER = {source: place for place, source in enumerate((*DOORS, Source.HELICONE_API))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    width: int
+    cell: Callable[[SourceRow | TokenRow, SourceTable], Piece]
+    rank: int = 0
+    """Columns of rank 0 stay; others go, the highest rank first."""
+
+
+class SourceTable(Panel):
+    """Rows with a cursor that stays on its source or token."""
+
+    can_focus = True
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Opened(Message):
+        """A row was clicked that had the cursor already."""
+
+    def __init__(self) -> None:
+        super().__init__(id="source-table")
+        self.found: Sources | None = None
+        self.doors: Doors | None = None
+        self.recording = True
+        """Whether a collector hears the sources."""
+        self.rows: list[SourceRow | TokenRow] = []
+        self.selected: RowKey = ("source", Source.HELICONE.value)
+        self._top = 0
+
+    @property
+    def title_line(self) -> Line:
+        """The title."""
+        return [("Sources", self.palette.title), (" & tracking tokens", self.palette.muted)]
+
+    @property
+    def row(self) -> SourceRow | TokenRow | None:
+        """What the cursor is on."""
+        return self.rows[self.position] if self.rows else None
+
+    @property
+    def position(self) -> int:
+        """Of the cursor, from the top."""
+        return next((at for at, row in enumerate(self.rows) if key_of(row) == self.selected), 0)
+
+    @property
+    def rows_high(self) -> int:
+        """How many rows fit below the heads."""
+        return max(self.size.height - 3, 1)
+
+    def show(self, found: Sources, doors: Doors | None) -> None:
+        """Newer figures; the order of rows never depends on them."""
+        place = self.position
+        self.found, self.doors = found, doors
+        unsigned = doors is not None and doors.unsigned
+        self.note = [("! anybody can post webhooks", self.palette.bad)] if unsigned else ()
+        self.rows = _tree(found)
+        if all(key_of(row) != self.selected for row in self.rows):
+            self.selected = key_of(self.rows[min(place, len(self.rows) - 1)])
+        self._settle()
+        self.redraw()
+
+    def to(self, position: int) -> None:
+        """Put the cursor there."""
+        if self.rows:
+            self.select(key_of(self.rows[max(0, min(position, len(self.rows) - 1))]))
+
+    def select(self, key: RowKey) -> None:
+        """Put the cursor on this row, now or once it is there."""
+        if key != self.selected:
+            self.selected = key
+            self.post_message(self.Moved())
+        self._settle()
+        self.redraw()
+
+    def state(self, row: SourceRow | TokenRow) -> State:
+        """How it stands."""
+        assert self.found is not None
+        if is_token(row):
+            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
+        return source_state(row, self.doors, self.recording, self.found.now)
+
+    def _settle(self) -> None:
+        at, high = self.position, self.rows_high
+        lead = min(_MARGIN, (high - 1) // 2)
+        self._top = max(min(self._top, at - lead), at - high + 1 + lead)
+        self._top = max(0, min(self._top, len(self.rows) - high))
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self._settle()
+        self.redraw()
+
+    def content(self, width: int, height: int) -> list[Line]:
+        """Heads and the visible rows."""
+        if self.found is None:
+            return []
+        columns = [column for column in _COLUMNS if not column.rank or column.rank <= _rank(width)]
+        name = width - 1 - sum(column.width + 1 for column in columns)
+        faint = self.palette.faint
+        head: list[Piece] = [(" " + fit("SOURCE", name, ""), faint)]
+        for column in columns:
+            head.append((" " + _aligned(column, column.title), faint))
+        lines: list[Line] = [head]
+        last = self._top + height - 1
+        for place, row in list(enumerate(self.rows))[self._top : last]:
+            line = self._line(row, place, columns, name, width)
+            if place == self.position:
+                line[0] = (self.glyphs.cursor, self.palette.mark)
+                line = laid_over(line, self.palette.cursor, max(width, length(line)))
+            lines.append(line)
+        return lines
+
+    def _line(
+        self, row: SourceRow | TokenRow, place: int, columns: Sequence[_Column], name: int, width: int
+    ) -> list[Piece]:
+        line: list[Piece] = [(" ", self.palette.text), self._named(row, place, name)]
+        if row.last_at is None and not is_token(row) and row.source in DOORS and not row.refused:
+            return [*line, (" ", self.palette.text), *self._silent(row, width - name - 2)]
+        for column in columns:
+            text, style = column.cell(row, self)
+            line.append((" " + _aligned(column, text), style))
+        return line
+
+    def _silent(self, row: SourceRow, width: int) -> list[Piece]:
+        """Nothing ever came: what to do about that, instead of dashes."""
+        state, door = self.state(row), DOORS[row.source]
+        words = door.setting if state is State.OFF else f"POST {door.path}"
+        if row.source is Source.INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
+            words += " under a tracking token: n makes one"
+        return [(fit(state, 9), _style(state, self.palette)), (" " + fit(words, width - 10), self.palette.muted)]
+
+    def _named(self, row: SourceRow | TokenRow, place: int, width: int) -> Piece:
+        if not is_token(row):
+            title = DOORS[row.source].title if row.source in DOORS else "helicone API"
+            return fit(title, width, self.glyphs.cut), self.palette.strong
+        more = place + 1 < len(self.rows) and is_token(self.rows[place + 1])
+        branch = self.glyphs.branch if more else self.glyphs.last_branch
+        style = self.palette.text if row.active else self.palette.muted
+        return fit(f" {branch} {row.name}", width, self.glyphs.cut), style
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self.to(self.position + 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self.to(self.position - 3)
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor to the clicked row, or open it."""
+        position = self._top + event.y - 2
+        if event.y < 2 or position >= len(self.rows):
+            return
+        if position == self.position:
+            self.post_message(self.Opened())
+        else:
+            self.to(position)
+
+
+def is_token(row: SourceRow | TokenRow) -> TypeIs[TokenRow]:
+    """Whether the row is a tracking token, and not a source."""
+    return hasattr(row, "shadow")
+
+
+def key_of(row: SourceRow | TokenRow) -> RowKey:
+    """What stays the same while figures change."""
+    return ("token", str(row.id)) if is_token(row) else ("source", row.source.value)
+
+
+def _tree(found: Sources) -> list[SourceRow | TokenRow]:
+    """Sources that push, tokens below the one that needs them, then what was ever read from elsewhere."""
+    rows: list[SourceRow | TokenRow] = []
+    for row in sorted(found.sources, key=lambda row: _ORDER[row.source]):
+        if row.source in DOORS or row.last_at is not None:
+            rows.append(row)
+        if row.source is Source.INGEST:
+            rows.extend(found.tokens)
+    return rows
+
+
+def _rank(width: int) -> int:
+    """The highest rank of columns for which there is room."""
+    for rank in range(max(column.rank for column in _COLUMNS), 0, -1):
+        if sum(column.width + 1 for column in _COLUMNS if column.rank <= rank) + _LEAST_NAME + 1 <= width:
+            return rank
+    return 0
+
+
+def _aligned(column: _Column, text: str) -> str:
+    return fit(text, column.width, "") if column.title in ("STATE", _TREND) else fit_right(text, column.width)
+
+
+def _style(state: State, palette: Palette) -> Style:
+    if state in (State.LIVE, State.SHADOW):
+        return palette.good
+    return palette.bad if state is State.UNSIGNED else palette.muted
+
+
+def _state(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    state = table.state(row)
+    return state, _style(state, table.palette)
+
+
+def _last(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    assert table.found is not None
+    if row.last_at is None:
+        return formats.UNKNOWN, table.palette.faint
+    return formats.age(max(table.found.now - row.last_at, 0)), table.palette.text
+
+
+def _per_minute(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    return _count(row.last_minute, table)
+
+
+def _today(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    text, style = _count(row.today, table)
+    return (f"({text})", table.palette.muted) if is_token(row) and row.shadow and row.today else (text, style)
+
+
+def _repeats(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    if is_token(row):
+        return "", table.palette.faint
+    text, style = _count(row.repeats, table)
+    return (f"{text} ~{formats.count(row.assumed_repeats)}", style) if row.assumed_repeats else (text, style)
+
+
+def _refused(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    if is_token(row):
+        return "", table.palette.faint
+    return (formats.count(row.refused), table.palette.warn) if row.refused else ("0", table.palette.faint)
+
+
+def _lag(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    if is_token(row):
+        return "", table.palette.faint
+    lag = None if row.lag is None else row.lag // 1_000
+    return formats.latency(lag), table.palette.faint if lag is None else table.palette.text
+
+
+def _trend(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
+    if is_token(row):
+        return "", table.palette.faint
+    rises, peak = table.glyphs.rises, max(row.trend, default=0)
+    marks = (rises[-(-count * len(rises) // peak) - 1] if count > 0 else " " for count in row.trend)
+    return "".join(marks), table.palette.chart
+
+
+def _count(number: int, table: SourceTable) -> Piece:
+    text = formats.grouped(number) if number < 100_000 else formats.count(number)
+    return text, table.palette.text if number else table.palette.faint
+
+
+_TREND = "LAST 12 H"
+_LEAST_NAME = 19
+_COLUMNS = (
+    _Column("STATE", 9, _state),
+    _Column("LAST", 4, _last),
+    _Column("RATE/min", 8, _per_minute, rank=2),
+    _Column(_TREND, 12, _trend, rank=5),
+    _Column("TODAY", 7, _today),
+    _Column("DUP", 9, _repeats, rank=3),
+    _Column("REJ", 5, _refused, rank=1),
+    _Column("LAG p95", 7, _lag, rank=4),
+)

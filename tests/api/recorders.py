@@ -1,0 +1,49 @@
+"""A listener in front of the real recorder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from spendtop.api.protocol import Allowance
+from spendtop.config.settings import Settings
+from spendtop.domain.limits import Limit
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.windows import Calendar
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparing import Preparer
+from spendtop.services.recorder import Recorder
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from tests.api.listening import Live, listening
+from tests.conftest import SettableClock
+
+
+@asynccontextmanager
+async def recording(
+    store: Store,
+    clock: SettableClock,
+    settings: Settings | None = None,
+    limits: Sequence[Limit] = (),
+    allowance: Allowance | None = None,
+) -> AsyncIterator[tuple[Live, Recorder]]:
+    """A listener and the recorder behind it, under these limits."""
+    apply(store, clock, limits)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    recorder = Recorder(store, preparer, LimitBook(limits, Calendar(), {}))
+    recorder.start()
+    try:
+        async with listening(store, clock, recorder, settings, allowance) as live:
+            yield live, recorder
+    finally:
+        recorder.stop()
+
+
+def apply(store: Store, clock: SettableClock, limits: Sequence[Limit]) -> None:
+    """Put limits in force, as a collector does."""
+    info = CollectorInfo(version="1", host="h", pid=1, url="", started_at=clock())
+    applied = Applied(
+        limits=tuple(limits), calendar=Calendar(), channels=(), collector=info, at=clock(), config_digest=""
+    )
+    with store.writing() as connection:
+        keep(connection, applied)

@@ -1,0 +1,46 @@
+"""What people do about alerts from the shell."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable
+from tests.cli.conftest import Cli
+from tests.cli.test_lists import alert_values
+
+
+@pytest.fixture
+def alert(home_store: Store) -> Store:
+    """A store with one open alert, number 1."""
+    with home_store.writing() as connection:
+        connection.execute(table_of(AlertTable).insert().values(**alert_values("daily", "exceeded")))
+    return home_store
+
+
+def test_an_ack_is_shown_with_who_takes_care(cli: Cli, alert: Store) -> None:
+    assert cli("alert", "ack", "1", "--by", "ana\x1b[2J").code == 0
+    out = cli("alert", "list").out
+    assert "acked by ana" in out and "\x1b" not in out
+    assert cli("alert", "unack", "1").code == 0
+    assert "acked" not in cli("alert", "list").out
+
+
+def test_a_snooze_is_shown_with_its_end(cli: Cli, alert: Store) -> None:
+    assert "4h" in cli("alert", "snooze", "1", "4h").out
+    assert "snoozed until" in cli("alert", "list").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ack", "9"), "no alert 9"),
+        (("snooze", "1", "8d"), "up to 7 days"),
+        (("snooze", "1", "soon"), "30m, 4h or 2d"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(cli: Cli, alert: Store, words: tuple[str, ...], said: str) -> None:
+    code, _, err = cli("alert", *words)
+    assert code == 2
+    assert said in err

@@ -1,0 +1,107 @@
+"""`spendtop requests` and `spendtop request`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from spendtop.domain.request import BodyState, Source, Status, Usage
+from tests.cli.conftest import Cli, minutes_ago
+from tests.store.conftest import Recorded
+
+ESCAPE = "eve\x1b[2J\u202e"
+CHAT = json.dumps({"messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": f"a {ESCAPE}"}]})
+ANSWER = json.dumps({"choices": [{"message": {"role": "assistant", "content": "an answer"}}]})
+
+
+@pytest.fixture(autouse=True)
+def ids(spent: Recorded) -> list[int]:
+    """Our ids, the newest request first."""
+    first = spent.request(
+        minutes_ago(5),
+        2_000_000_000,
+        user_id="alice",
+        model="gpt-4o",
+        usage=Usage(prompt=1_000, completion=234, cache_read=100),
+        latency_ms=900,
+        http_status=200,
+        request_body=CHAT.encode(),
+        response_body=ANSWER.encode(),
+        body_state=BodyState.STORED,
+    )
+    failed = spent.request(
+        minutes_ago(6), None, user_id=ESCAPE, status=Status.ERROR, http_status=429, session_id="s", model="own"
+    )
+    pushed = spent.request(minutes_ago(7), 5, source=Source.INGEST, external_id="r/1", token="app")
+    unknown = spent.request(minutes_ago(8), 6, request_body=b'"a\\u001b"', body_state=BodyState.STORED)
+    return spent.add([first, failed, pushed, unknown])
+
+
+def test_the_table_has_the_seven_columns(cli: Cli) -> None:
+    code, out, err = cli("requests")
+    assert (code, err) == (0, "")
+    header, first, second, *_ = out.splitlines()
+    assert header.split() == ["time", "who", "model", "tokens", "cost", "status", "latency"]
+    assert first.split()[2:] == ["alice", "gpt-4o", "1,234", "$2.00", "ok", "0.90s"]
+    assert second.split()[2:] == ["eve␛[2J<U+202E>", "own", "-", "unpriced", "error", "429", "-"]
+    assert len(out.splitlines()) == 5
+
+
+def test_a_limit_says_that_there_are_more(cli: Cli) -> None:
+    out = cli("requests", "--limit", "1").out.splitlines()
+    assert len(out) == 3 and "--limit 10" in out[2]
+    assert cli("requests", "--limit", "0").code == 2
+    assert len(cli("requests", "--limit", "4").out.splitlines()) == 5
+
+
+def test_filter_and_span_select(cli: Cli) -> None:
+    assert len(cli("requests", "user:alice").out.splitlines()) == 2
+    assert cli("requests", "user:nobody").out == "There is no such request.\n"
+    assert len(cli("requests", "--until", "7m").out.splitlines()) >= 2
+    assert cli("requests", "id:r/1", "--json").out == cli("requests", "token:app", "--json").out
+    assert cli("requests", "nofield:1").code == 2
+
+
+def test_machines_get_every_field(cli: Cli, ids: list[int]) -> None:
+    rows = json.loads(cli("requests", "--json").out)["data"]
+    assert [row["id"] for row in rows] == [str(each) for each in ids]
+    assert rows[1]["cost_usd"] is None
+    assert [json.loads(line) for line in cli("requests", "--jsonl").out.splitlines()] == rows
+    found = csv.DictReader(io.StringIO(cli("requests", "--csv").out, newline=""))
+    assert [row["id"] for row in found] == [row["id"] for row in rows]
+    assert cli("requests", "--json", "--csv").code == 2
+
+
+def test_one_request_with_all_that_is_known(cli: Cli, ids: list[int]) -> None:
+    code, out, err = cli("request", str(ids[0]))
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out and "\u202e" not in out
+    for words in ("alice", "1,000 (100 cache read)", "$2.00 (reported)", "system:\n  be kind", "user:\n  a eve␛"):
+        assert words in out
+    assert out.endswith("assistant:\n  an answer\n")
+
+
+def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:
+    spent.add([spent.request(minutes_ago(7), 9, source=Source.INGEST, external_id="r/1", token="app", user_id=ESCAPE)])
+    out = cli("request", "r/1").out
+    assert "by ingest\n" in out and "user_id: null -> eve␛[2J<U+202E>" in out
+    assert "No prompt and response were sent" in out
+
+
+def test_a_body_of_no_known_shape_is_shown_as_it_is(cli: Cli, ids: list[int]) -> None:
+    assert 'request body:\n  "a\\u001b"' in cli("request", str(ids[3])).out
+
+
+def test_one_request_as_json_is_what_the_api_gives(cli: Cli, ids: list[int]) -> None:
+    found = json.loads(cli("request", str(ids[0]), "--json").out)
+    assert (found["id"], found["response"], found["body_state"]) == (str(ids[0]), "an answer", "stored")
+    assert found["request_body"] == json.loads(CHAT)
+    assert found["revisions"] == []
+
+
+def test_an_unknown_request_is_a_usage_error(cli: Cli) -> None:
+    code, out, err = cli("request", "nobody's")
+    assert (code, out) == (2, "") and "no request with this id" in err

@@ -1,0 +1,58 @@
+"""The routes that the HTTP API promises, as scripts call them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Route(NamedTuple):
+    """One method at one address. `described` is the address as the description names it."""
+
+    method: str
+    path: str
+    described: str
+
+
+def _routes(*lines: str) -> tuple[Route, ...]:
+    found = []
+    for line in lines:
+        method, described = line.split()
+        found.append(Route(method, described.replace("{id}", "1"), described))
+    return tuple(found)
+
+
+OPEN = _routes("GET /ping", "GET /health", "GET /dashboard")
+"""Without any key."""
+SIGNED = _routes("POST /webhook")
+PUSHED = _routes("POST /ingest", "POST /log", "POST /litellm", "POST /v1/traces")
+"""With an ingest key."""
+ADMIN = _routes(
+    "GET /spending/summary",
+    "GET /requests",
+    "GET /requests/{id}",
+    "GET /sessions",
+    "GET /sessions/{id}/costs",
+    "GET /sessions/{id}/debug",
+    "GET /jobs/{id}/costs",
+    "GET /jobs/{id}/debug",
+    "GET /users/{id}/costs",
+    "GET /data",
+    "GET /models",
+    "GET /export.csv",
+    "GET /export.jsonl",
+    "GET /ingest/tokens",
+    "POST /ingest/tokens",
+    "PATCH /ingest/tokens/{id}/active",
+    "DELETE /ingest/tokens/{id}",
+    "DELETE /reset",
+    "GET /limits",
+    "GET /verdict",
+    "GET /alerts",
+    "POST /alerts/{id}/ack",
+    "POST /alerts/{id}/snooze",
+    "POST /alerts/{id}/unack",
+    "GET /events",
+    "GET /metrics",
+    "GET /openapi.json",
+)
+"""With the api key; also under /api."""

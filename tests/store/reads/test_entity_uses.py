@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Bounds
+from spendtop.store.reads.entity_uses import EntityUses
+from spendtop.store.reads.limits import use
+from tests.store.conftest import Recorded
+from tests.store.reads.random_requests import MANY, START, Drawn, many_drawn, spans
+from tests.store.reads.test_limits import LIMITS, entities
+
+
+@MANY
+@given(many_drawn, spans, st.sampled_from(LIMITS))
+def test_says_what_one_at_a_time_says(
+    recorded: Recorded, requests: list[Drawn], span: tuple[int | None, int | None], rule: Limit
+) -> None:
+    recorded.clear()
+    recorded.add([one.request(recorded) for one in requests], LIMITS)
+    uses = EntityUses()
+    with recorded.store.reading() as connection:
+        expected = {entity: use(connection, rule, entity, Bounds(*span)).used for entity in entities(rule)}
+        for _ in range(2):
+            assert uses.used(connection, rule, entities(rule), Bounds(*span)) == expected
+
+
+@pytest.mark.parametrize("count", [1, 3, 512, 700])
+def test_takes_any_number_of_entities(recorded: Recorded, count: int) -> None:
+    (rule,) = (limit for limit in LIMITS if limit.name == "each")
+    recorded.add([recorded.request(START + number, number, user_id=f"user {number}") for number in range(count)])
+    wanted = [f"user {number}" for number in range(count + 1)]
+    for bounds in (Bounds(None, None), Bounds(START - 1, START + count)):
+        with recorded.store.reading() as connection:
+            used = EntityUses().used(connection, rule, wanted, bounds)
+        assert used == {**{f"user {number}": Usd(number) for number in range(count)}, wanted[-1]: Usd(0)}

@@ -1,0 +1,26 @@
+"""A question where staying is the answer that takes least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.modals.confirm import ConfirmScreen
+from tests.tui.conftest import opened, picture, until
+
+
+@pytest.mark.parametrize(
+    ("keys", "meant"),
+    [(["enter"], False), (["escape"], False), (["n"], False), (["y"], True), (["down", "enter"], True)],
+)
+async def test_only_a_clear_yes_is_one(app: SpendtopApp, keys: Sequence[str], meant: bool) -> None:
+    told: list[bool | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.push_screen(ConfirmScreen("Delete [it]?", "What stays.", "Delete it", "Keep it"), told.append)
+        await until(pilot, lambda: "What stays." in picture(pilot))
+        await pilot.press(*keys)
+        await until(pilot, lambda: told)
+    assert told == [meant]
