@@ -11,10 +11,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from spendtop.domain.clock import to_micros
 from spendtop.store.engine import SCHEMA, Store
 from spendtop.store.schema import upgrade
+
+# How long an example takes says more about the machine than about the rule.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -20,16 +22,21 @@ def printed(capsys: pytest.CaptureFixture[str], kind: str, *options: str) -> str
     return capsys.readouterr().out
 
 
-def checked(*command: str | Path) -> str:
+TOOLS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def checked(tool: str, *arguments: str | Path) -> str:
     """What a checker says of a file; it has to be content."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    found = shutil.which(tool, path=TOOLS)
+    assert found is not None
+    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
+    return pytest.mark.skipif(shutil.which(tool, path=TOOLS) is None, reason=f"{tool} is not installed")
 
 
 @pytest.mark.parametrize("kind", FILES)

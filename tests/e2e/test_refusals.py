@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.store.engine import Store
-from spendtop.store.schema import upgrade
+from spendtop.store.schema import HEAD, upgrade
 from tests.e2e.processes import LISTENER, Ended, collecting, command, configured, environment, refused
 
 _CAPABILITIES_OF_ROOT = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
@@ -109,7 +109,7 @@ def test_a_newer_schema_is_left_alone_and_both_versions_are_named(tmp_path: Path
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = path.read_bytes()
-    says(refused(tmp_path), 78, str(path), "9999", "0001")
+    says(refused(tmp_path), 78, str(path), "9999", HEAD)
     assert path.read_bytes() == before
 
 
