@@ -27,6 +27,7 @@ _CANCELLED = -3
 _SESSION, _SESSION_PATH, _SESSION_NAME = "Helicone-Session-Id", "Helicone-Session-Path", "Helicone-Session-Name"
 _OF_HELICONE = "helicone-"
 _FAILURES = ("error", "helicone_error", "html_response")
+_MOST_USD = 10**9
 _MOST_MILLISECONDS = 2**53
 _FIELD = re.compile(r"(?:missing required field `|at `\$\.?)(\w*)")
 
@@ -71,8 +72,8 @@ class RowReader:
     def __init__(self) -> None:
         self._row = msgspec.json.Decoder(Row, strict=False)
 
-    def row(self, raw: bytes) -> Row:
-        """A row's fields. Raises NotARow."""
+    def row(self, raw: bytes | Raw, now: int) -> Row:
+        """A row by which a request can be made, as it stands at `now` (UTC µs). Raises NotARow."""
         try:
             row = self._row.decode(raw)
         except msgspec.ValidationError as error:
@@ -82,7 +83,17 @@ class RowReader:
             raise NotARow("") from None
         if _REQUEST_ID.fullmatch(row.request_id) is None:
             raise NotARow("request_id")
+        if not 0 <= instant_of(row) <= now + NEWEST:
+            raise NotARow("request_created_at")
+        if row.cost is not None and not (row.cost.is_finite() and abs(row.cost) <= _MOST_USD):
+            raise NotARow("cost")
         return row
+
+
+def instant_of(row: Row) -> int:
+    """When the request began, UTC µs."""
+    moment = row.request_created_at
+    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class _Body(Struct, frozen=True):
@@ -92,7 +103,7 @@ class _Body(Struct, frozen=True):
 
 
 def request_of(row: Row, now: int) -> Request:
-    """The request that a row confirms, received at `now` (UTC µs). Raises NotARow."""
+    """The request that a row confirms, received at `now` (UTC µs)."""
     prompt, response = _prompt(row.request_body), _body(row.response_body)
     answer = response.value if isinstance(response.value, dict) else {}
     body_id = answer.get("id")
@@ -102,7 +113,7 @@ def request_of(row: Row, now: int) -> Request:
         source=Source.HELICONE_API,
         external_id=row.request_id,
         received_at=now,
-        occurred_at=_instant(row.request_created_at, now),
+        occurred_at=instant_of(row),
         time_source=TimeSource.API,
         response_id=_name(body_id) if isinstance(body_id, str) else None,
         provider=provider_named(row.provider),
@@ -168,10 +179,7 @@ def _reported(row: Row) -> Usd | None:
     """Helicone's cost; beside a negative token count it says nothing."""
     if row.cost is None or min(row.prompt_tokens or 0, row.completion_tokens or 0) < 0:
         return None
-    try:
-        return Usd.of(row.cost)
-    except ValueError:
-        raise NotARow("cost") from None
+    return Usd.of(row.cost)
 
 
 def _status(status: int | None, answer: dict[str, object]) -> Status:
@@ -189,13 +197,6 @@ def _own(properties: dict[str, str]) -> dict[str, str]:
         for name, value in properties.items()
         if name == _SESSION_NAME or not name.lower().startswith(_OF_HELICONE)
     }
-
-
-def _instant(moment: datetime, now: int) -> int:
-    micros = to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    if not 0 <= micros <= now + NEWEST:
-        raise NotARow("request_created_at")
-    return micros
 
 
 def _milliseconds(value: int | None) -> int | None:

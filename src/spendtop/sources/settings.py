@@ -67,11 +67,15 @@ class AnthropicSettings(SourceSection):
     """Anthropic: what it billed, from its cost report."""
 
     admin_key: Secret = SecretStr("")
-    """An admin key (sk-ant-admin...)."""
+    """An admin key (sk-ant-admin...); with it the account "anthropic" exists by itself."""
     base_url: HttpUrl = "https://api.anthropic.com"
     """Address of Anthropic's API."""
     poll_every: PollInterval = 15 * MINUTE
     """How often the costs are read."""
+
+    def implied_accounts(self) -> tuple[AccountSettings, ...]:
+        """The account `anthropic`, once its costs can be read."""
+        return (AccountSettings(name="anthropic", provider="anthropic"),) if self.admin_key else ()
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -470,3 +470,12 @@ def test_attributes_of_any_kind_are_taken_or_named(attributes: dict[str, object]
         assert set(item.fields) <= {"gen_ai.usage.input_tokens", "llm.token_count.completion"}
     else:
         assert json.loads(item.request_body or b"{}") is not None
+
+
+def test_more_calls_than_any_exporter_sends_at_once_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CALLS", 2)
+    around = span(9, {"http.route": "/"})
+    assert ids(items_of(call(1), call(2), around)) == [1, 2]
+    with pytest.raises(Unreadable, match="at most 2 calls") as failure:
+        items_of(call(1), call(2), call(3))
+    assert failure.value.code == "too_many_items"

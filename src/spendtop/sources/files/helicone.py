@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -66,7 +65,7 @@ class _Reader:
 
     def _request(self, raw: bytes, place: str) -> Request | Skipped:
         try:
-            return request_of(self._rows.row(raw), self._now)
+            return request_of(self._rows.row(raw, self._now), self._now)
         except NotARow as wrong:
             return _skipped(place, wrong.field)
 

@@ -1,0 +1,192 @@
+"""Where reading from Helicone stands: the cursor, and which spans of time come next. Instants are UTC µs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spendtop.domain.clock import HOUR, MINUTE, SECOND
+
+SETTLING = MINUTE
+"""What is younger may still be on its way into Helicone's tables, and is left for the next poll."""
+OVERLAP = 15 * MINUTE
+"""How much of what was read is read again at each poll, for requests that Helicone shows late."""
+TRAILING = 48 * HOUR
+"""How far back totals are compared."""
+COMPARE_EVERY = 6 * HOUR
+COMPARED_AT_ONCE = 6 * HOUR
+"""The span of one comparison."""
+
+
+class Span(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A span of time that is read or compared from its begin to its end."""
+
+    since: int
+    until: int
+    """Exclusive."""
+    at: int
+    """What lies before it is done; a whole second."""
+    offset: int = 0
+    """How many rows from `at` on were read already, where one second has more than a page holds."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left."""
+        return self.at >= self.until
+
+
+class Following(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="following"):
+    """Keeping up with Helicone."""
+
+    since: int
+    """What lies before it is never read."""
+    seen: int
+    """All before it was read."""
+    compared_at: int
+    """When the last comparison began."""
+    reading: Span | None = None
+    comparing: Span | None = None
+    """While it is there, `reading` is a part of it whose totals differ."""
+
+    @property
+    def complete_until(self) -> int:
+        """Up to when nothing is known to be missing."""
+        if self.reading is None:
+            return self.seen
+        return min(self.seen, self.reading.at) if self.comparing else max(self.seen, self.reading.at)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next poll begins something new."""
+        return self.reading is None and self.comparing is None
+
+
+class Ranging(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="range"):
+    """Reading one span that was asked for."""
+
+    reading: Span
+
+
+Place: TypeAlias = Following | Ranging
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far reading a span has come."""
+
+    since: int
+    until: int
+    at: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1, by time."""
+        length = self.until - self.since
+        return min(1.0, max(0.0, (self.at - self.since) / length)) if length > 0 else 1.0
+
+
+def range_cursor(since: int, until: int) -> str:
+    """Where reading just one span begins."""
+    return written(Ranging(reading=span(since, until)))
+
+
+def progress(cursor: str | None) -> Progress | None:
+    """What is being read at a cursor and how far; None where nothing is under way."""
+    place = placed(cursor)
+    reading = None if place is None else place.reading
+    return None if reading is None else Progress(since=reading.since, until=reading.until, at=reading.at)
+
+
+def placed(cursor: str | None) -> Place | None:
+    """What a cursor says; None at the very beginning, and for one that another version wrote."""
+    if cursor is None:
+        return None
+    try:
+        return msgspec.json.decode(cursor, type=Following | Ranging)
+    except (ValueError, RecursionError):
+        return None
+
+
+def written(place: Place) -> str:
+    """A place as a cursor."""
+    return msgspec.json.encode(place).decode()
+
+
+def span(since: int, until: int) -> Span:
+    """A whole span from its begin, in whole seconds."""
+    first = _second(since)
+    return Span(since=first, until=_second(until), at=first)
+
+
+def first_run(now: int, backfill: int) -> Following:
+    """Begins with all from `backfill` µs ago."""
+    reading = span(now - backfill, now - SETTLING)
+    return Following(since=reading.since, seen=reading.since, compared_at=now, reading=reading)
+
+
+def next_run(place: Following, now: int) -> Following:
+    """Begins with what came since the last one, and a little before."""
+    reading = span(max(place.since, place.seen - OVERLAP), now - SETTLING)
+    return place if reading.ended else replace(place, reading=reading)
+
+
+def after_reading(place: Following, reading: Span, now: int) -> Following:
+    """One page further; behind the last one it may be time to compare."""
+    if not reading.ended:
+        return replace(place, reading=reading)
+    if place.comparing is not None:
+        return after_comparing(replace(place, reading=None), reading.until)
+    place = replace(place, reading=None, seen=max(place.seen, reading.until))
+    if now - place.compared_at < COMPARE_EVERY:
+        return place
+    comparing = span(max(place.since, now - TRAILING), place.seen - OVERLAP)
+    return replace(place, compared_at=now, comparing=None if comparing.ended else comparing)
+
+
+def to_compare(comparing: Span) -> Span:
+    """The next part whose totals are compared."""
+    return span(comparing.at, min(comparing.at + COMPARED_AT_ONCE, comparing.until))
+
+
+def after_comparing(place: Following, until: int) -> Following:
+    """All before `until` is as Helicone has it."""
+    assert place.comparing is not None
+    comparing = replace(place.comparing, at=until)
+    return replace(place, comparing=None if comparing.ended else comparing)
+
+
+def compare_later(place: Following, now: int) -> Following:
+    """Gives up comparing for an hour."""
+    return replace(place, comparing=None, compared_at=now - COMPARE_EVERY + HOUR)
+
+
+def read_again(place: Following, part: Span) -> Following:
+    """A part whose totals differ is read."""
+    return replace(place, reading=part)
+
+
+class Window(NamedTuple):
+    """What one question was about, from where reading stands."""
+
+    until: int
+    """Exclusive."""
+    limit: int
+
+
+def after_page(reading: Span, newest: int | None, window: Window) -> Span:
+    """Where the next page begins. `newest` is the instant of a page's last request, None for an empty page.
+
+    It begins within the second of that request, as more may share it: the page was cut somewhere in there.
+    """
+    if newest is None:
+        return replace(reading, at=window.until, offset=0)
+    second = _second(newest)
+    if second > reading.at:
+        return replace(reading, at=second, offset=0)
+    return replace(reading, offset=reading.offset + window.limit)
+
+
+def _second(micros: int) -> int:
+    return micros - micros % SECOND
