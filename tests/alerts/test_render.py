@@ -125,3 +125,67 @@ def test_a_test_message_says_that_it_is_one() -> None:
 )
 def test_severity_decides_how_the_message_is_marked(kind: Kind, severity: str, expected: str) -> None:
     assert notify_type(kind, severity) == expected
+
+
+LOW = Message(
+    kind=Kind.LOW_BALANCE,
+    limit_name="openai",
+    used_nano=9_996_000_000,
+    limit_nano=10_000_000_000,
+    zone="Europe/Berlin",
+    at=MIDNIGHT,
+    next_words="Speaks again after the balance was back at $11.00, or credit was entered.",
+)
+STALE = Message(
+    kind=Kind.STALE,
+    limit_name="openai-costs",
+    zone="Europe/Berlin",
+    at=MIDNIGHT,
+    lines=("OpenAI refused the key (401). Create an admin key.",),
+)
+
+
+def test_a_low_balance_never_reads_as_more_than_it_is() -> None:
+    text = render(LOW, REF, 1)
+    assert text.title == "low balance: openai $9.99 of $10.00"
+    assert text.body.splitlines() == [
+        "Account openai: $9.99 is left, less than $10.00.",
+        "Since: 2026-11-20 00:00 Europe/Berlin",
+        "Speaks again after the balance was back at $11.00, or credit was entered.",
+        "[ref 7f3a90c1·1]",
+    ]
+
+
+def test_stale_data_say_since_when_and_why() -> None:
+    text = render(STALE, REF, 1)
+    assert text.title == "stale data: openai-costs"
+    assert text.body.splitlines() == [
+        "openai-costs was read last at 2026-11-20 00:00 Europe/Berlin. What was spent since then is in no figure.",
+        "OpenAI refused the key (401). Create an admin key.",
+        "[ref 7f3a90c1·1]",
+    ]
+
+
+def test_what_was_never_read_says_so() -> None:
+    assert "openai-costs was read not even once." in render(replace(STALE, at=0), REF, 1).body
+
+
+@pytest.mark.parametrize(
+    ("over", "title", "line"),
+    [
+        (LOW, "resolved low balance: openai $9.99 of $10.00", "Account openai: $9.99 is left."),
+        (STALE, "resolved stale data: openai-costs", "openai-costs is read again"),
+    ],
+)
+def test_what_is_over_says_what_was(over: Message, title: str, line: str) -> None:
+    text = render(replace(over, kind=Kind.RESOLVED, resolves=over.kind), REF, 1)
+    assert text.title == title
+    assert text.body.startswith(line)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOW_BALANCE, Kind.STALE])
+def test_accounts_with_hostile_names_harm_nobody(kind: Kind) -> None:
+    text = render(replace(LOW, kind=kind, limit_name=HOSTILE, lines=(HOSTILE,)), REF, 1)
+    for forbidden in ("@everyone", "<!channel>", "\x1b", "\u202e", "](", "://"):
+        assert forbidden not in text.title + text.body
+    assert "\n" not in text.title

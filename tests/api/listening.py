@@ -127,6 +127,8 @@ async def listening(
     settings: Settings | None = None,
     allowance: Allowance | None = None,
     health: Health | None = None,
+    monotonic: Callable[[], float] = lambda: 0.0,
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Live]:
     """Serves on a free port until the block ends."""
     in_force = [settings or settings_of()]
@@ -137,9 +139,9 @@ async def listening(
         settings=lambda: in_force[-1],
         clock=clock,
         health=lambda: health or Health(),
-        monotonic=lambda: 0.0,
+        monotonic=monotonic,
         tokens=Tokens(store, time.monotonic),
-        stopping=stop,
+        stopping=stopping or stop,
         backups=store.path.parent / "backups" if store.path else Path("backups"),
     )
     listening_socket = bind("127.0.0.1", 0)

@@ -15,6 +15,7 @@ from spendtop.services.preparing import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.ledger import Account
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
 
@@ -39,11 +40,17 @@ async def recording(
         recorder.stop()
 
 
-def apply(store: Store, clock: SettableClock, limits: Sequence[Limit]) -> None:
-    """Put limits in force, as a collector does."""
+def apply(store: Store, clock: SettableClock, limits: Sequence[Limit], accounts: Sequence[Account] = ()) -> None:
+    """Put limits and accounts in force, as a collector does."""
     info = CollectorInfo(version="1", host="h", pid=1, url="", started_at=clock())
     applied = Applied(
-        limits=tuple(limits), calendar=Calendar(), channels=(), collector=info, at=clock(), config_digest=""
+        limits=tuple(limits),
+        calendar=Calendar(),
+        channels=(),
+        accounts=tuple(accounts),
+        collector=info,
+        at=clock(),
+        config_digest="",
     )
     with store.writing() as connection:
         keep(connection, applied)

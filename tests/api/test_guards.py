@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hmac import compare_digest
 
 import httpx
 import pytest
@@ -97,6 +98,16 @@ async def test_without_a_key_no_tunnel_or_rebound_name_opens_them(
         assert (await live.post_signed(SIMPLE, Host=host)).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"])
+async def test_without_a_key_a_proxy_that_names_this_machine_opens_nothing(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, name: str
+) -> None:
+    async with listening(readable_store, clock, recorder) as live:
+        through_a_proxy = {"Host": "127.0.0.1:8000", name: "127.0.0.1"}
+        assert status(await live.client.get("/limits", headers=through_a_proxy), "local_only") == 403
+        assert (await live.client.get("/limits")).status_code == 200
+
+
 async def test_without_a_key_other_machines_are_refused(
     readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +115,24 @@ async def test_without_a_key_other_machines_are_refused(
     async with listening(readable_store, clock, recorder) as live:
         for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
             assert status(await live.client.get("/limits", headers=headers), "local_only") == 403
+
+
+async def test_every_key_is_compared_whichever_fits(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[object] = []
+
+    def noted(given: bytes, key: bytes) -> bool:
+        compared.append(key)
+        return compare_digest(given, key)
+
+    monkeypatch.setattr("spendtop.api.guards.hmac.compare_digest", noted)
+    keys = {"first": "the-first-key-that-is-long", "second": "the-second-key-that-is-long", "third": "the-third-key"}
+    async with listening(readable_store, clock, recorder, settings_of({"ingest_keys": keys})) as live:
+        for key in (*keys.values(), "wrong", "\u00e9", ""):
+            compared.clear()
+            await live.client.post("/ingest", content=b"", headers=[(b"x-ingest-key", key.encode())])
+            assert compared == [value.encode() for value in keys.values()]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])

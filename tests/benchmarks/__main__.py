@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import reading, recording, screens, sizes, starting
+from tests.benchmarks import judging, moving, pushing, reading, recording, screens, sizes, starting
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -17,6 +17,10 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "recording": recording.against_others,
     "latency": recording.latency_when_full,
     "growth": recording.growth,
+    "pushes": pushing.pushes,
+    "verdict": judging.verdict,
+    "exports": moving.exports,
+    "imports": moving.imports,
     "reads": reading.reads,
     "evaluation": reading.evaluation,
     "starts": starting.starts,

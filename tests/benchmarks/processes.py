@@ -18,6 +18,7 @@ from tests.benchmarks.webhooks import SECRET
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE = 60.0
+INGEST_KEY = "an-ingest-key-of-the-benchmarks"
 _SHIM = """
 #include <unistd.h>
 #include <sys/syscall.h>
@@ -27,6 +28,8 @@ int fdatasync(int fd) { usleep(2000); return syscall(SYS_fdatasync, fd); }
 _CONFIG = """
 [server]
 port = 0
+ingest_keys = {{ apps = "{ingest_key}" }}
+ingest_rate_limit = {{ rpm = 1000000000, burst = 1000000000 }}
 [database]
 url = "sqlite:///{store}"
 [helicone]
@@ -78,7 +81,7 @@ def write_config(folder: Path, store: Path, more: str = "") -> Path:
     """A configuration with the usual limits, all far away, for a store in `folder`."""
     config = folder / f"{store.stem}.toml"
     config.touch(mode=0o600)
-    config.write_text(_CONFIG.format(store=store, secret=SECRET) + more)
+    config.write_text(_CONFIG.format(store=store, secret=SECRET, ingest_key=INGEST_KEY) + more)
     return config
 
 

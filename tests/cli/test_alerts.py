@@ -44,3 +44,17 @@ def test_what_cannot_be_done_is_a_sentence(cli: Cli, alert: Store, words: tuple[
     code, _, err = cli("alert", *words)
     assert code == 2
     assert said in err
+
+
+def test_alerts_about_accounts_say_what_is_left_and_stale_data_no_amount(cli: Cli, home_store: Store) -> None:
+    low = {"rule": "balance/openai", "used_nano": 9_996_000_000, "limit_nano": 10_000_000_000}
+    stale = {"rule": "stale/openai-costs", "used_nano": 0, "limit_nano": 0}
+    with home_store.writing() as connection:
+        for values in (low, stale):
+            known = alert_values("daily", "exceeded")
+            connection.execute(table_of(AlertTable).insert().values(**{**known, "id": None, **values}))
+    lines = [line.split() for line in cli("alert", "list").out.splitlines()[1:]]
+    assert [(line[1], line[4:6]) for line in lines] == [
+        ("stale/openai-costs", ["-", "-"]),
+        ("balance/openai", ["$9.99", "$10.00"]),
+    ]

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from spendtop.cli.collect import log_to_stderr
+from spendtop.config.paths import data_folder
+from tests.cli.conftest import Cli
+from tests.fake_ngrok import installed
 
 
 @pytest.fixture
@@ -31,3 +34,25 @@ def test_the_log_is_harmless_to_a_terminal_whatever_a_client_sent(
     assert "/requests/␛[2J failed\n" in err
     assert "ValueError: ␛]52;c" in err
     assert not {"\x1b", "\x07"} & set(err)
+
+
+def test_libraries_tell_no_more_than_they_have_to(root: logging.Logger) -> None:
+    log_to_stderr(debug=True)
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+    assert logging.getLogger("stamina").level == logging.ERROR
+
+
+@pytest.mark.parametrize("words", [("--no-ui", "--tunnel", "ngrok"), ("--tunnel", "ngrok", "--no-ui")])
+def test_a_tunnel_that_cannot_be_opened_stops_the_start(
+    cli: Cli, root: logging.Logger, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
+    with installed():
+        code, out, err = cli(*words)
+    assert (code, out) == (2, "")
+    assert "NGROK_AUTHTOKEN" in err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, out, err = cli(*words)
+    assert (code, out) == (2, "")
+    assert "pip install 'spendtop[tunnel]'" in err
+    assert not data_folder().exists()

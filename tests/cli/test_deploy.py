@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
+from threading import Thread
 
+import httpx
 import pytest
 
 from spendtop.__main__ import main
 from spendtop.cli.deploy import FILES
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,16 +103,84 @@ def test_hadolint_has_nothing_against_the_dockerfile(capsys: pytest.CaptureFixtu
     assert checked("hadolint", dockerfile) == ""
 
 
-@needs("nginx")
-@needs("openssl")
-def test_nginx_takes_its_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.fixture
+def nginx_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Path:
+    """What is printed, on free ports and with a certificate, in a whole configuration."""
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     subject = ["-nodes", "-subj", "/CN=localhost", "-days", "1"]
     checked("openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate, *subject)
     server = printed(capsys, "nginx").replace("/etc/letsencrypt/live/spend.example.org", str(tmp_path))
-    server = server.replace("listen 80;", "listen 18080;").replace("listen 443 ssl;", "listen 18443 ssl;")
+    server = server.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
+    server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{free_port()} ssl;")
     whole = tmp_path / "nginx.conf"
     whole.write_text(
-        f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}\nhttp {{ access_log off;\n{server}}}\n"
+        f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}\n"
+        f"http {{ access_log off;\n{server}}}\n"
     )
-    assert "successful" in checked("nginx", "-t", "-c", whole)
+    return whole
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@needs("nginx")
+@needs("openssl")
+def test_nginx_takes_its_configuration(nginx_configuration: Path) -> None:
+    assert "successful" in checked("nginx", "-t", "-c", nginx_configuration)
+
+
+class Hosts(BaseHTTPRequestHandler):
+    """Answers with the Host that it was asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        host = self.headers["Host"].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(host)))
+        self.end_headers()
+        self.wfile.write(host)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@needs("nginx")
+@needs("openssl")
+def test_nobody_outside_passes_for_a_local_program(nginx_configuration: Path) -> None:
+    text = nginx_configuration.read_text()
+    (port,) = re.findall(r"listen 127.0.0.1:(\d+) ssl;", text)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hosts) as upstream, serving(upstream):
+        nginx_configuration.write_text(text.replace("127.0.0.1:8000", f"127.0.0.1:{upstream.server_port}"))
+        found = shutil.which("nginx", path=TOOLS)
+        assert found is not None
+        nginx = subprocess.Popen([found, "-c", nginx_configuration], stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: accepts(int(port)))
+            for path, host in product(("/requests", "/webhook", "/events"), ("127.0.0.1", "localhost", "[::1]:8000")):
+                url = f"https://127.0.0.1:{port}{path}"
+                answer = httpx.get(url, headers={"Host": host}, verify=False, trust_env=False)
+                assert (answer.status_code, answer.text) == (200, "spend.example.org")
+        finally:
+            nginx.terminate()
+            nginx.wait(10)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Serves until the block ends."""
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

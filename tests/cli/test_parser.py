@@ -61,7 +61,7 @@ def test_what_a_viewer_tells_its_collector_is_understood() -> None:
         (["--port", "many"], "--port"),
         (["--log-format", "xml"], "--log-format"),
         (["quarantine", "retry", "abc"], "'abc'"),
-        (["--tunnel", "ngrok"], "public_url"),
+        (["--tunnel", "other"], "ngrok"),
     ],
 )
 def test_what_cannot_work_is_answered_with_the_nearest_thing_that_does(words: list[str], sentence: str) -> None:

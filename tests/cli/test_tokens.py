@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from spendtop.collector.holding import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tokens
+from spendtop.services.presence import Holder, State, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.schema import version
 from tests.cli.conftest import Cli, minutes_ago, write_config
@@ -40,6 +44,24 @@ def test_a_token_comes_with_snippets_for_each_kind_of_client(cli: Cli, home_stor
     ]
     assert "https://spend.example.org/ingest" in out and "web-1" in out
     assert "canary-key" not in out
+
+
+def test_the_snippets_name_the_running_collector_and_the_key_that_is_set(cli: Cli, home_store: Store) -> None:
+    write_config('[server]\nport = 9000\ningest_keys = { apps = "canary-key" }\n')
+    assert "http://127.0.0.1:9000/ingest" in cli("token", "create", "before").out
+    pid = os.getpid()
+    running = Holder(
+        pid=pid,
+        state=State.READY,
+        url="http://127.0.0.1:9123",
+        started_by="service",
+        since=minutes_ago(1),
+        process_started=process_start(pid),
+    )
+    announce(places(home_store, data_folder()).holder, running)
+    out = cli("token", "create", "web").out
+    assert "http://127.0.0.1:9123/ingest" in out and ":9000" not in out
+    assert 'the ingest key "apps"' in out and "canary-key" not in out
 
 
 def test_without_an_ingest_key_it_says_what_is_missing(cli: Cli, home_store: Store) -> None:

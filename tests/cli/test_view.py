@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from spendtop.cli.options import Options, load_settings
-from spendtop.cli.view import _differences, _store_name, arguments, require_terminal, stop_process
+from spendtop.cli.view import (
+    _differences,
+    _store_name,
+    arguments,
+    require_terminal,
+    require_tunnel,
+    stop_process,
+)
 from spendtop.config.paths import default_database_url
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.applied import Applied, CollectorInfo
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import Applied, CollectorInfo, keep, tell_public_url
 
 LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
 
@@ -25,8 +33,9 @@ def written(text: str) -> Options:
 
 def test_a_collector_reads_the_same_configuration() -> None:
     options = written("[server]\nport = 9001\n")
-    given = arguments(Options(port=9002, debug=True), load_settings(options))
-    assert given == ["--config", str(Path("spendtop.toml").absolute()), "--port", "9002", "--debug"]
+    given = arguments(Options(port=9002, tunnel="ngrok", debug=True), load_settings(options))
+    file = str(Path("spendtop.toml").absolute())
+    assert given == ["--config", file, "--port", "9002", "--tunnel", "ngrok", "--debug"]
 
 
 def test_the_screens_need_a_terminal() -> None:
@@ -74,3 +83,19 @@ def test_a_local_file_that_differs_from_what_is_applied_is_named() -> None:
     other = Applied(limits=(), calendar=Calendar("UTC"), channels=("ops",), collector=info, at=0, config_digest="")
     assert _differences(settings, same) == ()
     assert _differences(settings, other) == ("limits", "channels")
+
+
+def test_a_collector_that_runs_without_the_wanted_tunnel_is_named(home_store: Store) -> None:
+    with pytest.raises(UsageError, match="spendtop stop"):
+        require_tunnel(home_store)
+    info = CollectorInfo(version="1", host="h", pid=1, url="u", started_at=0)
+    with home_store.writing() as connection:
+        keep(
+            connection,
+            Applied(limits=(), calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest=""),
+        )
+    with pytest.raises(UsageError, match="without a tunnel"):
+        require_tunnel(home_store)
+    with home_store.writing() as connection:
+        tell_public_url(connection, "https://x.example")
+    require_tunnel(home_store)

@@ -9,7 +9,7 @@ from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Usage
+from spendtop.domain.request import Basis, BodyState, Source, Usage
 from spendtop.services.preparing import Prepared, Preparer
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import bodies
@@ -169,3 +169,22 @@ def test_a_digest_tells_configurations_apart_and_says_nothing(file: Path) -> Non
 )
 def test_which_ways_in_are_open_is_told_without_their_keys(file: Path, text: str, doors: Doors) -> None:
     assert applying.doors_of(settings_of(file, text)) == doors
+
+
+@pytest.mark.parametrize(
+    ("model", "named", "provider", "is_priced"),
+    [
+        ("claude-sonnet-4-5", None, "anthropic", True),
+        ("gpt-4o", None, "openai", True),
+        ("claude-sonnet-4-5", "openai", "openai", False),
+        ("acme-private-7b", None, "openai", False),
+    ],
+)
+def test_a_push_without_a_provider_is_priced_as_its_models_owner_does(
+    file: Path, bench: Bench, model: str, named: str | None, provider: str, is_priced: bool
+) -> None:
+    usage = Usage(prompt=1000, completion=100)
+    pushed = bench.request(None, source=Source.INGEST, model=model, provider=named, usage=usage)
+    ready = preparer_of(file, "").prepare(pushed)
+    assert isinstance(ready, Prepared)
+    assert (ready.request.provider, ready.request.cost.amount is not None) == (provider, is_priced)

@@ -17,7 +17,7 @@ from tests.waiting import soon
 
 
 def rooms_of(bench: Bench, url: str) -> Rooms:
-    return Rooms(bench.store, bench.recorder, url, bench.clock, lambda: bench.in_force.settings)
+    return Rooms(bench.store, bench.recorder, url, bench.clock, lambda: bench.in_force.settings, lambda sentence: None)
 
 
 @pytest.fixture

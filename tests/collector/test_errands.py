@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import Connection
 
+from spendtop.collector.asked import LongErrand
 from spendtop.collector.errands import Errands
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.errors import SpendtopError
@@ -21,7 +22,7 @@ from tests.waiting import soon
 class Office:
     """Errands with what they reach."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, long: Mapping[TaskKind, LongErrand] | None = None) -> None:
         bench.start()
         self.bench = bench
         self.owns = True
@@ -35,6 +36,7 @@ class Office:
             lambda: self.owns,
             self.stopped.set,
             self._count,
+            long,
         )
 
     def _count(self) -> None:
@@ -191,12 +193,71 @@ async def test_one_of_several_collectors_does_them(bench: Bench) -> None:
     assert office.look(asked).state is TaskState.FAILED
 
 
-def test_every_kind_of_task_can_be_done(bench: Bench) -> None:
+def test_every_short_kind_of_task_can_be_done(bench: Bench) -> None:
     office = Office(bench)
-    for kind in TaskKind:
+    for kind in office.errands._doing:
         task = Task(id=1, kind=kind, arguments={}, state=TaskState.RUNNING)
         with bench.store.writing() as connection:
             try:
                 assert office.errands._doing[kind](connection, task).endswith(".")
             except SpendtopError as failure:
                 assert str(failure)
+
+
+class Long:
+    """Back-fills that end when they are let go."""
+
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, task: Task) -> str:
+        self.began.append(task.id)
+        await self.let_go.wait()
+        return "Filled."
+
+
+async def test_what_takes_long_holds_up_nothing_else_but_its_own_kind(bench: Bench) -> None:
+    long = Long()
+    office = Office(bench, {TaskKind.BACKFILL: long})
+    async with working(office):
+        first, second = office.ask(TaskKind.BACKFILL), office.ask(TaskKind.BACKFILL)
+        await soon(lambda: long.began == [first])
+        assert (await office.result(office.ask(TaskKind.CHANNEL_TEST)))[0] is TaskState.DONE
+        assert (office.look(first).state, long.began) == (TaskState.RUNNING, [first])
+        long.let_go.set()
+        assert await office.result(first) == (TaskState.DONE, "Filled.")
+        assert await office.result(second) == (TaskState.DONE, "Filled.")
+
+
+async def test_a_back_fill_goes_on_with_the_next_collector(bench: Bench) -> None:
+    long = Long()
+    office = Office(bench, {TaskKind.BACKFILL: long})
+    async with working(office):
+        asked = office.ask(TaskKind.BACKFILL)
+        await soon(lambda: long.began)
+    assert office.look(asked).state is TaskState.RUNNING
+    long.let_go.set()
+    async with working(office):
+        assert await office.result(asked) == (TaskState.DONE, "Filled.")
+    assert long.began == [asked, asked]
+
+
+async def test_who_loses_the_lease_gives_up_what_takes_long(bench: Bench) -> None:
+    long = Long()
+    office = Office(bench, {TaskKind.BACKFILL: long})
+    async with working(office):
+        asked = office.ask(TaskKind.BACKFILL)
+        await soon(lambda: long.began)
+        office.owns = False
+        await soon(lambda: not office.errands._under_way)
+        office.owns = True
+        long.let_go.set()
+        assert (await office.result(asked))[0] is TaskState.DONE
+
+
+async def test_what_this_collector_cannot_do_is_said(bench: Bench) -> None:
+    office = Office(bench)
+    async with working(office):
+        asked = office.ask(TaskKind.POLL_NOW)
+        assert await office.result(asked) == (TaskState.FAILED, "This collector cannot do that.")

@@ -13,10 +13,8 @@ import pytest
 
 from spendtop.collector.printer import Printer
 from spendtop.domain.alerting import Kind, Message
-from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request, Status
-from spendtop.domain.windows import parse_window
 from spendtop.services.announcing import Announcement
 from tests.collector.conftest import Bench
 from tests.waiting import soon
@@ -25,9 +23,8 @@ HOSTILE = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\x9b1m\x00[/nope]\nprocessed fake"
 
 
 def announcement(kind: Kind, used: str = "4.80", **fields: Any) -> Announcement:
-    limit = Limit(name="hourly", window=parse_window("1h"), amount=Usd.of(5))
     values = {"limit_name": "hourly", "used_nano": Usd.of(used).nano, "limit_nano": Usd.of(5).nano, **fields}
-    return Announcement(limit, 1, 1, Message(kind=kind, **values))
+    return Announcement(None, 1, 1, Message(kind=kind, **values))
 
 
 @asynccontextmanager
@@ -183,3 +180,21 @@ def test_a_full_disk_costs_a_line_only(bench: Bench, caplog: pytest.LogCaptureFi
 def test_without_a_stdout_it_is_silent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
     Printer(bench.store, bench.clock, False).say("nobody hears this")
+
+
+@pytest.mark.parametrize(
+    ("kind", "resolves", "line"),
+    [
+        (Kind.LOW_BALANCE, None, "ALERT low balance: openai $9.99 of $10.00"),
+        (Kind.RESOLVED, Kind.LOW_BALANCE, "resolved low balance: openai $9.99 of $10.00"),
+        (Kind.STALE, None, "WARNING stale data: openai"),
+        (Kind.RESOLVED, Kind.STALE, "resolved stale data: openai"),
+    ],
+)
+def test_accounts_speak_in_a_line(bench: Bench, kind: Kind, resolves: Kind | None, line: str) -> None:
+    out = io.StringIO()
+    said = Message(
+        kind=kind, resolves=resolves, limit_name="openai", used_nano=9_996_000_000, limit_nano=10_000_000_000
+    )
+    Printer(bench.store, bench.clock, False, out).announced([Announcement(None, 1, 1, said)])
+    assert out.getvalue() == f"{line}\n"

@@ -227,7 +227,7 @@ def test_names_that_need_nothing_are_answered(folder: Path) -> None:
     result = loaded(folder, "HOURLY_SPEND_LIMIT=5", "REDIS_URL=redis://h", "DEBUG=1", "NGROK_AUTHTOKEN=x", "ENV=prod")
     effects = {found.name: found.effect for found in result.old_names}
     assert effects["REDIS_URL"].startswith("nothing needs it")
-    assert "--tunnel ngrok" in effects["NGROK_AUTHTOKEN"]
+    assert effects["NGROK_AUTHTOKEN"] == "server.ngrok_authtoken"
     assert "--debug" in effects["DEBUG"]
     assert "/metrics" in effects["ENV"]
 

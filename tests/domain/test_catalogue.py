@@ -96,3 +96,11 @@ def test_every_model_costs_what_the_price_list_itself_computes() -> None:
                 if ours is not None and ours != Usd.of(Decimal(exact)).nano:
                     differing.append((provider.id, model.id, ours, exact))
     assert differing == []
+
+
+def test_the_owner_of_a_model_is_named_where_the_default_provider_does_not_know_it() -> None:
+    prices = PublishedPrices()
+    assert prices.provider_of("gpt-4o", "openai") == "openai"
+    assert prices.provider_of("gpt-4o", "azure") == "azure"
+    assert prices.provider_of("claude-sonnet-4-5", "openai") == "anthropic"
+    assert prices.provider_of("acme-private-7b", "openai") == "openai"

@@ -8,6 +8,7 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.ledger import (
     Calibration,
     DayCost,
+    Drift,
     Entry,
     EntryKind,
     LowBalance,
@@ -141,3 +142,26 @@ def test_the_end_is_foreseen_from_what_was_billed() -> None:
     assert runs_out_at(usd("30"), usd("10"), 2 * DAY, now=0) == 6 * DAY
     assert runs_out_at(usd("30"), ZERO, DAY, now=0) is None
     assert runs_out_at(usd("-1"), usd("1"), DAY, now=7) == 7
+
+
+@pytest.mark.parametrize(
+    ("predicted", "observed", "is_large", "suggests_deposit"),
+    [
+        ("100", "100", False, False),
+        ("100", "100.99", False, False),
+        ("100", "99", True, False),
+        ("10", "10.19", False, False),
+        ("10", "9.80", True, False),
+        ("100", "104.999999999", True, False),
+        ("100", "105", True, True),
+        ("100", "90", True, False),
+        ("0", "0", False, False),
+        ("0", "0.000000001", True, False),
+        ("-2", "-1.96", True, False),
+    ],
+)
+def test_a_drift_of_a_dollar_or_two_per_cent_is_large_and_one_of_five_suggests_a_deposit(
+    predicted: str, observed: str, is_large: bool, suggests_deposit: bool
+) -> None:
+    drift = Drift(usd(predicted), usd(observed))
+    assert (drift.is_large, drift.suggests_deposit) == (is_large, suggests_deposit)

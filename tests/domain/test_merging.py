@@ -192,11 +192,21 @@ def test_the_order_of_reports_changes_nothing_but_the_arrival(data: st.DataObjec
 def test_every_value_is_that_of_the_most_trusted_source_that_gave_one(reports: list[Request]) -> None:
     record = told(*reports)
     by_trust = sorted(reports, key=lambda one: one.source.trust)
-    for name in ("response_id", "provider", "model", "http_status", "user_id", "token", "latency_ms"):
+    names = ["response_id", "provider", "model", "http_status", "user_id", "latency_ms"]
+    if len({one.counted for one in reports}) == 1:
+        names.append("token")
+    for name in names:
         givers = [one for one in by_trust if getattr(one, name) is not None]
         assert getattr(record.request, name) == (getattr(givers[0], name) if givers else None)
         assert not givers or record.giver(name) is givers[0].source
     assert (record.request.status, record.request.cached) == (by_trust[0].status, by_trust[0].cached)
+
+
+@given(reports=reports_of_one_request())
+def test_what_counts_does_so_under_a_token_that_counts(reports: list[Request]) -> None:
+    counted = [one.token for one in sorted(reports, key=lambda one: one.source.trust) if one.counted and one.token]
+    if any(one.counted for one in reports):
+        assert told(*reports).request.token == (counted[0] if counted else None)
 
 
 def test_a_value_from_a_less_trusted_source_gives_way_to_a_more_trusted_one_that_is_not_the_first() -> None:

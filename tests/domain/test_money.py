@@ -61,3 +61,19 @@ def test_amounts_show_what_matters(nano: int, shown: str) -> None:
 def test_a_share_of_nothing_is_unknown() -> None:
     assert Usd(1).share_of(Usd(0)) is None
     assert Usd(1).share_of(Usd(4)) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [
+        ("9.996", "$9.99"),
+        ("10", "$10.00"),
+        ("1234.5", "$1,234.50"),
+        ("0.009", "$0.00"),
+        ("0", "$0.00"),
+        ("-0.37", "-$0.37"),
+        ("-0.371", "-$0.38"),
+    ],
+)
+def test_what_is_left_never_reads_as_more_than_it_is(dollars: str, text: str) -> None:
+    assert Usd.of(dollars).floored == text

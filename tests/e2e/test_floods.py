@@ -1,9 +1,7 @@
-"""Slow, oversized and ambiguous clients, and those who come too often: they end, and the others are answered."""
+"""Oversized and ambiguous posts, and clients that come too often: they end, and the others are answered."""
 
 from __future__ import annotations
 
-import selectors
-import socket
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,15 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.processes import CollectorProcess, collecting, environment, webhook
+from tests.e2e.processes import CollectorProcess, environment
 from tests.e2e.pushing import (
     ADMIN,
+    API_KEY,
     INGEST_KEY,
     ITEM,
     KEYED,
     OTHER_INGEST_KEY,
     RECEIVER,
-    TOKEN,
     connected,
     exchanged,
     from_address,
@@ -33,89 +31,174 @@ from tests.e2e.pushing import (
 )
 
 MIB = 1024 * 1024
-WAYS_IN = ("/ingest", "/v1/traces")
+PING = b"GET /ping HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 LARGEST = {"/ingest": 8 * MIB, "/log": 8 * MIB, "/litellm": 32 * MIB, "/v1/traces": 32 * MIB}
-GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
+BOMB_UNPACKS_TO = 512 * MIB
 
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
-    """A collector that many may push to often."""
+    """A collector that takes pushes."""
     with receiving(tmp_path_factory.mktemp("floods")) as found:
         yield found
 
 
-def timed(client: httpx.Client, request_id: str) -> tuple[int, float]:
-    """The status of a healthy push, and the seconds that it took."""
-    started = time.monotonic()
-    answer = client.post("/ingest", json={**ITEM, "request_id": request_id}, headers=KEYED)
-    return answer.status_code, time.monotonic() - started
+def endless(path: str, key: str) -> bytes:
+    """The head of a post whose body comes in chunks, for ever."""
+    return f"POST {path} HTTP/1.1\r\nHost: here\r\nX-Ingest-Key: {key}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
 
 
-class TestSlowClients:
-    """Connections that say nothing, or half of something, or a byte now and then."""
-
-    EACH = 25
-    SLOWEST = 14.0
-
-    def halves(self, path: str) -> Iterator[bytes]:
-        """What a slow client sends before it falls silent."""
-        yield b""
-        yield head(path)[:-30]
-        yield head(path, "Content-Length: 1000", "Content-Type: application/json") + b"{"
-        yield head(path, "Transfer-Encoding: chunked", "Content-Type: application/json") + b"1\r\n{\r\n"
-
-    def test_they_are_closed_in_time_while_healthy_pushes_pass(self, collector: CollectorProcess) -> None:
-        with selectors.DefaultSelector() as waiting:
-            started = time.monotonic()
-            for _ in range(self.EACH):
-                for path in WAYS_IN:
-                    for sent in self.halves(path):
-                        connection = connected(collector)
-                        connection.sendall(sent)
-                        waiting.register(connection, selectors.EVENT_READ, [b"", path.encode() in sent])
-            answers, slowest, number = self._drained(collector, waiting, started)
-        assert set(answers) <= {b"", b"HTTP/1.1 408 "}
-        assert answers.count(b"HTTP/1.1 408 ") == 2 * 2 * self.EACH
-        assert number >= 5
-        assert slowest < 1
-
-    def _drained(
-        self, collector: CollectorProcess, waiting: selectors.BaseSelector, started: float
-    ) -> tuple[list[bytes], float, int]:
-        """How each answer began, once all are closed; the slowest healthy push meanwhile; how many there were."""
-        answers: list[bytes] = []
-        slowest, number = 0.0, 0
-        while waiting.get_map():
-            assert time.monotonic() - started < self.SLOWEST, f"{len(waiting.get_map())} are still open"
-            status, took = timed(collector.client, f"healthy-{number}")
-            assert status == 200
-            slowest, number = max(slowest, took), number + 1
-            for key, _ in waiting.select(timeout=0.5):
-                assert isinstance(key.fileobj, socket.socket)
-                received = _received(key.fileobj)
-                if received:
-                    key.data[0] += received
-                else:
-                    answers.append(key.data[0][:13])
-                    waiting.unregister(key.fileobj)
-                    key.fileobj.close()
-            for key in list(waiting.get_map().values()):
-                if key.data[1] and not key.data[0]:
-                    assert isinstance(key.fileobj, socket.socket)
-                    _drip(key.fileobj)
-        return answers, slowest, number
+def sent_until_refused(collector: CollectorProcess, beginning: bytes, most: int) -> tuple[bytes, int]:
+    """How the answer to an endless body begins, and how many bytes of it were taken."""
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    taken = 0
+    with connected(collector) as connection:
+        connection.sendall(beginning)
+        try:
+            while taken < most:
+                connection.sendall(chunk)
+                taken += 0x10000
+        except ConnectionError:
+            return b"", taken
+        return connection.recv(12), taken
 
 
-def _received(connection: socket.socket) -> bytes:
-    try:
-        return connection.recv(4096)
-    except ConnectionError:
-        return b""
+@pytest.mark.parametrize("path", LARGEST)
+def test_nobody_without_a_key_fills_the_memory(collector: CollectorProcess, path: str) -> None:
+    before = resident(collector)
+    for _ in range(5):
+        answer, taken = sent_until_refused(collector, endless(path, "wrong"), 100 * MIB)
+        assert (answer, taken < 30 * MIB) == (b"", True)
+    assert resident(collector) - before < 20 * MIB
 
 
-def _drip(connection: socket.socket) -> None:
-    try:
-        connection.send(b" ")
-    except ConnectionError:
-        return
+@pytest.mark.parametrize("path", LARGEST)
+def test_a_body_in_chunks_ends_at_the_largest_that_is_taken(collector: CollectorProcess, path: str) -> None:
+    before = stored(collector)
+    answer, taken = sent_until_refused(collector, endless(path, INGEST_KEY), LARGEST[path] + 0x10000)
+    assert (answer, taken) == (b"HTTP/1.1 413", LARGEST[path] + 0x10000)
+    assert stored(collector) == before
+
+
+def bomb() -> bytes:
+    """A gzip stream of a few bytes that unpacks to very many."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    beginning = packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return beginning + again * (BOMB_UNPACKS_TO // MIB - 1) + packer.flush()
+
+
+def test_a_gzip_bomb_is_refused_and_its_memory_given_back(collector: CollectorProcess) -> None:
+    raw = bomb()
+    assert len(raw) < MIB
+    before = resident(collector)
+    headers = {**KEYED, "Content-Encoding": "gzip", "Content-Type": "application/x-protobuf"}
+    for path, status in (("/v1/traces", 413), ("/ingest", 415), ("/log", 415), ("/litellm", 415), ("/webhook", 415)):
+        for _ in range(3):
+            assert collector.client.post(path, content=raw, headers=headers).status_code == status
+    assert resident(collector) - before < 100 * MIB
+
+
+def ambiguous(path: str) -> dict[str, bytes]:
+    """Requests that two servers could understand in two ways. Each hides a good push."""
+    raw, content_type = pushes()[path]
+    hidden = head(path, f"Content-Length: {len(raw)}", f"Content-Type: {content_type}") + raw
+    size = f"Content-Length: {len(hidden)}"
+    return {
+        "two kinds of length": head(path, size, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + hidden,
+        "two lengths": head(path, "Content-Length: 0", size) + hidden,
+        "a negative length": head(path, "Content-Length: -1") + hidden,
+        "a length that is no number": head(path, "Content-Length: 0x10") + hidden,
+        "a signed length": head(path, "Content-Length: +0") + hidden,
+        "a list of lengths": head(path, f"Content-Length: 0, {len(hidden)}") + hidden,
+        "a chunk beyond all sizes": head(path, "Transfer-Encoding: chunked") + b"fffffffffffffffff\r\n" + hidden,
+        "a coding that is unknown": head(path, "Transfer-Encoding: xchunked") + b"0\r\n\r\n" + hidden,
+        "a folded header": head(path, size, "X-A: b", " folded") + hidden,
+        "a bare line end": head(path, size).replace(b"\r\n", b"\n") + hidden,
+        "a space before the colon": head(path, "Content-Length : 0") + hidden,
+    }
+
+
+@pytest.mark.parametrize("path", ["/ingest", "/v1/traces"])
+@pytest.mark.parametrize("name", ambiguous("/ingest"))
+def test_an_ambiguous_push_ends_the_connection_and_hides_none(
+    collector: CollectorProcess, path: str, name: str
+) -> None:
+    before = stored(collector)
+    answer = exchanged(collector, ambiguous(path)[name])
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert stored(collector) == before
+
+
+@pytest.mark.parametrize("path", pushes())
+def test_the_body_of_a_refused_push_is_never_a_request(collector: CollectorProcess, path: str) -> None:
+    raw, content_type = pushes()[path]
+    hidden = head(path, f"Content-Length: {len(raw)}", f"Content-Type: {content_type}") + raw
+    wrong = head(path, f"Content-Length: {len(hidden)}").replace(INGEST_KEY.encode(), b"wrong")
+    before = stored(collector)
+    answer = exchanged(collector, wrong + hidden + PING)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert answer.endswith(b"pong")
+    assert stored(collector) == before
+
+
+def test_a_push_that_is_cut_off_is_not_stored(collector: CollectorProcess) -> None:
+    raw, _ = pushes()["/ingest"]
+    before = stored(collector)
+    with connected(collector) as connection:
+        connection.sendall(head("/ingest", f"Content-Length: {len(raw) + 1}") + raw)
+    assert collector.client.get("/ping").text == "pong"
+    assert stored(collector) == before
+
+
+def test_who_guesses_keys_is_slowed_down_and_who_has_one_is_not(
+    collector: CollectorProcess, addresses: Iterator[str]
+) -> None:
+    def guess(client: httpx.Client) -> list[int]:
+        spoofed = ({"X-Ingest-Key": f"guess-{number}", "X-Forwarded-For": f"10.0.0.{number}"} for number in range(250))
+        return [client.post("/ingest", json=ITEM, headers=headers).status_code for headers in spoofed]
+
+    before = stored(collector)
+    with from_address(collector, next(addresses)) as client, ThreadPoolExecutor(1) as pool:
+        guesses = pool.submit(guess, client)
+        pushed = [client.post("/ingest", json=ITEM, headers=KEYED).status_code for _ in range(100)]
+        assert guesses.result()[:100] == [401] * 100
+        assert guesses.result()[-100:] == [429] * 100
+        pushed += [client.post("/ingest", json=ITEM, headers=KEYED).status_code for _ in range(10)]
+        limited = client.get("/limits", headers={"X-API-Key": "guess"})
+        allowed = client.get("/limits", headers=ADMIN)
+    assert set(pushed) == {200}
+    assert (limited.status_code, allowed.status_code) == (429, 200)
+    assert int(limited.headers["retry-after"]) >= 1
+    assert stored(collector) == before + len(pushed)
+
+
+def test_the_older_systems_names_set_how_often_a_key_may_come(tmp_path: Path) -> None:
+    older = {
+        "SPENDTOP_OLD_NAMES": "1",
+        "INGEST_RPM": "60",
+        "INGEST_BURST": "5",
+        "RATE_LIMIT_RPM": "60",
+        "RATE_LIMIT_BURST": "6",
+        "RATE_LIMIT_EXEMPT": "/ping,/metrics",
+    }
+    with receiving(tmp_path, RECEIVER, environ=environment(tmp_path) | older) as collector:
+        started = time.monotonic()
+        pushed = [collector.client.post("/ingest", json=ITEM, headers=KEYED) for _ in range(30)]
+        others = collector.client.post("/ingest", json=ITEM, headers={"X-Ingest-Key": OTHER_INGEST_KEY})
+        read = [collector.client.get("/limits", headers=ADMIN) for _ in range(30)]
+        exempt = [collector.client.get("/metrics", headers=ADMIN) for _ in range(30)]
+        refilled = 1 + int(time.monotonic() - started)
+        counted = exempt[-1].json()
+        assert stored(collector) == sum(answer.status_code == 200 for answer in [*pushed, others])
+    assert others.status_code == 200
+    assert {answer.status_code for answer in exempt} == {200}
+    for answers, burst in ((pushed, 5), (read, 5)):  # one of six was spent on making the token
+        limited = [answer for answer in answers if answer.status_code == 429]
+        assert burst <= len(answers) - len(limited) <= burst + refilled
+        assert {answer.headers["retry-after"] for answer in limited} == {"1"}
+    assert (counted["ingest"]["rpm"], counted["ingest"]["burst"]) == (60, 5)
+    assert counted["counters"]["rate_limited"] >= 2 * (30 - 5 - refilled)
+    assert API_KEY not in collector.out + collector.err

@@ -22,9 +22,9 @@ from tests.e2e.pushing import (
     receiving,
     stored,
 )
-from tests.e2e.routes import ADMIN as ADMIN_ROUTES
-from tests.e2e.routes import Route
 from tests.helicone_captures import secret, sign
+from tests.routes import ADMIN as ADMIN_ROUTES
+from tests.routes import Route
 
 Headers = list[tuple[str, str]]
 PANEL = "https://panel.example"

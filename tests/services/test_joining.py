@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.request import SAME_CONTENT, BodyState, Event, Request, Restored, Source, TimeSource, Usage
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, Source, TimeSource, Usage
 from spendtop.services.preparing import Preparer, Ready
 from spendtop.services.recording import Outcome
 from spendtop.services.totals import ASSUMED_REPEATS, REPEATS, SHADOW
@@ -283,6 +283,28 @@ def test_a_shadow_request_that_a_counted_source_joins_counts_once(reporting: Rep
         reporting.record(each)
     assert totals(reporting.store)["all", "", START][:2] == (1, 4)
     assert beside(reporting.store) == {}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_request_counts_under_its_own_token_beside_any_shadow(reporting: Reporting, order: tuple[int, ...]) -> None:
+    reports = [
+        report(INGEST, cost=3, token="app"),
+        report(Source.OTLP, cost=3, token="mirror", counted=False),
+        report(WEBHOOK, cost=3),
+    ]
+    for number in order:
+        reporting.record(reports[number])
+    assert totals(reporting.store)["token", "app", START][:2] == (1, 3)
+    assert beside(reporting.store) == {}
+
+
+def test_an_assumed_repeat_changes_nothing(reporting: Reporting) -> None:
+    first = report(INGEST, cost=3, external_id=f"{SAME_CONTENT}1", response_id=None, token="app")
+    reporting.record(first)
+    other = msgspec.structs.replace(first, cost=Cost(reported=Usd(9)), session_id="s")
+    assert statuses(reporting.record(other)) == ["duplicate"]
+    (row,) = rows(reporting.store, RequestTable)
+    assert (row.cost_nano, row.session_id) == (3, None)
 
 
 class TestTwoCollectors:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from spendtop.services.tasks import TaskKind, TaskState, abandon_running, are_queued, ask, claim, finish, look
+from spendtop.services.tasks import TaskKind, TaskState, abandon_running, are_queued, ask, claim, finish, go_on, look
 from spendtop.store.engine import Store
 
 Result = TypeVar("Result")
@@ -62,3 +62,13 @@ def test_a_task_is_claimed_by_one_of_two_collectors(postgres_store: Store) -> No
     with postgres_store.writing() as one, postgres_store.writing() as other:
         taken = [claim(one, 2), claim(other, 2), claim(other, 2)]
     assert [task and task.id for task in taken] == [*asked, None]
+
+
+def test_a_back_fill_that_was_left_waits_again_where_it_was(store: Store) -> None:
+    asked = write(store, lambda c: ask(c, TaskKind.BACKFILL, {"since": 1}, 1))
+    write(store, lambda c: claim(c, 2))
+    write(store, lambda c: go_on(c, asked, "40%", {"since": 1, "cursor": "{}"}, 3))
+    write(store, lambda c: abandon_running(c, 4))
+    found = write(store, lambda c: look(c, asked))
+    assert found is not None
+    assert (found.state, found.progress, found.arguments) == (TaskState.QUEUED, "40%", {"since": 1, "cursor": "{}"})

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from spendtop.domain.errors import CannotWrite
 from spendtop.store.engine import Store
@@ -273,6 +274,30 @@ class TestALockedFile:
     def test_fails_other_work_at_once(self, on_file: Names, other: sqlite3.Connection) -> None:
         with pytest.raises(Exception, match="locked"):
             on_file.writer.run(lambda connection: None).result(WAIT)
+
+
+def test_nobody_waits_for_an_attempt_that_would_end_after_their_patience(
+    on_file: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(
+        "spendtop.store.writer.time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=lambda _: None)
+    )
+
+    def locked_for_two_attempts() -> None:
+        if seconds[0] < 10:
+            seconds[0] += 5
+            raise OperationalError("BEGIN", None, Exception("locked"))
+
+    on_file.before_record = locked_for_two_attempts
+    on_file.turn.clear()
+    for name, patience in (("waits", 60.0), ("until 9", 9.0), ("until 14", 14.0)):
+        on_file.submit(name, patience=patience)
+    on_file.turn.set()
+    told = on_file.answers(3)
+    assert [names for names, _ in told] == [("until 9",), ("until 14",), ("waits",)]
+    assert [isinstance(outcome, CannotWrite) for _, outcome in told] == [True, True, False]
+    assert on_file.stored() == ["waits"]
 
 
 def on_refusal(store: Store, tell: Callable[[], None]) -> None:

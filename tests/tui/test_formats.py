@@ -101,3 +101,18 @@ def test_a_models_date_goes_where_it_does_not_fit() -> None:
     assert formats.model("gpt-4.1-2025-04-14", 20) == "gpt-4.1-2025-04-14"
     assert formats.model("gpt-4.1-2025-04-14", 12) == "gpt-4.1"
     assert formats.model("claude-haiku-4-5-20251001", 18) == "claude-haiku-4-5"
+
+
+@pytest.mark.parametrize(
+    ("amount", "words", "change"),
+    [
+        ("0", "$0.00", "$0.00"),
+        ("1.105", "$1.10", "+$1.10"),
+        ("0.494", "$0.49", "+$0.49"),
+        ("-0.17", "-$0.17", "-$0.17"),
+        ("0.0049", "$0.0049", "+$0.0049"),
+        ("1234.5", "$1,234.50", "+$1,234.50"),
+    ],
+)
+def test_amounts_of_a_bill_have_whole_cents_and_changes_a_sign(amount: str, words: str, change: str) -> None:
+    assert (formats.cents(Usd.of(amount)), formats.change(Usd.of(amount))) == (words, change)

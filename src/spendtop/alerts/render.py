@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from spendtop.domain.account_alerts import headline
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.money import Usd
@@ -34,6 +35,10 @@ def render(message: Message, ref: str, attempt: int) -> Rendered:
             title, lines = _digest_title(message), _digest(message)
         case Kind.TEST:
             title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
+        case Kind.LOW_BALANCE | Kind.STALE:
+            title, lines = _title(message), _about_account(message)
+        case Kind.RESOLVED if message.resolves is not None:
+            title, lines = _title(message), _over(message)
         case _:
             title, lines = _title(message), _alert(message)
     return Rendered(_cut(title, TITLE_LIMIT), _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
@@ -53,6 +58,8 @@ def channel_test_message(now: int) -> Message:
 
 def _title(message: Message) -> str:
     name = _name(message.limit_name)
+    if (about := headline(message, name)) is not None:
+        return about
     subject = f"approaching {name}" if message.kind is Kind.APPROACHING else f"{name} {message.kind}"
     whom = f" for {_whose(message)}" if message.entity else ""
     return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
@@ -72,6 +79,28 @@ def _alert(message: Message) -> Iterator[str]:
         yield "Top: " + ", ".join(f"{dimension} {_name(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top)
     if message.next_words:
         yield _sentence(message.next_words)
+
+
+def _about_account(message: Message) -> Iterator[str]:
+    name = _name(message.limit_name)
+    if message.kind is Kind.LOW_BALANCE:
+        yield f"Account {name}: {Usd(message.used_nano).floored} is left, less than {Usd(message.limit_nano)}."
+        yield f"Since: {_local(message.at, message.zone)} {message.zone}"
+    else:
+        last = f"last at {_local(message.at, message.zone)} {message.zone}" if message.at else "not even once"
+        yield f"{name} was read {last}. What was spent since then is in no figure."
+    for reason in message.lines:
+        yield _neutral(reason, LINE_LIMIT)
+    if message.next_words:
+        yield _sentence(message.next_words)
+
+
+def _over(message: Message) -> Iterator[str]:
+    name = _name(message.limit_name)
+    if message.resolves is Kind.LOW_BALANCE:
+        yield f"Account {name}: {Usd(message.used_nano).floored} is left."
+    else:
+        yield f"{name} is read again, last at {_local(message.at, message.zone)} {message.zone}."
 
 
 def _digest_title(message: Message) -> str:

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from spendtop import __version__
 from spendtop.api.answers import Answer, App, busy, error
 from spendtop.api.context import Context
-from spendtop.api.described import describe_hot_routes
+from spendtop.api.description import describe_routes
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
@@ -24,6 +24,7 @@ from spendtop.api.routes import (
     alerts,
     events,
     exports,
+    ledger,
     limits,
     metrics,
     models,
@@ -43,15 +44,9 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 409: "taken"}
 _MESSAGES = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
-    409: "There is one with this name or value already. Choose another.",
 }
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorAnswer, "description": "The api key is missing or wrong."},
-    403: {"model": ErrorAnswer, "description": "Without an api key only local programs are answered."},
-    422: {"model": ErrorAnswer, "description": "A parameter cannot be used; `fields` names it."},
-    429: {"model": ErrorAnswer, "description": "Too many requests; Retry-After says when to come again."},
-    503: {"model": ErrorAnswer, "description": "The store cannot be read at the moment."},
-}
+_INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
+"""In place of the shape that FastAPI describes and we do not send."""
 
 
 class _Refused(Exception):
@@ -94,6 +89,7 @@ def build_admin(context: Context, guards: Guards) -> App:
             models.router,
             exports.router,
             limits.router,
+            ledger.router,
             alerts.router,
             reset.router,
             tokens.router,
@@ -101,9 +97,9 @@ def build_admin(context: Context, guards: Guards) -> App:
             metrics.router,
             pages.description_router,
         ):
-            app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_ERRORS)
+            app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_INVALID)
         app.include_router(pages.dashboard_router(), prefix=prefix)
-    describe_hot_routes(app)
+    describe_routes(app)
     return app
 
 
@@ -113,12 +109,15 @@ def _add_errors(app: FastAPI) -> None:
         return _response(refusal.answer)
 
     @app.exception_handler(HTTPException)
-    async def no_route(_: Request, failure: HTTPException) -> Response:
+    async def no_route(request: Request, failure: HTTPException) -> Response:
         message = _MESSAGES.get(failure.status_code, "This cannot be answered.")
         if failure.detail != HTTPStatus(failure.status_code).phrase:
             message = failure.detail
         code = _CODES.get(failure.status_code, "error")
-        return _response(error(failure.status_code, code, message), failure.headers)
+        headers = failure.headers
+        if failure.status_code == 405 and (described := app.openapi()["paths"].get(request.url.path)):
+            headers = {"Allow": ", ".join(method.upper() for method in described)}
+        return _response(error(failure.status_code, code, message), headers)
 
     @app.exception_handler(InvalidField)
     async def invalid(_: Request, failure: InvalidField) -> Response:
@@ -153,7 +152,7 @@ def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
     """The parameter's name and what is wrong with it. A name that is not ours is not repeated."""
     if problem["type"] == "extra_forbidden":
         return str(problem["loc"][0]), "has a field that is not known here"
-    return str(problem["loc"][-1]), problem["msg"]
+    return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
 
 
 def _invalid(fields: dict[str, str]) -> Answer:

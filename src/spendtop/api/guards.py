@@ -13,6 +13,8 @@ from spendtop.api.rules import Rules
 
 MOST_FAILURES_PER_MINUTE = 100
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
+_FORWARDING = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+"""Headers that proxies add and local programs do not send."""
 _CORS_METHODS = b"GET, POST, PATCH, DELETE"
 _CORS_HEADERS = (
     b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
@@ -153,7 +155,12 @@ def _bearers(scope: Scope) -> list[bytes]:
 
 
 def is_local(scope: Scope) -> bool:
-    """Whether a loopback peer asks for a loopback Host: so neither a tunnel nor a rebound name."""
+    """Whether a loopback peer asks for a loopback Host: so neither a tunnel nor a rebound name.
+
+    Many proxies put this machine's own name there unless told otherwise; what they passed on is not local either.
+    """
+    if any(name in _FORWARDING for name, _ in scope["headers"]):
+        return False
     peer = scope["client"]
     hosts = header_values(scope, b"host")
     return bool(peer) and is_loopback(peer[0]) and len(hosts) == 1 and _is_loopback_host(hosts[0])

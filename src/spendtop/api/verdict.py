@@ -20,7 +20,7 @@ from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
-from spendtop.domain.windows import Calendar, WindowKind, bounds
+from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
 from spendtop.store.reads.applied import applied
 from spendtop.store.reads.entity_uses import EntityUses
 
@@ -73,6 +73,7 @@ class Verdict:
         self._uses: Recent[_Use, Usd] = Recent(self._read_uses, SECONDS)
         self._reader = EntityUses()
         self._latest = _InForce()
+        self._turns: dict[tuple[Window, Calendar], Bounds] = {}
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
         """The verdict for the holder of the api key or an ingest key."""
@@ -100,7 +101,7 @@ class Verdict:
         used = await self._uses.get([(limit.name, entity) for limit, entity in touched])
         states = [(limit, used[limit.name, entity]) for limit, entity in touched]
         limit, amount = max(states, key=lambda each: (_GRAVITY[each[0].state(each[1])], each[0].fraction(each[1])))
-        ends_at = bounds(limit.window, self._context.clock(), in_force.calendar).end_us
+        ends_at = self._bounds(limit.window, self._context.clock(), in_force.calendar).end_us
         return _Verdict(
             verdict=_WORDS[limit.state(amount)],
             limit=limit.name,
@@ -126,9 +127,19 @@ class Verdict:
             for limit in in_force.limits:
                 if limit.name not in entities:
                     continue
-                window = bounds(limit.window, now, in_force.calendar)
+                window = self._bounds(limit.window, now, in_force.calendar)
                 used = self._reader.used(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
                 found.update(((limit.name, entity), amount) for entity, amount in used.items())
+        return found
+
+    def _bounds(self, window: Window, now: int, calendar: Calendar) -> Bounds:
+        """The window's bounds now. Those of a calendar's windows stay until the next one begins."""
+        known = self._turns.get((window, calendar))
+        if known is not None and now in known:
+            return known
+        found = bounds(window, now, calendar)
+        if window.kind in CALENDAR_KINDS:
+            self._turns[window, calendar] = found
         return found
 
 

@@ -40,6 +40,13 @@ def _argument(*names: str, **settings: Any) -> Argument:
 _ID = _argument("id", nargs="?", type=int, metavar="ID", help="only this one; all without it")
 _ALERT = _argument("id", type=int, metavar="ID", help="the alert, as `spendtop alert list` numbers it")
 _TOKEN = _argument("token", metavar="TOKEN", help="its value, name or number")
+_ACCOUNT = _argument("account", metavar="ACCOUNT", help="its name, as `spendtop ledger list` has it")
+_ENTRY = (
+    _ACCOUNT,
+    _argument("amount", metavar="AMOUNT", help="US dollars, such as 25 or 42.93"),
+    _argument("--at", metavar="TIME", help="when it took effect: 2h, 14:00, yesterday, 2026-11-01 (default: now)"),
+    _argument("--note", metavar="TEXT", help="what it was about"),
+)
 
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice 'cost>0.05'; all without one")
 _SPAN = (
@@ -93,6 +100,33 @@ COMMANDS: dict[str, Command] = {
             _argument("--count", type=int, default=1, metavar="N", help="how many (default 1)"),
             _argument("--rate", type=float, default=10.0, metavar="R", help="at most this many a second (default 10)"),
         ),
+    ),
+    "helicone connect": Command(
+        "helicone:connect",
+        "Make Helicone's webhook for the public https address that leads to the collector, and keep its signing secret"
+        " in the configuration file. A webhook that is there already is used again.",
+        "spendtop helicone connect https://spend.example.org",
+        (
+            _argument("url", metavar="URL", help="the public address of a tunnel or proxy"),
+            _argument("--show-secret", action="store_true", help="also print the signing secret"),
+        ),
+    ),
+    "helicone status": Command(
+        "helicone:status",
+        "Helicone's webhooks: where they lead, what they leave out, and whether we have their secrets.",
+        "spendtop helicone status",
+    ),
+    "helicone test": Command(
+        "helicone:test",
+        "Have Helicone send its test event, and wait until the collector has recorded it.",
+        "spendtop helicone test",
+        (_argument("url", nargs="?", metavar="URL", help="only needed where several webhooks lead here"),),
+    ),
+    "helicone disconnect": Command(
+        "helicone:disconnect",
+        "Show and delete the webhook that leads here; others stay.",
+        "spendtop helicone disconnect",
+        (_argument("url", nargs="?", metavar="URL", help="only needed where several webhooks lead here"),),
     ),
     "status": Command(
         "status",
@@ -229,6 +263,42 @@ COMMANDS: dict[str, Command] = {
     ),
     "token delete": Command(
         "tokens:delete", "Delete a tracking token; what it pushed stays.", "spendtop token delete web", (_TOKEN,)
+    ),
+    "ledger list": Command(
+        "ledger:show_all", "Every prepaid balance as it stands, and when it runs out.", "spendtop ledger list"
+    ),
+    "ledger show": Command(
+        "ledger:show",
+        "One balance with what was entered, and day by day what was billed and what was seen here.",
+        "spendtop ledger show openai",
+        (_ACCOUNT,),
+    ),
+    "ledger sync": Command(
+        "ledger:sync",
+        "Enter what the provider's billing page says now; says how far the ledger was off.",
+        "spendtop ledger sync openai 42.93",
+        (_ACCOUNT, _argument("amount", metavar="AMOUNT", help="the balance in US dollars, such as 42.93")),
+    ),
+    "ledger deposit": Command(
+        "ledger:deposit", "Enter credit that was bought.", "spendtop ledger deposit openai 50 --at yesterday", _ENTRY
+    ),
+    "ledger refund": Command(
+        "ledger:refund", "Enter credit that was given back.", "spendtop ledger refund openai 3.20", _ENTRY
+    ),
+    "ledger expire": Command(
+        "ledger:expire", "Enter credit that expired.", "spendtop ledger expire openai 1.25 --note 'free grant'", _ENTRY
+    ),
+    "ledger adjust": Command(
+        "ledger:adjust",
+        "Enter anything else that moved a balance, positive or negative; the opposite takes an entry back.",
+        "spendtop ledger adjust openai -2.50 --note 'entered twice'",
+        _ENTRY,
+    ),
+    "ledger explain": Command(
+        "explain",
+        "Why a provider's bill of a UTC day differs from what was seen here.",
+        "spendtop ledger explain openai 2026-11-19",
+        (_ACCOUNT, _argument("day", metavar="DAY", help="a UTC day, such as 2026-11-19 or yesterday")),
     ),
     "delivery list": Command(
         "deliveries:show",

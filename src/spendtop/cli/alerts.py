@@ -12,6 +12,7 @@ from spendtop.cli.in_force import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import attending
@@ -32,8 +33,8 @@ def show(options: Options) -> int:
             clean_line(alert.limit_name),
             alert.entity if alert.entity.raw else "everyone",
             _state(alert, calendar),
-            amount(alert.used, alert.unpriced),
-            alert.limit,
+            _used(alert),
+            alert.limit if alert.limit > ZERO else None,
             local_time(alert.crossed_at, calendar),
             local_time(alert.resolved_at, calendar),
         )
@@ -73,6 +74,13 @@ def unack(options: Options) -> int:
 def _change(options: Options, change: Callable[[Connection, int], None]) -> None:
     with opened_store(load_settings(options).settings) as store, store.writing() as connection:
         change(connection, time.time_ns() // 1000)
+
+
+def _used(alert: AlertRow) -> str | None:
+    """How much of a limit is used, or left of a balance; nothing for stale data."""
+    if alert.limit_name == alert.rule:
+        return alert.used.floored if alert.limit > ZERO else None
+    return amount(alert.used, alert.unpriced)
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:

@@ -21,7 +21,7 @@ def ask_and_wait(store: Store, kind: TaskKind, arguments: dict[str, object], pat
 
     Raises UsageError when nobody collects, and SpendtopError when the collector could not do it or takes too long.
     """
-    _require_collector(store)
+    require_collector(store)
     with store.writing() as connection:
         task_id = tasks.ask(connection, kind, arguments, now())
     deadline = time.monotonic() + patience
@@ -35,8 +35,9 @@ def ask_and_wait(store: Store, kind: TaskKind, arguments: dict[str, object], pat
     return task.result or "Done."
 
 
-def _require_collector(store: Store) -> None:
-    """On PostgreSQL collectors may be elsewhere, so that only the answer tells."""
+def require_collector(store: Store) -> None:
+    """Raises UsageError when nobody collects. On PostgreSQL collectors may be elsewhere, so that only what they do
+    tells."""
     if not store.is_sqlite:
         return
     from spendtop.collector.holding import places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spendtop.cli import findings
-from spendtop.cli.findings import Finding, State
+from spendtop.cli.finding import Finding, State
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.load import Loaded

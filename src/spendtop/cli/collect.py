@@ -11,10 +11,13 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.collector.collector import run as collect
 from spendtop.collector.setup import Rooms, Setup
 from spendtop.collector.supervisor import Loop
+from spendtop.config.load import Loaded
 from spendtop.domain.untrusted import clean_text
 
-_LOUD = ("uvicorn", "watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore")
+_LOUD = ("watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore", "ngrok")
 """Libraries that may only warn: their chatter names URLs."""
+_NOISY = ("stamina", "uvicorn")
+"""Libraries that may only tell of errors: they warn of what is told elsewhere, or of every stranger's rubbish."""
 
 _SWITCH_SECONDS = 0.0005
 """How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
@@ -31,8 +34,9 @@ def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | No
     """Collect until a signal; returns the exit code."""
     log_to_stderr(options.debug)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    loaded = load_settings(options)
     setup = Setup(
-        loaded=load_settings(options),
+        loaded=loaded,
         reload=lambda: load_settings(options),
         clock=lambda: time.time_ns() // 1000,
         prints=True,
@@ -40,9 +44,19 @@ def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | No
         started_by=options.started_by,
         ready_descriptor=options.ready_fd,
         leash_descriptor=options.leash_fd,
-        companions=companions or {},
+        companions={**(companions or {}), **_tunnel(options, loaded)},
     )
     return collect(setup)
+
+
+def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[Rooms], Loop]]:
+    """The tunnel where one is wanted. Raises UsageError where it cannot be opened."""
+    if options.tunnel is None:
+        return {}
+    from spendtop.collector.tunnel import Tunnel, authtoken
+
+    token = authtoken(loaded.settings)
+    return {"tunnel": lambda rooms: Tunnel(rooms, token, lambda: load_settings(options)).run}
 
 
 def log_to_stderr(debug: bool) -> None:
@@ -52,3 +66,5 @@ def log_to_stderr(debug: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -26,12 +26,16 @@ url = "sqlite:///{folder}/demo.db"
 [helicone]
 webhook_secrets = ["{secret}"]
 
+[openai]
+admin_key = "sk-admin-{ingest_key}"
+base_url = "http://127.0.0.1:{billing_port}"
+
 [[channel]]
 name = "demo"
 url = "json://127.0.0.1:{port}/"
 
 """
-"""What the demo adds to the sample configuration: a store, secrets and a channel that only it knows."""
+"""What the demo adds to the sample configuration: a store, secrets, a channel and a provider that only it knows."""
 
 
 def run(options: Options) -> int:
@@ -63,9 +67,17 @@ def _collect(options: Options, folder: Path) -> int:
 
 
 def _write_config(folder: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    own = _OWN.format(folder=folder, secret=secrets.token_hex(32), ingest_key=secrets.token_hex(16), port=port)
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as channel,
+        closing(socket.create_server(("127.0.0.1", 0))) as billing,
+    ):
+        own = _OWN.format(
+            folder=folder,
+            secret=secrets.token_hex(32),
+            ingest_key=secrets.token_hex(16),
+            port=channel.getsockname()[1],
+            billing_port=billing.getsockname()[1],
+        )
     config = folder / "demo.toml"
     config.touch(mode=0o600)
     config.write_text(own + (sample_folder() / "demo.toml").read_text())
@@ -73,4 +85,5 @@ def _write_config(folder: Path) -> None:
 
 def _own(options: Options, folder: Path) -> Options:
     """The demo never reads or writes anything of the user's own."""
-    return replace(options, config=folder / "demo.toml", env_file=None, database_url=None, host=None, port=None)
+    own = replace(options, config=folder / "demo.toml", env_file=None, database_url=None)
+    return replace(own, host=None, port=None, tunnel=None)

@@ -7,14 +7,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
+from spendtop.cli.completeness import of_pollers
+from spendtop.cli.finding import Finding, State
 from spendtop.collector.applying import digest, pricer_of
 from spendtop.collector.holding import places
 from spendtop.config.channel_urls import schema_of
@@ -35,25 +35,6 @@ from spendtop.store.schema import HEAD, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024
 _SCARCE, _TOO_LITTLE = 1024 * _MEBIBYTE, 100 * _MEBIBYTE
-
-
-class State(StrEnum):
-    """How serious a finding is."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Finding(NamedTuple):
-    """One line of the table."""
-
-    subject: str
-    state: State
-    text: str
-    fix: str = ""
-    code: ExitCode = ExitCode.OK
 
 
 def failed(subject: str, failure: SpendtopError) -> Finding:
@@ -145,6 +126,7 @@ def _store(store: Store, settings: Settings, held: Holder | None) -> Iterator[Fi
         yield Finding("store", State.OK, f"{store.name}, schema {found}, can be written")
         connection = stack.enter_context(store.reading())
         yield from _waiting(connection)
+        yield from of_pollers(connection, settings)
         if held is not None:
             yield from _applied(connection, settings)
 

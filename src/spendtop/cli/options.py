@@ -28,6 +28,8 @@ class Options:
     database_url: str | None = field(default=None, repr=False)
     host: str | None = None
     port: int | None = None
+    tunnel: str | None = None
+    """What opens a public address that leads to the collector."""
     log_format: str = "text"
     debug: bool = False
     slow: bool = False

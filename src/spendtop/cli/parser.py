@@ -31,11 +31,6 @@ def parse(argv: Sequence[str]) -> tuple[Command, Options]:
         from spendtop import __version__
 
         raise Information(f"spendtop {__version__}")
-    if "tunnel" in given:
-        raise UsageError(
-            "--tunnel comes with a later release. Until then run `ssh -R` to a server of yours, or `cloudflared tunnel"
-            " --url http://127.0.0.1:8000`, and set public_url under [server] to the address that it gives you."
-        )
     return command, _options(name, given)
 
 
@@ -170,7 +165,7 @@ _EVERYWHERE = (
     Argument(("--database-url",), {"metavar": "URL", "help": "the store: sqlite:///PATH or postgresql://..."}),
     Argument(("--host",), {"metavar": "ADDRESS", "help": "the address to listen on"}),
     Argument(("--port",), {"type": int, "metavar": "PORT", "help": "the port to listen on"}),
-    Argument(("--tunnel",), {"choices": ("ngrok",), "help": "not yet: see public_url under [server]"}),
+    Argument(("--tunnel",), {"choices": ("ngrok",), "help": "open a public address that leads to the collector"}),
     Argument(("--no-ui",), {"action": "store_true", "help": "collect without a screen"}),
     Argument(("--log-format",), {"choices": ("text", "json"), "help": "how --no-ui prints"}),
     Argument(("--debug",), {"action": "store_true", "help": "log more"}),

@@ -36,6 +36,17 @@ def span_of(since: str | None, until: str | None, now: int, calendar: Calendar) 
     return span
 
 
+def instant_of(text: str, now: int, calendar: Calendar) -> int:
+    """What --at means, UTC µs; of a date its begin. Raises UsageError."""
+    try:
+        begin = parse_time_span(f"{_moment(text)}..").resolve(now, calendar).start_us
+    except ValueError as wrong:
+        raise UsageError(f"--at: {wrong}") from None
+    if begin is None:
+        raise UsageError("--at is a time, such as 2h, 14:00, yesterday or 2026-11-01T14:00.")
+    return begin
+
+
 def _moment(text: str | None) -> str:
     """A time as the filter language writes it: `24h` is `-24h` there, which no shell option may look like."""
     if text is None:

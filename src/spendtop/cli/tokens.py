@@ -7,10 +7,13 @@ import time
 from spendtop.cli.in_force import in_force
 from spendtop.cli.options import Options, load_settings, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
+from spendtop.collector.holding import places
+from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import tokens
+from spendtop.services.presence import Holder, holder
 from spendtop.services.snippets import snippets
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
@@ -53,12 +56,14 @@ def create(options: Options) -> int:
             shadow=arguments.shadow,
             length=settings.section(IngestSettings).token_length,
         )
+        held = holder(places(store, data_folder()).holder)
     say(f"Tracking token {clean_line(made.name)}: {made.token}")
     if made.shadow:
         say("Its requests are stored and shown, not counted: another source counts them already.")
     if not settings.server.ingest_keys:
         say("No ingest key is set yet: name one under ingest_keys in [server]; without it /ingest answers 403.")
-    for title, text in snippets(made.token, _url(settings)).items():
+    key_name = next(iter(settings.server.ingest_keys), "default")
+    for title, text in snippets(made.token, _url(settings, held), key_name).items():
         say(f"\n--- {title} ---\n{text.rstrip()}")
     return ExitCode.OK
 
@@ -101,6 +106,9 @@ def _found(store: Store, reference: str) -> Token:
     return token
 
 
-def _url(settings: Settings) -> str:
+def _url(settings: Settings, held: Holder | None) -> str:
+    """Where clients reach the collector: the running one's address before that of the configuration."""
     server = settings.server
-    return server.public_url or f"http://{'127.0.0.1' if server.is_local else server.host}:{server.port}"
+    if server.public_url or held is None:
+        return server.public_url or f"http://{'127.0.0.1' if server.is_local else server.host}:{server.port}"
+    return held.url

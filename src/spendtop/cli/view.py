@@ -34,6 +34,10 @@ def run(options: Options) -> int:
     loaded = load_settings(options)
     if options.command == "attach":
         return show(options, loaded, None)
+    if options.tunnel is not None:
+        from spendtop.collector.tunnel import authtoken
+
+        authtoken(loaded.settings)
     return show(options, loaded, _child(options, loaded))
 
 
@@ -58,6 +62,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
         "--env-file": options.env_file.absolute() if options.env_file else None,
         "--host": options.host,
         "--port": options.port,
+        "--tunnel": options.tunnel,
     }
     given = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
     return [*given, "--debug"] if options.debug else given
@@ -68,7 +73,7 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
     from spendtop.tui.run import run as run_screens
 
     with ExitStack() as stack:
-        link = _Link(loaded, child, stack)
+        link = _Link(loaded, child, stack, options.tunnel is not None)
         settings = loaded.settings
         return run_screens(
             Session(
@@ -109,11 +114,15 @@ class _Link:
     loaded: Loaded
     child: Child | None
     stack: ExitStack
+    wants_tunnel: bool
     _places: Places | None = field(default=None, init=False)
     _started: int | None = field(default=None, init=False)
 
     def connect(self) -> Store:
-        """Wait for the collector, then open the store. Runs in a thread, after the first picture."""
+        """Wait for the collector, then open the store. Runs in a thread, after the first picture.
+
+        Raises UsageError when a tunnel is wanted and another collector, without one, holds the store.
+        """
         if self.child is not None:
             try:
                 self._started = self.child.wait_until_ready().pid
@@ -125,6 +134,8 @@ class _Link:
         from spendtop.services.presence import watching
 
         store = open_store(self.loaded.settings)
+        if self.wants_tunnel and self._started is None:
+            require_tunnel(store)
         self._places = places(store, data_folder())
         self.stack.enter_context(watching(self._places.viewers))
         return store
@@ -151,6 +162,19 @@ class _Link:
         held = self.collector()
         if held is not None:
             stop_process(held.pid)
+
+
+def require_tunnel(store: Store) -> None:
+    """Raises UsageError when the collector that runs has opened none."""
+    from spendtop.store.reads.applied import applied
+
+    with store.reading() as connection:
+        known = applied(connection)
+    if known is None or not known.collector.public_url:
+        store.close()
+        raise UsageError(
+            "A collector runs already, without a tunnel. `spendtop stop` it, and start with --tunnel again."
+        )
 
 
 def stop_process(pid: int) -> None:

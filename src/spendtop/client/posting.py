@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 _SECONDS = 30.0
 _LONGEST_WAIT = 3600.0
-_NO_FAULT_OF_THE_EVENTS = frozenset({401, 403, 408, 429})
-_MAY_BE_ONE_EVENT = frozenset({400, 413, 422})
+_FAULT_OF_THE_EVENTS = frozenset({400, 413, 422})
+"""What spendtop answers to events that it will never take; all else, such as a tunnel's 404, passes."""
 
 
 class NotDelivered(Exception):
@@ -53,11 +53,11 @@ class Poster:
         rejected = _rejected(body)
         if rejected is not None and (200 <= status < 300 or status == 422):
             return rejected
-        if status in _MAY_BE_ONE_EVENT and len(events) > 1:
+        if status in _FAULT_OF_THE_EVENTS:
+            if len(events) == 1:
+                return 1
             half = len(events) // 2
             return self.deliver(events[:half]) + self.deliver(events[half:])
-        if 400 <= status < 500 and status not in _NO_FAULT_OF_THE_EVENTS:
-            return len(events)
         what = "something else than spendtop answered" if 200 <= status < 300 else f"the answer was {status}"
         raise NotDelivered(what, retry_after)
 

@@ -37,6 +37,7 @@ class Sender:
         self.refused = 0
         """Events that spendtop refused for good."""
         self._told: set[str] = set()
+        self._random = random.Random()  # the application's own stays as it is
         self._begin()
         self._run()
 
@@ -106,7 +107,7 @@ class Sender:
             self._failures = 0
             self._told.discard("away")
             return
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, 10)) * random.uniform(0.5, 1)
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, 10)) * self._random.uniform(0.5, 1)
         self._failures += 1
         self._not_before = time.monotonic() + failure.wait
         self._due = max(time.monotonic() + pause, self._not_before)

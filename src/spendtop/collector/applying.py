@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from sqlalchemy import make_url
 
 from spendtop.config.settings import Settings
+from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.limits import Limit
 from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
 from spendtop.domain.redaction import Redactor
@@ -18,18 +19,19 @@ from spendtop.services import pricing_hook
 from spendtop.services.announcing import Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer
-from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
+from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
 from spendtop.store.reads.applied import Doors
 
 
-def preparer_of(settings: Settings, catalogue: Catalogue) -> Preparer:
+def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:
     """How events are priced, redacted and kept."""
-    privacy = settings.privacy.bodies
+    privacy, default_provider = settings.privacy.bodies, settings.section(IngestSettings).default_provider
     redactor = Redactor(own_secrets(settings)) if privacy == "redact" else None
     return Preparer(
         pricer_of(settings, catalogue),
         redact=redactor.redact if redactor else None,
         keep_bodies=privacy in ("full", "redact"),
+        provider_of=lambda model: catalogue.provider_of(model, default_provider),
     )
 
 
@@ -81,6 +83,7 @@ def own_secrets(settings: Settings) -> list[bytes]:
     secrets = [
         settings.server.api_key,
         *settings.server.ingest_keys.values(),
+        settings.server.ngrok_authtoken,
         helicone.api_key,
         *helicone.webhook_secrets,
         settings.section(OpenAISettings).admin_key,

@@ -18,11 +18,15 @@ from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import Tokens
+from spendtop.collector.account_watch import AccountWatch
+from spendtop.collector.asked import Asked
 from spendtop.collector.errands import Errands
 from spendtop.collector.evaluation import Evaluation
 from spendtop.collector.holding import Hold, Places, holding, places
 from spendtop.collector.housekeeping import Housekeeping
 from spendtop.collector.in_force import InForce
+from spendtop.collector.jobs import Desk
+from spendtop.collector.pollers import Pollers
 from spendtop.collector.printer import Printer
 from spendtop.collector.reloading import Reloading
 from spendtop.collector.service import notify_systemd, occupy_standard_descriptors, tell_parent, watchdog_seconds
@@ -111,6 +115,9 @@ class Collector:
         self._evaluation = Evaluation(
             store, self._recorder, held.ownership, lambda: self._in_force.evaluator, setup.clock, self._announced
         )
+        self._accounts = AccountWatch(
+            store, self._recorder, self._settings, setup.clock, lambda: self._evaluation.owns, self._announced
+        )
         self._outbox = Outbox(
             store=store,
             writer=self._recorder,
@@ -166,6 +173,14 @@ class Collector:
             _log.exception("the listener failed")
 
     def _loops(self) -> dict[str, Loop]:
+        desk = Desk(
+            store=self._store,
+            recorder=self._recorder,
+            clock=self._setup.clock,
+            stored=self._polled,
+            say=self._say,
+        )
+        pollers = Pollers(desk, self._settings, lambda: self._evaluation.owns)
         errands = Errands(
             self._store,
             self._recorder,
@@ -174,6 +189,7 @@ class Collector:
             lambda: self._evaluation.owns,
             self._stop.set,
             self._wake,
+            Asked(desk, pollers, self._settings).errands(),
         )
         housekeeping = Housekeeping(
             self._recorder,
@@ -186,6 +202,8 @@ class Collector:
             "evaluator": self._evaluation.run,
             "outbox": self._deliver,
             "tasks": errands.run,
+            "pollers": pollers.run,
+            "accounts": self._accounts.run,
             "status file": self._snapshot.run,
             "housekeeping": housekeeping.run,
             "configuration": self._reloading.run,
@@ -196,7 +214,7 @@ class Collector:
             loops["printer"] = self._printer.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
-        rooms = Rooms(self._store, self._recorder, self._standing.url, self._setup.clock, self._settings)
+        rooms = Rooms(self._store, self._recorder, self._standing.url, self._setup.clock, self._settings, self._say)
         return loops | {name: companion(rooms) for name, companion in self._setup.companions.items()}
 
     def _settings(self) -> Settings:
@@ -237,6 +255,10 @@ class Collector:
         self._outbox.wake()
         if self._printer is not None:
             self._printer.announced(announcements)
+
+    def _polled(self) -> None:
+        self._evaluation.wake()
+        self._accounts.wake()
 
     def _wake(self) -> None:
         """Something was written by hand."""

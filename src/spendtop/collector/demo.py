@@ -9,18 +9,20 @@ import random
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
+from urllib.parse import urlsplit
 
 from spendtop.collector.sample import as_new, history, live_bodies
+from spendtop.collector.sample_ledger import billing_api, bills, keep_account
 from spendtop.collector.sample_pushes import a_push, body_of, make_tokens, past_pushes
 from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.request import Parsed, Source
 from spendtop.services.recording import Outcome
-from spendtop.sources.settings import HeliconeSettings
+from spendtop.sources.settings import HeliconeSettings, OpenAISettings
 
 _CHUNK = 250
 _SHORTEST, _LONGEST = 0.15, 1.6
@@ -35,9 +37,14 @@ def sample_traffic(rooms: Rooms) -> Loop:
     async def run(stop: asyncio.Event) -> None:
         chance = random.Random()
         await _replay(rooms, chance)
-        async with asyncio.TaskGroup() as streams:
-            streams.create_task(_post(rooms, stop))
-            streams.create_task(_push(rooms, stop, chance))
+        billed = await asyncio.to_thread(bills, rooms.clock())
+        now = rooms.clock()
+        await asyncio.wrap_future(rooms.recorder.run(lambda connection: keep_account(connection, billed, now)))
+        port = urlsplit(rooms.settings().section(OpenAISettings).base_url).port
+        with billing_api(port, billed) if port else nullcontext():
+            async with asyncio.TaskGroup() as streams:
+                streams.create_task(_post(rooms, stop))
+                streams.create_task(_push(rooms, stop, chance))
 
     return run
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from spendtop.alerts.render import channel_test_message
+from spendtop.collector.asked import LongErrand
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
@@ -39,8 +40,9 @@ class Errands:
         owns: Callable[[], bool],
         stop: Callable[[], None],
         on_done: Callable[[], None],
+        long: Mapping[TaskKind, LongErrand] | None = None,
     ) -> None:
-        """`stop` and `on_done` are called in the event loop."""
+        """`stop` and `on_done` are called in the event loop. `long` are errands that take their time."""
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -54,30 +56,58 @@ class Errands:
             TaskKind.CHANNEL_TEST: self._test_channel,
             TaskKind.STOP: self._stop_collecting,
         }
+        self._long = long or {}
+        self._turns = {kind: asyncio.Lock() for kind in self._long}
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do tasks until the stop event."""
+        """Do tasks until the stop event; those that take long beside the others, one of a kind at a time."""
         took_over = False
-        while not stop.is_set():
-            owns = self._owns()
-            if owns and not took_over:
-                await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
-            took_over = owns
-            if owns and await asyncio.to_thread(self._is_something_queued):
-                await self._do_one()
-            else:
-                await pause(stop, _LOOK)
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                owns = self._owns()
+                if owns and not took_over:
+                    await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
+                elif took_over and not owns:
+                    self._give_up()
+                took_over = owns
+                if owns and await asyncio.to_thread(self._is_something_queued):
+                    await self._do_one(group)
+                else:
+                    await pause(stop, _LOOK)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Leave what takes long; whoever collects next finds it as it is in the store."""
+        for task in self._under_way:
+            task.cancel()
 
     def _is_something_queued(self) -> bool:
         with self._store.reading() as connection:
             return tasks.are_queued(connection)
 
-    async def _do_one(self) -> None:
+    async def _do_one(self, group: asyncio.TaskGroup) -> None:
         task = await self._write(lambda connection: tasks.claim(connection, self._clock()))
         if task is None:
             return
+        if task.kind in self._doing:
+            await self._finish(task, self._write(lambda connection: self._doing[task.kind](connection, task)))
+        else:
+            under_way = group.create_task(self._finish(task, self._do_long(task)))
+            self._under_way.add(under_way)
+            under_way.add_done_callback(self._under_way.discard)
+
+    async def _do_long(self, task: Task) -> str:
+        errand = self._long.get(task.kind)
+        if errand is None:
+            raise SpendtopError("This collector cannot do that.")
+        async with self._turns[task.kind]:
+            return await errand(task)
+
+    async def _finish(self, task: Task, doing: Awaitable[str]) -> None:
+        """Write what came of a task."""
         try:
-            result = await self._write(lambda connection: self._doing[task.kind](connection, task))
+            result = await doing
             state = TaskState.DONE
         except SpendtopError as failure:
             result, state = str(failure), TaskState.FAILED

@@ -54,10 +54,13 @@ class InForce:
         webhook = f"{public}/webhook"
         if not helicone.webhook_secrets and not helicone.allow_unsigned:
             webhook += "  (off: set webhook_secrets under [helicone])"
+        keys = ", ".join(self.settings.server.ingest_keys)
+        pushes = f"/ingest, /litellm, /v1/traces  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"
         limits = ", ".join(f"{limit.name} {limit.amount}/{limit.window}" for limit in self.book.limits)
         return [
             ("Listening", url),
             ("Webhook", webhook),
+            ("Pushes", pushes),
             ("Store", store_name),
             ("Limits", limits or "none"),
             ("Channels", ", ".join(self.channel_urls) or "none"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from spendtop.collector.supervisor import pause
@@ -47,24 +47,36 @@ class Polling:
         self._clock = clock
         self._owns = owns
         self._wanted = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def name(self) -> str:
         """The job's."""
         return self._job.name
 
-    def poll_now(self) -> None:
-        """Poll at once, whatever was agreed."""
+    async def poll_now(self) -> None:
+        """Poll at once, whatever was agreed, and wait for the end of that poll, successful or not."""
+        polled = asyncio.get_running_loop().create_future()
+        self._waiting.append(polled)
         self._wanted.set()
+        await polled
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event, while polling is ours."""
-        while not stop.is_set():
-            while not self._owns() and not stop.is_set():
-                await pause(stop, _LOOK)
-            if not stop.is_set():
-                self._wanted.clear()
-                await self._wait(stop, await self.poll(stop))
+        try:
+            while not stop.is_set():
+                while not self._owns() and not stop.is_set():
+                    await pause(stop, _LOOK)
+                if not stop.is_set():
+                    self._wanted.clear()
+                    waiting, self._waiting = self._waiting, []
+                    try:
+                        seconds = await self.poll(stop)
+                    finally:
+                        _tell(waiting)
+                    await self._wait(stop, seconds)
+        finally:
+            _tell(self._waiting)
 
     async def poll(self, stop: asyncio.Event) -> float:
         """One whole poll, step by step; returns how many seconds to wait for the next one."""
@@ -99,3 +111,9 @@ class Polling:
         finally:
             wanted.cancel()
             stopped.cancel()
+
+
+def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for polled in waiting:
+        if not polled.done():
+            polled.set_result(None)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from spendtop.collector.supervisor import pause
+from spendtop.domain.account_alerts import headline
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
@@ -149,6 +150,10 @@ class Printer:
             )
             return
         name = clean_line(message.limit_name)
+        if (about := headline(message, name)) is not None:
+            word = {"critical": "ALERT ", "warning": "WARNING "}.get(message.kind.severity, "")
+            self._line(f"{word}{about}")
+            return
         who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
         amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
         match message.kind:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 import spendtop
-from spendtop.collector import applying
+from spendtop.collector import applying, polled
 from spendtop.collector.in_force import InForce
 from spendtop.collector.setup import Setup
 from spendtop.config.apply import differences
@@ -126,12 +126,20 @@ class Reloading:
                 pid=os.getpid(),
                 url=self._url,
                 started_at=self._started_at,
+                public_url=self._public_url(connection),
             ),
             at=self._setup.clock(),
             config_digest=self._in_force.digest,
             doors=applying.doors_of(self._in_force.settings),
+            accounts=polled.accounts_of(self._in_force.settings),
         )
         keep(connection, in_force)
+
+    def _public_url(self, connection: Connection) -> str:
+        """Of a tunnel that this collector opened."""
+        before = applied(connection)
+        is_ours = before is not None and before.collector.started_at == self._started_at
+        return before.collector.public_url if before is not None and is_ours else ""
 
     def _mark_changed(self, connection: Connection, book: LimitBook) -> None:
         """A limit that is new, or was lowered, may be crossed already."""

@@ -20,6 +20,11 @@ _MADE = (
 )
 """Name, value and whether it is a shadow token, of each tracking token."""
 _OFF = "crawler"
+_JOBS = {
+    "billing": ("invoices", ("/invoices/read", "/invoices/match/lines", "/invoices/match/taxes")),
+    "grace": ("briefing", ("/briefing/collect", "/briefing/write")),
+}
+"""Users whose pushes belong to a session per hour, its name and its paths."""
 _PUSHED = (
     (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
     (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
@@ -67,6 +72,8 @@ def body_of(push: Request) -> bytes:
             "total_tokens": push.usage.total,
             "timestamp": to_datetime(push.occurred_at),
             "user_id": push.user_id,
+            "session_id": push.session_id,
+            "session_path": push.session_path,
             "latency_ms": push.latency_ms,
             **given,
         }
@@ -79,6 +86,7 @@ def _of(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Ra
     prompt = chance.randrange(120, 900)
     number = str(uuid.UUID(int=chance.getrandbits(128)))
     known = source is not Source.INGEST or chance.random() < 0.9
+    job, paths = _JOBS.get(user, (None, (None,)))
     return Request(
         source=source,
         external_id=number if known else SAME_CONTENT + number,
@@ -90,6 +98,8 @@ def _of(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Ra
         http_status=200,
         usage=Usage(prompt=prompt, completion=prompt // 4),
         user_id=user,
+        session_id=job and f"{job}-{to_datetime(now):%m%d-%H}",
+        session_path=chance.choice(paths),
         token=token,
         counted=token != "chat-mirror",
         latency_ms=latency,

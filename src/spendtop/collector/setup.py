@@ -23,6 +23,8 @@ class Rooms:
     """Where the listener answers."""
     clock: Clock
     settings: Callable[[], Settings]
+    say: Callable[[str], None]
+    """Tells a person who looks on a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

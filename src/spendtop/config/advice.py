@@ -29,6 +29,11 @@ def _listener(settings: Settings) -> Iterator[str]:
             f"server.host {server.host} is open to other machines without server.api_key: "
             "they reach only signed and keyed routes and health"
         )
+    if server.public_url and not server.api_key:
+        yield (
+            "server.public_url is set without server.api_key: a proxy or tunnel that calls us by the name of this"
+            " machine opens the admin API to everybody; set server.api_key"
+        )
     keys = {"server.api_key": server.api_key} | {
         f"server.ingest_keys.{n}": key for n, key in server.ingest_keys.items()
     }

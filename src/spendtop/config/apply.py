@@ -17,7 +17,7 @@ from spendtop.config.toml_text import dotted, value_text
 from spendtop.config.types import duration_text, is_duration
 from spendtop.domain.money import Usd
 
-RESTART_KEYS = frozenset({"server.host", "server.port", "database.url"})
+RESTART_KEYS = frozenset({"server.host", "server.port", "server.ngrok_authtoken", "database.url"})
 """Keys that a running collector cannot change."""
 
 

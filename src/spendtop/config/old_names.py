@@ -57,6 +57,7 @@ _VALUES: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
     "HELICONE_API_KEY": (("helicone", "api_key"), _text),
     "HELICONE_WEBHOOK_SECRET": (("helicone", "webhook_secrets"), _one),
     "HOST": (("server", "host"), _text),
+    "NGROK_AUTHTOKEN": (("server", "ngrok_authtoken"), _text),
     "API_KEY": (("server", "api_key"), _text),
     "INGEST_KEY": (("server", "ingest_keys", "default"), _text),
     "RATE_LIMIT_RPM": (("server", "rate_limit", "rpm"), _number),
@@ -70,7 +71,6 @@ _VALUES: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
 }
 _REMARKS = {
     "REDIS_URL": "nothing needs it: queue and cache live in the store",
-    "NGROK_AUTHTOKEN": "used by --tunnel ngrok",
     "DEBUG": "not taken; start with --debug instead",
     "ENVIRONMENT": "only named in /metrics",
     "ENV": "only named in /metrics",

@@ -39,6 +39,8 @@ class ServerSettings(Section):
     """Port to listen on; 0 takes a free one."""
     public_url: OptionalHttpUrl = ""
     """https address under which a tunnel or proxy reaches us."""
+    ngrok_authtoken: Secret = SecretStr("")
+    """ngrok's authtoken, for `spendtop --tunnel ngrok`; NGROK_AUTHTOKEN in the environment does as well."""
     api_key: Secret = SecretStr("")
     """Key of the admin API; empty = local use only."""
     ingest_keys: dict[str, Secret] = Field(default_factory=dict)

@@ -138,7 +138,7 @@ def _secret(value: object, info: ValidationInfo) -> object:
     if text.startswith("env:"):
         name = text.removeprefix("env:").strip()
         if name not in around.variables:
-            raise ValueError(f"the environment variable {name or '(no name)'} is not set")
+            raise ValueError(f"the environment variable {name or '(no name)'} is not set; export it, or use file:PATH")
         text = around.variables[name].strip()
     elif text.startswith("file:"):
         path = around.resolve(text.removeprefix("file:").strip())

@@ -30,13 +30,20 @@ class Kind(StrEnum):
     APPROACHING = "approaching"
     EXCEEDED = "exceeded"
     RESOLVED = "resolved"
+    LOW_BALANCE = "low balance"
+    STALE = "stale data"
     DIGEST = "digest"
     TEST = "test"
 
     @property
     def severity(self) -> str:
         """info, warning or critical; channels choose by it."""
-        return {Kind.EXCEEDED: "critical", Kind.APPROACHING: "warning"}.get(self, "info")
+        match self:
+            case Kind.EXCEEDED | Kind.LOW_BALANCE:
+                return "critical"
+            case Kind.APPROACHING | Kind.STALE:
+                return "warning"
+        return "info"
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -44,6 +51,9 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: Kind
     limit_name: str
+    """Or of the account whose balance it is about, or of the poller whose data are stale."""
+    resolves: Kind | None = None
+    """What is over, where that is not about a limit."""
     entity: str = ""
     """Raw value of what the limit is `each` of; empty for everyone."""
     each: str | None = None
@@ -62,7 +72,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """How long after the crossing it was found, in µs, when that is worth saying."""
     next_words: str = ""
     lines: tuple[str, ...] = ()
-    """Of a digest: what each alert says, a line each."""
+    """Of a digest: what each alert says, a line each; of stale data: why."""
 
 
 class EpisodeState(StrEnum):

@@ -22,6 +22,7 @@ class PublishedPrices:
 
     def __init__(self) -> None:
         self._find: Callable[[str | None, str], ModelInfo | None] | None = None
+        self._owner: Callable[[str], str | None] | None = None
         self._models: dict[tuple[str | None, str], ModelInfo | None] = {}
         self._prices: dict[int, tuple[ModelPrice, Price | None]] = {}
         self._version = ""
@@ -38,6 +39,13 @@ class PublishedPrices:
             except LookupError:
                 return None
 
+        def owner(model: str) -> str | None:
+            try:
+                return snapshot.find_provider_model(model, None, None, None)[0].id
+            except LookupError:
+                return None
+
+        self._owner = owner
         self._version = f"genai-prices {version('genai-prices')}"
         self._find = find
 
@@ -51,6 +59,13 @@ class PublishedPrices:
         if known is None:
             known = self._prices[id(found)] = (found, self._as_price(found))
         return known[1]
+
+    def provider_of(self, model: str, default: str) -> str:
+        """Whose model it is: the default's where its price list knows the model or nobody's does, else its owner's."""
+        if self._model(default, model) is not None:
+            return default
+        assert self._owner is not None
+        return self._owner(model) or default
 
     def _model(self, provider: str | None, model: str) -> ModelInfo | None:
         models, key = self._models, (provider, model)

@@ -128,3 +128,30 @@ def runs_out_at(left: Usd, billed: Usd, over: int, now: int) -> int | None:
     if billed <= ZERO:
         return None
     return now + left.nano * over // billed.nano
+
+
+_LARGE_DRIFT, _DEPOSIT_FROM = Usd.of(1), Usd.of(5)
+_LARGE_PERCENT = 2
+
+
+class Drift(Struct, frozen=True):
+    """How far an observed balance lies from the predicted one, and what to make of it."""
+
+    predicted: Usd
+    observed: Usd
+
+    @property
+    def amount(self) -> Usd:
+        """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know."""
+        return self.observed - self.predicted
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is a dollar, or two per cent of what was predicted, or more; none never is."""
+        size = abs(self.amount.nano)
+        return size >= _LARGE_DRIFT.nano or 0 < size * 100 >= abs(self.predicted.nano) * _LARGE_PERCENT
+
+    @property
+    def suggests_deposit(self) -> bool:
+        """Whether it looks like credit that was bought and not recorded."""
+        return self.amount >= _DEPOSIT_FROM

@@ -55,6 +55,7 @@ def merge(record: Record, report: Request, price: Price) -> Record:
 
     A cost whose grounds changed is decided anew; the grounds are tokens, model, outcome and reported cost.
     """
+    record, report = _without_shadow(record, report)
     known = record.request
     prevails = _prevails(report.source, known.source)
     merged = _Merged(record, report)
@@ -82,6 +83,15 @@ def merge(record: Record, report: Request, price: Price) -> Record:
         external_ids={report.source.value: report.external_id, **record.external_ids},
         given_by={name: source for name, source in merged.givers.items() if source is not request.source},
     )
+
+
+def _without_shadow(record: Record, report: Request) -> tuple[Record, Request]:
+    """A request that counts does so under its own token, whichever shadow token it was pushed under as well."""
+    if record.request.counted and not report.counted:
+        return record, replace(report, token=None)
+    if report.counted and not record.request.counted:
+        return replace(record, request=replace(record.request, token=None)), report
+    return record, report
 
 
 class _Merged:

@@ -59,6 +59,12 @@ class Usd:
         """The exact amount in dollars."""
         return Decimal(self.nano).scaleb(-9, _EXACT)
 
+    @property
+    def floored(self) -> str:
+        """Whole cents for people, never more than there is: what is left of a balance."""
+        cents = self.nano // (NANO_PER_USD // 100)
+        return f"{'-' if cents < 0 else ''}${abs(cents) // 100:,}.{abs(cents) % 100:02}"
+
     def __str__(self) -> str:
         """Dollars for people: cents from one dollar on, at least two significant digits below."""
         sign, nano = ("-" if self.nano < 0 else ""), abs(self.nano)

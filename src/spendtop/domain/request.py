@@ -28,6 +28,11 @@ class Source(StrEnum):
         """Where its ids are unique: a gateway's webhook and its API give one request the same id."""
         return "helicone" if self is Source.HELICONE_API else self._value_
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether we ask it, over and over and for the same again; the others send each request once."""
+        return self is Source.HELICONE_API
+
 
 _TRUST = {source: rank for rank, source in enumerate(Source)}
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, and_, func, select
 
+from spendtop.domain.account_alerts import headline
 from spendtop.domain.alerting import Decision, Kind, Message, Reading, hysteresis, patience, thresholds
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
@@ -47,7 +48,8 @@ class Channel(Struct, frozen=True):
 class Announcement(Struct, frozen=True):
     """A transition that speaks."""
 
-    limit: Limit
+    notify: tuple[str, ...] | None
+    """Names of the channels that are told; None is all."""
     alert_id: int
     sequence: int
     message: Message
@@ -85,7 +87,7 @@ def queue(connection: Connection, said: Sequence[Announcement], channels: Sequen
         told = [
             one
             for one in said
-            if channel.takes(one.message.kind) and (one.limit.notify is None or channel.name in one.limit.notify)
+            if channel.takes(one.message.kind) and (one.notify is None or channel.name in one.notify)
         ]
         if not told:
             continue
@@ -154,6 +156,8 @@ def _weight(message: Message) -> tuple[int, int]:
 
 def _line(message: Message) -> str:
     name, entity = (clean_line(text, MESSAGE_LIMIT) for text in (message.limit_name, message.entity))
+    if (about := headline(message, name)) is not None:
+        return about
     who = f" ({entity})" if message.each else ""
     unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
     used = f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}"

@@ -14,13 +14,14 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
 _ALERT = table_of(AlertTable)
+_OF_LIMITS = "limit/"
 _AT_ONCE = 500
 """Entities looked up by one statement."""
 
 
 def rule_of(limit: Limit) -> str:
     """How alerts name their limit."""
-    return f"limit/{limit.name}"
+    return f"{_OF_LIMITS}{limit.name}"
 
 
 def current(connection: Connection, limit: Limit, entity: str, window_start: int | None, now: int) -> Any | None:
@@ -47,8 +48,9 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
-    """The next alert rows behind the id `after` that are not resolved."""
-    query = select(_ALERT).where(~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
+    """The next alert rows of limits behind the id `after` that are not resolved."""
+    of_limits = _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
+    query = select(_ALERT).where(of_limits, ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
     return list(connection.execute(query))
 
 
@@ -81,7 +83,7 @@ def fits(limit: Limit, episode: Episode) -> bool:
 
 def limit_name(row: Any) -> str:
     """The name of the limit that an alert row is about."""
-    return str(row.rule).removeprefix("limit/")
+    return str(row.rule).removeprefix(_OF_LIMITS)
 
 
 def resolve(connection: Connection, row: Any, now: int) -> None:

@@ -182,4 +182,4 @@ class Evaluator:
         if alert_id is None or decision.announce is None:
             return []
         message = announcing.message(connection, limit, entity, decision, reading, self._book.calendar)
-        return [Announcement(limit, alert_id, decision.episode.spoke, message)]
+        return [Announcement(limit.notify, alert_id, decision.episode.spoke, message)]

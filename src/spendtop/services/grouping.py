@@ -9,7 +9,7 @@ import msgspec
 
 from spendtop.domain.joining import partner
 from spendtop.domain.merging import Price, Record, differences, merge
-from spendtop.domain.request import BodyState, Request
+from spendtop.domain.request import BodyState, Request, is_assumed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Prepared
 from spendtop.services.totals import TotalsByDifference
@@ -86,7 +86,8 @@ class Group:
         self._merge(record, event)
 
     def again(self, request_id: int, event: Prepared) -> None:
-        """One more report of a known request: it may fill gaps or correct; a purged one is left alone.
+        """One more report of a known request: it may fill gaps or correct, but not where it is only assumed to be the
+        same one; a purged one is left alone.
 
         A restored one says nothing new, but under which ids its sources know it.
         """
@@ -94,9 +95,10 @@ class Group:
             self._add_keys(request_id, event)
             return
         record = self._stored.get(request_id)
-        if record is None or event.request.source.value in record.external_ids:
+        source = event.request.source
+        if not source.is_asked and (record is None or source.value in record.external_ids):
             self.totals.count_repeat(event.request)
-        if record is not None:
+        if record is not None and not is_assumed(event.request):
             self._merge(record, event)
 
     def _merge(self, old: Record, event: Prepared) -> None:

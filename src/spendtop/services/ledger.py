@@ -32,6 +32,10 @@ _TAKES_AWAY = frozenset({EntryKind.EXPIRY})
 _LARGEST = Usd.of(1_000_000_000)
 
 
+class NotYet(UsageError):
+    """An instant in the future."""
+
+
 class Calibrated(Struct, frozen=True):
     """What a calibration found."""
 
@@ -165,7 +169,7 @@ def _append(
 
 def _require_past(at: int, now: int) -> None:
     if at > now:
-        raise UsageError("The time lies in the future. Record it when it has happened.")
+        raise NotYet("The time lies in the future. Record it when it has happened.")
 
 
 def _with_article(kind: EntryKind) -> str:

@@ -50,8 +50,16 @@ Ready = Prepared | SetAside
 class Preparer:
     """Prepares events as the configuration says. Pure but for the price list; may run in any thread."""
 
-    def __init__(self, pricer: Pricer, redact: Callable[[bytes], bytes] | None, keep_bodies: bool) -> None:
+    def __init__(
+        self,
+        pricer: Pricer,
+        redact: Callable[[bytes], bytes] | None,
+        keep_bodies: bool,
+        provider_of: Callable[[str], str | None] = lambda model: None,
+    ) -> None:
+        """`provider_of` names the provider of a model that a client pushed without one."""
         self._pricer = pricer
+        self._provider_of = provider_of
         self._redact = redact
         self._keep_bodies = keep_bodies
 
@@ -78,6 +86,8 @@ class Preparer:
         return self._pricer.cost(request)
 
     def _request(self, request: Request) -> Prepared:
+        if request.provider is None and request.model is not None and request.source is Source.INGEST:
+            request = replace(request, provider=self._provider_of(request.model))
         cleaned, body = self._packed(request)
         return Prepared(_digest(request), replace(cleaned, cost=self._pricer.cost(request)), body)
 

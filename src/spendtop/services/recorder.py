@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from spendtop.domain.request import Event
+from spendtop.domain.request import Cost, Event, Request
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer, Ready
 from spendtop.services.recording import Outcome, Recording
@@ -85,12 +85,24 @@ class Recorder:
             if not isinstance(outcomes, Exception):
                 self._on_recorded(outcomes)
 
-        self._writer.submit([self._preparer.prepare(event) for event in events], told, patience)
+        self._writer.submit(self.prepare(events), told, patience)
 
     def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
         """Run any other write in a transaction of its own, in turn with the groups."""
         return self._writer.run(work)
 
+    def cost(self, request: Request) -> Cost:
+        """What a request costs by the prices in force."""
+        return self._preparer.cost(request)
+
+    def prepare(self, events: Sequence[Event]) -> list[Ready]:
+        """Price, redact and pack events ahead of their transaction, in any thread."""
+        return [self._preparer.prepare(event) for event in events]
+
+    def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
+        """Record what is prepared inside a transaction that `run` opened."""
+        return self._recording.record(connection, ready)
+
     def record_within(self, connection: Connection, events: Sequence[Event]) -> list[Outcome]:
         """Record events inside a transaction that `run` opened."""
-        return self._recording.record(connection, [self._preparer.prepare(event) for event in events])
+        return self.record_prepared(connection, self.prepare(events))

@@ -21,6 +21,12 @@ class TaskKind(StrEnum):
     QUARANTINE_RETRY = "quarantine-retry"
     DELIVERY_RETRY = "delivery-retry"
     CHANNEL_TEST = "channel-test"
+    POLL_NOW = "poll-now"
+    """`poller`: its name; all without it."""
+    BACKFILL = "backfill"
+    """`since`, `until`: UTC µs."""
+    FETCH_BODY = "fetch-body"
+    """`id`: ours, of a request."""
     STOP = "stop"
 
 
@@ -87,16 +93,27 @@ def claim(connection: Connection, now: int) -> Task | None:
     return msgspec.structs.replace(_task(row), state=TaskState.RUNNING)
 
 
+def go_on(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> None:
+    """Note how far a task has come, for people and for going on there."""
+    _set(connection, task_id, now, progress=progress, arguments=msgspec.json.encode(arguments).decode())
+
+
 def finish(connection: Connection, task_id: int, state: TaskState, result: str, now: int) -> None:
     """Write a task's result."""
     _set(connection, task_id, now, state=state.value, result=result)
 
 
 def abandon_running(connection: Connection, now: int) -> None:
-    """Fail the tasks that a collector left running when it ended."""
+    """Fail the tasks that a collector left running when it ended; back-fills go on where they were."""
+    running = _TASK.c.state == TaskState.RUNNING.value
     connection.execute(
         update(_TASK)
-        .where(_TASK.c.state == TaskState.RUNNING.value)
+        .where(running, _TASK.c.kind == TaskKind.BACKFILL.value)
+        .values(state=TaskState.QUEUED.value, updated_at=now)
+    )
+    connection.execute(
+        update(_TASK)
+        .where(running)
         .values(
             state=TaskState.FAILED.value, result="The collector ended before this was done. Ask again.", updated_at=now
         )

@@ -164,10 +164,11 @@ class Writer(Generic[Event, Outcome]):
             self._after_commit()
 
     def _commit(self, group: list[_Submission[Event, Outcome]]) -> None:
+        began = time.monotonic()
         try:
             outcomes = self._recorded(group)
         except OperationalError as failure:
-            self._wait(group, failure)
+            self._wait(group, failure, began)
         except Exception:
             self._commit_apart(group)
         except BaseException:
@@ -193,10 +194,11 @@ class Writer(Generic[Event, Outcome]):
         """Repeat a refused group one by one; also a single submission, as another collector may just have been faster
         with the same event."""
         for position, submission in enumerate(group):
+            began = time.monotonic()
             try:
                 outcomes = self._recorded([submission])
             except OperationalError as failure:
-                self._wait(group[position:], failure)
+                self._wait(group[position:], failure, began)
                 return
             except Exception as failure:
                 _log.error("an event was refused: %s", type(failure).__name__)
@@ -204,13 +206,15 @@ class Writer(Generic[Event, Outcome]):
             else:
                 self._answer([submission], outcomes)
 
-    def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError) -> None:
-        """The database is locked, full or away: queue again, in front, whoever's patience lasts."""
+    def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError, began: float) -> None:
+        """The database is locked, full or away: queue again, in front, whoever's patience lasts for one more attempt
+        that takes as long as the one that began at `began`."""
         refusal = CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again.")
         with self._news:
             queued = [*group, *self._queue]
             now = time.monotonic()
-            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= now}
+            told_next = now + (now - began)
+            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refusal)

@@ -103,6 +103,38 @@ SOURCES = (
     Action("retry", "R", "screen.retry", "retry", "read events again that were not understood", "act", 9),
 )
 
+SESSIONS = (
+    Action("open", "enter", "screen.open", "open", "its paths with their cost, and its requests", "open", 3),
+    Action(
+        "filter", "slash", "screen.filter", "filter", "only sessions with requests that a filter selects", "find", 4
+    ),
+    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
+    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
+    Action("follow", "F", "screen.follow", "follow", "keep the active ones on top, or stand still", "time", 6),
+    Action("copy", "y", "screen.copy", "copy", "copy the session's id or the table", "act", 8),
+    Action("export", "x", "screen.export", "export", "write all sessions that are selected to a file", "act", 9),
+    Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 10),
+    Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
+)
+
+SESSION = (
+    Action("next-branch", "right_square_bracket", "screen.branch(1)", "path", "requests of the next path", "find", 4),
+    Action("previous-branch", "left_square_bracket", "screen.branch(-1)", "path before", "the path before", "find"),
+)
+
+LEDGER = (
+    Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
+    Action("next-account", "right_square_bracket,tab", "screen.account(1)", "account", "the next account", "move", 7),
+    Action("previous-account", "left_square_bracket,shift+tab", "screen.account(-1)", "account before", "back", "move"),
+    Action("calibrate", "c", "screen.calibrate", "calibrate", "enter the balance on the provider's page", "act", 4),
+    Action("record", "plus", "screen.record", "entry", "record a deposit, refund, expiry or adjustment", "act", 5),
+    Action("undo-entry", "u", "screen.undo", "undo", "append the opposite of the last entry made here", "act", 6),
+    Action("poll", "R", "screen.poll", "poll now", "ask the provider at once", "act", 10),
+    Action("export", "x", "screen.export", "export", "write the days or the entries to a file", "act", 9),
+)
+
+TABLES = (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER)
+
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 """The order of groups in help."""
 
@@ -113,6 +145,9 @@ _NAMES = {
     "minus": "-",
     "less_than_sign": "<",
     "greater_than_sign": ">",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
     "space": "space",
     "escape": "esc",
     "pagedown": "PgDn",
@@ -133,7 +168,7 @@ def key_name(key: str) -> str:
 
 def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
     """What of a keymap names no action, with the nearest that there is; empty when all is well."""
-    known = {action.id for table in (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL, SOURCES) for action in table}
+    known = {action.id for table in TABLES for action in table}
     known |= {f"screen-{name}" for name in screens}
     complaints = []
     for name in keymap:

@@ -187,7 +187,7 @@ class SpendtopApp(DressedApp):
 
     def open_screen(self, name: str) -> None:
         """Show that screen."""
-        if self.current_mode != name and len(self.screen_stack) == 1:
+        if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
     def open_request(self, request_id: int) -> None:

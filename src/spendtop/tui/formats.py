@@ -103,6 +103,18 @@ def short_usd(amount: Usd) -> str:
     return text.removesuffix(".00")
 
 
+def cents(amount: Usd) -> str:
+    """An amount of a bill: whole cents; more digits only where there would be none."""
+    if not 5_000_000 <= abs(amount.nano) < 1_000_000_000:
+        return str(amount)
+    return f"{'-' if amount.nano < 0 else ''}${abs(amount.dollars):.2f}"
+
+
+def change(amount: Usd) -> str:
+    """What a bill or balance differs by, with its sign: `+$1.10`, `-$0.42`, `$0.00`."""
+    return f"+{cents(amount)}" if amount.nano > 0 else cents(amount)
+
+
 def clock(micros: int, calendar: Calendar) -> str:
     """Local time of day with seconds."""
     return calendar.local(micros).strftime("%H:%M:%S")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.filters import EVERYTHING, Filter
+from spendtop.domain.filters import EVERYTHING, And, Filter
 from spendtop.domain.windows import Calendar, bounds, parse_window
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Selection:
     text: str = ""
     """The filter as typed."""
     filter: Filter = field(default=EVERYTHING)
+    within: Filter = field(default=EVERYTHING)
+    """What can be listed at all, whatever is typed."""
     time: TimeChoice = ALL_TIME
     order: OrderName = "time"
     descending: bool = True
@@ -72,8 +74,9 @@ class Selection:
         from spendtop.store.reads.requests import Order, RequestQuery
 
         since, until = self.time.span(now, calendar)
+        parts = tuple(part for part in (self.within, self.filter) if part != EVERYTHING)
         return RequestQuery(
-            filter=None if self.filter == EVERYTHING else self.filter,
+            filter=And(parts) if parts else None,
             since=since,
             until=until,
             order=Order(self.order),

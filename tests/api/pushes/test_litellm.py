@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from spendtop.api.bodies import LARGE
+from spendtop.api.context import Done
 from spendtop.api.counters import Count
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Parsed, Request, Source
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
@@ -137,3 +140,21 @@ async def test_a_store_that_cannot_be_written_asks_to_send_again(live: Live, rec
     recorder.failure = CannotWrite("locked")
     answer = await post(live, SDK)
     assert answer.status_code == 503 and "retry-after" in answer.headers
+
+
+async def test_large_bodies_are_packed_in_a_thread_so_that_others_need_not_wait(
+    live: Live, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    submit = recorder.submit
+
+    def noting(events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+        threads.append(threading.current_thread())
+        submit(events, done, patience)
+
+    monkeypatch.setattr(recorder, "submit", noting)
+    small, *_ = json.loads(SDK)
+    large = {**small, "litellm_call_id": "large", "messages": [{"role": "user", "content": "x" * LARGE}]}
+    for each in (small, large):
+        assert (await post(live, batch(each))).status_code == 200
+    assert [each is threading.current_thread() for each in threads] == [True, False]

@@ -245,6 +245,15 @@ async def test_bodies_above_the_limit_are_refused(live: Live, monkeypatch: pytes
     assert code_of(await post(live, CAPTURED)) == (413, "too_large")
 
 
+async def test_more_calls_than_one_commit_takes_are_refused(
+    live: Live, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.sources.receivers.otlp.MOST_CALLS", 1)
+    answer = await post(live, in_protobuf(export(call(1), call(2))))
+    assert (code_of(answer), recorder.events) == ((413, "too_many_items"), [])
+    assert live.context.counters[Count.INGEST_TOO_LARGE] == 1
+
+
 @pytest.mark.parametrize(
     "headers", [{"X-Ingest-Key": "wrong"}, {"X-Ingest-Key": ""}, {"Authorization": f"Bearer {KEY}"}]
 )

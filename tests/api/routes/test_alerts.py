@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Kind, Message
 from spendtop.services import outbox
+from spendtop.store.backup import backup
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable
@@ -114,3 +118,37 @@ async def test_a_reset_writes_a_backup_and_clears_the_usage(readable_store: Stor
     assert rows_in_backup(Path(answer.json()["backup"])) == 3
     assert summary["requests"] == 0
     assert rows(readable_store, RequestTable) == []
+
+
+async def test_a_change_whose_turn_does_not_come_in_time_is_never_done(
+    readable_store: Store, clock: SettableClock, alert_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.api.routes.WRITES_WITHIN", 0.05)
+    goes_on = Event()
+    async with filled(readable_store, clock, 3) as live:
+        before = live.context.recorder.run(lambda connection: goes_on.wait(10))
+        answer = await live.client.delete("/reset")
+        goes_on.set()
+        assert await asyncio.wrap_future(before)
+        await asyncio.wrap_future(live.context.recorder.run(lambda connection: None))
+        summary = await get(live, "/spending/summary")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
+    assert summary["requests"] == 3
+
+
+async def test_a_change_that_is_begun_is_answered_when_it_is_done(
+    readable_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.api.routes.WRITES_WITHIN", 0.5)
+    goes_on = Event()
+
+    def slow(store: Store, connection: Connection, folder: Path, now: int) -> Path:
+        assert goes_on.wait(10)
+        return backup(store, connection, folder, now)
+
+    monkeypatch.setattr("spendtop.services.resetting.backup", slow)
+    async with filled(readable_store, clock, 3) as live, asyncio.TaskGroup() as tasks:
+        reset = tasks.create_task(live.client.delete("/reset"))
+        await asyncio.wait([reset], timeout=0.8)
+        goes_on.set()
+        assert (await reset).json()["deleted"] == 3

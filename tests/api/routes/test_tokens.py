@@ -138,6 +138,11 @@ async def test_an_unknown_one_is_not_found(live: Live) -> None:
     assert (await live.client.delete(f"{TOKENS}/{2**31}")).status_code == 422
 
 
+async def test_says_which_methods_there_are(live: Live) -> None:
+    answer = await live.client.put(TOKENS)
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "POST"})
+
+
 async def test_belongs_to_the_admin(readable_store: Store, clock: SettableClock) -> None:
     settings = settings_of({"api_key": "admin", "ingest_keys": {"apps": "pushes"}})
     async with recording(readable_store, clock, settings) as (live, _):

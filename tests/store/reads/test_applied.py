@@ -7,7 +7,8 @@ from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, Doors, applied, keep
+from spendtop.store.reads.applied import Applied, CollectorInfo, Doors, applied, keep, tell_public_url
+from spendtop.store.reads.ledger import Account
 
 WHERE = "-model:gpt-4o-mini (user:a* | ~u bob)"
 COLLECTOR = CollectorInfo(version="0.1.0", host="box", pid=7, url="http://127.0.0.1:8000", started_at=1)
@@ -32,6 +33,17 @@ APPLIED = Applied(
     at=99,
     config_digest="abc",
     doors=Doors(webhook_secret=True, ingest_keys=("prod", "ci")),
+    accounts=(
+        Account(
+            name="openai",
+            provider="openai",
+            poller="openai-costs",
+            poll_every=900_000_000,
+            low_balance=Usd.of(10),
+            tells_balance=False,
+        ),
+        Account(name="wallet", provider="other", poller=None, poll_every=1, low_balance=None, tells_balance=False),
+    ),
 )
 
 
@@ -45,4 +57,15 @@ def test_what_was_applied_last_comes_back_as_it_was(store: Store) -> None:
         keep(connection, replace(APPLIED, limits=(), at=1))
         keep(connection, APPLIED)
     with store.reading() as connection:
+        assert applied(connection) == APPLIED
+
+
+def test_the_address_of_a_tunnel_is_told_and_taken_back(store: Store) -> None:
+    with store.writing() as connection:
+        tell_public_url(connection, "https://x.example")
+        assert applied(connection) is None
+        keep(connection, APPLIED)
+        tell_public_url(connection, "https://x.example")
+        assert applied(connection) == replace(APPLIED, collector=replace(COLLECTOR, public_url="https://x.example"))
+        tell_public_url(connection, "")
         assert applied(connection) == APPLIED

@@ -16,6 +16,7 @@ from spendtop.store.reads.attention import (
     attention,
     deliveries,
     last_arrivals,
+    newest_test,
     quarantined,
 )
 from spendtop.store.statements import table_of
@@ -116,3 +117,12 @@ def test_tells_when_each_source_was_heard_last(recorded: Recorded) -> None:
             SourceActivity("helicone", START + HOUR, 2),
             SourceActivity("ingest", yesterday, 0),
         )
+
+
+def test_the_newest_test_event_is_known_by_its_id(store: Store) -> None:
+    for number, kind in enumerate(("unrecognized", "test", "test", "unrecognized")):
+        with store.reading() as connection:
+            before = newest_test(connection)
+        quarantine(store, kind, "open", number)
+        with store.reading() as connection:
+            assert (newest_test(connection) > before) is (kind == "test")

@@ -15,7 +15,7 @@ from spendtop.domain.request import SAME_CONTENT, Cost, Request, Source
 from spendtop.services import refusals, tasks, tokens
 from spendtop.services.tasks import TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, Doors, applied, keep
+from spendtop.store.reads.applied import Applied, Doors, applied, keep, tell_public_url
 from spendtop.store.statements import table_of
 from spendtop.store.tables import QuarantineTable
 from spendtop.tui.app import SpendtopApp
@@ -333,6 +333,13 @@ async def test_wide_screens_show_the_process_and_the_store(face: SpendtopApp) ->
     for words in ("listens   127.0.0.1:8000", "webhooks  signed ones only", "process   1 on here, v0"):
         assert words in facts
     assert "holds     43 counted requests" in facts
+
+
+async def test_the_address_of_a_tunnel_stands_beside_the_listener(face: SpendtopApp, store: Store) -> None:
+    write(store, lambda connection: tell_public_url(connection, "https://canary.ngrok.app"))
+    async with face.run_test(size=(140, 40)) as pilot:
+        await shown(pilot)
+        await until(pilot, lambda: "tunnel    https://canary.ngrok.app" in picture(pilot))
 
 
 async def test_without_a_collector_nothing_is_called_live(busy: Till, session_over: Sessions) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from spendtop.api.acks import Acks
 from spendtop.api.answers import Answer, Problem, Receive, Scope, busy, error
-from spendtop.api.bodies import MOST_LARGE, read_body
+from spendtop.api.bodies import LARGE, MOST_LARGE, read_body
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values
@@ -23,7 +23,7 @@ from spendtop.sources.receivers import Invalid
 PATIENCE = 5.0
 """Seconds for which a push waits for a locked store; its client can send again."""
 _MOST_IN_LOOP = 50
-"""Requests that are priced and packed in the loop; others need not wait for more."""
+"""Requests that are priced and packed in the loop, unless their bodies are large; others need not wait for more."""
 TOKEN_HEADER = b"x-tracking-token"
 """Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
 
@@ -114,7 +114,7 @@ class Desk:
             return ()
         outcomes, done = self._acks.waiter()
         try:
-            if len(requests) > _MOST_IN_LOOP:
+            if len(requests) > _MOST_IN_LOOP or _bytes(requests) > LARGE:
                 await asyncio.to_thread(self.context.recorder.submit, requests, done, PATIENCE)
             else:
                 self.context.recorder.submit(requests, done, PATIENCE)
@@ -142,6 +142,11 @@ _COUNTED_AS = {
     "duplicate": Count.INGEST_DUPLICATE,
     "conflict": Count.INGEST_CONFLICT,
 }
+
+
+def _bytes(requests: Sequence[Request]) -> int:
+    """Of all bodies."""
+    return sum(len(each.request_body or b"") + len(each.response_body or b"") for each in requests)
 
 
 def problem(item: Invalid) -> Problem:

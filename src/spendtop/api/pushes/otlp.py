@@ -68,8 +68,9 @@ class OtlpPush:
         except NotJson as failure:
             raise self._desk.refused(Count.INGEST_NOT_JSON, _NOT_JSON) from failure
         except Unreadable as failure:
-            answer = error(400, failure.code, str(failure))
-            raise self._desk.refused(Count.INGEST_INVALID, answer) from failure
+            is_large = failure.code == "too_many_items"
+            answer = error(413 if is_large else 400, failure.code, str(failure))
+            raise self._desk.refused(Count.INGEST_TOO_LARGE if is_large else Count.INGEST_INVALID, answer) from failure
         except zlib.error as failure:
             raise self._desk.refused(Count.INGEST_INVALID, _BAD_GZIP) from failure
         except _TooLarge as failure:

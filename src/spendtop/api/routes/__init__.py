@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -13,7 +14,7 @@ from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.windows import Calendar
 
 WRITES_WITHIN = 30.0
-"""Seconds that a change may take; a locked store is waited for so long."""
+"""Seconds for which a change waits for its turn; what is begun by then is waited for until its end."""
 
 UNKNOWN_ID: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "There is nothing with this id."}
@@ -38,6 +39,10 @@ def calendar_of(request: Request) -> Calendar:
 def written(request: Request, work: Callable[[Connection], Result]) -> Result:
     """What `work` gives, done in the writer's turn and committed.
 
-    Raises what `work` raises, and TimeoutError when the store cannot be written for so long.
+    Raises what `work` raises, and TimeoutError when its turn does not come in time; then it is never done.
     """
-    return context_of(request).recorder.run(work).result(WRITES_WITHIN)
+    call = context_of(request).recorder.run(work)
+    wait((call,), WRITES_WITHIN)
+    if call.cancel():
+        raise TimeoutError
+    return call.result()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from spendtop.api.alert_shapes import AlertItem, AlertsAnswer
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import context_of, written
+from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.services import attending
@@ -52,9 +52,9 @@ def router() -> APIRouter:
     """`/alerts`."""
     routes = APIRouter(tags=["alerts"])
     routes.add_api_route("/alerts", list_alerts, methods=["GET"])
-    routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"])
-    routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"])
-    routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"])
+    routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)
+    routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"], responses=UNKNOWN_ID)
+    routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"], responses=UNKNOWN_ID)
     return routes
 
 

@@ -25,15 +25,23 @@ _READ_SECONDS = 0.25
 """Between two reads of one follower."""
 _FAREWELL_SECONDS = 1.0
 _RETRY_MILLISECONDS = 2_000
-_TEXT = {"schema": {"type": "string"}}
 _FULL = error(503, "too_many_followers", f"{MOST_FOLLOWERS} follow already. Try again later.")
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["request", "alert"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+"""One event, for the description."""
 _log = logging.getLogger(__name__)
 
 
 def router() -> APIRouter:
     """`/events`."""
     routes = APIRouter(tags=["events"])
-    stream = {"description": "Events `request` and `alert`.", "content": {EventStream.media_type: _TEXT}}
+    stream = {"description": "Events `request` and `alert`.", "content": {EventStream.media_type: {"schema": _EVENT}}}
     routes.add_api_route("/events", events, methods=["GET"], response_class=Response, responses={200: stream})
     return routes
 

@@ -26,6 +26,7 @@ TokenId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _NO_TOKEN: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "There is no tracking token with this id."}
 }
+_NOT_JSON: dict[int | str, dict[str, Any]] = {400: {"model": ErrorAnswer, "description": "The body is not JSON."}}
 _TAKEN: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorAnswer, "description": "There is a tracking token with this name or value already."}
 }
@@ -96,8 +97,8 @@ def router() -> APIRouter:
     routes = APIRouter(tags=["tokens"])
     one = "/ingest/tokens/{id}"
     routes.add_api_route("/ingest/tokens", list_tokens, methods=["GET"])
-    routes.add_api_route("/ingest/tokens", create, methods=["POST"], status_code=201, responses=_TAKEN)
-    routes.add_api_route(f"{one}/active", activate, methods=["PATCH"], responses=_NO_TOKEN)
+    routes.add_api_route("/ingest/tokens", create, methods=["POST"], status_code=201, responses=_NOT_JSON | _TAKEN)
+    routes.add_api_route(f"{one}/active", activate, methods=["PATCH"], responses=_NOT_JSON | _NO_TOKEN)
     routes.add_api_route(one, delete, methods=["DELETE"], status_code=204, responses=_NO_TOKEN)
     return routes
 
@@ -123,7 +124,7 @@ async def create(request: Request, body: NewToken) -> CreatedToken:
     try:
         made = await _written(request, work)
     except (tokens.TokenTaken, IntegrityError):
-        raise HTTPException(409) from None
+        raise HTTPException(409, _TAKEN[409]["description"]) from None
     except UsageError:
         raise InvalidField("name", "must have printable characters") from None
     use = TokenUse(made, 0, None)
@@ -166,7 +167,7 @@ def _found(connection: Connection, id: int) -> Token:
     for token in tokens.tokens(connection):
         if token.id == id:
             return token
-    raise HTTPException(404)
+    raise HTTPException(404, _NO_TOKEN[404]["description"])
 
 
 def _use(request: Request, token: Token) -> TokenUse:

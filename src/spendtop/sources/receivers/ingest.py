@@ -155,7 +155,7 @@ def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post:
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
         response_id=said.get("response_id"),
-        provider=said.get("provider", post.settings.default_provider),
+        provider=said.get("provider"),
         model=said["model"],
         status=said.get("status", Status.OK),
         usage=usage,
@@ -174,10 +174,13 @@ def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post:
 
 
 def _assumed_id(said: dict[str, Any], usage: Usage) -> str:
-    """The identity of a request without id: what it says, where it says when; else none but its own."""
+    """The identity of a request without id: what it says, where it says when; else none but its own.
+
+    Two answers of a provider are two requests, however alike.
+    """
     if "timestamp" not in said:
         return f"post:{uuid4().hex}"
-    content = (said["model"], said.get("user_id"), usage, said["timestamp"])
+    content = (said["model"], said.get("user_id"), usage, said["timestamp"], said.get("response_id"))
     return SAME_CONTENT + blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
 
 

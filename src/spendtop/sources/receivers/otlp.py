@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
 from spendtop.domain.timing import when
 from spendtop.domain.usage import usage_of_response
-from spendtop.sources.receivers import Invalid, Pushed
+from spendtop.sources.receivers import Invalid, Pushed, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_messages import opened, request_body, response_body
 from spendtop.sources.receivers.otlp_spans import Attributes, Span, spans_of_json, spans_of_protobuf
@@ -19,6 +19,8 @@ PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
 JSON: Literal["application/json"] = "application/json"
 ContentType: TypeAlias = Literal["application/x-protobuf", "application/json"]
 
+MOST_CALLS = 20_000
+"""Of one post: it is one commit, for which others wait. Exporters and collectors send hundreds or thousands."""
 MOST_REMEMBERED = 20_000
 """Spans around calls that were taken, so that they are known when they end later."""
 
@@ -44,9 +46,13 @@ class OtlpReceiver:
         self._around = _Around()
 
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
-        """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export."""
+        """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
+        and for more than MOST_CALLS."""
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
-        calls = [(span, _call(span, received_at)) for span in spans if read.is_llm_call(span.attributes)]
+        called = [span for span in spans if read.is_llm_call(span.attributes)]
+        if len(called) > MOST_CALLS:
+            raise Unreadable("too_many_items", f"A post holds at most {MOST_CALLS:,} calls of models. Send several.")
+        calls = [(span, _call(span, received_at)) for span in called]
         around = self._around.note(spans, [span for span, call in calls if isinstance(call, Request)])
         return Pushed(tuple(call for span, call in calls if _key(span) not in around))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.store.reads.ledger import Account
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
 
@@ -24,6 +26,8 @@ class CollectorInfo(Struct, frozen=True, kw_only=True):
     url: str
     """Where it listens."""
     started_at: int
+    public_url: str = ""
+    """Where a tunnel that it opened leads to it from; empty without one."""
 
 
 class Doors(Struct, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ class Doors(Struct, frozen=True, kw_only=True):
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """Limits, calendar, channels and doors in force. Holds no secret: channels by name only."""
+    """Limits, calendar, channels, doors and accounts in force. Holds no secret: channels by name only."""
 
     limits: tuple[Limit, ...]
     calendar: Calendar
@@ -48,6 +52,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     config_digest: str
     """Of the configuration as a whole, so that a face can tell that its local file differs."""
     doors: Doors = Doors()
+    accounts: tuple[Account, ...] = ()
 
 
 class _WrittenLimit(Struct, frozen=True, kw_only=True):
@@ -97,6 +102,7 @@ class _Written(Struct, frozen=True, kw_only=True):
     at: int
     config_digest: str
     doors: Doors = Doors()
+    accounts: tuple[Account, ...] = ()
 
 
 def keep(connection: Connection, value: Applied) -> None:
@@ -109,10 +115,18 @@ def keep(connection: Connection, value: Applied) -> None:
         at=value.at,
         config_digest=value.config_digest,
         doors=value.doors,
+        accounts=value.accounts,
     )
     row = {"name": _NAME, "value": json.encode(written).decode()}
     statement = insert_or_replace(MetaTable, connection.dialect)
     statement.run_many(connection, [tuple(row[name] for name in statement.names)])
+
+
+def tell_public_url(connection: Connection, url: str) -> None:
+    """Write under which address a tunnel leads to the collector; empty when it is closed."""
+    known = applied(connection)
+    if known is not None:
+        keep(connection, replace(known, collector=replace(known.collector, public_url=url)))
 
 
 def applied(connection: Connection) -> Applied | None:
@@ -130,4 +144,5 @@ def applied(connection: Connection) -> Applied | None:
         at=written.at,
         config_digest=written.config_digest,
         doors=written.doors,
+        accounts=written.accounts,
     )

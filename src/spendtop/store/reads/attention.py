@@ -79,8 +79,9 @@ class AlertRow:
 
     id: int
     rule: str
-    """`limit/NAME`."""
+    """`limit/NAME`, `balance/ACCOUNT` or `stale/POLLER`."""
     limit_name: str
+    """The whole rule where it is not about a limit."""
     entity: Untrusted
     window_start: int
     window_end: int | None
@@ -127,6 +128,13 @@ def attention(connection: Connection) -> Attention:
         )
     ).one()
     return Attention(*counts)
+
+
+def newest_test(connection: Connection) -> int:
+    """The id of the newest test event; 0 where there was none."""
+    event = table_of(QuarantineTable)
+    found = connection.execute(select(func.max(event.c.id)).where(event.c.kind == "test"))
+    return int(found.scalar() or 0)
 
 
 def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
@@ -51,7 +51,7 @@ class EntityUses:
         ceiling: Ceiling | None = None,
     ) -> dict[str, Usd]:
         """What `limits.use` says has been used, for each of the entities ("" for everyone)."""
-        if limit.each is None or (limit.reserve is not None and ceiling is not None):
+        if limit.reserve is not None and ceiling is not None:
             return {entity: use(connection, limit, entity, bounds, ceiling).used for entity in entities}
         found = dict.fromkeys(entities, ZERO)
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
@@ -61,7 +61,7 @@ class EntityUses:
         return found
 
     def _parts(
-        self, connection: Connection, limit: Limit, each: Each, entities: Sequence[str], span: Span
+        self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], span: Span
     ) -> list[tuple[str, int]]:
         """Entity and nano-USD: of the whole hours from the totals, of the edges from the requests."""
         # As many as a power of two, the last one again and again, so that there are few different queries.
@@ -94,8 +94,12 @@ def _totals(size: int) -> Select[Any]:
     )
 
 
-def _requests(size: int, each: Each, in_scope: ColumnElement[bool]) -> Select[Any]:
+def _requests(size: int, each: Each | None, in_scope: ColumnElement[bool]) -> Select[Any]:
     request = table_of(RequestTable)
+    if each is None:
+        return select(literal(""), func.coalesce(func.sum(request.c.cost_nano), 0)).where(
+            request.c.counted.is_(True), _within(request.c.occurred_at), in_scope
+        )
     column = request.c[COLUMNS[each.value]]
     # The indexes hold the lower case, for filters; the key itself is exact.
     who = and_(func.lower(column).in_([func.lower(entity) for entity in _entities(size)]), column.in_(_entities(size)))

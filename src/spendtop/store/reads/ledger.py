@@ -106,15 +106,19 @@ class AccountNow:
     run_out_at: int | None
     burn_per_day: Usd | None
 
+    def wants_poll(self, now: int) -> bool:
+        """Whether its provider was asked successfully longer than one interval ago, or never."""
+        if self.account.poller is None:
+            return False
+        return self.as_of is None or now - self.as_of > self.account.poll_every
+
 
 def account_now(connection: Connection, account: Account, now: int) -> AccountNow:
     """How an account stands now."""
     checkpoint = _checkpoint(connection, account)
     succeeded_at = None if checkpoint is None else checkpoint.succeeded_at
-    calibration, moved = latest_calibration(connection, account.name), entries(connection, account.name)
-    left = _told(connection, account.name) if account.tells_balance else None
-    if not account.tells_balance and (calibration is not None or moved):
-        left = balance(calibration, moved, spent(connection, account.name))
+    calibration = latest_calibration(connection, account.name)
+    left = balance_now(connection, account)
     burn = _burn(connection, account, now)
     return AccountNow(
         account=account,
@@ -150,7 +154,7 @@ def events(connection: Connection, account: str, most: int) -> tuple[LedgerEvent
 
 
 def days(connection: Connection, account: Account, first: int, last: int) -> tuple[LedgerDay, ...]:
-    """UTC days (both inclusive) that cost something on either side, the newest first."""
+    """UTC days (both inclusive) that polls cover, also those billed at nothing, or that we saw; the newest first."""
     billed = {
         row.day: row
         for row in connection.execute(
@@ -217,16 +221,47 @@ def _checkpoint(connection: Connection, account: Account) -> Any | None:
     return connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == account.poller)).one_or_none()
 
 
-def _told(connection: Connection, account: str) -> Usd | None:
+def spent(connection: Connection, account: str) -> Usd:
+    """Sum of all billed days."""
+    nano = connection.execute(select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account))
+    return Usd(int(nano.scalar_one()))
+
+
+def spent_before(connection: Connection, account: str, day: int) -> Usd:
+    """Sum of the billed days before a UTC day."""
+    query = select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account, _DAY.c.day < day)
+    return Usd(int(connection.execute(query).scalar_one()))
+
+
+def spent_on(connection: Connection, account: str, day: int) -> Usd:
+    """What was billed for one UTC day."""
+    query = select(_DAY.c.cost_nano).where(_DAY.c.account == account, _DAY.c.day == day)
+    return Usd(int(connection.execute(query).scalar() or 0))
+
+
+def told_balance(connection: Connection, account: str) -> Usd | None:
+    """What the provider said last, or None."""
     query = select(_READING.c.balance_nano).where(_READING.c.account == account).order_by(_READING.c.at.desc()).limit(1)
     nano = connection.execute(query).scalar()
     return None if nano is None else Usd(nano)
 
 
-def spent(connection: Connection, account: str) -> Usd:
-    """Sum of all billed days."""
-    nano = connection.execute(select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account))
-    return Usd(int(nano.scalar_one()))
+def balance_now(connection: Connection, account: Account) -> Usd | None:
+    """What is left: as the provider tells it, else as the ledger has it; None where nothing is known yet."""
+    if account.tells_balance:
+        return told_balance(connection, account.name)
+    calibration, moved = latest_calibration(connection, account.name), entries(connection, account.name)
+    if calibration is None and not moved:
+        return None
+    return balance(calibration, moved, spent(connection, account.name))
+
+
+def gained_since(connection: Connection, account: str, since: int) -> bool:
+    """Whether credit was entered, or found by a calibration, after an instant (UTC µs)."""
+    query = select(_EVENT.c.id).where(
+        _EVENT.c.account == account, _EVENT.c.recorded_at > since, _EVENT.c.amount_nano > 0
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def latest_calibration(connection: Connection, account: str) -> Calibration | None:

@@ -115,7 +115,7 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
     """What a session cost; None for one that no request names."""
     request = table_of(RequestTable)
     with store.reading() as connection:
-        span = _extent(connection, session)
+        span = extent_of(connection, session)
     if span is None:
         return None
     by_model: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
@@ -145,6 +145,13 @@ def positions_in(connection: Connection, session: str, after: Position | None, m
     if after is not None:
         statement = statement.where(tuple_(*position) > after)
     return [(int(row.occurred_at), int(row.id)) for row in connection.execute(statement)]
+
+
+def extent_of(connection: Connection, session: str) -> Span | None:
+    """From a session's first request to behind its last one; None for one that no request names."""
+    at = table_of(RequestTable).c.occurred_at
+    first, last = connection.execute(select(func.min(at), func.max(at)).where(scope("session", session))).one()
+    return None if first is None else Span(int(first), int(last) + 1)
 
 
 def _ending_in(
@@ -207,12 +214,6 @@ def _together(one: SessionRow, other: SessionRow) -> SessionRow:
         one.spend + other.spend,
         tuple(dict.fromkeys([*one.models, *other.models])),
     )
-
-
-def _extent(connection: Connection, session: str) -> Span | None:
-    at = table_of(RequestTable).c.occurred_at
-    first, last = connection.execute(select(func.min(at), func.max(at)).where(scope("session", session))).one()
-    return None if first is None else Span(int(first), int(last) + 1)
 
 
 def _is_session(name: ColumnElement[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

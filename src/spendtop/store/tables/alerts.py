@@ -19,7 +19,7 @@ class AlertTable(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     rule: str = Field(sa_type=Text)
-    """`limit/NAME`."""
+    """`limit/NAME`, `balance/ACCOUNT` or `stale/POLLER`."""
     entity: str = Field(sa_type=Text)
     window_start: int = Field(sa_type=BigInteger)
     """Start of the calendar window; for a rolling window the instant at which the episode began."""
@@ -62,7 +62,7 @@ class DeliveryTable(SQLModel, table=True):
     """Unique per alert, transition and channel; shown in the message as `[ref]`."""
     alert_id: int | None = None
     kind: str = Field(sa_type=Text)
-    """approaching, exceeded, resolved, digest or test."""
+    """approaching, exceeded, resolved, low balance, stale data, digest or test."""
     channel: str = Field(sa_type=Text)
     severity: str = Field(sa_type=Text)
     payload: str = Field(sa_type=Text)

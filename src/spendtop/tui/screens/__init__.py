@@ -31,6 +31,22 @@ SCREENS: dict[str, ScreenEntry] = {
         "spendtop.tui.screens.requests:RequestsScreen",
         "every request, prompt and response",
     ),
+    "sessions": ScreenEntry(
+        "3",
+        "Sessions",
+        "3Sess",
+        "sess",
+        "spendtop.tui.screens.sessions:SessionsScreen",
+        "what each session or job cost, by path and model",
+    ),
+    "ledger": ScreenEntry(
+        "7",
+        "Ledger",
+        "7Ledgr",
+        "ledger",
+        "spendtop.tui.screens.ledger:LedgerScreen",
+        "prepaid balances, what providers bill, and what we saw of it",
+    ),
     "sources": ScreenEntry(
         "8",
         "Sources",

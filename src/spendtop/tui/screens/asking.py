@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from textual.message import Message
 from textual.screen import Screen
@@ -15,6 +15,7 @@ from spendtop.tui.news import Pace
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from spendtop.store.engine import Store
     from spendtop.tui.app import SpendtopApp
     from spendtop.tui.headline import Headline
 
@@ -28,10 +29,18 @@ class Question(Protocol):
         """The answer, from one short view of the store. Runs in a thread."""
 
 
+@runtime_checkable
+class LongQuestion(Protocol):
+    """Something whose answer takes several short views of the store."""
+
+    def ask_in(self, store: Store) -> Any:
+        """The answer. Runs in a thread."""
+
+
 class Answered(Message):
     """A screen's question was answered."""
 
-    def __init__(self, question: Question, answer: Any, take: Callable[[Any], None]) -> None:
+    def __init__(self, question: Question | LongQuestion, answer: Any, take: Callable[[Any], None]) -> None:
         super().__init__()
         self.question = question
         self.answer = answer
@@ -63,7 +72,7 @@ class AskingScreen(Screen[None]):
         """The app."""
         return cast("SpendtopApp", self.app)
 
-    def question(self) -> Question:
+    def question(self) -> Question | LongQuestion:
         """What to read for the present picture."""
         raise NotImplementedError
 
@@ -108,7 +117,7 @@ class AskingScreen(Screen[None]):
         if delay is not None:
             self._read_in(delay)
 
-    def ask(self, question: Question, take: Callable[[Any], None]) -> None:
+    def ask(self, question: Question | LongQuestion, take: Callable[[Any], None]) -> None:
         """Ask once, beside the steady reading; `take` gets the answer."""
         self._start(question, take, paced=False)
 
@@ -129,17 +138,16 @@ class AskingScreen(Screen[None]):
         else:
             self._start(self.question(), self._take, paced=True)
 
-    def _start(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
+    def _start(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
         work = partial(self._answer, question, take, paced)
         self.run_worker(work, group="read", thread=True, exit_on_error=False)
 
-    def _answer(self, question: Question, take: Callable[[Any], None], paced: bool) -> None:
+    def _answer(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
         """Runs in a thread."""
         store = self.face.store
         assert store is not None
         try:
-            with store.reading() as connection:
-                answer = question.ask(connection)
+            answer = _answer(store, question)
         except Exception as failure:
             self.post_message(CannotRead(failure, paced))
         else:
@@ -171,3 +179,10 @@ class AskingScreen(Screen[None]):
             self._pace.finish(monotonic())
             self.set_timer(_RETRY_SECONDS, self.news)
         self.tick()
+
+
+def _answer(store: Store, question: Question | LongQuestion) -> Any:
+    if isinstance(question, LongQuestion):
+        return question.ask_in(store)
+    with store.reading() as connection:
+        return question.ask(connection)

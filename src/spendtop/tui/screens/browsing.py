@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.browser import Browser
-from spendtop.tui.screens.asking import Question
+from spendtop.tui.screens.asking import LongQuestion, Question
 from spendtop.tui.screens.live import LiveScreen
 from spendtop.tui.selection import ALL_TIME, Selection
 from spendtop.tui.widgets.canvas import Line, Piece
@@ -29,6 +29,8 @@ class BrowsingScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self.browser = Browser()
+        self.whole = "all"
+        """What the title calls the list while no filter is set."""
 
     def body(self) -> ComposeResult:
         """List and detail."""
@@ -51,7 +53,7 @@ class BrowsingScreen(LiveScreen):
         """The one that the collector applies."""
         return self.face.headline.calendar if self.face.headline else self.face.session.calendar
 
-    def question(self) -> Question:
+    def question(self) -> Question | LongQuestion:
         """The newest page while following, else the pages on screen."""
         return self.browser.question(self.rows.in_view, self.face.session.clock(), self.calendar, monotonic())
 
@@ -102,7 +104,7 @@ class BrowsingScreen(LiveScreen):
         palette, glyphs, chosen = self.face.palette, self.face.glyphs, self.browser.selection
         text = chosen.text.strip()
         when = "" if chosen.time == ALL_TIME else f" {glyphs.between} {chosen.time.name}"
-        self.rows.subtitle = [(f" {text or 'all'}", palette.key if text else palette.muted), (when, palette.muted)]
+        self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
         sums = self.browser.sums
         arrow = glyphs.down_arrow if chosen.descending else glyphs.up
         note: list[Piece] = [(f"{chosen.order} {arrow}", palette.muted)]

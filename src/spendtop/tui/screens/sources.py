@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -21,16 +20,11 @@ from spendtop.tui.widgets.source_state import State, advice
 from spendtop.tui.widgets.source_table import SourceTable, is_token
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from spendtop.services.tasks import Task
     from spendtop.store.reads.sources import TokenRow
     from spendtop.tui.headline import Headline
     from spendtop.tui.reading import SourcesAnswer
 
 _FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
-_LOOK, _PATIENCE = 0.1, 20.0
-"""Seconds between two looks at a task, and after which its result is no longer waited for."""
 
 
 class SourcesScreen(TrackingTokens):
@@ -139,49 +133,9 @@ class SourcesScreen(TrackingTokens):
 
     def action_retry(self) -> None:
         """Ask the collector to read again what it did not understand."""
-        if not self.may_write():
-            return
-        if self.face.standing().nobody_records:
-            self.warn("No collector runs that could do it: start `spendtop --no-ui`.")
-            return
-        now = self.face.session.clock()
+        from spendtop.services.tasks import TaskKind
 
-        def work(connection: Connection) -> int:
-            from spendtop.services import tasks
-
-            return tasks.ask(connection, tasks.TaskKind.QUARANTINE_RETRY, {}, now)
-
-        self.write(work, self._await, self.warn)
-
-    def _await(self, task_id: int) -> None:
-        self.run_worker(lambda: self._look(task_id), thread=True, exit_on_error=False, group="task")
-
-    def _look(self, task_id: int) -> None:
-        """Runs in a thread until the task has a result."""
-        from spendtop.services import tasks
-
-        deadline = monotonic() + _PATIENCE
-        while monotonic() < deadline and self.is_running:
-            found = self._stored_task(task_id)
-            if found is None or found.finished:
-                failed = found is None or found.state is tasks.TaskState.FAILED
-                result = found.result if found else None
-                self.report(result or "The collector did not say what came of it.", _severity(failed))
-                return
-            sleep(_LOOK)
-        self.report("The collector has not taken it up yet; it stays queued.", "warning")
-
-    def _stored_task(self, task_id: int) -> Task | None:
-        from spendtop.services import tasks
-
-        store = self.face.store
-        assert store is not None
-        with store.reading() as connection:
-            return tasks.look(connection, task_id)
-
-
-def _severity(failed: bool) -> str:
-    return "warning" if failed else "information"
+        self.ask_collector(TaskKind.QUARANTINE_RETRY, {})
 
 
 def _of_token(token: TokenRow) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from spendtop.domain.errors import SpendtopError
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui.modals.confirm import ConfirmScreen
 from spendtop.tui.modals.new_token import NewTokenScreen, TokenDraft
 from spendtop.tui.modals.snippets import SnippetsScreen
-from spendtop.tui.screens.copying import Copying
+from spendtop.tui.screens.writing import Writing
 from spendtop.tui.widgets.source_table import SourceTable, is_token
 
 if TYPE_CHECKING:
@@ -20,12 +18,10 @@ if TYPE_CHECKING:
     from spendtop.services.tokens import Token
     from spendtop.store.reads.sources import TokenRow
 
-Result = TypeVar("Result")
-
 _NAME_SHOWN = 40
 
 
-class TrackingTokens(Copying):
+class TrackingTokens(Writing):
     """The part of the screen of sources that changes something."""
 
     @property
@@ -43,38 +39,6 @@ class TrackingTokens(Copying):
     def base_url(self) -> str:
         """Our address without a path."""
         return (self.face.webhook_url or "http://127.0.0.1:8000/webhook").removesuffix("/webhook")
-
-    def write(
-        self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
-    ) -> None:
-        """Write in a thread, in one transaction; then `done` gets the result, or `refused` the reason."""
-        self.run_worker(partial(self._write, work, done, refused), thread=True, exit_on_error=False, group="write")
-
-    def _write(
-        self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
-    ) -> None:
-        store = self.face.store
-        assert store is not None
-        try:
-            with store.writing() as connection:
-                result = work(connection)
-        except SpendtopError as failure:
-            self.app.call_from_thread(refused, str(failure))
-        except Exception as failure:
-            self.report(f"The store cannot be written ({type(failure).__name__}); nothing was changed.", "error")
-        else:
-            self.app.call_from_thread(done, result)
-
-    def may_write(self) -> bool:
-        """Whether this viewer may change anything; says so when it may not."""
-        if self.face.session.read_only:
-            self.warn("This viewer is read-only: leave it and start `spendtop attach` without --read-only.")
-            return False
-        return self.face.store is not None
-
-    def warn(self, words: str) -> None:
-        """Tell why something is not done."""
-        self.notify(words, severity="warning", markup=False)
 
     def action_new_token(self) -> None:
         """Ask what it is to be."""

@@ -74,6 +74,7 @@ class SourceFacts(Panel):
         watching = self.collector.other_viewers
         return [
             self._fact("listens", clean_line(known.url.removeprefix("http://").rstrip("/"), 60)),
+            *([self._fact("tunnel", clean_line(known.public_url, 60))] if known.public_url else []),
             self._fact("webhooks", *signed),
             self._fact("pushes", "with an ingest key" if doors.ingest_keys else "off: no ingest key"),
             self._fact("process", f"{known.pid} on {clean_line(known.host, 30)}, v{clean_line(known.version, 20)}"),

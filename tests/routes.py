@@ -17,7 +17,7 @@ def _routes(*lines: str) -> tuple[Route, ...]:
     found = []
     for line in lines:
         method, described = line.split()
-        found.append(Route(method, described.replace("{id}", "1"), described))
+        found.append(Route(method, described.replace("{id}", "1").replace("{account}", "openai"), described))
     return tuple(found)
 
 
@@ -51,6 +51,10 @@ ADMIN = _routes(
     "POST /alerts/{id}/ack",
     "POST /alerts/{id}/snooze",
     "POST /alerts/{id}/unack",
+    "GET /ledger",
+    "GET /ledger/{account}",
+    "POST /ledger/{account}/sync",
+    "POST /ledger/{account}/events",
     "GET /events",
     "GET /metrics",
     "GET /openapi.json",

@@ -1,0 +1,198 @@
+"""The JSON of accounts and their ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from spendtop.api.difference_shapes import ExplanationItem
+from spendtop.api.shapes import dollars, instant, raw
+from spendtop.domain.billing import exact
+from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.money import Usd
+from spendtop.services.ledger import Calibrated
+from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent
+
+
+def _amount(value: object) -> Decimal:
+    """A number, or its text, exactly as it was written."""
+    try:
+        return exact(Decimal(repr(value)) if isinstance(value, float) else value)
+    except ValueError:
+        raise ValueError("has to be an amount of US dollars, such as 42.93") from None
+
+
+Dollars = Annotated[
+    Decimal, BeforeValidator(_amount, json_schema_input_type=str | float), Field(gt=-1_000_000_000, lt=1_000_000_000)
+]
+"""US dollars, a number or its text; exact to a billionth."""
+
+
+class SyncBody(BaseModel):
+    """What the provider's billing page says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    balance: Dollars
+
+
+class EventBody(BaseModel):
+    """What moved the balance besides spend."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["opening", "deposit", "refund", "expiry", "adjustment"]
+    amount: Dollars
+    """More than zero; an expiry takes it away, and only an adjustment may be negative."""
+    effective_at: AwareDatetime | None = None
+    """When it took effect at the provider; now without it."""
+    note: Annotated[str, Field(max_length=256)] | None = None
+
+
+class AccountItem(BaseModel):
+    """How an account stands."""
+
+    account: str
+    provider: str
+    balance_usd: float | None
+    balance_nanousd: int | None
+    state: str
+    """ok, uncalibrated or stale."""
+    as_of: str | None
+    """When the provider was asked successfully last."""
+    failure: str | None
+    """Why the last poll gave nothing."""
+    low_balance_usd: float | None
+    calibrated_at: str | None
+    drift_usd: float | None
+    burn_per_day_usd: float | None
+    run_out_at: str | None
+
+    @classmethod
+    def fields_of(cls, found: AccountNow) -> dict[str, Any]:
+        """What every shape of an account has."""
+        return {
+            "account": found.account.name,
+            "provider": found.account.provider,
+            "balance_usd": dollars(found.balance),
+            "balance_nanousd": _nano(found.balance),
+            "state": found.state.value,
+            "as_of": instant(found.as_of),
+            "failure": raw(found.failure),
+            "low_balance_usd": dollars(found.account.low_balance),
+            "calibrated_at": instant(found.calibrated_at),
+            "drift_usd": dollars(found.drift),
+            "burn_per_day_usd": dollars(found.burn_per_day),
+            "run_out_at": instant(found.run_out_at),
+        }
+
+
+class AccountsAnswer(BaseModel):
+    """All accounts."""
+
+    data: list[AccountItem]
+
+
+class EventItem(BaseModel):
+    """One entry or calibration."""
+
+    id: int
+    kind: str
+    effective_at: str | None
+    recorded_at: str | None
+    amount_usd: float | None
+    amount_nanousd: int
+    """Signed; of a calibration its drift."""
+    observed_nanousd: int | None
+    predicted_nanousd: int | None
+    note: str | None
+    recorded_by: str | None
+
+    @classmethod
+    def of(cls, event: LedgerEvent) -> EventItem:
+        return cls(
+            id=event.id,
+            kind=event.kind.value,
+            effective_at=instant(event.effective_at),
+            recorded_at=instant(event.recorded_at),
+            amount_usd=dollars(event.amount),
+            amount_nanousd=event.amount.nano,
+            observed_nanousd=_nano(event.observed),
+            predicted_nanousd=_nano(event.predicted),
+            note=raw(event.note),
+            recorded_by=raw(event.recorded_by),
+        )
+
+
+class DayItem(BaseModel):
+    """One UTC day."""
+
+    date: str
+    billed_nanousd: int | None
+    """Null where no poll covers the day."""
+    ours_nanousd: int
+    """What the requests that we saw cost, as far as it is known."""
+    unpriced: int
+    restated: int
+    """How often the provider changed the day afterwards."""
+    doubted: bool
+    """The last poll said nothing of a day that had cost something."""
+
+    @classmethod
+    def of(cls, day: LedgerDay) -> DayItem:
+        return cls(
+            date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
+            billed_nanousd=_nano(day.billed),
+            ours_nanousd=day.ours.nano,
+            unpriced=day.unpriced,
+            restated=day.restated,
+            doubted=day.doubted,
+        )
+
+
+class LedgerAnswer(AccountItem):
+    """One account with its ledger."""
+
+    events: list[EventItem]
+    """The newest first."""
+    days: list[DayItem]
+    """Days that polls cover, also those billed at nothing, or that we saw; the newest first."""
+    explanation: ExplanationItem | None = None
+    """Why the bill of the `day` that was asked about differs; null where none was, or no poll covers it."""
+
+    @classmethod
+    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> LedgerAnswer:
+        return cls(
+            **cls.fields_of(found),
+            events=[EventItem.of(each) for each in events],
+            days=[DayItem.of(each) for each in days],
+        )
+
+
+class SyncAnswer(BaseModel):
+    """What a calibration found."""
+
+    account: str
+    predicted_nanousd: int
+    observed_nanousd: int
+    drift_nanousd: int
+    """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know."""
+    state: str
+    """stale when the provider could not be asked just before: what it billed lately is then a part of the drift."""
+
+    @classmethod
+    def of(cls, account: str, found: Calibrated, state: str) -> SyncAnswer:
+        return cls(
+            account=account,
+            predicted_nanousd=found.predicted.nano,
+            observed_nanousd=found.observed.nano,
+            drift_nanousd=found.drift.nano,
+            state=state,
+        )
+
+
+def _nano(amount: Usd | None) -> int | None:
+    return None if amount is None else amount.nano

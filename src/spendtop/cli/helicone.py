@@ -1,0 +1,182 @@
+"""`spendtop helicone connect`, `status`, `test` and `disconnect`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from spendtop.cli.asking import require_collector
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.tables import say, table
+from spendtop.collector.connecting import (
+    Connected,
+    NotKept,
+    destination_of,
+    keep_secret,
+    leading_here,
+    management,
+    secrets_of,
+    shortcomings,
+)
+from spendtop.collector.connecting import (
+    connect as connect_webhook,
+)
+from spendtop.config.load import Loaded
+from spendtop.config.settings import Settings
+from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
+from spendtop.domain.untrusted import clean_line
+from spendtop.sources.helicone_webhooks import Webhook
+from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.settings import HeliconeSettings
+from spendtop.store.engine import Store
+from spendtop.store.reads.attention import newest_test
+
+_LOOK = 0.1
+_PATIENCE = 20.0
+"""Seconds after which a test event is no longer waited for."""
+_NARROWED = "Set it so in Helicone, or delete it with `spendtop helicone disconnect` and connect again."
+T = TypeVar("T")
+
+
+def connect(options: Options) -> int:
+    """Make the webhook unless there is one, and keep its secret."""
+    loaded = load_settings(options)
+    webhooks = management(loaded.settings)
+    destination = destination_of(options.arguments.url)
+    connected = _asked(connect_webhook(webhooks, destination))
+    webhook = connected.webhook
+    say(f"Webhook {clean_line(webhook.id)} to {clean_line(webhook.destination)} {_made(connected)}.")
+    for sentence in shortcomings(webhook):
+        say(f"  warning: {sentence} {_NARROWED}")
+    if options.arguments.show_secret:
+        say(f"Signing secret: {clean_line(webhook.secret)}")
+    _keep(options, loaded, webhook.secret)
+    say("Next: `spendtop helicone test`.")
+    return ExitCode.OK
+
+
+def status(options: Options) -> int:
+    """Print the webhooks."""
+    settings = load_settings(options).settings
+    found = _asked(management(settings).list())
+    say(f"Helicone at {settings.section(HeliconeSettings).base_url}")
+    if not found:
+        say("There is no webhook. `spendtop helicone connect URL` makes one.")
+        return ExitCode.OK
+    say(_table(found, settings))
+    ours = leading_here(found, settings)
+    if not ours:
+        say("None of them is known to lead here. `spendtop helicone connect URL` takes one over or makes one.")
+    for webhook in ours:
+        for sentence in _complaints(webhook, settings):
+            say(f"warning: webhook {clean_line(webhook.id)}: {sentence}")
+    return ExitCode.OK
+
+
+def test(options: Options) -> int:
+    """Have a test event sent and wait for it in the store."""
+    settings = load_settings(options).settings
+    webhooks = management(settings)
+    with opened_store(settings) as store:
+        require_collector(store)
+        webhook = _ours(_asked(webhooks.list()), settings, options.arguments.url)
+        before = _newest_test(store)
+        _asked(webhooks.test(webhook.id))
+        _wait_for_test(store, before)
+    say(f"Helicone's test event to {clean_line(webhook.destination)} arrived, and was recorded as a test.")
+    return ExitCode.OK
+
+
+def disconnect(options: Options) -> int:
+    """Show the webhook that leads here and delete it."""
+    settings = load_settings(options).settings
+    webhooks = management(settings)
+    webhook = _ours(_asked(webhooks.list()), settings, options.arguments.url)
+    say(_table([webhook], settings))
+    _asked(webhooks.delete(webhook.id))
+    say("It is deleted: Helicone posts nothing there any more. Its secret stays in the configuration.")
+    return ExitCode.OK
+
+
+def _keep(options: Options, loaded: Loaded, secret: str) -> None:
+    try:
+        kept = keep_secret(loaded, lambda: load_settings(options), secret)
+    except NotKept as failure:
+        hint = "" if options.arguments.show_secret else " `--show-secret` with this command shows it."
+        raise ConfigError(f"The webhook is there, but its signing secret is not in force: {failure}{hint}") from None
+    if kept is None:
+        say("Its signing secret is in the configuration already.")
+    else:
+        say(f"Its signing secret is in {kept} now; a collector that runs applies it by itself.")
+
+
+def _asked(question: Coroutine[Any, Any, T]) -> T:
+    """What Helicone says. Raises ConfigError where the key is at fault, else CannotWrite."""
+    try:
+        return asyncio.run(question)
+    except KeyRefused as refused:
+        raise ConfigError(str(refused)) from None
+    except PollFailed as failure:
+        raise CannotWrite(str(failure)) from None
+
+
+def _ours(webhooks: tuple[Webhook, ...], settings: Settings, url: str | None) -> Webhook:
+    """The one that leads here, or to the address that was named. Raises UsageError."""
+    if url is not None:
+        destination = destination_of(url)
+        found = [webhook for webhook in webhooks if webhook.destination == destination]
+    else:
+        found = leading_here(webhooks, settings)
+    if not found:
+        raise UsageError("No webhook at Helicone is known to lead here. `spendtop helicone status` shows all.")
+    if len({webhook.destination for webhook in found}) > 1:
+        raise UsageError(f"Several webhooks lead here; name one by its URL.\n{_table(found, settings)}")
+    return found[-1]
+
+
+def _table(webhooks: list[Webhook] | tuple[Webhook, ...], settings: Settings) -> str:
+    secrets = secrets_of(settings)
+    rows = [
+        (
+            clean_line(webhook.id),
+            f"{webhook.sample_rate:g} %",
+            "some" if webhook.filtered else "all",
+            "yes" if webhook.includes_data else "no",
+            "ours" if webhook.secret in secrets else "not in the configuration",
+            clean_line(webhook.destination),
+        )
+        for webhook in webhooks
+    ]
+    return table((">id", ">sampled", "properties", "costs", "secret", "destination"), rows)
+
+
+def _complaints(webhook: Webhook, settings: Settings) -> list[str]:
+    found = [f"{sentence} {_NARROWED}" for sentence in shortcomings(webhook)]
+    if webhook.secret not in secrets_of(settings):
+        found.append(
+            "Its signing secret is not in the configuration, so that its events are refused."
+            f" `spendtop helicone connect {clean_line(webhook.destination)}` puts it there."
+        )
+    return found
+
+
+def _made(connected: Connected) -> str:
+    return "is made" if connected.is_new else "was there already and is used"
+
+
+def _newest_test(store: Store) -> int:
+    with store.reading() as connection:
+        return newest_test(connection)
+
+
+def _wait_for_test(store: Store, before: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while _newest_test(store) <= before:
+        if time.monotonic() > deadline:
+            raise SpendtopError(
+                "Helicone says that its test event was taken, but it is not in this store. Does the address lead to"
+                " another collector?"
+            )
+        time.sleep(_LOOK)

@@ -1,0 +1,244 @@
+"""`spendtop ledger list`, `show`, `sync`, `deposit`, `refund`, `expire` and `adjust`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from getpass import getuser
+
+from sqlalchemy import Connection
+
+from spendtop.cli.asking import ask_and_wait
+from spendtop.cli.in_force import in_force, now
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.selecting import instant_of
+from spendtop.cli.tables import amount, local_time, say, table
+from spendtop.config.settings import Settings
+from spendtop.domain.billing import exact
+from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
+from spendtop.domain.ledger import EntryKind
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import clean_line
+from spendtop.domain.windows import Calendar
+from spendtop.services import ledger
+from spendtop.services.tasks import TaskKind
+from spendtop.store.engine import Store
+from spendtop.store.reads.applied import applied
+from spendtop.store.reads.ledger import Account, AccountNow, AccountState, LedgerDay, account_now, days, events
+
+_DAYS, _EVENTS = 14, 20
+_POLLED_WITHIN = 30.0
+_NONE = (
+    "There are no accounts. Set admin_key under [openai] or [anthropic], or add an [[account]] to spendtop.toml for"
+    " any other balance."
+)
+
+
+def show_all(options: Options) -> int:
+    """Print every account as it stands."""
+    settings = load_settings(options).settings
+    at = now()
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = in_force(connection, settings).calendar
+        found = [account_now(connection, each, at) for each in _accounts(connection, settings)]
+    rows = [
+        (
+            clean_line(each.account.name),
+            each.account.provider,
+            _balance(each),
+            each.state.value,
+            each.account.low_balance,
+            each.burn_per_day,
+            local_time(each.run_out_at, calendar),
+            local_time(each.calibrated_at, calendar),
+            local_time(each.as_of, calendar),
+        )
+        for each in found
+    ]
+    headers = ("account", "provider", ">balance", "state", ">low at", ">per day", "runs out", "calibrated", "as of")
+    say(table(headers, rows) if rows else _NONE)
+    return ExitCode.OK
+
+
+def show(options: Options) -> int:
+    """Print one account with its entries and days."""
+    settings = load_settings(options).settings
+    at = now()
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = in_force(connection, settings).calendar
+        account = account_named(connection, settings, options.arguments.account)
+        found = account_now(connection, account, at)
+        entered = events(connection, account.name, _EVENTS)
+        lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
+    for line in _lines(found, calendar):
+        say(line)
+    if entered:
+        rows = [
+            (
+                local_time(each.effective_at, calendar),
+                each.kind.value,
+                each.amount,
+                each.observed,
+                each.recorded_by,
+                each.note,
+            )
+            for each in entered
+        ]
+        say("\n" + table(("when", "what", ">amount", ">balance read", "by", "note"), rows))
+    if lately:
+        say("\n" + table(("day (UTC)", ">billed", ">seen here", ">difference", "remarks"), [*map(_day, lately)]))
+    return ExitCode.OK
+
+
+def sync(options: Options) -> int:
+    """Calibrate: enter what the provider's billing page says now."""
+    settings = load_settings(options).settings
+    observed = _usd(options.arguments.amount)
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            account = _kept(connection, settings, options.arguments.account)
+        stale = _polled(store, account)
+        at = now()
+        with store.writing() as connection:
+            found = ledger.calibrate(connection, account.name, observed, at, at, getuser())
+    say(f"{clean_line(account.name)} is at {found.observed.floored} now. The ledger had {found.predicted.floored}.")
+    say(_drift(found.drift))
+    if stale:
+        say(f"What was billed lately could not be read, and may be a part of that: {stale}")
+    return ExitCode.OK
+
+
+def deposit(options: Options) -> int:
+    """Enter credit that was bought."""
+    return _enter(options, EntryKind.DEPOSIT)
+
+
+def refund(options: Options) -> int:
+    """Enter credit that was given back."""
+    return _enter(options, EntryKind.REFUND)
+
+
+def expire(options: Options) -> int:
+    """Enter credit that expired."""
+    return _enter(options, EntryKind.EXPIRY)
+
+
+def adjust(options: Options) -> int:
+    """Enter anything else, positive or negative."""
+    return _enter(options, EntryKind.ADJUSTMENT)
+
+
+def _enter(options: Options, kind: EntryKind) -> int:
+    arguments, settings = options.arguments, load_settings(options).settings
+    entered, at = _usd(arguments.amount), now()
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            account = _kept(connection, settings, arguments.account)
+            calendar = in_force(connection, settings).calendar
+        when = at if arguments.at is None else instant_of(arguments.at, at, calendar)
+        with store.writing() as connection:
+            ledger.record(connection, account.name, kind, entered, when, at, note=arguments.note, by=getuser())
+        with store.reading() as connection:
+            found = account_now(connection, account, at)
+    say(f"Entered: {kind.value} of {entered} on {local_time(when, calendar)}.")
+    say(f"{clean_line(account.name)} is at {_balance(found)} now{_how_sure(found)}.")
+    if found.calibrated_at is not None and when <= found.calibrated_at:
+        say("It took effect before the last calibration, which holds it already; the balance is as it was.")
+    return ExitCode.OK
+
+
+def _accounts(connection: Connection, settings: Settings) -> tuple[Account, ...]:
+    """Those that the collector applied; the local configuration's where none ran yet."""
+    found = applied(connection)
+    if found is not None:
+        return found.accounts
+    from spendtop.collector.polled import accounts_of
+
+    return accounts_of(settings)
+
+
+def account_named(connection: Connection, settings: Settings, name: str) -> Account:
+    """An account in force. Raises UsageError, with the names that there are."""
+    known = _accounts(connection, settings)
+    for account in known:
+        if account.name == name:
+            return account
+    names = ", ".join(clean_line(account.name) for account in known)
+    raise UsageError(f"There is no account {clean_line(name)!r}. {f'There are: {names}.' if names else _NONE}")
+
+
+def _kept(connection: Connection, settings: Settings, name: str) -> Account:
+    """An account whose balance is kept here."""
+    account = account_named(connection, settings, name)
+    if account.tells_balance:
+        raise UsageError(
+            f"{clean_line(name)} has a balance that its provider tells; there is nothing to enter."
+            " `spendtop ledger show` has it."
+        )
+    return account
+
+
+def _polled(store: Store, account: Account) -> str:
+    """Have costs read that are older than one interval; why that could not be done, else nothing."""
+    with store.reading() as connection:
+        if not account_now(connection, account, now()).wants_poll(now()):
+            return ""
+    try:
+        ask_and_wait(store, TaskKind.POLL_NOW, {"poller": account.poller}, _POLLED_WITHIN)
+    except SpendtopError as failure:
+        return str(failure)
+    return ""
+
+
+def _usd(text: str) -> Usd:
+    try:
+        return Usd.of(exact(text.removeprefix("$").replace(",", "")))
+    except ValueError:
+        raise UsageError("AMOUNT is a number of US dollars, such as 42.93.") from None
+
+
+def _lines(found: AccountNow, calendar: Calendar) -> Iterator[str]:
+    account = found.account
+    yield f"{clean_line(account.name)} ({account.provider}): {_balance(found)}{_how_sure(found)}"
+    if found.as_of is not None:
+        yield f"as of {local_time(found.as_of, calendar)}"
+    if found.failure is not None:
+        yield f"The last poll gave nothing: {found.failure}"
+    if found.calibrated_at is not None:
+        yield f"calibrated {local_time(found.calibrated_at, calendar)}, drift {found.drift}"
+    elif not account.tells_balance:
+        yield f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says."
+    if found.burn_per_day is not None:
+        runs_out = f", runs out {local_time(found.run_out_at, calendar)}" if found.run_out_at is not None else ""
+        yield f"{found.burn_per_day} per day{runs_out}"
+
+
+def _balance(found: AccountNow) -> str:
+    return "unknown" if found.balance is None else found.balance.floored
+
+
+def _how_sure(found: AccountNow) -> str:
+    return "" if found.state is AccountState.OK else f" ({found.state.value})"
+
+
+def _drift(drift: Usd) -> str:
+    if drift.nano == 0:
+        return "They agree to the last digit."
+    if drift.nano > 0:
+        return f"Drift {drift}: credit that nobody entered, or costs that came late."
+    return f"Drift {drift}: spend or an expiry that the ledger does not know."
+
+
+def _day(day: LedgerDay) -> tuple[object, ...]:
+    difference = None if day.billed is None else day.billed - day.ours
+    remarks = [
+        *(["the last poll said nothing of it"] if day.doubted else []),
+        *([f"restated {day.restated} times"] if day.restated else []),
+    ]
+    return (
+        f"{to_datetime(day.day * DAY):%Y-%m-%d}",
+        day.billed,
+        amount(day.ours, day.unpriced),
+        difference,
+        ", ".join(remarks),
+    )

@@ -1,0 +1,123 @@
+"""What faces ask that takes its time: polling now, back-filling a span, fetching bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from spendtop.collector.jobs import Desk, in_parts
+from spendtop.collector.polled import helicone_api
+from spendtop.collector.pollers import Pollers, helicone
+from spendtop.config.settings import Settings
+from spendtop.domain.errors import SpendtopError
+from spendtop.domain.request import BodyState, Request, Source
+from spendtop.services import tasks
+from spendtop.services.recording import Outcome
+from spendtop.services.tasks import Task, TaskKind
+from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.helicone_place import progress, range_cursor
+from spendtop.store.reads.detail import detail
+from spendtop.store.reads.rows import RequestRow
+
+LongErrand = Callable[[Task], Awaitable[str]]
+"""Does a task and says what came of it. Raises SpendtopError for what cannot be done."""
+
+
+class Asked:
+    """Errands that ask providers."""
+
+    def __init__(self, desk: Desk, pollers: Pollers, settings: Callable[[], Settings]) -> None:
+        self._desk = desk
+        self._pollers = pollers
+        self._settings = settings
+
+    def errands(self) -> Mapping[TaskKind, LongErrand]:
+        """By what is asked."""
+        return {
+            TaskKind.POLL_NOW: self.poll_now,
+            TaskKind.BACKFILL: self.backfill,
+            TaskKind.FETCH_BODY: self.fetch_body,
+        }
+
+    async def poll_now(self, task: Task) -> str:
+        """Poll one poller, or all, and say how that went."""
+        wanted = task.arguments.get("poller")
+        chosen = {name: each for name, each in self._pollers.running().items() if wanted in (None, name)}
+        if not chosen:
+            raise SpendtopError("Nothing like that is polled. `spendtop check` names what is.")
+        await asyncio.gather(*(polling.poll_now() for polling in chosen.values()))
+        failures = [(await self._desk.checkpoint(name)).failure for name in chosen]
+        told = [failure for failure in failures if failure]
+        if told:
+            raise SpendtopError(" ".join(told))
+        return f"Polled: {', '.join(chosen)}."
+
+    async def backfill(self, task: Task) -> str:
+        """Read a span of Helicone's requests again, page by page; one that was interrupted goes on where it was."""
+        api, asked = self._helicone(), task.arguments
+        since, until = int(str(asked["since"])), int(str(asked["until"]))
+        if since >= until:
+            raise SpendtopError("The span to fill ends before it begins. Name an earlier begin.")
+        cursor = str(asked.get("cursor") or range_cursor(since, until))
+        found, more = int(str(asked.get("found", 0))), True
+        while more:
+            page = await api.step(cursor, self._desk.clock())
+            for part in in_parts(page.requests):
+                found += await self._record(part)
+            cursor, more = page.cursor, page.more
+            at = progress(cursor)
+            await self._go_on(
+                task,
+                f"{1.0 if at is None else at.share:.0%}, {found:,} new requests",
+                {**asked, "cursor": cursor, "found": found},
+            )
+        return f"{found:,} requests were missing there and are in now."
+
+    async def fetch_body(self, task: Task) -> str:
+        """Ask Helicone for the prompt and response of one request, and store them as the privacy settings say."""
+        row = await asyncio.to_thread(self._row, int(str(task.arguments["id"])))
+        if row.body_state is BodyState.STORED:
+            return "Prompt and response are stored already."
+        if row.body_state is BodyState.PURGED:
+            raise SpendtopError("They were deleted when [retention] said so, and do not come back.")
+        if self._settings().privacy.bodies not in ("full", "redact"):
+            raise SpendtopError("[privacy] bodies keeps neither prompts nor responses; set it to redact.")
+        ids = row.external_ids
+        external_id = ids.get(Source.HELICONE_API.value) or ids.get(Source.HELICONE.value)
+        if external_id is None:
+            raise SpendtopError("Only requests that went through Helicone can be asked for there.")
+        found = await self._helicone().request(external_id, self._desk.clock())
+        if found is None or (found.request_body is None and found.response_body is None):
+            raise SpendtopError("Helicone does not have its prompt and response (any more).")
+        await self._record([found])
+        return "Prompt and response are stored now."
+
+    def _helicone(self) -> HeliconeApi:
+        """Raises SpendtopError without a key."""
+        wanted = helicone_api(self._settings())
+        if wanted is None:
+            raise SpendtopError("Helicone's API is not asked. Set api_key under [helicone].")
+        return helicone(wanted, self._desk.store)
+
+    def _row(self, request_id: int) -> RequestRow:
+        with self._desk.store.reading() as connection:
+            found = detail(connection, request_id)
+        if found is None:
+            raise SpendtopError("There is no such request (any more).")
+        return found.row
+
+    async def _record(self, requests: Sequence[Request]) -> int:
+        """Returns how many were new."""
+
+        def new(connection: Connection, outcomes: list[Outcome]) -> int:
+            return sum(outcome.request is not None for outcome in outcomes)
+
+        found = await self._desk.record(requests, new)
+        self._desk.stored()
+        return found
+
+    async def _go_on(self, task: Task, progress: str, arguments: dict[str, object]) -> None:
+        now = self._desk.clock()
+        await self._desk.write(lambda connection: tasks.go_on(connection, task.id, progress, arguments, now))

@@ -1,0 +1,227 @@
+"""What pollers do in one step: ask, then store what came together with how far they got."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import DAY, Clock, to_datetime
+from spendtop.domain.money import ZERO
+from spendtop.domain.request import Request, Source
+from spendtop.services import checkpoints, gaps, ledger
+from spendtop.services.recorder import Recorder
+from spendtop.services.recording import Outcome
+from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, Page, RequestPoller
+from spendtop.store.engine import Store
+
+AT_ONCE = 300
+"""Requests in one transaction, so that a webhook never waits long behind them."""
+_TRAILING_DAYS = 60
+"""Days that are read again at each poll; once a day it is all of them."""
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What every job works with."""
+
+    store: Store
+    recorder: Recorder
+    clock: Clock
+    stored: Callable[[], None]
+    """Called after each step that stored something."""
+    say: Callable[[str], None]
+    """Tells a person a sentence."""
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` gives in a transaction of its own."""
+        return await asyncio.wrap_future(self.recorder.run(work))
+
+    async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
+        """Where a poller stands."""
+
+        def read() -> checkpoints.Checkpoint:
+            with self.store.reading() as connection:
+                return checkpoints.load(connection, poller)
+
+        return await asyncio.to_thread(read)
+
+    async def record(self, requests: Sequence[Request], work: Callable[[Connection, list[Outcome]], Result]) -> Result:
+        """Record requests, and what `work` makes of the outcomes, both in one transaction."""
+        ready = await asyncio.to_thread(self.recorder.prepare, requests)
+        return await self.write(lambda connection: work(connection, self.recorder.record_prepared(connection, ready)))
+
+
+class RequestJob:
+    """Reads requests, and notes those that should have been pushed."""
+
+    def __init__(
+        self, name: str, every: int, poller: RequestPoller, desk: Desk, *, pushed_by: Source | None, since: int
+    ) -> None:
+        """`pushed_by` is the source that pushes the same requests from `since` (UTC µs) on, if there is one."""
+        self.name = name
+        self.every = every
+        self._poller = poller
+        self._desk = desk
+        self._pushed_by = pushed_by
+        self._since = since
+        self._missed = _Missed()
+
+    async def step(self, run_began_at: int) -> bool:
+        """Store one page; whether to go on at once. A large page is stored in parts, the checkpoint with its last.
+
+        Raises PollFailed.
+        """
+        checkpoint = await self._desk.checkpoint(self.name)
+        page = await self._poller.step(checkpoint.cursor, self._desk.clock())
+        *first, last = in_parts(page.requests)
+        for part in first:
+            await self._store(part, None, run_began_at)
+        await self._store(last, page, run_began_at)
+        self._desk.stored()
+        if not page.more:
+            self._tell()
+        return page.more
+
+    async def _store(self, requests: Sequence[Request], page: Page | None, run_began_at: int) -> None:
+        now = self._desk.clock()
+
+        def work(connection: Connection, outcomes: list[Outcome]) -> list[Request]:
+            new = (outcome.request for outcome in outcomes if outcome.request is not None)
+            missed = [*filter(self._was_missed, new)]
+            if self._pushed_by is not None:
+                gaps.note(connection, self._pushed_by.value, missed, run_began_at, now)
+            if page is not None:
+                checkpoints.succeeded(
+                    connection, self.name, now, cursor=page.cursor, complete_until=page.complete_until
+                )
+            return missed
+
+        self._missed.add(await self._desk.record(requests, work))
+
+    def _was_missed(self, new: Request) -> bool:
+        """Whether a new request should have been pushed when it happened."""
+        return self._pushed_by is not None and new.counted and new.occurred_at >= self._since
+
+    def _tell(self) -> None:
+        sentence = self._missed.sentence()
+        self._missed = _Missed()
+        if sentence and self._pushed_by is not None:
+            self._desk.say(f"{self.name}: {sentence}")
+
+
+class CostJob:
+    """Reads what was billed, for each account of one key."""
+
+    def __init__(
+        self,
+        name: str,
+        every: int,
+        poller: CostPoller,
+        desk: Desk,
+        *,
+        accounts: Sequence[str],
+        epoch: int,
+        settle: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """`epoch` is the first day that is read, in UTC days since 1970. `settle` is called for each account."""
+        self.name = name
+        self.every = every
+        self._poller = poller
+        self._desk = desk
+        self._accounts = tuple(accounts)
+        self._epoch = epoch
+        self._settle = settle
+        self._flaws: tuple[str, ...] = ()
+
+    async def step(self, run_began_at: int) -> bool:
+        """Store one poll: the last days, and once a day all of them. Raises PollFailed."""
+        now = self._desk.clock()
+        today = now // DAY
+        epoch = min(self._epoch, today)
+        read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
+        checkpoint = await self._desk.checkpoint(self.name)
+        first = epoch if checkpoint.cursor != read_whole else max(epoch, today - _TRAILING_DAYS)
+        costs = await self._poller.costs(first, today)
+
+        def work(connection: Connection) -> None:
+            for account in self._accounts:
+                ledger.take_costs(connection, account, costs, now)
+            checkpoints.succeeded(connection, self.name, now, cursor=read_whole)
+
+        await self._desk.write(work)
+        self._desk.stored()
+        self._tell_flaws(costs)
+        if self._settle is not None:
+            for account in self._accounts:
+                await self._settle(account)
+        return False
+
+    def _tell_flaws(self, costs: Costs) -> None:
+        """Say what was odd about the answer, unless that was said about the last one."""
+        flaws = costs.flaws
+        if costs.other_currencies:
+            named = ", ".join(sorted(costs.other_currencies))
+            flaws += (f"Amounts in {named} are left out: only US dollars are counted.",)
+        for flaw in flaws:
+            if flaw not in self._flaws:
+                self._desk.say(f"{self.name}: {flaw}")
+        self._flaws = flaws
+
+
+class BalanceJob:
+    """Reads a balance that its provider tells."""
+
+    def __init__(self, name: str, every: int, poller: BalancePoller, desk: Desk, *, account: str) -> None:
+        self.name = name
+        self.every = every
+        self._poller = poller
+        self._desk = desk
+        self._account = account
+
+    async def step(self, run_began_at: int) -> bool:
+        """Store one reading. Raises PollFailed."""
+        left = await self._poller.balance()
+        now = self._desk.clock()
+
+        def work(connection: Connection) -> None:
+            ledger.take_balance(connection, self._account, left, now)
+            checkpoints.succeeded(connection, self.name, now)
+
+        await self._desk.write(work)
+        self._desk.stored()
+        return False
+
+
+def in_parts(requests: Sequence[Request]) -> list[Sequence[Request]]:
+    """What goes into one transaction each; one empty part for nothing."""
+    return [requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE)] or [()]
+
+
+class _Missed:
+    """What one run found that nobody had pushed."""
+
+    def __init__(self) -> None:
+        self._requests = 0
+        self._cost = ZERO
+        self._instants: list[int] = []
+
+    def add(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            self._requests += 1
+            self._cost += request.cost.amount or ZERO
+        instants = [*self._instants, *(request.occurred_at for request in requests)]
+        self._instants = [min(instants), max(instants)] if instants else []
+
+    def sentence(self) -> str:
+        """What was missed, or nothing."""
+        if not self._instants:
+            return ""
+        since, until = (f"{to_datetime(each):%Y-%m-%d %H:%M}" for each in self._instants)
+        were = "1 request was" if self._requests == 1 else f"{self._requests:,} requests were"
+        return f"{were} missed when pushed and found now: {self._cost}, {since} to {until} UTC."

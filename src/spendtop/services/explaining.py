@@ -1,0 +1,53 @@
+"""Why a provider's bill of a day differs from what we saw, in sentences."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from spendtop.domain.differences import Explanation, Kind, Share
+from spendtop.domain.differences import explain as split
+from spendtop.domain.money import ZERO
+from spendtop.domain.untrusted import clean_line
+from spendtop.store.reads.differences import bill, seen
+
+_MOST_MODELS = 3
+
+
+def explain(connection: Connection, account: str, provider: str, day: int) -> Explanation | None:
+    """Ours against the bill for a UTC day (counted since 1970); None where no poll covers the day."""
+    billed = bill(connection, account, day)
+    return None if billed is None else split(billed.cost, billed.parts, seen(connection, provider, day))
+
+
+def sentence(share: Share) -> str:
+    """What a share is, for people; its amount stands beside it. Names from outside are cleaned."""
+    models = _models(share)
+    match share.kind:
+        case Kind.UNSEEN:
+            return f"{_holder(share)}{f' ({models})' if models else ''}: never passed through us"
+        case Kind.UNPRICED:
+            requests = "1 request" if share.requests == 1 else f"{share.requests:,} requests"
+            return f"{requests}{f' of {models}' if models else ''} without a price"
+        case Kind.BOUNDARY:
+            day = "from a neighbour day" if share.amount > ZERO else "on a neighbour day's bill"
+            return f"{models or 'requests'} within minutes of midnight UTC, {day}"
+        case Kind.PRICE:
+            return f"{models or 'requests'} billed {'above' if share.amount > ZERO else 'below'} our price"
+        case Kind.OTHER:
+            return f"{clean_line(share.line_item) or 'a part without a name'}: billed beside a model's tokens"
+        case Kind.REST if models:
+            return f"{models}: {'billed for more than we saw' if share.amount > ZERO else 'seen, but not billed'}"
+    return "not explained"
+
+
+def _holder(share: Share) -> str:
+    project, key = clean_line(share.project), clean_line(share.api_key)
+    if key:
+        return f"API key {key} of project {project}" if project else f"API key {key}"
+    return f"project {project}" if project else "traffic without a key or project"
+
+
+def _models(share: Share) -> str:
+    shown = ", ".join(map(clean_line, share.models[:_MOST_MODELS]))
+    more = len(share.models) - _MOST_MODELS
+    return f"{shown} and {more} more" if more > 0 else shown

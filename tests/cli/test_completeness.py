@@ -1,0 +1,64 @@
+"""What `spendtop check` says of pollers."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.request import Source
+from spendtop.services import checkpoints
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import GapTable
+from tests.cli.conftest import Cli, minutes_ago, write_config
+from tests.store.conftest import Recorded
+
+CONFIG = '[helicone]\napi_key = "sk-helicone-canary"\nwebhook_secrets = ["a-webhook-secret-0123456789"]\n'
+
+
+@pytest.fixture(autouse=True)
+def _configured() -> None:
+    write_config(f"[server]\nport = 0\n{CONFIG}")
+
+
+def line_of(cli: Cli, subject: str) -> str:
+    found = [line for line in cli("check").out.splitlines() if line.startswith(subject)]
+    assert len(found) == 1, found
+    return " ".join(found[0].split())
+
+
+def test_a_poller_says_how_far_it_got(cli: Cli, home_store: Store) -> None:
+    with home_store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", minutes_ago(2), complete_until=minutes_ago(4))
+    assert line_of(cli, "poller") == "poller helicone-api ok polled 2 min ago, complete up to 4 min ago"
+
+
+def test_a_poller_that_never_polled_is_named(cli: Cli, home_store: Store) -> None:
+    assert line_of(cli, "poller") == "poller helicone-api note has not polled yet start `spendtop`"
+
+
+def test_a_poller_that_fails_says_why(cli: Cli, home_store: Store) -> None:
+    with home_store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", minutes_ago(180))
+        checkpoints.failed(connection, "helicone-api", "Helicone refused the key (401).", minutes_ago(1))
+    assert line_of(cli, "poller") == (
+        "poller helicone-api warning gives nothing; the last answer came 3 h ago Helicone refused the key (401)."
+    )
+
+
+def test_a_poller_that_stopped_is_a_warning(cli: Cli, home_store: Store) -> None:
+    with home_store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", minutes_ago(21))
+    assert "warning has not polled for long" in line_of(cli, "poller")
+
+
+def test_the_share_of_webhooks_and_the_filled_gaps_are_told(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    spent.add([spent.request(minutes_ago(number), 5, source=Source.HELICONE) for number in range(10, 20)])
+    assert line_of(cli, "webhooks") == "webhooks ok brought every request of the last 7 days"
+    now = minutes_ago(1)
+    gap = {"source": "helicone", "since": now - MINUTE, "until": now, "found_at": now}
+    with home_store.writing() as connection:
+        connection.execute(table_of(GapTable).insert().values(requests=4, cost_nano=2_500_000_000, **gap))
+    assert line_of(cli, "webhooks") == (
+        "webhooks note brought 60.0% of the last 7 days; polls filled 1 gap: 4 requests, $2.50"
+    )

@@ -1,0 +1,79 @@
+"""Clients that say nothing, half of something, or a byte now and then: they are ended, and the others are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.processes import CollectorProcess
+from tests.e2e.pushing import ITEM, KEYED, head, receiving, stored
+
+EACH = 20
+"""Clients of each kind; all of them together are fewer than the connections that the listener takes."""
+SLOWEST = 14.0
+"""Seconds for a request that has 10, on a busy machine."""
+_DRIP_SECONDS = 0.5
+
+
+def beginnings(path: str) -> tuple[bytes, ...]:
+    """What a slow client sends at first, and 408 is answered where the head was complete."""
+    whole = head(path, "Content-Length: 1000", "Content-Type: application/json")
+    chunked = head(path, "Transfer-Encoding: chunked", "Content-Type: application/json")
+    return b"", whole[:-4], whole + b"{", chunked + b"1\r\n{\r\n"
+
+
+async def answered(url: httpx.URL, sent: bytes, drips: bool) -> bytes:
+    """How the answer begins that a slow client gets until the listener closes."""
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(sent)
+    async with asyncio.TaskGroup() as tasks:
+        end = tasks.create_task(_rest(reader))
+        while drips and not end.done():
+            writer.write(b"0")
+            await asyncio.wait([end], timeout=_DRIP_SECONDS)
+    writer.close()
+    return end.result()[:13]
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    """What still comes; nothing from a connection that was reset under what we sent meanwhile."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def healthy(collector: CollectorProcess, slow: list[asyncio.Task[bytes]]) -> list[float]:
+    """The seconds that each push took of a client that pushes again and again until the slow ones are closed."""
+    took: list[float] = []
+    async with httpx.AsyncClient(base_url=collector.url, trust_env=False, timeout=SLOWEST) as client:
+        while not all(task.done() for task in slow):
+            started = time.monotonic()
+            answer = await client.post("/ingest", json=ITEM, headers=KEYED)
+            assert answer.status_code == 200
+            took.append(time.monotonic() - started)
+            await asyncio.wait(slow, timeout=_DRIP_SECONDS)
+    return took
+
+
+async def test_slow_clients_are_closed_in_time_while_healthy_pushes_pass(tmp_path: Path) -> None:
+    with receiving(tmp_path) as collector:
+        url = httpx.URL(collector.url)
+        async with asyncio.timeout(SLOWEST), asyncio.TaskGroup() as tasks:
+            slow = [
+                tasks.create_task(answered(url, sent, drips))
+                for path in ("/ingest", "/v1/traces")
+                for sent in beginnings(path)
+                for drips in (False, sent != b"")
+                for _ in range(EACH // 2)
+            ]
+            took = await healthy(collector, slow)
+        answers = [task.result() for task in slow]
+        assert set(answers) == {b"", b"HTTP/1.1 408 "}
+        assert answers.count(b"HTTP/1.1 408 ") >= 2 * 2 * EACH // 2
+        assert len(took) >= 5
+        assert max(took) < 1
+        assert stored(collector) == len(took)
