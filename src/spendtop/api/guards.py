@@ -102,7 +102,8 @@ class Guards:
             return error(401, "bad_key", "The ingest key is missing or wrong. Send it as X-Ingest-Key.")
         if scope["path"] in rules.ingest_never_limited:
             return None
-        wait = self._ingest.take(name, rules.ingest_per_minute, rules.ingest_burst)
+        asks = scope["path"].endswith("/verdict")  # asking takes nothing from what may be pushed
+        wait = self._ingest.take((name, asks), rules.ingest_per_minute, rules.ingest_burst)
         return self._too_often(wait) if wait else None
 
     def ingest_key(self, scope: Scope) -> str | None:

@@ -9,26 +9,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spendtop.cli.in_force import in_force, now
-from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.selecting import query_of
+from spendtop.cli.options import Options
+from spendtop.cli.selecting import selected
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
-from spendtop.domain.filters import FilterContext
 from spendtop.services import export_files
 from spendtop.services.exporting import FORMATS, counting, pages
-from spendtop.store.reads.requests import refuse_unsearchable
 
 
 def run(options: Options) -> int:
     """Write the export to a file or to stdout."""
     arguments = options.arguments
     kind = _kind(arguments)
-    settings = load_settings(options).settings
-    with opened_store(settings) as store:
-        with store.reading() as connection:
-            context = FilterContext(now(), in_force(connection, settings).calendar)
-            query = query_of(arguments, context)
-            refuse_unsearchable(connection, query)
+    with selected(options) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
         chunks = FORMATS[kind](counting(pages(store, query, context), progress.show))
         with progress.shown():

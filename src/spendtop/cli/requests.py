@@ -6,9 +6,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from spendtop.cli.export import print_bytes
-from spendtop.cli.in_force import in_force, now
-from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.selecting import query_of
+from spendtop.cli.options import Options
+from spendtop.cli.selecting import selected
 from spendtop.cli.tables import amount, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
@@ -16,7 +15,7 @@ from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
 from spendtop.services.exporting import FORMATS, ascii_json, pages, record
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
+from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import RequestRow
 
 _HEADERS = ("time", "who", "model", ">tokens", ">cost", "status", ">latency")
@@ -26,12 +25,7 @@ def run(options: Options) -> int:
     """Print the requests."""
     arguments = options.arguments
     kind = _kind(arguments)
-    settings = load_settings(options).settings
-    with opened_store(settings) as store:
-        with store.reading() as connection:
-            context = FilterContext(now(), in_force(connection, settings).calendar)
-            query = query_of(arguments, context)
-            refuse_unsearchable(connection, query)
+    with selected(options) as (store, query, context):
         found = _newest(store, query, context, arguments.limit + 1)
     rows = found[: arguments.limit]
     if kind == "json":

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from spendtop.cli.in_force import in_force, now
+from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filter_values import parse_time_span
 from spendtop.domain.filters import FilterContext, FilterError, parse_filter
 from spendtop.domain.windows import Calendar, parse_duration
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 from spendtop.store.reads.spans import Span
+
+
+@contextmanager
+def selected(options: Options) -> Iterator[tuple[Store, RequestQuery, FilterContext]]:
+    """The store, and what the command's arguments select in it. Raises UsageError, and what `opened_store` raises."""
+    settings = load_settings(options).settings
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            context = FilterContext(now(), in_force(connection, settings).calendar)
+            query = query_of(options.arguments, context)
+            refuse_unsearchable(connection, query)
+        yield store, query, context
 
 
 def query_of(arguments: Namespace, context: FilterContext) -> RequestQuery:

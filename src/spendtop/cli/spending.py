@@ -47,11 +47,8 @@ def read_spending(store: Store, dimensions: Sequence[str], span: Span, most: int
         if not dimensions:
             return Spending((), Spend.nothing(), 0, total)
         found = by_key(connection, dimensions[0], span.since, span.until, most)
-    lines = [Line((row.key,), row.spend) for row in found.rows]
-    nameless = total - reduce(add, (line.spend for line in lines), found.others)
-    if nameless.requests:
-        lines.append(Line((Untrusted(""),), nameless))
-    return Spending(tuple(lines), found.others, found.other_keys, total)
+    lines = tuple(Line((row.key,), row.spend) for row in found.beside(total))
+    return Spending(lines, found.others, found.other_keys, total)
 
 
 def _by_two(store: Store, dimensions: Pair, span: Span, most: int) -> Spending:

@@ -181,7 +181,7 @@ class TestTokens:
         response = await post(live, {**ITEM, "tracking_token": token})
         assert code_of(response) == (403, code)
         assert response.json()["error"]["fields"].keys() == {"tracking_token"}
-        assert code_of_all(await post(live, [{**ITEM, "tracking_token": token}] * 2)) == (403, [code, code])
+        assert code_of_all(await post(live, [{**ITEM, "tracking_token": token}] * 2)) == (422, [code, code])
         assert stored(live) == []
         assert live.context.counters[Count.INGEST_BAD_TOKEN] == 3
 

@@ -98,7 +98,7 @@ async def test_what_is_no_json_is_refused(live: Live, raw: bytes) -> None:
 
 async def test_too_many_items_are_refused(live: Live) -> None:
     answer = await post(live, b"[" + b"0," * 20_000 + b"0]")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "too_many_items")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_items")
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer wrong"}, {"Authorization": ""}, {"X-Ingest-Key": KEY}])

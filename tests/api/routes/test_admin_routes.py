@@ -291,3 +291,11 @@ async def test_text_from_outside_leaves_as_it_came(readable_store: Store, clock:
         assert b"\x1b" not in response.content
         (row,) = response.json()["data"]
         assert (row["user_id"], row["model"]) == (name, "a␀b")
+
+
+async def test_the_groups_add_up_to_the_whole_also_where_requests_name_none(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock) as live:
+        summary = await get(live, "/spending/summary?by=token")
+    assert [(row["key"], row["requests"], row["share"]) for row in summary["by"]] == [(None, summary["requests"], 1.0)]

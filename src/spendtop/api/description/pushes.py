@@ -100,25 +100,29 @@ def _request() -> Schema:
     }
 
 
-def _results(result: Schema) -> Schema:
+def _results() -> Schema:
+    rejected: Schema = {
+        "type": "object",
+        "required": ["status", "error"],
+        "properties": {"status": {"const": "rejected"}, "error": _PROBLEM},
+    }
     return {
         "type": "object",
         "required": ["accepted", "rejected", "results"],
         "properties": {
             "accepted": {"type": "integer"},
             "rejected": {"type": "integer"},
-            "results": {"type": "array", "description": "In the order of the items.", "items": result},
+            "results": {
+                "type": "array",
+                "description": "In the order of the items.",
+                "items": {"anyOf": [_RECORDED, rejected]},
+            },
         },
     }
 
 
 def _ingest(name: str) -> Schema:
-    rejected: Schema = {
-        "type": "object",
-        "required": ["status", "error"],
-        "properties": {"status": {"const": "rejected"}, "error": _PROBLEM},
-    }
-    many = _results({"anyOf": [_RECORDED, rejected]})
+    many = _results()
     error: Schema = {"$ref": "#/components/schemas/ErrorAnswer"}
     request = _request()
     body: Schema = {"anyOf": [request, {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": request}]}
@@ -137,10 +141,9 @@ def _ingest(name: str) -> Schema:
         | {
             "200": json_answer("All are recorded, now or before.", {"anyOf": [_RECORDED, many]}),
             "207": json_answer("Some items of an array cannot be taken; the others are recorded.", many),
-            "403": json_answer(
+            "403": failure(
                 "The tracking token does not exist or is switched off; or no ingest key is configured, "
-                "or a web page of a foreign origin calls.",
-                {"anyOf": [error, many]},
+                "or a web page of a foreign origin calls."
             ),
             "409": failure("This request_id or Idempotency-Key was pushed before, with other content."),
             "422": json_answer("Nothing can be taken; `fields` names what is wrong.", {"anyOf": [error, many]}),
@@ -156,20 +159,12 @@ def _log() -> Schema:
 
 
 def _litellm() -> Schema:
-    result: Schema = {
-        "type": "object",
-        "properties": {
-            "status": {"enum": ["stored", "duplicate"]},
-            "id": {"type": "string"},
-            "error": _PROBLEM,
-        },
-    }
     payload: Schema = {
         "type": ["object", "null"],
         "description": "LiteLLM's standard logging payload. null is passed over.",
         "properties": {"id": {"type": ["string", "null"]}, "litellm_call_id": {"type": ["string", "null"]}},
     }
-    results = _results(result)
+    results = _results()
     return {
         "summary": "Takes batches of LiteLLM's callback `generic_api`: an array, an object, or an object per line.",
         "operationId": "litellm",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +19,7 @@ from spendtop.api.guards import Guards, header_values
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.request import Request, Source
 from spendtop.services.recording import Outcome
-from spendtop.sources.receivers import Invalid
+from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 
 PATIENCE = 5.0
 """Seconds for which a push waits for a locked store; its client can send again."""
@@ -33,6 +34,10 @@ _UNKNOWN = Invalid(
 _DISABLED = Invalid({"tracking_token": "is switched off; switch it on with `spendtop token enable`"}, "disabled_token")
 TOKEN_CODES = frozenset({_UNKNOWN.code, _DISABLED.code})
 
+_NOT_JSON = error(400, "not_json", "The body is not JSON.")
+_CONFLICT = Problem(
+    "conflict", "This request_id or Idempotency-Key was pushed before, with other content. Use a new one."
+)
 _NOT_WRITABLE = busy("store_unavailable", "The store cannot be used at the moment. Send again.")
 _STORE_FULL = busy(
     "store_full", "The disk of the store is full. Send again when there is room.", status=507, seconds=60
@@ -130,11 +135,28 @@ class Desk:
                 self.context.counters.refuse(self._source, Count.INGEST_CONFLICT)
         return found
 
-    def refused(self, why: Count, answer: Answer, items: int = 1) -> Failed:
+    def count_invalid(self, items: Iterable[Request | Invalid]) -> None:
+        """Count those that cannot be taken."""
+        for item in items:
+            if isinstance(item, Invalid):
+                self._count(Count.INGEST_BAD_TOKEN if item.code in TOKEN_CODES else Count.INGEST_INVALID)
+
+    def refused(self, why: Count, answer: Answer) -> Failed:
         """The failure to raise, counted."""
-        self.context.counters.add(why)
-        self.context.counters.refuse(self._source, why, items)
+        self._count(why)
         return Failed(answer)
+
+    def unreadable(self, failure: NotJson | Unreadable, status: int = 422) -> Failed:
+        """The failure to raise for a post that cannot be taken as a whole, counted."""
+        if isinstance(failure, NotJson):
+            return self.refused(Count.INGEST_NOT_JSON, _NOT_JSON)
+        is_large = failure.code == "too_many_items"
+        answer = error(413 if is_large else status, failure.code, str(failure))
+        return self.refused(Count.INGEST_TOO_LARGE if is_large else Count.INGEST_INVALID, answer)
+
+    def _count(self, why: Count) -> None:
+        self.context.counters.add(why)
+        self.context.counters.refuse(self._source, why)
 
 
 _COUNTED_AS = {
@@ -149,15 +171,51 @@ def _bytes(requests: Sequence[Request]) -> int:
     return sum(len(each.request_body or b"") + len(each.response_body or b"") for each in requests)
 
 
-def problem(item: Invalid) -> Problem:
-    """What the sender of an item that cannot be taken is told."""
-    return Problem(item.code, MESSAGES.get(item.code, "Some fields cannot be used."), item.fields)
+Result = Outcome | Invalid
+"""What became of one item."""
+
+
+def results(items: Sequence[Request | Invalid], outcomes: Sequence[Outcome]) -> list[Result]:
+    """What became of each item; there is one outcome for each that could be taken."""
+    recorded = iter(outcomes)
+    return [item if isinstance(item, Invalid) else next(recorded) for item in items]
+
+
+def answer_to_batch(found: Sequence[Result]) -> Answer:
+    """What became of each item: 200, 207 where some were rejected, 422 where all were."""
+    told = [_told(result) for result in found]
+    rejected = sum("error" in each for each in told)
+    content = {"accepted": len(told) - rejected, "rejected": rejected, "results": told}
+    status = 200 if not rejected else 207 if rejected < len(told) else 422
+    return Answer(status, msgspec.json.encode(content))
+
+
+def answer_to_one(result: Result) -> Answer:
+    """What became of the only item: 200, 403 for its token, 409 for a conflict, 422 for its fields."""
+    if isinstance(result, Invalid):
+        return refusal(result, status=403 if result.code in TOKEN_CODES else 422)
+    if result.status == "conflict":
+        return error(409, _CONFLICT.code, _CONFLICT.message)
+    return Answer(200, msgspec.json.encode(_told(result)))
 
 
 def refusal(item: Invalid, status: int = 422) -> Answer:
     """The answer for one item that cannot be taken."""
-    told = problem(item)
+    told = _problem(item)
     return error(status, told.code, told.message, fields=told.fields)
+
+
+def _told(result: Result) -> dict[str, object]:
+    """One result as its sender reads it."""
+    if isinstance(result, Invalid):
+        return {"status": "rejected", "error": _problem(result)}
+    if result.status == "conflict":
+        return {"status": "rejected", "error": _CONFLICT}
+    return {"status": result.status, "id": str(result.id)}
+
+
+def _problem(item: Invalid) -> Problem:
+    return Problem(item.code, MESSAGES.get(item.code, "Some fields cannot be used."), item.fields)
 
 
 MESSAGES = {

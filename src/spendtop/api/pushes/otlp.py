@@ -25,7 +25,6 @@ MOST_NAMED = 8
 """Attributes that an answer names."""
 
 _GZIP = zlib.MAX_WBITS | 16
-_NOT_JSON = error(400, "not_json", "The body is not JSON.")
 _BAD_GZIP = error(400, "bad_gzip", "The body is not one whole gzip stream.")
 _BAD_TYPE = error(
     415, "unsupported_type", "Send the Content-Type application/x-protobuf (OTLP/HTTP) or application/json."
@@ -52,9 +51,7 @@ class OtlpPush:
         content_type, is_packed = self._content_type(scope), self._is_packed(scope)
         items = await self._desk.under_token(scope, (await self._read(body, content_type, is_packed)).items)
         rejected = [item for item in items if isinstance(item, Invalid)]
-        if rejected:
-            self._context.counters.add(Count.INGEST_INVALID)
-            self._context.counters.refuse(Source.OTLP, Count.INGEST_INVALID, len(rejected))
+        self._desk.count_invalid(rejected)
         await self._desk.record([item for item in items if isinstance(item, Request)])
         told = _told_in_protobuf(rejected) if content_type == PROTOBUF else _told_in_json(rejected)
         return Answer(200, told, content_type=content_type.encode())
@@ -65,12 +62,8 @@ class OtlpPush:
         try:
             async with self._places:
                 return await asyncio.to_thread(self._parsed, body, content_type, is_packed, now)
-        except NotJson as failure:
-            raise self._desk.refused(Count.INGEST_NOT_JSON, _NOT_JSON) from failure
-        except Unreadable as failure:
-            is_large = failure.code == "too_many_items"
-            answer = error(413 if is_large else 400, failure.code, str(failure))
-            raise self._desk.refused(Count.INGEST_TOO_LARGE if is_large else Count.INGEST_INVALID, answer) from failure
+        except (NotJson, Unreadable) as failure:
+            raise self._desk.unreadable(failure, status=400) from failure
         except zlib.error as failure:
             raise self._desk.refused(Count.INGEST_INVALID, _BAD_GZIP) from failure
         except _TooLarge as failure:

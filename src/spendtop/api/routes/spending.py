@@ -52,7 +52,7 @@ def _summary(
     whole = spend(connection, span.since, span.until)
     models = by_key(connection, "model", span.since, span.until, _MOST_MODELS).rows
     users = by_key(connection, "user", span.since, span.until, _MOST_USERS).rows
-    groups = by_key(connection, by, span.since, span.until, _MOST_GROUPS).rows if by else None
+    groups = by_key(connection, by, span.since, span.until, _MOST_GROUPS).beside(whole) if by else None
     return SummaryAnswer(
         since=instant(span.since),
         until=instant(now if span.until is None else span.until),

@@ -51,6 +51,11 @@ class Breakdown:
     others: Spend
     other_keys: int
 
+    def beside(self, whole: Spend) -> tuple[KeySpend, ...]:
+        """The rows, and behind them the requests of `whole` that name no key, where those are not a row already."""
+        nameless = whole - reduce(add, (row.spend for row in self.rows), self.others)
+        return (*self.rows, KeySpend(Untrusted(""), nameless)) if nameless.requests else self.rows
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
