@@ -20,6 +20,7 @@ def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> N
     assert facts_of(bench, bench.file.read_text() + LIMITS + CHANNEL) == {
         "Listening": "http://127.0.0.1:8000",
         "Webhook": "http://127.0.0.1:8000/webhook",
+        "Pushes": "/ingest, /litellm, /v1/traces  (off: name a key under ingest_keys)",
         "Store": "/tmp/spendtop.db",
         "Limits": "daily $10.00/day, fast $0.500/1h",
         "Channels": "ops",
