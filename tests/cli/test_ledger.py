@@ -56,6 +56,12 @@ def test_without_accounts_the_list_says_how_to_get_one(cli: Cli, home_store: Sto
     assert "admin_key under [openai]" in out and "[[account]]" in out
 
 
+def test_the_first_calibration_finds_no_drift(cli: Cli, billed: Store) -> None:
+    out = cli("ledger", "sync", "openai", "42.93").out
+    assert out == "openai is at $42.93 now. The next calibration tells how far the ledger was off.\n"
+    assert "drift -\n" in cli("ledger", "show", "openai").out
+
+
 def test_a_calibration_says_how_far_the_ledger_was_off(cli: Cli, billed: Store) -> None:
     assert cli("ledger", "sync", "openai", "42.93").code == 0
     code, out, err = cli("ledger", "sync", "openai", "$40")
@@ -107,6 +113,7 @@ def test_an_entry_of_before_the_calibration_says_that_it_changes_nothing(cli: Cl
     [
         (("show", "nobody"), "There is no account 'nobody'. There are: wallet, router, openai."),
         (("sync", "openai", "much"), "AMOUNT is a number of US dollars"),
+        (("sync", "openai", "42,93"), "AMOUNT is a number of US dollars"),
         (("sync", "router", "5"), "its provider tells"),
         (("deposit", "router", "5"), "its provider tells"),
         (("deposit", "wallet", "-5"), "more than zero"),

@@ -14,7 +14,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import Source
 from spendtop.services import tasks
-from spendtop.services.tasks import Task, TaskKind
+from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.reads.detail import detail
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Office
@@ -117,6 +117,56 @@ async def test_a_fill_that_was_interrupted_goes_on_where_it_was(bench: Bench, fa
     assert 0 < known < 600
     assert await desk.asked.backfill(desk.look(task)) == "600 requests were missing there and are in now."
     assert bench.rows("SELECT count(*) FROM request") == [(600,)]
+
+
+async def stop_after_one_page(desk: Desk, since: int, until: int) -> None:
+    """A fill that somebody stops before its first page is there."""
+    task = desk.task(TaskKind.BACKFILL, since=since, until=until)
+    with desk.bench.store.writing() as connection:
+        tasks.stop(connection, task.id, desk.bench.clock())
+    with pytest.raises(tasks.Stopped, match=r"Stopped at \d+%, .* new requests\. Asked for again, it goes on there\."):
+        await desk.asked.backfill(task)
+    with desk.bench.store.writing() as connection:
+        tasks.finish(connection, task.id, TaskState.STOPPED, "", desk.bench.clock())
+
+
+@pytest.mark.parametrize("later", [0, HOUR])
+async def test_a_fill_that_was_stopped_goes_on_there_when_it_is_asked_for_again(
+    bench: Bench, fake: FakeHelicone, later: int
+) -> None:
+    now = bench.clock()
+    fake.add_many([now - 10 * DAY + number * MINUTE for number in range(1500)])
+    with_api(bench, fake)
+    desk = Desk(bench)
+    await stop_after_one_page(desk, now - 10 * DAY, now - 8 * DAY)
+    (known,) = bench.rows("SELECT count(*) FROM request")[0]
+    assert 0 < known < 1500
+    again = desk.task(TaskKind.BACKFILL, since=now - 10 * DAY + later, until=now - 8 * DAY + later)
+    assert await desk.asked.backfill(again) == "1,500 requests were missing there and are in now."
+    assert bench.rows("SELECT count(*) FROM request") == [(1500,)]
+
+
+async def test_another_span_begins_anew_after_a_stop(bench: Bench, fake: FakeHelicone) -> None:
+    now = bench.clock()
+    fake.add_many([now - 10 * DAY + number * MINUTE for number in range(1500)])
+    fake.add_many([now - 20 * DAY])
+    with_api(bench, fake)
+    desk = Desk(bench)
+    await stop_after_one_page(desk, now - 11 * DAY, now - 8 * DAY)
+    other = desk.task(TaskKind.BACKFILL, since=now - 21 * DAY, until=now - 19 * DAY)
+    assert await desk.asked.backfill(other) == "1 requests were missing there and are in now."
+
+
+async def test_a_poll_says_how_far_it_is_complete_and_what_had_been_missed(bench: Bench, fake: FakeHelicone) -> None:
+    with_api(bench, fake)
+    desk = Desk(bench)
+    async with desk.polling():
+        await soon(lambda: bench.rows("SELECT count(*) FROM checkpoint WHERE succeeded_at > 0") == [(1,)])
+        fake.add_many([bench.clock() + MINUTE] * 3)
+        bench.clock.advance(HOUR)
+        said = await desk.asked.poll_now(desk.task(TaskKind.POLL_NOW))
+    assert said.startswith("Polled: helicone-api (complete until 20")
+    assert ", 3 that were missed before ($" in said
 
 
 async def test_a_fill_needs_a_key_and_a_span(bench: Bench, fake: FakeHelicone) -> None:

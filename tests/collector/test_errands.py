@@ -217,6 +217,15 @@ class Long:
         return "Filled."
 
 
+async def test_what_was_stopped_is_told_apart_from_what_failed(bench: Bench) -> None:
+    async def stopped(task: Task) -> str:
+        raise tasks.Stopped("Stopped at 43%.")
+
+    office = Office(bench, {TaskKind.BACKFILL: stopped})
+    async with working(office):
+        assert await office.result(office.ask(TaskKind.BACKFILL)) == (TaskState.STOPPED, "Stopped at 43%.")
+
+
 async def test_what_takes_long_holds_up_nothing_else_but_its_own_kind(bench: Bench) -> None:
     long = Long()
     office = Office(bench, {TaskKind.BACKFILL: long})

@@ -11,6 +11,7 @@ from spendtop.collector.polled import (
     PolledRequests,
     accounts_of,
     helicone_api,
+    in_force,
     polled,
 )
 from spendtop.config.load import load
@@ -18,6 +19,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.sources.settings import SECTIONS
+from spendtop.store.reads.applied import PolledSource
 
 
 def settings(tmp_path: Path, text: str) -> Settings:
@@ -45,6 +47,11 @@ def test_helicones_api_is_polled_with_its_key(tmp_path: Path) -> None:
         ),
     )
     assert "sk-canary" not in repr(found)
+
+
+def test_faces_see_names_and_pace_of_what_is_polled_and_no_key(tmp_path: Path) -> None:
+    found = in_force(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\n'))
+    assert found == (PolledSource(name="helicone-api", every=5 * MINUTE),)
 
 
 def test_what_webhooks_bring_can_be_missed(tmp_path: Path) -> None:

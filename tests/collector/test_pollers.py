@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spendtop.collector.pollers import Pollers
+from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.services.starts import first_start
 from tests.collector.conftest import Bench
@@ -73,6 +74,34 @@ async def test_a_saved_configuration_ends_what_is_gone_and_begins_what_is_new(be
             bench.configure(openai(bills, 'poll_every = "30m"\n'))
             bench.in_force.apply(bench.load())
             await soon(lambda: pollers.running().get("openai-costs") not in (None, kept))
+
+
+async def test_pollers_begin_anew_after_a_failure(bench: Bench) -> None:
+    class Failing(Exception):
+        pass
+
+    def settings() -> Settings:
+        if fails:
+            raise Failing
+        return bench.in_force.settings
+
+    fails = False
+    with FakeOpenAI(a_month()) as bills:
+        bench.configure(openai(bills))
+        bench.start()
+        pollers = Pollers(Office(bench).desk, settings, lambda: True)
+        stop = asyncio.Event()
+        async with asyncio.timeout(20):
+            running = asyncio.ensure_future(pollers.run(stop))
+            await soon(lambda: len(bills.asked) == 1)
+            fails = True
+            with pytest.raises(ExceptionGroup):
+                await running
+            fails = False
+            running = asyncio.ensure_future(pollers.run(stop))
+            await soon(lambda: len(bills.asked) == 2)
+            stop.set()
+            await running
 
 
 async def test_it_stops_at_once_in_the_middle_of_an_answer(bench: Bench) -> None:

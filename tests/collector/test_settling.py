@@ -7,10 +7,9 @@ import pytest
 from spendtop.collector.settling import Settling
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
-from spendtop.services import ledger
 from spendtop.sources.pollers.fetching import Bounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.store.reads.ledger import latest_calibration
+from spendtop.store.reads.ledger import kept_balance, latest_calibration
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Office
 from tests.collector.test_jobs import Month
@@ -54,7 +53,7 @@ async def test_two_days_later_the_share_of_the_days_usage_settles_it(bench: Benc
     with FakeOpenAI(used=used) as fake:
         assert await settled(bench, fake, 2 * DAY) == Usd.of("31.512")
     with bench.store.reading() as connection:
-        assert ledger.left(connection, "openai") == Usd.of("39.992")
+        assert kept_balance(connection, "openai") == Usd.of("39.992")
 
 
 async def test_earlier_nothing_settles(bench: Bench) -> None:

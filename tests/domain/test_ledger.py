@@ -144,6 +144,11 @@ def test_the_end_is_foreseen_from_what_was_billed() -> None:
     assert runs_out_at(usd("-1"), usd("1"), DAY, now=7) == 7
 
 
+def test_what_lasts_longer_than_a_century_has_no_end_in_sight() -> None:
+    assert runs_out_at(usd("36500"), usd("1"), DAY, now=DAY) == 36_501 * DAY
+    assert runs_out_at(usd("36500.01"), usd("1"), DAY, now=DAY) is None
+
+
 @pytest.mark.parametrize(
     ("predicted", "observed", "is_large", "suggests_deposit"),
     [

@@ -70,7 +70,7 @@ def keeping(store: Store, clock: SettableClock) -> Keeping:
 
 def test_the_balance_is_calibrated_credit_minus_what_is_billed_since(keeping: Keeping) -> None:
     keeping.poll((keeping.today, "4.20"))
-    assert keeping.sync("25.00").drift == Usd.of("29.20")
+    keeping.sync("25.00")
     assert keeping.now().balance == Usd.of("25.00")
     keeping.poll((keeping.today, "5.05"))
     assert keeping.now().balance == Usd.of("24.15")
@@ -123,6 +123,47 @@ def test_a_second_calibration_is_appended_and_deposits_stay(keeping: Keeping, st
         assert [event.recorded_by for event in events(connection, "openai", 2)] == ["ana", "ana"]
 
 
+def test_the_first_calibration_of_an_account_without_entries_finds_no_drift(keeping: Keeping, store: Store) -> None:
+    keeping.poll((keeping.today, "4.20"))
+    first = keeping.sync("25.00")
+    assert (first.predicted, first.drift, keeping.now().drift) == (None, None, None)
+    with store.reading() as connection:
+        (event,) = events(connection, "openai", 9)
+    assert (event.observed, event.predicted, event.amount) == (Usd.of(25), None, None)
+    keeping.clock.advance(HOUR)
+    assert (keeping.sync("24.50").drift, keeping.now().drift) == (Usd.of("-0.50"), Usd.of("-0.50"))
+
+
+def test_days_before_a_calibration_that_are_read_only_after_it_are_not_deducted(keeping: Keeping) -> None:
+    keeping.poll((keeping.today, "1"), first=keeping.today)
+    keeping.sync("50")
+    keeping.clock.advance(MINUTE)
+    keeping.poll((keeping.today - 3, "30"), (keeping.today, "3"))
+    assert keeping.now().balance == Usd.of("48")
+    keeping.clock.advance(MINUTE)
+    keeping.poll((keeping.today - 3, "31"), (keeping.today, "3"))
+    assert keeping.now().balance == Usd.of("48")
+    assert keeping.sync("48").drift == Usd(0)
+    keeping.clock.advance(MINUTE)
+    keeping.poll((keeping.today - 3, "32"), (keeping.today, "4"))
+    assert keeping.now().balance == Usd.of("46")
+
+
+def test_days_that_are_read_only_after_a_calibration_settled_are_not_deducted(keeping: Keeping, store: Store) -> None:
+    at = keeping.clock()
+    keeping.poll((keeping.today, "1"), first=keeping.today)
+    keeping.sync("50")
+    keeping.clock.advance(MINUTE)
+    keeping.poll((keeping.today - 2, "5"), (keeping.today, "2"), first=keeping.today - 2)
+    keeping.clock.advance(MINUTE)
+    with store.writing() as connection:
+        ledger.settle(connection, "openai", at, Usd.of("6.50"), keeping.clock())
+    assert keeping.now().balance == Usd.of("49.50")
+    keeping.clock.advance(MINUTE)
+    keeping.poll((keeping.today - 9, "30"), (keeping.today - 2, "5"), (keeping.today, "2"))
+    assert keeping.now().balance == Usd.of("49.50")
+
+
 def test_what_was_in_the_observed_balance_already_is_not_added_again(keeping: Keeping) -> None:
     keeping.poll()
     keeping.sync("50")
@@ -145,6 +186,11 @@ def test_entries_that_cannot_be_are_refused(keeping: Keeping, kind: EntryKind, d
 def test_nothing_is_recorded_for_the_future(keeping: Keeping) -> None:
     with pytest.raises(UsageError, match="future"):
         keeping.record(EntryKind.DEPOSIT, "5", ago=-MINUTE)
+
+
+def test_nothing_is_recorded_for_a_time_that_no_calendar_can_show(keeping: Keeping) -> None:
+    with pytest.raises(UsageError, match="1970"):
+        keeping.record(EntryKind.DEPOSIT, "5", ago=keeping.clock() + 1)
 
 
 def test_a_balance_says_how_far_it_can_be_believed(keeping: Keeping) -> None:

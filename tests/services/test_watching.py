@@ -135,9 +135,10 @@ def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> 
     assert watching.look() == []
 
 
-def test_a_threshold_that_is_gone_ends_its_alert_without_a_word(watching: Watching) -> None:
+@pytest.mark.parametrize("left", [[], [replace(ROUTER, low_balance=None)]], ids=["account", "threshold"])
+def test_a_threshold_that_is_gone_ends_its_alert_without_a_word(watching: Watching, left: list[Account]) -> None:
     watching.told("9.99")
-    watching.over([])
+    watching.over(left)
     assert watching.look() == []
     assert watching.alerts() == [("balance/router", "resolved", "critical")]
     watching.over([ROUTER])

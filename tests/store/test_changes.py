@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from spendtop.domain.clock import HOUR
-from spendtop.store import changes as module
-from spendtop.store.changes import LOOK_SECONDS, NOTIFY_SECONDS, Changes, Notifier
+from spendtop.store import postgres_news as module
+from spendtop.store.changes import NOTIFY_SECONDS, Changes, Notifier
 from spendtop.store.engine import Store
+from spendtop.store.postgres_news import LOOK_SECONDS
 from tests.store.conftest import Recorded
 
 START = 1_795_000_000_000_000 // HOUR * HOUR

@@ -104,8 +104,8 @@ class EventItem(BaseModel):
     effective_at: str | None
     recorded_at: str | None
     amount_usd: float | None
-    amount_nanousd: int
-    """Signed; of a calibration its drift."""
+    amount_nanousd: int | None
+    """Signed; of a calibration its drift, null where nothing was predicted."""
     observed_nanousd: int | None
     predicted_nanousd: int | None
     note: str | None
@@ -119,7 +119,7 @@ class EventItem(BaseModel):
             effective_at=instant(event.effective_at),
             recorded_at=instant(event.recorded_at),
             amount_usd=dollars(event.amount),
-            amount_nanousd=event.amount.nano,
+            amount_nanousd=_nano(event.amount),
             observed_nanousd=_nano(event.observed),
             predicted_nanousd=_nano(event.predicted),
             note=raw(event.note),
@@ -176,10 +176,12 @@ class SyncAnswer(BaseModel):
     """What a calibration found."""
 
     account: str
-    predicted_nanousd: int
+    predicted_nanousd: int | None
+    """Null for the first calibration of an account without entries: the ledger knew of no credit."""
     observed_nanousd: int
-    drift_nanousd: int
-    """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know."""
+    drift_nanousd: int | None
+    """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know. Null with
+    `predicted_nanousd`."""
     state: str
     """stale when the provider could not be asked just before: what it billed lately is then a part of the drift."""
 
@@ -187,9 +189,9 @@ class SyncAnswer(BaseModel):
     def of(cls, account: str, found: Calibrated, state: str) -> SyncAnswer:
         return cls(
             account=account,
-            predicted_nanousd=found.predicted.nano,
+            predicted_nanousd=_nano(found.predicted),
             observed_nanousd=found.observed.nano,
-            drift_nanousd=found.drift.nano,
+            drift_nanousd=_nano(found.drift),
             state=state,
         )
 

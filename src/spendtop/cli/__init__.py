@@ -128,6 +128,27 @@ COMMANDS: dict[str, Command] = {
         "spendtop helicone disconnect",
         (_argument("url", nargs="?", metavar="URL", help="only needed where several webhooks lead here"),),
     ),
+    "helicone backfill": Command(
+        "backfill",
+        "Have the collector read a span of Helicone's requests again, and record those that are missing. Ctrl+C stops"
+        " it; asked for again, it goes on where it was.",
+        "spendtop helicone backfill --since 2026-11-01 --until 2026-11-07",
+        (
+            _argument(
+                "--since",
+                required=True,
+                metavar="TIME",
+                help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00",
+            ),
+            _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
+        ),
+    ),
+    "poll": Command(
+        "poll",
+        "Have the collector ask providers now, and say what came.",
+        "spendtop poll helicone-api",
+        (_argument("name", nargs="?", metavar="NAME", help="only this poller, as `spendtop check` has it"),),
+    ),
     "status": Command(
         "status",
         "One line for tmux or a prompt, from a small file that the collector keeps beside the store. Exits 0, or 10"

@@ -7,6 +7,7 @@ import time
 from spendtop.cli.in_force import now
 from spendtop.config.paths import data_folder
 from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.untrusted import clean_text
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
@@ -25,14 +26,19 @@ def ask_and_wait(store: Store, kind: TaskKind, arguments: dict[str, object], pat
     with store.writing() as connection:
         task_id = tasks.ask(connection, kind, arguments, now())
     deadline = time.monotonic() + patience
-    while not (task := _look(store, task_id)).finished:
+    while not (task := look(store, task_id)).finished:
         if time.monotonic() > deadline:
             began = "works on it" if task.state is TaskState.RUNNING else "has not taken it up"
             raise SpendtopError(f"The collector {began} after {patience:g} s. It stays queued; look again later.")
         time.sleep(_LOOK)
+    return result_of(task)
+
+
+def result_of(task: Task) -> str:
+    """What came of a task, as a sentence. Raises SpendtopError when it failed."""
     if task.state is TaskState.FAILED:
         raise SpendtopError(task.result or "The collector could not do this.")
-    return task.result or "Done."
+    return clean_text(task.result or "Done.")
 
 
 def require_collector(store: Store) -> None:
@@ -47,7 +53,8 @@ def require_collector(store: Store) -> None:
         raise UsageError("No collector holds this store; start `spendtop`.")
 
 
-def _look(store: Store, task_id: int) -> Task:
+def look(store: Store, task_id: int) -> Task:
+    """How a task stands. Raises SpendtopError when the store does not have it."""
     with store.reading() as connection:
         task = tasks.look(connection, task_id)
     if task is None:

@@ -13,7 +13,7 @@ from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.selecting import instant_of
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.config.settings import Settings
-from spendtop.domain.billing import exact
+from spendtop.domain.billing import typed
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.ledger import EntryKind
@@ -101,8 +101,8 @@ def sync(options: Options) -> int:
         at = now()
         with store.writing() as connection:
             found = ledger.calibrate(connection, account.name, observed, at, at, getuser())
-    say(f"{clean_line(account.name)} is at {found.observed.floored} now. The ledger had {found.predicted.floored}.")
-    say(_drift(found.drift))
+    for line in _calibrated(account, found):
+        say(line)
     if stale:
         say(f"What was billed lately could not be read, and may be a part of that: {stale}")
     return ExitCode.OK
@@ -192,7 +192,7 @@ def _polled(store: Store, account: Account) -> str:
 
 def _usd(text: str) -> Usd:
     try:
-        return Usd.of(exact(text.removeprefix("$").replace(",", "")))
+        return typed(text)
     except ValueError:
         raise UsageError("AMOUNT is a number of US dollars, such as 42.93.") from None
 
@@ -205,7 +205,8 @@ def _lines(found: AccountNow, calendar: Calendar) -> Iterator[str]:
     if found.failure is not None:
         yield f"The last poll gave nothing: {found.failure}"
     if found.calibrated_at is not None:
-        yield f"calibrated {local_time(found.calibrated_at, calendar)}, drift {found.drift}"
+        drift = "-" if found.drift is None else found.drift
+        yield f"calibrated {local_time(found.calibrated_at, calendar)}, drift {drift}"
     elif not account.tells_balance:
         yield f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says."
     if found.burn_per_day is not None:
@@ -219,6 +220,15 @@ def _balance(found: AccountNow) -> str:
 
 def _how_sure(found: AccountNow) -> str:
     return "" if found.state is AccountState.OK else f" ({found.state.value})"
+
+
+def _calibrated(account: Account, found: ledger.Calibrated) -> Iterator[str]:
+    stands = f"{clean_line(account.name)} is at {found.observed.floored} now."
+    if found.predicted is None or found.drift is None:
+        yield f"{stands} The next calibration tells how far the ledger was off."
+    else:
+        yield f"{stands} The ledger had {found.predicted.floored}."
+        yield _drift(found.drift)
 
 
 def _drift(drift: Usd) -> str:

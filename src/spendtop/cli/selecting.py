@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from spendtop.cli.in_force import in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filter_values import parse_time_span
+from spendtop.domain.filter_values import parse_since_until
 from spendtop.domain.filters import FilterContext, FilterError, parse_filter
-from spendtop.domain.windows import Calendar, parse_duration
+from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 from spendtop.store.reads.spans import Span
@@ -44,7 +44,7 @@ def span_of(since: str | None, until: str | None, now: int, calendar: Calendar) 
     if since is None and until is None:
         return Span(None, None)
     try:
-        bounds = parse_time_span(f"{_moment(since)}..{_moment(until)}").resolve(now, calendar)
+        bounds = parse_since_until(since or "", until or "").resolve(now, calendar)
     except ValueError as wrong:
         raise UsageError(f"--since or --until: {wrong}") from None
     span = Span(bounds.start_us, bounds.end_us)
@@ -56,20 +56,9 @@ def span_of(since: str | None, until: str | None, now: int, calendar: Calendar) 
 def instant_of(text: str, now: int, calendar: Calendar) -> int:
     """What --at means, UTC µs; of a date its begin. Raises UsageError."""
     try:
-        begin = parse_time_span(f"{_moment(text)}..").resolve(now, calendar).start_us
+        begin = parse_since_until(text, "").resolve(now, calendar).start_us
     except ValueError as wrong:
         raise UsageError(f"--at: {wrong}") from None
     if begin is None:
         raise UsageError("--at is a time, such as 2h, 14:00, yesterday or 2026-11-01T14:00.")
     return begin
-
-
-def _moment(text: str | None) -> str:
-    """A time as the filter language writes it: `24h` is `-24h` there, which no shell option may look like."""
-    if text is None:
-        return ""
-    try:
-        parse_duration(text)
-    except ValueError:
-        return text.replace("..", "")
-    return f"-{text}"

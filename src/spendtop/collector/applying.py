@@ -30,9 +30,14 @@ def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:
     return Preparer(
         pricer_of(settings, catalogue),
         redact=redactor.redact if redactor else None,
-        keep_bodies=privacy in ("full", "redact"),
+        keep_bodies=keeps_bodies(settings),
         provider_of=lambda model: catalogue.provider_of(model, default_provider),
     )
+
+
+def keeps_bodies(settings: Settings) -> bool:
+    """Whether prompts and responses are stored."""
+    return settings.privacy.bodies in ("full", "redact")
 
 
 def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:

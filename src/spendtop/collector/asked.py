@@ -7,20 +7,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from spendtop.collector.applying import keeps_bodies
 from spendtop.collector.jobs import Desk, in_parts
 from spendtop.collector.polled import helicone_api
 from spendtop.collector.pollers import Pollers, helicone
 from spendtop.config.settings import Settings
+from spendtop.domain.clock import to_datetime
 from spendtop.domain.errors import SpendtopError
+from spendtop.domain.money import ZERO
 from spendtop.domain.request import BodyState, Request, Source
 from spendtop.services import tasks
+from spendtop.services.checkpoints import Checkpoint
 from spendtop.services.recording import Outcome
-from spendtop.services.tasks import Task, TaskKind
+from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.helicone_place import progress, range_cursor
+from spendtop.sources.pollers.helicone_place import progress, range_cursor, resumed
+from spendtop.store.reads.completeness import GapRow, gaps
 from spendtop.store.reads.detail import detail
 from spendtop.store.reads.rows import RequestRow
 
+_GAPS = 20
+"""The newest that are looked at."""
 LongErrand = Callable[[Task], Awaitable[str]]
 """Does a task and says what came of it. Raises SpendtopError for what cannot be done."""
 
@@ -42,37 +49,36 @@ class Asked:
         }
 
     async def poll_now(self, task: Task) -> str:
-        """Poll one poller, or all, and say how that went."""
-        wanted = task.arguments.get("poller")
+        """Poll one poller, or all, and say what came of it."""
+        wanted, began = task.arguments.get("poller"), self._desk.clock()
         chosen = {name: each for name, each in self._pollers.running().items() if wanted in (None, name)}
         if not chosen:
             raise SpendtopError("Nothing like that is polled. `spendtop check` names what is.")
         await asyncio.gather(*(polling.poll_now() for polling in chosen.values()))
-        failures = [(await self._desk.checkpoint(name)).failure for name in chosen]
-        told = [failure for failure in failures if failure]
+        found = [await self._desk.checkpoint(name) for name in chosen]
+        told = [each.failure for each in found if each.failure]
         if told:
             raise SpendtopError(" ".join(told))
-        return f"Polled: {', '.join(chosen)}."
+        missed = await asyncio.to_thread(self._missed, began)
+        return f"Polled: {', '.join(_polled(each, missed) for each in found)}."
 
     async def backfill(self, task: Task) -> str:
-        """Read a span of Helicone's requests again, page by page; one that was interrupted goes on where it was."""
-        api, asked = self._helicone(), task.arguments
-        since, until = int(str(asked["since"])), int(str(asked["until"]))
-        if since >= until:
-            raise SpendtopError("The span to fill ends before it begins. Name an earlier begin.")
-        cursor = str(asked.get("cursor") or range_cursor(since, until))
-        found, more = int(str(asked.get("found", 0))), True
+        """Read a span of Helicone's requests again, page by page; one that was interrupted goes on where it was.
+
+        Raises Stopped when somebody stopped it.
+        """
+        api, asked = self._helicone(), await asyncio.to_thread(self._begun, task)
+        cursor, found, more = str(asked["cursor"]), int(str(asked["found"])), True
         while more:
             page = await api.step(cursor, self._desk.clock())
             for part in in_parts(page.requests):
                 found += await self._record(part)
             cursor, more = page.cursor, page.more
             at = progress(cursor)
-            await self._go_on(
-                task,
-                f"{1.0 if at is None else at.share:.0%}, {found:,} new requests",
-                {**asked, "cursor": cursor, "found": found},
-            )
+            told = f"{1.0 if at is None else at.share:.0%}, {found:,} new requests"
+            wanted = await self._go_on(task, told, {**asked, "cursor": cursor, "found": found})
+            if more and not wanted:
+                raise tasks.Stopped(f"Stopped at {told}. Asked for again, it goes on there.")
         return f"{found:,} requests were missing there and are in now."
 
     async def fetch_body(self, task: Task) -> str:
@@ -82,7 +88,7 @@ class Asked:
             return "Prompt and response are stored already."
         if row.body_state is BodyState.PURGED:
             raise SpendtopError("They were deleted when [retention] said so, and do not come back.")
-        if self._settings().privacy.bodies not in ("full", "redact"):
+        if not keeps_bodies(self._settings()):
             raise SpendtopError("[privacy] bodies keeps neither prompts nor responses; set it to redact.")
         ids = row.external_ids
         external_id = ids.get(Source.HELICONE_API.value) or ids.get(Source.HELICONE.value)
@@ -93,6 +99,27 @@ class Asked:
             raise SpendtopError("Helicone does not have its prompt and response (any more).")
         await self._record([found])
         return "Prompt and response are stored now."
+
+    def _begun(self, task: Task) -> dict[str, object]:
+        """The arguments with `cursor`, where to go on, and `found`, what was new before."""
+        asked = task.arguments
+        since, until = int(str(asked["since"])), int(str(asked["until"]))
+        if since >= until:
+            raise SpendtopError("The span to fill ends before it begins. Name an earlier begin.")
+        if "cursor" in asked:
+            return asked
+        with self._desk.store.reading() as connection:
+            last = tasks.last_ended(connection, TaskKind.BACKFILL)
+        if last is not None and last.state is not TaskState.DONE and "cursor" in last.arguments:
+            cursor = resumed(str(last.arguments["cursor"]), since, until)
+            if cursor is not None:
+                return {**asked, "cursor": cursor, "found": last.arguments["found"]}
+        return {**asked, "cursor": range_cursor(since, until), "found": 0}
+
+    def _missed(self, since: int) -> tuple[GapRow, ...]:
+        """What polls found since an instant that should have been pushed."""
+        with self._desk.store.reading() as connection:
+            return tuple(gap for gap in gaps(connection, 0, _GAPS) if gap.found_at >= since)
 
     def _helicone(self) -> HeliconeApi:
         """Raises SpendtopError without a key."""
@@ -118,6 +145,15 @@ class Asked:
         self._desk.stored()
         return found
 
-    async def _go_on(self, task: Task, progress: str, arguments: dict[str, object]) -> None:
+    async def _go_on(self, task: Task, progress: str, arguments: dict[str, object]) -> bool:
         now = self._desk.clock()
-        await self._desk.write(lambda connection: tasks.go_on(connection, task.id, progress, arguments, now))
+        return await self._desk.write(lambda connection: tasks.go_on(connection, task.id, progress, arguments, now))
+
+
+def _polled(checkpoint: Checkpoint, missed: Sequence[GapRow]) -> str:
+    """One poller with how far it got and what it found."""
+    if checkpoint.complete_until is None:
+        return checkpoint.poller
+    requests, cost = sum(gap.requests for gap in missed), sum((gap.cost for gap in missed), ZERO)
+    filled = f", {requests:,} that were missed before ({cost})" if requests else ""
+    return f"{checkpoint.poller} (complete until {to_datetime(checkpoint.complete_until):%Y-%m-%d %H:%M} UTC{filled})"

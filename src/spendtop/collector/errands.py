@@ -109,6 +109,8 @@ class Errands:
         try:
             result = await doing
             state = TaskState.DONE
+        except tasks.Stopped as stopped:
+            result, state = str(stopped), TaskState.STOPPED
         except SpendtopError as failure:
             result, state = str(failure), TaskState.FAILED
         except Exception:

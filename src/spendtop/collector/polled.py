@@ -12,6 +12,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.request import Source
 from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
+from spendtop.store.reads.applied import PolledSource
 from spendtop.store.reads.ledger import Account
 
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
@@ -72,6 +73,11 @@ Polled = PolledRequests | PolledCosts | PolledBalance
 def polled(settings: Settings) -> tuple[Polled, ...]:
     """Everything that is to be polled; names are unique."""
     return (*_helicone(settings), *_accounts(settings))
+
+
+def in_force(settings: Settings) -> tuple[PolledSource, ...]:
+    """Everything that is to be polled, as faces see it."""
+    return tuple(PolledSource(name=each.name, every=each.every) for each in polled(settings))
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:

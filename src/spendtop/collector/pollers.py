@@ -42,15 +42,21 @@ class Pollers:
         """Poll until the stop event; what is being asked then is given up."""
         started_at = self._desk.clock()
         began = await self._desk.write(lambda connection: first_start(connection, started_at))
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._keep_up(began, group, stop)
+        finally:
+            self._running.clear()
+
+    async def _keep_up(self, began: int, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         followed: Settings | None = None
-        async with asyncio.TaskGroup() as group:
-            while not stop.is_set():
-                settings = self._settings()
-                if settings is not followed:
-                    followed = settings
-                    self._follow(polled(settings), began, group, stop)
-                await pause(stop, _LOOK)
-            self._follow((), began, group, stop)
+        while not stop.is_set():
+            settings = self._settings()
+            if settings is not followed:
+                followed = settings
+                self._follow(polled(settings), began, group, stop)
+            await pause(stop, _LOOK)
+        self._follow((), began, group, stop)
 
     def _follow(self, wanted: tuple[Polled, ...], began: int, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """End what is not wanted any more, and begin what is new."""

@@ -132,6 +132,8 @@ class Reloading:
             config_digest=self._in_force.digest,
             doors=applying.doors_of(self._in_force.settings),
             accounts=polled.accounts_of(self._in_force.settings),
+            pollers=polled.in_force(self._in_force.settings),
+            keeps_bodies=applying.keeps_bodies(self._in_force.settings),
         )
         keep(connection, in_force)
 

@@ -20,6 +20,7 @@ from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
+from spendtop.store.reads.ledger import kept_balance
 
 ACCOUNT, POLLER = "openai", "openai-costs"
 _OPENING, _DEPOSIT, _DEPOSITED = Usd.of(30), Usd.of(25), 12
@@ -67,7 +68,9 @@ def keep_account(connection: Connection, billed: Bills, now: int) -> None:
             ledger.record(connection, ACCOUNT, EntryKind.DEPOSIT, _DEPOSIT, at, at, note="invoice 2211", by="maren")
         drift = _DRIFTS.get(today - day)
         if drift is not None:
-            ledger.calibrate(connection, ACCOUNT, ledger.left(connection, ACCOUNT) + drift, at, at, by="maren")
+            left = kept_balance(connection, ACCOUNT)
+            assert left is not None
+            ledger.calibrate(connection, ACCOUNT, left + drift, at, at, by="maren")
     checkpoints.succeeded(connection, POLLER, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -30,7 +31,7 @@ class Settling:
     async def settle(self, account: str) -> None:
         """Settle the account's latest calibration, if it is old enough and its day had usage."""
         now = self._desk.clock()
-        calibration = self._calibration(account)
+        calibration = await asyncio.to_thread(self._calibration, account)
         if calibration is None or calibration.settled is not None or now - calibration.at < SETTLES_AFTER:
             return
         at, day = calibration.at, calibration.at // DAY
@@ -39,8 +40,8 @@ class Settling:
         except PollFailed as failure:
             _log.warning("a calibration could not be settled: %s", failure)
             return
-        before = self._priced([minute for minute in minutes if minute.at < at])
-        whole = self._priced(minutes)
+        before = await asyncio.to_thread(self._priced, [minute for minute in minutes if minute.at < at])
+        whole = await asyncio.to_thread(self._priced, minutes)
 
         def work(connection: Connection) -> None:
             settled = settled_spend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
@@ -10,6 +11,7 @@ from spendtop.domain.money import Usd
 
 _EXACT = Context(prec=60)
 _LARGEST = Decimal(10) ** 12
+_TYPED = re.compile(r"(-?)\$?((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 class NotAnAmount(ValueError):
@@ -53,6 +55,17 @@ def exact(value: object) -> Decimal:
     if not amount.is_finite() or abs(amount) > _LARGEST:
         raise NotAnAmount("is no finite amount")
     return amount if amount else Decimal(0)
+
+
+def typed(text: str) -> Usd:
+    """US dollars as people type them, such as `42.93`, `$1,042.93` or `-3`. Raises ValueError.
+
+    A comma stands between thousands only: `42,93` is no amount rather than a hundred times what was meant.
+    """
+    match = _TYPED.fullmatch(text.strip())
+    if match is None:
+        raise NotAnAmount("is no amount")
+    return Usd.of(exact(match[1] + match[2].replace(",", "")))
 
 
 def total(amounts: Iterable[Decimal]) -> Usd:

@@ -234,6 +234,20 @@ def parse_time_span(text: str) -> TimeSpan:
     )
 
 
+def parse_since_until(since: str, until: str) -> TimeSpan:
+    """A span whose begin and end are typed apart, where `24h` means 24 hours ago; empty is open. Raises ValueError."""
+    return parse_time_span(f"{_as_moment(since)}..{_as_moment(until)}")
+
+
+def _as_moment(text: str) -> str:
+    """A time as this language writes it: `24h` is `-24h` here, which no shell option may look like."""
+    try:
+        parse_duration(text)
+    except ValueError:
+        return text.replace("..", "")
+    return f"-{text}"
+
+
 def parse_moment(text: str) -> Moment:
     """One point of time. Raises ValueError."""
     word = text.lower()

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import ZERO, Usd
 
 REARMED_AT = 110
@@ -45,17 +45,17 @@ class Calibration(Struct, frozen=True, kw_only=True):
 
     at: int
     observed: Usd
-    predicted: Usd
-    """What the ledger said just before."""
+    predicted: Usd | None
+    """What the ledger said just before; None where it knew of no credit yet."""
     spent: Usd
     """Sum of all billed days as known then."""
     settled: Usd | None = None
     """The same sum as it turned out later, up to the instant; takes the place of `spent` where it is known."""
 
     @property
-    def drift(self) -> Usd:
+    def drift(self) -> Usd | None:
         """Positive: credit that nobody recorded. Negative: spend or expiry that the ledger does not know."""
-        return self.observed - self.predicted
+        return None if self.predicted is None else self.observed - self.predicted
 
     @property
     def credit(self) -> Usd:
@@ -121,13 +121,18 @@ def take_poll(known: Mapping[int, DayCost], polled: Mapping[int, Usd]) -> dict[i
     return changed
 
 
+_FORESEEN = 100 * 365 * DAY
+
+
 def runs_out_at(left: Usd, billed: Usd, over: int, now: int) -> int | None:
-    """When the balance is gone if `billed` within `over` µs goes on; UTC µs. None without spend, `now` below zero."""
+    """When the balance is gone if `billed` within `over` µs goes on; UTC µs. `now` where nothing is left.
+
+    None without spend, and for what lasts longer than a century.
+    """
     if left <= ZERO:
         return now
-    if billed <= ZERO:
-        return None
-    return now + left.nano * over // billed.nano
+    lasts = left.nano * over // billed.nano if billed > ZERO else _FORESEEN + 1
+    return now + lasts if lasts <= _FORESEEN else None
 
 
 _LARGE_DRIFT, _DEPOSIT_FROM = Usd.of(1), Usd.of(5)

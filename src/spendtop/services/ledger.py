@@ -13,10 +13,10 @@ from sqlalchemy import Connection, delete, select, update
 from spendtop.domain.billing import Costs, total
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import UsageError
-from spendtop.domain.ledger import DayCost, EntryKind, balance, take_poll
+from spendtop.domain.ledger import DayCost, EntryKind, take_poll
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import storable_name
-from spendtop.store.reads.ledger import entries, latest_calibration, spent
+from spendtop.store.reads.ledger import kept_balance, spent
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import (
     BalanceReadingTable,
@@ -32,20 +32,21 @@ _TAKES_AWAY = frozenset({EntryKind.EXPIRY})
 _LARGEST = Usd.of(1_000_000_000)
 
 
-class NotYet(UsageError):
-    """An instant in the future."""
+class ImpossibleTime(UsageError):
+    """An instant in the future, or before 1970."""
 
 
 class Calibrated(Struct, frozen=True):
     """What a calibration found."""
 
-    predicted: Usd
+    predicted: Usd | None
+    """What the ledger said just before; None where it knew of no credit yet."""
     observed: Usd
 
     @property
-    def drift(self) -> Usd:
+    def drift(self) -> Usd | None:
         """Positive: credit that nobody recorded."""
-        return self.observed - self.predicted
+        return None if self.predicted is None else self.observed - self.predicted
 
 
 def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> None:
@@ -70,33 +71,28 @@ def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> 
     _keep_parts(connection, account, costs)
 
 
-def left(connection: Connection, account: str) -> Usd:
-    """The balance as the ledger has it."""
-    return balance(latest_calibration(connection, account), entries(connection, account), spent(connection, account))
-
-
 def calibrate(
     connection: Connection, account: str, observed: Usd, at: int, now: int, by: str | None = None
 ) -> Calibrated:
     """Append what the provider's page said at an instant (UTC µs). Deposits are never edited.
 
-    Raises UsageError for an instant in the future.
+    Raises UsageError for an amount or instant that cannot be.
     """
-    _require_past(at, now)
-    predicted = left(connection, account)
+    _require_possible(at, now)
+    found = Calibrated(kept_balance(connection, account), observed)
     _append(
         connection,
         account,
         EntryKind.CALIBRATION,
-        observed - predicted,
+        found.drift or ZERO,
         at,
         now,
         by=by,
         observed_nano=observed.nano,
-        predicted_nano=predicted.nano,
+        predicted_nano=None if found.predicted is None else found.predicted.nano,
         spent_nano=spent(connection, account).nano,
     )
-    return Calibrated(predicted, observed)
+    return found
 
 
 def record(
@@ -115,7 +111,7 @@ def record(
 
     Raises UsageError for an amount or instant that cannot be.
     """
-    _require_past(at, now)
+    _require_possible(at, now)
     if kind is EntryKind.CALIBRATION:
         raise UsageError("A calibration is made with `spendtop ledger sync`.")
     if amount == ZERO or (amount < ZERO and kind is not EntryKind.ADJUSTMENT):
@@ -149,7 +145,7 @@ def _append(
     *,
     note: str | None = None,
     by: str | None = None,
-    **calibration: int,
+    **calibration: int | None,
 ) -> None:
     if not -_LARGEST < amount < _LARGEST:
         raise UsageError("The amount is larger than any account's.")
@@ -167,9 +163,11 @@ def _append(
     )
 
 
-def _require_past(at: int, now: int) -> None:
+def _require_possible(at: int, now: int) -> None:
     if at > now:
-        raise NotYet("The time lies in the future. Record it when it has happened.")
+        raise ImpossibleTime("The time lies in the future. Record it when it has happened.")
+    if at < 0:
+        raise ImpossibleTime("The time lies before 1970. Give the day on which it took effect.")
 
 
 def _with_article(kind: EntryKind) -> str:

@@ -11,7 +11,7 @@ from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import BodyState
 from spendtop.services.episodes import is_resolved
 from spendtop.services.outbox import DeliveryState
-from spendtop.services.tasks import TaskState
+from spendtop.services.tasks import ENDED
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
@@ -102,7 +102,7 @@ def _deliveries(connection: Connection, before: int) -> bool:
 
 
 def _tasks(connection: Connection, before: int) -> bool:
-    finished = _TASK.c.state.in_((TaskState.DONE, TaskState.FAILED))
+    finished = _TASK.c.state.in_(ENDED)
     return _first(connection, _TASK, and_(finished, _TASK.c.updated_at < before))
 
 

@@ -6,13 +6,11 @@ from sqlalchemy import Connection
 
 from spendtop.store import facts
 
-_FIRST = "first start"
-
 
 def first_start(connection: Connection, now: int) -> int:
     """When a collector first started on this store, UTC µs; `now` where none ever did."""
-    known = facts.get(connection, _FIRST)
+    known = facts.get(connection, facts.FIRST_START)
     if known is not None:
         return int(known)
-    facts.put(connection, _FIRST, str(now))
+    facts.put(connection, facts.FIRST_START, str(now))
     return now

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, select, update
 
+from spendtop.domain.errors import SpendtopError
 from spendtop.store.statements import table_of
 from spendtop.store.tables import TaskTable
 
@@ -24,7 +25,7 @@ class TaskKind(StrEnum):
     POLL_NOW = "poll-now"
     """`poller`: its name; all without it."""
     BACKFILL = "backfill"
-    """`since`, `until`: UTC µs."""
+    """`since`, `until`: UTC µs. Can be stopped."""
     FETCH_BODY = "fetch-body"
     """`id`: ours, of a request."""
     STOP = "stop"
@@ -35,8 +36,19 @@ class TaskState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    STOPPING = "stopping"
+    """Runs until it sees that it is to stop."""
     DONE = "done"
     FAILED = "failed"
+    STOPPED = "stopped"
+
+
+ENDED = (TaskState.DONE, TaskState.FAILED, TaskState.STOPPED)
+"""States with a result."""
+
+
+class Stopped(SpendtopError):
+    """Somebody stopped the task that is being done."""
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -53,7 +65,7 @@ class Task(Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> bool:
         """Whether there is a result."""
-        return self.state in (TaskState.DONE, TaskState.FAILED)
+        return self.state in ENDED
 
 
 def ask(connection: Connection, kind: TaskKind, arguments: dict[str, object], now: int) -> int:
@@ -77,6 +89,20 @@ def look(connection: Connection, task_id: int) -> Task | None:
     return None if row is None else _task(row)
 
 
+def under_way(connection: Connection, kind: TaskKind) -> Task | None:
+    """The oldest task of a kind that has no result yet."""
+    query = select(_TASK).where(_TASK.c.kind == kind.value, _TASK.c.state.not_in(ENDED)).order_by(_TASK.c.id).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _task(row)
+
+
+def last_ended(connection: Connection, kind: TaskKind) -> Task | None:
+    """The task of a kind that ended last."""
+    ended = select(_TASK).where(_TASK.c.kind == kind.value, _TASK.c.state.in_(ENDED))
+    row = connection.execute(ended.order_by(_TASK.c.updated_at.desc(), _TASK.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _task(row)
+
+
 def are_queued(connection: Connection) -> bool:
     """Whether there is something to do."""
     query = select(_TASK.c.id).where(_TASK.c.state == TaskState.QUEUED.value).limit(1)
@@ -93,9 +119,25 @@ def claim(connection: Connection, now: int) -> Task | None:
     return msgspec.structs.replace(_task(row), state=TaskState.RUNNING)
 
 
-def go_on(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> None:
-    """Note how far a task has come, for people and for going on there."""
+def go_on(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> bool:
+    """Note how far a task has come, for people and for going on there; whether it is to go on at all."""
     _set(connection, task_id, now, progress=progress, arguments=msgspec.json.encode(arguments).decode())
+    return connection.execute(select(_TASK.c.state).where(_TASK.c.id == task_id)).scalar() != TaskState.STOPPING.value
+
+
+def stop(connection: Connection, task_id: int, now: int) -> None:
+    """Ask a task to stop: one that is queued is never begun, one that runs ends after its present step."""
+    this, changed = _TASK.c.id == task_id, {"updated_at": now}
+    connection.execute(
+        update(_TASK)
+        .where(this, _TASK.c.state == TaskState.QUEUED.value)
+        .values(state=TaskState.STOPPED.value, result="Stopped before it began.", **changed)
+    )
+    connection.execute(
+        update(_TASK)
+        .where(this, _TASK.c.state == TaskState.RUNNING.value)
+        .values(state=TaskState.STOPPING.value, **changed)
+    )
 
 
 def finish(connection: Connection, task_id: int, state: TaskState, result: str, now: int) -> None:
@@ -105,7 +147,9 @@ def finish(connection: Connection, task_id: int, state: TaskState, result: str, 
 
 def abandon_running(connection: Connection, now: int) -> None:
     """Fail the tasks that a collector left running when it ended; back-fills go on where they were."""
-    running = _TASK.c.state == TaskState.RUNNING.value
+    running, stopping = (_TASK.c.state == state.value for state in (TaskState.RUNNING, TaskState.STOPPING))
+    stopped = {"state": TaskState.STOPPED.value, "result": "Stopped.", "updated_at": now}
+    connection.execute(update(_TASK).where(stopping).values(stopped))
     connection.execute(
         update(_TASK)
         .where(running, _TASK.c.kind == TaskKind.BACKFILL.value)

@@ -94,8 +94,12 @@ class Watch:
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
         """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance."""
         account, threshold = watched.account, watched.account.low_balance
-        left = balance_now(connection, account) if threshold is not None else None
-        if threshold is None or left is None:
+        if threshold is None:
+            if row is not None:
+                yield Change(rule=row.rule, row=row, message=None)
+            return
+        left = balance_now(connection, account)
+        if left is None:
             return
         lifted = row is not None and left >= threshold and gained_since(connection, account.name, row.opened_at)
         state, fires = watch(LowBalance(armed=row is None or lifted), left, threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from urllib.parse import urlsplit
 
@@ -48,7 +49,7 @@ async def ask(poll: Poll, method: str, path: str, *, query: Query = (), body: ob
         if rejected.status == 400:
             raise KeyRefused(f"{WHO} cannot read the key (400). {_WHERE} anew.") from None
         raise
-    envelope = _opened(poll, answer)
+    envelope = await asyncio.to_thread(_opened, poll, answer)
     if bytes(envelope.error) not in (b"", b"null", b'""'):
         raise PollFailed(f"{WHO} tells of an error in place of an answer; it is asked again at the next poll")
     data = bytes(envelope.data)

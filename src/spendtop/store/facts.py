@@ -7,6 +7,8 @@ from sqlalchemy import Connection, select
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
 
+FIRST_START = "first start"
+"""When a collector first started on the store, UTC µs."""
 _META = table_of(MetaTable)
 
 

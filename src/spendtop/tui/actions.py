@@ -87,6 +87,7 @@ DETAIL = (
     Action("previous-request", "K", "screen.neighbour(-1)", "previous", "request before", "move"),
     Action("find-next", "n", "screen.find_next(1)", "next match", "find: next match", "find"),
     Action("find-previous", "N", "screen.find_next(-1)", "match before", "find: match before", "find"),
+    Action("fetch", "f", "screen.fetch", "fetch bodies", "ask Helicone for prompt and response", "act", 4),
     Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 13),
 )
 
@@ -101,6 +102,8 @@ SOURCES = (
         "delete-token", "X,delete", "screen.delete_token", "delete", "delete the tracking token; asks first", "act", 8
     ),
     Action("retry", "R", "screen.retry", "retry", "read events again that were not understood", "act", 9),
+    Action("poll", "r", "screen.poll", "poll now", "ask the selected provider at once", "act", 5),
+    Action("backfill", "b", "screen.backfill", "back-fill", "read a span of Helicone again, or stop that", "act", 7),
 )
 
 SESSIONS = (

@@ -60,7 +60,7 @@ def entry_record(account: str, each: LedgerEvent) -> dict[str, object]:
         to_iso(each.effective_at),
         to_iso(each.recorded_at),
         _dollars(each.amount),
-        each.amount.nano,
+        _nano(each.amount),
         _nano(each.observed),
         _nano(each.predicted),
         None if each.note is None else each.note.raw,

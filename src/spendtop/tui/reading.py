@@ -13,6 +13,8 @@ from spendtop.domain.conversation import Conversation, parse_conversation
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.services import tasks
+from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.applied import Applied, applied
 from spendtop.store.reads.attention import QuarantineRow, attention, quarantined
 from spendtop.store.reads.detail import RequestDetail, detail
@@ -25,6 +27,7 @@ from spendtop.store.reads.sources import Sources, sources
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
+from spendtop.tui.polled_rows import PolledRow, polled_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +83,26 @@ class SourcesQuestion:
         """From one view of the store."""
         headline = read_headline(connection, self.now, self.calendar)
         assert headline.day.start_us is not None
+        found = sources(connection, headline.day.start_us, self.now)
         return SourcesAnswer(
             headline=headline,
-            found=sources(connection, headline.day.start_us, self.now),
+            found=found,
+            polled=polled_rows(headline.applied, found, self.now),
             set_aside=quarantined(connection, self.most_events),
+            backfill=tasks.under_way(connection, TaskKind.BACKFILL),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesAnswer:
-    """All sources, and events that are not counted, the newest first."""
+    """All sources, what is polled, and events that are not counted, the newest first."""
 
     headline: Headline
     found: Sources
+    polled: tuple[PolledRow, ...]
     set_aside: tuple[QuarantineRow, ...]
+    backfill: Task | None
+    """The one that is under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ async def test_a_ledger_has_its_entries_and_days(readable_store: Store, clock: S
         found = await get(live, "/api/ledger/openai?days=7")
     assert (found["account"], found["provider"], found["state"]) == ("openai", "openai", "ok")
     assert (found["balance_usd"], found["balance_nanousd"]) == (25.0, 25_000_000_000)
-    assert (found["calibrated_at"], found["drift_usd"]) == ("2026-11-20T14:03:07.250000Z", 30.3)
+    assert (found["calibrated_at"], found["drift_usd"]) == ("2026-11-20T14:03:07.250000Z", None)
     assert [(each["kind"], each["observed_nanousd"]) for each in found["events"]] == [("calibration", 25_000_000_000)]
     assert found["days"][:2] == [
         {
@@ -128,6 +128,25 @@ async def test_a_calibration_is_exact_as_text_and_as_number(
         "drift_nanousd": 14_656_543_211,
         "state": "ok",
     }
+
+
+async def test_the_first_calibration_predicts_nothing(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
+        answer = await post(live, "/ledger/openai/sync", {"balance": "25"})
+        (event,) = (await get(live, "/ledger/openai"))["events"]
+    assert (answer["predicted_nanousd"], answer["observed_nanousd"], answer["drift_nanousd"]) == (
+        None,
+        25 * 10**9,
+        None,
+    )
+    assert (event["amount_usd"], event["amount_nanousd"], event["predicted_nanousd"]) == (None, None, None)
+
+
+async def test_a_drift_that_no_account_has_is_refused(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
+        await post(live, "/ledger/openai/sync", {"balance": "999999999"})
+        answer = await post(live, "/ledger/openai/sync", {"balance": "-999999999"}, 422)
+    assert list(answer["error"]["fields"]) == ["balance"]
 
 
 async def test_old_costs_are_read_before_a_calibration(readable_store: Store, clock: SettableClock) -> None:

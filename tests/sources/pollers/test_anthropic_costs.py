@@ -90,10 +90,11 @@ async def test_a_bucket_that_is_no_utc_day_fails_the_poll(begin: str) -> None:
             await poll(fake)
 
 
-async def test_an_answer_without_any_day_is_told() -> None:
+async def test_an_answer_without_any_day_is_no_month_without_spend() -> None:
     with FakeAnthropic() as fake:
         fake.script(edited(data=[], has_more=False))
-        assert (await poll(fake)).flaws == ("Anthropic's answer names none of the days that it was asked for.",)
+        with pytest.raises(PollFailed, match="none of the days"):
+            await poll(fake)
 
 
 @pytest.mark.parametrize("fault", [truncated, web_page, error_in_200, slow_down(30), failed(400), edited(data=[{}])])

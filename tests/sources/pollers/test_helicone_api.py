@@ -14,7 +14,7 @@ from spendtop.domain.request import BodyState, Request, Source, TimeSource
 from spendtop.sources.pollers import KeyRefused, Page, PollFailed
 from spendtop.sources.pollers.fetching import USUAL, AnswerTooLarge, Bounds
 from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.helicone_place import OVERLAP, SETTLING, progress, range_cursor
+from spendtop.sources.pollers.helicone_place import OVERLAP, SETTLING, progress, range_cursor, resumed
 from tests.sources.pollers.fake_helicone import (
     ELSEWHERE,
     KEY,
@@ -277,6 +277,41 @@ async def test_a_range_is_read_to_its_end_with_progress_and_claims_nothing(fake:
     assert sorted(collector.kept) == sorted(wanted)
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > 5
     assert collector.complete == []
+
+
+async def half_read(fake: FakeHelicone) -> tuple[Collector, str]:
+    """Three days of which a part is read."""
+    fake.add_many(burst(300, NOW - 60 * DAY, 10 * MINUTE))
+    collector = Collector(fake, SMALL)
+    collector.cursor = range_cursor(NOW - 60 * DAY, NOW - 57 * DAY)
+    for _ in range(4):
+        collector.keep(await collector.api.step(collector.cursor, NOW))
+    assert collector.cursor is not None
+    return collector, collector.cursor
+
+
+@pytest.mark.parametrize("later", [0, HOUR])
+async def test_a_span_that_begins_in_what_was_read_goes_on_behind_it(fake: FakeHelicone, later: int) -> None:
+    collector, cursor = await half_read(fake)
+    collector.cursor = resumed(cursor, NOW - 60 * DAY + later, NOW - 57 * DAY + later)
+    assert collector.cursor is not None
+    before, place = progress(cursor), progress(collector.cursor)
+    assert before is not None and place is not None
+    assert (place.since, place.at) == (NOW - 60 * DAY + later, before.at)
+    more = True
+    while more:
+        page = await collector.api.step(collector.cursor, NOW)
+        collector.keep(page)
+        more = page.more
+    assert len(collector.kept) == 300
+
+
+@pytest.mark.parametrize("since", [NOW - 61 * DAY, NOW - 57 * DAY - HOUR])
+async def test_a_span_that_begins_elsewhere_does_not_go_on(fake: FakeHelicone, since: int) -> None:
+    _, cursor = await half_read(fake)
+    assert resumed(cursor, since, NOW - 57 * DAY) is None
+    assert resumed(range_cursor(since, NOW), since, NOW) is None
+    assert resumed("{", since, NOW) is None
 
 
 async def test_two_readings_in_turn_do_not_hide_requests_from_each_other(fake: FakeHelicone) -> None:

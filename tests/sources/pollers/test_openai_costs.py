@@ -183,10 +183,11 @@ async def test_a_bucket_that_is_no_utc_day_fails_the_poll() -> None:
             await poll(fake)
 
 
-async def test_an_answer_without_any_day_is_told() -> None:
+async def test_an_answer_without_any_day_is_no_month_without_spend() -> None:
     with FakeOpenAI() as fake:
         fake.script(edited(data=[]))
-        assert (await poll(fake)).flaws == ("OpenAI's answer names none of the days that it was asked for.",)
+        with pytest.raises(PollFailed, match="none of the days"):
+            await poll(fake)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, Doors, applied, keep, tell_public_url
+from spendtop.store.reads.applied import Applied, CollectorInfo, Doors, PolledSource, applied, keep, tell_public_url
 from spendtop.store.reads.ledger import Account
 
 WHERE = "-model:gpt-4o-mini (user:a* | ~u bob)"
@@ -44,6 +44,8 @@ APPLIED = Applied(
         ),
         Account(name="wallet", provider="other", poller=None, poll_every=1, low_balance=None, tells_balance=False),
     ),
+    pollers=(PolledSource(name="openai-costs", every=900_000_000),),
+    keeps_bodies=True,
 )
 
 
@@ -69,3 +71,8 @@ def test_the_address_of_a_tunnel_is_told_and_taken_back(store: Store) -> None:
         assert applied(connection) == replace(APPLIED, collector=replace(COLLECTOR, public_url="https://x.example"))
         tell_public_url(connection, "")
         assert applied(connection) == APPLIED
+
+
+def test_whether_helicones_api_is_asked_is_told_by_its_poller() -> None:
+    assert not APPLIED.asks_helicone
+    assert replace(APPLIED, pollers=(PolledSource(name="helicone-api", every=1),)).asks_helicone

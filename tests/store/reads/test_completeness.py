@@ -6,6 +6,7 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.services import checkpoints, gaps
+from spendtop.services.starts import first_start
 from spendtop.store.engine import Store
 from spendtop.store.reads import completeness
 from tests.conftest import SettableClock
@@ -41,6 +42,17 @@ def test_gaps_are_listed_and_what_webhooks_brought_is_the_rest(
         assert completeness.gaps(connection, hour + HOUR, 10) == ()
         assert completeness.share_pushed(connection, [gap], hour) == 0.6
         assert completeness.share_pushed(connection, [], hour + HOUR) is None
+
+
+def test_history_from_before_the_first_start_is_not_taken_for_pushed(
+    store: Store, clock: SettableClock, recorded: Recorded
+) -> None:
+    hour = clock() - clock() % HOUR
+    recorded.add([recorded.request(hour - number * HOUR, source=Source.HELICONE_API) for number in range(1, 5)])
+    with store.writing() as connection:
+        assert completeness.share_pushed(connection, [], hour - 5 * HOUR) == 1.0
+        first_start(connection, hour + MINUTE)
+        assert completeness.share_pushed(connection, [], hour - 5 * HOUR) is None
 
 
 def test_what_the_api_confirmed_is_summed_without_hits_of_the_cache(

@@ -6,7 +6,7 @@ import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.request import SAME_CONTENT, Request, Source, TimeSource
-from spendtop.services import refusals, tokens
+from spendtop.services import checkpoints, gaps, refusals, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, sources
 from spendtop.store.statements import table_of
@@ -142,6 +142,18 @@ def test_refusals_are_told_by_hour_and_reason_the_newest_first(store: Store) -> 
     ]
     assert (of(found, Source.INGEST).refused, of(found, Source.HELICONE).refused) == (5, 2)
     assert "\x1b" not in str(found.refusals[1].reason)
+
+
+def test_pollers_gaps_of_a_week_and_the_share_that_was_pushed_are_told(recorded: Recorded) -> None:
+    recorded.add([recorded.request(NOW - number * SECOND) for number in range(20)])
+    with recorded.store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", NOW, complete_until=NOW - MINUTE)
+        gaps.note(connection, "helicone", [recorded.request(NOW - HOUR)], NOW, NOW)
+        gaps.note(connection, "helicone", [recorded.request(NOW - 9 * DAY)], NOW + 1, NOW + 1)
+    found = read(recorded.store)
+    assert [(row.name, row.complete_until) for row in found.pollers] == [("helicone-api", NOW - MINUTE)]
+    assert [(gap.since, gap.requests) for gap in found.gaps] == [(NOW - HOUR, 1)]
+    assert found.share_pushed == 0.95
 
 
 def test_the_lag_is_what_95_percent_stayed_under_where_the_time_is_not_just_the_arrival(recorded: Recorded) -> None:

@@ -8,8 +8,18 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.request import Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied import Doors
+from spendtop.store.reads.completeness import PollerRow
 from spendtop.store.reads.sources import SourceRow, TokenRow
-from spendtop.tui.widgets.source_state import DOORS, State, advice, source_state, token_state
+from spendtop.tui.polled_rows import PolledRow
+from spendtop.tui.widgets.source_state import (
+    DOORS,
+    State,
+    advice,
+    poller_advice,
+    poller_state,
+    source_state,
+    token_state,
+)
 
 NOW = 100 * HOUR
 OPEN = Doors(webhook_secret=True, ingest_keys=("default",))
@@ -55,7 +65,6 @@ def token(last_at: int | None, active: bool = True, shadow: bool = False) -> Tok
         (Source.LITELLM, NOW - MINUTE, Doors(webhook_secret=True), True, State.OFF),
         (Source.HELICONE, NOW - MINUTE, Doors(ingest_keys=("default",)), True, State.OFF),
         (Source.HELICONE, None, Doors(unsigned=True), True, State.UNSIGNED),
-        (Source.HELICONE_API, NOW - MINUTE, Doors(), True, State.LIVE),
     ],
 )
 def test_a_source_stands_as_its_door_and_its_last_event(
@@ -77,6 +86,30 @@ def test_a_source_stands_as_its_door_and_its_last_event(
 )
 def test_a_token_stands_as_it_was_switched_and_heard(row: TokenRow, heard: bool, state: State) -> None:
     assert token_state(row, heard, NOW) is state
+
+
+def polled(succeeded_at: int | None, failure: str | None = None, setting: str = "", stale: bool = False) -> PolledRow:
+    told = None if failure is None else Untrusted(failure)
+    poller = PollerRow(
+        name="", complete_until=None, succeeded_at=succeeded_at, failed_at=None, failure=told, failures=0
+    )
+    return PolledRow(name="", title="", setting=setting, poller=poller, stale=stale, source=None)
+
+
+@pytest.mark.parametrize(
+    ("row", "recording", "state", "said"),
+    [
+        (polled(NOW), True, State.LIVE, "r asks at once"),
+        (polled(NOW), False, State.QUIET, "start `spendtop`"),
+        (polled(NOW, stale=True), True, State.STALE, "start `spendtop`"),
+        (polled(None), True, State.WAITS, "has not been asked yet"),
+        (polled(NOW, "No answer."), True, State.FAILING, "! No answer."),
+        (polled(NOW, "No answer.", setting="api_key under [helicone]"), True, State.WAITS, "set api_key under"),
+    ],
+)
+def test_a_poller_stands_as_its_key_and_its_last_poll(row: PolledRow, recording: bool, state: State, said: str) -> None:
+    assert poller_state(row, recording) is state
+    assert said in poller_advice(row, state)
 
 
 @pytest.mark.parametrize("which", DOORS)

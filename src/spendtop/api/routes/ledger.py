@@ -104,7 +104,10 @@ def sync(request: Request, account: str, body: SyncBody) -> SyncAnswer:
         state = AccountState.STALE if is_old else account_now(connection, kept, now).state
         return SyncAnswer.of(kept.name, found, state.value)
 
-    return written(request, work)
+    try:
+        return written(request, work)
+    except UsageError as failure:
+        raise InvalidField("balance", str(failure)) from None
 
 
 def enter(request: Request, account: str, body: EventBody) -> LedgerAnswer:
@@ -120,7 +123,7 @@ def enter(request: Request, account: str, body: EventBody) -> LedgerAnswer:
 
     try:
         return written(request, work)
-    except ledger.NotYet as failure:
+    except ledger.ImpossibleTime as failure:
         raise InvalidField("effective_at", str(failure)) from None
     except UsageError as failure:
         raise InvalidField("amount", str(failure)) from None

@@ -16,7 +16,7 @@ from spendtop.sources.pollers.paging import all_pages
 _WHO = "Anthropic"
 _KEY_BEGINS = "sk-ant-admin"
 _COSTS = "/v1/organizations/cost_report"
-_NO_DAYS = "Anthropic's answer names none of the days that it was asked for."
+_NO_DAYS = "Anthropic's answer names none of the days that it was asked for; nothing of this poll is kept"
 
 
 class _Cost(Struct):
@@ -62,11 +62,13 @@ class AnthropicCosts:
             pages = await all_pages(poll, _COSTS, query, _Days)
         billed = Billed(_WHO, first_day, last_day, CENT)
         days = [day for page in pages for day in page.data]
+        if not days:
+            raise PollFailed(_NO_DAYS)
         for day in days:
             number = _number(day.starting_at)
             for cost in day.results:
                 billed.add(number, cost.amount, cost.currency, project=cost.workspace_id, line_item=cost.description)
-        return billed.costs(*(() if days else (_NO_DAYS,)))
+        return billed.costs()
 
     def _what_to_do(self, status: int, said: str) -> str:
         return (

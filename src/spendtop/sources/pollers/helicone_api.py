@@ -170,6 +170,7 @@ class HeliconeApi:
         requests, nano = await asyncio.to_thread(self._known, part.since, part.until)
         if theirs.requests == requests and abs(theirs.cost.nano - nano) <= requests + _ROUNDING:
             return after_comparing(place, part.until)
+        self._given.forget()
         return read_again(place, part)
 
 
@@ -207,7 +208,11 @@ class _Given:
 
     def go_on_from(self, cursor: str | None) -> None:
         if cursor is None or cursor != self._cursor or len(self._versions) > _MOST_REMEMBERED:
-            self._versions.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """Give everything again: what is stored is not what was given."""
+        self._versions.clear()
 
     def handed_back(self, cursor: str) -> None:
         self._cursor = cursor

@@ -92,6 +92,17 @@ def range_cursor(since: int, until: int) -> str:
     return written(Ranging(reading=span(since, until)))
 
 
+def resumed(cursor: str, since: int, until: int) -> str | None:
+    """Where reading a span goes on that begins in what was read to reach a cursor; None where it does not."""
+    place, wanted = placed(cursor), span(since, until)
+    if not isinstance(place, Ranging):
+        return None
+    read = place.reading
+    if not read.since <= wanted.since < read.at < wanted.until:
+        return None
+    return written(Ranging(reading=replace(wanted, at=read.at, offset=read.offset)))
+
+
 def progress(cursor: str | None) -> Progress | None:
     """What is being read at a cursor and how far; None where nothing is under way."""
     place = placed(cursor)

@@ -24,7 +24,7 @@ _DAY_SECONDS = DAY // SECOND
 _SPLIT: Query = (("group_by", "project_id"), ("group_by", "line_item"))
 _SPLIT_BY_KEY: Query = (*_SPLIT, ("group_by", "api_key_id"))
 _NOT_BY_KEY = "OpenAI does not split this organization's costs by API key."
-_NO_DAYS = "OpenAI's answer names none of the days that it was asked for."
+_NO_DAYS = "OpenAI's answer names none of the days that it was asked for; nothing of this poll is kept"
 
 
 class _Amount(Struct):
@@ -132,6 +132,8 @@ async def _pages(poll: Poll, first_day: int, last_day: int, split: Query) -> lis
 def _billed(pages: list[_Days], first_day: int, last_day: int, *flaws: str) -> Costs:
     billed = Billed(_WHO, first_day, last_day, DOLLAR)
     days = [day for page in pages for day in page.data]
+    if not days:
+        raise PollFailed(_NO_DAYS)
     for day in days:
         number, off = divmod(day.start_time, _DAY_SECONDS)
         if off:
@@ -146,7 +148,7 @@ def _billed(pages: list[_Days], first_day: int, last_day: int, *flaws: str) -> C
                 line_item=cost.line_item,
                 api_key=cost.api_key_id,
             )
-    return billed.costs(*flaws, *(() if days else (_NO_DAYS,)))
+    return billed.costs(*flaws)
 
 
 def _use(minute: _Minute, used: _Used) -> MinuteOfUse:

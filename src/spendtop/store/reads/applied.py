@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.request import Source
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.reads.ledger import Account
 from spendtop.store.statements import insert_or_replace, table_of
@@ -41,8 +42,17 @@ class Doors(Struct, frozen=True, kw_only=True):
     """Names of the keys that open /ingest, /litellm and /v1/traces."""
 
 
+class PolledSource(Struct, frozen=True, kw_only=True):
+    """Something that is asked at a steady pace."""
+
+    name: str
+    """Also of its checkpoint."""
+    every: int
+    """µs between two polls."""
+
+
 class Applied(Struct, frozen=True, kw_only=True):
-    """Limits, calendar, channels, doors and accounts in force. Holds no secret: channels by name only."""
+    """Limits, calendar, channels, doors, accounts and pollers in force. Holds no secret: channels by name only."""
 
     limits: tuple[Limit, ...]
     calendar: Calendar
@@ -53,6 +63,14 @@ class Applied(Struct, frozen=True, kw_only=True):
     """Of the configuration as a whole, so that a face can tell that its local file differs."""
     doors: Doors = Doors()
     accounts: tuple[Account, ...] = ()
+    pollers: tuple[PolledSource, ...] = ()
+    keeps_bodies: bool = False
+    """Whether prompts and responses are stored."""
+
+    @property
+    def asks_helicone(self) -> bool:
+        """Whether there is a key for Helicone's API."""
+        return any(each.name == Source.HELICONE_API.value for each in self.pollers)
 
 
 class _WrittenLimit(Struct, frozen=True, kw_only=True):
@@ -103,6 +121,8 @@ class _Written(Struct, frozen=True, kw_only=True):
     config_digest: str
     doors: Doors = Doors()
     accounts: tuple[Account, ...] = ()
+    pollers: tuple[PolledSource, ...] = ()
+    keeps_bodies: bool = False
 
 
 def keep(connection: Connection, value: Applied) -> None:
@@ -116,6 +136,8 @@ def keep(connection: Connection, value: Applied) -> None:
         config_digest=value.config_digest,
         doors=value.doors,
         accounts=value.accounts,
+        pollers=value.pollers,
+        keeps_bodies=value.keeps_bodies,
     )
     row = {"name": _NAME, "value": json.encode(written).decode()}
     statement = insert_or_replace(MetaTable, connection.dialect)
@@ -145,4 +167,6 @@ def applied(connection: Connection) -> Applied | None:
         config_digest=written.config_digest,
         doors=written.doors,
         accounts=written.accounts,
+        pollers=written.pollers,
+        keeps_bodies=written.keeps_bodies,
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store import facts
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
@@ -76,9 +78,12 @@ def gaps(connection: Connection, since: int, most: int) -> tuple[GapRow, ...]:
 
 def share_pushed(connection: Connection, found: Sequence[GapRow], since: int) -> float | None:
     """The share of Helicone's requests since an instant (a whole hour) that its webhooks brought, given the gaps of
-    that time; None without any."""
+    that time; None without any. What happened before the first start was never pushed here and says nothing."""
+    began = int(facts.get(connection, facts.FIRST_START) or 0)
     query = select(func.coalesce(func.sum(_TOTAL.c.requests), 0)).where(
-        _TOTAL.c.dimension == "source", _TOTAL.c.key.in_(_OF_HELICONE), _TOTAL.c.bucket >= since
+        _TOTAL.c.dimension == "source",
+        _TOTAL.c.key.in_(_OF_HELICONE),
+        _TOTAL.c.bucket >= max(since, began - began % HOUR),
     )
     requests = int(connection.execute(query).scalar_one())
     missed = sum(gap.requests for gap in found)

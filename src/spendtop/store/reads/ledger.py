@@ -63,8 +63,8 @@ class LedgerEvent:
     kind: EntryKind
     effective_at: int
     recorded_at: int
-    amount: Usd
-    """Signed; of a calibration its drift."""
+    amount: Usd | None
+    """Signed; of a calibration its drift, None where that is not known."""
     note: Untrusted | None
     recorded_by: Untrusted | None
     observed: Usd | None
@@ -102,7 +102,7 @@ class AccountNow:
     """Why the last poll gave nothing."""
     calibrated_at: int | None
     drift: Usd | None
-    """What the last calibration found."""
+    """What the last calibration found; None where the ledger knew of no credit before it."""
     run_out_at: int | None
     burn_per_day: Usd | None
 
@@ -143,7 +143,7 @@ def events(connection: Connection, account: str, most: int) -> tuple[LedgerEvent
             kind=EntryKind(row.kind),
             effective_at=row.effective_at,
             recorded_at=row.recorded_at,
-            amount=Usd(row.amount_nano),
+            amount=_amount(row),
             note=outside(row.note),
             recorded_by=outside(row.recorded_by),
             observed=None if row.observed_nano is None else Usd(row.observed_nano),
@@ -151,6 +151,11 @@ def events(connection: Connection, account: str, most: int) -> tuple[LedgerEvent
         )
         for row in rows
     )
+
+
+def _amount(row: Any) -> Usd | None:
+    is_unknown = row.observed_nano is not None and row.predicted_nano is None
+    return None if is_unknown else Usd(row.amount_nano)
 
 
 def days(connection: Connection, account: Account, first: int, last: int) -> tuple[LedgerDay, ...]:
@@ -250,10 +255,37 @@ def balance_now(connection: Connection, account: Account) -> Usd | None:
     """What is left: as the provider tells it, else as the ledger has it; None where nothing is known yet."""
     if account.tells_balance:
         return told_balance(connection, account.name)
-    calibration, moved = latest_calibration(connection, account.name), entries(connection, account.name)
+    return kept_balance(connection, account.name)
+
+
+def kept_balance(connection: Connection, account: str) -> Usd | None:
+    """What is left as the ledger has it; None where it knows of no credit yet.
+
+    What was billed for days before a calibration's is in the balance that was observed, also where a poll covers such
+    a day only later.
+    """
+    calibration, moved = latest_calibration(connection, account), entries(connection, account)
     if calibration is None and not moved:
         return None
-    return balance(calibration, moved, spent(connection, account.name))
+    late = ZERO if calibration is None else _billed_late(connection, account, calibration.at)
+    return balance(calibration, moved, spent(connection, account) - late)
+
+
+def _billed_late(connection: Connection, account: str, calibrated_at: int) -> Usd:
+    """What was billed for days before a calibration's that no poll covered when it, or its settling, summed them."""
+    summed_at = (
+        select(func.max(func.coalesce(_EVENT.c.settled_at, _EVENT.c.recorded_at)))
+        .where(
+            _EVENT.c.account == account,
+            _EVENT.c.kind == EntryKind.CALIBRATION.value,
+            _EVENT.c.effective_at == calibrated_at,
+        )
+        .scalar_subquery()
+    )
+    query = select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(
+        _DAY.c.account == account, _DAY.c.day < calibrated_at // DAY, _DAY.c.first_seen > summed_at
+    )
+    return Usd(int(connection.execute(query).scalar_one()))
 
 
 def gained_since(connection: Connection, account: str, since: int) -> bool:
@@ -277,7 +309,7 @@ def latest_calibration(connection: Connection, account: str) -> Calibration | No
     return Calibration(
         at=row.effective_at,
         observed=Usd(row.observed_nano),
-        predicted=Usd(row.predicted_nano),
+        predicted=None if row.predicted_nano is None else Usd(row.predicted_nano),
         spent=Usd(row.spent_nano),
         settled=None if row.settled_nano is None else Usd(row.settled_nano),
     )

@@ -14,12 +14,16 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.request import Source, TimeSource
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
+from spendtop.store.reads.completeness import GapRow, PollerRow, gaps, pollers, share_pushed
 from spendtop.store.reads.spans import Span
 from spendtop.store.reads.tokens import tokens
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, TokenTable, TotalTable
 
 TREND_HOURS = 12
+_GAPS_OVER = 7
+"""Days."""
+_MOST_GAPS = 1000
 _SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _REFUSED = (
     "source",
     "token",
@@ -107,6 +111,12 @@ class Sources:
     refusals: tuple[Refusal, ...]
     """Of the last day, the newest hour first."""
     size: StoreSize
+    pollers: tuple[PollerRow, ...]
+    """Every one that ever polled."""
+    gaps: tuple[GapRow, ...]
+    """Of the last days, the newest first."""
+    share_pushed: float | None
+    """Of Helicone's requests of those days, brought by its webhooks, as far as polls can tell."""
 
 
 def sources(connection: Connection, day_start: int, now: int) -> Sources:
@@ -116,6 +126,8 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
     heard = _heard(connection, now)
     lags = _lags(connection, now)
     first_hour = now - now % HOUR - (TREND_HOURS - 1) * HOUR
+    gaps_since = now - now % HOUR - _GAPS_OVER * DAY
+    missed = gaps(connection, gaps_since, _MOST_GAPS)
     return Sources(
         now=now,
         sources=tuple(
@@ -148,6 +160,9 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         ),
         refusals=_refusals(tallies, now - DAY),
         size=_size(connection),
+        pollers=pollers(connection),
+        gaps=missed,
+        share_pushed=share_pushed(connection, missed, gaps_since),
     )
 
 

@@ -22,12 +22,13 @@ class LedgerEventTable(SQLModel, table=True):
     """When it took effect at the provider, UTC µs."""
     recorded_at: int = Field(sa_type=BigInteger)
     amount_nano: int = Field(sa_type=BigInteger)
-    """Signed; of a calibration its drift."""
+    """Signed; of a calibration its drift, 0 where nothing was predicted."""
     note: str | None = Field(default=None, sa_type=Text)
     recorded_by: str | None = Field(default=None, sa_type=Text)
     observed_nano: int | None = Field(default=None, sa_type=BigInteger)
     """Of a calibration, as all below: what the provider's page said."""
     predicted_nano: int | None = Field(default=None, sa_type=BigInteger)
+    """What the ledger said just before; null where it knew of no credit yet."""
     spent_nano: int | None = Field(default=None, sa_type=BigInteger)
     """Sum of all billed days as known at that instant."""
     settled_nano: int | None = Field(default=None, sa_type=BigInteger)

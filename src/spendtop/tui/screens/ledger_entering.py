@@ -81,18 +81,18 @@ class LedgerEntering(Writing):
     def _calibrate(self, chosen: AccountNow, observed: Usd | None) -> None:
         if observed is None:
             return
-        now = self.face.session.clock()
+        now, name = self.face.session.clock(), chosen.account.name
 
         def work(connection: Connection) -> Calibrated:
             from spendtop.services import ledger
 
-            return ledger.calibrate(connection, chosen.account.name, observed, now, now, getuser())
+            return ledger.calibrate(connection, name, observed, now, now, getuser())
 
-        self.write(work, partial(self._calibrated, chosen), lambda reason: self._ask_balance(chosen, reason))
+        self.write(work, partial(self._calibrated, name), lambda reason: self._ask_balance(chosen, reason))
 
-    def _calibrated(self, chosen: AccountNow, found: Calibrated) -> None:
-        words = f"{clean_line(chosen.account.name)} is calibrated at {found.observed.floored}"
-        if chosen.balance is not None:
+    def _calibrated(self, account: str, found: Calibrated) -> None:
+        words = f"{clean_line(account)} is calibrated at {found.observed.floored}"
+        if found.predicted is not None and found.drift is not None:
             words += f"; the ledger had {found.predicted.floored}, drift {formats.change(found.drift)}"
         self._told(f"{words}.")
 

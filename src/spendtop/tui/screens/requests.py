@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
+from spendtop.tui.screens.fetching import Fetching
 from spendtop.tui.screens.filter_prompt import FilterPrompt
 from spendtop.tui.screens.ordering import Ordering
 from spendtop.tui.screens.taking_away import TakingAway
@@ -28,7 +29,7 @@ class Layout(StrEnum):
     DETAIL = "detail"
 
 
-class RequestsScreen(FilterPrompt, TakingAway, Ordering):
+class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
     """The whole: which side is shown, and where keys move."""
 
     NAME: ClassVar[str] = "requests"
@@ -43,7 +44,8 @@ class RequestsScreen(FilterPrompt, TakingAway, Ordering):
     def works_now(self, action: Action) -> bool:
         """Keys of the detail need one on screen, and those of a row need a row."""
         if action in DETAIL:
-            return self.layout_shown is not Layout.LIST
+            shown = self.layout_shown is not Layout.LIST
+            return shown and (action.id != "fetch" or self.fetchable is not None)
         if action.id == "clear-filter":
             return bool(self.browser.selection.text.strip())
         if action.id == "unmark":
@@ -123,6 +125,7 @@ class RequestsScreen(FilterPrompt, TakingAway, Ordering):
         if wanted == self._detail_asked:
             self.detail.calendar = self.calendar
             self.detail.show(*answer)
+            self.tick()
 
     def on_request_list_moved(self) -> None:
         """The detail goes along."""

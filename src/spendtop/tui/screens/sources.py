@@ -1,4 +1,4 @@
-"""Screen 8: where requests come from, the tracking tokens, what was refused, and the process that listens."""
+"""Screen 8: where requests come from, the tracking tokens, what is polled, what was refused, and who listens."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from textual.widget import Widget
 
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.asking import Question
-from spendtop.tui.screens.tracking_tokens import TrackingTokens
+from spendtop.tui.screens.source_polling import SourcePolling
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.source_events import SourceEvents
 from spendtop.tui.widgets.source_facts import SourceFacts
-from spendtop.tui.widgets.source_state import State, advice
-from spendtop.tui.widgets.source_table import SourceTable, is_token
+from spendtop.tui.widgets.source_state import State, advice, poller_advice
+from spendtop.tui.widgets.source_table import SourceTable, is_polled, is_token
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sources import TokenRow
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
 
 
-class SourcesScreen(TrackingTokens):
+class SourcesScreen(SourcePolling):
     """Sources as a table with the tokens as a tree in it, facts beside or below, events."""
 
     NAME: ClassVar[str] = "sources"
@@ -50,11 +50,11 @@ class SourcesScreen(TrackingTokens):
     def show(self, answer: SourcesAnswer) -> Headline:
         """Figures, facts and events."""
         headline = answer.headline
-        self.table.show(answer.found, headline.applied.doors if headline.applied else None)
+        self.table.show(answer)
         facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
         facts.headline, facts.size_on_disk = headline, answer.found.size
         happened.refusals, happened.set_aside = answer.found.refusals, answer.set_aside
-        happened.calendar = headline.calendar
+        happened.gaps, happened.calendar = answer.found.gaps, headline.calendar
         facts.redraw()
         happened.redraw()
         return headline
@@ -81,8 +81,11 @@ class SourcesScreen(TrackingTokens):
         if action.id == "retry":
             headline = self.face.headline
             return headline is not None and headline.attention.unrecognized > 0
-        row = self.table.row
-        return action.id != "open" or (row is not None and row.last_at is not None)
+        if action.id == "poll":
+            return self.poller is not None
+        if action.id == "backfill":
+            return self.asks_helicone
+        return action.id != "open" or self._listed() is not None
 
     def remarks(self) -> Line:
         """What the row under the cursor is about."""
@@ -90,6 +93,8 @@ class SourcesScreen(TrackingTokens):
         if row is None:
             return ()
         state = self.table.state(row)
+        if is_polled(row):
+            return [(poller_advice(row, state), palette.bad if state is State.FAILING else palette.muted)]
         if is_token(row):
             return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
         style = palette.bad if state is State.UNSIGNED else palette.muted
@@ -126,10 +131,19 @@ class SourcesScreen(TrackingTokens):
 
     def action_open(self) -> None:
         """The requests of the source or token."""
-        row = self.table.row
-        if row is not None:
-            chosen = f"token:{row.token.raw}" if is_token(row) else f"source:{row.source.value}"
+        chosen = self._listed()
+        if chosen is not None:
             self.face.with_requests(lambda screen: screen.list_only(chosen))
+
+    def _listed(self) -> str | None:
+        """The filter that selects the requests of the row under the cursor, where it has any."""
+        row = self.table.row
+        if row is None:
+            return None
+        if is_token(row):
+            return f"token:{row.token.raw}" if row.last_at is not None else None
+        source = row.source if is_polled(row) else row
+        return f"source:{source.source.value}" if source is not None and source.last_at is not None else None
 
     def action_retry(self) -> None:
         """Ask the collector to read again what it did not understand."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _LOOK, _PATIENCE = 0.1, 20.0
-"""Seconds between two looks at a task, and after which its result is no longer waited for."""
+"""Seconds between two looks at a task, and after which one that is not begun is no longer waited for."""
 
 
 class Writing(Copying):
@@ -39,9 +39,11 @@ class Writing(Copying):
         self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
     ) -> None:
         """Write in a thread, in one transaction; then `done` gets the result, or `refused` the reason."""
-        self.run_worker(partial(self._write, work, done, refused), thread=True, exit_on_error=False, group="write")
+        self.run_worker(
+            partial(self._write_there, work, done, refused), thread=True, exit_on_error=False, group="write"
+        )
 
-    def _write(
+    def _write_there(
         self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
     ) -> None:
         store = self.face.store
@@ -80,8 +82,11 @@ class Writing(Copying):
         from spendtop.services import tasks
 
         deadline = monotonic() + _PATIENCE
-        while monotonic() < deadline and self.is_running:
+        while self.is_running:
             found = self._stored_task(task_id)
+            if found is not None and found.state is tasks.TaskState.QUEUED and monotonic() > deadline:
+                self.report("The collector has not taken it up yet; it stays queued.", "warning")
+                return
             if found is None or found.finished:
                 failed = found is None or found.state is tasks.TaskState.FAILED
                 result = found.result if found else None
@@ -90,7 +95,6 @@ class Writing(Copying):
                 )
                 return
             sleep(_LOOK)
-        self.report("The collector has not taken it up yet; it stays queued.", "warning")
 
     def _stored_task(self, task_id: int) -> Task | None:
         from spendtop.services import tasks

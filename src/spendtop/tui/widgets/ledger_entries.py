@@ -39,11 +39,15 @@ class LedgerEntries(Panel):
         line: list[Piece] = [(f"{self.calendar.local(each.effective_at):%m-%d %H:%M} ", palette.muted)]
         line.append((fit(each.kind.value, _KINDS) + " ", palette.text if each.observed is None else palette.good))
         if each.observed is None:
-            line.append((fit_right(formats.change(each.amount), _AMOUNT), palette.money))
+            line.append((fit_right(_change(each), _AMOUNT), palette.money))
         else:
             line.append((fit_right(f"page {each.observed.floored}", _AMOUNT), palette.text))
-            line.append((f"  drift {formats.change(each.amount)}", palette.muted))
+            line.append((f"  drift {_change(each)}", palette.muted))
         words = [f"{each.note}"] if each.note else []
         words += [f"by {each.recorded_by}"] if each.recorded_by else []
         line.append(("  " + f" {self.glyphs.between} ".join(words), palette.muted))
         return line
+
+
+def _change(each: LedgerEvent) -> str:
+    return formats.UNKNOWN if each.amount is None else formats.change(each.amount)

@@ -11,6 +11,7 @@ from spendtop.domain.request import Source
 if TYPE_CHECKING:
     from spendtop.store.reads.applied import Doors
     from spendtop.store.reads.sources import SourceRow, TokenRow
+    from spendtop.tui.polled_rows import PolledRow
 
 _QUIET = HOUR
 
@@ -24,6 +25,10 @@ class State(StrEnum):
     OFF = "off"
     UNSIGNED = "!UNSIGNED"
     """Open to everybody who finds the address."""
+    FAILING = "!FAILING"
+    """Asked in vain."""
+    STALE = "-- stale"
+    """Not asked for too long."""
     SHADOW = "OK shadow"
     QUIET_SHADOW = "-- shadow"
 
@@ -50,16 +55,14 @@ DOORS: dict[Source, Door] = {
 
 
 def is_open(source: Source, doors: Doors | None) -> bool:
-    """Whether the collector takes what the source pushes; a source that we ask ourselves has no door to open."""
-    if source not in DOORS:
-        return True
+    """Whether the collector takes what the source pushes."""
     if doors is None:
         return False
     return doors.webhook_secret or doors.unsigned if source is Source.HELICONE else bool(doors.ingest_keys)
 
 
 def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int) -> State:
-    """Of a source, as the collector applied it and by what arrived."""
+    """Of a source that pushes, as the collector applied it and by what arrived."""
     if not is_open(row.source, doors):
         return State.OFF
     if row.source is Source.HELICONE and doors is not None and doors.unsigned:
@@ -77,6 +80,19 @@ def token_state(row: TokenRow, heard: bool, now: int) -> State:
     return state
 
 
+def poller_state(row: PolledRow, recording: bool) -> State:
+    """Of a provider that is asked."""
+    if row.setting:
+        return State.WAITS
+    if row.poller is not None and row.poller.failure is not None:
+        return State.FAILING
+    if not recording:
+        return State.QUIET
+    if row.last_at is None:
+        return State.WAITS
+    return State.STALE if row.stale else State.LIVE
+
+
 def _by_age(last_at: int | None, heard: bool, now: int) -> State:
     if not heard:
         return State.QUIET
@@ -85,11 +101,22 @@ def _by_age(last_at: int | None, heard: bool, now: int) -> State:
     return State.LIVE if now - last_at < _QUIET else State.QUIET
 
 
+def poller_advice(row: PolledRow, state: State) -> str:
+    """What the notice says of a provider that is asked."""
+    if row.setting:
+        return f"waits for a key: set {row.setting} in spendtop.toml; saving it is enough"
+    if state is State.FAILING and row.poller is not None:
+        return f"! {row.poller.failure}"
+    if state is State.WAITS:
+        return "has a key, and has not been asked yet"
+    if state in (State.QUIET, State.STALE):
+        return "is asked again as soon as a collector runs: start `spendtop`"
+    return "is asked at a steady pace; r asks at once"
+
+
 def advice(source: Source, state: State, base: str) -> str:
     """What the notice says of a source; `base` is our address without a path."""
-    door = DOORS.get(source)
-    if door is None:
-        return "read from Helicone's API"
+    door = DOORS[source]
     if state is State.OFF:
         return f"{door.setting} in spendtop.toml; saving it is enough"
     if state is State.UNSIGNED:

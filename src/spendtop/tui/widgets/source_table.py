@@ -1,9 +1,10 @@
-"""Every source and, below the one that they belong to, the tracking tokens."""
+"""Every source, the tracking tokens below the one that they belong to, and what is polled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -11,21 +12,27 @@ from textual import events
 from textual.message import Message
 
 from spendtop.domain.request import Source
+from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
-from spendtop.tui.widgets.source_state import DOORS, State, is_open, source_state, token_state
+from spendtop.tui.widgets.source_state import DOORS, State, is_open, poller_state, source_state, token_state
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
+    from spendtop.services.tasks import Task
     from spendtop.store.reads.applied import Doors
     from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
+    from spendtop.tui.polled_rows import PolledRow
+    from spendtop.tui.reading import SourcesAnswer
+
+    Row = SourceRow | TokenRow | PolledRow
 
 RowKey = tuple[str, str]
-"""`source` or `token`, and which one."""
+"""`source`, `token` or `poller`, and which one."""
 _MARGIN = 1
-_ORDER = {source: place for place, source in enumerate((*DOORS, Source.HELICONE_API))}
+_ORDER = {source: place for place, source in enumerate(DOORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +59,22 @@ class SourceTable(Panel):
         super().__init__(id="source-table")
         self.found: Sources | None = None
         self.doors: Doors | None = None
+        self.backfill: Task | None = None
+        """The one that is under way."""
+        self.calendar = Calendar()
         self.recording = True
         """Whether a collector hears the sources."""
-        self.rows: list[SourceRow | TokenRow] = []
+        self.rows: list[Row] = []
         self.selected: RowKey = ("source", Source.HELICONE.value)
         self._top = 0
 
     @property
     def title_line(self) -> Line:
         """The title."""
-        return [("Sources", self.palette.title), (" & tracking tokens", self.palette.muted)]
+        return [("Sources", self.palette.title), (", tracking tokens, polls", self.palette.muted)]
 
     @property
-    def row(self) -> SourceRow | TokenRow | None:
+    def row(self) -> Row | None:
         """What the cursor is on."""
         return self.rows[self.position] if self.rows else None
 
@@ -78,17 +88,28 @@ class SourceTable(Panel):
         """How many rows fit below the heads."""
         return max(self.size.height - 3, 1)
 
-    def show(self, found: Sources, doors: Doors | None) -> None:
+    def show(self, answer: SourcesAnswer) -> None:
         """Newer figures; the order of rows never depends on them."""
-        place = self.position
-        self.found, self.doors = found, doors
-        unsigned = doors is not None and doors.unsigned
-        self.note = [("! anybody can post webhooks", self.palette.bad)] if unsigned else ()
-        self.rows = _tree(found)
+        place, applied = self.position, answer.headline.applied
+        self.found, self.doors = answer.found, applied.doors if applied else None
+        self.backfill, self.calendar = answer.backfill, answer.headline.calendar
+        self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
+        self.rows = [*_tree(answer.found), *answer.polled]
         if all(key_of(row) != self.selected for row in self.rows):
             self.selected = key_of(self.rows[min(place, len(self.rows) - 1)])
         self._settle()
         self.redraw()
+
+    def _note(self, asks_helicone: bool) -> Line:
+        """That webhooks are open to all, or which share of requests they brought."""
+        assert self.found is not None
+        doors, share = self.doors, self.found.share_pushed
+        if doors is not None and doors.unsigned:
+            return [("! anybody can post webhooks", self.palette.bad)]
+        if share is None or not asks_helicone or doors is None or not doors.webhook_secret:
+            return ()
+        style = self.palette.muted if share == 1 else self.palette.warn
+        return [(f"webhooks cover {floor(share * 100)} %", style)]
 
     def to(self, position: int) -> None:
         """Put the cursor there."""
@@ -103,9 +124,11 @@ class SourceTable(Panel):
         self._settle()
         self.redraw()
 
-    def state(self, row: SourceRow | TokenRow) -> State:
+    def state(self, row: Row) -> State:
         """How it stands."""
         assert self.found is not None
+        if is_polled(row):
+            return poller_state(row, self.recording)
         if is_token(row):
             return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
         return source_state(row, self.doors, self.recording, self.found.now)
@@ -134,7 +157,7 @@ class SourceTable(Panel):
         lines: list[Line] = [head]
         last = self._top + height - 1
         for place, row in list(enumerate(self.rows))[self._top : last]:
-            line = self._line(row, place, columns, name, width)
+            line = self._polled(row, name, width) if is_polled(row) else self._line(row, place, columns, name, width)
             if place == self.position:
                 line[0] = (self.glyphs.cursor, self.palette.mark)
                 line = laid_over(line, self.palette.cursor, max(width, length(line)))
@@ -145,12 +168,47 @@ class SourceTable(Panel):
         self, row: SourceRow | TokenRow, place: int, columns: Sequence[_Column], name: int, width: int
     ) -> list[Piece]:
         line: list[Piece] = [(" ", self.palette.text), self._named(row, place, name)]
-        if row.last_at is None and not is_token(row) and row.source in DOORS and not row.refused:
+        if row.last_at is None and not is_token(row) and not row.refused:
             return [*line, (" ", self.palette.text), *self._silent(row, width - name - 2)]
         for column in columns:
             text, style = column.cell(row, self)
             line.append((" " + _aligned(column, text), style))
         return line
+
+    def _polled(self, row: PolledRow, name: int, width: int) -> list[Piece]:
+        """State and last success in their columns, then words instead of figures."""
+        assert self.found is not None
+        state, palette = self.state(row), self.palette
+        age = formats.UNKNOWN if row.last_at is None else formats.age(max(self.found.now - row.last_at, 0))
+        words, style = self._of_polled(row, state)
+        return [
+            (" ", palette.text),
+            (fit(row.title, name, self.glyphs.cut), palette.strong),
+            (" " + fit(state, 9), _style(state, palette)),
+            (" " + fit_right(age, 4), palette.faint if row.last_at is None else palette.text),
+            ("  " + fit(words, width - name - 18, self.glyphs.cut), style),
+        ]
+
+    def _of_polled(self, row: PolledRow, state: State) -> Piece:
+        palette, poller = self.palette, row.poller
+        if self.backfill is not None and row.source is not None:
+            return f"back-fill {self.backfill.progress or 'begins'}; b stops it", palette.key
+        if row.setting:
+            return f"for key: {row.setting}", palette.muted
+        if poller is None:
+            return "has not been asked yet", palette.muted
+        if state is State.FAILING:
+            return str(poller.failure), palette.bad
+        if poller.complete_until is None:
+            return "its figures are on the Ledger screen", palette.muted
+        today = f", {formats.grouped(row.source.today)} today" if row.source else ""
+        return f"complete until {self._instant(poller.complete_until)}{today}", palette.text
+
+    def _instant(self, at: int) -> str:
+        """To the minute, with its day where that is another one."""
+        assert self.found is not None
+        is_today = self.calendar.local(at).date() == self.calendar.local(self.found.now).date()
+        return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
 
     def _silent(self, row: SourceRow, width: int) -> list[Piece]:
         """Nothing ever came: what to do about that, instead of dashes."""
@@ -162,9 +220,8 @@ class SourceTable(Panel):
 
     def _named(self, row: SourceRow | TokenRow, place: int, width: int) -> Piece:
         if not is_token(row):
-            title = DOORS[row.source].title if row.source in DOORS else "helicone API"
-            return fit(title, width, self.glyphs.cut), self.palette.strong
-        more = place + 1 < len(self.rows) and is_token(self.rows[place + 1])
+            return fit(DOORS[row.source].title, width, self.glyphs.cut), self.palette.strong
+        more = is_token(self.rows[place + 1])
         branch = self.glyphs.branch if more else self.glyphs.last_branch
         style = self.palette.text if row.active else self.palette.muted
         return fit(f" {branch} {row.name}", width, self.glyphs.cut), style
@@ -190,22 +247,28 @@ class SourceTable(Panel):
             self.to(position)
 
 
-def is_token(row: SourceRow | TokenRow) -> TypeIs[TokenRow]:
+def is_token(row: Row) -> TypeIs[TokenRow]:
     """Whether the row is a tracking token, and not a source."""
     return hasattr(row, "shadow")
 
 
-def key_of(row: SourceRow | TokenRow) -> RowKey:
+def is_polled(row: Row) -> TypeIs[PolledRow]:
+    """Whether the row is a provider that is asked."""
+    return hasattr(row, "poller")
+
+
+def key_of(row: Row) -> RowKey:
     """What stays the same while figures change."""
+    if is_polled(row):
+        return "poller", row.name
     return ("token", str(row.id)) if is_token(row) else ("source", row.source.value)
 
 
-def _tree(found: Sources) -> list[SourceRow | TokenRow]:
-    """Sources that push, tokens below the one that needs them, then what was ever read from elsewhere."""
-    rows: list[SourceRow | TokenRow] = []
-    for row in sorted(found.sources, key=lambda row: _ORDER[row.source]):
-        if row.source in DOORS or row.last_at is not None:
-            rows.append(row)
+def _tree(found: Sources) -> list[Row]:
+    """Sources that push, and tokens below the one that needs them."""
+    rows: list[Row] = []
+    for row in sorted((row for row in found.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
+        rows.append(row)
         if row.source is Source.INGEST:
             rows.extend(found.tokens)
     return rows
@@ -226,7 +289,9 @@ def _aligned(column: _Column, text: str) -> str:
 def _style(state: State, palette: Palette) -> Style:
     if state in (State.LIVE, State.SHADOW):
         return palette.good
-    return palette.bad if state is State.UNSIGNED else palette.muted
+    if state is State.STALE:
+        return palette.warn
+    return palette.bad if state in (State.UNSIGNED, State.FAILING) else palette.muted
 
 
 def _state(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
