@@ -17,7 +17,7 @@ from tests.cli.conftest import Cli
 from tests.cli.test_asking import doing_one, pretend_to_collect
 
 DAY = 86_400_000_000
-FILLED = "600 requests were missing there and are in now."
+FILLED = "600 requests were missing there and came in now."
 Steps = Callable[..., None]
 
 

@@ -12,6 +12,7 @@ from spendtop.collector.asked import Asked
 from spendtop.collector.pollers import Pollers
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
+from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
@@ -99,7 +100,7 @@ async def test_a_span_is_filled_with_its_progress_in_the_row(bench: Bench, fake:
     with_api(bench, fake)
     desk = Desk(bench)
     task = desk.task(TaskKind.BACKFILL, since=now - 11 * DAY, until=now - 9 * DAY)
-    assert await desk.asked.backfill(task) == "600 requests were missing there and are in now."
+    assert await desk.asked.backfill(task) == "600 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(len(inside),)]
     assert desk.look(task).progress == "100%, 600 new requests"
 
@@ -115,7 +116,7 @@ async def test_a_fill_that_was_interrupted_goes_on_where_it_was(bench: Bench, fa
         await desk.asked.backfill(task)
     (known,) = bench.rows("SELECT count(*) FROM request")[0]
     assert 0 < known < 600
-    assert await desk.asked.backfill(desk.look(task)) == "600 requests were missing there and are in now."
+    assert await desk.asked.backfill(desk.look(task)) == "600 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(600,)]
 
 
@@ -142,7 +143,7 @@ async def test_a_fill_that_was_stopped_goes_on_there_when_it_is_asked_for_again(
     (known,) = bench.rows("SELECT count(*) FROM request")[0]
     assert 0 < known < 1500
     again = desk.task(TaskKind.BACKFILL, since=now - 10 * DAY + later, until=now - 8 * DAY + later)
-    assert await desk.asked.backfill(again) == "1,500 requests were missing there and are in now."
+    assert await desk.asked.backfill(again) == "1,500 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(1500,)]
 
 
@@ -154,7 +155,7 @@ async def test_another_span_begins_anew_after_a_stop(bench: Bench, fake: FakeHel
     desk = Desk(bench)
     await stop_after_one_page(desk, now - 11 * DAY, now - 8 * DAY)
     other = desk.task(TaskKind.BACKFILL, since=now - 21 * DAY, until=now - 19 * DAY)
-    assert await desk.asked.backfill(other) == "1 requests were missing there and are in now."
+    assert await desk.asked.backfill(other) == "1 request was missing there and came in now."
 
 
 async def test_a_poll_says_how_far_it_is_complete_and_what_had_been_missed(bench: Bench, fake: FakeHelicone) -> None:
@@ -196,7 +197,7 @@ async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench,
         found = detail(connection, recorded.id)
     assert found is not None and found.request_body is not None and found.response_body is not None
     assert b"my key is" in found.request_body and secret.encode() not in found.request_body
-    assert found.row.verified
+    assert (found.row.cost, found.row.verified) == (Usd.of("0.1"), False)  # an old answer corrects nothing
     assert await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
         "Prompt and response are stored already."
     )

@@ -18,7 +18,8 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.request import BodyState, Request, Source
 from spendtop.services import tasks
 from spendtop.services.checkpoints import Checkpoint
-from spendtop.services.recording import Outcome
+from spendtop.services.preparing import Prepared
+from spendtop.services.recording import Outcome, keep_bodies
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_place import progress, range_cursor, resumed
@@ -79,7 +80,8 @@ class Asked:
             wanted = await self._go_on(task, told, {**asked, "cursor": cursor, "found": found})
             if more and not wanted:
                 raise tasks.Stopped(f"Stopped at {told}. Asked for again, it goes on there.")
-        return f"{found:,} requests were missing there and are in now."
+        were = "request was" if found == 1 else "requests were"
+        return f"{found:,} {were} missing there and came in now."
 
     async def fetch_body(self, task: Task) -> str:
         """Ask Helicone for the prompt and response of one request, and store them as the privacy settings say."""
@@ -97,7 +99,11 @@ class Asked:
         found = await self._helicone().request(external_id, self._desk.clock())
         if found is None or (found.request_body is None and found.response_body is None):
             raise SpendtopError("Helicone does not have its prompt and response (any more).")
-        await self._record([found])
+        # The bodies alone: this answer may be a day old, and polls may have corrected the rest since.
+        (ready,) = await asyncio.to_thread(self._desk.recorder.prepare, [found])
+        assert isinstance(ready, Prepared)
+        await self._desk.write(lambda connection: keep_bodies(connection, row.id, ready))
+        self._desk.stored()
         return "Prompt and response are stored now."
 
     def _begun(self, task: Task) -> dict[str, object]:

@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Dialect, select
+from sqlalchemy import Connection, Dialect, select, update
 
 from spendtop.domain.merging import Price, Record
-from spendtop.domain.request import Request
+from spendtop.domain.request import BodyState, Request
 from spendtop.services.grouping import Group, Key
 from spendtop.services.joining import Joining
 from spendtop.services.limit_book import LimitBook
@@ -145,6 +145,21 @@ def _stored(connection: Connection, ids: Collection[int]) -> dict[int, Record]:
 
 def _bind(column: str) -> str:
     return "key_id" if column == "id" else f"new_{column}"
+
+
+def keep_bodies(connection: Connection, request_id: int, ready: Prepared) -> None:
+    """Store the prompt and response of a known request that had none; nothing else of it changes, nor what retention
+    deleted."""
+    if ready.body is None:
+        return
+    request, body = table_of(RequestTable), (request_id, *ready.body)
+    kept = connection.execute(
+        update(request)
+        .where(request.c.id == request_id, request.c.body_state != BodyState.PURGED.value)
+        .values(body_state=ready.request.body_state.value)
+    )
+    if kept.rowcount:
+        insert_or_ignore(BodyTable, connection.dialect).run_many(connection, [body])
 
 
 def _set_aside(connection: Connection, event: SetAside) -> Outcome:
