@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import judging, moving, pushing, reading, recording, screens, sizes, starting
+from tests.benchmarks import backfilling, judging, moving, pushing, reading, recording, screens, sizes, starting
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "verdict": judging.verdict,
     "exports": moving.exports,
     "imports": moving.imports,
+    "backfills": backfilling.backfills,
     "reads": reading.reads,
     "evaluation": reading.evaluation,
     "starts": starting.starts,

@@ -63,14 +63,14 @@ def exports(workshop: Workshop) -> list[Figure]:
 def imports(workshop: Workshop) -> list[Figure]:
     """`spendtop import` of 100,000 rows, started anew, against the writer with the same requests in its hands."""
     folder = workshop.own("imports")
-    file = _exported(folder, filled(folder / "filled.db", _IMPORTED))
+    file = exported(folder, filled(folder / "filled.db", _IMPORTED))
     with file.open("rb") as lines:
         events = [each for each in read_csv(lines, _now()) if isinstance(each, Request | Restored)]
     assert len(events) == _IMPORTED
     numbers = count()
     seconds = in_turn(
         {
-            "raw": lambda: _recorded(folder / f"raw-{next(numbers)}.db", events),
+            "raw": lambda: recorded(folder / f"raw-{next(numbers)}.db", events),
             "import": lambda: _imported(folder, folder / f"import-{next(numbers)}.db", file),
         },
         workshop.rounds,
@@ -116,7 +116,7 @@ def _resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _exported(folder: Path, path: Path) -> Path:
+def exported(folder: Path, path: Path) -> Path:
     """All that a filled store holds, as CSV."""
     file, store = folder / "exported.csv", Store(f"sqlite:///{path}")
     with store.writing() as connection:  # as a collector would have stored what nobody can price
@@ -128,7 +128,7 @@ def _exported(folder: Path, path: Path) -> Path:
     return file
 
 
-def _recorded(path: Path, events: Sequence[Event]) -> float:
+def recorded(path: Path, events: Sequence[Event]) -> float:
     """Seconds for the events to be in a new store, group by group."""
     store, tally = Store(f"sqlite:///{path}"), Tally()
     upgrade(store)
