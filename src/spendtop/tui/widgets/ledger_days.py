@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
-from textual.message import Message
-
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.ledger import Drift
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.cursor_panel import CursorPanel
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import LedgerDay
 
-_MARGIN = 1
 _WIDTHS = (10, 11, 11, 5, 12, 6)
 _WITH_SHARE = 66
 _TITLES = ("DAY (UTC)", "BILLED", "OURS", "UNPR", "DIFFERENCE", "%")
 
 
-class LedgerDays(Panel):
+class LedgerDays(CursorPanel):
     """Rows with a cursor that stays on its day."""
 
-    can_focus = True
-
-    class Opened(Message):
+    class Opened(CursorPanel.Opened):
         """A day was clicked that had the cursor already."""
 
     def __init__(self) -> None:
@@ -38,7 +33,6 @@ class LedgerDays(Panel):
         self.subtitle = ""
         self.selected: int | None = None
         """Day under the cursor; None is the newest, whichever that is."""
-        self._top = 0
 
     @property
     def title_line(self) -> Line:
@@ -56,9 +50,9 @@ class LedgerDays(Panel):
         return self.days[self.position] if self.days else None
 
     @property
-    def rows_high(self) -> int:
-        """How many rows fit below the heads."""
-        return max(self.size.height - 3, 1)
+    def row_count(self) -> int:
+        """All rows, in view or not."""
+        return len(self.days)
 
     def show(self, days: tuple[LedgerDay, ...], calibrated: frozenset[int], today: int) -> None:
         """Newer figures."""
@@ -69,17 +63,6 @@ class LedgerDays(Panel):
         """Put the cursor there."""
         position = max(0, min(position, len(self.days) - 1))
         self.selected = self.days[position].day if position and self.days else None
-        self._settle()
-
-    def _settle(self) -> None:
-        at, high = self.position, self.rows_high
-        lead = min(_MARGIN, (high - 1) // 2)
-        self._top = max(min(self._top, at - lead), at - high + 1 + lead)
-        self._top = max(0, min(self._top, len(self.days) - high))
-        self.redraw()
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
         self._settle()
 
     def content(self, width: int, height: int) -> list[Line]:
@@ -132,23 +115,3 @@ class LedgerDays(Panel):
         if each.day in self.calibrated:
             found.append(("calibrated", palette.good))
         return found
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self.to(self.position + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self.to(self.position - 3)
-
-    def on_click(self, event: events.Click) -> None:
-        """The cursor to the clicked row, or open it."""
-        position = self._top + event.y - 2
-        if event.y < 2 or position >= len(self.days):
-            return
-        if position == self.position:
-            self.post_message(self.Opened())
-        else:
-            self.to(position)

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual import events
 from textual.message import Message
 
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.session_order import in_place, is_active, ordered, per_minute
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.cursor_panel import CursorPanel
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
 
-_MARGIN = 2
 _LEAST_NAME, _MOST_NAME = 14, 40
 _LEAST_RATE = 100_000
 """Nano-USD per minute that still have digits in a narrow column."""
@@ -34,16 +33,18 @@ class _Column:
     order: str = ""
 
 
-class SessionTable(Panel):
+class SessionTable(CursorPanel):
     """Rows with a cursor. While it follows, the order is always that of the newest figures and the cursor on top; else
     every row stays where it is."""
 
-    can_focus = True
+    rows_around = 2
+    position = 0
+    """Kept, and not found from a row: while the list follows, the cursor stays on top."""
 
     class Moved(Message):
         """The cursor is on another session."""
 
-    class Opened(Message):
+    class Opened(CursorPanel.Opened):
         """A session was clicked that had the cursor already."""
 
     def __init__(self) -> None:
@@ -55,10 +56,8 @@ class SessionTable(Panel):
         self.following = True
         self.pending = 0
         """Sessions that began since the list stands still."""
-        self.position = 0
         self.subtitle: Line = ()
         self.nothing = ""
-        self._top = 0
         self._newest: Sequence[SessionRow] = ()
 
     @property
@@ -72,9 +71,9 @@ class SessionTable(Panel):
         return self.rows[self.position] if self.position < len(self.rows) else None
 
     @property
-    def rows_high(self) -> int:
-        """How many rows fit below the heads."""
-        return max(self.size.height - 3, 1)
+    def row_count(self) -> int:
+        """All rows, in view or not."""
+        return len(self.rows)
 
     def show(self, rows: Sequence[SessionRow]) -> None:
         """Newer figures."""
@@ -107,18 +106,9 @@ class SessionTable(Panel):
         self.following = self.following and self.position == 0
 
     def _settle(self) -> None:
-        before = self.position
-        self.position = max(0, min(before, len(self.rows) - 1))
-        high = self.rows_high
-        lead = min(_MARGIN, (high - 1) // 2)
-        self._top = max(min(self._top, self.position - lead), self.position - high + 1 + lead)
-        self._top = max(0, min(self._top, len(self.rows) - high))
+        self.position = max(0, min(self.position, len(self.rows) - 1))
         self.post_message(self.Moved())
-        self.redraw()
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._settle()
+        super()._settle()
 
     def content(self, width: int, height: int) -> list[Line]:
         """Heads and the visible rows."""
@@ -155,26 +145,6 @@ class SessionTable(Panel):
             title = fit_right(title, size, "") if column.right else fit(title, size, "")
             heads.append((" " + title, self.palette.title if orders else self.palette.faint))
         return heads
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self.to(self.position + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self.to(self.position - 3)
-
-    def on_click(self, event: events.Click) -> None:
-        """The cursor to the clicked row, or open it."""
-        position = self._top + event.y - 2
-        if event.y < 2 or position >= len(self.rows):
-            return
-        if position == self.position:
-            self.post_message(self.Opened())
-        else:
-            self.to(position)
 
 
 def _columns(width: int) -> list[_Column]:

@@ -8,14 +8,14 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from rich.style import Style
-from textual import events
 from textual.message import Message
 
 from spendtop.domain.request import Source
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.cursor_panel import CursorPanel
 from spendtop.tui.widgets.source_state import DOORS, State, is_open, poller_state, source_state, token_state
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 RowKey = tuple[str, str]
 """`source`, `token` or `poller`, and which one."""
-_MARGIN = 1
 _ORDER = {source: place for place, source in enumerate(DOORS)}
 
 
@@ -44,15 +43,13 @@ class _Column:
     """Columns of rank 0 stay; others go, the highest rank first."""
 
 
-class SourceTable(Panel):
+class SourceTable(CursorPanel):
     """Rows with a cursor that stays on its source or token."""
-
-    can_focus = True
 
     class Moved(Message):
         """The cursor is on another row."""
 
-    class Opened(Message):
+    class Opened(CursorPanel.Opened):
         """A row was clicked that had the cursor already."""
 
     def __init__(self) -> None:
@@ -66,7 +63,6 @@ class SourceTable(Panel):
         """Whether a collector hears the sources."""
         self.rows: list[Row] = []
         self.selected: RowKey = ("source", Source.HELICONE.value)
-        self._top = 0
 
     @property
     def title_line(self) -> Line:
@@ -84,9 +80,9 @@ class SourceTable(Panel):
         return next((at for at, row in enumerate(self.rows) if key_of(row) == self.selected), 0)
 
     @property
-    def rows_high(self) -> int:
-        """How many rows fit below the heads."""
-        return max(self.size.height - 3, 1)
+    def row_count(self) -> int:
+        """All rows, in view or not."""
+        return len(self.rows)
 
     def show(self, answer: SourcesAnswer) -> None:
         """Newer figures; the order of rows never depends on them."""
@@ -98,7 +94,6 @@ class SourceTable(Panel):
         if all(key_of(row) != self.selected for row in self.rows):
             self.selected = key_of(self.rows[min(place, len(self.rows) - 1)])
         self._settle()
-        self.redraw()
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
@@ -122,7 +117,6 @@ class SourceTable(Panel):
             self.selected = key
             self.post_message(self.Moved())
         self._settle()
-        self.redraw()
 
     def state(self, row: Row) -> State:
         """How it stands."""
@@ -132,17 +126,6 @@ class SourceTable(Panel):
         if is_token(row):
             return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
         return source_state(row, self.doors, self.recording, self.found.now)
-
-    def _settle(self) -> None:
-        at, high = self.position, self.rows_high
-        lead = min(_MARGIN, (high - 1) // 2)
-        self._top = max(min(self._top, at - lead), at - high + 1 + lead)
-        self._top = max(0, min(self._top, len(self.rows) - high))
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._settle()
-        self.redraw()
 
     def content(self, width: int, height: int) -> list[Line]:
         """Heads and the visible rows."""
@@ -225,26 +208,6 @@ class SourceTable(Panel):
         branch = self.glyphs.branch if more else self.glyphs.last_branch
         style = self.palette.text if row.active else self.palette.muted
         return fit(f" {branch} {row.name}", width, self.glyphs.cut), style
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self.to(self.position + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self.to(self.position - 3)
-
-    def on_click(self, event: events.Click) -> None:
-        """The cursor to the clicked row, or open it."""
-        position = self._top + event.y - 2
-        if event.y < 2 or position >= len(self.rows):
-            return
-        if position == self.position:
-            self.post_message(self.Opened())
-        else:
-            self.to(position)
 
 
 def is_token(row: Row) -> TypeIs[TokenRow]:
