@@ -215,6 +215,12 @@ COMMANDS: dict[str, Command] = {
             _argument("--jsonl", action="store_true", help="as one JSON object per line"),
         ),
     ),
+    "session": Command(
+        "session",
+        "What one session or job cost, by model and along its paths.",
+        "spendtop session pr-8841",
+        (_argument("session", metavar="SESSION", help="the session's id"),),
+    ),
     "request": Command(
         "request",
         "Everything about one request: fields, sources, corrections, and what was asked and answered.",
@@ -222,6 +228,9 @@ COMMANDS: dict[str, Command] = {
         (
             _argument("id", metavar="ID", help="ours, or one that a source gave"),
             _argument("--json", action="store_true", help="as JSON"),
+            _argument(
+                "--fetch", action="store_true", help="let the collector fetch prompt and response from Helicone first"
+            ),
         ),
     ),
     "export": Command(

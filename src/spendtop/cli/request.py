@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from spendtop.cli.asking import ask_and_wait
 from spendtop.cli.in_force import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.requests import latency, status
 from spendtop.cli.tables import amount, say
+from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import Untrusted, clean_line, clean_text
 from spendtop.domain.windows import Calendar
+from spendtop.services.tasks import TaskKind
+from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
 from spendtop.store.reads.rows import RequestRow
 
@@ -28,11 +32,11 @@ _NOT_THERE = {
 def run(options: Options) -> int:
     """Print the request with its revisions and what was said."""
     settings = load_settings(options).settings
-    with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = find(connection, options.arguments.id)
-    if found is None:
-        raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
+    with opened_store(settings) as store:
+        found, calendar = _found(store, settings, options.arguments.id)
+        if options.arguments.fetch:
+            ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(found.row.id)})
+            found, calendar = _found(store, settings, options.arguments.id)
     if options.arguments.json:
         from spendtop.api.shapes import RequestAnswer
         from spendtop.services.exporting import ascii_json
@@ -41,6 +45,14 @@ def run(options: Options) -> int:
     else:
         say("\n\n".join("\n".join(lines) for lines in _parts(found, calendar) if lines))
     return ExitCode.OK
+
+
+def _found(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
+    with store.reading() as connection:
+        found = find(connection, id)
+        if found is None:
+            raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
+        return found, in_force(connection, settings).calendar
 
 
 def _parts(found: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:

@@ -209,6 +209,17 @@ async def test_of_several_versions_on_a_page_the_newest_counts_and_a_short_page_
     assert {collector.kept[request_id].user_id for request_id in ids[:100]} == {"bob"}
 
 
+async def test_requests_that_came_days_late_are_found_once_a_day(fake: FakeHelicone) -> None:
+    fake.add_many(burst(40, NOW - 7 * DAY, HOUR))
+    collector = Collector(fake, backfill=10 * DAY)
+    await collector.poll(NOW)
+    late = fake.add(NOW - 6 * DAY)
+    await collector.poll(NOW + 7 * HOUR)
+    assert late["request_id"] not in collector.kept
+    await collector.poll(NOW + 25 * HOUR)
+    assert late["request_id"] in collector.kept
+
+
 async def test_requests_that_came_very_late_are_found_by_comparing_totals(fake: FakeHelicone) -> None:
     fake.add_many(burst(40, NOW - 40 * HOUR, HOUR))
     collector = Collector(fake)

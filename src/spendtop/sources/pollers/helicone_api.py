@@ -54,8 +54,8 @@ class HeliconeApi:
     """Reads Helicone page by page, as a `RequestPoller`.
 
     The first run reads back `backfill` µs; later ones read what is new and a little before that. Every 6 hours the
-    totals of the last 48 hours are compared with what is known, and what differs is read again. A cursor of
-    `range_cursor` reads just that span, and ends.
+    totals of the last 48 hours, and once a day of the last 8 days, are compared with what is known; what differs is
+    read again. A cursor of `range_cursor` reads just that span, and ends.
     """
 
     def __init__(self, key: str, base_url: str, *, backfill: int, known: Known, bounds: Bounds = USUAL) -> None:

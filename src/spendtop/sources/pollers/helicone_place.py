@@ -8,15 +8,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.clock import HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 
 SETTLING = MINUTE
 """What is younger may still be on its way into Helicone's tables, and is left for the next poll."""
 OVERLAP = 15 * MINUTE
 """How much of what was read is read again at each poll, for requests that Helicone shows late."""
 TRAILING = 48 * HOUR
-"""How far back totals are compared."""
+"""How far back totals are compared each time."""
 COMPARE_EVERY = 6 * HOUR
+FAR_TRAILING = 8 * DAY
+"""How far back they are compared once a day: after an outage Helicone shows requests days late."""
 COMPARED_AT_ONCE = 6 * HOUR
 """The span of one comparison."""
 
@@ -47,6 +49,8 @@ class Following(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="foll
     """All before it was read."""
     compared_at: int
     """When the last comparison began."""
+    compared_far_at: int = 0
+    """When the last one of FAR_TRAILING began."""
     reading: Span | None = None
     comparing: Span | None = None
     """While it is there, `reading` is a part of it whose totals differ."""
@@ -134,7 +138,7 @@ def span(since: int, until: int) -> Span:
 def first_run(now: int, backfill: int) -> Following:
     """Begins with all from `backfill` µs ago."""
     reading = span(now - backfill, now - SETTLING)
-    return Following(since=reading.since, seen=reading.since, compared_at=now, reading=reading)
+    return Following(since=reading.since, seen=reading.since, compared_at=now, compared_far_at=now, reading=reading)
 
 
 def next_run(place: Following, now: int) -> Following:
@@ -152,8 +156,12 @@ def after_reading(place: Following, reading: Span, now: int) -> Following:
     place = replace(place, reading=None, seen=max(place.seen, reading.until))
     if now - place.compared_at < COMPARE_EVERY:
         return place
-    comparing = span(max(place.since, now - TRAILING), place.seen - OVERLAP)
-    return replace(place, compared_at=now, comparing=None if comparing.ended else comparing)
+    is_far = now - place.compared_far_at >= DAY
+    comparing = span(max(place.since, now - (FAR_TRAILING if is_far else TRAILING)), place.seen - OVERLAP)
+    compared_far_at = now if is_far else place.compared_far_at
+    return replace(
+        place, compared_at=now, compared_far_at=compared_far_at, comparing=None if comparing.ended else comparing
+    )
 
 
 def to_compare(comparing: Span) -> Span:

@@ -1,0 +1,47 @@
+"""`spendtop session`: what one session or job cost, by model and by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.tables import amount, say, table
+from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.session_paths import Branch, branches, path_spends
+from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
+
+
+def run(options: Options) -> int:
+    """Print the session's costs."""
+    session = options.arguments.session
+    with opened_store(load_settings(options).settings) as store:
+        costs = session_costs(store, session)
+        with store.reading() as connection:
+            span = extent_of(connection, session)
+        if costs is None or span is None:
+            raise UsageError("The store has no session with this id. `spendtop spend --by session` names them.")
+        tree = branches(path_spends(store, session, span))
+    say("\n\n".join(_parts(Untrusted(session), costs, tree)))
+    return ExitCode.OK
+
+
+def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:
+    whole = costs.whole
+    yield f"{session}: {amount(whole.cost, whole.unpriced)} · {whole.requests:,} requests · {_verified(costs)}"
+    rows = [(model or "(none)", *_sums(spend)) for model, spend in costs.by_model]
+    yield table(("model", ">requests", ">cost", ">tokens"), rows)
+    if any(branch.path is not None for branch in tree):
+        paths = [("  " * branch.depth + str(branch.name or "(no path)"), *_sums(branch.spend)) for branch in tree]
+        yield table(("path", ">requests", ">cost", ">tokens"), paths)
+
+
+def _sums(spend: Spend) -> tuple[int, str, int]:
+    return spend.requests, amount(spend.cost, spend.unpriced), spend.tokens
+
+
+def _verified(costs: SessionCosts) -> str:
+    if not costs.unverified:
+        return "all confirmed by Helicone's API"
+    return f"{costs.unverified:,} not confirmed by Helicone's API: priced as reported, or by their tokens"

@@ -1,0 +1,43 @@
+"""What one session cost, from the shell."""
+
+from __future__ import annotations
+
+from spendtop.domain.request import Usage
+from spendtop.store.engine import Store
+from tests.cli.conftest import Cli, minutes_ago
+from tests.store.conftest import Recorded
+
+DOLLAR = 1_000_000_000
+
+
+def test_a_session_is_shown_by_model_and_path(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    usage = Usage(prompt=10, completion=5)
+    spent.add(
+        [
+            spent.request(
+                minutes_ago(3), DOLLAR, session_id="pr-1", session_path="/review/a", model="gpt-4o", usage=usage
+            ),
+            spent.request(minutes_ago(2), DOLLAR, session_id="pr-1", session_path="/review/b", model="o3", usage=usage),
+            spent.request(minutes_ago(1), None, session_id="pr-1", session_path="/review/b", model="o3", usage=usage),
+            spent.request(minutes_ago(1), DOLLAR, session_id="other"),
+        ]
+    )
+    code, out, err = cli("session", "pr-1")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("pr-1: $2.00 + 1 unpriced · 3 requests · 3 not confirmed by Helicone")
+    assert [line.split()[0] for line in lines if line.split()[:1] in (["gpt-4o"], ["o3"])] == ["o3", "gpt-4o"]
+    assert any("/review" in line and "$2.00 + 1 unpriced" in line for line in lines)
+
+
+def test_a_session_that_is_not_there_is_a_sentence(cli: Cli, home_store: Store) -> None:
+    code, _, err = cli("session", "nobody")
+    assert code == 2
+    assert "spendtop spend --by session" in err
+
+
+def test_fetching_needs_a_collector(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    (number,) = spent.add([spent.request(minutes_ago(1), DOLLAR)])
+    code, _, err = cli("request", str(number), "--fetch")
+    assert code == 2
+    assert "No collector holds this store" in err
