@@ -26,7 +26,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Prepared
 from spendtop.services.recording import Outcome, Recording
 from spendtop.services.records import from_row
-from spendtop.services.totals import ASSUMED_REPEATS, REPEATS, SHADOW
+from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
@@ -37,7 +37,7 @@ from tests.conftest import SettableClock
 
 DOLLAR = 1_000_000_000
 PRICER = Pricer({}, None, lambda provider, model, at: None)
-BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW)
+BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW, JOINED)
 Sums = dict[tuple[str, str, int], tuple[int, ...]]
 Counts = Callable[[Request], tuple[str, int | None] | None]
 """The entity that a request counts for under a limit of its own scope, and the reserve if its cost is unknown."""

@@ -21,7 +21,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparing import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
-from spendtop.services.totals import ASSUMED_REPEATS, REPEATS
+from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS
 from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS, format_of
 from spendtop.store.engine import Store
@@ -100,7 +100,7 @@ def all_totals(store: Store) -> dict[tuple[Any, ...], tuple[int, ...]]:
     """Every total over all shards, but for counts of reports that came again, which no request carries."""
     found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 6)
     for row in rows(store, TotalTable):
-        if row.dimension not in (REPEATS, ASSUMED_REPEATS):
+        if row.dimension not in (REPEATS, ASSUMED_REPEATS, JOINED):
             key = (row.dimension, row.key, row.bucket)
             found[key] = [a + b for a, b in zip(found[key], tuple(row)[4:], strict=True)]
     return {key: tuple(values) for key, values in found.items() if any(values)}

@@ -18,7 +18,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, Source, TimeSource, Usage
 from spendtop.services.preparing import Preparer, Ready
 from spendtop.services.recording import Outcome
-from spendtop.services.totals import ASSUMED_REPEATS, REPEATS, SHADOW
+from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
 from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
 from tests.conftest import SettableClock
@@ -108,7 +108,11 @@ def test_two_sources_reports_of_one_request_are_one_record_in_either_order(
     assert {key.request_id for key in rows(reporting.store, RequestKeyTable)} == {row.id}
     assert totals(reporting.store)["all", "", START][:2] == (1, 3)
     assert statuses(reporting.record(*told)) == ["duplicate"] * 2
-    assert beside(reporting.store) == {(REPEATS, "helicone"): (1, 0), (REPEATS, "ingest"): (1, 0)}
+    assert beside(reporting.store) == {
+        (REPEATS, "helicone"): (1, 0),
+        (REPEATS, "ingest"): (1, 0),
+        (JOINED, "ingest"): (1, 0),
+    }
 
 
 def test_five_sources_reports_in_any_order_and_groups_are_one_record(store: Store, clock: SettableClock) -> None:
@@ -266,7 +270,7 @@ def test_repeats_and_assumed_repeats_are_counted_by_their_arrival_and_cost_nothi
 
 def test_another_source_of_a_request_is_no_repeat(reporting: Reporting) -> None:
     reporting.record(report(WEBHOOK), report(API), report(INGEST))
-    assert beside(reporting.store) == {}
+    assert beside(reporting.store) == {(JOINED, "ingest"): (1, 0)}
 
 
 def test_requests_of_a_shadow_token_are_counted_apart(reporting: Reporting) -> None:
@@ -282,7 +286,7 @@ def test_a_shadow_request_that_a_counted_source_joins_counts_once(reporting: Rep
     for each in reports if shadow_first else reports[::-1]:
         reporting.record(each)
     assert totals(reporting.store)["all", "", START][:2] == (1, 4)
-    assert beside(reporting.store) == {}
+    assert beside(reporting.store) == {(JOINED, "ingest"): (1, 0)}
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -295,7 +299,7 @@ def test_a_request_counts_under_its_own_token_beside_any_shadow(reporting: Repor
     for number in order:
         reporting.record(reports[number])
     assert totals(reporting.store)["token", "app", START][:2] == (1, 3)
-    assert beside(reporting.store) == {}
+    assert beside(reporting.store) == {(JOINED, "ingest"): (1, 0), (JOINED, "otlp"): (1, 0)}
 
 
 def test_an_assumed_repeat_changes_nothing(reporting: Reporting) -> None:

@@ -80,7 +80,7 @@ def test_a_damaged_file_is_refused_with_three_ways_out_and_stays_as_it_is(
         locate(f"sqlite:///{path}")
         prepare(path)
     assert refusal.value.exit_code == ExitCode.STORE_CORRUPT
-    for command in ("cp BACKUP", ".recover", f"for f in {path}*; do mv"):
+    for command in ("cp BACKUP", ".recover", f"for f in '{path}' '{path}-wal'"):
         assert command in str(refusal.value)
     assert path.read_bytes() == before
 

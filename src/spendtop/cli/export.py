@@ -53,6 +53,8 @@ def print_bytes(chunks: Iterable[bytes]) -> None:
 def _kind(arguments: Namespace) -> str:
     if arguments.csv and arguments.jsonl:
         raise UsageError("--csv and --jsonl exclude each other.")
+    if str(arguments.output or "").endswith(".gz"):
+        raise UsageError("An export is not packed. Leave .gz away, or pipe it: spendtop export | gzip > FILE.csv.gz")
     if arguments.force and arguments.output is None:
         raise UsageError("--force belongs to --output FILE.")
     is_lines = arguments.jsonl or (not arguments.csv and str(arguments.output or "").endswith(".jsonl"))

@@ -24,7 +24,7 @@ from spendtop.store.reads.rows import RequestRow
 _INDENT = "  "
 _NOT_THERE = {
     BodyState.NOT_SENT: "No prompt and response were sent to spendtop.",
-    BodyState.NOT_KEPT: "Prompt and response are not kept, as [privacy] says.",
+    BodyState.NOT_KEPT: "Prompt and response were not kept: [privacy] says so, or an import brought it without them.",
     BodyState.PURGED: "Prompt and response were deleted, as [retention] says.",
 }
 

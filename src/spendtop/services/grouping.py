@@ -83,6 +83,8 @@ class Group:
     def join(self, record: Record, event: Prepared) -> None:
         """A request that another source reported."""
         self._add_keys(record.id, event)
+        less_trusted = max(record.request.source, event.request.source, key=lambda source: source.trust)
+        self.totals.count_joined(less_trusted, event.request.received_at)
         self._merge(record, event)
 
     def again(self, request_id: int, event: Prepared) -> None:

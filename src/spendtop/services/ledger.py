@@ -115,7 +115,8 @@ def record(
     if kind is EntryKind.CALIBRATION:
         raise UsageError("A calibration is made with `spendtop ledger sync`.")
     if amount == ZERO or (amount < ZERO and kind is not EntryKind.ADJUSTMENT):
-        raise UsageError(f"The amount of {_with_article(kind)} has to be more than zero.")
+        least = "other" if kind is EntryKind.ADJUSTMENT else "more"
+        raise UsageError(f"The amount of {_with_article(kind)} has to be {least} than zero.")
     _append(connection, account, kind, -amount if kind in _TAKES_AWAY else amount, at, now, note=note, by=by)
 
 

@@ -146,7 +146,7 @@ callback_settings:
       X-Ingest-Key: os.environ/$variable
       X-Tracking-Token: $token
 
-# LiteLLM as a Python library, sync and async, in place of the above (pip install spendtop):
+# LiteLLM as a Python library, sync and async, in place of the above, with spendtop installed beside it:
 #
 #   import litellm
 #   from spendtop.client.litellm import SpendtopLogger

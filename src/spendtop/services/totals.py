@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
-from spendtop.domain.request import Request, Status, is_assumed
+from spendtop.domain.request import Request, Source, Status, is_assumed
 from spendtop.services.limit_book import LimitBook
 
 Key = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
 
-REPEATS, ASSUMED_REPEATS, SHADOW = "repeat", "assumed repeat", "shadow"
-"""Dimensions beside the spend: reports that came again, and requests of shadow tokens by token."""
+REPEATS, ASSUMED_REPEATS, SHADOW, JOINED = "repeat", "assumed repeat", "shadow", "joined"
+"""Dimensions beside the spend: reports that came again, requests of shadow tokens by token, and by source the reports
+that joined what a more trusted source reports as well."""
 
 
 class TotalsByDifference:
@@ -46,6 +47,10 @@ class TotalsByDifference:
         self._fold((REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
         if is_assumed(request):
             self._fold((ASSUMED_REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
+
+    def count_joined(self, source: Source, received_at: int) -> None:
+        """Count a report of a source that is not the most trusted one of its request; no money is in it."""
+        self._fold((JOINED, source._value_, received_at - received_at % HOUR), (1, 0, 0, 0, 0, 0))
 
     def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int]]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""

@@ -78,7 +78,8 @@ def recovery(path: Path) -> str:
     return (
         f"Put a backup in its place:  rm -f {path}-wal {path}-shm && cp BACKUP {path}\n"
         f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
-        f"Or start anew and keep the files:  for f in {path}*; do mv $f $f.corrupt; done"
+        f"Or start anew and keep the files:  for f in '{path}' '{path}-wal' '{path}-shm'; do"
+        ' [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
     )
 
 

@@ -124,6 +124,15 @@ def test_repeats_are_counted_apart_from_the_assumed_ones(recorded: Recorded) -> 
     assert (row.today, row.repeats, row.assumed_repeats) == (2, 3, 2)
 
 
+def test_a_source_whose_reports_join_those_of_others_is_heard(recorded: Recorded) -> None:
+    same: dict[str, Any] = {"response_id": "chatcmpl-1", "model": "gpt-4o"}
+    recorded.add([recorded.request(NOW - MINUTE, source=Source.OTLP, **same), push(recorded, MINUTE, **same)])
+    found = read(recorded.store)
+    traced, pushed = of(found, Source.OTLP), of(found, Source.INGEST)
+    assert (traced.today, traced.repeats, pushed.today, pushed.repeats) == (1, 0, 1, 0)
+    assert pushed.last_at == NOW - NOW % HOUR
+
+
 def test_refusals_are_told_by_hour_and_reason_the_newest_first(store: Store) -> None:
     with store.writing() as connection:
         for ago, counts in (

@@ -24,12 +24,13 @@ TREND_HOURS = 12
 _GAPS_OVER = 7
 """Days."""
 _MOST_GAPS = 1000
-_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _REFUSED = (
+_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED = (
     "source",
     "token",
     "shadow",
     "repeat",
     "assumed repeat",
+    "joined",
     "refused",
 )
 _LAG_SPAN, _LAG_SAMPLE = 15 * MINUTE, 2_000
@@ -37,7 +38,7 @@ _LAG_SPAN, _LAG_SAMPLE = 15 * MINUTE, 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """One source. Its requests are those that no more trusted source reported too."""
+    """One source, and its reports: also those that joined what a more trusted source reports."""
 
     source: Source
     last_at: int | None
@@ -133,9 +134,9 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         sources=tuple(
             SourceRow(
                 source=source,
-                last_at=heard.last.get((_SOURCE, source)),
+                last_at=max((heard.last.get((_SOURCE, source)), *tallies[_JOINED, source]), key=lambda at: at or 0),
                 last_minute=heard.last_minute[_SOURCE, source],
-                today=today.requests(_SOURCE, source),
+                today=today.requests(_SOURCE, source) + today.hourly(_JOINED, source),
                 trend=tuple(tallies[_SOURCE, source][first_hour + n * HOUR] for n in range(TREND_HOURS)),
                 repeats=today.hourly(_REPEAT, source),
                 assumed_repeats=today.hourly(_ASSUMED, source),
@@ -176,7 +177,7 @@ def _tallies(connection: Connection, since: int) -> _Tallies:
     found = connection.execute(
         select(total.c.dimension, total.c.key, total.c.bucket, func.sum(total.c.requests))
         .where(
-            total.c.dimension.in_((_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _REFUSED)),
+            total.c.dimension.in_((_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED)),
             total.c.bucket >= since - since % HOUR,
         )
         .group_by(total.c.dimension, total.c.key, total.c.bucket)
