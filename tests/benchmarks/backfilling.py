@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from contextlib import closing
@@ -10,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.request import Request, Restored
-from spendtop.sources.files.exported import read_csv
+from spendtop.domain.request import Request
+from spendtop.sources.pollers.helicone_api import HeliconeApi
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
-from tests.benchmarks.moving import exported, recorded
+from tests.benchmarks.moving import recorded
 from tests.benchmarks.processes import collector
 from tests.benchmarks.workshop import Workshop
 from tests.sources.pollers.fake_helicone import KEY, FakeHelicone
@@ -30,9 +31,8 @@ def backfills(workshop: Workshop) -> list[Figure]:
     fake, now = FakeHelicone(), time.time_ns() // 1000
     fake.add_many([now - DAY - number * (10 * DAY // _REQUESTS) for number in range(_REQUESTS)])
     with fake.running():
-        _filled(folder, folder / "first.db", fake.url)
-        with exported(folder, folder / "first.db").open("rb") as lines:
-            events = [each for each in read_csv(lines, now) if isinstance(each, Request | Restored)]
+        events = asyncio.run(_read(fake.url, now))
+        assert len(events) == _REQUESTS
         seconds = in_turn(
             {
                 "raw": lambda: recorded(folder / f"raw-{next(numbers)}.db", events),
@@ -44,6 +44,18 @@ def backfills(workshop: Workshop) -> list[Figure]:
         say(f"  {name:<10} {_REQUESTS / median(found):8.0f} requests/s")
     value = ratio(seconds["raw"], seconds["back-fill"])
     return [Figure(f"back-fill of {_REQUESTS:,} against the raw group commit", value, 0.5, at_most=False)]
+
+
+async def _read(url: str, now: int) -> list[Request]:
+    """All requests as the poller gives them, with their bodies."""
+    api = HeliconeApi(KEY, url, backfill=30 * DAY, known=lambda since, until: (0, 0))
+    found: dict[str, Request] = {}
+    cursor, more = None, True
+    while more:
+        page = await api.step(cursor, now)
+        found |= {each.external_id: each for each in page.requests}
+        cursor, more = page.cursor, page.more
+    return list(found.values())
 
 
 def _filled(folder: Path, path: Path, url: str) -> float:
