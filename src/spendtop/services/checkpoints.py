@@ -34,11 +34,6 @@ def load(connection: Connection, poller: str) -> Checkpoint:
     return Checkpoint(poller=poller) if row is None else _checkpoint(row)
 
 
-def all_of(connection: Connection) -> tuple[Checkpoint, ...]:
-    """Every poller that ever polled."""
-    return tuple(map(_checkpoint, connection.execute(select(_CHECKPOINT).order_by(_CHECKPOINT.c.poller))))
-
-
 def succeeded(
     connection: Connection, poller: str, now: int, *, cursor: str | None = None, complete_until: int | None = None
 ) -> None:
