@@ -5,13 +5,12 @@ python -m tests.benchmarks.load '{"port": 8000, "connections": 64, "seconds": 3,
 
 from __future__ import annotations
 
-import select
-import socket
 import sys
 import time
 
 import msgspec
 
+from tests.benchmarks.exchanging import as_fast_as_answered, connected
 from tests.benchmarks.webhooks import many
 
 
@@ -55,14 +54,14 @@ def main(order: Load) -> Answered:
         % (webhook.signature.encode(), len(webhook.body), webhook.body)
         for webhook in many(order.prepared, order.seed, now)
     ]
-    connections = [socket.create_connection(("127.0.0.1", order.port)) for _ in range(order.connections)]
-    for connection in connections:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     warm = min(order.warm_up, len(messages) // 10)
-    _exchange(connections, messages[:warm], time.perf_counter() + 60, repeated=False)
-    cpu, start = time.process_time(), time.perf_counter()
-    taken, failed = _exchange(connections, messages[warm:], start + order.seconds, order.is_repeated)
-    passed = time.perf_counter() - start
+    with connected(order.port, order.connections) as connections:
+        as_fast_as_answered(connections, messages[:warm])
+        cpu, start = time.process_time(), time.perf_counter()
+        taken, failed = as_fast_as_answered(
+            connections, messages[warm:], start + order.seconds, repeated=order.is_repeated
+        )
+        passed = time.perf_counter() - start
     taken.sort()
     return Answered(
         requests=len(taken),
@@ -72,42 +71,6 @@ def main(order: Load) -> Answered:
         p99_ms=taken[len(taken) * 99 // 100] * 1000,
         cpu=(time.process_time() - cpu) / passed,
     )
-
-
-def _exchange(
-    connections: list[socket.socket], messages: list[bytes], deadline: float, repeated: bool
-) -> tuple[list[float], int]:
-    """The time that each answer took, in seconds, and how many were no success."""
-    poll, clock = select.epoll(), time.perf_counter
-    by_number = {connection.fileno(): connection for connection in connections}
-    sent_at: dict[int, float] = {}
-    taken: list[float] = []
-    failed = position = 0
-    for number, connection in by_number.items():
-        if position < len(messages):
-            poll.register(number, select.EPOLLIN)
-            connection.sendall(messages[position])
-            sent_at[number] = clock()
-            position += 1
-    while sent_at:
-        for number, _ in poll.poll():
-            connection = by_number[number]
-            answer = connection.recv(65536)
-            failed += answer.startswith(b"HTTP/") and not answer.startswith(b"HTTP/1.1 200")
-            if answer and not answer.endswith(b"}"):
-                continue  # the body comes by itself
-            if not answer:
-                raise ConnectionError("the server closed a connection")
-            now = clock()
-            taken.append(now - sent_at.pop(number))
-            if position == len(messages) and repeated:
-                position = 0
-            if position < len(messages) and now < deadline:
-                connection.sendall(messages[position])
-                sent_at[number] = clock()
-                position += 1
-    poll.close()
-    return taken, failed
 
 
 if __name__ == "__main__":

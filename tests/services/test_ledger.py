@@ -15,19 +15,11 @@ from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import Account, AccountNow, AccountState, account_now, days, events
+from spendtop.store.reads.ledger import AccountNow, AccountState, account_now, days, events
 from spendtop.store.tables import DayCostPartTable, DayCostRevisionTable, LedgerEventTable
+from tests.accounts import OPENAI
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, request, rows
-
-OPENAI = Account(
-    name="openai",
-    provider="openai",
-    poller="openai-costs",
-    poll_every=15 * MINUTE,
-    low_balance=Usd.of(10),
-    tells_balance=False,
-)
 
 
 def bill(first: int, last: int, *parts: tuple[int, str], **fields: Any) -> Costs:

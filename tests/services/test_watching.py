@@ -18,25 +18,10 @@ from spendtop.services.watching import Watch, WatchedAccount, WatchedPoller
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger import Account
 from spendtop.store.tables import AlertTable, DeliveryTable
+from tests.accounts import OPENAI, ROUTER
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, rows
 
-ROUTER = Account(
-    name="router",
-    provider="openrouter",
-    poller="openrouter/router",
-    poll_every=5 * MINUTE,
-    low_balance=Usd.of(10),
-    tells_balance=True,
-)
-OPENAI = Account(
-    name="openai",
-    provider="openai",
-    poller="openai-costs",
-    poll_every=15 * MINUTE,
-    low_balance=Usd.of(10),
-    tells_balance=False,
-)
 COSTS = WatchedPoller("openai-costs", 15 * MINUTE)
 
 

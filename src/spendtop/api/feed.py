@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from spendtop.api.alert_shapes import AlertItem
 from spendtop.api.recent import Recent
-from spendtop.api.shapes import RequestItem
 from spendtop.domain.clock import Clock
+from spendtop.services.exporting import ascii_json, record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import AlertRow, deliveries_of
@@ -128,7 +128,7 @@ def _written(connection: Connection, happened: Sequence[Happened]) -> Iterator[E
     told = deliveries_of(connection, [each.what.id for each in happened if isinstance(each.what, AlertRow)])
     for each in happened:
         if isinstance(each.what, RequestRow):
-            item = RequestItem.of(each.what).model_dump_json()
+            item = ascii_json(record(each.what))
             yield Event(_text("request", item, each.position), None)
         else:
             item = AlertItem.of(each.what, told.get(each.what.id, ())).model_dump_json()

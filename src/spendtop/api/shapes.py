@@ -6,15 +6,16 @@ from typing import Any
 
 import msgspec
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services.exporting import record
+from spendtop.services.exporting import Record, record
 from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.limits import LimitUse
-from spendtop.store.reads.rows import RequestRow, Spend
+from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import KeySpend
 
 
@@ -193,50 +194,6 @@ class LimitsAnswer(BaseModel):
     data: list[LimitState]
 
 
-class RequestItem(BaseModel):
-    """One LLM API call."""
-
-    id: str
-    external_ids: dict[str, str]
-    occurred_at: str
-    time_source: str
-    received_at: str
-    provider: str | None
-    model: str | None
-    status: str
-    http_status: int | None
-    user_id: str | None
-    session_id: str | None
-    session_path: str | None
-    token: str | None
-    properties: dict[str, str]
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    total_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    cost_usd: float | None
-    cost_nanousd: int | None
-    basis: str
-    reported_cost_usd: float | None
-    computed_cost_usd: float | None
-    verified: bool
-    cached: bool
-    latency_ms: int | None
-    ttft_ms: int | None
-    sources: list[str]
-    response_id: str | None
-    time_suspect: bool
-    price_version: str | None
-    counted: bool
-    body_state: str
-
-    @classmethod
-    def of(cls, row: RequestRow) -> RequestItem:
-        return cls(**record(row))
-
-
 class Totals(BaseModel):
     """Sums over all requests that the query selects, not only those of the page."""
 
@@ -260,12 +217,12 @@ class Totals(BaseModel):
 class RequestsAnswer(BaseModel):
     """One page of requests, newest first."""
 
-    data: list[RequestItem]
+    data: list[Record]
     totals: Totals
     next_cursor: str | None
 
 
-class RevisionItem(BaseModel):
+class RevisionItem(TypedDict):
     """What a later report changed."""
 
     at: str
@@ -274,7 +231,7 @@ class RevisionItem(BaseModel):
     """Field to its old and new value."""
 
 
-class RequestAnswer(RequestItem):
+class RequestAnswer(Record):
     """One request with its bodies."""
 
     request_body: Any
@@ -285,20 +242,21 @@ class RequestAnswer(RequestItem):
     """The answer as readable text."""
     revisions: list[RevisionItem]
 
-    @classmethod
-    def of_detail(cls, found: RequestDetail) -> RequestAnswer:
-        conversation = parse_conversation(found.request_body, found.response_body)
-        return cls(
-            **record(found.row),
-            request_body=_json(found.request_body),
-            response_body=_json(found.response_body),
-            prompt=prompt_text(conversation),
-            response=response_text(conversation),
-            revisions=[
-                RevisionItem(at=to_iso(revision.at), source=revision.source, changes=revision.changes)
-                for revision in found.revisions
-            ],
-        )
+
+def request_answer(found: RequestDetail) -> RequestAnswer:
+    """One request with its bodies, as JSON values."""
+    conversation = parse_conversation(found.request_body, found.response_body)
+    return {
+        **record(found.row),
+        "request_body": _json(found.request_body),
+        "response_body": _json(found.response_body),
+        "prompt": prompt_text(conversation),
+        "response": response_text(conversation),
+        "revisions": [
+            {"at": to_iso(revision.at), "source": revision.source, "changes": dict(revision.changes)}
+            for revision in found.revisions
+        ],
+    }
 
 
 def _json(body: bytes | None) -> Any:

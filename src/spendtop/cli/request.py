@@ -38,10 +38,10 @@ def run(options: Options) -> int:
             ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(found.row.id)})
             found, calendar = _found(store, settings, options.arguments.id)
     if options.arguments.json:
-        from spendtop.api.shapes import RequestAnswer
+        from spendtop.api.shapes import request_answer
         from spendtop.services.exporting import ascii_json
 
-        say(ascii_json(RequestAnswer.of_detail(found).model_dump(mode="json")))
+        say(ascii_json(request_answer(found)))
     else:
         say("\n\n".join("\n".join(lines) for lines in _parts(found, calendar) if lines))
     return ExitCode.OK

@@ -7,9 +7,9 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict
 
 from sqlalchemy import Connection
+from typing_extensions import TypedDict  # the one that pydantic can describe on Python 3.11
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -57,10 +58,8 @@ async def ask(poll: Poll, method: str, path: str, *, query: Query = (), body: ob
 
 
 def _opened(poll: Poll, answer: Answer) -> _Envelope:
-    try:
+    with suppress(ValueError, RecursionError):  # half surrogates are mended below, and the rest is told there
         return msgspec.json.decode(answer.raw, type=_Envelope)
-    except (ValueError, RecursionError):
-        pass
     try:
         return msgspec.json.decode(_ESCAPE.sub(_whole, answer.raw), type=_Envelope)
     except msgspec.ValidationError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,30 +18,16 @@ from spendtop.services import checkpoints, ledger, tasks
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied import applied, keep
-from spendtop.store.reads.ledger import Account
 from spendtop.store.tables import LedgerEventTable
+from tests import accounts
+from tests.accounts import OPENAI
 from tests.api.listening import Live
 from tests.api.routes.test_admin_routes import filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
 from tests.waiting import soon
 
-OPENAI = Account(
-    name="openai",
-    provider="openai",
-    poller="openai-costs",
-    poll_every=15 * MINUTE,
-    low_balance=Usd.of(10),
-    tells_balance=False,
-)
-ROUTER = Account(
-    name="router",
-    provider="openrouter",
-    poller="openrouter/router",
-    poll_every=5 * MINUTE,
-    low_balance=None,
-    tells_balance=True,
-)
+ROUTER = replace(accounts.ROUTER, low_balance=None)
 
 
 def bill(store: Store, now: int, *amounts: str) -> None:

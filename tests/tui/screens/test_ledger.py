@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -27,25 +28,12 @@ from spendtop.tui.modals.calibrate import CalibrateScreen
 from spendtop.tui.modals.ledger_day import LedgerDayScreen
 from spendtop.tui.modals.ledger_entry import LedgerEntryScreen
 from spendtop.tui.screens.ledger import LedgerScreen
+from tests import accounts
+from tests.accounts import OPENAI
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
-OPENAI = Account(
-    name="openai",
-    provider="openai",
-    poller="openai-costs",
-    poll_every=15 * MINUTE,
-    low_balance=Usd.of(10),
-    tells_balance=False,
-)
-ROUTER = Account(
-    name="router",
-    provider="openrouter",
-    poller="openrouter/router",
-    poll_every=5 * MINUTE,
-    low_balance=Usd.of(5),
-    tells_balance=True,
-)
+ROUTER = dataclasses.replace(accounts.ROUTER, low_balance=Usd.of(5))
 T = TypeVar("T")
 
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from spendtop.api.query import ListParameters, wrong_search
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
-from spendtop.api.shapes import RequestAnswer, RequestItem, RequestsAnswer, Totals
+from spendtop.api.shapes import RequestAnswer, RequestsAnswer, Totals, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.services.exporting import record
 from spendtop.store.reads.detail import find
 from spendtop.store.reads.requests import page, spend_of
 
@@ -36,7 +37,7 @@ def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -
     except UsageError:
         raise wrong_search(parameters.cursor) from None
     return RequestsAnswer(
-        data=[RequestItem.of(row) for row in found.rows],
+        data=[record(row) for row in found.rows],
         totals=Totals.of(totals),
         next_cursor=found.next_cursor,
     )
@@ -48,4 +49,4 @@ def one_request(request: Request, id: str) -> RequestAnswer:
         found = find(connection, id)
     if found is None:
         raise HTTPException(404, "The store has no request with this id.")
-    return RequestAnswer.of_detail(found)
+    return request_answer(found)
