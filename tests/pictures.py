@@ -11,18 +11,18 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from spendtop.collector import applying
-from spendtop.collector.sample import history, sample_folder
+from spendtop.collector import from_settings
+from spendtop.collector.demo.sample_traffic import history, sample_folder
 from spendtop.config.load import load
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
 from spendtop.domain.request import Parsed
-from spendtop.services.evaluating import Evaluator
+from spendtop.services.evaluator import Evaluator
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Collector, Session
@@ -36,8 +36,8 @@ def fill(store: Store) -> None:
     """A month of traffic with the demo's limits, and the alerts that follow."""
     settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
     prices = PublishedPrices()
-    book = applying.book_of(settings, prices, NOW)
-    recorder = Recorder(store, applying.preparer_of(settings, prices), book)
+    book = from_settings.book_of(settings, prices, NOW)
+    recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
     recorder.start()
     record(recorder, list(history(NOW)))
     recorder.run(lambda connection: Evaluator(book, ()).evaluate(connection, NOW)).result()

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.outbox import Outbox
+from spendtop.alerts.outbox_loop import Outbox
 from tests.alerts.stores import QUICK, opened
 
 

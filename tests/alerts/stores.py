@@ -12,7 +12,7 @@ from sqlalchemy import Row, select
 from spendtop.alerts.backoff import Timing
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.clock import SECOND
-from spendtop.services import outbox
+from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from spendtop.store.statements import table_of
@@ -48,7 +48,7 @@ def message(kind: Kind = Kind.EXCEEDED, name: str = "daily") -> Message:
 
 def queue(store: Store, *channels: str, alert_id: int = 1, kind: Kind = Kind.EXCEEDED, now: int = NOW) -> int:
     with store.writing() as connection:
-        return outbox.enqueue(
+        return outbox_rules.enqueue(
             connection,
             alert_id=alert_id,
             seq=1,

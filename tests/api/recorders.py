@@ -11,10 +11,10 @@ from spendtop.domain.limits import Limit
 from spendtop.domain.pricing import Pricer
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.reads.ledger import Account
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock

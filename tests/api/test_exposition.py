@@ -16,9 +16,9 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window
 from spendtop.store.reads.attention import Attention
 from spendtop.store.reads.limits import LimitUse
-from spendtop.store.reads.measures import Measures
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import Breakdown, KeySpend
+from spendtop.store.reads.store_figures import Measures
 
 PROMETHEUS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 LIMIT = Limit(name="daily", window=parse_window("day"), amount=Usd.of(10))

@@ -19,11 +19,11 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.pricing import Price, Pricer
 from spendtop.domain.request import Request, Restored
 from spendtop.domain.windows import Calendar
-from spendtop.services.exporting import FORMATS, pages
-from spendtop.services.importing import Event, Tally, record
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
+from spendtop.services.request_export import FORMATS, pages
+from spendtop.services.request_import import Event, Tally, record
 from spendtop.sources.files.exported import read_csv
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery

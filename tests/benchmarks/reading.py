@@ -18,9 +18,9 @@ from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
 from spendtop.domain.windows import Calendar, bounds, parse_window
-from spendtop.services.evaluating import Evaluator
+from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store.engine import Store

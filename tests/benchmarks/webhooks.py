@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from spendtop.collector.sample import live_bodies
+from spendtop.collector.demo.sample_traffic import live_bodies
 
 SECRET = "5e0b0f7c1a9d4e2f8b6a3c7d9e1f0a2b"
 SIZE = 4096

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from spendtop.collector.holding import places
+from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli
-from tests.cli.test_asking import doing_one, pretend_to_collect
+from tests.cli.test_run_task import doing_one, pretend_to_collect
 
 DAY = 86_400_000_000
 FILLED = "600 requests were missing there and came in now."

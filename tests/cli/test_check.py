@@ -13,14 +13,14 @@ import pytest
 from spendtop.config.paths import data_folder
 from spendtop.domain.alerting import Kind, Message
 from spendtop.domain.windows import Calendar
-from spendtop.services import outbox
+from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable, QuarantineTable
 from tests.alerts.sinks import free_port
 from tests.cli.conftest import Cli, write_config
-from tests.cli.test_asking import pretend_to_collect
+from tests.cli.test_run_task import pretend_to_collect
 
 KEY = "a-very-secret-key-of-mine"
 GOOD = '[server]\nport = {port}\napi_key = "' + KEY + '"\n[helicone]\nwebhook_secrets = ["0123456789abcdef"]\n'
@@ -74,7 +74,9 @@ def test_what_waits_is_told_with_the_next_step(cli: Cli, good: str, home_store: 
     with home_store.writing() as connection:
         for kind in ("unrecognized", "test"):
             connection.execute(table_of(QuarantineTable).insert().values(digest=kind.encode(), kind=kind, **event))
-        outbox.enqueue(connection, alert_id=1, seq=1, message=message, severity="critical", channels=["ops"], now=0)
+        outbox_rules.enqueue(
+            connection, alert_id=1, seq=1, message=message, severity="critical", channels=["ops"], now=0
+        )
         connection.execute(table_of(DeliveryTable).update().values(state="dead"))
     code, out, _ = cli("check")
     assert code == 0

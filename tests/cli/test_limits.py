@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.collector.applying import book_of
+from spendtop.collector.from_settings import book_of
 from spendtop.config.load import load
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.request import Usage
 from spendtop.domain.windows import Calendar
-from spendtop.services.preparing import Prepared
+from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Recording
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from tests.cli.conftest import Cli, minutes_ago, write_config
 from tests.store.conftest import Recorded
 

@@ -8,7 +8,7 @@ from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, write_config
-from tests.cli.test_asking import doing_one, pretend_to_collect
+from tests.cli.test_run_task import doing_one, pretend_to_collect
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from spendtop.collector.holding import places
+from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tokens
 from spendtop.services.presence import Holder, State, announce, process_start

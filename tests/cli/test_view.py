@@ -20,7 +20,7 @@ from spendtop.config.paths import default_database_url
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep, tell_public_url
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep, tell_public_url
 
 LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from spendtop.collector.in_force import InForce
+from spendtop.collector.active_config import InForce
 from spendtop.config.load import Loaded, load
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Parsed, Request, Source, TimeSource

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spendtop.collector.jobs import Desk
-from spendtop.collector.polling import Job
+from spendtop.collector.polling.poll_loop import Job
+from spendtop.collector.polling.poll_steps import Desk
 from spendtop.services import checkpoints
 from spendtop.services.checkpoints import Checkpoint
 from tests.collector.conftest import Bench

@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from spendtop.config.old_names import read_old_names
+from spendtop.config.legacy_env import read_old_names
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key
 from spendtop.config.template import render

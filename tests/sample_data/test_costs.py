@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from spendtop.collector.sample import history, live_bodies, sample_folder
+from spendtop.collector.demo.sample_traffic import history, live_bodies, sample_folder
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices

@@ -7,7 +7,7 @@ from importlib.resources import files
 import msgspec
 import zstandard
 
-from spendtop.collector.sample import history, webhook_captures
+from spendtop.collector.demo.sample_traffic import history, webhook_captures
 from spendtop.store import bodies
 
 NOW = 1_800_000_000_000_000

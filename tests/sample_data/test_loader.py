@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from spendtop.collector.sample import SECRET, as_new, history, live_bodies, sample_folder, webhook_captures
+from spendtop.collector.demo.sample_traffic import SECRET, as_new, history, live_bodies, sample_folder, webhook_captures
 from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource
 from spendtop.domain.usage import usage_of_response

@@ -20,12 +20,12 @@ from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer
 from spendtop.domain.request import Basis, Cost, Request, Source, Status, TimeSource
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services.announcing import Announcement, Channel
-from spendtop.services.evaluating import Evaluator
+from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Prepared
+from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Outcome, Recording
-from spendtop.services.records import from_row
+from spendtop.services.request_rows import from_row
 from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
 from spendtop.store import bodies
 from spendtop.store.engine import Store

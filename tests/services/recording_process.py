@@ -12,7 +12,7 @@ from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Cost, Request, Source, TimeSource, Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from spendtop.services import quarantine
-from spendtop.services.preparing import SetAside
+from spendtop.services.preparation import SetAside
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from tests.conftest import SettableClock

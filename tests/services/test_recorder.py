@@ -18,7 +18,7 @@ from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Event, Source
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.receivers.helicone import HeliconeReceiver

@@ -16,8 +16,8 @@ from spendtop.domain.limits import Each
 from spendtop.domain.merging import Record, differences, merge
 from spendtop.domain.pricing import Price, Rate
 from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource, Usage
-from spendtop.services.preparing import Ready, SetAside
-from spendtop.services.records import from_row
+from spendtop.services.preparation import Ready, SetAside
+from spendtop.services.request_rows import from_row
 from spendtop.services.totals import REPEATS
 from spendtop.store import bodies
 from spendtop.store.engine import Store

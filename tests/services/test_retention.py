@@ -12,10 +12,10 @@ from spendtop.domain.redaction import Redactor
 from spendtop.domain.request import BodyState, NotUnderstood, Source
 from spendtop.domain.request import TestEvent as DashboardEvent
 from spendtop.domain.windows import Calendar
-from spendtop.services import outbox, tasks
+from spendtop.services import outbox_rules, tasks
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.outbox import Attempt
-from spendtop.services.preparing import Preparer
+from spendtop.services.outbox_rules import Attempt
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import Kept, forget_some
 from spendtop.services.tasks import TaskKind, TaskState
@@ -181,7 +181,9 @@ def test_messages_that_were_sent_and_tasks_that_were_done_go_after_thirty_days(
     spending.clock.advance(DAY)
     spending.revisit()
     with store.writing() as connection:
-        outbox.enqueue(connection, alert_id=None, seq=1, message=TEST, severity="info", channels=["ops"], now=clock())
+        outbox_rules.enqueue(
+            connection, alert_id=None, seq=1, message=TEST, severity="info", channels=["ops"], now=clock()
+        )
         for state in (TaskState.DONE, None):
             task = tasks.ask(connection, TaskKind.CHANNEL_TEST, {}, clock())
             if state is not None:
@@ -211,5 +213,5 @@ def test_what_was_not_understood_goes_with_the_requests(store: Store, clock: Set
 def settle(store: Store, now: int) -> None:
     """Send all that waits."""
     with store.writing() as connection:
-        while (claimed := outbox.claim(connection, "ops", now=now, lease_until=now + 1)) is not None:
-            outbox.finish(connection, claimed, Attempt(at=now, outcome="sent", detail="", elapsed_ms=1), None)
+        while (claimed := outbox_rules.claim(connection, "ops", now=now, lease_until=now + 1)) is not None:
+            outbox_rules.finish(connection, claimed, Attempt(at=now, outcome="sent", detail="", elapsed_ms=1), None)

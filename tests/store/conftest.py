@@ -17,7 +17,7 @@ from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, Cost, Request, Source, TimeSource
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Prepared
+from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Recording
 from spendtop.store import bodies
 from spendtop.store.engine import Store

@@ -21,10 +21,10 @@ from spendtop.domain.pricing import Price, Pricer
 from spendtop.domain.request import Cost, Parsed, Request, Source, Status, TimeSource, Usage
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Collector, Session

@@ -7,9 +7,9 @@ import pytest
 from spendtop.tui.actions import APP, DETAIL, LIVE, MOVE, OVERVIEW, REQUESTS, SOURCES, Action, key_name
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.help import HelpScreen
-from spendtop.tui.screens.overview import OverviewScreen
-from spendtop.tui.screens.requests import RequestsScreen
-from spendtop.tui.screens.sources import SourcesScreen
+from spendtop.tui.overview.screen import OverviewScreen
+from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.sources.screen import SourcesScreen
 from tests.tui.conftest import opened, picture, typed, until
 
 TABLES: dict[type[object], tuple[Action, ...]] = {

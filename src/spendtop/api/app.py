@@ -6,18 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from spendtop.api.access_rules import current_rules
 from spendtop.api.answers import SAFE_HEADERS, Answer, App, Header, Message, Receive, Scope, Send, error, send_answer
 from spendtop.api.bodies import Disconnected, read_body
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
-from spendtop.api.hot import HealthCheck, Ping, Webhook
 from spendtop.api.pushes import Failed
 from spendtop.api.pushes.ingest import IngestPush, LogPush
 from spendtop.api.pushes.litellm import LitellmPush
 from spendtop.api.pushes.otlp import OtlpPush
-from spendtop.api.rules import current_rules
 from spendtop.api.verdict import Verdict
+from spendtop.api.webhook import HealthCheck, Ping, Webhook
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources import SIGNED_RECEIVERS
 

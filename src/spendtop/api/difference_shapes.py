@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from spendtop.api.shapes import dollars
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.differences import Explanation, ProjectBill, Share
-from spendtop.services.explaining import sentence
+from spendtop.services.bill_differences import sentence
 
 
 class ShareItem(BaseModel):

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from spendtop.store.reads.attention import Attention
 from spendtop.store.reads.limits import LimitUse
-from spendtop.store.reads.measures import Measures
 from spendtop.store.reads.spending import Breakdown
+from spendtop.store.reads.store_figures import Measures
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spendtop.api.alert_shapes import AlertItem
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import Clock
-from spendtop.services.exporting import ascii_json, record
+from spendtop.services.request_export import ascii_json, record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import AlertRow, deliveries_of

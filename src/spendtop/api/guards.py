@@ -6,10 +6,10 @@ import hmac
 import ipaddress
 from collections.abc import Callable
 
+from spendtop.api.access_rules import Rules
 from spendtop.api.answers import Answer, Header, Scope, busy, error
 from spendtop.api.buckets import Buckets
 from spendtop.api.counters import Count, Counters
-from spendtop.api.rules import Rules
 
 MOST_FAILURES_PER_MINUTE = 100
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})

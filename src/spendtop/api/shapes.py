@@ -12,7 +12,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services.exporting import Record, record
+from spendtop.services.request_export import Record, record
 from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.rows import Spend

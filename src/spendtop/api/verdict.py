@@ -21,7 +21,7 @@ from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
-from spendtop.store.reads.applied import applied
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.entity_uses import EntityUses
 
 SECONDS = 0.1

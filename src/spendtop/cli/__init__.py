@@ -179,7 +179,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "import": Command(
-        "importing.command",
+        "imports.command",
         "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
         " take over what an older system recorded. What is known already is not counted again, so that it can be"
         " repeated; a collector may go on meanwhile.",

@@ -8,14 +8,14 @@ from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.in_force import in_force
+from spendtop.cli.effective_limits import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
-from spendtop.services import attending
+from spendtop.services import alert_actions
 from spendtop.store.reads.attention import AlertRow, alerts
 
 _MOST = 200
@@ -48,7 +48,7 @@ def show(options: Options) -> int:
 def ack(options: Options) -> int:
     """Say that somebody takes care of an alert."""
     by = options.arguments.by or getuser()
-    _change(options, lambda connection, now: attending.ack(connection, options.arguments.id, by, now))
+    _change(options, lambda connection, now: alert_actions.ack(connection, options.arguments.id, by, now))
     say("Acked: it speaks again only when it gets worse or begins anew.")
     return ExitCode.OK
 
@@ -59,14 +59,14 @@ def snooze(options: Options) -> int:
         length = parse_duration(options.arguments.time)
     except ValueError:
         raise UsageError("Say for how long as 30m, 4h or 2d.") from None
-    _change(options, lambda connection, now: attending.snooze(connection, options.arguments.id, now + length, now))
+    _change(options, lambda connection, now: alert_actions.snooze(connection, options.arguments.id, now + length, now))
     say(f"Silent for {options.arguments.time}; what stands then is said once.")
     return ExitCode.OK
 
 
 def unack(options: Options) -> int:
     """Take an ack and a snooze back."""
-    _change(options, lambda connection, now: attending.unack(connection, options.arguments.id, now))
+    _change(options, lambda connection, now: alert_actions.unack(connection, options.arguments.id, now))
     say("Nobody takes care of it any more, and it is not snoozed.")
     return ExitCode.OK
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 
-from spendtop.cli.asking import look, require_collector, result_of
-from spendtop.cli.in_force import in_force, now
+from spendtop.cli.effective_limits import in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.selecting import span_of
+from spendtop.cli.request_selection import span_of
+from spendtop.cli.run_task import look, require_collector, result_of
 from spendtop.cli.tables import say
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.services import tasks

@@ -12,7 +12,7 @@ from spendtop.alerts.channels import check_url, prepared_url
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.job import Job, Outcome, Result
 from spendtop.alerts.render import channel_test_message, notify_type, render
-from spendtop.cli.in_force import now
+from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of

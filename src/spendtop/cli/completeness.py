@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from spendtop.cli.effective_limits import now
 from spendtop.cli.finding import Finding, State
-from spendtop.cli.in_force import now
-from spendtop.collector.polled import Polled, PolledRequests, polled
+from spendtop.collector.polling.poll_config import Polled, PolledRequests, polled
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import ZERO

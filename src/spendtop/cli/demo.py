@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from spendtop.cli import collect, view
 from spendtop.cli.child import Child
 from spendtop.cli.options import Options, load_settings
-from spendtop.collector.sample import sample_folder
+from spendtop.collector.demo.sample_traffic import sample_folder
 
 _OWN = """\
 [server]
@@ -58,7 +58,7 @@ def run(options: Options) -> int:
 
 
 def _collect(options: Options, folder: Path) -> int:
-    from spendtop.collector.demo import sample_traffic, silent_channel
+    from spendtop.collector.demo.simulation import sample_traffic, silent_channel
 
     own = _own(options, folder)
     url = urlsplit(load_settings(own).settings.channels[0].url.get_secret_value())

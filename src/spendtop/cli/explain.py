@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from spendtop.cli.in_force import now
+from spendtop.cli.effective_limits import now
 from spendtop.cli.ledger import account_named
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import say, table
@@ -12,7 +12,7 @@ from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.explaining import explain, sentence
+from spendtop.services.bill_differences import explain, sentence
 
 
 def run(options: Options) -> int:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spendtop.cli.options import Options
-from spendtop.cli.selecting import selected
+from spendtop.cli.request_selection import selected
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.services import export_files
-from spendtop.services.exporting import FORMATS, counting, pages
+from spendtop.services.request_export import FORMATS, counting, pages
 
 
 def run(options: Options) -> int:

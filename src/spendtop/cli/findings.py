@@ -15,8 +15,8 @@ from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
 from spendtop.cli.completeness import of_pollers
 from spendtop.cli.finding import Finding, State
-from spendtop.collector.applying import digest, pricer_of
-from spendtop.collector.holding import places
+from spendtop.collector.from_settings import digest, pricer_of
+from spendtop.collector.process.store_lock import places
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
@@ -29,7 +29,7 @@ from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
 from spendtop.store.files import locate, prepare
-from spendtop.store.reads.applied import applied
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.schema import HEAD, refuse_newer, version
 

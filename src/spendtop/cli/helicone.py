@@ -7,10 +7,10 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from spendtop.cli.asking import require_collector
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import require_collector
 from spendtop.cli.tables import say, table
-from spendtop.collector.connecting import (
+from spendtop.collector.helicone_connection import (
     Connected,
     NotKept,
     destination_of,
@@ -20,7 +20,7 @@ from spendtop.collector.connecting import (
     secrets_of,
     shortcomings,
 )
-from spendtop.collector.connecting import (
+from spendtop.collector.helicone_connection import (
     connect as connect_webhook,
 )
 from spendtop.config.load import Loaded

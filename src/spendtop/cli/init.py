@@ -12,8 +12,8 @@ from typing import Any
 
 from spendtop.cli.options import Options
 from spendtop.cli.tables import say
+from spendtop.config.legacy_env import read_old_names
 from spendtop.config.load import load
-from spendtop.config.old_names import read_old_names
 from spendtop.config.paths import CONFIG_NAME
 from spendtop.config.settings import Settings
 from spendtop.config.template import render

@@ -7,10 +7,10 @@ from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.asking import ask_and_wait
-from spendtop.cli.in_force import in_force, now
+from spendtop.cli.effective_limits import in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.selecting import instant_of
+from spendtop.cli.request_selection import instant_of
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.config.settings import Settings
 from spendtop.domain.billing import typed
@@ -23,7 +23,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import ledger
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import applied
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.ledger import Account, AccountNow, AccountState, LedgerDay, account_now, days, events
 
 _DAYS, _EVENTS = 14, 20
@@ -152,7 +152,7 @@ def _accounts(connection: Connection, settings: Settings) -> tuple[Account, ...]
     found = applied(connection)
     if found is not None:
         return found.accounts
-    from spendtop.collector.polled import accounts_of
+    from spendtop.collector.polling.poll_config import accounts_of
 
     return accounts_of(settings)
 

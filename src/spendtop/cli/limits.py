@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from spendtop.cli.in_force import ceilings, in_force, now
+from spendtop.cli.effective_limits import ceilings, in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode

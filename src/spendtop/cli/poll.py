@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from spendtop.cli.asking import ask_and_wait
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import say
-from spendtop.collector.polled import polled
+from spendtop.collector.polling.poll_config import polled
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.tasks import TaskKind

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spendtop.cli.asking import ask_and_wait
-from spendtop.cli.in_force import in_force
+from spendtop.cli.effective_limits import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode
 from spendtop.services.tasks import TaskKind

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from spendtop.cli.asking import ask_and_wait
-from spendtop.cli.in_force import in_force
+from spendtop.cli.effective_limits import in_force
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.requests import latency, status
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import amount, say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
@@ -39,7 +39,7 @@ def run(options: Options) -> int:
             found, calendar = _found(store, settings, options.arguments.id)
     if options.arguments.json:
         from spendtop.api.shapes import request_answer
-        from spendtop.services.exporting import ascii_json
+        from spendtop.services.request_export import ascii_json
 
         say(ascii_json(request_answer(found)))
     else:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from spendtop.cli.export import print_bytes
 from spendtop.cli.options import Options
-from spendtop.cli.selecting import selected
+from spendtop.cli.request_selection import selected
 from spendtop.cli.tables import amount, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
-from spendtop.services.exporting import FORMATS, ascii_json, pages, record
+from spendtop.services.request_export import FORMATS, ascii_json, pages, record
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import RequestRow

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from spendtop.cli.in_force import now
+from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
-from spendtop.collector.holding import places
-from spendtop.collector.sample import as_new, live_bodies
+from spendtop.collector.demo.sample_traffic import as_new, live_bodies
+from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError

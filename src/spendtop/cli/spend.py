@@ -6,16 +6,16 @@ import json
 import sys
 from collections.abc import Sequence
 
-from spendtop.cli.in_force import in_force, now
+from spendtop.cli.effective_limits import in_force, now
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.selecting import span_of
+from spendtop.cli.request_selection import span_of
 from spendtop.cli.spending import Line, Spending, read_spending
 from spendtop.cli.tables import amount, csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.windows import Calendar
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import COLUMNS
 
 _SHOWN = 50

@@ -11,9 +11,9 @@ from operator import add
 from spendtop.domain.clock import HOUR
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads.pairs import Pair, by_pair, oldest_hour
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spans import Span
+from spendtop.store.reads.spend_by_two import Pair, by_pair, oldest_hour
 from spendtop.store.reads.spending import by_key, spend
 
 _STEP = 6 * HOUR

@@ -59,7 +59,7 @@ def _named_in(file: Path) -> str | None:
 
 
 def _found_in_settings(options: Options) -> Path:
-    from spendtop.collector.holding import places
+    from spendtop.collector.process.store_lock import places
     from spendtop.store.engine import Store
     from spendtop.store.files import locate
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from spendtop.cli.asking import ask_and_wait
 from spendtop.cli.options import Options, load_settings
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.view import stop_process
-from spendtop.collector.holding import places
+from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services.presence import holder
 from spendtop.services.tasks import TaskKind

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from spendtop.cli.in_force import in_force
+from spendtop.cli.effective_limits import in_force
 from spendtop.cli.options import Options, load_settings, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
-from spendtop.collector.holding import places
+from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, UsageError

@@ -20,10 +20,10 @@ from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
 from spendtop.tui.session import Collector, Session
 
 if TYPE_CHECKING:
-    from spendtop.collector.holding import Places
+    from spendtop.collector.process.store_lock import Places
     from spendtop.config.settings import Settings
     from spendtop.store.engine import Store
-    from spendtop.store.reads.applied import Applied
+    from spendtop.store.reads.applied_config import Applied
 
 _STOP_SECONDS = 20.0
 
@@ -130,7 +130,7 @@ class _Link:
                 if not failure.already_running:
                     raise
         from spendtop.cli.options import open_store
-        from spendtop.collector.holding import places
+        from spendtop.collector.process.store_lock import places
         from spendtop.services.presence import watching
 
         store = open_store(self.loaded.settings)
@@ -166,7 +166,7 @@ class _Link:
 
 def require_tunnel(store: Store) -> None:
     """Raises UsageError when the collector that runs has opened none."""
-    from spendtop.store.reads.applied import applied
+    from spendtop.store.reads.applied_config import applied
 
     with store.reading() as connection:
         known = applied(connection)

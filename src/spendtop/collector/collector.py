@@ -12,35 +12,40 @@ from contextlib import ExitStack
 
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.lane import ChannelState
-from spendtop.alerts.outbox import Outbox
+from spendtop.alerts.outbox_loop import Outbox
 from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import Tokens
-from spendtop.collector.account_watch import AccountWatch
-from spendtop.collector.asked import Asked
-from spendtop.collector.errands import Errands
-from spendtop.collector.evaluation import Evaluation
-from spendtop.collector.holding import Hold, Places, holding, places
+from spendtop.collector.active_config import InForce
+from spendtop.collector.config_reload import Reloading
+from spendtop.collector.evaluator_loop import Evaluation
 from spendtop.collector.housekeeping import Housekeeping
-from spendtop.collector.in_force import InForce
-from spendtop.collector.jobs import Desk
-from spendtop.collector.pollers import Pollers
+from spendtop.collector.polling.account_watch import AccountWatch
+from spendtop.collector.polling.poll_steps import Desk
+from spendtop.collector.polling.poll_supervisor import Pollers
 from spendtop.collector.printer import Printer
-from spendtop.collector.reloading import Reloading
-from spendtop.collector.service import notify_systemd, occupy_standard_descriptors, tell_parent, watchdog_seconds
+from spendtop.collector.process.readiness import Standing
+from spendtop.collector.process.signals import Wishes, end_with, on_signals
+from spendtop.collector.process.status_snapshot import Snapshot
+from spendtop.collector.process.store_lock import Hold, Places, holding, places
+from spendtop.collector.process.systemd import (
+    notify_systemd,
+    occupy_standard_descriptors,
+    tell_parent,
+    watchdog_seconds,
+)
+from spendtop.collector.refusal_counts import Tallying
 from spendtop.collector.setup import Rooms, Setup
-from spendtop.collector.signals import Wishes, end_with, on_signals
-from spendtop.collector.snapshot import Snapshot
-from spendtop.collector.standing import Standing
 from spendtop.collector.supervisor import Loop, Supervisor, pause
-from spendtop.collector.tallying import Tallying
+from spendtop.collector.tasks.slow_tasks import Asked
+from spendtop.collector.tasks.task_runner import Errands
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.services.announcing import Announcement
-from spendtop.services.outbox import free_abandoned
+from spendtop.services.alert_messages import Announcement
+from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import State
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome

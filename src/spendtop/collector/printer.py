@@ -20,7 +20,7 @@ from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
-from spendtop.services.announcing import Announcement
+from spendtop.services.alert_messages import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
 from spendtop.store.reads import spending

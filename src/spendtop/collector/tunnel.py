@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from spendtop.collector.connecting import NotKept, connect, destination_of, keep_secret, management
+from spendtop.collector.helicone_connection import NotKept, connect, destination_of, keep_secret, management
 from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import pause
 from spendtop.config.load import Loaded
@@ -27,8 +27,8 @@ from spendtop.sources.helicone_webhooks import HeliconeWebhooks
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store import facts
-from spendtop.store.reads.applied import tell_public_url
-from spendtop.store.reads.news import CONFIG_NEWS
+from spendtop.store.reads.applied_config import tell_public_url
+from spendtop.store.reads.config_outcome import CONFIG_NEWS
 
 if TYPE_CHECKING:
     from ngrok import Listener, Session

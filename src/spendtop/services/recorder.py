@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.request import Cost, Event, Request
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer, Ready
+from spendtop.services.preparation import Preparer, Ready
 from spendtop.services.recording import Outcome, Recording
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds

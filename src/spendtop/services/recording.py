@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Dialect, select, update
 
 from spendtop.domain.merging import Price, Record
 from spendtop.domain.request import BodyState, Request
-from spendtop.services.grouping import Group, Key
-from spendtop.services.joining import Joining
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Prepared, Ready, SetAside
-from spendtop.services.records import from_row, to_values
+from spendtop.services.preparation import Prepared, Ready, SetAside
+from spendtop.services.record_group import Group, Key
+from spendtop.services.request_joins import Joining
+from spendtop.services.request_rows import from_row, to_values
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_add,

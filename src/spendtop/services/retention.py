@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, sele
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import BodyState
 from spendtop.services.episodes import is_resolved
-from spendtop.services.outbox import DeliveryState
+from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.tasks import ENDED
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS

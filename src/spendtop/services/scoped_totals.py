@@ -14,7 +14,7 @@ from spendtop.domain.windows import WindowKind
 from spendtop.services.limit_book import LimitBook
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
 from spendtop.store.reads.limits import within_scope
 from spendtop.store.reads.rows import from_row
 from spendtop.store.statements import table_of
@@ -84,7 +84,7 @@ def _totals(connection: Connection, limit: Limit) -> Select[Any]:
     shard = _REQUEST.c.id % SLOTS
     named = (entity.label("key"), bucket.label("bucket"), shard.label("shard"))
     return (
-        select(*named, *sums.of_requests())
+        select(*named, *spend_sql.of_requests())
         .where(_REQUEST.c.counted, entity.is_not(None), within_scope(connection, limit))
         .group_by("key", "bucket", "shard")
     )
@@ -97,7 +97,7 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
         return
     entity = _entity(limit)
     query = select(_REQUEST, entity.label("entity")).where(
-        _REQUEST.c.counted, sums.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
+        _REQUEST.c.counted, spend_sql.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
     )
     for row in connection.execute(query):
         hour = row.occurred_at - row.occurred_at % HOUR

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from spendtop.domain.errors import UsageError
 from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.fetching import Bounds, Rejected
+from spendtop.sources.pollers.http_client import Bounds, Rejected
 
 ONCE = Bounds(attempts=1)
 """Nothing is asked twice: a second webhook to one address would bring every event twice."""

@@ -18,22 +18,22 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.commands import Commands
-from spendtop.tui.config_news import ConfigNews
-from spendtop.tui.dressed import DressedApp
+from spendtop.tui.config_status import ConfigNews
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.news import PACE_SECONDS, SLOW_PACE_SECONDS, CollectorSeen, Failed, StoreOpened
-from spendtop.tui.pausing import Pause
+from spendtop.tui.pause import Pause
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import Collector, Session
-from spendtop.tui.watching import StoreWatch
+from spendtop.tui.store_messages import PACE_SECONDS, SLOW_PACE_SECONDS, CollectorSeen, Failed, StoreOpened
+from spendtop.tui.store_watch import StoreWatch
+from spendtop.tui.themed_app import DressedApp
 from spendtop.tui.widgets.prompt import Asking
 from spendtop.tui.widgets.status import Standing
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.screens.live import LiveScreen
-    from spendtop.tui.screens.requests import RequestsScreen
+    from spendtop.tui.requests.screen import RequestsScreen
+    from spendtop.tui.screens.live_screen import LiveScreen
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class SpendtopApp(DressedApp):
     @property
     def live_screen(self) -> LiveScreen | None:
         """The screen of the present mode, also when a dialog is on top."""
-        from spendtop.tui.screens.live import LiveScreen
+        from spendtop.tui.screens.live_screen import LiveScreen
 
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, LiveScreen)), None)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
-    from spendtop.store.reads.applied import Applied
+    from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import Attention
+    from spendtop.store.reads.config_outcome import News
     from spendtop.store.reads.limits import LimitUse
-    from spendtop.store.reads.news import News
     from spendtop.store.reads.rows import Spend
 
 

@@ -15,11 +15,11 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind
-from spendtop.store.reads.applied import Applied, applied
+from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import QuarantineRow, attention, quarantined
+from spendtop.store.reads.config_outcome import config_news
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
-from spendtop.store.reads.news import config_news
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.store.reads.requests import Page, RequestQuery, observed_values, page, spend_of
 from spendtop.store.reads.rows import Spend
@@ -27,7 +27,7 @@ from spendtop.store.reads.sources import Sources, sources
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
-from spendtop.tui.polled_rows import PolledRow, polled_rows
+from spendtop.tui.sources.polled_rows import PolledRow, polled_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spendtop.domain.spreadsheet import cell
 from spendtop.services.export_files import create
-from spendtop.services.exporting import ascii_json
+from spendtop.services.request_export import ascii_json
 
 
 def write(path: Path, columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> int:

@@ -12,7 +12,7 @@ from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
-    from spendtop.store.reads.applied import Applied
+    from spendtop.store.reads.applied_config import Applied
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from spendtop.domain.request import BodyState, Status, Usage
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger import Account

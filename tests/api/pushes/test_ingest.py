@@ -21,7 +21,7 @@ from spendtop.domain.request import Source
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.sources.receivers.ingest import MOST_ITEMS
 from spendtop.store.engine import Store

@@ -32,7 +32,7 @@ from spendtop.domain.request import Parsed, Request, Source
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparing import Preparer
+from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of

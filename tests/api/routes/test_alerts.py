@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Kind, Message
-from spendtop.services import outbox
+from spendtop.services import outbox_rules
 from spendtop.store.backup import backup
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
@@ -19,7 +19,7 @@ from spendtop.store.tables import AlertTable, RequestTable
 from tests.api.routes.test_admin_routes import filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
-from tests.services.test_resetting import rows_in_backup
+from tests.services.test_store_reset import rows_in_backup
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def alert_id(readable_store: Store, clock: SettableClock) -> int:
         assert inserted.inserted_primary_key is not None
         number = int(inserted.inserted_primary_key[0])
         message = Message(kind=Kind.EXCEEDED, limit_name="daily")
-        outbox.enqueue(
+        outbox_rules.enqueue(
             connection,
             alert_id=number,
             seq=1,
@@ -146,7 +146,7 @@ async def test_a_change_that_is_begun_is_answered_when_it_is_done(
         assert goes_on.wait(10)
         return backup(store, connection, folder, now)
 
-    monkeypatch.setattr("spendtop.services.resetting.backup", slow)
+    monkeypatch.setattr("spendtop.services.store_reset.backup", slow)
     async with filled(readable_store, clock, 3) as live, asyncio.TaskGroup() as tasks:
         reset = tasks.create_task(live.client.delete("/reset"))
         await asyncio.wait([reset], timeout=0.8)

@@ -17,7 +17,7 @@ from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger, tasks
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied import applied, keep
+from spendtop.store.reads.applied_config import applied, keep
 from spendtop.store.tables import LedgerEventTable
 from tests import accounts
 from tests.accounts import OPENAI

@@ -14,7 +14,7 @@ import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.request import BodyState, Source, Status, Usage
-from spendtop.services.exporting import COLUMNS
+from spendtop.services.request_export import COLUMNS
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable

@@ -10,7 +10,7 @@ from spendtop.domain.billing import total
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
-from spendtop.sources.pollers.fetching import Bounds
+from spendtop.sources.pollers.http_client import Bounds
 from tests.sources.pollers.fake_anthropic import ADMIN_KEY, Cost, FakeAnthropic
 from tests.sources.pollers.fake_provider import Fault, edited, error_in_200, failed, slow_down, truncated, web_page
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from spendtop.sources.pollers.fetching import Fetcher
+from spendtop.sources.pollers.http_client import Fetcher
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, FakeOpenAI, Used, a_month
 

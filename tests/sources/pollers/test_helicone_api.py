@@ -12,9 +12,9 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.request import BodyState, Request, Source, TimeSource
 from spendtop.sources.pollers import KeyRefused, Page, PollFailed
-from spendtop.sources.pollers.fetching import USUAL, AnswerTooLarge, Bounds
 from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.helicone_place import OVERLAP, SETTLING, progress, range_cursor, resumed
+from spendtop.sources.pollers.helicone_cursor import OVERLAP, SETTLING, progress, range_cursor, resumed
+from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, Bounds
 from tests.sources.pollers.fake_helicone import (
     ELSEWHERE,
     KEY,

@@ -13,7 +13,7 @@ from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Usage
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
-from spendtop.sources.pollers.fetching import Bounds
+from spendtop.sources.pollers.http_client import Bounds
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, Cost, FakeOpenAI, Used, a_month
 from tests.sources.pollers.fake_provider import (

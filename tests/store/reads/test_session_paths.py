@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.session_paths import Branch, branches, path_spends
-from spendtop.store.reads.spans import Span
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

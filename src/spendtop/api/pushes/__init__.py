@@ -10,9 +10,9 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError
 
-from spendtop.api.acks import Acks
 from spendtop.api.answers import Answer, Problem, Receive, Scope, busy, error
 from spendtop.api.bodies import LARGE, MOST_LARGE, read_body
+from spendtop.api.commit_waiters import Acks
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values

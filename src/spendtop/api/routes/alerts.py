@@ -14,7 +14,7 @@ from spendtop.api.query import InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
-from spendtop.services import attending
+from spendtop.services import alert_actions
 from spendtop.store.reads.attention import alert, alerts, deliveries_of
 
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -45,7 +45,7 @@ class SnoozeBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    minutes: Annotated[int, Field(ge=1, le=attending.LONGEST_SNOOZE // MINUTE)]
+    minutes: Annotated[int, Field(ge=1, le=alert_actions.LONGEST_SNOOZE // MINUTE)]
 
 
 def router() -> APIRouter:
@@ -69,20 +69,20 @@ def list_alerts(request: Request, parameters: Annotated[AlertParameters, Query()
 def ack(request: Request, id: AlertId, body: AckBody | None = None) -> AlertItem:
     """Say that somebody takes care of it: it speaks again only when it gets worse or begins anew."""
     by, now = (body or AckBody()).by, context_of(request).clock()
-    return _changed(request, id, lambda connection: attending.ack(connection, id, by, now))
+    return _changed(request, id, lambda connection: alert_actions.ack(connection, id, by, now))
 
 
 def snooze(request: Request, id: AlertId, body: SnoozeBody) -> AlertItem:
     """Keep it silent for some minutes; what stands then is announced once."""
     now = context_of(request).clock()
     until = now + body.minutes * MINUTE
-    return _changed(request, id, lambda connection: attending.snooze(connection, id, until, now))
+    return _changed(request, id, lambda connection: alert_actions.snooze(connection, id, until, now))
 
 
 def unack(request: Request, id: AlertId) -> AlertItem:
     """Take an ack and a snooze back."""
     now = context_of(request).clock()
-    return _changed(request, id, lambda connection: attending.unack(connection, id, now))
+    return _changed(request, id, lambda connection: alert_actions.unack(connection, id, now))
 
 
 def _changed(request: Request, alert_id: int, change: Callable[[Connection], None]) -> AlertItem:
@@ -94,7 +94,7 @@ def _changed(request: Request, alert_id: int, change: Callable[[Connection], Non
 
     try:
         return written(request, work)
-    except attending.NoSuchAlert:
+    except alert_actions.NoSuchAlert:
         raise HTTPException(404, "There is no alert with this id.") from None
     except UsageError as failure:
         raise InvalidField("id", str(failure)) from None

@@ -12,7 +12,7 @@ from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.routes.streaming import streamed
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.services.exporting import FORMATS, pages
+from spendtop.services.request_export import FORMATS, pages
 from spendtop.store.reads.requests import refuse_unsearchable
 
 _MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}

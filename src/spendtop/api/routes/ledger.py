@@ -20,9 +20,9 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import ledger, tasks
-from spendtop.services.explaining import explain
+from spendtop.services.bill_differences import explain
 from spendtop.services.tasks import TaskKind, TaskState
-from spendtop.store.reads.applied import applied
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.ledger import Account, AccountState, account_now, days, events
 
 _BY = "api"

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from spendtop.api.context import Context
 from spendtop.api.routes import context_of
 from spendtop.api.shapes import LimitsAnswer, LimitState
-from spendtop.store.reads.applied import applied
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.limits import LimitUse, uses
 
 

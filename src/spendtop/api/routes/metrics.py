@@ -17,8 +17,8 @@ from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import instant
 from spendtop.domain.windows import bounds, parse_window
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.measures import Measures, measures
 from spendtop.store.reads.spending import by_key
+from spendtop.store.reads.store_figures import Measures, measures
 
 _DIMENSIONS = ("model", "provider", "source")
 _MOST_KEYS = 100

@@ -11,7 +11,7 @@ from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
 from spendtop.api.shapes import RequestAnswer, RequestsAnswer, Totals, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.services.exporting import record
+from spendtop.services.request_export import record
 from spendtop.store.reads.detail import find
 from spendtop.store.reads.requests import page, spend_of
 

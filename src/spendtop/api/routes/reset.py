@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from spendtop.api.routes import context_of, written
-from spendtop.services import resetting
+from spendtop.services import store_reset
 
 
 class ResetAnswer(BaseModel):
@@ -29,5 +29,5 @@ def reset(request: Request) -> ResetAnswer:
     """Write a backup, then delete all usage. Duplicate keys, tokens and settings stay."""
     context = context_of(request)
     now = context.clock()
-    done = written(request, lambda connection: resetting.reset(context.store, connection, context.backups, now))
+    done = written(request, lambda connection: store_reset.reset(context.store, connection, context.backups, now))
     return ResetAnswer(deleted=done.deleted, backup=str(done.backup))

@@ -25,7 +25,7 @@ from spendtop.domain.conversation import parse_conversation, prompt_text, respon
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.request import BodyState, Status
-from spendtop.services.exporting import ascii_json
+from spendtop.services.request_export import ascii_json
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.sessions import positions_in, session_costs, sessions

@@ -9,8 +9,8 @@ from msgspec import Struct
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.billed import CENT, Billed
-from spendtop.sources.pollers.fetching import USUAL, Bounds, Fetcher, Query
-from spendtop.sources.pollers.keys import wrong_kind
+from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Query
+from spendtop.sources.pollers.key_kinds import wrong_kind
 from spendtop.sources.pollers.paging import all_pages
 
 _WHO = "Anthropic"

@@ -17,8 +17,7 @@ from spendtop.domain.request import Request
 from spendtop.sources.helicone_access import WHO
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
 from spendtop.sources.pollers import KeyRefused, Page, PollFailed
-from spendtop.sources.pollers.fetching import USUAL, AnswerTooLarge, Bounds, Rejected
-from spendtop.sources.pollers.helicone_place import (
+from spendtop.sources.pollers.helicone_cursor import (
     Following,
     Place,
     Ranging,
@@ -36,6 +35,7 @@ from spendtop.sources.pollers.helicone_place import (
     written,
 )
 from spendtop.sources.pollers.helicone_queries import HeliconeQueries
+from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, Bounds, Rejected
 
 _FIRST_PAGE, _LARGEST_PAGE = 250, 1000
 _WIDEST, _NARROWEST = DAY, 10 * MINUTE

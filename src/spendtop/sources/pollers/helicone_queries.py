@@ -14,7 +14,7 @@ from spendtop.domain.clock import SECOND, to_datetime
 from spendtop.domain.money import Usd
 from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import PollFailed
-from spendtop.sources.pollers.fetching import USUAL, Bounds, Poll
+from spendtop.sources.pollers.http_client import USUAL, Bounds, Poll
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _Filter: TypeAlias = dict[str, object]

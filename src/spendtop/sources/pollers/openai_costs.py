@@ -12,8 +12,8 @@ from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.billed import DOLLAR, Billed
-from spendtop.sources.pollers.fetching import USUAL, Bounds, Fetcher, Poll, Query, Rejected
-from spendtop.sources.pollers.keys import wrong_kind
+from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Poll, Query, Rejected
+from spendtop.sources.pollers.key_kinds import wrong_kind
 from spendtop.sources.pollers.paging import all_pages
 
 _WHO = "OpenAI"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from spendtop.sources.pollers import PollFailed
-from spendtop.sources.pollers.fetching import Poll, Query, shaped
+from spendtop.sources.pollers.http_client import Poll, Query, shaped
 
 MOST_PAGES = 100
 

@@ -12,8 +12,8 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
-from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import CheckpointTable, GapTable, RequestTable, TotalTable
 

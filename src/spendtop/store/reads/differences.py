@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, case, func, not_, or_, select
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.differences import BilledPart, SeenModel
 from spendtop.domain.money import Usd
-from spendtop.store.reads.spans import Span
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DayCostPartTable, DayCostTable, RequestTable
 

@@ -11,8 +11,8 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import Ceiling, use, within_scope
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import COLUMNS
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable

@@ -17,9 +17,9 @@ from spendtop.domain.clock import MINUTE, SECOND
 from spendtop.domain.errors import UsageError
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads.attention import AlertRow, changed_alerts
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.requests import newest_id
 from spendtop.store.reads.rows import RequestRow, from_row
-from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, RevisionTable
 

@@ -18,11 +18,11 @@ from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition
 from spendtop.store.reads.rows import RequestRow, from_row
-from spendtop.store.reads.spans import Span
+from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import scope, scoped_spend
-from spendtop.store.reads.sums import is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 

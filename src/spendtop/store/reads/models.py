@@ -9,11 +9,11 @@ from sqlalchemy import Connection, func, select
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.requests import RequestQuery, conditions, refuse_unsearchable
 from spendtop.store.reads.rows import Spend, outside
-from spendtop.store.reads.slices import in_slices
-from spendtop.store.reads.spans import Span
+from spendtop.store.reads.time_slices import in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -43,12 +43,12 @@ def models(store: Store, query: RequestQuery, context: FilterContext) -> list[Mo
 
     def read(connection: Connection, part: Span) -> list[tuple[_Key, Spend, int]]:
         statement = (
-            select(*sums.of_requests(), *key, func.max(request.c.occurred_at).label("last_seen"))
+            select(*spend_sql.of_requests(), *key, func.max(request.c.occurred_at).label("last_seen"))
             .where(part.holds(request.c.occurred_at), *conditions(query, context, connection))
             .group_by(*key)
         )
         return [
-            ((row.model, row.provider), sums.to_spend(row) if row.counted else Spend.nothing(), int(row.last_seen))
+            ((row.model, row.provider), spend_sql.to_spend(row) if row.counted else Spend.nothing(), int(row.last_seen))
             for row in connection.execute(statement)
         ]
 

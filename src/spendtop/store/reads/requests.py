@@ -16,10 +16,10 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import EVERYTHING, Filter, FilterContext
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition, expressions, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
@@ -108,8 +108,10 @@ def spend_of(connection: Connection, query: RequestQuery, context: FilterContext
     if query.filter is None or query.filter == EVERYTHING:
         return spend(connection, query.since, query.until)
     request = table_of(RequestTable)
-    statement = select(*sums.of_requests()).where(request.c.counted.is_(True), *conditions(query, context, connection))
-    return sums.to_spend(_read(connection, statement, 1)[0])
+    statement = select(*spend_sql.of_requests()).where(
+        request.c.counted.is_(True), *conditions(query, context, connection)
+    )
+    return spend_sql.to_spend(_read(connection, statement, 1)[0])
 
 
 def conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, select
 
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend, outside
-from spendtop.store.reads.slices import in_slices
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import scope
+from spendtop.store.reads.time_slices import in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -50,11 +50,11 @@ def path_spends(store: Store, session: str, span: Span) -> dict[Untrusted | None
 
     def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, Spend]]:
         statement = (
-            select(*sums.of_requests(), request.c.session_path)
+            select(*spend_sql.of_requests(), request.c.session_path)
             .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
             .group_by(request.c.session_path)
         )
-        return [(row.session_path or None, sums.to_spend(row)) for row in connection.execute(statement)]
+        return [(row.session_path or None, spend_sql.to_spend(row)) for row in connection.execute(statement)]
 
     found: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
     for part in in_slices(store, span, read):

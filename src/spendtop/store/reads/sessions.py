@@ -17,12 +17,12 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.requests import RequestQuery, conditions, refuse_unsearchable
 from spendtop.store.reads.rows import Spend, outside
-from spendtop.store.reads.slices import in_slices
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.spending import scope
+from spendtop.store.reads.time_slices import in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -123,11 +123,11 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
 
     def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, bool, Spend]]:
         statement = (
-            select(*sums.of_requests(), request.c.model, request.c.verified)
+            select(*spend_sql.of_requests(), request.c.model, request.c.verified)
             .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
             .group_by(request.c.model, request.c.verified)
         )
-        return [(row.model, bool(row.verified), sums.to_spend(row)) for row in connection.execute(statement)]
+        return [(row.model, bool(row.verified), spend_sql.to_spend(row)) for row in connection.execute(statement)]
 
     for part in in_slices(store, span, read):
         for model, is_verified, spend in part:
@@ -188,7 +188,7 @@ def _rows(
     lowered = func.lower(request.c.session_id).in_([func.lower(name) for name in names])
     statement = (
         select(
-            *sums.of_requests(),
+            *spend_sql.of_requests(),
             *key,
             func.min(request.c.occurred_at).label("first_at"),
             func.max(request.c.occurred_at).label("last_at"),
@@ -199,7 +199,7 @@ def _rows(
     )
     found: defaultdict[str, list[SessionRow]] = defaultdict(list)
     for row in connection.execute(statement):
-        spend = sums.to_spend(row) if row.counted else Spend.nothing()
+        spend = spend_sql.to_spend(row) if row.counted else Spend.nothing()
         models = () if row.model is None else (Untrusted(row.model),)
         part = SessionRow(Untrusted(row.session_id), int(row.first_at), int(row.last_at), spend, models)
         found[row.session_id].append(part)

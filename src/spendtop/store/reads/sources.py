@@ -14,8 +14,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.request import Source, TimeSource
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.completeness import GapRow, PollerRow, gaps, pollers, share_pushed
-from spendtop.store.reads.spans import Span
 from spendtop.store.reads.tokens import tokens
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, TokenTable, TotalTable

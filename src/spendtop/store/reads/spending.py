@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads import sums
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
@@ -86,7 +86,7 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
         parts.extend(_requests(seconds).where(condition) for seconds in rest)
     if not parts:
         return Spend.nothing()
-    return reduce(add, map(sums.to_spend, connection.execute(union_all(*parts))))
+    return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))))
 
 
 def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
@@ -104,10 +104,10 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
     found = connection.execute(_largest(parts, most)).all()
-    rows = tuple(KeySpend(Untrusted(row.key_), sums.to_spend(row)) for row in found)
+    rows = tuple(KeySpend(Untrusted(row.key_), spend_sql.to_spend(row)) for row in found)
     if not rows:
         return Breakdown((), Spend.nothing(), 0)
-    everything = sums.to_spend(found[0][6:12])
+    everything = spend_sql.to_spend(found[0][6:12])
     shown = reduce(add, (row.spend for row in rows))
     return Breakdown(rows, everything - shown, int(found[0].distinct_keys) - len(rows))
 
@@ -123,7 +123,7 @@ def per_bucket(connection: Connection, since: int | None, until: int | None, ste
     start = total.c.bucket - (total.c.bucket - anchor) % step
     span = Span(None if since is None else anchor, until)
     statement = _totals(dimension, span).add_columns(start.label("start")).group_by("start").order_by("start")
-    return tuple(Bucket(int(row.start), sums.to_spend(row)) for row in connection.execute(statement))
+    return tuple(Bucket(int(row.start), spend_sql.to_spend(row)) for row in connection.execute(statement))
 
 
 def scope(dimension: str, key: str) -> ColumnElement[bool]:
@@ -139,27 +139,27 @@ def scope(dimension: str, key: str) -> ColumnElement[bool]:
 
 def _totals(dimension: str, span: Span) -> Select[Any]:
     total = table_of(TotalTable)
-    return select(*sums.of_totals()).where(total.c.dimension == dimension, span.holds(total.c.bucket))
+    return select(*spend_sql.of_totals()).where(total.c.dimension == dimension, span.holds(total.c.bucket))
 
 
 def _requests(span: Span) -> Select[Any]:
     request = table_of(RequestTable)
-    return select(*sums.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
+    return select(*spend_sql.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
 
 
 def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
     """The largest keys over all parts; every row also holds the sums over all keys, and how many there are."""
     part = union_all(*parts).subquery()
     per_key = (
-        select(*(func.sum(part.c[name]).label(name) for name in sums.NAMES), part.c.key_)
+        select(*(func.sum(part.c[name]).label(name) for name in spend_sql.NAMES), part.c.key_)
         .group_by(part.c.key_)
         .having(func.sum(part.c.requests) > 0)
         .subquery()
     )
     return (
         select(
-            *(per_key.c[name] for name in sums.NAMES),
-            *(func.sum(per_key.c[name]).over().label("all_" + name) for name in sums.NAMES),
+            *(per_key.c[name] for name in spend_sql.NAMES),
+            *(func.sum(per_key.c[name]).over().label("all_" + name) for name in spend_sql.NAMES),
             func.count().over().label("distinct_keys"),
             per_key.c.key_,
         )

@@ -21,14 +21,14 @@ class ScreenEntry(NamedTuple):
 
 SCREENS: dict[str, ScreenEntry] = {
     "overview": ScreenEntry(
-        "1", "Overview", "1Over", "over", "spendtop.tui.screens.overview:OverviewScreen", "spend now, against limits"
+        "1", "Overview", "1Over", "over", "spendtop.tui.overview.screen:OverviewScreen", "spend now, against limits"
     ),
     "requests": ScreenEntry(
         "2",
         "Requests",
         "2Reqs",
         "req",
-        "spendtop.tui.screens.requests:RequestsScreen",
+        "spendtop.tui.requests.screen:RequestsScreen",
         "every request, prompt and response",
     ),
     "sessions": ScreenEntry(
@@ -36,7 +36,7 @@ SCREENS: dict[str, ScreenEntry] = {
         "Sessions",
         "3Sess",
         "sess",
-        "spendtop.tui.screens.sessions:SessionsScreen",
+        "spendtop.tui.sessions.screen:SessionsScreen",
         "what each session or job cost, by path and model",
     ),
     "ledger": ScreenEntry(
@@ -44,7 +44,7 @@ SCREENS: dict[str, ScreenEntry] = {
         "Ledger",
         "7Ledgr",
         "ledger",
-        "spendtop.tui.screens.ledger:LedgerScreen",
+        "spendtop.tui.ledger.screen:LedgerScreen",
         "prepaid balances, what providers bill, and what we saw of it",
     ),
     "sources": ScreenEntry(
@@ -52,7 +52,7 @@ SCREENS: dict[str, ScreenEntry] = {
         "Sources",
         "8Srcs",
         "sources",
-        "spendtop.tui.screens.sources:SourcesScreen",
+        "spendtop.tui.sources.screen:SourcesScreen",
         "where requests come from, tracking tokens, what was refused",
     ),
 }

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from spendtop.tui import clipboard
-from spendtop.tui.screens.live import LiveScreen
+from spendtop.tui.screens.live_screen import LiveScreen
 
 
 class Copying(LiveScreen):

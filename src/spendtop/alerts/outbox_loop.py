@@ -1,0 +1,224 @@
+"""The outbox's loop: claims what is due, delivers it, records the result, and sleeps until the next is due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from spendtop.alerts.backoff import Timing, next_try
+from spendtop.alerts.channels import prepared_url
+from spendtop.alerts.courier import Courier
+from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.lane import ChannelStatus, Lane
+from spendtop.alerts.render import notify_type, render
+from spendtop.domain.alerting import Message
+from spendtop.domain.clock import SECOND, Clock
+from spendtop.services import outbox_rules
+from spendtop.services.outbox_rules import Attempt, Claimed, Due
+from spendtop.store.engine import Store
+
+MOST_DELIVERIES = 4
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Writer(Protocol):
+    """Runs write transactions one after the other."""
+
+    def run(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The result of `work` once its transaction is committed."""
+        ...
+
+
+class Outbox:
+    """Delivers what the outbox holds: at most four messages at once, one per channel, channels in turn.
+
+    `channels` gives the URL of each configured channel by name and is asked anew each time.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        writer: Writer,
+        channels: Callable[[], Mapping[str, str]],
+        courier: Courier,
+        clock: Clock,
+        timing: Timing | None = None,
+        spread: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._channels = channels
+        self._courier = courier
+        self._clock = clock
+        self._timing = timing or Timing()
+        self._spread = spread
+        self._lanes: dict[str, Lane] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+        self._places = asyncio.Semaphore(MOST_DELIVERIES)
+
+    def wake(self) -> None:
+        """Look at the outbox now. May be called from any thread, also before and after `run`."""
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    def status(self) -> list[ChannelStatus]:
+        """How each configured channel stands."""
+        return [self._lane(name, url).status() for name, url in self._channels().items()]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; what is being sent then gets a few seconds, and else is sent again later."""
+        self._loop = asyncio.get_running_loop()
+        running: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(self._wake_at(stop))
+            while not stop.is_set():
+                self._news.clear()
+                due, next_at = await self._look()
+                for lane in due:
+                    lane.busy = True
+                    task = group.create_task(self._serve(lane, stop))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                await self._sleep_until(next_at)
+            stopping.cancel()
+            if running:
+                await asyncio.wait(running, timeout=self._timing.stop_grace)
+            for task in running:
+                task.cancel()
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._news.set()
+
+    async def _sleep_until(self, instant: int | None) -> None:
+        latest = self._clock() + self._timing.look_every
+        seconds = max(0, min(instant or latest, latest) - self._clock()) / SECOND
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+
+    async def _look(self) -> tuple[list[Lane], int | None]:
+        """The free channels with something to send, and when the next of the others has (UTC µs)."""
+        try:
+            agenda = await asyncio.to_thread(self._read_agenda)
+            urls = self._channels()
+            for due in agenda:
+                if due.channel not in urls:
+                    await self._bury(due.channel, "the channel is no longer configured", self._clock() + 1)
+        except Exception:
+            _log.exception("the outbox cannot be read")
+            return [], self._clock() + self._timing.store_retry
+        lanes = {due.channel: self._lane(due.channel, urls[due.channel]) for due in agenda if due.channel in urls}
+        opening = [
+            (lanes[due.channel].opens_at(due.at) if due.channel in lanes else due.at, due.channel)
+            for due in agenda
+            if due.channel not in lanes or not lanes[due.channel].busy
+        ]
+        now = self._clock()
+        free = [lanes[channel] for at, channel in opening if at <= now and channel in lanes]
+        return free, min((at for at, _ in opening if at > now), default=None)
+
+    def _read_agenda(self) -> list[Due]:
+        with self._store.reading() as connection:
+            return outbox_rules.agenda(connection)
+
+    def _lane(self, name: str, url: str) -> Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(name, url, self._timing)
+        lane.point_to(url)
+        return lane
+
+    async def _serve(self, lane: Lane, stop: asyncio.Event) -> None:
+        """Send the channel's oldest due message."""
+        try:
+            async with self._places:
+                claimed = None if stop.is_set() else await self._claim(lane)
+                if claimed is not None:
+                    await self._send(lane, claimed)
+        except Exception:
+            lane.rest(self._clock() + self._timing.store_retry)
+            _log.exception("a delivery to channel %s could not be recorded", lane.name)
+        finally:
+            lane.busy = False
+            self._news.set()
+
+    async def _claim(self, lane: Lane) -> Claimed | None:
+        now = self._clock()
+        return await self._write(
+            lambda connection: outbox_rules.claim(connection, lane.name, now=now, lease_until=now + self._timing.lease)
+        )
+
+    async def _send(self, lane: Lane, claimed: Claimed) -> None:
+        result = await self._deliver(lane.url, claimed)
+        now = self._clock()
+        was_failing = lane.failing
+        lane.record(result, now)
+        retry_at = next_try(
+            self._timing,
+            result,
+            attempts=claimed.attempts,
+            created_at=claimed.created_at,
+            now=now,
+            spread=self._spread(),
+        )
+        attempt = Attempt(at=now, outcome=result.outcome, detail=result.detail, elapsed_ms=result.elapsed_ms)
+        await self._record(claimed, attempt, retry_at)
+        if result.outcome is Outcome.SENT:
+            if was_failing:
+                await self._write(lambda connection: outbox_rules.hasten(connection, lane.name, now))
+            return
+        _log.warning("channel %s: %s (%s)", lane.name, result.detail, result.outcome)
+        if lane.failing:
+            await self._bury(lane.name, result.detail, now - self._timing.give_up_after)
+
+    async def _deliver(self, url: str, claimed: Claimed) -> Result:
+        try:
+            job = self._job(url, claimed)
+        except Exception:
+            _log.exception("the message %s cannot be rendered", claimed.ref)
+            return Result(outcome=Outcome.MISCONFIGURED, detail="the stored message cannot be rendered")
+        return await self._courier.deliver(job)
+
+    def _job(self, url: str, claimed: Claimed) -> Job:
+        message = msgspec.json.decode(claimed.payload, type=Message)
+        text = render(message, claimed.ref, claimed.attempts)
+        return Job(
+            url=prepared_url(url),
+            title=text.title,
+            body=text.body,
+            type=notify_type(message.kind, claimed.severity),
+            deadline=self._timing.deadline,
+        )
+
+    async def _record(self, claimed: Claimed, attempt: Attempt, retry_at: int | None) -> None:
+        """Commit the result, and while the store refuses it, again for as long as the delivery is ours."""
+        while True:
+            try:
+                await self._write(lambda connection: outbox_rules.finish(connection, claimed, attempt, retry_at))
+                return
+            except Exception:
+                if self._clock() >= claimed.lease_until:
+                    raise
+                await asyncio.sleep(self._timing.store_retry / SECOND)
+
+    async def _bury(self, channel: str, reason: str, created_before: int) -> None:
+        now = self._clock()
+        await self._write(
+            lambda connection: outbox_rules.bury(connection, channel, reason, created_before=created_before, now=now)
+        )
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._writer.run(work))

@@ -1,0 +1,64 @@
+"""Which requests a command is about: its filter and its span of time."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spendtop.cli.effective_limits import in_force, now
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filter_values import parse_since_until
+from spendtop.domain.filters import FilterContext, FilterError, parse_filter
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
+
+
+@contextmanager
+def selected(options: Options) -> Iterator[tuple[Store, RequestQuery, FilterContext]]:
+    """The store, and what the command's arguments select in it. Raises UsageError, and what `opened_store` raises."""
+    settings = load_settings(options).settings
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            context = FilterContext(now(), in_force(connection, settings).calendar)
+            query = query_of(options.arguments, context)
+            refuse_unsearchable(connection, query)
+        yield store, query, context
+
+
+def query_of(arguments: Namespace, context: FilterContext) -> RequestQuery:
+    """What `filter`, `since` and `until` of these arguments select, newest first. Raises UsageError."""
+    span = span_of(arguments.since, arguments.until, context.now_us, context.calendar)
+    words = " ".join(arguments.filter)
+    try:
+        return RequestQuery(parse_filter(words) if words else None, span.since, span.until)
+    except FilterError as wrong:
+        raise UsageError(f"The filter: {wrong}") from None
+
+
+def span_of(since: str | None, until: str | None, now: int, calendar: Calendar) -> Span:
+    """What --since and --until mean; open where one is missing. Raises UsageError."""
+    if since is None and until is None:
+        return Span(None, None)
+    try:
+        bounds = parse_since_until(since or "", until or "").resolve(now, calendar)
+    except ValueError as wrong:
+        raise UsageError(f"--since or --until: {wrong}") from None
+    span = Span(bounds.start_us, bounds.end_us)
+    if span.is_empty:
+        raise UsageError("--since lies behind --until.")
+    return span
+
+
+def instant_of(text: str, now: int, calendar: Calendar) -> int:
+    """What --at means, UTC µs; of a date its begin. Raises UsageError."""
+    try:
+        begin = parse_since_until(text, "").resolve(now, calendar).start_us
+    except ValueError as wrong:
+        raise UsageError(f"--at: {wrong}") from None
+    if begin is None:
+        raise UsageError("--at is a time, such as 2h, 14:00, yesterday or 2026-11-01T14:00.")
+    return begin

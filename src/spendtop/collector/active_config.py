@@ -1,0 +1,68 @@
+"""The configuration in force, as the rooms work with it; replaced as a whole when a good one is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spendtop.collector import from_settings
+from spendtop.config.load import Loaded
+from spendtop.config.settings import Settings
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import Clock
+from spendtop.services.evaluator import Evaluator
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparation import Preparer
+from spendtop.services.retention import Kept
+from spendtop.sources.settings import HeliconeSettings
+
+
+class InForce:
+    """Settings and everything made from them."""
+
+    loaded: Loaded
+    settings: Settings
+    preparer: Preparer
+    book: LimitBook
+    evaluator: Evaluator
+    channel_urls: Mapping[str, str]
+
+    def __init__(self, loaded: Loaded, clock: Clock) -> None:
+        self._catalogue = PublishedPrices()
+        self._clock = clock
+        self.apply(loaded)
+
+    def apply(self, loaded: Loaded) -> None:
+        """Put a configuration into force. Raises ConfigError, and then the old one stays."""
+        settings = loaded.settings
+        preparer = from_settings.preparer_of(settings, self._catalogue)
+        book = from_settings.book_of(settings, self._catalogue, self._clock())
+        self.preparer, self.book = preparer, book
+        self.evaluator = Evaluator(book, from_settings.channels_of(settings))
+        self.channel_urls = from_settings.channel_urls(settings)
+        self.loaded, self.settings = loaded, settings
+        self.digest = from_settings.digest(settings)
+
+    @property
+    def kept(self) -> Kept:
+        """How long things are kept."""
+        return Kept(self.settings.retention.bodies, self.settings.retention.requests)
+
+    def facts(self, url: str, store_name: str) -> list[tuple[str, str]]:
+        """What the start banner says."""
+        helicone = self.settings.section(HeliconeSettings)
+        public = self.settings.server.public_url or url
+        webhook = f"{public}/webhook"
+        if not helicone.webhook_secrets and not helicone.allow_unsigned:
+            webhook += "  (off: set webhook_secrets under [helicone])"
+        keys = ", ".join(self.settings.server.ingest_keys)
+        pushes = f"/ingest, /litellm, /v1/traces  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"
+        limits = ", ".join(f"{limit.name} {limit.amount}/{limit.window}" for limit in self.book.limits)
+        return [
+            ("Listening", url),
+            ("Webhook", webhook),
+            ("Pushes", pushes),
+            ("Store", store_name),
+            ("Limits", limits or "none"),
+            ("Channels", ", ".join(self.channel_urls) or "none"),
+            ("Stop", "Ctrl+C stops"),
+        ]

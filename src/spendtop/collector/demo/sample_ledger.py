@@ -1,0 +1,120 @@
+"""The demo's prepaid account: a month of bills that fit the sample traffic but for a little, and who entered what."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from sqlalchemy import Connection
+
+from spendtop.collector.demo.sample_traffic import history
+from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.clock import DAY, HOUR, SECOND
+from spendtop.domain.ledger import EntryKind
+from spendtop.domain.money import Usd
+from spendtop.services import checkpoints, ledger
+from spendtop.store.reads.ledger import kept_balance
+
+ACCOUNT, POLLER = "openai", "openai-costs"
+_OPENING, _DEPOSIT, _DEPOSITED = Usd.of(30), Usd.of(25), 12
+_DRIFTS = {19: Usd.of("-0.17"), 3: Usd.of("0.04")}
+"""Days before today on which the account was calibrated, and what each calibration found."""
+_RESTATED = 9
+_SHARES = (("input", Decimal("0.55")), ("cached input", Decimal("0.10")), ("output", Decimal("0.35")))
+_STRANGER = CostPart(day=-2, amount=Decimal("0.80"), project="proj_lab", api_key="key_Qm4x", line_item="gpt-4.1, input")
+"""Traffic of a key that never passes through us; its day counts from today."""
+
+Bills = Mapping[int, Sequence[CostPart]]
+"""What is billed by UTC day."""
+
+
+def bills(now: int) -> Bills:
+    """What OpenAI bills for the sample traffic that ends at `now` (UTC µs)."""
+    costs: defaultdict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    for request in history(now):
+        reported = request.cost.reported
+        if request.provider == "openai" and request.model and reported is not None and not request.cached:
+            costs[request.occurred_at // DAY, request.model] += reported.dollars
+    found: defaultdict[int, list[CostPart]] = defaultdict(list)
+    for (day, model), cost in costs.items():
+        found[day] += [
+            CostPart(
+                day=day, amount=cost * share, project="proj_web", api_key="key_B7ut", line_item=f"{model}, {direction}"
+            )
+            for direction, share in _SHARES
+        ]
+    strange = replace(_STRANGER, day=now // DAY + _STRANGER.day)
+    found[strange.day].append(strange)
+    return found
+
+
+def keep_account(connection: Connection, billed: Bills, now: int) -> None:
+    """A month of polls, entries and calibrations, each as if it were made in its time."""
+    first, today = min(billed), now // DAY
+    ledger.record(connection, ACCOUNT, EntryKind.OPENING, _OPENING, first * DAY, now, note="credit at the start")
+    for day in range(first, today + 1):
+        at = min((day + 1) * DAY - HOUR, now)
+        parts = billed.get(day, ())
+        _take(connection, day, parts[1:] if day == today - _RESTATED else parts, at)
+        _take(connection, day - 1, billed.get(day - 1, ()), at)
+        if day == today - _DEPOSITED:
+            ledger.record(connection, ACCOUNT, EntryKind.DEPOSIT, _DEPOSIT, at, at, note="invoice 2211", by="maren")
+        drift = _DRIFTS.get(today - day)
+        if drift is not None:
+            left = kept_balance(connection, ACCOUNT)
+            assert left is not None
+            ledger.calibrate(connection, ACCOUNT, left + drift, at, at, by="maren")
+    checkpoints.succeeded(connection, POLLER, now)
+
+
+@contextmanager
+def billing_api(port: int, billed: Bills) -> Iterator[None]:
+    """Answers as OpenAI's costs API does, for whoever polls here, until the block ends."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = parse_qs(urlsplit(self.path).query)
+            first, end = (int(asked[name][0]) * SECOND // DAY for name in ("start_time", "end_time"))
+            body = json.dumps({"has_more": False, "data": [_bucket(day, billed) for day in range(first, end)]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Answering)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="billing", daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _take(connection: Connection, day: int, parts: Sequence[CostPart], at: int) -> None:
+    if parts:
+        ledger.take_costs(connection, ACCOUNT, Costs(first_day=day, last_day=day, parts=tuple(parts)), at)
+
+
+def _bucket(day: int, billed: Bills) -> dict[str, object]:
+    results = [
+        {
+            "amount": {"value": str(part.amount), "currency": "usd"},
+            "project_id": part.project,
+            "api_key_id": part.api_key,
+            "line_item": part.line_item,
+        }
+        for part in billed.get(day, ())
+    ]
+    return {"start_time": day * DAY // SECOND, "results": results}

@@ -1,0 +1,125 @@
+"""From settings to what the rooms work with: prices, privacy, limits and channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from urllib.parse import unquote
+
+from sqlalchemy import make_url
+
+from spendtop.config.settings import Settings
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.limits import Limit
+from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
+from spendtop.domain.redaction import Redactor
+from spendtop.domain.windows import Calendar
+from spendtop.services import pricing_hook
+from spendtop.services.alert_messages import Channel
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.preparation import Preparer
+from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
+from spendtop.store.reads.applied_config import Doors
+
+
+def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:
+    """How events are priced, redacted and kept."""
+    privacy, default_provider = settings.privacy.bodies, settings.section(IngestSettings).default_provider
+    redactor = Redactor(own_secrets(settings)) if privacy == "redact" else None
+    return Preparer(
+        pricer_of(settings, catalogue),
+        redact=redactor.redact if redactor else None,
+        keep_bodies=keeps_bodies(settings),
+        provider_of=lambda model: catalogue.provider_of(model, default_provider),
+    )
+
+
+def keeps_bodies(settings: Settings) -> bool:
+    """Whether prompts and responses are stored."""
+    return settings.privacy.bodies in ("full", "redact")
+
+
+def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
+    """Own prices, own rule, published prices. Raises ConfigError for a hook that cannot be loaded."""
+    own = {
+        model: Price(
+            input=Rate.per_million(price.input),
+            output=Rate.per_million(price.output),
+            cache_read=None if price.cache_read is None else Rate.per_million(price.cache_read),
+            cache_write=None if price.cache_write is None else Rate.per_million(price.cache_write),
+        )
+        for model, price in settings.prices.items()
+    }
+    hook = pricing_hook.load(settings.pricing.hook) if settings.pricing.hook else None
+    return Pricer(own, hook, catalogue)
+
+
+def book_of(settings: Settings, catalogue: Catalogue, now: int) -> LimitBook:
+    """The limits of a configuration, with the ceiling prices of those that have a reserve."""
+    limits = [limit.limit() for limit in settings.limits]
+    return book_for(limits, settings.time.calendar, pricer_of(settings, catalogue), now)
+
+
+def book_for(limits: Sequence[Limit], calendar: Calendar, pricer: Pricer, now: int) -> LimitBook:
+    """These limits, with the ceiling prices of those that have a reserve."""
+    reserves: dict[str, Price] = {}
+    for limit in limits:
+        ceiling = pricer.ceiling(limit.reserve, now) if limit.reserve else None
+        if ceiling is not None:
+            reserves[limit.name] = ceiling
+    return LimitBook(limits, calendar, reserves)
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """Who is told, by name."""
+    return [Channel(channel.name, channel.min_severity) for channel in settings.channels]
+
+
+def channel_urls(settings: Settings) -> Mapping[str, str]:
+    """The Apprise URL of each channel: secrets, for the courier alone."""
+    return {channel.name: channel.url.get_secret_value() for channel in settings.channels}
+
+
+def own_secrets(settings: Settings) -> list[bytes]:
+    """Every secret of the configuration, so that none is kept inside a stored prompt."""
+    database = make_url(settings.database.url.get_secret_value())
+    helicone = settings.section(HeliconeSettings)
+    secrets = [
+        settings.server.api_key,
+        *settings.server.ingest_keys.values(),
+        settings.server.ngrok_authtoken,
+        helicone.api_key,
+        *helicone.webhook_secrets,
+        settings.section(OpenAISettings).admin_key,
+        settings.section(AnthropicSettings).admin_key,
+        *(account.key for account in settings.accounts),
+    ]
+    told = [secret.get_secret_value() for secret in secrets if secret]
+    told += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
+    passwords = (str(database.password or ""), str(database.query.get("password", "")))
+    return [secret.encode() for secret in (*told, *passwords) if secret]
+
+
+def _keys_in(url: str) -> list[str]:
+    """The password of a channel's URL, and what else in it is long enough to be a key."""
+    password = re.search(r"://[^/?#@]*?:([^/?#@]+)@", url)
+    return [*re.findall(r"[\w-]{20,}", url), *([unquote(password[1])] if password else [])]
+
+
+def doors_of(settings: Settings) -> Doors:
+    """Which ways in are open."""
+    helicone = settings.section(HeliconeSettings)
+    return Doors(
+        webhook_secret=bool(helicone.webhook_secrets),
+        unsigned=helicone.allow_unsigned,
+        ingest_keys=tuple(settings.server.ingest_keys),
+    )
+
+
+def digest(settings: Settings) -> str:
+    """Tells two configurations apart without saying anything about them."""
+    told = sha256(repr(settings).encode())
+    for secret in own_secrets(settings):
+        told.update(sha256(secret).digest())
+    return told.hexdigest()[:16]

@@ -1,0 +1,186 @@
+"""What a configuration wants polled, and the accounts that it makes. Compared with what runs when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from spendtop.config.accounts import AccountSettings
+from spendtop.config.settings import Settings
+from spendtop.domain.request import Source
+from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
+from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
+from spendtop.store.reads.applied_config import PolledSource
+from spendtop.store.reads.ledger import Account
+
+_COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
+    "openai": OpenAISettings,
+    "anthropic": AnthropicSettings,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledRequests:
+    """Helicone's requests."""
+
+    name: str
+    every: int
+    """µs between two polls."""
+    key: str = field(repr=False)
+    base_url: str
+    backfill: int
+    """How far back the first poll goes, µs."""
+    pushed: bool
+    """Whether webhooks bring the same requests, so that one which they did not bring was missed."""
+    notify: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledCosts:
+    """What a provider billed to one key's organization."""
+
+    name: str
+    every: int
+    provider: str
+    key: str = field(repr=False)
+    base_url: str
+    accounts: tuple[str, ...]
+    """That it was billed to."""
+    epoch: date | None
+    """First day whose costs are read; None is the first of the month of the first start."""
+    settles: bool
+    """Whether calibrations settle later, as the billing page is ahead of the costs."""
+    notify: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledBalance:
+    """A balance that its provider tells."""
+
+    name: str
+    every: int
+    provider: str
+    key: str = field(repr=False)
+    account: str
+    notify: tuple[str, ...] | None
+
+
+Polled = PolledRequests | PolledCosts | PolledBalance
+
+
+def polled(settings: Settings) -> tuple[Polled, ...]:
+    """Everything that is to be polled; names are unique."""
+    return (*_helicone(settings), *_accounts(settings))
+
+
+def in_force(settings: Settings) -> tuple[PolledSource, ...]:
+    """Everything that is to be polled, as faces see it."""
+    return tuple(PolledSource(name=each.name, every=each.every) for each in polled(settings))
+
+
+def accounts_of(settings: Settings) -> tuple[Account, ...]:
+    """The accounts of a configuration, without any secret."""
+    return tuple(_account(settings, each) for each in settings.accounts)
+
+
+def notified(settings: Settings) -> dict[str, tuple[str, ...] | None]:
+    """Names of the channels that hear of an account, by account; None is all."""
+    return {each.name: each.notify for each in settings.accounts}
+
+
+def helicone_api(settings: Settings) -> PolledRequests | None:
+    """How Helicone's API is polled, or None without a key."""
+    return next(iter(_helicone(settings)), None)
+
+
+class _CostKey(NamedTuple):
+    """Who is asked for costs with which key."""
+
+    poller: str
+    provider: str
+    key: str
+
+
+def _helicone(settings: Settings) -> Iterator[PolledRequests]:
+    helicone = settings.section(HeliconeSettings)
+    if helicone.api_key:
+        yield PolledRequests(
+            name=Source.HELICONE_API.value,
+            every=helicone.poll_every,
+            key=helicone.api_key.get_secret_value(),
+            base_url=helicone.base_url,
+            backfill=helicone.backfill,
+            pushed=bool(helicone.webhook_secrets) or helicone.allow_unsigned,
+        )
+
+
+def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
+    by_key: dict[_CostKey, list[AccountSettings]] = {}
+    for account in settings.accounts:
+        asked = _cost_key(settings, account)
+        if asked is not None:
+            by_key.setdefault(asked, []).append(account)
+        elif _tells_balance(account):
+            yield PolledBalance(
+                name=_balance_poller(account),
+                every=account.poll_every,
+                provider=account.provider,
+                key=account.key.get_secret_value(),
+                account=account.name,
+                notify=account.notify,
+            )
+    for asked, accounts in by_key.items():
+        yield _costs(settings, asked, accounts)
+
+
+def _costs(settings: Settings, asked: _CostKey, accounts: list[AccountSettings]) -> PolledCosts:
+    section = settings.section(_COST_SECTIONS[asked.provider])
+    of_openai = section if isinstance(section, OpenAISettings) else None
+    told = [account.notify for account in accounts]
+    return PolledCosts(
+        name=asked.poller,
+        every=section.poll_every,
+        provider=asked.provider,
+        key=asked.key,
+        base_url=section.base_url,
+        accounts=tuple(account.name for account in accounts),
+        epoch=of_openai.epoch if of_openai else None,
+        settles=of_openai is not None and of_openai.billing_page == "realtime",
+        notify=None if None in told else tuple(sorted({name for each in told for name in each or ()})),
+    )
+
+
+def _cost_key(settings: Settings, account: AccountSettings) -> _CostKey | None:
+    """An account's own key reads its own organization; others share the section's."""
+    if account.provider not in COST_POLLERS:
+        return None
+    name = f"{account.provider}-costs"
+    own = account.key.get_secret_value()
+    if own:
+        return _CostKey(f"{name}/{account.name}", account.provider, own)
+    shared = settings.section(_COST_SECTIONS[account.provider]).admin_key.get_secret_value()
+    return _CostKey(name, account.provider, shared) if shared else None
+
+
+def _tells_balance(account: AccountSettings) -> bool:
+    return account.provider in BALANCE_POLLERS and bool(account.key)
+
+
+def _balance_poller(account: AccountSettings) -> str:
+    return f"{account.provider}/{account.name}"
+
+
+def _account(settings: Settings, account: AccountSettings) -> Account:
+    asked = _cost_key(settings, account)
+    tells = asked is None and _tells_balance(account)
+    every = settings.section(_COST_SECTIONS[asked.provider]).poll_every if asked else account.poll_every
+    return Account(
+        name=account.name,
+        provider=account.provider,
+        poller=asked.poller if asked else _balance_poller(account) if tells else None,
+        poll_every=every,
+        low_balance=account.low_balance,
+        tells_balance=tells,
+    )

@@ -1,0 +1,111 @@
+"""All pollers of the configuration in force; those that it changes are begun anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from spendtop.collector.polling.calibration_settlement import Settling
+from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledRequests, polled
+from spendtop.collector.polling.poll_loop import Job, Polling
+from spendtop.collector.polling.poll_steps import BalanceJob, CostJob, Desk, RequestJob
+from spendtop.collector.supervisor import pause
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.request import Source
+from spendtop.services.first_start import first_start
+from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
+from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.store.engine import Store
+from spendtop.store.reads import completeness
+
+_LOOK = 0.25
+"""Seconds between two looks whether another configuration is in force."""
+
+
+class Pollers:
+    """Runs what is to be polled, each poller by itself."""
+
+    def __init__(self, desk: Desk, settings: Callable[[], Settings], owns: Callable[[], bool]) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._owns = owns
+        self._running: dict[Polled, tuple[Polling, asyncio.Task[None]]] = {}
+
+    def running(self) -> dict[str, Polling]:
+        """What runs now, by name."""
+        return {wanted.name: polling for wanted, (polling, _) in self._running.items()}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until the stop event; what is being asked then is given up."""
+        started_at = self._desk.clock()
+        began = await self._desk.write(lambda connection: first_start(connection, started_at))
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._keep_up(began, group, stop)
+        finally:
+            self._running.clear()
+
+    async def _keep_up(self, began: int, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        followed: Settings | None = None
+        while not stop.is_set():
+            settings = self._settings()
+            if settings is not followed:
+                followed = settings
+                self._follow(polled(settings), began, group, stop)
+            await pause(stop, _LOOK)
+        self._follow((), began, group, stop)
+
+    def _follow(self, wanted: tuple[Polled, ...], began: int, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """End what is not wanted any more, and begin what is new."""
+        for gone in [each for each in self._running if each not in wanted]:
+            self._running.pop(gone)[1].cancel()
+        for each in wanted:
+            if each not in self._running:
+                polling = Polling(self._job(each, began), self._desk.recorder, self._desk.clock, self._owns)
+                self._running[each] = polling, group.create_task(polling.run(stop), name=each.name)
+
+    def _job(self, wanted: Polled, began: int) -> Job:
+        match wanted:
+            case PolledRequests():
+                pushed_by = Source.HELICONE if wanted.pushed else None
+                poller = helicone(wanted, self._desk.store)
+                return RequestJob(wanted.name, wanted.every, poller, self._desk, pushed_by=pushed_by, since=began)
+            case PolledCosts():
+                return self._cost_job(wanted, began)
+        balance = BALANCE_POLLERS[wanted.provider](wanted.key)
+        return BalanceJob(wanted.name, wanted.every, balance, self._desk, account=wanted.account)
+
+    def _cost_job(self, wanted: PolledCosts, began: int) -> CostJob:
+        poller = COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)
+        settling = Settling(poller, self._desk) if wanted.settles and isinstance(poller, OpenAICosts) else None
+        return CostJob(
+            wanted.name,
+            wanted.every,
+            poller,
+            self._desk,
+            accounts=wanted.accounts,
+            epoch=_epoch(wanted, began),
+            settle=settling.settle if settling else None,
+        )
+
+
+def helicone(wanted: PolledRequests, store: Store) -> HeliconeApi:
+    """A reader of Helicone's API that compares with what is stored."""
+
+    def known(since: int, until: int) -> tuple[int, int]:
+        with store.reading() as connection:
+            return completeness.confirmed(connection, since, until)
+
+    return HeliconeApi(wanted.key, wanted.base_url, backfill=wanted.backfill, known=known)
+
+
+def _epoch(wanted: PolledCosts, began: int) -> int:
+    """The first day whose costs are read, in UTC days since 1970."""
+    if wanted.epoch is not None:
+        begin = datetime(wanted.epoch.year, wanted.epoch.month, wanted.epoch.day, tzinfo=UTC)
+    else:
+        begin = to_datetime(began).replace(day=1)
+    return to_micros(begin) // DAY

@@ -1,0 +1,262 @@
+"""The environment names of the older systems that spendtop replaces, as a layer below the configuration file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from spendtop.config.database import database_url
+from spendtop.config.layers import Layer, Origin
+from spendtop.config.legacy_channels import HOOK_NAMES, MAIL_NAMES, hook_url, mail_channels, missing_for_mail
+from spendtop.config.types import Surroundings, to_decimal
+from spendtop.domain.errors import ConfigError, NoPermission
+
+SWITCH = "SPENDTOP_OLD_NAMES"
+"""Set to 1, the old names count in the process environment too."""
+
+INGEST_PORT = 5001
+"""Where the older usage service listened by default."""
+
+_FINGERPRINT = re.compile(r"HELICONE_WEBHOOK_SECRET|\w*_SPEND_LIMIT|INGEST_KEY|OPENAI_ADMIN_KEY")
+_PLACEHOLDER = re.compile(
+    r"<.*>|.*\.\.\..*|.*….*|(?:.*[-_])?x{3,}|(?:.*[-_/])?your[-_/ ].*"
+    r"|change[-_ ]?me|replace[-_ ]?me|placeholder|todo|none|null|undefined|example",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIMITS = {
+    "HOURLY_SPEND_LIMIT": ("hourly", "1h"),
+    "DAILY_SPEND_LIMIT": ("daily", "day"),
+    "MONTHLY_SPEND_LIMIT": ("monthly", "month"),
+}
+_DATABASE = ("DATABASE_URL", "DATABASE_PATH", "DB_FILENAME")
+_PORTS = ("PORT", "SERVER_PORT")
+
+
+def _text(text: str) -> object:
+    return text
+
+
+def _one(text: str) -> object:
+    return [text]
+
+
+def _many(text: str) -> list[str]:
+    return [part for part in re.split(r"[,\s]+", text.strip("[]").replace('"', "").replace("'", "")) if part]
+
+
+def _number(text: str) -> object:
+    return int(text) if re.fullmatch(r"[+-]?\d+", text, re.ASCII) else text
+
+
+_VALUES: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
+    "HELICONE_API_KEY": (("helicone", "api_key"), _text),
+    "HELICONE_WEBHOOK_SECRET": (("helicone", "webhook_secrets"), _one),
+    "HOST": (("server", "host"), _text),
+    "NGROK_AUTHTOKEN": (("server", "ngrok_authtoken"), _text),
+    "API_KEY": (("server", "api_key"), _text),
+    "INGEST_KEY": (("server", "ingest_keys", "default"), _text),
+    "RATE_LIMIT_RPM": (("server", "rate_limit", "rpm"), _number),
+    "RATE_LIMIT_BURST": (("server", "rate_limit", "burst"), _number),
+    "RATE_LIMIT_EXEMPT": (("server", "rate_limit", "exempt"), _many),
+    "INGEST_RPM": (("server", "ingest_rate_limit", "rpm"), _number),
+    "INGEST_BURST": (("server", "ingest_rate_limit", "burst"), _number),
+    "PROVIDER": (("ingest", "default_provider"), _text),
+    "TRACKING_TOKEN_LENGTH": (("ingest", "token_length"), _number),
+    "OPENAI_ADMIN_KEY": (("openai", "admin_key"), _text),
+}
+_REMARKS = {
+    "REDIS_URL": "nothing needs it: queue and cache live in the store",
+    "DEBUG": "not taken; start with --debug instead",
+    "ENVIRONMENT": "only named in /metrics",
+    "ENV": "only named in /metrics",
+}
+NAMES = frozenset(
+    {*_VALUES, *_REMARKS, *_LIMITS, *_DATABASE, *_PORTS, *MAIL_NAMES, *HOOK_NAMES, "ALLOWED_ORIGINS", "OPENAI_MODEL"}
+)
+"""Every name that is understood."""
+
+
+@dataclass(frozen=True)
+class OldName:
+    """One variable that was found, where, and what it does here."""
+
+    name: str
+    place: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class OldNames:
+    """What the old names say."""
+
+    layer: Layer = field(default_factory=Layer)
+    found: tuple[OldName, ...] = ()
+    warnings: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """All variables of the `.env` that was taken, for `env:NAME` and `SPENDTOP_...` in it."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The old names that are set, with the place each comes from."""
+
+    values: dict[str, str] = field(repr=False)
+    places: dict[str, str]
+
+    def origin(self, name: str) -> Origin:
+        return Origin(self.places[name], detail=name)
+
+
+def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, str]) -> OldNames:
+    """The old names in `env_file`, else in the folder's `.env` if it is one of ours, and in the process environment
+    if its switch is set. The process environment wins. Raises ConfigError and NoPermission for an unreadable file."""
+    path = env_file or folder / ".env"
+    file = _read(path, env_file is not None)
+    if env_file is None and not any(_FINGERPRINT.fullmatch(name) for name in file):
+        file = {}
+    place = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    raw = {name: (text, place) for name, text in file.items() if name in NAMES}
+    if environ.get(SWITCH) == "1":
+        raw |= {name: (_uncommented(text), "environment") for name, text in environ.items() if name in NAMES}
+    unset = [name for name, (text, _) in raw.items() if _is_unset(text)]
+    set_names = {name: pair for name, pair in raw.items() if name not in unset}
+    found = _Found(
+        {name: text.strip() for name, (text, _) in set_names.items()},
+        {name: source for name, (_, source) in set_names.items()},
+    )
+    layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(unset, raw, path, bool(file))
+    for step in (_add_values, _add_listener, _add_database, _add_limits, _add_channels):
+        for name, effect in step(layer, found, folder):
+            effects[name] = effect
+    if (missing := missing_for_mail(found.values)) and MAIL_NAMES & found.values.keys():
+        warnings.append(missing)
+    listed = tuple(OldName(name, found.places[name], effects.get(name, "not needed")) for name in found.values)
+    return OldNames(layer, listed, tuple(warnings), file)
+
+
+Effects = Iterator[tuple[str, str]]
+"""Names with what each of them did."""
+
+
+def _add_values(layer: Layer, found: _Found, _folder: Path) -> Effects:
+    for name, (path, convert) in _VALUES.items():
+        if name in found.values:
+            layer.set(path, convert(found.values[name]), found.origin(name))
+            yield name, ".".join(path)
+    if origins := found.values.get("ALLOWED_ORIGINS"):
+        given = [origin.rstrip("/") for origin in _many(origins)]
+        usable = [origin for origin in given if re.fullmatch(r"https?://[^/*]+", origin)]
+        layer.set(("server", "allowed_origins"), usable, found.origin("ALLOWED_ORIGINS"))
+        left_out = ", ".join(sorted(set(given) - set(usable)))
+        yield "ALLOWED_ORIGINS", "server.allowed_origins" + (f", without {left_out}" if left_out else "")
+
+
+def _add_listener(layer: Layer, found: _Found, _folder: Path) -> Effects:
+    ports = [name for name in _PORTS if name in found.values]
+    for name in ports[:1]:
+        layer.set(("server", "port"), _number(found.values[name]), found.origin(name))
+        yield name, "server.port"
+    for name in ports[1:]:
+        yield name, f"not used: {ports[0]} wins"
+    if not ports and "INGEST_KEY" in found.values:
+        layer.set(("server", "port"), INGEST_PORT, found.origin("INGEST_KEY"))
+        yield "INGEST_KEY", f"server.ingest_keys.default, and server.port {INGEST_PORT}"
+
+
+def _add_database(layer: Layer, found: _Found, folder: Path) -> Effects:
+    names = [name for name in _DATABASE if name in found.values]
+    for name in names[:1]:
+        text = found.values[name]
+        url = text if "://" in text else f"sqlite:///{text}"
+        try:
+            url = database_url(url, Surroundings(folder=folder))
+        except ValueError as error:
+            raise ConfigError(f"{found.origin(name)}: {error}") from None
+        layer.set(("database", "url"), url, found.origin(name))
+        yield name, "database.url"
+    for name in names[1:]:
+        yield name, f"not used: {names[0]} wins"
+
+
+def _add_limits(layer: Layer, found: _Found, _folder: Path) -> Effects:
+    model = found.values.get("OPENAI_MODEL")
+    for name, (limit, window) in _LIMITS.items():
+        if name not in found.values:
+            continue
+        if _is_zero(found.values[name]):
+            yield name, "no limit: it is 0"
+            continue
+        item: dict[str, object] = {"name": limit, "window": window, "usd": found.values[name], "warn": [0.8]}
+        if model:
+            item["reserve"] = f"model:{model}"
+        layer.append("limit", item, found.origin(name))
+        yield name, f'limit "{limit}"'
+    if model:
+        yield "OPENAI_MODEL", "reserve price of these limits, for requests without a known price"
+
+
+def _add_channels(layer: Layer, found: _Found, _folder: Path) -> Effects:
+    if MAIL_NAMES & found.values.keys() and not missing_for_mail(found.values):
+        origin = found.origin("ALERT_RECIPIENT_EMAIL" if "ALERT_RECIPIENT_EMAIL" in found.values else "ALERT_EMAIL_TO")
+        channels = list(mail_channels(found.values))
+        for channel, url in channels:
+            layer.append("channel", {"name": channel, "url": url}, origin)
+        for name in MAIL_NAMES & found.values.keys():
+            yield name, "channel " + ", ".join(f'"{channel}"' for channel, _ in channels)
+    for name, (channel, text_key) in HOOK_NAMES.items():
+        if name in found.values:
+            layer.append(
+                "channel", {"name": channel, "url": hook_url(found.values[name], text_key)}, found.origin(name)
+            )
+            yield name, f'channel "{channel}"'
+
+
+def _read(path: Path, asked_for: bool) -> dict[str, str]:
+    """The variables of a `.env`; none where an unasked one is missing."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        if asked_for:
+            raise ConfigError(f"there is no file {path}; give --env-file the path of a .env") from None
+        return {}
+    except PermissionError:
+        if asked_for:
+            raise NoPermission(f"cannot read {path}; let its owner run: chmod u+r {path}") from None
+        return {}
+    except UnicodeDecodeError:
+        if asked_for:
+            raise ConfigError(f"{path} is not UTF-8 text") from None
+        return {}
+    return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
+
+
+def _warnings(unset: list[str], raw: Mapping[str, tuple[str, str]], path: Path, taken: bool) -> list[str]:
+    warnings = []
+    if unset:
+        warnings.append(f"blank or placeholder values count as unset: {', '.join(sorted(unset))}")
+    if taken and path.stat().st_mode & 0o077 and raw:
+        warnings.append(f"{path} can be read by other users of this machine; close it: chmod 600 {path}")
+    return warnings
+
+
+def _uncommented(text: str) -> str:
+    """A value as `docker --env-file` passes it, without the quotes and inline comment that a `.env` allows."""
+    text = text.strip()
+    quoted = re.fullmatch(r"""(["'])(.*)\1(?:\s+#.*)?""", text, re.DOTALL)
+    return quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*$", "", text, flags=re.DOTALL)
+
+
+def _is_unset(text: str) -> bool:
+    return not text.strip() or _PLACEHOLDER.fullmatch(text.strip()) is not None
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return to_decimal(text) == 0
+    except ValueError:
+        return False

@@ -1,0 +1,178 @@
+"""Alerts about accounts: a balance that runs low, and pollers whose data are stale. Each speaks once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, or_, select, update
+
+from spendtop.domain.alerting import EpisodeState, Kind, Message
+from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
+from spendtop.domain.money import Usd
+from spendtop.services import alert_messages, checkpoints
+from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services.episodes import is_resolved
+from spendtop.store.reads.ledger import STALE_AFTER, Account, balance_now, gained_since
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable
+
+_ALERT = table_of(AlertTable)
+_BALANCE, _STALE = "balance/", "stale/"
+_FIRST, _LAST = 1, 2
+
+
+class WatchedAccount(Struct, frozen=True):
+    """An account, and who is told; None is all channels."""
+
+    account: Account
+    notify: tuple[str, ...] | None = None
+
+
+class WatchedPoller(Struct, frozen=True):
+    """A poller, and who is told; None is all channels."""
+
+    name: str
+    every: int
+    """µs between two polls."""
+    notify: tuple[str, ...] | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What becomes of one alert."""
+
+    rule: str
+    row: Any
+    """The alert that is over; None where one begins."""
+    message: Message | None
+    """None for one that is over as nobody watches any more."""
+    notify: tuple[str, ...] | None = None
+
+
+class Watch:
+    """Watches accounts and pollers."""
+
+    def __init__(
+        self,
+        accounts: Sequence[WatchedAccount],
+        pollers: Sequence[WatchedPoller],
+        channels: Sequence[Channel],
+        zone: str,
+        since: int,
+    ) -> None:
+        """`since` is when polling began, UTC µs: that nobody polled before makes no data stale."""
+        self._accounts = accounts
+        self._pollers = pollers
+        self._channels = channels
+        self._zone = zone
+        self._since = since
+
+    def changes(self, connection: Connection, now: int) -> list[Change]:
+        """What begins and what is over."""
+        ours = or_(*(_ALERT.c.rule.startswith(begin, autoescape=True) for begin in (_BALANCE, _STALE)))
+        standing = {row.rule: row for row in connection.execute(select(_ALERT).where(ours, ~is_resolved()))}
+        found: list[Change] = []
+        for account in self._accounts:
+            row = standing.pop(_BALANCE + account.account.name, None)
+            found += self._of_balance(connection, account, row, now)
+        for poller in self._pollers:
+            row = standing.pop(_STALE + poller.name, None)
+            found += self._of_poller(connection, poller, row, now)
+        return found + [Change(rule=rule, row=row, message=None) for rule, row in standing.items()]
+
+    def look(self, connection: Connection, now: int) -> list[Announcement]:
+        """Write what begins and what is over, and queue the messages about it."""
+        said: list[Announcement] = []
+        for change in self.changes(connection, now):
+            number, sequence = (_begin if change.row is None else _end)(connection, change, now)
+            if change.message is not None:
+                said.append(Announcement(change.notify, number, sequence, change.message))
+        alert_messages.queue(connection, said, self._channels, now)
+        return said
+
+    def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
+        """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance."""
+        account, threshold = watched.account, watched.account.low_balance
+        if threshold is None:
+            if row is not None:
+                yield Change(rule=row.rule, row=row, message=None)
+            return
+        left = balance_now(connection, account)
+        if left is None:
+            return
+        lifted = row is not None and left >= threshold and gained_since(connection, account.name, row.opened_at)
+        state, fires = watch(LowBalance(armed=row is None or lifted), left, threshold)
+        if not fires and (row is None or not state.armed):
+            return
+        again = Usd(threshold.nano * REARMED_AT // 100)
+        message = Message(
+            kind=Kind.LOW_BALANCE if fires else Kind.RESOLVED,
+            resolves=None if fires else Kind.LOW_BALANCE,
+            limit_name=account.name,
+            used_nano=left.nano,
+            limit_nano=threshold.nano,
+            zone=self._zone,
+            at=now,
+            next_words=f"Speaks again after the balance was back at {again}, or credit was entered." if fires else "",
+        )
+        yield Change(rule=_BALANCE + account.name, row=row, message=message, notify=watched.notify)
+
+    def _of_poller(self, connection: Connection, watched: WatchedPoller, row: Any, now: int) -> Iterator[Change]:
+        """Once when polls have given nothing for some intervals; over with the next one that does."""
+        checkpoint = checkpoints.load(connection, watched.name)
+        succeeded_at = checkpoint.succeeded_at or 0
+        fires = row is None and now - max(succeeded_at, self._since) > STALE_AFTER * watched.every
+        answers = row is not None and succeeded_at >= row.opened_at
+        if not fires and not answers:
+            return
+        message = Message(
+            kind=Kind.STALE if fires else Kind.RESOLVED,
+            resolves=None if fires else Kind.STALE,
+            limit_name=watched.name,
+            zone=self._zone,
+            at=succeeded_at,
+            lines=(checkpoint.failure,) if fires and checkpoint.failure else (),
+        )
+        yield Change(rule=_STALE + watched.name, row=row, message=message, notify=watched.notify)
+
+
+def _begin(connection: Connection, change: Change, now: int) -> tuple[int, int]:
+    """Insert the alert; its id, and the number of its message."""
+    message = change.message
+    assert message is not None
+    low = message.kind is Kind.LOW_BALANCE
+    inserted = connection.execute(
+        _ALERT.insert().values(
+            rule=change.rule,
+            entity="",
+            window_start=now,
+            state=(EpisodeState.EXCEEDED if low else EpisodeState.APPROACHING).value,
+            severity=message.kind.severity,
+            version=1,
+            announced=1.0,
+            spoke=_FIRST,
+            used_nano=message.used_nano,
+            limit_nano=message.limit_nano,
+            crossed_at=now,
+            opened_at=now,
+            updated_at=now,
+        )
+    )
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0]), _FIRST
+
+
+def _end(connection: Connection, change: Change, now: int) -> tuple[int, int]:
+    connection.execute(
+        update(_ALERT)
+        .where(_ALERT.c.id == change.row.id)
+        .values(
+            state=EpisodeState.RESOLVED.value,
+            version=change.row.version + 1,
+            spoke=_LAST,
+            updated_at=now,
+            resolved_at=now,
+        )
+    )
+    return change.row.id, _LAST

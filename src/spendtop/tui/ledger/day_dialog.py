@@ -1,0 +1,114 @@
+"""One UTC day: what was billed part by part, what we saw by model, and what accounts for the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
+from spendtop.tui.widgets.canvas import fit, fit_right
+
+if TYPE_CHECKING:
+    from spendtop.tui.ledger.questions import DayAnswer
+
+_AMOUNT, _NAMES = 11, 56
+_WIDE_FROM, _WIDEST, _FRAME = 120, 136, 6
+
+
+class LedgerDayScreen(ModalScreen[None]):
+    """Two lists side by side, or one below the other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,q,enter", "close", "close"),
+        ("down,j", "scroll(1)", "down"),
+        ("up,k", "scroll(-1)", "up"),
+        ("pagedown,ctrl+d", "scroll(10)", "page down"),
+        ("pageup,ctrl+u", "scroll(-10)", "page up"),
+    ]
+
+    def __init__(self, title: str, age: str, answer: DayAnswer) -> None:
+        """`age` says how old the bill is."""
+        super().__init__()
+        self._title = title
+        self._age = age
+        self._answer = answer
+
+    def compose(self) -> ComposeResult:
+        """The lists."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            dialog.border_subtitle = "j k scroll · esc closes"
+            with VerticalScroll(id="day", can_focus=False):
+                yield Static(id="lists", markup=False)
+
+    def on_resize(self) -> None:
+        """Beside each other only where there is room."""
+        self.query_one("#lists", Static).update("\n".join(self._lines(self.app.size.width >= _WIDE_FROM)))
+
+    def _lines(self, wide: bool) -> list[str]:
+        answer = self._answer
+        ours = sum((model.cost for model in answer.seen), ZERO)
+        billed = None if answer.bill is None else answer.bill.cost
+        width = _NAMES + _AMOUNT + 1
+        left = [*_titled(f"BILLED by the provider, {self._age}", billed, width), *self._parts()]
+        right = [*_titled("OURS, priced usage by model", ours, width), *self._models()]
+        lines = self._difference(billed, ours)
+        if not wide:
+            return [*lines, *left, "", *right]
+        height = max(len(left), len(right))
+        left += [""] * (height - len(left))
+        right += [""] * (height - len(right))
+        return [*lines, *(f"{fit(one, 62)}  {other}" for one, other in zip(left, right, strict=True))]
+
+    def _difference(self, billed: Usd | None, ours: Usd) -> list[str]:
+        if billed is None:
+            return ["No poll covers this day, so there is nothing to compare.", ""]
+        sides = f"billed {formats.cents(billed)} - ours {formats.cents(ours)}"
+        lines = [f"DIFFERENCE {formats.change(billed - ours)}, derived: {sides}"]
+        width = min(self.app.size.width, _WIDEST) - _FRAME - _AMOUNT - 2
+        for amount, words in self._answer.reasons:
+            first, *rest = wrap(words, max(width, 20)) or [""]
+            lines.append(f"{fit_right(formats.change(amount), _AMOUNT)}  {first}")
+            lines += [f"{' ' * _AMOUNT}  {more}" for more in rest]
+        if self._answer.bill is not None and self._answer.bill.doubted:
+            lines.append("! The last poll said nothing of this day; it stands until the next one says so again.")
+        return [*lines, ""]
+
+    def _parts(self) -> Iterable[str]:
+        if self._answer.bill is None:
+            return ["  not polled"]
+        parts = sorted(self._answer.bill.parts, key=lambda part: -part.cost.nano)
+        return [_row((part.project, part.api_key, part.line_item), part.cost) for part in parts] or ["  no parts"]
+
+    def _models(self) -> Iterable[str]:
+        rows = []
+        for model in sorted(self._answer.seen, key=lambda model: -model.cost.nano):
+            unpriced = f" +{model.unpriced} unpriced" if model.unpriced else ""
+            rows.append(_row((model.model or "(no model)", f"{model.requests} requests{unpriced}"), model.cost))
+        return rows or ["  nothing passed through us"]
+
+    def action_scroll(self, step: int) -> None:
+        """Up or down."""
+        self.query_one("#day").scroll_relative(y=step, animate=False)
+
+    def action_close(self) -> None:
+        """Back."""
+        self.dismiss()
+
+
+def _titled(words: str, amount: Usd | None, width: int) -> list[str]:
+    return [words if amount is None else f"{fit_right(formats.cents(amount), _AMOUNT)}  {words}"[:width]]
+
+
+def _row(names: Sequence[str], amount: Usd) -> str:
+    shown = " · ".join(clean_line(name) for name in names if name) or "(not named)"
+    return f"{fit_right(formats.cents(amount), _AMOUNT)}  {fit(shown, _NAMES).rstrip()}"

@@ -1,0 +1,87 @@
+"""What the screen of the ledger asks the store. Imported by reader threads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import DAY
+from spendtop.domain.differences import SeenModel
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar
+from spendtop.services.bill_differences import explain, sentence
+from spendtop.store.reads.differences import Bill, bill, seen
+from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
+from spendtop.tui.headline import Headline
+from spendtop.tui.reading import read_headline
+
+DAYS = 92
+_EVENTS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerQuestion:
+    """All accounts, and the days and entries of one of them."""
+
+    now: int
+    calendar: Calendar
+    account: str | None
+    """By name; the first one where it is None or gone."""
+
+    def ask(self, connection: Connection) -> LedgerAnswer:
+        """From one view of the store."""
+        headline = read_headline(connection, self.now, self.calendar)
+        known = headline.applied.accounts if headline.applied else ()
+        accounts = tuple(account_now(connection, account, self.now) for account in known)
+        chosen = next((each for each in accounts if each.account.name == self.account), next(iter(accounts), None))
+        if chosen is None:
+            return LedgerAnswer(headline=headline, now=self.now, accounts=(), chosen=None, days=(), events=())
+        today = self.now // DAY
+        return LedgerAnswer(
+            headline=headline,
+            now=self.now,
+            accounts=accounts,
+            chosen=chosen,
+            days=days(connection, chosen.account, today - DAYS + 1, today),
+            events=events(connection, chosen.account.name, _EVENTS),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerAnswer:
+    """How the accounts stand at `now` (UTC µs); days and entries are the chosen one's, newest first."""
+
+    headline: Headline
+    now: int
+    accounts: tuple[AccountNow, ...]
+    chosen: AccountNow | None
+    days: tuple[LedgerDay, ...]
+    events: tuple[LedgerEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayQuestion:
+    """Both sides of one UTC day."""
+
+    account: str
+    provider: str
+    day: int
+
+    def ask(self, connection: Connection) -> DayAnswer:
+        """From one view of the store."""
+        explained = explain(connection, self.account, self.provider, self.day)
+        return DayAnswer(
+            bill=bill(connection, self.account, self.day),
+            seen=seen(connection, self.provider, self.day),
+            reasons=tuple((share.amount, sentence(share)) for share in explained.shares) if explained else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DayAnswer:
+    """What was billed, what we saw, and what accounts for the difference: amounts and sentences."""
+
+    bill: Bill | None
+    seen: tuple[SeenModel, ...]
+    reasons: tuple[tuple[Usd, str], ...]

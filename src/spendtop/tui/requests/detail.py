@@ -1,0 +1,204 @@
+"""One request in full, pane by pane, with search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.message import Message
+
+from spendtop.domain.conversation import Conversation
+from spendtop.domain.windows import Calendar
+from spendtop.tui import formats
+from spendtop.tui.requests.transcript import PANES, Page, Pane, conversation_of, lines_of
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
+from spendtop.tui.widgets.request_columns import cost_word, status_word
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.detail import RequestDetail
+
+
+class DetailView(Panel):
+    """Scrolls; keeps pane and wrapping from one request to the next."""
+
+    class Scrolled(Message):
+        """Another part is in view."""
+
+    def __init__(self) -> None:
+        super().__init__(id="detail")
+        self.calendar = Calendar()
+        self.wrap = True
+        self.detail: RequestDetail | None = None
+        self.waiting = False
+        """Whether another request was asked for and has not come yet."""
+        self._conversation = Conversation()
+        self._pane = Pane.CHAT
+        self._top = 0
+        self._lines: list[Line] | None = None
+        self._lines_for = (0, "")
+        self._needle = ""
+        self._matches: list[int] = []
+        self._match = 0
+
+    @property
+    def title_line(self) -> Line:
+        """When, what, who and how it ended; names are cut so that the end stays in view."""
+        palette = self.palette
+        if self.detail is None:
+            return [("Request", palette.title)]
+        row = self.detail.row
+        when: Piece = (formats.clock(row.occurred_at, self.calendar), palette.title)
+        end: list[Piece] = [
+            (f" {cost_word(row)}", palette.unknown if row.cost is None else palette.money),
+            (f" {status_word(row)} {formats.latency(row.latency_ms)}", palette.muted),
+        ]
+        model, who = f" {row.model or '-'}", f" {row.user_id or '-'}"
+        room = max(self.size.width - 6 - length([when, *end]), 0)
+        for_who = min(cell_len(who), max(room // 2, room - cell_len(model)))
+        names = [*clip([(model, palette.model)], room - for_who), *clip([(who, palette.who)], for_who)]
+        return [when, *names, *end]
+
+    @property
+    def conversation(self) -> Conversation:
+        """Both sides as a chat."""
+        return self._conversation
+
+    @property
+    def found(self) -> tuple[str, int, int]:
+        """What is looked for, which match is shown (from 1), and how many there are."""
+        return self._needle, self._match + 1 if self._matches else 0, len(self._matches)
+
+    def show(self, detail: RequestDetail | None, conversation: Conversation | None = None) -> None:
+        """Another request, or a newer state of the same one."""
+        same = detail is not None and self.detail is not None and detail.row.id == self.detail.row.id
+        if same and detail == self.detail:
+            self.waiting = False
+            return
+        self.detail, self.waiting = detail, False
+        self._conversation = conversation or Conversation()
+        self._top = self._top if same else 0
+        self._renew()
+
+    def turn(self, step: int) -> None:
+        """The next or previous pane."""
+        self._pane = PANES[(PANES.index(self._pane) + step) % len(PANES)]
+        self._top = 0
+        self._renew()
+
+    def toggle_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        self.wrap = not self.wrap
+        self._renew()
+
+    def scroll_lines(self, step: int) -> None:
+        """Up or down."""
+        most = max(len(self._body()) - self.page_height, 0)
+        self._top = max(0, min(self._top + step, most))
+        self.redraw()
+
+    @property
+    def page_height(self) -> int:
+        """Lines in view."""
+        return max(self.size.height - 3, 1)
+
+    def find(self, needle: str) -> None:
+        """Look for a text in this pane and go to its first match from here on."""
+        self._needle = needle.strip()
+        self._search()
+        following = [index for index, line in enumerate(self._matches) if line >= self._top]
+        self._match = following[0] if following else 0
+        self._to_match()
+
+    def find_next(self, step: int) -> None:
+        """The next or previous match, round and round."""
+        if self._matches:
+            self._match = (self._match + step) % len(self._matches)
+            self._to_match()
+
+    def content(self, width: int, height: int) -> list[Line]:
+        """Panes' names, then the lines in view."""
+        palette = self.palette
+        if self.detail is None:
+            return [[("", palette.text)] if self.waiting else [("No request is selected.", palette.faint)]]
+        body = self._body()
+        shown = body[self._top : self._top + height - 1]
+        lines = [self._panes(width, len(body), height - 1)]
+        return [*lines, *(self._lit(line, self._top + index) for index, line in enumerate(shown))]
+
+    def on_resize(self) -> None:
+        """Other widths wrap elsewhere."""
+        self._renew()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three lines down."""
+        event.stop()
+        self.scroll_lines(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three lines up."""
+        event.stop()
+        self.scroll_lines(-3)
+
+    def _panes(self, width: int, total: int, height: int) -> Line:
+        palette = self.palette
+        pieces: list[Piece] = []
+        for pane in PANES:
+            name = pane.value if width >= 50 else pane.value.replace("raw ", "")
+            pieces.append((f" {name} ", palette.tab if pane is self._pane else palette.muted))
+        if total > height:
+            seen = min(self._top + height, total) * 100 // total
+            where = f"{seen}%" if width >= 40 else ""
+            return [
+                *clip(pieces, width - 5),
+                (where.rjust(width - sum(len(text) for text, _ in pieces)), palette.faint),
+            ]
+        return pieces
+
+    def _lit(self, line: Line, number: int) -> Line:
+        """The line with matches of the search marked."""
+        if not self._needle or number not in self._matches:
+            return line
+        here = self._matches[self._match] == number
+        return [piece for text, style in line for piece in self._split(text, style, here)]
+
+    def _split(self, text: str, style: Style, here: bool) -> list[Piece]:
+        pieces: list[Piece] = []
+        at, low, needle = 0, text.lower(), self._needle.lower()
+        lit = style + self.palette.found + (Style(bold=True) if here else Style())
+        while (start := low.find(needle, at)) >= 0:
+            pieces += [(text[at:start], style), (text[start : start + len(needle)], lit)]
+            at = start + len(needle)
+        return [*pieces, (text[at:], style)]
+
+    def _to_match(self) -> None:
+        if self._matches:
+            line = self._matches[self._match]
+            if not self._top <= line < self._top + self.page_height:
+                self._top = max(line - self.page_height // 3, 0)
+        self.redraw()
+
+    def _renew(self) -> None:
+        self._lines = None
+        self._search()
+        self.scroll_lines(0)
+
+    def _search(self) -> None:
+        needle = self._needle.lower()
+        lines = enumerate(self._body()) if needle and self.detail else ()
+        self._matches = [number for number, line in lines if needle in "".join(text for text, _ in line).lower()]
+        self._match = min(self._match, max(len(self._matches) - 1, 0))
+
+    def _body(self) -> list[Line]:
+        width = max(self.size.width - 4, 1)
+        if self.detail is None:
+            return []
+        if self._lines is None or self._lines_for != (width, self.app.theme):
+            page = Page(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
+            self._lines = lines_of(self.detail, self._conversation, self._pane, page)
+            self._lines_for = (width, self.app.theme)
+        return self._lines
+
+
+__all__ = ("DetailView", "conversation_of")

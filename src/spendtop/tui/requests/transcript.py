@@ -1,0 +1,286 @@
+"""One request as lines to read: the chat, the raw bodies, and every field with where it comes from."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, chop_cells
+from rich.style import Style
+
+from spendtop.domain.conversation import (
+    Attachment,
+    Conversation,
+    Part,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Turn,
+    parse_conversation,
+)
+from spendtop.domain.request import Basis, BodyState
+from spendtop.domain.untrusted import clean_line, clean_text
+from spendtop.tui import formats
+from spendtop.tui.palette import Palette
+from spendtop.tui.widgets.canvas import Line, Piece, fit, length
+from spendtop.tui.widgets.request_columns import cost_word, status_word
+
+if TYPE_CHECKING:
+    from spendtop.domain.windows import Calendar
+    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.store.reads.rows import RequestRow
+
+_NAME_WIDTH = 17
+
+
+class Pane(StrEnum):
+    """The sides of a request."""
+
+    CHAT = "chat"
+    REQUEST = "raw request"
+    RESPONSE = "raw response"
+    META = "meta"
+
+
+PANES = tuple(Pane)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the lines are made for."""
+
+    width: int
+    wrap: bool
+    palette: Palette
+    rule: str
+    calendar: Calendar
+
+
+def conversation_of(detail: RequestDetail) -> Conversation:
+    """Both bodies as one chat."""
+    return parse_conversation(detail.request_body, detail.response_body)
+
+
+def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, page: Page) -> list[Line]:
+    """The pane's lines, cleaned and fitted to the page."""
+    match pane:
+        case Pane.CHAT:
+            return [*summary(detail.row, page), (), *_chat(detail, conversation, page)]
+        case Pane.REQUEST:
+            return list(_raw(detail.request_body, detail.row.body_state, page))
+        case Pane.RESPONSE:
+            return list(_raw(detail.response_body, detail.row.body_state, page))
+        case Pane.META:
+            return list(_meta(detail, page))
+
+
+def price_basis(row: RequestRow) -> str:
+    """Where the cost comes from: `$0.0075 reported by helicone (computed $0.0075)`."""
+    other = ""
+    match row.basis:
+        case Basis.REPORTED:
+            word = f"reported by {row.source}"
+            other = (
+                f" (computed {row.computed_cost})" if row.computed_cost is not None else " (no price known to compare)"
+            )
+        case Basis.COMPUTED:
+            word = "computed from tokens"
+            other = (
+                f" ({row.source} reported {row.reported_cost}, not trusted)" if row.reported_cost is not None else ""
+            )
+        case Basis.UNKNOWN:
+            word = "no price is known for this model"
+    shadow = "" if row.counted else ", shadow token: in no total"
+    return f"{cost_word(row)} {word}{other}{shadow}"
+
+
+def summary(row: RequestRow, page: Page) -> list[Line]:
+    """The figures of a request in three lines."""
+    palette = page.palette
+    style = palette.unknown if row.cost is None else palette.money
+    cost = cost_word(row)
+    basis = price_basis(row).removeprefix(cost)
+    cached = f" (cached {formats.grouped(row.cached_tokens)})" if row.cached_tokens else ""
+    thought = f" (reasoning {formats.grouped(row.reasoning_tokens)})" if row.reasoning_tokens else ""
+    tokens = f"{formats.grouped(row.prompt_tokens)}{cached}"
+    first = f"  ttft {formats.latency(row.ttft_ms)}" if row.ttft_ms is not None else ""
+    names = [
+        (name, str(value))
+        for name, value in (("session", row.session_id), ("path", row.session_path), ("token", row.token))
+        if value
+    ]
+    names += [(clean_line(name, 40), clean_line(value, 60)) for name, value in row.properties.items()]
+    lines: list[Line] = [
+        [("cost ", palette.muted), (cost, style), (basis, palette.text)],
+        [
+            ("in ", palette.muted),
+            (tokens, palette.text),
+            ("  out ", palette.muted),
+            (f"{formats.grouped(row.completion_tokens)}{thought}", palette.text),
+            (f"{first}  total {formats.latency(row.latency_ms)}  ", palette.muted),
+            (status_word(row), palette.bad if status_word(row).startswith("!") else palette.good),
+        ],
+    ]
+    if names:
+        lines.append(
+            [piece for name, value in names for piece in ((f"{name} ", palette.muted), (f"{value}  ", palette.text))]
+        )
+    return lines
+
+
+def _chat(detail: RequestDetail, conversation: Conversation, page: Page) -> Iterator[Line]:
+    palette = page.palette
+    if conversation.error is not None:
+        yield _rule("error", "", palette.bad, page)
+        yield from _wrapped(conversation.error, palette.bad, page)
+        yield ()
+    for turn in conversation.turns:
+        yield from _turn(turn, page)
+    if not conversation.turns and conversation.error is None:
+        yield [(_absence(detail.row.body_state), palette.muted)]
+        if detail.request_body or detail.response_body:
+            yield [("The bodies are of a shape that is not known; tab shows them raw.", palette.muted)]
+
+
+def _turn(turn: Turn, page: Page) -> Iterator[Line]:
+    styles = {"user": page.palette.who, "assistant": page.palette.good, "system": page.palette.title}
+    tokens = f"{formats.grouped(turn.tokens)} tok" if turn.tokens is not None else ""
+    yield _rule(clean_line(turn.role, 30), tokens, styles.get(turn.role, page.palette.key), page)
+    for part in turn.parts:
+        yield from _part(part, page)
+    yield ()
+
+
+def _part(part: Part, page: Page) -> Iterator[Line]:
+    palette = page.palette
+    match part:
+        case Text(text=text):
+            yield from _wrapped(text, palette.text, page)
+        case Thinking(text=text):
+            yield [("thinking", palette.test)]
+            yield from _wrapped(text, palette.muted, page)
+        case ToolCall(name=name, arguments=arguments):
+            yield [("tool call ", palette.muted), (clean_line(name, 80), palette.key)]
+            yield from _wrapped(arguments, palette.model, page)
+        case ToolResult(name=name, text=text):
+            yield [("tool result ", palette.muted), (clean_line(name, 80), palette.key)]
+            yield from _wrapped(text, palette.text, page)
+        case Attachment(kind=kind, detail=about):
+            yield [(f"[{kind}]", palette.cached), (f" {clean_line(about, 120)}", palette.muted)]
+
+
+def _rule(name: str, note: str, style: Style, page: Page) -> Line:
+    line: list[Piece] = [(page.rule * 2 + " ", page.palette.line), (name, style), (" ", page.palette.line)]
+    tail: list[Piece] = [(f" {note} ", page.palette.muted), (page.rule * 2, page.palette.line)] if note else []
+    return [*line, (page.rule * max(page.width - length(line) - length(tail), 0), page.palette.line), *tail]
+
+
+def _wrapped(text: str, style: Style, page: Page) -> Iterator[Line]:
+    for line in clean_text(text).split("\n"):
+        for piece in wrap(line, page.width) if page.wrap else (line,):
+            yield [(piece, style)]
+
+
+def wrap(line: str, width: int) -> list[str]:
+    """One line as several that fit; words stay whole where they can."""
+    if cell_len(line) <= width:
+        return [line]
+    broken = textwrap.wrap(line, width, replace_whitespace=False, break_on_hyphens=False)
+    return [part for piece in broken for part in chop_cells(piece, width)] or [""]
+
+
+def _raw(body: bytes | None, state: BodyState, page: Page) -> Iterator[Line]:
+    if body is None:
+        yield [(_absence(state), page.palette.muted)]
+        return
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = body.decode("utf-8", "replace")
+    yield [(f"{formats.size(len(body))}, {state}", page.palette.muted)]
+    for line in clean_text(text).split("\n"):
+        for piece in wrap(line, page.width) if page.wrap else (line,):
+            yield _json_line(piece, page.palette)
+
+
+def _json_line(line: str, palette: Palette) -> Line:
+    """A line of indented JSON with its key in another colour."""
+    body = line.lstrip(" ")
+    if not body.startswith('"') or '": ' not in body:
+        return [(line, palette.text)]
+    key, _, value = body.partition('": ')
+    return [(" " * (len(line) - len(body)), palette.text), (f'{key}"', palette.model), (f": {value}", palette.text)]
+
+
+def _absence(state: BodyState) -> str:
+    return {
+        BodyState.STORED: "There is no body on this side.",
+        BodyState.NOT_SENT: "The source sent no body.",
+        BodyState.NOT_KEPT: "The privacy settings keep no bodies.",
+        BodyState.TRUNCATED: "The body was too large and was cut at the source.",
+        BodyState.PURGED: "The body was removed after the retention time.",
+    }[state]
+
+
+def _meta(detail: RequestDetail, page: Page) -> Iterator[Line]:
+    row, calendar = detail.row, page.calendar
+    suspect = ", suspect" if row.time_suspect else ""
+    fields: list[tuple[str, object]] = [
+        ("id", row.id),
+        ("occurred", f"{formats.full_time(row.occurred_at, calendar)} ({row.time_source}{suspect})"),
+        ("received", formats.full_time(row.received_at, calendar)),
+        ("sources", ", ".join(row.sources)),
+        *((f"id {source}", clean_line(found)) for source, found in row.external_ids.items()),
+        ("response id", None if row.response_id is None else clean_line(row.response_id)),
+        ("verified", "yes, by Helicone's API" if row.verified else "no"),
+        ("provider", row.provider),
+        ("model", row.model),
+        ("status", f"{row.status} {row.http_status if row.http_status is not None else ''}".strip()),
+        ("cost", price_basis(row)),
+        ("reported", row.reported_cost),
+        ("computed", row.computed_cost),
+        ("price version", None if row.price_version is None else clean_line(row.price_version)),
+        ("prompt tokens", formats.grouped(row.prompt_tokens)),
+        ("  cache read", formats.grouped(row.cached_tokens)),
+        ("  cache write", formats.grouped(row.cache_write_tokens)),
+        ("completion tok.", formats.grouped(row.completion_tokens)),
+        ("  reasoning", formats.grouped(row.reasoning_tokens)),
+        ("latency", formats.latency(row.latency_ms)),
+        ("first token", formats.latency(row.ttft_ms)),
+        ("gateway cache", "hit, costs nothing" if row.cached else "no"),
+        ("counted", "yes" if row.counted else "no: shadow token"),
+        ("user", row.user_id),
+        ("session", row.session_id),
+        ("session path", row.session_path),
+        ("token", row.token),
+        *((f"prop {clean_line(name, 40)}", clean_line(value)) for name, value in row.properties.items()),
+        ("bodies", str(row.body_state)),
+    ]
+    for name, value in fields:
+        yield from _field(name, formats.UNKNOWN if value is None else str(value), page)
+    yield from _revisions(detail, page)
+
+
+def _field(name: str, value: str, page: Page) -> Iterator[Line]:
+    room = max(page.width - _NAME_WIDTH, 8)
+    first, *more = wrap(value, room) if page.wrap else [value]
+    yield [(fit(name, _NAME_WIDTH - 1) + " ", page.palette.muted), (first, page.palette.text)]
+    for piece in more:
+        yield [(" " * _NAME_WIDTH, page.palette.muted), (piece, page.palette.text)]
+
+
+def _revisions(detail: RequestDetail, page: Page) -> Iterable[Line]:
+    if not detail.revisions:
+        return
+    yield ()
+    yield _rule("corrections", str(len(detail.revisions)), page.palette.title, page)
+    for revision in detail.revisions:
+        when = formats.full_time(revision.at, page.calendar)
+        yield [(when, page.palette.muted), (f" by {clean_line(revision.source)}", page.palette.text)]
+        for name, (old, new) in revision.changes.items():
+            yield from _field(f"  {clean_line(name, 30)}", f"{clean_line(str(old))} → {clean_line(str(new))}", page)

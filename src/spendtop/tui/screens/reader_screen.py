@@ -1,0 +1,188 @@
+"""Asking the store at a steady pace, without ever waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+from textual.message import Message
+from textual.screen import Screen
+
+from spendtop.tui.store_messages import Pace
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from spendtop.store.engine import Store
+    from spendtop.tui.app import SpendtopApp
+    from spendtop.tui.headline import Headline
+
+_RETRY_SECONDS = 2.0
+
+
+class Question(Protocol):
+    """Something that a screen asks the store."""
+
+    def ask(self, connection: Connection) -> Any:
+        """The answer, from one short view of the store. Runs in a thread."""
+
+
+@runtime_checkable
+class LongQuestion(Protocol):
+    """Something whose answer takes several short views of the store."""
+
+    def ask_in(self, store: Store) -> Any:
+        """The answer. Runs in a thread."""
+
+
+class Answered(Message):
+    """A screen's question was answered."""
+
+    def __init__(self, question: Question | LongQuestion, answer: Any, take: Callable[[Any], None]) -> None:
+        super().__init__()
+        self.question = question
+        self.answer = answer
+        self.take = take
+
+
+class CannotRead(Message):
+    """The store could not answer."""
+
+    def __init__(self, failure: Exception, paced: bool) -> None:
+        super().__init__()
+        self.failure = failure
+        self.paced = paced
+
+
+class AskingScreen(Screen[None]):
+    """A screen whose picture is the answer to one question, asked again whenever the store changes.
+
+    Subclasses give `question`, `show` and `tick`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pace: Pace | None = None
+        self._missed_news = True
+
+    @property
+    def face(self) -> SpendtopApp:
+        """The app."""
+        return cast("SpendtopApp", self.app)
+
+    def question(self) -> Question | LongQuestion:
+        """What to read for the present picture."""
+        raise NotImplementedError
+
+    def show(self, answer: Any) -> Headline:
+        """Show what was read; returns its status line."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Something around the picture changed."""
+        raise NotImplementedError
+
+    def tell_news(self) -> None:
+        """Something was read that is told once, beside the picture."""
+
+    def on_mount(self) -> None:
+        """Begin with what the app knows already."""
+        self._pace = Pace(self.face.pace_seconds)
+        self.tick()
+
+    def on_screen_resume(self) -> None:
+        """Visible again: read what was missed."""
+        if self._missed_news:
+            self.news()
+        self.tick()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the picture is so old that windows of time have moved on."""
+        return self._pace is not None and self._pace.stale(monotonic())
+
+    def set_pace(self, seconds: float) -> None:
+        """Read at most so often."""
+        if self._pace:
+            self._pace.interval = seconds
+
+    def news(self) -> None:
+        """The store changed, or the question did: read at once, or as soon as the pace allows."""
+        if not self.is_current or self._pace is None or self.face.store is None:
+            self._missed_news = True
+            return
+        delay = self._pace.news(monotonic())
+        if delay is not None:
+            self._read_in(delay)
+
+    def ask(self, question: Question | LongQuestion, take: Callable[[Any], None]) -> None:
+        """Ask once, beside the steady reading; `take` gets the answer."""
+        self._start(question, take, paced=False)
+
+    def _read_in(self, delay: float) -> None:
+        if delay <= 0:
+            self._read()
+        else:
+            self.set_timer(delay, self._read)
+
+    def _read(self) -> None:
+        if self._pace is None:
+            return
+        self._missed_news = False
+        self._pace.start(monotonic())
+        paused = self.face.pause
+        if paused:
+            self._start(paused.question(), self.face.count_behind, paced=True)
+        else:
+            self._start(self.question(), self._take, paced=True)
+
+    def _start(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
+        work = partial(self._answer, question, take, paced)
+        self.run_worker(work, group="read", thread=True, exit_on_error=False)
+
+    def _answer(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
+        """Runs in a thread."""
+        store = self.face.store
+        assert store is not None
+        try:
+            answer = _answer(store, question)
+        except Exception as failure:
+            self.post_message(CannotRead(failure, paced))
+        else:
+            self.post_message(Answered(question, answer, partial(self._finish, take) if paced else take))
+
+    def _finish(self, take: Callable[[Any], None], answer: Any) -> None:
+        assert self._pace is not None
+        take(answer)
+        delay = self._pace.finish(monotonic())
+        if delay is not None:
+            self._read_in(delay)
+
+    def _take(self, answer: Any) -> None:
+        self.face.headline = self.show(answer)
+        self.face.trouble = None
+        self.tell_news()
+        self.tick()
+
+    def on_answered(self, event: Answered) -> None:
+        """Back on the app's loop."""
+        event.stop()
+        event.take(event.answer)
+
+    def on_cannot_read(self, event: CannotRead) -> None:
+        """Say so, and try again in a while."""
+        event.stop()
+        self.face.cannot_read(event.failure)
+        if event.paced and self._pace:
+            self._pace.finish(monotonic())
+            self.set_timer(_RETRY_SECONDS, self.news)
+        self.tick()
+
+
+def _answer(store: Store, question: Question | LongQuestion) -> Any:
+    if isinstance(question, LongQuestion):
+        return question.ask_in(store)
+    with store.reading() as connection:
+        return question.ask(connection)

@@ -1,0 +1,90 @@
+"""What the screens of sessions ask the store. Imported by reader threads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.session_paths import Branch, branches, path_spends
+from spendtop.store.reads.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
+from spendtop.tui.headline import Headline
+from spendtop.tui.reading import ListAnswer, ListQuestion, read_headline
+
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsQuestion:
+    """The sessions that were active last, among those with requests that a query selects."""
+
+    now: int
+    calendar: Calendar
+    query: RequestQuery
+    size: int
+
+    def ask_in(self, store: Store) -> SessionsAnswer:
+        """Status line and sessions, each from a view of its own."""
+        with store.reading() as connection:
+            headline = read_headline(connection, self.now, self.calendar)
+        context = FilterContext(self.now, headline.calendar)
+        found = sessions(store, self.query, context, None, self.size)
+        return SessionsAnswer(question=self, headline=headline, rows=found.rows, is_whole=found.next_cursor is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsAnswer:
+    """Sessions, the one that was active last first, and whether these are all."""
+
+    question: SessionsQuestion
+    headline: Headline
+    rows: tuple[SessionRow, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneSessionQuestion:
+    """What one session cost, and some pages of its requests."""
+
+    session: str
+    listed: ListQuestion
+
+    def ask_in(self, store: Store) -> OneSessionAnswer:
+        """Requests first, so that the costs are never older."""
+        with store.reading() as connection:
+            listed = self.listed.ask(connection)
+        with store.reading() as connection:
+            span = extent_of(connection, self.session)
+        if span is None:
+            return OneSessionAnswer(listed=listed, costs=None, span=None, branches=())
+        return OneSessionAnswer(
+            listed=listed,
+            costs=session_costs(store, self.session),
+            span=span,
+            branches=branches(path_spends(store, self.session, span)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneSessionAnswer:
+    """A session's requests and costs; None where no request names it any more."""
+
+    listed: ListAnswer
+    costs: SessionCosts | None
+    span: Span | None
+    branches: tuple[Branch, ...]
+
+
+def all_sessions(store: Store, query: RequestQuery, context: FilterContext) -> Iterator[SessionRow]:
+    """Every session with requests that the query selects, the one that was active last first."""
+    cursor = None
+    while True:
+        found = sessions(store, query, context, cursor, _PAGE)
+        yield from found.rows
+        cursor = found.next_cursor
+        if cursor is None:
+            return

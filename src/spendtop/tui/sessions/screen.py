@@ -1,0 +1,227 @@
+"""Screen 3: sessions, the active ones first; enter opens one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from spendtop.tui import filter_line, formats
+from spendtop.tui.actions import LIVE, MOVE, SESSIONS, Action, bindings
+from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.screens.reader_screen import LongQuestion
+from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
+from spendtop.tui.sessions.order import ORDERS, is_active
+from spendtop.tui.sessions.session_export import SessionExport
+from spendtop.tui.sessions.table import SessionTable
+from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.prompt import Asking, Prompt
+
+if TYPE_CHECKING:
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.sessions.questions import SessionsAnswer
+
+_PAGE = 100
+_NEAR_END = 10
+_ORDER_KEYS = {"l": "last", "f": "first", "c": "cost", "r": "requests", "t": "tokens", "m": "$/min"}
+
+
+class SessionsScreen(SessionExport):
+    """The list; one session is a screen of its own above it."""
+
+    NAME: ClassVar[str] = "sessions"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *SESSIONS, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, SESSIONS, LIVE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted = _PAGE
+        self._is_whole = True
+
+    def body(self) -> ComposeResult:
+        """The list."""
+        yield SessionTable()
+
+    def question(self) -> LongQuestion:
+        """As many as were scrolled to."""
+        from spendtop.tui.sessions.questions import SessionsQuestion
+
+        now = self.face.session.clock()
+        return SessionsQuestion(
+            now=now, calendar=self.calendar, query=self.selection.query(now, self.calendar, False), size=self._wanted
+        )
+
+    def show(self, answer: SessionsAnswer) -> Headline:
+        """The sessions, if they are those that are asked for now."""
+        question, table = answer.question, self.table
+        if question.query.filter == self.selection.query(0, self.calendar, False).filter:
+            self._is_whole = answer.is_whole
+            table.now, table.calendar = question.now, answer.headline.calendar
+            narrowed = self.selection.text.strip() or self.selection.time != ALL_TIME
+            table.nothing = (
+                "nothing matches; backspace shows all again"
+                if narrowed
+                else "no session yet: send Helicone-Session-Id, or session_id with a push"
+            )
+            table.show(answer.rows)
+        self._title(answer.headline)
+        return answer.headline
+
+    def focus_target(self) -> Widget | None:
+        """The list."""
+        return self.table
+
+    def works_now(self, action: Action) -> bool:
+        """Keys of a row need one."""
+        if action.id == "clear-filter":
+            return bool(self.selection.text.strip()) or self.selection.time != ALL_TIME
+        return self.table.row is not None or action.id not in ("open", "copy", "export", "order", "invert")
+
+    def _title(self, headline: Headline) -> None:
+        palette, glyphs, table = self.face.palette, self.face.glyphs, self.table
+        text = self.selection.text.strip()
+        when = "" if self.selection.time == ALL_TIME else f" {glyphs.between} {self.selection.time.name}"
+        words = f" {text}" if text else ""
+        table.subtitle = [(words, palette.key), (when, palette.muted)]
+        active = sum(is_active(row, table.now) for row in table.rows)
+        arrow = glyphs.down_arrow if table.descending else glyphs.up
+        listed = formats.grouped(len(table.rows)) + ("" if self._is_whole else "+")
+        note: list[Piece] = [(f"{glyphs.live} {active} active", palette.good)] if active else []
+        note.append((f"{f' {glyphs.between} ' if active else ''}{listed} {glyphs.between} ", palette.text))
+        table.note = [*note, (f"{table.order} {arrow}", palette.muted)]
+        table.redraw()
+
+    def remarks(self) -> Line:
+        """What is new, whether it follows, and what the figures are of."""
+        palette, table = self.face.palette, self.table
+        parts: list[Piece] = []
+        if table.pending:
+            parts.append((f"{formats.grouped(table.pending)} new, g to go   ", palette.key))
+        elif table.following and table.rows:
+            parts.append((f"{self.face.glyphs.live} following   ", palette.good))
+        if table.rows:
+            of = f"{formats.grouped(len(table.rows))}{'' if self._is_whole else ' and more'}"
+            parts.append((f"session {formats.grouped(table.position + 1)} of {of}", palette.muted))
+        if self.selection.text.strip():
+            parts.append(("   figures of the requests that the filter selects", palette.muted))
+        return parts
+
+    def on_session_table_moved(self) -> None:
+        """Other words; near the end more of them."""
+        table = self.table
+        if not self._is_whole and len(table.rows) >= self._wanted and table.position >= self._wanted - _NEAR_END:
+            self._wanted += _PAGE
+            self.news()
+        self.tick()
+
+    def on_session_table_opened(self) -> None:
+        """A click on the selected row."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """One session."""
+        from spendtop.tui.sessions.session_screen import OneSessionScreen
+
+        row = self.table.row
+        if row is not None:
+            self.table.following = False
+            self.app.push_screen(OneSessionScreen(row.session))
+
+    # Movement and order
+
+    def action_move(self, step: int) -> None:
+        """Along the rows."""
+        self.table.to(self.table.position + step)
+
+    def action_move_page(self, halves: int) -> None:
+        """By half pages."""
+        self.action_move(halves * max(self.table.rows_high // 2, 1))
+
+    def action_move_top(self) -> None:
+        """The first row, and what is new there."""
+        self.table.position, self.table.following = 0, True
+        self.table.rearrange()
+        self.tick()
+
+    def action_move_end(self) -> None:
+        """The last row."""
+        self.table.to(len(self.table.rows) - 1)
+
+    def action_follow(self) -> None:
+        """The active ones on top, or stand still."""
+        if self.table.following:
+            self.table.following = False
+            self.tick()
+        else:
+            self.action_move_top()
+
+    def action_order_menu(self) -> None:
+        """By a column that is chosen from a list."""
+        self.app.push_screen(ChooseScreen("Order by", list(_ORDER_KEYS.items())), self._take_order)
+
+    def _take_order(self, chosen: str | None) -> None:
+        if chosen is not None:
+            assert _ORDER_KEYS[chosen] in ORDERS
+            self.table.order, self.table.descending = _ORDER_KEYS[chosen], True
+            self._rearrange()
+
+    def action_invert(self) -> None:
+        """The other way round."""
+        self.table.descending = not self.table.descending
+        self._rearrange()
+
+    def _rearrange(self) -> None:
+        self.action_move_top()
+        if self.face.headline is not None:
+            self._title(self.face.headline)
+
+    # Selection
+
+    def choose(self, selection: Selection) -> None:
+        """List others, from their start."""
+        if selection != self.selection:
+            self.selection, self._wanted = selection, _PAGE
+            self.table.forget()
+            self.news()
+
+    def action_time(self) -> None:
+        """Another window of time."""
+        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
+        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
+
+    def _take_time(self, chosen: str | None) -> None:
+        if chosen is not None:
+            self.choose(replace(self.selection, time=TIME_CHOICES[int(chosen)]))
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        self.open_prompt(Asking.FILTER, self.selection.text)
+
+    def action_clear_filter(self) -> None:
+        """Everything again."""
+        self.choose(Selection())
+
+    def on_prompt_edited(self, event: Prompt.Edited) -> None:
+        """Say what is wrong with what is typed."""
+        if event.asking is Asking.FILTER:
+            checked = filter_line.check(event.text)
+            self.hint(filter_line.hint(checked, "enter lists their sessions", self.face.palette, self.size.width))
+
+    def on_prompt_done(self, event: Prompt.Done) -> None:
+        """List what the filter selects; one that is not valid goes back to be changed."""
+        if event.asking is Asking.FILTER:
+            checked = filter_line.check(event.text)
+            if checked.filter is None:
+                self.open_prompt(Asking.FILTER, event.text)
+            else:
+                self.choose(replace(self.selection, text=event.text, filter=checked.filter))
+
+    def complete(self, asking: Asking, text: str) -> None:
+        """Names of fields."""
+        if asking is Asking.FILTER:
+            self.prompt.put(filter_line.complete_field(text))
+        else:
+            super().complete(asking, text)

@@ -1,0 +1,108 @@
+"""One session: its paths with what they cost, and its requests in time order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from spendtop.domain.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
+from spendtop.domain.untrusted import Untrusted
+from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, SESSION, Action, bindings
+from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.screens.reader_screen import LongQuestion, Question
+from spendtop.tui.selection import Selection
+from spendtop.tui.sessions.tree import SessionTree
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.session_paths import Branch
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.sessions.questions import OneSessionAnswer
+
+_LEAST_LIST = 9
+
+
+class OneSessionScreen(RequestsScreen):
+    """What the screen of requests shows and does, within one session and, if chosen, one branch of its paths."""
+
+    NAME: ClassVar[str] = "sessions"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *REQUESTS, *SESSION, *DETAIL, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, REQUESTS, SESSION, DETAIL, LIVE)
+
+    def __init__(self, session: Untrusted) -> None:
+        super().__init__()
+        self.session = session
+        self.browser.selection = Selection(within=_within(session, None), descending=False)
+        self.browser.follow(False)
+
+    def body(self) -> ComposeResult:
+        """The session above its requests."""
+        yield SessionTree(self.session)
+        yield from super().body()
+
+    @property
+    def paths(self) -> SessionTree:
+        """The session's figures and paths."""
+        return self.query_one(SessionTree)
+
+    def question(self) -> Question | LongQuestion:
+        """The session's costs with its requests."""
+        from spendtop.tui.sessions.questions import OneSessionQuestion
+
+        listed = self.browser.question(self.rows.in_view, self.face.session.clock(), self.calendar, monotonic())
+        return OneSessionQuestion(session=self.session.raw, listed=listed)
+
+    def show(self, answer: Any) -> Headline:
+        """Figures, paths and requests."""
+        found: OneSessionAnswer = answer
+        self.paths.show(found, found.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
+        return super().show(found.listed)
+
+    def works_now(self, action: Action) -> bool:
+        """Paths can be chosen where there are some."""
+        if action in SESSION:
+            return bool(self.paths.branches) and not self.has_class("-detail")
+        return super().works_now(action)
+
+    def action_branch(self, step: int) -> None:
+        """The requests of the next or previous branch, round and round."""
+        self._choose_branch((self.paths.position + step) % (len(self.paths.branches) + 1))
+
+    def on_session_tree_chosen(self, event: SessionTree.Chosen) -> None:
+        """A click on a branch."""
+        self._choose_branch(event.position)
+
+    def _choose_branch(self, position: int) -> None:
+        branch = self.paths.branches[position - 1] if position else None
+        self.paths.chosen = branch
+        self.paths.redraw()
+        self.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
+        self.choose(replace(self.browser.selection, within=_within(self.session, branch)))
+        self.browser.begin(False)
+        self.begin()
+
+    def go_back(self) -> bool:
+        """From the detail to the requests, from these to the list of sessions."""
+        if not super().go_back():
+            self.app.pop_screen()
+        return True
+
+
+def _within(session: Untrusted, branch: Branch | None) -> Filter:
+    """The session's requests, or those of one branch."""
+    named = _text("session", PatternKind.EXACT, session.raw)
+    return And((named, _along(branch))) if branch is not None else named
+
+
+def _along(branch: Branch) -> Filter:
+    if branch.path is None:
+        return Not(_text("path", PatternKind.PREFIX, ""))
+    path = branch.path.raw
+    return Or((_text("path", PatternKind.EXACT, path), _text("path", PatternKind.PREFIX, f"{path}/")))
+
+
+def _text(field: str, kind: PatternKind, text: str) -> Comparison:
+    return Comparison(field, Op.EQ, Pattern(kind, text))

@@ -1,0 +1,84 @@
+"""What is polled, for the table of sources. Imported by reader threads only: it brings the whole store along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spendtop.domain.request import Source
+from spendtop.domain.untrusted import clean_line
+from spendtop.store.reads.applied_config import Applied
+from spendtop.store.reads.completeness import PollerRow
+from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.sources import SourceRow, Sources
+
+_COSTS = "-costs"
+_SETTINGS = {
+    Source.HELICONE_API.value: "api_key under [helicone]",
+    f"openai{_COSTS}": "admin_key under [openai]",
+    f"anthropic{_COSTS}": "admin_key under [anthropic]",
+}
+"""What switches a poller on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledRow:
+    """One provider that is asked, or could be."""
+
+    name: str
+    """The poller's."""
+    title: str
+    """For people, cleaned."""
+    setting: str
+    """What is to be set where no key is; empty where one is."""
+    poller: PollerRow | None
+    """How it went; None where it never polled."""
+    stale: bool
+    """Whether its last success is too long ago."""
+    source: SourceRow | None
+    """The requests that it reads, where it reads requests."""
+
+    @property
+    def last_at(self) -> int | None:
+        """Its last success, UTC µs."""
+        return self.poller.succeeded_at if self.poller else None
+
+
+def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[PolledRow, ...]:
+    """Helicone's API first, then costs and balances; last those that wait for a key."""
+    every = {each.name: each.every for each in applied.pollers} if applied else {}
+    known = {row.name: row for row in found.pollers}
+    requests = next((row for row in found.sources if row.source is Source.HELICONE_API), None)
+    names = dict.fromkeys([Source.HELICONE_API.value, *every, *(_waiting(applied) if applied else ())])
+    rows = []
+    for name in names:
+        row = known.get(name)
+        succeeded = row.succeeded_at if row else None
+        rows.append(
+            PolledRow(
+                name=name,
+                title=_title(name),
+                setting="" if name in every else _SETTINGS[name],
+                poller=row,
+                stale=name in every and succeeded is not None and now - succeeded > STALE_AFTER * every[name],
+                source=requests if name == Source.HELICONE_API.value else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _waiting(applied: Applied) -> Iterator[str]:
+    """Costs of accounts that nobody asks for."""
+    for account in applied.accounts:
+        name = f"{account.provider}{_COSTS}"
+        if account.poller is None and name in _SETTINGS:
+            yield name
+
+
+def _title(name: str) -> str:
+    if name == Source.HELICONE_API.value:
+        return "helicone API"
+    provider, _, account = name.partition("/")
+    if provider.endswith(_COSTS):
+        return clean_line(f"{provider.removesuffix(_COSTS)} costs {account}".rstrip(), 40)
+    return clean_line(f"{account} balance", 40)

@@ -1,0 +1,160 @@
+"""Screen 8: where requests come from, the tracking tokens, what is polled, what was refused, and who listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
+from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.sources.events import SourceEvents
+from spendtop.tui.sources.facts import SourceFacts
+from spendtop.tui.sources.polling import SourcePolling
+from spendtop.tui.sources.state import State, advice, poller_advice
+from spendtop.tui.sources.table import SourceTable, is_polled, is_token
+from spendtop.tui.widgets.canvas import Line
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.sources import TokenRow
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.reading import SourcesAnswer
+
+_FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
+
+
+class SourcesScreen(SourcePolling):
+    """Sources as a table with the tokens as a tree in it, facts beside or below, events."""
+
+    NAME: ClassVar[str] = "sources"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *SOURCES, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, SOURCES, LIVE)
+
+    def body(self) -> ComposeResult:
+        """Table, facts and events."""
+        with Container(id="sources-upper"):
+            yield SourceTable()
+            yield SourceFacts()
+        yield SourceEvents()
+
+    def question(self) -> Question:
+        """All of it."""
+        from spendtop.tui.reading import SourcesQuestion
+
+        return SourcesQuestion(now=self.face.session.clock(), calendar=self.face.session.calendar)
+
+    def show(self, answer: SourcesAnswer) -> Headline:
+        """Figures, facts and events."""
+        headline = answer.headline
+        self.table.show(answer)
+        facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
+        facts.headline, facts.size_on_disk = headline, answer.found.size
+        happened.refusals, happened.set_aside = answer.found.refusals, answer.set_aside
+        happened.gaps, happened.calendar = answer.found.gaps, headline.calendar
+        facts.redraw()
+        happened.redraw()
+        return headline
+
+    def tick(self) -> None:
+        """Also tells the table and the facts who records."""
+        super().tick()
+        if not self.is_mounted:
+            return
+        facts, recording = self.query_one(SourceFacts), not self.face.standing().nobody_records
+        if (facts.collector, self.table.recording) != (self.face.collector, recording):
+            facts.collector, self.table.recording = self.face.collector, recording
+            facts.redraw()
+            self.table.redraw()
+
+    def focus_target(self) -> Widget | None:
+        """The table."""
+        return self.table
+
+    def works_now(self, action: Action) -> bool:
+        """Keys of a token need one under the cursor."""
+        if action.id in _FOR_TOKENS:
+            return self.token is not None
+        if action.id == "retry":
+            headline = self.face.headline
+            return headline is not None and headline.attention.unrecognized > 0
+        if action.id == "poll":
+            return self.poller is not None
+        if action.id == "backfill":
+            return self.asks_helicone
+        return action.id != "open" or self._listed() is not None
+
+    def remarks(self) -> Line:
+        """What the row under the cursor is about."""
+        row, palette = self.table.row, self.face.palette
+        if row is None:
+            return ()
+        state = self.table.state(row)
+        if is_polled(row):
+            return [(poller_advice(row, state), palette.bad if state is State.FAILING else palette.muted)]
+        if is_token(row):
+            return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
+        style = palette.bad if state is State.UNSIGNED else palette.muted
+        assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
+        return [(advice(row.source, state, self.base_url), style), (assumed, palette.muted)]
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size has other room for words."""
+        self.tick()
+
+    def on_source_table_moved(self) -> None:
+        """Other words, other keys."""
+        self.tick()
+
+    def on_source_table_opened(self) -> None:
+        """A click on the selected row."""
+        self.action_open()
+
+    def action_move(self, step: int) -> None:
+        """Along the rows."""
+        self.table.to(self.table.position + step)
+
+    def action_move_page(self, halves: int) -> None:
+        """By half pages."""
+        self.action_move(halves * max(self.table.rows_high // 2, 1))
+
+    def action_move_top(self) -> None:
+        """The first row."""
+        self.table.to(0)
+
+    def action_move_end(self) -> None:
+        """The last row."""
+        self.table.to(len(self.table.rows) - 1)
+
+    def action_open(self) -> None:
+        """The requests of the source or token."""
+        chosen = self._listed()
+        if chosen is not None:
+            self.face.with_requests(lambda screen: screen.list_only(chosen))
+
+    def _listed(self) -> str | None:
+        """The filter that selects the requests of the row under the cursor, where it has any."""
+        row = self.table.row
+        if row is None:
+            return None
+        if is_token(row):
+            return f"token:{row.token.raw}" if row.last_at is not None else None
+        source = row.source if is_polled(row) else row
+        return f"source:{source.source.value}" if source is not None and source.last_at is not None else None
+
+    def action_retry(self) -> None:
+        """Ask the collector to read again what it did not understand."""
+        from spendtop.services.tasks import TaskKind
+
+        self.ask_collector(TaskKind.QUARANTINE_RETRY, {})
+
+
+def _of_token(token: TokenRow) -> str:
+    if not token.active:
+        return "off: pushes under it are refused; d switches it on"
+    if token.shadow:
+        return "shadow: stored and shown, not counted"
+    return "what clients send as tracking_token" if token.last_at is None else "y shows how clients send it"

@@ -1,0 +1,80 @@
+"""An app that wears themes from files, and changes them while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.app import App
+
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.compat import CarefulApp
+from spendtop.tui.palette import PLAIN, Palette
+from spendtop.tui.themes import DEFAULT, Dress, ThemeError, read_themes, shipped_themes
+
+
+class DressedApp(CarefulApp):
+    """Wears one of the themes in its folders."""
+
+    def __init__(self, theme: str, folders: Sequence[Path], ascii_marks: bool) -> None:
+        super().__init__(ascii_marks)
+        self.dresses: dict[str, Dress] = {}
+        """All themes by name."""
+        self.watching_themes = False
+        """Whether a saved theme file is noticed."""
+        self._folders = [shipped_themes(), *folders]
+        self._wished = theme
+        self._failures = self._load()
+        self.theme = theme if theme in self.dresses else DEFAULT
+
+    @property
+    def dress(self) -> Dress:
+        """The current theme with its palette."""
+        return self.dresses.get(self.theme) or self.dresses[DEFAULT]
+
+    @property
+    def palette(self) -> Palette:
+        """The styles to draw with: the theme's, or emphasis alone where there are no colours."""
+        return PLAIN if self.colorless else self.dress.palette
+
+    def on_mount(self) -> None:
+        """Say what was wrong with the theme that was asked for, or with a file."""
+        self.theme_changed_signal.subscribe(self, lambda _: self._take_colors())
+        self._take_colors()
+        if self._wished not in self.dresses:
+            self.notify(f"No theme is called {clean_line(self._wished)}.", severity="warning", markup=False)
+        self._complain(self._failures)
+
+    def reload_themes(self) -> None:
+        """Read the files again and show the current theme as it is now. A broken file leaves its old theme in place."""
+        failures = self._load()
+        self._take_colors()
+        self.mutate_reactive(App.theme)
+        self._complain(failures)
+
+    async def watch_themes(self) -> None:
+        """Reload when a file changes, for as long as the app runs."""
+        from watchfiles import awatch
+
+        folders = [folder for folder in self._folders if folder.is_dir()]
+        if folders:
+            self.watching_themes = True
+            async for _ in awatch(*folders, recursive=False):
+                self.reload_themes()
+
+    def _load(self) -> list[ThemeError]:
+        found, failures = read_themes(self._folders)
+        for name, dress in found.items():
+            self.dresses[name] = dress
+            self.register_theme(dress.theme)
+        return failures
+
+    def _take_colors(self) -> None:
+        """A theme without colours also takes them from Textual's own widgets."""
+        self.colorless = self.no_color or self.dress.colorless
+
+    def _complain(self, failures: Sequence[ThemeError]) -> None:
+        """One message, however many files are broken."""
+        if failures:
+            more = f" {len(failures) - 1} more are broken." if len(failures) > 1 else ""
+            self.notify(f"{failures[0]}{more}", title="Theme not used", severity="warning", markup=False)

@@ -1,0 +1,112 @@
+"""What configurations want polled, and the accounts that they make."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from spendtop.collector.polling.poll_config import (
+    PolledBalance,
+    PolledCosts,
+    PolledRequests,
+    accounts_of,
+    helicone_api,
+    in_force,
+    polled,
+)
+from spendtop.config.load import load
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.money import Usd
+from spendtop.sources.settings import SECTIONS
+from spendtop.store.reads.applied_config import PolledSource
+
+
+def settings(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "spendtop.toml"
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return load(file, sections=SECTIONS, environ={}).settings
+
+
+def test_without_any_key_nothing_is_polled(tmp_path: Path) -> None:
+    empty = settings(tmp_path, "")
+    assert (polled(empty), accounts_of(empty), helicone_api(empty)) == ((), (), None)
+
+
+def test_helicones_api_is_polled_with_its_key(tmp_path: Path) -> None:
+    found = polled(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\nbackfill = "2d"\n'))
+    assert found == (
+        PolledRequests(
+            name="helicone-api",
+            every=5 * MINUTE,
+            key="sk-canary",
+            base_url="https://api.helicone.ai",
+            backfill=2 * DAY,
+            pushed=False,
+        ),
+    )
+    assert "sk-canary" not in repr(found)
+
+
+def test_faces_see_names_and_pace_of_what_is_polled_and_no_key(tmp_path: Path) -> None:
+    found = in_force(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\n'))
+    assert found == (PolledSource(name="helicone-api", every=5 * MINUTE),)
+
+
+def test_what_webhooks_bring_can_be_missed(tmp_path: Path) -> None:
+    text = '[helicone]\napi_key = "sk-canary"\nwebhook_secrets = ["a-webhook-secret-0123456789"]\n'
+    found = helicone_api(settings(tmp_path, text))
+    assert found is not None and found.pushed
+
+
+def test_admin_keys_bring_their_accounts(tmp_path: Path) -> None:
+    text = (
+        '[openai]\nadmin_key = "sk-admin-a"\nepoch = 2026-11-01\nbilling_page = "realtime"\n'
+        '[anthropic]\nadmin_key = "sk-ant-admin-b"\npoll_every = "30m"\n'
+    )
+    read = settings(tmp_path, text)
+    openai, anthropic = polled(read)
+    assert isinstance(openai, PolledCosts) and isinstance(anthropic, PolledCosts)
+    assert (openai.name, openai.accounts, openai.epoch) == ("openai-costs", ("openai",), date(2026, 11, 1))
+    assert (openai.settles, anthropic.settles) == (True, False)
+    assert (anthropic.name, anthropic.accounts, anthropic.every) == ("anthropic-costs", ("anthropic",), 30 * MINUTE)
+    accounts = [(each.name, each.poller, each.poll_every, each.low_balance) for each in accounts_of(read)]
+    assert accounts == [
+        ("openai", "openai-costs", 15 * MINUTE, Usd.of(10)),
+        ("anthropic", "anthropic-costs", 30 * MINUTE, None),
+    ]
+
+
+def test_accounts_of_one_key_share_its_poller_and_one_with_a_key_of_its_own_does_not(tmp_path: Path) -> None:
+    text = '[openai]\nadmin_key = "sk-admin-a"\n' + "".join(
+        f'[[account]]\nname = "{name}"\nprovider = "openai"\n{more}\n'
+        for name, more in (
+            ("web", 'notify = ["ops"]'),
+            ("batch", "notify = []"),
+            ("other", 'key = "sk-admin-c"'),
+        )
+    )
+    read = settings(tmp_path, text + '[[channel]]\nname = "ops"\nurl = "json://localhost"\n')
+    shared, own = polled(read)
+    assert isinstance(shared, PolledCosts) and isinstance(own, PolledCosts)
+    assert (shared.name, shared.accounts, shared.notify) == ("openai-costs", ("web", "batch"), ("ops",))
+    assert (own.name, own.key, own.accounts, own.notify) == ("openai-costs/other", "sk-admin-c", ("other",), None)
+    assert [each.poller for each in accounts_of(read)] == ["openai-costs", "openai-costs", "openai-costs/other"]
+
+
+def test_a_balance_is_read_where_the_provider_tells_it_and_kept_by_hand_elsewhere(tmp_path: Path) -> None:
+    text = (
+        '[[account]]\nname = "router"\nprovider = "openrouter"\nkey = "sk-or-a"\n'
+        '[[account]]\nname = "no key"\nprovider = "deepseek"\n'
+        '[[account]]\nname = "wallet"\nprovider = "other"\nlow_balance = 5\n'
+    )
+    read = settings(tmp_path, text)
+    (router,) = polled(read)
+    assert isinstance(router, PolledBalance)
+    assert (router.name, router.account, router.every) == ("openrouter/router", "router", 5 * MINUTE)
+    assert [(each.name, each.poller, each.tells_balance) for each in accounts_of(read)] == [
+        ("router", "openrouter/router", True),
+        ("no key", None, False),
+        ("wallet", None, False),
+    ]

@@ -1,0 +1,342 @@
+"""What pollers store: pages and bills with their checkpoints, and what had been missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceJob, CostJob, RequestJob
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
+from spendtop.domain.ledger import EntryKind
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Cost, Request, Source, TimeSource
+from spendtop.services import ledger
+from spendtop.services.ledger import Calibrated
+from spendtop.sources.pollers import Costs, Page, PollFailed
+from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.store.reads import completeness
+from spendtop.store.reads.ledger import kept_balance
+from tests.collector.conftest import Bench
+from tests.collector.polling_bench import Office
+from tests.sources.pollers.fake_helicone import FakeHelicone
+from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
+from tests.sources.pollers.fake_provider import failed
+
+ONCE = Bounds(attempts=1)
+DOLLAR = 1_000_000_000
+
+
+@pytest.fixture
+def office(bench: Bench) -> Office:
+    bench.start()
+    return Office(bench)
+
+
+@pytest.fixture
+def fake(bench: Bench) -> Iterator[FakeHelicone]:
+    with FakeHelicone(clock=bench.clock).running() as running:
+        yield running
+
+
+class Pages:
+    """A poller that gives these pages, each known by its place."""
+
+    def __init__(self, *pages: tuple[Request, ...]) -> None:
+        self.pages = pages
+
+    async def step(self, cursor: str | None, now: int) -> Page:
+        place = int(cursor or 0)
+        requests = self.pages[place] if place < len(self.pages) else ()
+        more = place + 1 < len(self.pages)
+        return Page(requests=requests, cursor=str(place + 1), complete_until=now, more=more)
+
+
+def helicone_job(office: Office, fake: FakeHelicone, since: int = 0) -> RequestJob:
+    def known(since: int, until: int) -> tuple[int, int]:
+        with office.bench.store.reading() as connection:
+            return completeness.confirmed(connection, since, until)
+
+    api = HeliconeApi(fake.key, fake.url, backfill=30 * DAY, known=known, bounds=ONCE)
+    return RequestJob("helicone-api", 5 * MINUTE, api, office.desk, pushed_by=Source.HELICONE, since=since)
+
+
+def pages_job(office: Office, *pages: tuple[Request, ...], since: int = 0) -> RequestJob:
+    return RequestJob("helicone-api", MINUTE, Pages(*pages), office.desk, pushed_by=Source.HELICONE, since=since)
+
+
+def polled(office: Office, number: int, ago: int = HOUR) -> Request:
+    now = office.bench.clock()
+    return Request(
+        source=Source.HELICONE_API,
+        external_id=f"request-{number}",
+        received_at=now,
+        occurred_at=now - ago,
+        time_source=TimeSource.API,
+        cost=Cost(reported=Usd(DOLLAR)),
+        verified=True,
+    )
+
+
+async def test_lost_webhooks_are_found_within_two_polls_with_the_apis_times_and_costs(
+    office: Office, fake: FakeHelicone
+) -> None:
+    now = office.bench.clock()
+    instants = [now - 2 * HOUR + number * 4 * SECOND for number in range(1500)]
+    ids = fake.add_many(instants)
+    pushed = [
+        office.bench.request(0, external_id=external_id, occurred_at=at + 3 * SECOND, time_source=TimeSource.PROVIDER)
+        for external_id, at in zip(ids[:700] + ids[1200:], instants[:700] + instants[1200:], strict=True)
+    ]
+    office.bench.record(*pushed)
+    job = helicone_job(office, fake)
+    await office.poll(job)
+    office.bench.clock.advance(5 * MINUTE)
+    await office.poll(job)
+    rows = office.bench.rows("SELECT occurred_at, time_source, cost_nano, verified FROM request ORDER BY occurred_at")
+    assert rows == [(at - at % 1000, "api", 202_500, 1) for at in instants]
+    assert office.bench.rows("SELECT sum(requests), sum(cost_nano) FROM total WHERE dimension = 'all'") == [
+        (1500, 1500 * 202_500)
+    ]
+    assert office.bench.rows("SELECT source, requests, cost_nano FROM gap") == [("helicone", 500, 500 * 202_500)]
+    assert office.said == [
+        "helicone-api: 500 requests were missed when pushed and found now: $0.101, 2026-11-20 12:49 to 2026-11-20 13:23"
+        " UTC."
+    ]
+
+
+async def test_what_is_reported_again_and_again_counts_as_no_repeat(office: Office, fake: FakeHelicone) -> None:
+    fake.add(office.bench.clock() - 5 * MINUTE)
+    job = helicone_job(office, fake)
+    await office.poll(job)
+    for _ in range(2):
+        office.bench.clock.advance(5 * MINUTE)
+        await office.poll(helicone_job(office, fake))
+    assert office.bench.rows("SELECT count(*) FROM request") == [(1,)]
+    assert office.bench.rows("SELECT count(*) FROM total WHERE dimension = 'repeat'") == [(0,)]
+
+
+async def test_a_stored_cost_that_is_not_helicones_is_repaired_by_comparing(office: Office, fake: FakeHelicone) -> None:
+    now = office.bench.clock()
+    (external_id,) = fake.add_many([now - HOUR], cost=0.5)
+    job = helicone_job(office, fake)
+    await office.poll(job)
+    older = replace(polled(office, 0), external_id=external_id, cost=Cost(reported=Usd.of("0.1")))
+    await office.desk.record([older], lambda connection, outcomes: None)
+    assert office.bench.rows("SELECT cost_nano FROM request") == [(DOLLAR // 10,)]
+    office.bench.clock.advance(7 * HOUR)
+    await office.poll(job)
+    assert office.bench.rows("SELECT cost_nano FROM request") == [(DOLLAR // 2,)]
+
+
+async def test_what_happened_before_the_first_start_is_no_gap(office: Office) -> None:
+    since = office.bench.clock() - 30 * MINUTE
+    await office.poll(pages_job(office, (polled(office, 1, HOUR), polled(office, 2, MINUTE)), since=since))
+    assert office.bench.rows("SELECT requests FROM gap") == [(1,)]
+    assert office.said and office.said[0].startswith("helicone-api: 1 request was missed")
+
+
+async def test_without_webhooks_nothing_can_be_missed(office: Office) -> None:
+    job = RequestJob("helicone-api", MINUTE, Pages((polled(office, 1),)), office.desk, pushed_by=None, since=0)
+    await office.poll(job)
+    assert office.bench.rows("SELECT count(*) FROM request") == [(1,)]
+    assert office.bench.rows("SELECT count(*) FROM gap") == [(0,)]
+    assert office.said == []
+
+
+async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: Office) -> None:
+    pages = [(polled(office, number),) for number in range(4)]
+    await office.poll(pages_job(office, *pages))
+    assert office.bench.rows("SELECT requests FROM gap") == [(4,)]
+    office.bench.clock.advance(MINUTE)
+    await office.poll(pages_job(office, *([()] * 4), (polled(office, 9),)))
+    assert office.bench.rows("SELECT requests FROM gap ORDER BY id") == [(4,), (1,)]
+
+
+async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[tuple[int, str | None]] = []
+    record = office.bench.recorder.record_prepared
+
+    def watched(connection: object, ready: list[object]) -> object:
+        groups.append((len(ready), office.checkpoint("helicone-api").cursor))
+        return record(connection, ready)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(office.bench.recorder, "record_prepared", watched)
+    page = tuple(polled(office, number) for number in range(2 * AT_ONCE + 1))
+    await office.poll(pages_job(office, page))
+    assert groups == [(AT_ONCE, None), (AT_ONCE, None), (1, None)]
+    assert office.checkpoint("helicone-api").cursor == "1"
+    assert office.stored == 1
+
+
+async def test_a_page_that_cannot_be_stored_is_read_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = pages_job(office, (polled(office, 1),), (polled(office, 2),))
+    assert await job.step(0) is True
+    record = office.bench.recorder.record_prepared
+
+    def broken(connection: object, ready: object) -> object:
+        record(connection, ready)  # type: ignore[arg-type]
+        raise RuntimeError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.bench.recorder, "record_prepared", broken)
+        with pytest.raises(RuntimeError):
+            await job.step(0)
+    assert office.bench.rows("SELECT count(*) FROM request") == [(1,)]
+    assert office.checkpoint("helicone-api").cursor == "1"
+    assert await job.step(0) is False
+    assert office.bench.rows("SELECT count(*) FROM request") == [(2,)]
+
+
+async def test_webhooks_are_recorded_between_the_parts(office: Office) -> None:
+    page = tuple(polled(office, number) for number in range(3 * AT_ONCE))
+    job = pages_job(office, page)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(office.poll(job))
+        pushed = await asyncio.to_thread(office.bench.record, office.bench.request(0.1, external_id="pushed"))
+    assert [outcome.status for outcome in pushed] == ["stored"]
+    assert office.bench.rows("SELECT count(*) FROM request") == [(3 * AT_ONCE + 1,)]
+
+
+class Month:
+    """An account at OpenAI whose costs are polled."""
+
+    def __init__(self, office: Office, fake: FakeOpenAI) -> None:
+        self.office, self.fake = office, fake
+        self.job = CostJob(
+            "openai-costs",
+            15 * MINUTE,
+            OpenAICosts(ADMIN_KEY, fake.url, bounds=ONCE),
+            office.desk,
+            accounts=["openai"],
+            epoch=FIRST_DAY,
+        )
+
+    async def poll(self, day: int, hour: int = 12) -> None:
+        self.office.bench.clock.now = (FIRST_DAY + day) * DAY + hour * HOUR
+        await self.office.poll(self.job)
+
+    def sync(self, dollars: str) -> Calibrated:
+        now = self.office.bench.clock()
+        with self.office.bench.store.writing() as connection:
+            return ledger.calibrate(connection, "openai", Usd.of(dollars), now, now)
+
+    def deposit(self, dollars: str) -> None:
+        now = self.office.bench.clock()
+        with self.office.bench.store.writing() as connection:
+            ledger.record(connection, "openai", EntryKind.DEPOSIT, Usd.of(dollars), now, now)
+
+    def left(self) -> Usd | None:
+        with self.office.bench.store.reading() as connection:
+            return kept_balance(connection, "openai")
+
+
+async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_digit(office: Office) -> None:
+    whole = a_month(days=30)
+    with FakeOpenAI() as fake:
+        fake.days_per_page = 4
+        month = Month(office, fake)
+        credit = Decimal("200")
+        for day in range(30):
+            fake.costs = [cost for cost in whole if cost.day <= FIRST_DAY + day]
+            await month.poll(day)
+            if day in (3, 14, 27):
+                off = {3: Decimal("0"), 14: Decimal("-0.448024"), 27: Decimal("25")}[day]
+                observed = credit + off - fake.spent()
+                found = month.sync(str(observed))
+                assert found.observed == Usd.of(observed)
+                assert found.drift == (None if day == 3 else Usd.of(off))
+                credit += off
+            elif day == 20:
+                office.bench.clock.advance(1)
+                month.deposit("50")
+                credit += 50
+            if day >= 3:
+                assert month.left() == Usd.of(credit - fake.spent())
+        fake.restate(FIRST_DAY + 10, "2.75")
+        await month.poll(29, hour=13)
+        assert month.left() == Usd.of(credit - fake.spent())
+    assert office.bench.rows("SELECT day FROM day_cost_revision") == [(FIRST_DAY + 10,)]
+
+
+async def test_once_a_day_all_days_are_read_else_the_last_sixty(office: Office) -> None:
+    with FakeOpenAI() as fake:
+        month = Month(office, fake)
+        for day, hour in ((100, 0), (100, 1), (101, 0)):
+            await month.poll(day, hour)
+        firsts = [int(asked.one("start_time") or 0) // 86_400 - FIRST_DAY for asked in fake.asked]
+    assert firsts == [0, 40, 0]
+
+
+async def test_a_poll_whose_second_page_fails_changes_nothing(office: Office) -> None:
+    with FakeOpenAI(a_month(days=20)) as fake:
+        fake.days_per_page = 10
+        month = Month(office, fake)
+        await month.poll(10)
+        before = office.bench.rows("SELECT * FROM day_cost ORDER BY day")
+        known = office.checkpoint("openai-costs")
+        fake.script(None, failed(500))
+        with pytest.raises(PollFailed):
+            await month.poll(19)
+        assert office.bench.rows("SELECT * FROM day_cost ORDER BY day") == before
+        assert office.checkpoint("openai-costs") == known
+
+
+class Told:
+    """A cost poller that says this."""
+
+    def __init__(self, *answers: Costs) -> None:
+        self.answers = list(answers)
+
+    async def costs(self, first_day: int, last_day: int) -> Costs:
+        return self.answers.pop(0)
+
+
+async def test_what_is_odd_about_an_answer_is_said_once(office: Office) -> None:
+    odd = Costs(
+        first_day=FIRST_DAY,
+        last_day=FIRST_DAY,
+        parts=(),
+        other_currencies=frozenset({"eur"}),
+        flaws=("An amount is missing.",),
+    )
+    job = CostJob("openai-costs", MINUTE, Told(odd, odd), office.desk, accounts=["openai"], epoch=FIRST_DAY)
+    await office.poll(job)
+    await office.poll(job)
+    assert office.said == [
+        "openai-costs: An amount is missing.",
+        "openai-costs: Amounts in eur are left out: only US dollars are counted.",
+    ]
+
+
+async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Office) -> None:
+    with FakeOpenAI(a_month(days=2)) as fake:
+        poller = OpenAICosts(ADMIN_KEY, fake.url, bounds=ONCE)
+        office.bench.clock.now = to_micros(datetime(2026, 11, 2, 12, tzinfo=UTC))
+        await office.poll(
+            CostJob("openai-costs", MINUTE, poller, office.desk, accounts=["openai", "team"], epoch=FIRST_DAY)
+        )
+    assert office.bench.rows("SELECT account, count(*) FROM day_cost GROUP BY account ORDER BY account") == [
+        ("openai", 2),
+        ("team", 2),
+    ]
+
+
+async def test_a_told_balance_is_kept_with_its_instant(office: Office) -> None:
+    class Balance:
+        async def balance(self) -> Usd:
+            return Usd.of("7.25")
+
+    await office.poll(BalanceJob("openrouter/router", MINUTE, Balance(), office.desk, account="router"))
+    assert office.bench.rows("SELECT account, at, balance_nano FROM balance_reading") == [
+        ("router", office.bench.clock(), 7_250_000_000)
+    ]
+    assert office.checkpoint("openrouter/router").succeeded_at == office.bench.clock()

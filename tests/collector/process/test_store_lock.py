@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from spendtop.collector.process.store_lock import Places, holding, importing, places
+from spendtop.domain.errors import AlreadyRunning
+from spendtop.services.lease import Lease, SoleOwner
+from spendtop.services.presence import Holder, State, announce, process_start
+from spendtop.store.engine import Store
+from spendtop.store.ids import COMMAND_SLOT
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def here(sqlite_store: Store, tmp_path: Path) -> Places:
+    return places(sqlite_store, tmp_path / "data")
+
+
+def test_the_files_of_a_sqlite_store_lie_beside_it(sqlite_store: Store, here: Places) -> None:
+    assert here == Places(
+        lock=Path(f"{sqlite_store.path}.lock"),
+        holder=Path(f"{sqlite_store.path}.collector.json"),
+        status=Path(f"{sqlite_store.path}.status.json"),
+        viewers=Path(f"{sqlite_store.path}.viewers"),
+    )
+
+
+def test_the_files_of_a_postgresql_lie_in_the_data_folder_and_do_not_depend_on_the_password(tmp_path: Path) -> None:
+    urls = [f"postgresql+psycopg://ann:{password}@db/spend" for password in ("canary", "other")]
+    found = [places(Store(url), tmp_path) for url in urls]
+    assert found[0] == found[1]
+    assert {path.parent for path in (found[0].lock, found[0].holder, found[0].status)} == {tmp_path}
+    assert "canary" not in str(found)
+
+
+def test_one_collector_holds_a_sqlite_store(sqlite_store: Store, here: Places) -> None:
+    with holding(sqlite_store, here) as held:
+        assert held.slot == 0
+        assert isinstance(held.ownership, SoleOwner)
+        me = Holder(
+            pid=os.getpid(),
+            state=State.READY,
+            url="http://127.0.0.1:8123",
+            started_by="service",
+            since=0,
+            process_started=process_start(os.getpid()),
+        )
+        announce(here.holder, me)
+        with pytest.raises(AlreadyRunning) as refusal, holding(sqlite_store, here):
+            pass
+    said = str(refusal.value)
+    assert all(word in said for word in (str(os.getpid()), "http://127.0.0.1:8123", "`spendtop attach`")), said
+    with holding(sqlite_store, here):
+        assert here.lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_collectors_on_one_postgresql_get_slots_of_their_own_and_one_lease(
+    postgres_store: Store, postgres_url: str, tmp_path: Path
+) -> None:
+    second = Store(postgres_url)
+    here = places(postgres_store, tmp_path)
+    with holding(postgres_store, here) as ours, holding(second, here) as theirs:
+        assert (ours.slot, theirs.slot) == (0, 1)
+        assert isinstance(ours.ownership, Lease)
+        assert isinstance(theirs.ownership, Lease)
+        with postgres_store.writing() as connection:
+            assert ours.ownership.renew(connection)
+        with second.writing() as connection:
+            assert not theirs.ownership.renew(connection)
+            assert not theirs.ownership.holds(connection)
+        with postgres_store.writing() as connection:
+            ours.ownership.release(connection)
+        with second.writing() as connection:
+            assert theirs.ownership.renew(connection)
+
+    def next_slot() -> int:
+        with holding(second, here) as again:
+            return again.slot
+
+    eventually(lambda: next_slot() == 0)
+    second.close()
+
+
+def test_the_sixty_fourth_collector_is_refused(postgres_store: Store, postgres_url: str, tmp_path: Path) -> None:
+    here = places(postgres_store, tmp_path)
+    with ExitStack() as stack:
+        slots = []
+        for _ in range(63):
+            store = Store(postgres_url)
+            stack.callback(store.close)
+            slots.append(stack.enter_context(holding(store, here)).slot)
+        assert slots == list(range(63))
+        with pytest.raises(AlreadyRunning, match="63 collectors"), holding(postgres_store, here):
+            pass
+
+
+def test_one_import_at_a_time_goes_on_beside_a_collector(store: Store, tmp_path: Path) -> None:
+    here = places(store, tmp_path)
+    with holding(store, here) as held, importing(store, here) as slot:
+        assert slot == COMMAND_SLOT != held.slot
+        with pytest.raises(AlreadyRunning, match="Another import"), importing(store, here):
+            pass
+    with importing(store, here):
+        pass
+
+
+def test_collectors_leave_the_slot_of_commands_free(postgres_store: Store, tmp_path: Path) -> None:
+    here = places(postgres_store, tmp_path)
+    with ExitStack() as stack:
+        slots = [stack.enter_context(holding(postgres_store, here)).slot for _ in range(COMMAND_SLOT)]
+        with pytest.raises(AlreadyRunning, match=str(COMMAND_SLOT)), holding(postgres_store, here):
+            pass
+    assert slots == list(range(COMMAND_SLOT))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from spendtop.collector.active_config import InForce
+from spendtop.domain.clock import DAY
+from spendtop.domain.errors import ConfigError
+from tests.collector.conftest import Bench
+
+LIMITS = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 10\n[[limit]]\nname = "fast"\nwindow = "1h"\nusd = 0.5\n'
+CHANNEL = '[[channel]]\nname = "ops"\nurl = "json://user:canary@127.0.0.1/"\n'
+
+
+def facts_of(bench: Bench, text: str) -> dict[str, str]:
+    bench.file.write_text(text)
+    return dict(InForce(bench.load(), bench.clock).facts("http://127.0.0.1:8000", "/tmp/spendtop.db"))
+
+
+def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> None:
+    assert facts_of(bench, bench.file.read_text() + LIMITS + CHANNEL) == {
+        "Listening": "http://127.0.0.1:8000",
+        "Webhook": "http://127.0.0.1:8000/webhook",
+        "Pushes": "/ingest, /litellm, /v1/traces  (off: name a key under ingest_keys)",
+        "Store": "/tmp/spendtop.db",
+        "Limits": "daily $10.00/day, fast $0.500/1h",
+        "Channels": "ops",
+        "Stop": "Ctrl+C stops",
+    }
+
+
+def test_the_banner_says_what_is_off_and_how_to_switch_it_on(bench: Bench) -> None:
+    facts = facts_of(bench, "")
+    assert facts["Webhook"] == "http://127.0.0.1:8000/webhook  (off: set webhook_secrets under [helicone])"
+    assert (facts["Limits"], facts["Channels"]) == ("none", "none")
+    assert "off" not in facts_of(bench, "[helicone]\nallow_unsigned = true\n")["Webhook"]
+
+
+def test_the_banner_names_the_public_address_of_the_webhook(bench: Bench) -> None:
+    facts = facts_of(bench, bench.file.read_text() + '[server]\npublic_url = "https://spend.example.com"\n')
+    assert facts["Webhook"] == "https://spend.example.com/webhook"
+
+
+def test_a_configuration_that_cannot_be_applied_changes_nothing(bench: Bench) -> None:
+    bench.configure(LIMITS)
+    in_force = InForce(bench.load(), bench.clock)
+    before = {name: getattr(in_force, name) for name in ("settings", "preparer", "book", "evaluator", "digest")}
+    bench.configure('[pricing]\nhook = "./missing.py:cost"\n')
+    with pytest.raises(ConfigError, match=r"missing\.py"):
+        in_force.apply(bench.load())
+    assert {name: getattr(in_force, name) for name in before} == before
+
+
+def test_a_good_one_replaces_everything(bench: Bench) -> None:
+    in_force = InForce(bench.load(), bench.clock)
+    before = in_force.digest
+    bench.configure(LIMITS + CHANNEL + '[retention]\nbodies = "7d"\nrequests = "100d"\n')
+    in_force.apply(bench.load())
+    assert [limit.name for limit in in_force.book.limits] == ["daily", "fast"]
+    assert list(in_force.channel_urls) == ["ops"]
+    assert (in_force.kept.bodies, in_force.kept.requests) == (7 * DAY, 100 * DAY)
+    assert in_force.digest != before

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import Connection, text
+
+from spendtop.collector.evaluator_loop import Evaluation
+from spendtop.domain.clock import SECOND
+from spendtop.services.alert_messages import Announcement
+from spendtop.services.lease import Lease, Ownership, SoleOwner
+from spendtop.store.engine import Store
+from tests.collector.conftest import Bench
+from tests.waiting import soon
+
+LIMIT = '[[limit]]\nname = "all"\nwindow = "24h"\nusd = 1\nwarn = []\n'
+EACH = '[[limit]]\nname = "each"\neach = "user"\nwindow = "24h"\nusd = 1000\nwarn = []\n'
+
+
+class Said:
+    """What was announced, and when in the loop's time."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.at: list[float] = []
+
+    def __call__(self, announcements: Sequence[Announcement]) -> None:
+        self.names += [each.message.limit_name for each in announcements]
+        self.at.append(asyncio.get_running_loop().time())
+
+
+class NotOurs:
+    """Another collector holds the lease."""
+
+    def renew(self, connection: Connection) -> bool:
+        return False
+
+    holds = renew
+
+    def release(self, connection: Connection) -> None:
+        """Nothing."""
+
+
+def evaluation_of(bench: Bench, said: Said, ownership: Ownership | None = None, revisit: float = 5.0) -> Evaluation:
+    return Evaluation(
+        bench.store,
+        bench.recorder,
+        ownership or SoleOwner(),
+        lambda: bench.in_force.evaluator,
+        bench.clock,
+        said,
+        revisit,
+    )
+
+
+@asynccontextmanager
+async def running(evaluation: Evaluation) -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(evaluation.run(stop))
+        yield stop
+        stop.set()
+
+
+async def test_a_mark_becomes_an_alert_within_half_a_second(bench: Bench) -> None:
+    bench.configure(LIMIT)
+    bench.start()
+    said = Said()
+    evaluation = evaluation_of(bench, said)
+    bench.recorded.append(evaluation.wake)
+    async with running(evaluation):
+        await soon(lambda: evaluation.owns)
+        for _ in range(3):
+            started = asyncio.get_running_loop().time()
+            bench.record(bench.request(2.0))
+            await soon(lambda: bench.rows("SELECT COUNT(*) FROM limit_mark") == [(0,)])
+            assert asyncio.get_running_loop().time() - started < 0.5
+    assert said.names == ["all"]
+    assert bench.rows("SELECT state FROM alert") == [("exceeded",)]
+
+
+async def test_marks_that_a_crash_left_are_evaluated_at_the_start(bench: Bench) -> None:
+    bench.configure(LIMIT)
+    bench.start()
+    bench.record(bench.request(2.0))
+    said = Said()
+    async with running(evaluation_of(bench, said)):
+        await soon(lambda: said.names == ["all"])
+
+
+async def test_more_marks_than_one_pass_takes_are_all_evaluated_without_another_commit(bench: Bench) -> None:
+    bench.configure(EACH)
+    bench.start()
+    bench.record(*(bench.request(0.1, user_id=f"user-{number}") for number in range(4_500)))
+    async with running(evaluation_of(bench, Said())):
+        await soon(lambda: bench.rows("SELECT COUNT(*) FROM limit_mark") == [(0,)], 4)
+
+
+async def test_only_the_owner_evaluates(bench: Bench) -> None:
+    bench.configure(LIMIT)
+    bench.start()
+    said = Said()
+    other = NotOurs()
+    evaluation = evaluation_of(bench, said, other)  # type: ignore[arg-type]
+    async with running(evaluation):
+        bench.record(bench.request(2.0))
+        evaluation.wake()
+        bench.record(bench.request(2.0))
+        assert not evaluation.owns
+    assert said.names == []
+    assert len(bench.rows("SELECT 1 FROM limit_mark")) == 1
+
+
+async def test_what_falls_by_itself_is_looked_at_without_any_request(bench: Bench) -> None:
+    bench.configure('[[limit]]\nname = "hour"\nwindow = "hour"\nusd = 1\nwarn = []\n')
+    bench.start()
+    bench.record(bench.request(2.0))
+    said = Said()
+    async with running(evaluation_of(bench, said, revisit=0.1)):
+        await soon(lambda: said.names == ["hour"])
+        bench.clock.advance(3600 * SECOND)
+        await soon(lambda: bench.rows("SELECT state FROM alert") == [("resolved",)])
+
+
+async def test_it_owns_nothing_any_more_when_it_has_ended_or_failed(bench: Bench) -> None:
+    bench.start()
+
+    class Broken(SoleOwner):
+        def holds(self, connection: Connection) -> bool:
+            raise RuntimeError("the database is away")
+
+    evaluation = evaluation_of(bench, Said(), Broken())
+    failing = asyncio.ensure_future(evaluation.run(asyncio.Event()))
+    await soon(lambda: evaluation.owns)
+    evaluation.wake()
+    with pytest.raises(RuntimeError):
+        await failing
+    assert not evaluation.owns
+
+
+async def test_waking_before_it_runs_is_harmless(bench: Bench) -> None:
+    bench.start()
+    evaluation_of(bench, Said()).wake()
+
+
+class TestOnPostgreSQL:
+    """Where several collectors share a store."""
+
+    @pytest.fixture
+    def sqlite_store(self, postgres_store: Store) -> Store:
+        return postgres_store
+
+    async def test_marks_of_another_collector_are_noticed_within_half_a_second(self, bench: Bench) -> None:
+        bench.configure(LIMIT)
+        bench.start()
+        said = Said()
+        evaluation = evaluation_of(bench, said, Lease("ours"))
+        async with running(evaluation):
+            await soon(lambda: evaluation.owns)
+            started = asyncio.get_running_loop().time()
+            bench.record(bench.request(2.0))
+            await soon(lambda: said.names == ["all"])
+            assert asyncio.get_running_loop().time() - started < 1.0
+        with bench.store.reading() as connection:
+            assert connection.execute(text("SELECT COUNT(*) FROM lease")).scalar() == 0
+
+    async def test_the_lease_passes_to_the_next_when_the_owner_ends(self, bench: Bench) -> None:
+        bench.start()
+        first, second = (evaluation_of(bench, Said(), Lease(name), 0.1) for name in ("first", "second"))
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            owner = tasks.create_task(first.run(stop))
+            await soon(lambda: first.owns)
+            async with running(second):
+                stop.set()
+                await owner
+                await soon(lambda: second.owns)

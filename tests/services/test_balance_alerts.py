@@ -1,0 +1,210 @@
+"""Low balances and stale data, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.ledger import EntryKind
+from spendtop.domain.money import Usd
+from spendtop.services import checkpoints, ledger
+from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services.balance_alerts import Watch, WatchedAccount, WatchedPoller
+from spendtop.store.engine import Store
+from spendtop.store.reads.ledger import Account
+from spendtop.store.tables import AlertTable, DeliveryTable
+from tests.accounts import OPENAI, ROUTER
+from tests.conftest import SettableClock
+from tests.services.conftest import Collecting, rows
+
+COSTS = WatchedPoller("openai-costs", 15 * MINUTE)
+
+
+class Watching:
+    """A watch over one store."""
+
+    def __init__(self, store: Store, clock: SettableClock) -> None:
+        self.store, self.clock = store, clock
+        self.watch = self.over([ROUTER, OPENAI])
+
+    def over(
+        self,
+        accounts: Sequence[Account] = (),
+        pollers: Sequence[WatchedPoller] = (),
+        channels: Sequence[Channel] = (Channel("ops"),),
+        notify: tuple[str, ...] | None = None,
+    ) -> Watch:
+        watched = [WatchedAccount(each, notify) for each in accounts]
+        self.watch = Watch(watched, pollers, channels, "UTC", self.clock())
+        return self.watch
+
+    def look(self) -> list[Announcement]:
+        """What is said now, a minute later than before."""
+        self.clock.advance(MINUTE)
+        with self.store.writing() as connection:
+            return self.watch.look(connection, self.clock())
+
+    def told(self, dollars: str) -> list[str]:
+        with self.store.writing() as connection:
+            ledger.take_balance(connection, "router", Usd.of(dollars), self.clock())
+        return said(self.look())
+
+    def enter(self, kind: EntryKind, dollars: str) -> list[str]:
+        now = self.clock()
+        with self.store.writing() as connection:
+            ledger.record(connection, "openai", kind, Usd.of(dollars), now, now)
+        return said(self.look())
+
+    def poll(self, failure: str = "") -> None:
+        now = self.clock()
+        with self.store.writing() as connection:
+            if failure:
+                checkpoints.failed(connection, "openai-costs", failure, now)
+            else:
+                checkpoints.succeeded(connection, "openai-costs", now)
+
+    def messages(self) -> list[Message]:
+        return [msgspec.json.decode(row.payload, type=Message) for row in rows(self.store, DeliveryTable)]
+
+    def alerts(self) -> list[tuple[str, str, str]]:
+        return [(row.rule, row.state, row.severity) for row in rows(self.store, AlertTable)]
+
+
+def said(announcements: list[Announcement]) -> list[str]:
+    return [f"{each.message.kind} {each.message.limit_name}" for each in announcements]
+
+
+@pytest.fixture
+def watching(store: Store, clock: SettableClock) -> Watching:
+    return Watching(store, clock)
+
+
+def test_a_low_balance_speaks_once_and_again_after_110_per_cent(watching: Watching) -> None:
+    balances = ["10.40", "10.00", "9.99", "9.70", "10.20", "10.99", "11.00", "9.50", "34.50", "9.99"]
+    fires = ["low balance router" in watching.told(each) for each in balances]
+    assert fires == [False, False, True, False, False, False, False, True, False, True]
+    assert [state for _, state, _ in watching.alerts()] == ["resolved", "resolved", "exceeded"]
+
+
+def test_that_it_spoke_outlives_the_process(watching: Watching) -> None:
+    assert watching.told("9.99") == ["low balance router"]
+    watching.over([ROUTER])
+    assert watching.told("9.50") == []
+
+
+def test_below_zero_is_low_too(watching: Watching) -> None:
+    assert watching.told("-0.37") == ["low balance router"]
+
+
+def test_credit_that_is_entered_arms_it_again_as_soon_as_it_lifts_the_balance(watching: Watching) -> None:
+    assert watching.enter(EntryKind.DEPOSIT, "9.50") == ["low balance openai"]
+    assert watching.enter(EntryKind.DEPOSIT, "0.40") == []
+    assert watching.enter(EntryKind.DEPOSIT, "0.20") == ["resolved openai"]
+    assert watching.enter(EntryKind.EXPIRY, "0.20") == ["low balance openai"]
+
+
+def test_a_calibration_that_lifts_it_arms_it_again_too(watching: Watching) -> None:
+    assert watching.enter(EntryKind.DEPOSIT, "9.50") == ["low balance openai"]
+    watching.clock.advance(MINUTE)
+    with watching.store.writing() as connection:
+        ledger.calibrate(connection, "openai", Usd.of("10.05"), watching.clock(), watching.clock())
+    assert said(watching.look()) == ["resolved openai"]
+
+
+def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:
+    assert watching.look() == []
+
+
+@pytest.mark.parametrize("left", [[], [replace(ROUTER, low_balance=None)]], ids=["account", "threshold"])
+def test_a_threshold_that_is_gone_ends_its_alert_without_a_word(watching: Watching, left: list[Account]) -> None:
+    watching.told("9.99")
+    watching.over(left)
+    assert watching.look() == []
+    assert watching.alerts() == [("balance/router", "resolved", "critical")]
+    watching.over([ROUTER])
+    assert said(watching.look()) == ["low balance router"]
+
+
+def test_a_higher_threshold_speaks_at_once(watching: Watching) -> None:
+    assert watching.told("12") == []
+    watching.over([replace(ROUTER, low_balance=Usd.of(20))])
+    assert said(watching.look()) == ["low balance router"]
+
+
+@pytest.mark.parametrize(
+    ("notify", "channels", "told"),
+    [
+        (None, [Channel("ops"), Channel("mail", "critical")], ["ops", "mail"]),
+        (("mail",), [Channel("ops"), Channel("mail")], ["mail"]),
+        ((), [Channel("ops")], []),
+    ],
+)
+def test_the_accounts_channels_are_told(
+    watching: Watching, notify: tuple[str, ...] | None, channels: list[Channel], told: list[str]
+) -> None:
+    watching.over([ROUTER], channels=channels, notify=notify)
+    watching.told("1")
+    assert [row.channel for row in rows(watching.store, DeliveryTable)] == told
+
+
+def test_stale_data_are_a_warning_once_and_over_with_the_next_good_poll(watching: Watching) -> None:
+    watching.over([], [COSTS], channels=[Channel("ops", "warning"), Channel("pager", "critical")])
+    watching.poll()
+    watching.clock.advance(HOUR - MINUTE)
+    assert watching.look() == []
+    watching.poll("OpenAI refused the key (401). Check it.")
+    assert said(watching.look()) == ["stale data openai-costs"]
+    assert watching.look() == []
+    assert watching.alerts() == [("stale/openai-costs", "approaching", "warning")]
+    (message,) = watching.messages()
+    assert (message.kind, message.lines) == (Kind.STALE, ("OpenAI refused the key (401). Check it.",))
+    watching.poll()
+    assert said(watching.look()) == ["resolved openai-costs"]
+    assert watching.alerts() == [("stale/openai-costs", "resolved", "warning")]
+    assert {row.channel for row in rows(watching.store, DeliveryTable)} == {"ops"}
+
+
+def test_what_nobody_polled_while_no_collector_ran_is_not_stale_yet(watching: Watching) -> None:
+    watching.poll()
+    watching.clock.advance(48 * HOUR)
+    watching.over([], [COSTS])
+    assert watching.look() == []
+    watching.clock.advance(HOUR)
+    assert said(watching.look()) == ["stale data openai-costs"]
+
+
+def test_a_restart_does_not_end_stale_data(watching: Watching) -> None:
+    watching.over([], [COSTS])
+    watching.clock.advance(HOUR)
+    assert said(watching.look()) == ["stale data openai-costs"]
+    watching.over([], [COSTS])
+    assert watching.look() == []
+    assert watching.alerts() == [("stale/openai-costs", "approaching", "warning")]
+
+
+def test_looking_at_what_is_as_it_was_changes_nothing(watching: Watching) -> None:
+    watching.told("9.99")
+    with watching.store.reading() as connection:
+        assert watching.watch.changes(connection, watching.clock()) == []
+
+
+def test_who_evaluates_limits_leaves_accounts_alone(watching: Watching, collecting: Callable[..., Collecting]) -> None:
+    watching.told("9.99")
+    assert collecting().revisit() == []
+    assert watching.alerts() == [("balance/router", "exceeded", "critical")]
+
+
+def test_many_at_once_come_in_one_message_that_names_each(watching: Watching) -> None:
+    names = ["a", "b", "c", "d"]
+    watching.over([replace(ROUTER, name=name) for name in names])
+    with watching.store.writing() as connection:
+        for name in names:
+            ledger.take_balance(connection, name, Usd.of("9.996"), watching.clock())
+    assert len(watching.look()) == 4
+    (digest,) = watching.messages()
+    assert sorted(digest.lines) == [f"low balance: {name} $9.99 of $10.00" for name in names]

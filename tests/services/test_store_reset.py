@@ -1,0 +1,63 @@
+"""Starting anew keeps a whole copy, and what makes duplicates."""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from spendtop.domain.errors import CannotCreate
+from spendtop.services import store_reset, tokens
+from spendtop.store.engine import Store
+from spendtop.store.tables import AlertTable, DeliveryTable, RequestKeyTable, RequestTable, TokenTable, TotalTable
+from tests.conftest import SettableClock
+from tests.services.conftest import Collecting, limit, request, rows
+
+Make = Callable[..., Collecting]
+
+
+def rows_in_backup(path: Path) -> int:
+    """Requests in a backup of either kind."""
+    if path.suffix == ".db":
+        with closing(sqlite3.connect(path)) as copy:
+            return int(copy.execute("SELECT count(*) FROM request").fetchone()[0])
+    with tarfile.open(path) as archive:
+        file = archive.extractfile("request.copy")
+        assert file is not None
+        return len(file.read().splitlines())
+
+
+def test_usage_goes_after_a_backup_and_a_repeat_is_still_a_duplicate(
+    collecting: Make, store: Store, clock: SettableClock, tmp_path: Path
+) -> None:
+    one = collecting(limit(usd=1))
+    one.record(*(request(number, clock()) for number in range(5)))
+    one.evaluate()
+    with store.writing() as connection:
+        tokens.create(connection, "web", clock())
+    with store.writing() as connection:
+        done = store_reset.reset(store, connection, tmp_path / "backups", clock())
+    assert done.deleted == 5
+    assert rows_in_backup(done.backup) == 5
+    assert done.backup.stat().st_mode & 0o777 == 0o600
+    assert list(done.backup.parent.iterdir()) == [done.backup]
+    assert [rows(store, each) for each in (RequestTable, TotalTable, AlertTable, DeliveryTable)] == [[], [], [], []]
+    assert (len(rows(store, RequestKeyTable)), len(rows(store, TokenTable))) == (5, 1)
+    assert [outcome.status for outcome in one.record(request(1, clock()), request(9, clock()))] == [
+        "duplicate",
+        "stored",
+    ]
+    assert len(rows(store, RequestTable)) == 1
+
+
+def test_without_a_backup_nothing_goes(collecting: Make, store: Store, clock: SettableClock, tmp_path: Path) -> None:
+    one = collecting()
+    one.record(request(1, clock()))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotCreate, match="cannot be written"), store.writing() as connection:
+        store_reset.reset(store, connection, tmp_path / "file" / "backups", clock())
+    assert len(rows(store, RequestTable)) == 1

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections import defaultdict
+
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spend_by_two import by_pair, oldest_hour
+from tests.store.conftest import Recorded
+from tests.store.reads.random_requests import START
+
+HOUR = 3_600_000_000
+
+
+def test_pairs_add_up_to_the_requests_in_the_span(recorded: Recorded) -> None:
+    users, models = ("alice", "bob", None), ("gpt-4o", None)
+    requests = [
+        recorded.request(START + number, None if number % 5 == 0 else number, user_id=users[number % 3], model=model)
+        for number in range(30)
+        for model in models
+    ]
+    recorded.add([*requests, recorded.request(START, 10**9, user_id="alice", counted=False)])
+    expected: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for request in requests:
+        if 3 <= request.occurred_at - START < 20:
+            sums = expected[request.user_id or "", request.model or ""]
+            sums[0] += 1
+            sums[1] += request.cost.amount.nano if request.cost.amount else 0
+            sums[2] += request.cost.amount is None
+    with recorded.store.reading() as connection:
+        found = by_pair(connection, ("user", "model"), Span(START + 3, START + 20))
+        assert by_pair(connection, ("user", "model"), Span(START - 9, START)) == {}
+    assert {key: [spend.requests, spend.cost.nano, spend.unpriced] for key, spend in found.items()} == expected
+    assert all(isinstance(spend, Spend) for spend in found.values())
+
+
+def test_the_oldest_hour_is_where_counting_begins(recorded: Recorded) -> None:
+    with recorded.store.reading() as connection:
+        assert oldest_hour(connection) is None
+    recorded.add([recorded.request(START + 5), recorded.request(START + 3 * HOUR)])
+    with recorded.store.reading() as connection:
+        assert oldest_hour(connection) == START

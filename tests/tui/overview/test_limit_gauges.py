@@ -1,0 +1,55 @@
+"""Gauges, also beyond 100 %."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.style import Style
+
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.glyphs import ASCII, UNICODE
+from spendtop.tui.overview.limit_gauges import LimitsPanel, gauge
+from tests.tui.conftest import opened, until
+
+FILL, OVER, REST = Style(bold=True), Style(reverse=True), Style(dim=True)
+
+
+def drawn(fraction: float, width: int = 10) -> str:
+    """The gauge as text."""
+    return "".join(text for text, _ in gauge(fraction, width, FILL, OVER, REST, UNICODE))
+
+
+@pytest.mark.parametrize("fraction", [0, 0.001, 0.5, 0.999, 1.0, 1.01, 1.5, 12.0])
+@pytest.mark.parametrize("width", [2, 7, 30])
+def test_it_fills_its_width_exactly(fraction: float, width: int) -> None:
+    for glyphs in (UNICODE, ASCII):
+        assert sum(len(text) for text, _ in gauge(fraction, width, FILL, OVER, REST, glyphs)) == width
+
+
+def test_it_grows_in_eighths() -> None:
+    assert drawn(0.5) == "█████░░░░░"
+    assert drawn(0.54) == "█████▍░░░░"
+    assert drawn(1.0) == "██████████"
+
+
+def test_the_least_spend_is_visible() -> None:
+    assert drawn(0.0001) == "▏░░░░░░░░░"
+    assert drawn(0) == "░░░░░░░░░░"
+
+
+def test_overspending_shows_where_100_percent_is() -> None:
+    assert drawn(2.0) == "████┃█████"
+    pieces = gauge(2.0, 10, FILL, OVER, REST, UNICODE)
+    assert pieces[-1] == ("█████", OVER)
+
+
+async def test_all_bars_begin_at_one_cell(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        panel = app.screen.query_one(LimitsPanel)
+        await until(pilot, lambda: panel.uses)
+        assert panel.uses
+        panel.uses = [replace(panel.uses[0], unpriced=number) for number in (0, 3, 1_234)]
+        lines = ["".join(text for text, _ in line) for line in panel.content(70, 10)]
+    assert len({min(line.index(cell) for cell in "█░▏▎▍▌▋▊▉" if cell in line) for line in lines}) == 1

@@ -1,0 +1,91 @@
+"""One request as lines to read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spendtop.domain.money import Usd
+from spendtop.domain.request import BodyState, Cost, Request, Source
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.detail import RequestDetail, detail
+from spendtop.store.reads.requests import newest_id
+from spendtop.tui.palette import PLAIN
+from spendtop.tui.requests.transcript import Page, Pane, conversation_of, lines_of, price_basis, wrap
+from tests.conftest import SettableClock
+from tests.tui.conftest import Till, a_request, chat
+
+PAGE = Page(60, True, PLAIN, "─", Calendar())
+
+
+@pytest.fixture
+def stored(store: Store, till: Till) -> object:
+    """Records requests and reads the last one back."""
+
+    def record(*requests: Request) -> RequestDetail:
+        till.record(*requests)
+        with store.reading() as connection:
+            found = detail(connection, newest_id(connection))
+        assert found is not None
+        return found
+
+    return record
+
+
+def shown(found: RequestDetail, pane: Pane) -> str:
+    """The pane as text."""
+    lines = lines_of(found, conversation_of(found), pane, PAGE)
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def test_the_chat_names_roles_and_keeps_paragraphs(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    found = stored(a_request(0, clock(), request_body=chat("First.\n\nSecond " + "word " * 30)))
+    text = shown(found, Pane.CHAT)
+    assert "── user ──" in text and "── assistant ──" in text
+    assert "First.\n\nSecond" in text
+    assert max(map(len, text.split("\n"))) <= 60 + 30
+
+
+def test_tool_calls_are_named(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    call = {"id": "1", "type": "function", "function": {"name": "lookup_order", "arguments": '{"order_id": 5512}'}}
+    body = json.dumps({"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]}).encode()
+    text = shown(stored(a_request(0, clock(), response_body=body)), Pane.CHAT)
+    assert "tool call lookup_order" in text
+    assert '"order_id": 5512' in text
+
+
+def test_the_cost_says_who_reported_it_and_what_it_would_be(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    assert price_basis(stored(a_request(0, clock())).row).startswith("$0.0075 reported by helicone")
+    unknown = stored(a_request(1, clock(), cost=Cost(), external_id="u")).row
+    assert price_basis(unknown) == "unpriced no price is known for this model"
+
+
+def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    first = a_request(0, clock(), properties={"env": "prod"}, response_id="chatcmpl-1")
+    second = a_request(0, clock(), source=Source.HELICONE_API, cost=Cost(reported=Usd.of("0.02")))
+    text = shown(stored(first, second), Pane.META)
+    for word in ("external-0", "chatcmpl-1", "prop env", "prod", "2 104", "1 792", "first token", "verified"):
+        assert word in text
+
+
+def test_raw_bodies_are_indented_and_a_missing_one_says_why(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    found = stored(a_request(0, clock(), response_body=None, request_body=None, body_state=BodyState.NOT_SENT))
+    assert shown(found, Pane.RESPONSE) == "The source sent no body."
+    assert "The source sent no body." in shown(found, Pane.CHAT)
+    found = stored(a_request(1, clock(), external_id="with"))
+    assert '  "model": "gpt-4.1",' in shown(found, Pane.REQUEST)
+
+
+def test_a_huge_body_is_cut_and_says_how_much_is_left(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    text = shown(stored(a_request(0, clock(), request_body=chat("x" * 1_000_000))), Pane.CHAT)
+    assert len(text) < 30_000
+    assert "more characters" in text
+
+
+@pytest.mark.parametrize("width", [5, 20, 60])
+def test_wrapping_loses_nothing_but_spaces(width: int) -> None:
+    line = "You summarise 日本語 tickets-in at most " + "unbroken" * 8
+    pieces = wrap(line, width)
+    assert "".join(pieces).replace(" ", "") == line.replace(" ", "")

@@ -1,0 +1,122 @@
+"""One word for how a source or a token stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.request import Source
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.applied_config import Doors
+from spendtop.store.reads.completeness import PollerRow
+from spendtop.store.reads.sources import SourceRow, TokenRow
+from spendtop.tui.sources.polled_rows import PolledRow
+from spendtop.tui.sources.state import (
+    DOORS,
+    State,
+    advice,
+    poller_advice,
+    poller_state,
+    source_state,
+    token_state,
+)
+
+NOW = 100 * HOUR
+OPEN = Doors(webhook_secret=True, ingest_keys=("default",))
+
+
+def source(source: Source, last_at: int | None) -> SourceRow:
+    return SourceRow(
+        source=source,
+        last_at=last_at,
+        last_minute=0,
+        today=0,
+        trend=(),
+        repeats=0,
+        assumed_repeats=0,
+        refused=0,
+        lag=None,
+    )
+
+
+def token(last_at: int | None, active: bool = True, shadow: bool = False) -> TokenRow:
+    value = Untrusted("web")
+    return TokenRow(
+        id=1,
+        token=value,
+        name=value,
+        active=active,
+        shadow=shadow,
+        created_at=0,
+        last_at=last_at,
+        last_minute=0,
+        today=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "last_at", "doors", "recording", "state"),
+    [
+        (Source.INGEST, NOW - MINUTE, OPEN, True, State.LIVE),
+        (Source.INGEST, NOW - 2 * HOUR, OPEN, True, State.QUIET),
+        (Source.INGEST, NOW - MINUTE, OPEN, False, State.QUIET),
+        (Source.OTLP, None, OPEN, True, State.WAITS),
+        (Source.OTLP, None, None, True, State.OFF),
+        (Source.LITELLM, NOW - MINUTE, Doors(webhook_secret=True), True, State.OFF),
+        (Source.HELICONE, NOW - MINUTE, Doors(ingest_keys=("default",)), True, State.OFF),
+        (Source.HELICONE, None, Doors(unsigned=True), True, State.UNSIGNED),
+    ],
+)
+def test_a_source_stands_as_its_door_and_its_last_event(
+    which: Source, last_at: int | None, doors: Doors | None, recording: bool, state: State
+) -> None:
+    assert source_state(source(which, last_at), doors, recording, NOW) is state
+
+
+@pytest.mark.parametrize(
+    ("row", "heard", "state"),
+    [
+        (token(NOW - MINUTE), True, State.LIVE),
+        (token(NOW - MINUTE), False, State.QUIET),
+        (token(None), True, State.WAITS),
+        (token(NOW - MINUTE, active=False), True, State.OFF),
+        (token(NOW - MINUTE, shadow=True), True, State.SHADOW),
+        (token(None, shadow=True), True, State.QUIET_SHADOW),
+    ],
+)
+def test_a_token_stands_as_it_was_switched_and_heard(row: TokenRow, heard: bool, state: State) -> None:
+    assert token_state(row, heard, NOW) is state
+
+
+def polled(succeeded_at: int | None, failure: str | None = None, setting: str = "", stale: bool = False) -> PolledRow:
+    told = None if failure is None else Untrusted(failure)
+    poller = PollerRow(
+        name="", complete_until=None, succeeded_at=succeeded_at, failed_at=None, failure=told, failures=0
+    )
+    return PolledRow(name="", title="", setting=setting, poller=poller, stale=stale, source=None)
+
+
+@pytest.mark.parametrize(
+    ("row", "recording", "state", "said"),
+    [
+        (polled(NOW), True, State.LIVE, "r asks at once"),
+        (polled(NOW), False, State.QUIET, "start `spendtop`"),
+        (polled(NOW, stale=True), True, State.STALE, "start `spendtop`"),
+        (polled(None), True, State.WAITS, "has not been asked yet"),
+        (polled(NOW, "No answer."), True, State.FAILING, "! No answer."),
+        (polled(NOW, "No answer.", setting="api_key under [helicone]"), True, State.WAITS, "set api_key under"),
+    ],
+)
+def test_a_poller_stands_as_its_key_and_its_last_poll(row: PolledRow, recording: bool, state: State, said: str) -> None:
+    assert poller_state(row, recording) is state
+    assert said in poller_advice(row, state)
+
+
+@pytest.mark.parametrize("which", DOORS)
+@pytest.mark.parametrize("state", [State.OFF, State.WAITS, State.UNSIGNED])
+def test_advice_fits_the_notice_of_a_small_screen(which: Source, state: State) -> None:
+    assert len(advice(which, state, "http://127.0.0.1:65535")) <= 78
+
+
+def test_states_fit_their_column() -> None:
+    assert max(map(len, State)) <= 9

@@ -1,0 +1,63 @@
+"""Which columns fit where, and the words in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.filters import FilterContext
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Cost, Status
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.rows import RequestRow
+from spendtop.tui.glyphs import UNICODE
+from spendtop.tui.palette import PLAIN
+from spendtop.tui.widgets.request_columns import Ink, columns_for, cost_word, row_line, status_word
+from tests.conftest import SettableClock
+from tests.tui.conftest import Till, a_request
+
+INK = Ink(PLAIN, UNICODE, Calendar())
+
+
+@pytest.mark.parametrize("width", [38, 45, 56, 66, 75, 100, 136, 220])
+@pytest.mark.parametrize("with_day", [False, True])
+def test_the_seven_never_disappear_and_the_width_is_kept(width: int, with_day: bool) -> None:
+    columns = columns_for(width, with_day)
+    names = {column.name for column, _ in columns}
+    assert names >= {"time", "who", "model", "cost", "status", "latency"}
+    assert names & {"in", "tokens"}
+    if width >= 56:
+        assert sum(size + 1 for _, size in columns) - 1 <= width
+
+
+def test_wider_terminals_show_more() -> None:
+    assert {column.name for column, _ in columns_for(136, False)} >= {"cache", "token", "session", "path"}
+
+
+def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -> None:
+    from msgspec.structs import replace
+
+    base = a_request(0, clock())
+    till.record(
+        base,
+        replace(base, external_id="a", status=Status.ERROR, http_status=None, cost=Cost(reported=Usd(0))),
+        replace(base, external_id="b", status=Status.CANCELLED, http_status=499),
+        replace(base, external_id="c", cost=Cost()),
+        replace(base, external_id="d", cached=True),
+        replace(base, external_id="e", counted=False),
+    )
+    with store.reading() as connection:
+        rows = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 10).rows
+    known = {row.external_ids["helicone"]: row for row in rows}
+    assert [status_word(known[name]) for name in ("external-0", "a", "b")] == ["200", "!err", "~499"]
+    assert cost_word(known["external-0"]) == "$0.0075"
+    assert cost_word(known["c"]) == "unpriced"
+    assert cost_word(known["d"]) == "cached"
+    assert cost_word(known["e"]) == "($0.0075)"
+    assert drawn(known["external-0"], 67) == "14:03:07 alice     gpt-4.1          2.1k   410   $0.0075  200  1.9s"
+
+
+def drawn(row: RequestRow, width: int) -> str:
+    """The row as text."""
+    return "".join(text for text, _ in row_line(row, columns_for(width, False), INK))
