@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+DEADLINE = 120.0
+"""Seconds that only a failing test waits, on the slowest and busiest machine: what is fast enough is no test."""
 _LOOK = 0.01
 
 
-def eventually(seen: Callable[[], T], seconds: float = 15.0) -> T:
+def eventually(seen: Callable[[], T | None], seconds: float = DEADLINE) -> T:
     """What `seen` returns once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := seen()):
@@ -20,7 +22,7 @@ def eventually(seen: Callable[[], T], seconds: float = 15.0) -> T:
     return found
 
 
-async def soon(seen: Callable[[], T], seconds: float = 10.0) -> T:
+async def soon(seen: Callable[[], T | None], seconds: float = DEADLINE) -> T:
     """What `seen` returns once it is true, while the event loop goes on."""
     deadline = time.monotonic() + seconds
     while not (found := seen()):

@@ -21,7 +21,7 @@ from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 from spendtop.store.reads.applied import applied
-from spendtop.store.reads.news import config_news
+from spendtop.store.reads.news import News, config_news
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed
@@ -99,6 +99,13 @@ def public_url(rooms: Rooms) -> str:
     with rooms.store.reading() as connection:
         found = applied(connection)
     return found.collector.public_url if found is not None else ""
+
+
+def news_of(rooms: Rooms) -> News:
+    with rooms.store.reading() as connection:
+        news = config_news(connection)
+    assert news is not None
+    return news
 
 
 def test_the_tunnel_leads_to_the_listener_and_every_face_can_read_its_address(
@@ -183,9 +190,8 @@ def test_where_the_secret_cannot_be_kept_it_says_what_to_do(
 
     async def look(rooms: Rooms) -> None:
         await soon(lambda: len(running.said) == 2)
-        with rooms.store.reading() as connection:
-            news = config_news(connection)
-        assert news is not None and not news.ok and news.text.raw == running.said[1]
+        await soon(lambda: news_of(rooms).text.raw == running.said[1])
+        assert not news_of(rooms).ok
 
     running.run(look)
     assert "webhook_secrets" in running.said[1] and "--show-secret" in running.said[1]
