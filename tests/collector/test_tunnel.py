@@ -27,7 +27,7 @@ from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed
 from tests.helicone_captures import captures, secret, sign
 from tests.sources.pollers.fake_helicone import KEY, WEBHOOKS, FakeHelicone
-from tests.waiting import eventually, soon
+from tests.waiting import DEADLINE, eventually, soon
 
 HOST = "canary.ngrok.app"
 HOOK = f"https://{HOST}/webhook"
@@ -135,7 +135,7 @@ def test_what_comes_through_the_tunnel_is_not_trusted_for_coming_from_this_machi
     async def look(rooms: Rooms) -> None:
         await soon(lambda: public_url(rooms))
         through = {"Host": HOST, "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
-        async with httpx.AsyncClient(base_url=rooms.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=DEADLINE) as client:
             for path in (*keyless, *(f"/api{path}" for path in keyless)):
                 assert (await client.get(path)).status_code == 200, path
                 answer = await client.get(path, headers=through)

@@ -210,7 +210,7 @@ def test_the_older_systems_names_set_how_often_a_key_may_come(tmp_path: Path) ->
     for answers, burst in ((pushed, 5), (read, 5)):  # one of six was spent on making the token
         limited = [answer for answer in answers if answer.status_code == 429]
         assert burst <= len(answers) - len(limited) <= burst + refilled
-        assert {answer.headers["retry-after"] for answer in limited} == {"1"}
+        assert {answer.headers["retry-after"] for answer in limited} <= {"1"}
     assert (counted["ingest"]["rpm"], counted["ingest"]["burst"]) == (60, 5)
     assert counted["counters"]["rate_limited"] >= 2 * (30 - 5 - refilled)
     assert API_KEY not in collector.out + collector.err
