@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from email import message_from_bytes
 from email.message import Message as Mail
 from email.policy import default
@@ -16,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.waiting import DEADLINE
 
 Arrival = tuple[str, dict[str, Any]]
 """Path and JSON body of a post."""
@@ -34,7 +35,7 @@ class Arrivals:
             self._news.notify_all()
             return sum(path == arrival[0] for path, _ in self.all)
 
-    def wait_for(self, enough: Callable[[list[Arrival]], bool], seconds: float = 20.0) -> None:
+    def wait_for(self, enough: Callable[[list[Arrival]], bool], seconds: float = DEADLINE) -> None:
         with self._news:
             assert self._news.wait_for(lambda: enough(self.all), seconds), f"only {len(self.all)} arrived"
 
@@ -145,10 +146,3 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds

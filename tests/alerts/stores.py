@@ -20,7 +20,7 @@ from spendtop.store.tables import DeliveryAttemptTable, DeliveryTable
 from spendtop.store.writer import Writer
 
 QUICK = Timing(
-    deadline=10.0,
+    deadline=50.0,
     transient=(1000,),
     permanent=(1000, 1000),
     slow_down=1000,

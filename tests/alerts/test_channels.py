@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from apprise import Apprise
+from apprise.decorators import notify
 from apprise.manager_plugins import NotificationManager
 
 from spendtop.alerts.channels import check_url, prepared_url
@@ -65,9 +67,28 @@ def test_a_refusal_names_the_reason_and_no_part_of_the_url(
     assert "S3CRET" not in refusal + caplog.text
 
 
-def test_every_kind_that_apprise_knows_is_either_allowed_or_local() -> None:
+@pytest.fixture
+def newer_apprise() -> Iterator[None]:
+    """Apprise as a later release may be: it can send to `brandnew://`."""
+    makes_kind: Any = notify
+    makes_kind(on="brandnew")(lambda body, title, notify_type: None)
+    yield
     manager: Any = NotificationManager
-    assert set(manager().schemas()) - LOCAL_SCHEMAS - {"blink1", "gio"} == ALLOWED
+    manager().remove("brandnew")
+
+
+@pytest.mark.usefixtures("newer_apprise")
+def test_a_kind_that_only_a_later_apprise_knows_is_refused() -> None:
+    assert Apprise.instantiate("brandnew://S3CRET/b") is not None
+    refusal = check_url("brandnew://S3CRET/b") or ""
+    assert "brandnew:// is not a service that spendtop knows" in refusal
+    assert "S3CRET" not in refusal
+
+
+def test_every_allowed_kind_is_one_that_apprise_knows_and_acts_elsewhere() -> None:
+    manager: Any = NotificationManager
+    assert set(manager().schemas()) >= ALLOWED
+    assert ALLOWED.isdisjoint(LOCAL_SCHEMAS | {"blink1", "gio"})
 
 
 @pytest.mark.parametrize(

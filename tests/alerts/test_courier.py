@@ -17,16 +17,17 @@ from spendtop.alerts.deliver import deliver, redacted
 from spendtop.alerts.job import Job, Outcome, Result
 from spendtop.alerts.render import render
 from spendtop.domain.alerting import Kind, Message
-from tests.alerts.sinks import HttpSink, MailSink, at_most, free_port
+from tests.alerts.sinks import HttpSink, MailSink, free_port
+from tests.waiting import DEADLINE
 
 HOSTILE = "@everyone <!channel> <b> [x](http://e) \r\nBcc: e@e"
 
 
-def job(url: str, deadline: float = 10.0) -> Job:
+def job(url: str, deadline: float = DEADLINE) -> Job:
     return Job(url=url, title="daily exceeded", body="$5 of $4", type="failure", deadline=deadline)
 
 
-async def sent(url: str, deadline: float = 10.0) -> Result:
+async def sent(url: str, deadline: float = DEADLINE) -> Result:
     return await ProcessCourier().deliver(job(url, deadline))
 
 
@@ -56,7 +57,7 @@ async def test_an_answer_decides_whether_it_is_worth_repeating(
 
 
 async def test_a_dripping_answer_ends_at_the_deadline(web: HttpSink) -> None:
-    with at_most(6):
+    async with asyncio.timeout(DEADLINE):
         result = await sent(web.url("/drip"), deadline=1.0)
     assert (result.outcome, result.detail) == (Outcome.TRANSIENT, "no complete answer within 1 s")
 
@@ -93,7 +94,7 @@ async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> Non
 
 async def test_a_hostile_name_adds_no_recipient_and_no_markup_to_a_mail(mail: MailSink) -> None:
     text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
-    hostile = Job(url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=10.0)
+    hostile = Job(url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
     assert (await ProcessCourier().deliver(hostile)).outcome is Outcome.SENT
     ((recipient, received),) = mail.mails
     assert recipient == "ann@example.com"
@@ -115,7 +116,7 @@ def test_a_hostile_name_mentions_nobody_in_a_chat(
     """The service's own plugin, pointed at loopback, therefore in this process."""
     monkeypatch.setattr(type(Apprise.instantiate(url)), address, f"http://127.0.0.1:{web.port}")
     text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
-    chat = Job(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=10.0)
+    chat = Job(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
     deliver(chat)
     ((_, posted),) = web.arrivals.all
     payload = str(posted)
@@ -144,9 +145,9 @@ async def test_a_configured_proxy_is_used(web: HttpSink) -> None:
 
 async def test_cancelling_a_delivery_kills_its_process(web: HttpSink) -> None:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(sent(web.url("/drip"), deadline=30.0))
+        task = group.create_task(sent(web.url("/drip"), deadline=10 * DEADLINE))
         await asyncio.to_thread(web.arrivals.wait_for, lambda arrived: len(arrived) == 1)
-        with at_most(3):
+        async with asyncio.timeout(DEADLINE):
             task.cancel()
             await asyncio.wait([task])
 
@@ -159,11 +160,11 @@ async def test_the_delivery_process_ends_with_its_parent(web: HttpSink) -> None:
         env={"PATH": os.environ["PATH"]},
     )
     assert process.stdin is not None
-    line = f'{{"url":"{web.url("/drip")}","title":"t","body":"b","type":"info","deadline":30}}\n'
+    line = f'{{"url":"{web.url("/drip")}","title":"t","body":"b","type":"info","deadline":{10 * DEADLINE}}}\n'
     process.stdin.write(line.encode())
     await asyncio.to_thread(web.arrivals.wait_for, lambda arrived: len(arrived) == 1)
     process.stdin.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await process.communicate()
     assert process.returncode == 1
 

@@ -50,7 +50,7 @@ def kill_in_the_middle(folder: Path, web: HttpSink, messages: int, between_kills
     for _ in range(kills):
         goal = min(len(refs(web.arrivals.all)) + random.randint(1, between_kills), messages)
         with sending(path, web.port):
-            web.arrivals.wait_for(partial(reached, goal), 60)
+            web.arrivals.wait_for(partial(reached, goal))
     with sending(path, web.port):
         web.arrivals.wait_for(lambda arrived: set(refs(arrived)) == wanted, 600)
     sent_twice = sum(refs(web.arrivals.all).values()) - messages

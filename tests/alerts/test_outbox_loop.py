@@ -29,8 +29,9 @@ from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable
 from spendtop.store.writer import Writer
-from tests.alerts.sinks import HttpSink, at_most
+from tests.alerts.sinks import HttpSink
 from tests.alerts.stores import QUICK, attempts, deliveries, opened, queue, states
+from tests.waiting import DEADLINE
 
 T = TypeVar("T")
 SENT = Result(outcome=Outcome.SENT)
@@ -74,7 +75,7 @@ class ScriptedCourier:
             self.now.discard(channel)
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not enough():
                 self.news.clear()
                 await self.news.wait()
@@ -101,8 +102,8 @@ class WatchedWriter:
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._news.set))
         return future
 
-    async def until(self, settled: Callable[[], bool], seconds: float = 20.0) -> None:
-        async with asyncio.timeout(seconds):
+    async def until(self, settled: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE):
             while not settled():
                 self._news.clear()
                 await self._news.wait()
@@ -278,10 +279,9 @@ async def test_stopping_while_a_message_is_sent_ends_soon_and_leaves_it_to_the_n
     courier = ScriptedCourier()
     courier.hold("a")
     bench.queue("a", "b")
-    with at_most(5):
-        async with running(bench.outbox(courier, replace(QUICK, lease=1000, stop_grace=0.1))):
-            await courier.until(lambda: bool(courier.jobs["a"]))
-            await bench.settled("sending", "sent")
+    async with asyncio.timeout(DEADLINE), running(bench.outbox(courier, replace(QUICK, lease=1000, stop_grace=0.1))):
+        await courier.until(lambda: bool(courier.jobs["a"]))
+        await bench.settled("sending", "sent")
     again = ScriptedCourier()
     async with running(bench.outbox(again)):
         await bench.settled("sent", "sent")

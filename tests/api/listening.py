@@ -27,6 +27,7 @@ from spendtop.services.recording import Outcome
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from tests.helicone_captures import secret, sign
+from tests.waiting import DEADLINE
 
 
 def settings_of(server: dict[str, Any] | None = None, helicone: dict[str, Any] | None = None) -> Settings:
@@ -71,7 +72,7 @@ class FakeRecorder:
         """Waits until so many submissions are held."""
         self._wanted = number
         if len(self.held) < number:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 await self._enough.wait()
 
     def commit_group(self) -> None:
@@ -113,7 +114,7 @@ class Live:
         try:
             writer.write(sent)
             await writer.drain()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(DEADLINE):
                 return await (reader.read() if ends else reader.readuntil(b"\r\n\r\n"))
         finally:
             writer.close()
@@ -149,7 +150,7 @@ async def listening(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(Listener(context), listening_socket, stop, allowance))
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=20
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=DEADLINE
         ) as client:
             try:
                 yield Live(port, client, context, in_force, stop)

@@ -218,6 +218,8 @@ async def test_failures_become_429_while_signed_webhooks_pass(
         assert statuses[-1] == 429
         spoofed = await live.client.post("/webhook", content=SIMPLE, headers={"X-Forwarded-For": "10.1.1.1"})
         assert spoofed.status_code == 429
+        wrong_ingest_key = await live.client.post("/ingest", content=b"{}", headers={"X-Ingest-Key": "wrong"})
+        assert wrong_ingest_key.status_code == 429
         wrong_key = await live.client.get("/limits", headers={"X-API-Key": "wrong"})
         assert (wrong_key.status_code, wrong_key.json()["error"]["code"]) == (429, "too_many_requests")
         right_key = await live.client.get("/limits", headers={"X-API-Key": KEY})

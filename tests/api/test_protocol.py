@@ -12,9 +12,10 @@ from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock
 from tests.helicone_captures import sign
+from tests.waiting import DEADLINE, put_forward
 
 GOOD = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
-QUICK = Allowance(to_send=0.2, per_chunk=0.1, idle=1)
+ALLOWED = Allowance()
 
 
 def _post(*lines: bytes, body: bytes = b"") -> bytes:
@@ -74,7 +75,7 @@ async def test_heads_have_limits(
         writer.write(sent[:most])
         await writer.drain()
         writer.write(sent[most:])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
         writer.close()
         assert (await live.client.get("/ping")).status_code == 200
@@ -100,29 +101,40 @@ async def test_a_hundred_headers_are_fine(store: Store, clock: SettableClock, re
 async def test_half_sent_requests_are_ended(
     store: Store, clock: SettableClock, recorder: FakeRecorder, sent: bytes, status: bytes | None
 ) -> None:
-    async with listening(store, clock, recorder, allowance=QUICK) as live:
-        answer = await live.exchange(sent)
+    async with listening(store, clock, recorder) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(sent)
+        await live.client.get("/ping")
+        put_forward(ALLOWED.to_send + 1)
+        async with asyncio.timeout(DEADLINE):
+            answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 " + status) if status else answer == b""
+        writer.close()
     assert recorder.events == []
 
 
 async def test_a_request_that_drips_is_ended(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder, allowance=QUICK) as live:
+    async with listening(store, clock, recorder) as live:
         reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
         writer.write(b"GET /ping HTTP/1.1\r\nHost: x\r\nX-A: ")
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-            end = tasks.create_task(_rest(reader))
-            while not end.done():
-                writer.write(b"a")
-                await asyncio.wait([end], timeout=0.02)
-        assert end.result() == b""
+        for _ in range(4):
+            put_forward(ALLOWED.to_send / 3)
+            writer.write(b"a")
+            await live.client.get("/ping")
+        async with asyncio.timeout(DEADLINE):
+            assert await _rest(reader) == b""
         await _close(writer)
 
 
 async def test_idle_connections_are_ended(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder, allowance=QUICK) as live:
-        answer = await live.exchange(GOOD)
-        assert answer.endswith(b"pong")
+    async with listening(store, clock, recorder) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(GOOD)
+        assert (await reader.readuntil(b"pong")).startswith(b"HTTP/1.1 200 ")
+        put_forward(ALLOWED.idle + 1)
+        async with asyncio.timeout(DEADLINE):
+            assert await reader.read() == b""
+        writer.close()
 
 
 async def test_waiting_for_the_commit_is_no_slowness(
@@ -130,9 +142,11 @@ async def test_waiting_for_the_commit_is_no_slowness(
 ) -> None:
     recorder.holds = True
     raw = b'{"request_id":"slow"}'
-    async with listening(store, clock, recorder, allowance=QUICK) as live, asyncio.TaskGroup() as tasks:
+    async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
         post = tasks.create_task(live.post_signed(raw))
-        await asyncio.wait([post], timeout=4 * QUICK.to_send)
+        await recorder.holding(1)
+        put_forward(4 * ALLOWED.to_send)
+        assert (await live.client.get("/ping")).status_code == 200
         assert not post.done()
         recorder.commit_group()
         assert (await post).status_code == 200
@@ -143,13 +157,13 @@ async def test_one_healthy_webhook_passes_among_hundreds_of_stuck_connections(
 ) -> None:
     stuck = (b"", b"POST /webhook HT", _post(b"Content-Length: 10", body=b"{"))
     raw = b'{"request_id":"healthy"}'
-    async with listening(store, clock, recorder, allowance=Allowance(connections=40)) as live:
+    async with listening(store, clock, recorder, allowance=Allowance(to_send=10 * DEADLINE, connections=40)) as live:
         writers = []
         for number in range(120):
             _, writer = await asyncio.open_connection("127.0.0.1", live.port)
             writer.write(stuck[number % 3])
             writers.append(writer)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert (await live.post_signed(raw)).status_code == 200
         for writer in writers:
             await _close(writer)
@@ -190,7 +204,7 @@ async def test_a_refused_body_is_not_read_for_long(store: Store, clock: Settable
     async with listening(store, clock, recorder) as live:
         reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
         writer.write(head)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
             sent = 0
             with pytest.raises(ConnectionError):
@@ -207,7 +221,7 @@ async def test_requests_of_one_connection_are_answered_in_order(
 ) -> None:
     raw = b'{"request_id":"r"}'
     signed = _post(b"Helicone-Signature: " + sign(raw).encode(), b"Content-Length: %d" % len(raw), body=raw)
-    async with listening(store, clock, recorder, allowance=QUICK) as live:
+    async with listening(store, clock, recorder, allowance=Allowance(idle=1)) as live:
         answer = await live.exchange(GOOD + signed + GOOD)
         assert answer.count(b"HTTP/1.1 200 ") == 3
         assert answer.index(b"pong") < answer.index(b"stored") < answer.rindex(b"pong")

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from spendtop.api.recent import Recent
+from tests.waiting import DEADLINE
 
 
 class Reads:
@@ -23,7 +24,7 @@ class Reads:
     def __call__(self, keys: Collection[str]) -> Mapping[str, int]:
         self.wanted.append(set(keys))
         self.begun.set()
-        assert self.may_go_on.wait(10)
+        assert self.may_go_on.wait(DEADLINE)
         if self.failure is not None:
             raise self.failure
         return {key: len(self.wanted) for key in keys}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 
 import httpx
 import pytest
 
+from spendtop.api.protocol import Allowance
 from spendtop.api.server import bind
 from spendtop.domain.errors import PortBusy, UsageError
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock
+from tests.waiting import DEADLINE
+
+LONG_AFTER_STOP = 10 * int(DEADLINE)
 
 
 def test_a_busy_port_is_named() -> None:
@@ -44,12 +47,13 @@ async def test_what_is_being_answered_at_the_end_still_is(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     recorder.holds = True
-    async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
+    patient = Allowance(after_stop=LONG_AFTER_STOP)
+    async with listening(store, clock, recorder, allowance=patient) as live, asyncio.TaskGroup() as tasks:
         post = tasks.create_task(live.post_signed(b'{"request_id":"last"}'))
         await recorder.holding(1)
         live.stop.set()
         with pytest.raises(httpx.ConnectError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 while True:
                     await httpx_once(live.port)
         recorder.commit_group()
@@ -59,19 +63,17 @@ async def test_what_is_being_answered_at_the_end_still_is(
 async def test_half_sent_requests_do_not_hold_up_the_end(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    patient = Allowance(after_stop=LONG_AFTER_STOP)
+    async with asyncio.timeout(DEADLINE), listening(store, clock, recorder, allowance=patient) as live:
         reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
         writer.write(b"GET /ping HTTP/1.1\r\nHo")
         await live.client.get("/ping")
-        started = time.monotonic()
         live.stop.set()
-        async with asyncio.timeout(5):
-            assert await reader.read() == b""
-        assert time.monotonic() - started < 3
+        assert await reader.read() == b""
         writer.close()
 
 
 async def httpx_once(port: int) -> None:
     """One request on a connection of its own."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=DEADLINE) as client:
         await client.get(f"http://127.0.0.1:{port}/ping")

@@ -19,6 +19,7 @@ from spendtop.store.tables import RequestTable
 from tests.api.listening import Live, settings_of
 from tests.api.recorders import recording
 from tests.conftest import SettableClock
+from tests.waiting import DEADLINE
 
 KEY = "an ingest key of the tests"
 STAND_IN = """
@@ -96,7 +97,7 @@ async def ran(*command: str, key: str = KEY, **environ: str) -> tuple[str, str]:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=variables
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE):
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     return out.decode(), err.decode()

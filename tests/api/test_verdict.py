@@ -17,6 +17,7 @@ from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording
 from tests.conftest import SettableClock
 from tests.store.conftest import Recorded
+from tests.waiting import soon_answered
 
 DAY_END = "2026-11-21T00:00:00.000000Z"
 NOTHING = {"verdict": "allow", "limit": None, "remaining_usd": None, "resets_at": None}
@@ -162,11 +163,11 @@ async def test_an_unreadable_store_is_no_verdict(store: Store, clock: SettableCl
 
 
 async def until(live: Live, query: str, verdict: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        while True:
-            answer: dict[str, Any] = (await live.client.get(f"/verdict?{query}")).json()
-            if answer["verdict"] == verdict:
-                return answer
+    async def judged() -> dict[str, Any] | None:
+        answer: dict[str, Any] = (await live.client.get(f"/verdict?{query}")).json()
+        return answer if answer["verdict"] == verdict else None
+
+    return await soon_answered(judged)
 
 
 async def test_new_spend_and_new_limits_are_seen_soon(readable_store: Store, clock: SettableClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 from spendtop.cli.child import Child, NotStarted
 from spendtop.domain.errors import ExitCode
 from tests.e2e.processes import LISTENER, configured
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def ended_at_last(started: Child) -> Iterator[Child]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/ping", trust_env=False).text == "pong"
+        return httpx.get(f"{url}/ping", trust_env=False, timeout=DEADLINE).text == "pong"
     except httpx.HTTPError:
         return False
 

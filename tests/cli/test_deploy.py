@@ -21,7 +21,7 @@ import pytest
 
 from spendtop.__main__ import main
 from spendtop.cli.deploy import FILES
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def checked(tool: str, *arguments: str | Path) -> str:
     """What a checker says of a file; it has to be content."""
     found = shutil.which(tool, path=TOOLS)
     assert found is not None
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=DEADLINE)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said
@@ -162,11 +162,11 @@ def test_nobody_outside_passes_for_a_local_program(nginx_configuration: Path) ->
             eventually(lambda: accepts(int(port)))
             for path, host in product(("/requests", "/webhook", "/events"), ("127.0.0.1", "localhost", "[::1]:8000")):
                 url = f"https://127.0.0.1:{port}{path}"
-                answer = httpx.get(url, headers={"Host": host}, verify=False, trust_env=False)
+                answer = httpx.get(url, headers={"Host": host}, verify=False, trust_env=False, timeout=DEADLINE)
                 assert (answer.status_code, answer.text) == (200, "spend.example.org")
         finally:
             nginx.terminate()
-            nginx.wait(10)
+            nginx.wait(DEADLINE)
 
 
 def accepts(port: int) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from spendtop.services.request_export import COLUMNS
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
+from tests.waiting import DEADLINE
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,9 @@ def read(text: str) -> list[dict[str, str]]:
 
 def run(*words: str, stdout: int) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "spendtop", "export", *words]
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=dict(os.environ), timeout=60, check=False)
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, env=dict(os.environ), timeout=DEADLINE, check=False
+    )
 
 
 def test_stdout_gets_csv_of_everything(cli: Cli) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.cli.conftest import Cli, write_config
 from tests.e2e.processes import collecting, spendtop
-from tests.helicone_captures import captures, secret, sign
+from tests.helicone_captures import captures, secret
 from tests.sources.pollers.fake_helicone import KEY, WEBHOOKS, FakeHelicone
 
 PUBLIC = "https://spend.example.org"
@@ -205,9 +204,7 @@ def test_a_test_event_is_waited_for_in_the_store(tmp_path: Path, helicone: FakeH
     with collecting(tmp_path / "work", config) as collector:
 
         def deliver(destination: str) -> str | None:
-            answer = httpx.post(
-                f"{collector.url}/webhook", content=raw, headers={"Helicone-Signature": sign(raw)}, trust_env=False
-            )
+            answer = collector.post(raw)
             return None if answer.json()["status"] == "test" else answer.text
 
         helicone.delivers_test = deliver

@@ -16,6 +16,7 @@ from spendtop.cli.options import Options
 from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, PortBusy
 from tests.cli.conftest import Cli
+from tests.waiting import DEADLINE
 
 PROGRAM = [sys.executable, "-P", "-m", "spendtop"]
 
@@ -96,7 +97,7 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as broken:
-        ended = subprocess.run([*PROGRAM, "--help"], stdout=broken, stderr=subprocess.PIPE, timeout=30)
+        ended = subprocess.run([*PROGRAM, "--help"], stdout=broken, stderr=subprocess.PIPE, timeout=DEADLINE)
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
@@ -107,10 +108,12 @@ def test_ascii_shows_no_other_character() -> None:
     (folder / "spendtop.db.status.json").write_text(
         f'{{"at": 0, "url": "", "today": {sums}, "hour": {sums}, "limits": []}}'
     )
-    ended = subprocess.run([*PROGRAM, "status", "--ascii"], capture_output=True, timeout=30)
+    ended = subprocess.run([*PROGRAM, "status", "--ascii"], capture_output=True, timeout=DEADLINE)
     assert ended.stdout.startswith(b"$1.00 today - $1.00 last hour - ")
     latin = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
-    ended = subprocess.run([*PROGRAM, "status", "--line", "{today}→é"], capture_output=True, env=latin, timeout=30)
+    ended = subprocess.run(
+        [*PROGRAM, "status", "--line", "{today}→é"], capture_output=True, env=latin, timeout=DEADLINE
+    )
     assert ended.stdout == "$1.00->é\n".encode("latin-1")
 
 
@@ -119,14 +122,14 @@ def test_a_command_loads_no_screens_and_status_next_to_nothing() -> None:
         "import sys; from spendtop.__main__ import main; main(['status']); "
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=DEADLINE)
     assert not {"textual", "rich", "fastapi", "apprise"} & set(ended.stdout.split())
     Path("spendtop.db.status.json").write_text(
         '{"at": 0, "url": "", "today": {"nano": 0, "unpriced": 0, "requests": 0},'
         ' "hour": {"nano": 0, "unpriced": 0, "requests": 0}, "limits": []}'
     )
     quick = script.replace("['status']", f"['status', '--database-url', 'sqlite:///{Path.cwd()}/spendtop.db']")
-    ended = subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", quick], capture_output=True, text=True, timeout=DEADLINE)
     loaded = set(ended.stdout.splitlines()[-1].split())
     assert not {"textual", "sqlalchemy", "sqlmodel", "pydantic", "msgspec", "asyncio", "email"} & loaded
 

@@ -21,6 +21,7 @@ from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep, tell_public_url
+from tests.waiting import DEADLINE
 
 LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
 
@@ -62,7 +63,7 @@ def test_the_usual_store_is_called_by_its_host(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_collector_that_ended_in_the_meantime_is_stopped() -> None:
     ended = subprocess.Popen(["true"])
-    ended.wait(10)
+    ended.wait(DEADLINE)
     stop_process(ended.pid)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from spendtop.client.spool import SEGMENT_EVENTS
 from tests.client.conftest import Server, serving
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 if TYPE_CHECKING:
     from spendtop.client.litellm import SpendtopLogger
@@ -174,7 +174,7 @@ def test_two_processes_share_a_spool(make: Make, litellm: Path, server: Server, 
         for _ in range(2)
     ]
     log(logger, *map(str, range(2 * SEGMENT_EVENTS)))
-    assert [other.wait(20) for other in others] == [0, 0]
+    assert [other.wait(DEADLINE) for other in others] == [0, 0]
     assert logger.flush(10)
     assert sorted(server.taken) == sorted([*map(str, range(2 * SEGMENT_EVENTS)), *"aabbcc"])
 

@@ -27,7 +27,7 @@ from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures, secret, sign
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 API_KEY = "an-api-key-0123456789"
 
@@ -94,7 +94,7 @@ def was_refused(rooms: Rooms) -> bool:
 
 
 def client_of(rooms: Rooms) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=10, headers={"X-API-Key": API_KEY})
+    return httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=DEADLINE, headers={"X-API-Key": API_KEY})
 
 
 def test_it_listens_says_so_and_leaves_nothing_behind(started: Started) -> None:

@@ -15,7 +15,7 @@ from spendtop.collector.setup import Setup
 from spendtop.domain.clock import HOUR
 from spendtop.store.reads.applied_config import Applied, applied
 from tests.collector.conftest import SECRET, Bench
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 DAILY = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 10\n'
 CHEAP = DAILY + 'where = "-model:gpt-4o-mini"\n'
@@ -178,7 +178,7 @@ async def test_requests_that_arrive_while_limits_change_are_counted_once(bench: 
     followed, gate, told = Followed(bench), threading.Event(), list[object]()
     bench.record(*(bench.request(0.001) for _ in range(50)))
     bench.configure(CHEAP)
-    held = bench.recorder.run(lambda connection: gate.wait(10))
+    held = bench.recorder.run(lambda connection: gate.wait(DEADLINE))
     bench.recorder.submit([bench.request(0.001) for _ in range(5)], told.append)
     reload = asyncio.ensure_future(followed.reloading.reload())
     await soon(lambda: bench.recorder.waiting == 2)

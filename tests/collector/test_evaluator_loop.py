@@ -15,20 +15,20 @@ from spendtop.store.engine import Store
 from tests.collector.conftest import Bench
 from tests.waiting import soon
 
+REVISITS_ONCE = 3600.0
+"""Seconds: what happens in a test is not brought about by a revisit."""
 LIMIT = '[[limit]]\nname = "all"\nwindow = "24h"\nusd = 1\nwarn = []\n'
 EACH = '[[limit]]\nname = "each"\neach = "user"\nwindow = "24h"\nusd = 1000\nwarn = []\n'
 
 
 class Said:
-    """What was announced, and when in the loop's time."""
+    """What was announced."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.at: list[float] = []
 
     def __call__(self, announcements: Sequence[Announcement]) -> None:
         self.names += [each.message.limit_name for each in announcements]
-        self.at.append(asyncio.get_running_loop().time())
 
 
 class NotOurs:
@@ -43,7 +43,9 @@ class NotOurs:
         """Nothing."""
 
 
-def evaluation_of(bench: Bench, said: Said, ownership: Ownership | None = None, revisit: float = 5.0) -> Evaluation:
+def evaluation_of(
+    bench: Bench, said: Said, ownership: Ownership | None = None, revisit: float = REVISITS_ONCE
+) -> Evaluation:
     return Evaluation(
         bench.store,
         bench.recorder,
@@ -64,7 +66,7 @@ async def running(evaluation: Evaluation) -> AsyncIterator[asyncio.Event]:
         stop.set()
 
 
-async def test_a_mark_becomes_an_alert_within_half_a_second(bench: Bench) -> None:
+async def test_a_mark_becomes_an_alert_soon_after_its_commit(bench: Bench) -> None:
     bench.configure(LIMIT)
     bench.start()
     said = Said()
@@ -73,10 +75,8 @@ async def test_a_mark_becomes_an_alert_within_half_a_second(bench: Bench) -> Non
     async with running(evaluation):
         await soon(lambda: evaluation.owns)
         for _ in range(3):
-            started = asyncio.get_running_loop().time()
             bench.record(bench.request(2.0))
             await soon(lambda: bench.rows("SELECT COUNT(*) FROM limit_mark") == [(0,)])
-            assert asyncio.get_running_loop().time() - started < 0.5
     assert said.names == ["all"]
     assert bench.rows("SELECT state FROM alert") == [("exceeded",)]
 
@@ -95,7 +95,7 @@ async def test_more_marks_than_one_pass_takes_are_all_evaluated_without_another_
     bench.start()
     bench.record(*(bench.request(0.1, user_id=f"user-{number}") for number in range(4_500)))
     async with running(evaluation_of(bench, Said())):
-        await soon(lambda: bench.rows("SELECT COUNT(*) FROM limit_mark") == [(0,)], 4)
+        await soon(lambda: bench.rows("SELECT COUNT(*) FROM limit_mark") == [(0,)])
 
 
 async def test_only_the_owner_evaluates(bench: Bench) -> None:
@@ -152,17 +152,15 @@ class TestOnPostgreSQL:
     def sqlite_store(self, postgres_store: Store) -> Store:
         return postgres_store
 
-    async def test_marks_of_another_collector_are_noticed_within_half_a_second(self, bench: Bench) -> None:
+    async def test_marks_of_another_collector_are_noticed_without_being_told(self, bench: Bench) -> None:
         bench.configure(LIMIT)
         bench.start()
         said = Said()
         evaluation = evaluation_of(bench, said, Lease("ours"))
         async with running(evaluation):
             await soon(lambda: evaluation.owns)
-            started = asyncio.get_running_loop().time()
             bench.record(bench.request(2.0))
             await soon(lambda: said.names == ["all"])
-            assert asyncio.get_running_loop().time() - started < 1.0
         with bench.store.reading() as connection:
             assert connection.execute(text("SELECT COUNT(*) FROM lease")).scalar() == 0
 

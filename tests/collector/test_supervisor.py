@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from spendtop.collector.supervisor import Supervisor, pause
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 class Flaky:
@@ -31,7 +31,7 @@ async def test_a_loop_that_fails_is_named_and_started_anew_ever_later(caplog: py
     supervisor, loop = Supervisor(stop, (0.02, 30.0)), Flaky(3)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.keep("poller", loop.run))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             await loop.runs.wait()
         assert supervisor.failures == {"poller": 3}
         stop.set()
@@ -56,7 +56,7 @@ async def test_a_pause_is_never_longer_than_the_longest() -> None:
     supervisor, loop = Supervisor(stop, (0.01, 0.02)), Flaky(12)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.keep("poller", loop.run))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await loop.runs.wait()
         stop.set()
     assert len(loop.starts) == 13
@@ -83,7 +83,7 @@ async def test_one_loop_that_fails_leaves_the_others_alone() -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.keep("broken", broken.run))
         tasks.create_task(supervisor.keep("well", well.run))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await well.runs.wait()
         await soon(lambda: supervisor.failures == {"broken": 1})
         stop.set()
@@ -93,5 +93,5 @@ async def test_one_loop_that_fails_leaves_the_others_alone() -> None:
 async def test_a_pause_ends_with_the_stop_event() -> None:
     stop = asyncio.Event()
     stop.set()
-    async with asyncio.timeout(1):
-        await pause(stop, 60)
+    async with asyncio.timeout(DEADLINE):
+        await pause(stop, 10 * DEADLINE)

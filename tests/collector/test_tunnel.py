@@ -21,13 +21,13 @@ from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import config_news
+from spendtop.store.reads.config_outcome import News, config_news
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed
 from tests.helicone_captures import captures, secret, sign
 from tests.sources.pollers.fake_helicone import KEY, WEBHOOKS, FakeHelicone
-from tests.waiting import eventually, soon
+from tests.waiting import DEADLINE, eventually, soon
 
 HOST = "canary.ngrok.app"
 HOOK = f"https://{HOST}/webhook"
@@ -101,6 +101,13 @@ def public_url(rooms: Rooms) -> str:
     return found.collector.public_url if found is not None else ""
 
 
+def news_of(rooms: Rooms) -> News:
+    with rooms.store.reading() as connection:
+        news = config_news(connection)
+    assert news is not None
+    return news
+
+
 def test_the_tunnel_leads_to_the_listener_and_every_face_can_read_its_address(
     running: Running, ngrok: FakeNgrok
 ) -> None:
@@ -128,7 +135,7 @@ def test_what_comes_through_the_tunnel_is_not_trusted_for_coming_from_this_machi
     async def look(rooms: Rooms) -> None:
         await soon(lambda: public_url(rooms))
         through = {"Host": HOST, "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
-        async with httpx.AsyncClient(base_url=rooms.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=DEADLINE) as client:
             for path in (*keyless, *(f"/api{path}" for path in keyless)):
                 assert (await client.get(path)).status_code == 200, path
                 answer = await client.get(path, headers=through)
@@ -183,9 +190,8 @@ def test_where_the_secret_cannot_be_kept_it_says_what_to_do(
 
     async def look(rooms: Rooms) -> None:
         await soon(lambda: len(running.said) == 2)
-        with rooms.store.reading() as connection:
-            news = config_news(connection)
-        assert news is not None and not news.ok and news.text.raw == running.said[1]
+        await soon(lambda: news_of(rooms).text.raw == running.said[1])
+        assert not news_of(rooms).ok
 
     running.run(look)
     assert "webhook_secrets" in running.said[1] and "--show-secret" in running.said[1]

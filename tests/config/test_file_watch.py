@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.config.file_watch import changes
-
-DEADLINE = 10.0
+from tests.waiting import DEADLINE
 
 
 @asynccontextmanager

@@ -40,9 +40,7 @@ def is_unsafe(text: str) -> bool:
 
 
 def test_no_code_point_stays_unsafe() -> None:
-    began = time.perf_counter()
     cleaned = clean_text(EVERY_CHARACTER, limit=len(EVERY_CHARACTER), lines=10)
-    assert time.perf_counter() - began < 10
     assert not is_unsafe(cleaned)
     assert "\u200d" not in cleaned
 
@@ -112,12 +110,12 @@ def test_untrusted_text_shows_its_clean_form_and_keeps_the_original() -> None:
     assert Untrusted("a\nb\x07").text() == "a\nb␇"
 
 
-def test_cleaning_is_quick() -> None:
-    text = "漢字かな é 👩\u200d💻 \u202e" * 1_500
+def test_cleaning_takes_no_longer_than_the_text_is() -> None:
+    text = "漢字かな é 👩\u200d💻 \u202e" * 15_000
     clean_text(text)
-    began = time.perf_counter()
+    began = time.process_time()
     clean_text(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 5
 
 
 def test_stored_text_suits_both_databases() -> None:

@@ -18,9 +18,7 @@ import httpx
 import msgspec
 
 from tests.helicone_captures import captures, secret, sign
-
-_ENDS_WITHIN = 20.0
-_STARTS_WITHIN = 30.0
+from tests.waiting import DEADLINE
 
 LISTENER = f"""\
 [server]
@@ -83,12 +81,12 @@ class CollectorProcess:
     def end(self, number: signal.Signals = signal.SIGTERM) -> Ended:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
-        return Ended(self.process.wait(_ENDS_WITHIN), self.out, self.err)
+        return Ended(self.process.wait(DEADLINE), self.out, self.err)
 
 
 def rows(folder: Path, sql: str) -> list[Any]:
     """What the store in this folder holds."""
-    with closing(sqlite3.connect(f"file:{folder}/spendtop.db?mode=ro", uri=True, timeout=10)) as connection:
+    with closing(sqlite3.connect(f"file:{folder}/spendtop.db?mode=ro", uri=True, timeout=DEADLINE)) as connection:
         return connection.execute(sql).fetchall()
 
 
@@ -118,7 +116,7 @@ def spendtop(folder: Path, *arguments: str | Path, environ: Mapping[str, str] | 
         command(*arguments),
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=_STARTS_WITHIN,
+        timeout=DEADLINE,
         env=environment(folder) if environ is None else dict(environ),
         cwd=folder,
     )
@@ -158,7 +156,7 @@ def collecting(
         assert line, (folder / "err").read_text()
         said = json.loads(line)
         assert said["ready"], said
-        with httpx.Client(base_url=said["url"], trust_env=False, timeout=70) as client:
+        with httpx.Client(base_url=said["url"], trust_env=False, timeout=DEADLINE) as client:
             yield CollectorProcess(folder, process, said["url"], client)
     finally:
         process.kill()

@@ -13,6 +13,7 @@ import httpx
 
 from tests.e2e.processes import CollectorProcess, collecting
 from tests.helicone_captures import secret
+from tests.waiting import DEADLINE
 
 API_KEY = "an-api-key-that-is-long-enough"
 INGEST_KEY = "an-ingest-key-that-is-long-enough"
@@ -57,15 +58,15 @@ def receiving(folder: Path, config: str = RECEIVER, *options: str, **surrounding
 def from_address(collector: CollectorProcess, address: str) -> Iterator[httpx.Client]:
     """A client at an address of its own: failures are counted by address."""
     transport = httpx.HTTPTransport(local_address=address)
-    with httpx.Client(base_url=collector.url, transport=transport, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=collector.url, transport=transport, trust_env=False, timeout=DEADLINE) as client:
         yield client
 
 
 def connected(collector: CollectorProcess) -> socket.socket:
-    """A bare connection, which waits for at most 20 seconds."""
+    """A bare connection, which waits for `DEADLINE` seconds at most."""
     url = httpx.URL(collector.url)
     assert url.port is not None
-    return socket.create_connection((url.host, url.port), timeout=20)
+    return socket.create_connection((url.host, url.port), timeout=DEADLINE)
 
 
 def exchanged(collector: CollectorProcess, sent: bytes) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, CollectorProcess, collecting, rows, webhook
 from tests.helicone_captures import sign
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 _SENDERS = 8
 _COST = 0.001
@@ -34,7 +34,7 @@ class Senders:
 
     def post_until_it_dies(self, url: str) -> None:
         """What one client does while the listener lives."""
-        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client, suppress(httpx.HTTPError):
+        with httpx.Client(base_url=url, trust_env=False, timeout=DEADLINE) as client, suppress(httpx.HTTPError):
             while (request_id := self._take()) is not None:
                 raw = webhook(request_id, _COST)
                 answer = client.post("/webhook", content=raw, headers={"Helicone-Signature": sign(raw)})
@@ -45,7 +45,7 @@ class Senders:
 
     def wait_for(self, count: int) -> None:
         with self._turn:
-            assert self._turn.wait_for(lambda: len(self.acknowledged) >= count, 60)
+            assert self._turn.wait_for(lambda: len(self.acknowledged) >= count, DEADLINE)
 
     def _take(self) -> str | None:
         with self._turn:
@@ -77,7 +77,7 @@ def kill_while_webhooks_arrive(folder: Path, webhooks: int, kills: int) -> None:
         with collecting(folder, config) as collector:
             check_totals(folder)
             senders.post_until_it_dies(collector.url)
-            eventually(lambda: collector.rows("SELECT 1 FROM delivery WHERE kind = 'exceeded' AND state = 'sent'"), 90)
+            eventually(lambda: collector.rows("SELECT 1 FROM delivery WHERE kind = 'exceeded' AND state = 'sent'"))
             assert collector.end().code == 0
         told = [body["title"].lower() for _, body in web.arrivals.all]
     stored = [external_id for (external_id,) in rows(folder, "SELECT external_ids ->> 'helicone' FROM request")]

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from spendtop.api.guards import MOST_FAILURES_PER_MINUTE
 from tests.e2e.processes import CollectorProcess, environment
 from tests.e2e.pushing import (
     ADMIN,
@@ -29,6 +30,7 @@ from tests.e2e.pushing import (
     resident,
     stored,
 )
+from tests.waiting import eventually
 
 MIB = 1024 * 1024
 PING = b"GET /ping HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
@@ -162,17 +164,27 @@ def test_who_guesses_keys_is_slowed_down_and_who_has_one_is_not(
 
     before = stored(collector)
     with from_address(collector, next(addresses)) as client, ThreadPoolExecutor(1) as pool:
-        guesses = pool.submit(guess, client)
+        started = time.monotonic()
+        guessing = pool.submit(guess, client)
         pushed = [client.post("/ingest", json=ITEM, headers=KEYED).status_code for _ in range(100)]
-        assert guesses.result()[:100] == [401] * 100
-        assert guesses.result()[-100:] == [429] * 100
+        guesses = guessing.result()
         pushed += [client.post("/ingest", json=ITEM, headers=KEYED).status_code for _ in range(10)]
-        limited = client.get("/limits", headers={"X-API-Key": "guess"})
+        limited = eventually(lambda: refused(client))
         allowed = client.get("/limits", headers=ADMIN)
+        refilled = 1 + int((time.monotonic() - started) * MOST_FAILURES_PER_MINUTE / 60)
     assert set(pushed) == {200}
-    assert (limited.status_code, allowed.status_code) == (429, 200)
+    assert guesses[:MOST_FAILURES_PER_MINUTE] == [401] * MOST_FAILURES_PER_MINUTE
+    assert set(guesses) <= {401, 429}
+    assert guesses.count(401) <= MOST_FAILURES_PER_MINUTE + refilled
+    assert allowed.status_code == 200
     assert int(limited.headers["retry-after"]) >= 1
     assert stored(collector) == before + len(pushed)
+
+
+def refused(client: httpx.Client) -> httpx.Response | None:
+    """The answer to one more guess once it is refused: the bucket refills while the others are answered."""
+    answer = client.get("/limits", headers={"X-API-Key": "guess"})
+    return answer if answer.status_code == 429 else None
 
 
 def test_the_older_systems_names_set_how_often_a_key_may_come(tmp_path: Path) -> None:
@@ -198,7 +210,7 @@ def test_the_older_systems_names_set_how_often_a_key_may_come(tmp_path: Path) ->
     for answers, burst in ((pushed, 5), (read, 5)):  # one of six was spent on making the token
         limited = [answer for answer in answers if answer.status_code == 429]
         assert burst <= len(answers) - len(limited) <= burst + refilled
-        assert {answer.headers["retry-after"] for answer in limited} == {"1"}
+        assert {answer.headers["retry-after"] for answer in limited} <= {"1"}
     assert (counted["ingest"]["rpm"], counted["ingest"]["burst"]) == (60, 5)
     assert counted["counters"]["rate_limited"] >= 2 * (30 - 5 - refilled)
     assert API_KEY not in collector.out + collector.err

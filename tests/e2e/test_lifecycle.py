@@ -18,13 +18,13 @@ import pytest
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, CollectorProcess, collecting, configured, rows, spendtop, webhook
 from tests.helicone_captures import captures, secret, sign
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 CAPTURE = captures()["openai_chat_success_user_session_props_unicode"].raw
 
 
 def post_until_the_end(collector: CollectorProcess, sender: int, acknowledged: list[str]) -> None:
-    with httpx.Client(base_url=collector.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=collector.url, trust_env=False, timeout=DEADLINE) as client:
         number = 0
         while True:
             request_id = f"{sender}-{number}"
@@ -204,7 +204,7 @@ def test_the_same_webhook_at_the_same_time_is_stored_once(tmp_path: Path) -> Non
         together = threading.Barrier(10)
 
         def post(_: int) -> str:
-            with httpx.Client(base_url=collector.url, trust_env=False, timeout=20) as client:
+            with httpx.Client(base_url=collector.url, trust_env=False, timeout=DEADLINE) as client:
                 together.wait()
                 answer = client.post("/webhook", content=CAPTURE, headers={"Helicone-Signature": sign(CAPTURE)})
             return str(answer.json()["status"])

@@ -14,6 +14,7 @@ import httpx
 from spendtop.api.pushes import PATIENCE
 from tests.e2e.processes import CollectorProcess
 from tests.e2e.pushing import ADMIN, ITEM, KEYED, pushes, receiving
+from tests.waiting import DEADLINE
 
 BUSY = (503, "store_unavailable")
 
@@ -21,7 +22,7 @@ BUSY = (503, "store_unavailable")
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Another program writes, and does not end."""
-    with closing(sqlite3.connect(folder / "spendtop.db", timeout=30, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(folder / "spendtop.db", timeout=DEADLINE, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")

@@ -16,7 +16,7 @@ from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, collecting, rows, spendtop, webhook
 from tests.sources.pollers.fake_helicone import FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, Cost, FakeOpenAI
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def counted(folder: Path) -> tuple[int, int]:
 
 def was_started(folder: Path, at: int) -> None:
     """As if the first collector had started then."""
-    with closing(sqlite3.connect(folder / "spendtop.db", timeout=10)) as connection:
+    with closing(sqlite3.connect(folder / "spendtop.db", timeout=DEADLINE)) as connection:
         connection.execute("UPDATE meta SET value = ? WHERE name = 'first start'", (str(at),))
         connection.commit()
 

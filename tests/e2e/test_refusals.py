@@ -16,6 +16,7 @@ import pytest
 from spendtop.store.engine import Store
 from spendtop.store.schema import HEAD, upgrade
 from tests.e2e.processes import LISTENER, Ended, collecting, command, configured, environment, refused
+from tests.waiting import DEADLINE
 
 _CAPABILITIES_OF_ROOT = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _PR_CAPBSET_DROP = 24
@@ -72,7 +73,7 @@ def refused_without_rights(folder: Path, config: str) -> Ended:
         command("--no-ui", "--config", configured(folder, config)),
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=30,
+        timeout=DEADLINE,
         env=environment(folder),
         cwd=folder,
         preexec_fn=drop_what_root_may,

@@ -16,7 +16,7 @@ from spendtop.store.engine import SCHEMA
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, CollectorProcess, collecting, webhook
 from tests.helicone_captures import sign
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def web() -> Iterator[HttpSink]:
 
 
 def post_all(collector: CollectorProcess, ids: list[str], cost: float) -> list[str]:
-    with httpx.Client(base_url=collector.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=collector.url, trust_env=False, timeout=DEADLINE) as client:
         raws = [webhook(each, cost) for each in ids]
         answers = [client.post("/webhook", content=raw, headers={"Helicone-Signature": sign(raw)}) for raw in raws]
     return [str(answer.json()["status"]) for answer in answers]
@@ -98,5 +98,5 @@ def test_an_owner_that_dies_or_stalls_is_replaced_within_25_seconds(
         with collecting(tmp_path / "b", config) as second:
             first.process.send_signal(number)
             post_all(second, ["dear"], 2.0)
-            web.arrivals.wait_for(lambda arrived: len(arrived) == 1, 30)
+            web.arrivals.wait_for(lambda arrived: len(arrived) == 1)
             assert f":{second.pid}:" in (owner(database) or "")

@@ -22,7 +22,7 @@ from tests.e2e.processes import CollectorProcess, collecting, environment, spend
 from tests.e2e.pushing import INGEST_KEY
 from tests.readme import README
 from tests.tui.conftest import opened, picture, until
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 CONFIG = """\
 [server]
@@ -89,7 +89,7 @@ class Place:
     def run(self, *command: str, **variables: str) -> None:
         """Run an application to its end; it has to succeed, and say nothing of a failure."""
         environ = environment(self.folder) | {KEY_VARIABLE: INGEST_KEY} | variables
-        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, timeout=30)
+        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, timeout=DEADLINE)
         assert (done.returncode, done.stderr.decode()) == (0, "")
 
     def run_python(self, source: str, modules: Mapping[str, str], **variables: str) -> None:

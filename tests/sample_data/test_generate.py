@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import DEADLINE
+
 FOLDER = Path(__file__).parents[2] / "sample_data"
 
 
 def generated(folder: Path, *options: str) -> Path:
     command = [sys.executable, str(FOLDER / "generate.py"), "--out", str(folder), *options]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE)
     return folder
 
 

@@ -10,7 +10,7 @@ from spendtop.domain.errors import ConfigError
 from spendtop.domain.money import Usd
 from spendtop.services import pricing_hook
 from tests.services.conftest import request
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 ONE = request(1, 5, user_id="alice")
 
@@ -45,7 +45,7 @@ def test_nobody_waits_for_a_hook_that_does_not_end(tmp_path: Path) -> None:
     """The function blocks until this test lets it go on; meanwhile costs are unknown, at once."""
     go_on = threading.Event()
     hook = pricing_hook.load(written(tmp_path, "import builtins; return builtins.hold()"))
-    builtins.hold = lambda: 1 if go_on.wait(10) else 2  # type: ignore[attr-defined]
+    builtins.hold = lambda: 1 if go_on.wait(DEADLINE) else 2  # type: ignore[attr-defined]
     try:
         assert hook(ONE) == (None, True)
         assert hook(ONE) == (None, True)

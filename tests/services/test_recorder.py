@@ -27,8 +27,8 @@ from spendtop.store.tables import BodyTable, QuarantineTable, RequestTable
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures
 from tests.services.conftest import limit, request, rows, sums, totals
+from tests.waiting import DEADLINE
 
-WAIT = 20.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -78,7 +78,7 @@ class Collector:
     def record(self, *events: Event) -> Any:
         answers: SimpleQueue[Any] = SimpleQueue()
         self.recorder.submit(events, answers.put)
-        return answers.get(timeout=WAIT)
+        return answers.get(timeout=DEADLINE)
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ def test_recording_within_other_work_is_part_of_its_transaction(
         raise ValueError("afterwards")
 
     with pytest.raises(ValueError, match="afterwards"):
-        collector.recorder.run(records_and_fails).result(WAIT)
+        collector.recorder.run(records_and_fails).result(DEADLINE)
     assert rows(store, RequestTable) == []
     done = collector.recorder.run(
         lambda connection: collector.recorder.record_within(connection, [request(1, clock())])
     )
-    assert [outcome.status for outcome in done.result(WAIT)] == ["stored"]
+    assert [outcome.status for outcome in done.result(DEADLINE)] == ["stored"]
 
 
 def test_ids_go_on_after_those_in_the_store_even_when_the_clock_went_back(
@@ -159,7 +159,7 @@ def test_two_collectors_that_are_sent_the_same_events_at_once_store_each_once(
     for number in range(150):
         for collector, shift in zip(collectors, (0, 1), strict=True):
             collector.recorder.submit([request(number ^ shift, clock())], answers.put)
-    outcomes = [answers.get(timeout=WAIT) for _ in range(300)]
+    outcomes = [answers.get(timeout=DEADLINE) for _ in range(300)]
     for collector in collectors:
         collector.recorder.stop()
     assert sorted(outcome.status for (outcome,) in outcomes) == ["duplicate"] * 150 + ["stored"] * 150
@@ -179,7 +179,7 @@ def test_two_collectors_that_hear_of_one_request_from_two_sources_at_once_keep_o
         ]
         for collector, report in zip(collectors, reports if number % 2 else reports[::-1], strict=True):
             collector.recorder.submit([report], answers.put)
-    outcomes = [answers.get(timeout=WAIT) for _ in range(300)]
+    outcomes = [answers.get(timeout=DEADLINE) for _ in range(300)]
     for collector in collectors:
         collector.recorder.stop()
     assert {outcome.status for (outcome,) in outcomes} == {"stored"}
@@ -199,7 +199,7 @@ def test_two_collectors_that_correct_one_request_at_once_keep_the_totals_right(
         for collector in collectors:
             correction = request(cost % 5, clock(), cost, source=Source.HELICONE_API)
             collector.recorder.submit([correction], answers.put)
-    outcomes = [answers.get(timeout=WAIT) for _ in range(120)]
+    outcomes = [answers.get(timeout=DEADLINE) for _ in range(120)]
     for collector in collectors:
         collector.recorder.stop()
     assert {outcome.status for (outcome,) in outcomes} == {"duplicate"}

@@ -30,10 +30,10 @@ from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.tables import RequestKeyTable, RequestTable, TotalTable
 from tests.conftest import SettableClock
 from tests.services.conftest import clear, request, rows, sums, totals
+from tests.waiting import DEADLINE
 
 OWN = Price(input=Rate(1_000), output=Rate(3_000))
 PREPARER = Preparer(Pricer({"own-model": OWN}, None, lambda provider, model, at: None), None, keep_bodies=True)
-WAIT = 20.0
 NASTY = (
     "=1+1", "+x", "-1", "@x", "\t=x", " =x", "＝x", "'=x", "''", "'", 'a"b', "a\r\nb,c;d", "nul\0", "\\u001b",
     "esc\x1b[2J", "null", "true", "1e5", "0123", " space ", "é😀", "\ufeffbom", "[1]", "{}", "\ud800",
@@ -81,7 +81,7 @@ def recorded(store: Store, events: list[Request] | list[Restored]) -> Tally:
     recorder, tally = recording_of(store), Tally()
     recorder.start()
     record(recorder, events, tally, lambda: None)
-    recorder.stop(WAIT)
+    recorder.stop(DEADLINE)
     return tally
 
 

@@ -23,7 +23,7 @@ from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
 from tests.conftest import SettableClock
 from tests.services.conftest import DOLLAR, PRICER, Collecting, beside, clear, request, rows, sums, totals
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 START = 1_795_000_000_000_000 // HOUR * HOUR
 API, WEBHOOK, INGEST = Source.HELICONE_API, Source.HELICONE, Source.INGEST
@@ -326,7 +326,7 @@ class TestTwoCollectors:
                 later = pool.submit(other.record, second)
                 eventually(lambda: later.done() or _somebody_waits(one.store))
                 assert not later.done()
-            later.result(timeout=20)
+            later.result(timeout=DEADLINE)
         return rows(one.store, RequestTable)
 
     @pytest.mark.parametrize("order", list(permutations([WEBHOOK, INGEST])), ids=lambda order: order[0].value)

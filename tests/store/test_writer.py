@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from spendtop.domain.errors import CannotWrite
 from spendtop.store.engine import Store
 from spendtop.store.writer import Writer
-
-WAIT = 20.0
+from tests.waiting import DEADLINE
 
 
 class Names:
@@ -36,7 +35,7 @@ class Names:
         self.writer: Writer[str, str] = Writer(store, self.record, self.committed)
 
     def record(self, connection: Connection, names: Sequence[str]) -> list[str]:
-        assert self.turn.wait(WAIT)
+        assert self.turn.wait(DEADLINE)
         self.before_record()
         self.groups.append(list(names))
         for name in names:
@@ -48,11 +47,11 @@ class Names:
     def committed(self) -> None:
         self.commits += 1
 
-    def submit(self, *names: str, patience: float = WAIT) -> None:
+    def submit(self, *names: str, patience: float = DEADLINE) -> None:
         self.writer.submit(names, lambda outcome: self.told.put((names, outcome)), patience)
 
     def answers(self, number: int) -> list[Any]:
-        return [self.told.get(timeout=WAIT) for _ in range(number)]
+        return [self.told.get(timeout=DEADLINE) for _ in range(number)]
 
     def stored(self) -> list[str]:
         with self.store.reading() as connection:
@@ -172,7 +171,7 @@ def test_other_work_runs_in_turn_with_the_groups(names: Names) -> None:
     names.submit("c")
     after = names.writer.run(count)
     names.turn.set()
-    assert (between.result(WAIT), after.result(WAIT)) == (2, 3)
+    assert (between.result(DEADLINE), after.result(DEADLINE)) == (2, 3)
 
 
 def test_other_work_that_fails_is_rolled_back_and_the_writer_goes_on(names: Names) -> None:
@@ -183,7 +182,7 @@ def test_other_work_that_fails_is_rolled_back_and_the_writer_goes_on(names: Name
     failed = names.writer.run(fails)
     names.submit("a")
     with pytest.raises(ValueError, match="half way"):
-        failed.result(WAIT)
+        failed.result(DEADLINE)
     names.answers(1)
     assert names.stored() == ["a"]
 
@@ -207,7 +206,7 @@ def test_when_the_writer_dies_everybody_who_waits_is_told(names: Names) -> None:
         pass
 
     def dies(connection: Connection) -> None:
-        assert names.turn.wait(WAIT)
+        assert names.turn.wait(DEADLINE)
         raise Fatal
 
     names.turn.clear()
@@ -217,7 +216,7 @@ def test_when_the_writer_dies_everybody_who_waits_is_told(names: Names) -> None:
     names.turn.set()
     assert isinstance(names.answers(1)[0][1], CannotWrite)
     with pytest.raises(CannotWrite):
-        waiting.result(WAIT)
+        waiting.result(DEADLINE)
     assert isinstance(names.writer.failure, Fatal)
     with pytest.raises(CannotWrite):
         names.submit("b")
@@ -251,9 +250,9 @@ class TestALockedFile:
         refused = threading.Semaphore(0)
         on_refusal(on_file.store, refused.release)
         on_file.submit("a")
-        assert refused.acquire(timeout=WAIT)
+        assert refused.acquire(timeout=DEADLINE)
         on_file.submit("b")
-        assert refused.acquire(timeout=WAIT)
+        assert refused.acquire(timeout=DEADLINE)
         assert on_file.told.empty()
         other.execute("ROLLBACK")
         assert on_file.answers(2) == [(("a",), ["A"]), (("b",), ["B"])]
@@ -273,7 +272,7 @@ class TestALockedFile:
 
     def test_fails_other_work_at_once(self, on_file: Names, other: sqlite3.Connection) -> None:
         with pytest.raises(Exception, match="locked"):
-            on_file.writer.run(lambda connection: None).result(WAIT)
+            on_file.writer.run(lambda connection: None).result(DEADLINE)
 
 
 def test_nobody_waits_for_an_attempt_that_would_end_after_their_patience(
@@ -328,7 +327,7 @@ def test_eight_threads_that_read_and_then_write_never_find_the_file_locked(tmp_p
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(WAIT)
+        thread.join(DEADLINE)
     with store.reading() as connection:
         assert (failures, connection.execute(text("SELECT value FROM counter")).scalar()) == ([], 160)
     store.close()

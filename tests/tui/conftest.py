@@ -29,8 +29,8 @@ from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Collector, Session
 from tests.conftest import SettableClock
+from tests.waiting import DEADLINE
 
-WAIT_SECONDS = 10.0
 LIMITS = (
     Limit(name="daily", window=parse_window("day"), amount=Usd.of("50")),
     Limit(name="each user", window=parse_window("day"), amount=Usd.of("0.50"), each=Each.USER),
@@ -86,7 +86,7 @@ class Till:
         """Returns after the commit."""
         done = threading.Event()
         self._recorder.submit(events, lambda outcomes: done.set())
-        assert done.wait(WAIT_SECONDS)
+        assert done.wait(DEADLINE)
 
     def close(self) -> None:
         """Stop the writer."""
@@ -180,8 +180,8 @@ def app(session_over: Sessions, filled: Till) -> SpendtopApp:
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    """Let the app work until the condition holds; fails after ten seconds."""
-    async with asyncio.timeout(WAIT_SECONDS):
+    """Let the app work until the condition holds; fails after `DEADLINE`."""
+    async with asyncio.timeout(DEADLINE):
         while not condition():
             await pilot.pause(0.005)
 

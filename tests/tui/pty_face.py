@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pyte
 
+from tests.waiting import DEADLINE
+
 _ROOT = Path(__file__).parents[2]
-_SECONDS = 15.0
 
 
 class PtyFace:
@@ -66,8 +67,8 @@ class PtyFace:
         return "\n".join(self.screen.display)
 
     def until(self, text: str) -> None:
-        """Read until the text is on the screen; fails after fifteen seconds."""
-        deadline = time.monotonic() + _SECONDS
+        """Read until the text is on the screen; fails after `DEADLINE`."""
+        deadline = time.monotonic() + DEADLINE
         while text not in self.shown:
             assert time.monotonic() < deadline, f"{text!r} did not appear:\n{self.shown}"
             assert self._read(), f"the program ended:\n{self.sent[-2000:]!r}"
@@ -94,7 +95,7 @@ class PtyFace:
         return self._reap()
 
     def _reap(self) -> int:
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
             if pid:

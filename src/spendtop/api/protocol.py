@@ -33,6 +33,8 @@ class Allowance:
     per_chunk: float = 1.0
     idle: int = 5
     """Between two requests."""
+    after_stop: int = 4
+    """For what is being answered when the listener stops."""
     connections: int = 256
     per_address: int = 32
     """Connections of one address; loopback is exempt."""
@@ -54,7 +56,7 @@ class ListenerConfig(uvicorn.Config):
             server_header=False,
             date_header=False,
             timeout_keep_alive=allowance.idle,
-            timeout_graceful_shutdown=4,
+            timeout_graceful_shutdown=allowance.after_stop,
         )
         self.allowance = allowance
 

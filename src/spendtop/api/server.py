@@ -44,7 +44,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(app: App, listening: socket.socket, stop: asyncio.Event, allowance: Allowance | None = None) -> None:
-    """Answer until `stop` is set; what is being answered then has 4 seconds. Closes the socket."""
+    """Answer until `stop` is set; what is being answered then has `allowance.after_stop`. Closes the socket."""
     await _Server(ListenerConfig(app, allowance or Allowance()), stop).serve(sockets=[listening])
 
 

@@ -77,7 +77,7 @@ def _refused_schema(url: str) -> str | None:
         return f"{schema}:// is not allowed: it acts on this machine instead of sending a message to somebody"
     near = difflib.get_close_matches(schema, ALLOWED, 1)
     hint = f"; did you mean {near[0]}://?" if near else ""
-    return f"{schema}:// is not a service that Apprise knows{hint}"
+    return f"{schema}:// is not a service that spendtop knows{hint}"
 
 
 def _refused_form(url: str) -> str | None:

@@ -20,6 +20,7 @@ from tests.api.routes.test_admin_routes import filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
 from tests.services.test_store_reset import rows_in_backup
+from tests.waiting import DEADLINE, soon
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ async def test_a_change_whose_turn_does_not_come_in_time_is_never_done(
     monkeypatch.setattr("spendtop.api.routes.WRITES_WITHIN", 0.05)
     goes_on = Event()
     async with filled(readable_store, clock, 3) as live:
-        before = live.context.recorder.run(lambda connection: goes_on.wait(10))
+        before = live.context.recorder.run(lambda connection: goes_on.wait(DEADLINE))
         answer = await live.client.delete("/reset")
         goes_on.set()
         assert await asyncio.wrap_future(before)
@@ -139,16 +140,22 @@ async def test_a_change_whose_turn_does_not_come_in_time_is_never_done(
 async def test_a_change_that_is_begun_is_answered_when_it_is_done(
     readable_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.routes.WRITES_WITHIN", 0.5)
-    goes_on = Event()
+    begun, goes_on = Event(), Event()
+
+    def ends_once_it_is_begun(calls: object, seconds: float) -> None:
+        assert begun.wait(DEADLINE)
 
     def slow(store: Store, connection: Connection, folder: Path, now: int) -> Path:
-        assert goes_on.wait(10)
+        begun.set()
+        assert goes_on.wait(DEADLINE)
         return backup(store, connection, folder, now)
 
+    monkeypatch.setattr("spendtop.api.routes.wait", ends_once_it_is_begun)
     monkeypatch.setattr("spendtop.services.store_reset.backup", slow)
     async with filled(readable_store, clock, 3) as live, asyncio.TaskGroup() as tasks:
         reset = tasks.create_task(live.client.delete("/reset"))
-        await asyncio.wait([reset], timeout=0.8)
+        await soon(begun.is_set)
+        assert (await live.client.get("/ping")).status_code == 200
+        assert not reset.done()
         goes_on.set()
         assert (await reset).json()["deleted"] == 3

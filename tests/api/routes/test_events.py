@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from tests.api.listening import Live, settings_of
 from tests.api.recorders import recording
 from tests.conftest import SettableClock
 from tests.store.conftest import Recorded
+from tests.waiting import DEADLINE, soon_answered
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Follower:
     async def next(self) -> tuple[str, dict[str, Any]]:
         """The next event's name and content."""
         name = ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 line = await anext(self.lines)
                 if line.startswith("id: "):
@@ -48,7 +50,7 @@ class Follower:
 
     async def begin(self) -> None:
         """Waits until the answer begins: what is committed from now on is told."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not self.last_id:
                 line = await anext(self.lines)
                 if line.startswith("id: "):
@@ -68,7 +70,7 @@ async def following(live: Live, **headers: str) -> AsyncIterator[Follower]:
 
 @pytest.fixture
 async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Live]:
-    async with recording(readable_store, clock, allowance=Allowance(to_send=0.5)) as (live, _):
+    async with recording(readable_store, clock) as (live, _):
         yield live
 
 
@@ -168,7 +170,7 @@ async def test_all_followers_share_one_watch_and_their_reads(
 
 async def test_a_heartbeat_comes_when_nothing_happens(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.01)
-    async with following(live) as follower, asyncio.timeout(10):
+    async with following(live) as follower, asyncio.timeout(DEADLINE):
         assert ": nothing new" in [await anext(follower.lines) for _ in range(8)]
 
 
@@ -183,14 +185,18 @@ async def test_only_so_many_may_follow(live: Live, monkeypatch: pytest.MonkeyPat
         refused = await live.client.get("/events")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_followers")
     assert "retry-after" in refused.headers
-    async with asyncio.timeout(10):
-        while (await follows(live)) == 503:
-            pass
+    await soon_answered(partial(follows, live))
 
 
-async def follows(live: Live) -> int:
+async def follows(live: Live) -> bool:
+    """Whether one more may follow; it leaves again."""
     async with live.client.stream("GET", "/events") as response:
-        return response.status_code
+        assert response.status_code in (200, 503)
+        return response.status_code == 200
+
+
+async def is_full(live: Live) -> bool:
+    return not await follows(live)
 
 
 async def test_belongs_to_the_admin(readable_store: Store, clock: SettableClock) -> None:
@@ -204,27 +210,26 @@ async def test_belongs_to_the_admin(readable_store: Store, clock: SettableClock)
 async def test_ends_at_once_when_the_listener_stops(live: Live) -> None:
     async with following(live) as follower:
         live.stop.set()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             with pytest.raises(StopAsyncIteration):
                 while True:
                     await anext(follower.lines)
 
 
 async def test_a_client_that_reads_nothing_is_cut_off(
-    live: Live, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "MOST_FOLLOWERS", 1)
     big = {f"property-{number}": "x" * 256 for number in range(100)}
     recorded.add([recorded.request(clock(), properties=big) for _ in range(400)])
+    hasty = recording(readable_store, clock, allowance=Allowance(to_send=2))
     with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect(("127.0.0.1", live.port))
-        deaf.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: /0/0\r\n\r\n")
-        codes: list[int] = []
-        async with asyncio.timeout(15):
-            while not codes or codes[-1] != 200 or 503 not in codes:
-                codes.append(await follows(live))
-    assert 503 in codes
+        async with hasty as (live, _):
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", live.port))
+            deaf.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: /0/0\r\n\r\n")
+            await soon_answered(partial(is_full, live))
+            await soon_answered(partial(follows, live))
 
 
 async def test_nothing_is_read_while_nobody_follows(
@@ -241,10 +246,10 @@ async def test_nothing_is_read_while_nobody_follows(
     async with following(live) as follower:
         recorded.add([recorded.request(clock())])
         await follower.next()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while not looks:
                 await pinged(live, 1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while (before := len(looks)) and (await pinged(live, 200)) and len(looks) != before:
             pass
     assert len(looks) == before

@@ -13,7 +13,7 @@ from spendtop.domain.request import Request, Source
 from tests.alerts.sinks import free_port
 from tests.api.listening import listening
 from tests.collector.conftest import Bench
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 def rooms_of(bench: Bench, url: str) -> Rooms:
@@ -35,8 +35,8 @@ async def test_a_month_is_there_at_once_and_webhooks_keep_coming(bench: Bench, q
         asyncio.TaskGroup() as tasks,
     ):
         traffic = simulation.sample_traffic(rooms_of(bench, f"http://127.0.0.1:{live.port}"))
-        tasks.create_task(asyncio.wait_for(traffic(stop), 60))
-        await soon(lambda: len(webhooks(bench, replayed)) >= 3, 30)
+        tasks.create_task(asyncio.wait_for(traffic(stop), DEADLINE))
+        await soon(lambda: len(webhooks(bench, replayed)) >= 3)
         stop.set()
     oldest, newest = bench.rows("SELECT MIN(occurred_at), MAX(occurred_at) FROM request")[0]
     assert bench.clock() - oldest > 25 * DAY
@@ -53,15 +53,16 @@ async def test_it_goes_on_when_the_listener_is_gone(bench: Bench, quick: None) -
     bench.start()
     stop = asyncio.Event()
     traffic = asyncio.ensure_future(simulation.sample_traffic(rooms_of(bench, f"http://127.0.0.1:{free_port()}"))(stop))
-    await soon(lambda: bench.outcomes, 30)
+    await soon(lambda: bench.outcomes)
     stop.set()
-    await asyncio.wait_for(traffic, 60)
+    await asyncio.wait_for(traffic, DEADLINE)
 
 
 def test_the_silent_channel_takes_every_message_until_its_end() -> None:
     port = free_port()
     with simulation.silent_channel(port):
         for _ in range(2):
-            assert httpx.post(f"http://127.0.0.1:{port}/", json={"title": "a"}, trust_env=False).status_code == 204
+            answer = httpx.post(f"http://127.0.0.1:{port}/", json={"title": "a"}, trust_env=False, timeout=DEADLINE)
+            assert answer.status_code == 204
     with pytest.raises(httpx.ConnectError):
-        httpx.post(f"http://127.0.0.1:{port}/", trust_env=False)
+        httpx.post(f"http://127.0.0.1:{port}/", trust_env=False, timeout=DEADLINE)

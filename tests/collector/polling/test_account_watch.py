@@ -13,7 +13,7 @@ from spendtop.domain.money import Usd
 from spendtop.services import ledger
 from spendtop.services.alert_messages import Announcement
 from tests.collector.conftest import Bench
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 WALLET = (
     '[[account]]\nname = "wallet"\nprovider = "other"\nlow_balance = 10\nnotify = ["ops"]\n'
@@ -51,7 +51,7 @@ class Watching:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.watch.run(stop))
             yield
             stop.set()

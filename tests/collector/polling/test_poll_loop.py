@@ -13,7 +13,7 @@ from spendtop.domain.clock import MINUTE
 from spendtop.services import checkpoints
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from tests.collector.conftest import Bench
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 class Scripted:
@@ -105,7 +105,7 @@ async def test_asked_to_poll_it_does_not_wait_and_says_when_it_is_done(bench: Be
     polling = polling_of(bench, job)
     async with running(polling):
         await soon(lambda: len(job.began) == 1)
-        await asyncio.wait_for(polling.poll_now(), 5)
+        await asyncio.wait_for(polling.poll_now(), DEADLINE)
         assert len(job.began) == 2
 
 
@@ -118,7 +118,7 @@ async def test_asked_in_the_middle_of_a_poll_it_polls_once_more(bench: Bench) ->
         asked = asyncio.ensure_future(polling.poll_now())
         await asyncio.sleep(0)
         job.holds.set()
-        await asyncio.wait_for(asked, 5)
+        await asyncio.wait_for(asked, DEADLINE)
         assert len(job.began) == 2
 
 
@@ -129,7 +129,7 @@ async def test_who_waits_for_a_poll_is_not_left_waiting_at_the_end(bench: Bench)
     async with running(polling):
         asked = asyncio.ensure_future(polling.poll_now())
         await asyncio.sleep(0)
-    await asyncio.wait_for(asked, 5)
+    await asyncio.wait_for(asked, DEADLINE)
     assert job.began == []
 
 

@@ -13,11 +13,12 @@ from spendtop.collector.polling.poll_supervisor import Pollers
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.services.first_start import first_start
+from spendtop.sources.pollers.http_client import USUAL
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Office
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def polling(bench: Bench) -> AsyncIterator[Pollers]:
     bench.start()
     pollers = Pollers(Office(bench).desk, lambda: bench.in_force.settings, lambda: True)
     stop = asyncio.Event()
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
         tasks.create_task(pollers.run(stop))
         yield pollers
         stop.set()
@@ -91,7 +92,7 @@ async def test_pollers_begin_anew_after_a_failure(bench: Bench) -> None:
         bench.start()
         pollers = Pollers(Office(bench).desk, settings, lambda: True)
         stop = asyncio.Event()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE):
             running = asyncio.ensure_future(pollers.run(stop))
             await soon(lambda: len(bills.asked) == 1)
             fails = True
@@ -111,7 +112,7 @@ async def test_it_stops_at_once_in_the_middle_of_an_answer(bench: Bench) -> None
         async with polling(bench):
             await soon(lambda: bills.asked)
             began = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < USUAL.deadline
 
 
 async def test_the_costs_begin_where_the_configuration_says(bench: Bench) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from spendtop.collector.process.signals import end_with, on_signals
+from tests.waiting import DEADLINE
 
 _WAITS = """
 import asyncio
@@ -30,7 +31,7 @@ async def test_a_signal_asks_for_the_end(number: signal.Signals) -> None:
     wishes = on_signals()
     try:
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await wishes.stop.wait()
         assert not wishes.reload.is_set()
     finally:
@@ -41,7 +42,7 @@ async def test_sighup_asks_for_the_configuration_to_be_read() -> None:
     wishes = on_signals()
     try:
         os.kill(os.getpid(), signal.SIGHUP)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await wishes.reload.wait()
         assert not wishes.stop.is_set()
     finally:
@@ -61,14 +62,14 @@ def test_a_second_signal_ends_at_once(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.stdout.readline() == "stopping\n"
         process.send_signal(number)
-        assert process.wait(10) == 128 + number
+        assert process.wait(DEADLINE) == 128 + number
 
 
 async def test_a_pipe_that_closes_asks_for_the_end() -> None:
     read, write = os.pipe()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        holding = tasks.create_task(asyncio.wait_for(end_with(read, stop)(stop), 5))
+        holding = tasks.create_task(asyncio.wait_for(end_with(read, stop)(stop), DEADLINE))
         await asyncio.sleep(0)
         assert not holding.done()
         os.close(write)
@@ -80,7 +81,7 @@ async def test_a_leash_ends_with_everything_else() -> None:
     read, write = os.pipe()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(asyncio.wait_for(end_with(read, stop)(stop), 5))
+        tasks.create_task(asyncio.wait_for(end_with(read, stop)(stop), DEADLINE))
         stop.set()
     os.close(read)
     os.close(write)

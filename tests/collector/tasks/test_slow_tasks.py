@@ -24,7 +24,7 @@ from tests.collector.tasks.test_task_runner import Office as ErrandsOffice
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone
 from tests.sources.pollers.fake_openai import FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import bad_key
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ class Desk:
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
             group.create_task(self.pollers.run(stop))
             await soon(self.pollers.running)
             yield

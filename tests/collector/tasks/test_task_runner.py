@@ -16,7 +16,7 @@ from spendtop.services import outbox_rules, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from tests.collector.conftest import Bench
 from tests.helicone_captures import captures
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 
 class Office:
@@ -145,7 +145,7 @@ async def test_stopping_is_done_once_its_result_is_written(bench: Bench) -> None
     office = Office(bench)
     async with working(office):
         asked = office.ask(TaskKind.STOP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             await office.stopped.wait()
         assert office.look(asked).state is TaskState.DONE
 

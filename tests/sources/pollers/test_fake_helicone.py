@@ -10,6 +10,7 @@ import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from tests.sources.pollers.fake_helicone import QUERY, TOTAL_COST, TOTAL_REQUESTS, FakeHelicone
+from tests.waiting import DEADLINE
 
 NOW = 1_795_197_600 * SECOND
 SINCE = {"request_response_rmt": {"request_created_at": {"gte": "2026-11-20T00:00:00Z"}}}
@@ -23,7 +24,7 @@ def fake() -> Iterator[FakeHelicone]:
 
 def post(fake: FakeHelicone, path: str, body: Any, key: str | None = None) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key or fake.key}"}
-    return httpx.post(fake.url + path, json=body, headers=headers, trust_env=False)
+    return httpx.post(fake.url + path, json=body, headers=headers, trust_env=False, timeout=DEADLINE)
 
 
 def ids(answer: httpx.Response) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from spendtop.sources.pollers.http_client import Fetcher
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, FakeOpenAI, Used, a_month
+from tests.waiting import DEADLINE
 
 DESCRIBED: dict[str, Any] = msgspec.json.decode(
     (Path(__file__).parents[2] / "fixtures" / "openai_organization_api.json").read_bytes()
@@ -91,7 +92,8 @@ async def test_pollers_ask_only_what_is_described() -> None:
 
 async def test_a_window_within_one_day_is_refused_as_described() -> None:
     with FakeOpenAI(a_month()) as fake:
-        async with httpx.AsyncClient(base_url=fake.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        keyed = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        async with httpx.AsyncClient(base_url=fake.url, headers=keyed, timeout=DEADLINE) as client:
             window = {"start_time": FIRST_DAY * DAY, "end_time": FIRST_DAY * DAY + 3600}
             refused = await client.get("/v1/organization/costs", params=window)
     assert refused.status_code == 400

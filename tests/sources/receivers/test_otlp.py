@@ -403,7 +403,7 @@ def test_a_batch_is_read_quickly() -> None:
     post = in_protobuf(export(*(call(number, {"gen_ai.response.id": f"r-{number}"}) for number in range(1, 513))))
     started = time.process_time()
     assert len(OtlpReceiver().parse(post, PROTOBUF, ARRIVAL).items) == 512
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < 2
 
 
 JSON_VALUES = st.recursive(
