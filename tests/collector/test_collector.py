@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from spendtop.collector.collector import run
 from spendtop.collector.setup import Rooms, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded, load
+from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import ExitCode, PortBusy
 from spendtop.services import tasks
 from spendtop.services.presence import State, holder
@@ -193,6 +195,37 @@ def test_a_limit_with_a_reserve_counts_at_its_ceiling_everywhere(started: Starte
             assert use["used_nanousd"] > 0
 
     assert started.run(look) is ExitCode.OK
+
+
+def test_the_first_request_is_answered_without_loading_prices_on_the_event_loop(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = captures()["include_data_false"]
+    threads: list[threading.Thread] = []
+    may_load = threading.Event()
+    load_prices = PublishedPrices.load
+
+    def waiting_load(prices: PublishedPrices) -> None:
+        threads.append(threading.current_thread())
+        assert may_load.wait(20)
+        load_prices(prices)
+
+    monkeypatch.setattr(PublishedPrices, "load", waiting_load)
+
+    async def look(rooms: Rooms) -> None:
+        async with client_of(rooms) as client, asyncio.TaskGroup() as tasks:
+            headers = {"Helicone-Signature": sign(webhook.raw)}
+            posting = tasks.create_task(client.post("/webhook", content=webhook.raw, headers=headers))
+            assert (await client.get("/ping")).text == "pong"
+            assert not posting.done()
+            may_load.set()
+            assert (await posting).status_code == 200
+        with rooms.store.reading() as connection:
+            assert connection.exec_driver_sql("SELECT cost_nano FROM request").scalar() == 202_500
+
+    assert started.run(look) is ExitCode.OK
+    assert threads != []
+    assert threading.main_thread() not in threads
 
 
 def test_a_start_that_fails_is_told_to_the_parent(started: Started) -> None:

@@ -27,15 +27,15 @@ class InForce:
     channel_urls: Mapping[str, str]
 
     def __init__(self, loaded: Loaded, clock: Clock) -> None:
-        self._catalogue = PublishedPrices()
+        self.catalogue = PublishedPrices()
         self._clock = clock
         self.apply(loaded)
 
     def apply(self, loaded: Loaded) -> None:
         """Put a configuration into force. Raises ConfigError, and then the old one stays."""
         settings = loaded.settings
-        preparer = from_settings.preparer_of(settings, self._catalogue)
-        book = from_settings.book_of(settings, self._catalogue, self._clock())
+        preparer = from_settings.preparer_of(settings, self.catalogue)
+        book = from_settings.book_of(settings, self.catalogue, self._clock())
         self.preparer, self.book = preparer, book
         self.evaluator = Evaluator(book, from_settings.channels_of(settings))
         self.channel_urls = from_settings.channel_urls(settings)

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 
 from spendtop.alerts.courier import ProcessCourier
@@ -113,8 +114,15 @@ class Collector:
         self._counters = Counters()
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
+        self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store, self._in_force.preparer, self._in_force.book, held.slot, self._recorded, self._committed
+            store,
+            self._in_force.preparer,
+            self._in_force.book,
+            held.slot,
+            self._recorded,
+            self._committed,
+            self._prices,
         )
         self._snapshot = Snapshot(where.status, store, lambda: self._recorder.book, setup.clock, standing.url)
         self._evaluation = Evaluation(
@@ -145,6 +153,7 @@ class Collector:
             self._standing.tell(State.READY)
             self._greet(notice)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(asyncio.to_thread(self._load_prices), name="prices")
                 serving = tasks.create_task(self._serve(listening), name="listener")
                 loops = [
                     tasks.create_task(self._supervisor.keep(name, loop), name=name)
@@ -157,6 +166,15 @@ class Collector:
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
             await asyncio.to_thread(self._notifier.close)
+
+    def _load_prices(self) -> None:
+        """In the background, so that neither the start nor the first request waits for it."""
+        try:
+            self._in_force.catalogue.load()
+        except Exception:  # each request then says so, and is recorded without a price
+            _log.exception("the price list could not be loaded")
+        finally:
+            self._prices.set_result(None)
 
     async def _serve(self, listening: socket.socket) -> None:
         context = Context(
