@@ -15,9 +15,9 @@ from types import FrameType
 from typing import Any
 
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.outbox_loop import Outbox
-from spendtop.collector.active_config import InForce
-from spendtop.collector.evaluator_loop import Evaluation
+from spendtop.alerts.outbox_loop import OutboxLoop
+from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.config.load import load
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Request, Source, TimeSource
@@ -98,13 +98,17 @@ async def _one_alert(folder: Path, calls: Calls) -> None:
     def clock() -> int:
         return 1_795_129_200_000_000
 
-    in_force = InForce(load(file, sections=SECTIONS, environ={}), clock)
+    in_force = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock)
     recorder = Recorder(store, in_force.preparer, in_force.book, 0, lambda outcomes: recorded(outcomes))
     recorder.start()
-    outbox = Outbox(
-        store=store, writer=recorder, channels=lambda: in_force.channel_urls, courier=ProcessCourier(), clock=clock
+    outbox = OutboxLoop(
+        store=store,
+        writes=recorder,
+        channels=lambda: in_force.channel_urls,
+        courier=ProcessCourier(),
+        clock=clock,
     )
-    evaluation = Evaluation(
+    evaluation = EvaluatorLoop(
         store, recorder, SoleOwner(), lambda: in_force.evaluator, clock, lambda announced: outbox.wake()
     )
 

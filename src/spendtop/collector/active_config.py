@@ -1,4 +1,4 @@
-"""The configuration in force, as the rooms work with it; replaced as a whole when a good one is saved."""
+"""The configuration in force, as the loops work with it; replaced as a whole when a good one is saved."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from spendtop.domain.clock import Clock
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
-from spendtop.services.retention import Kept
+from spendtop.services.retention import RetentionPeriods
 from spendtop.sources.settings import HeliconeSettings
 
 
-class InForce:
+class ActiveConfig:
     """Settings and everything made from them."""
 
     loaded: Loaded
@@ -43,9 +43,8 @@ class InForce:
         self.digest = from_settings.digest(settings)
 
     @property
-    def kept(self) -> Kept:
-        """How long things are kept."""
-        return Kept(self.settings.retention.bodies, self.settings.retention.requests)
+    def retention(self) -> RetentionPeriods:
+        return RetentionPeriods(self.settings.retention.bodies, self.settings.retention.requests)
 
     def facts(self, url: str, store_name: str) -> list[tuple[str, str]]:
         """What the start banner says."""
