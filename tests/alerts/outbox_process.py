@@ -10,15 +10,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.outbox_loop import Outbox
+from spendtop.alerts.outbox_loop import OutboxLoop
 from tests.alerts.stores import QUICK, opened
 
 
 async def main(path: str, port: str, *channels: str) -> None:
     with opened(Path(path)) as (store, writer):
-        outbox = Outbox(
+        outbox = OutboxLoop(
             store=store,
-            writer=writer,
+            writes=writer,
             channels=lambda: {channel: f"json://127.0.0.1:{port}/{channel}" for channel in channels},
             courier=ProcessCourier(),
             clock=lambda: time.time_ns() // 1000,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from spendtop.alerts.backoff import Timing
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import SECOND
 from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
@@ -42,11 +42,13 @@ def opened(path: Path) -> Iterator[tuple[Store, Writer[None, None]]]:
     store.close()
 
 
-def message(kind: Kind = Kind.EXCEEDED, name: str = "daily") -> Message:
+def message(kind: MessageKind = MessageKind.EXCEEDED, name: str = "daily") -> Message:
     return Message(kind=kind, limit_name=name, used_nano=5, limit_nano=4, at=NOW)
 
 
-def queue(store: Store, *channels: str, alert_id: int = 1, kind: Kind = Kind.EXCEEDED, now: int = NOW) -> int:
+def queue(
+    store: Store, *channels: str, alert_id: int = 1, kind: MessageKind = MessageKind.EXCEEDED, now: int = NOW
+) -> int:
     with store.writing() as connection:
         return outbox_rules.enqueue(
             connection,

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from spendtop.alerts.backoff import Timing, next_try
-from spendtop.alerts.job import Outcome, Result
+from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 
-TRANSIENT = Result(outcome=Outcome.TRANSIENT)
-PERMANENT = Result(outcome=Outcome.PERMANENT)
+TRANSIENT = DeliveryResult(outcome=DeliveryOutcome.TRANSIENT)
+PERMANENT = DeliveryResult(outcome=DeliveryOutcome.PERMANENT)
 
 
-def wait(result: Result, attempts: int, age: int = 0, spread: float = 1.0) -> int | None:
+def wait(result: DeliveryResult, attempts: int, age: int = 0, spread: float = 1.0) -> int | None:
     at = next_try(Timing(), result, attempts=attempts, created_at=0, now=age, spread=spread)
     return None if at is None else at - age
 
@@ -31,7 +31,7 @@ def test_the_last_try_is_a_day_after_the_first() -> None:
 
 
 def test_a_service_that_asks_for_less_gets_a_minute_and_twice_the_wait() -> None:
-    slow = Result(outcome=Outcome.TRANSIENT, slow_down=True)
+    slow = DeliveryResult(outcome=DeliveryOutcome.TRANSIENT, slow_down=True)
     assert [wait(slow, attempts) for attempts in (1, 2, 3)] == [MINUTE, 2 * MINUTE, 10 * MINUTE]
 
 
@@ -43,7 +43,7 @@ def test_refusals_get_three_tries_within_an_hour() -> None:
 
 
 def test_what_is_misconfigured_is_never_tried_again() -> None:
-    assert wait(Result(outcome=Outcome.MISCONFIGURED), 1) is None
+    assert wait(DeliveryResult(outcome=DeliveryOutcome.MISCONFIGURED), 1) is None
 
 
 @pytest.mark.parametrize("spread", [0.8, 1.2])

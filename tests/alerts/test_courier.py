@@ -13,27 +13,26 @@ from apprise import Apprise
 
 from spendtop.alerts.channels import prepared_url
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.deliver import deliver, redacted
-from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult, deliver, redacted
 from spendtop.alerts.render import render
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from tests.alerts.sinks import HttpSink, MailSink, free_port
 from tests.waiting import DEADLINE
 
 HOSTILE = "@everyone <!channel> <b> [x](http://e) \r\nBcc: e@e"
 
 
-def job(url: str, deadline: float = DEADLINE) -> Job:
-    return Job(url=url, title="daily exceeded", body="$5 of $4", type="failure", deadline=deadline)
+def job(url: str, deadline: float = DEADLINE) -> DeliveryJob:
+    return DeliveryJob(url=url, title="daily exceeded", body="$5 of $4", type="failure", deadline=deadline)
 
 
-async def sent(url: str, deadline: float = DEADLINE) -> Result:
+async def sent(url: str, deadline: float = DEADLINE) -> DeliveryResult:
     return await ProcessCourier().deliver(job(url, deadline))
 
 
 async def test_a_message_arrives_with_its_title_type_and_text(web: HttpSink) -> None:
     result = await sent(web.url("/ok"))
-    assert (result.outcome, result.detail) == (Outcome.SENT, "")
+    assert (result.outcome, result.detail) == (DeliveryOutcome.SENT, "")
     ((_, body),) = web.arrivals.all
     assert (body["title"], body["message"], body["type"]) == ("daily exceeded", "$5 of $4", "failure")
 
@@ -41,15 +40,15 @@ async def test_a_message_arrives_with_its_title_type_and_text(web: HttpSink) -> 
 @pytest.mark.parametrize(
     ("path", "outcome", "detail", "slow_down"),
     [
-        ("/500", Outcome.TRANSIENT, "HTTP 500", False),
-        ("/429", Outcome.TRANSIENT, "HTTP 429", True),
-        ("/404", Outcome.PERMANENT, "HTTP 404", False),
-        ("/401", Outcome.PERMANENT, "HTTP 401", False),
-        ("/redirect", Outcome.PERMANENT, "redirect refused (HTTP 302)", False),
+        ("/500", DeliveryOutcome.TRANSIENT, "HTTP 500", False),
+        ("/429", DeliveryOutcome.TRANSIENT, "HTTP 429", True),
+        ("/404", DeliveryOutcome.PERMANENT, "HTTP 404", False),
+        ("/401", DeliveryOutcome.PERMANENT, "HTTP 401", False),
+        ("/redirect", DeliveryOutcome.PERMANENT, "redirect refused (HTTP 302)", False),
     ],
 )
 async def test_an_answer_decides_whether_it_is_worth_repeating(
-    web: HttpSink, path: str, outcome: Outcome, detail: str, slow_down: bool
+    web: HttpSink, path: str, outcome: DeliveryOutcome, detail: str, slow_down: bool
 ) -> None:
     result = await sent(web.url(path))
     assert (result.outcome, result.detail, result.slow_down) == (outcome, detail, slow_down)
@@ -59,26 +58,26 @@ async def test_an_answer_decides_whether_it_is_worth_repeating(
 async def test_a_dripping_answer_ends_at_the_deadline(web: HttpSink) -> None:
     async with asyncio.timeout(DEADLINE):
         result = await sent(web.url("/drip"), deadline=1.0)
-    assert (result.outcome, result.detail) == (Outcome.TRANSIENT, "no complete answer within 1 s")
+    assert (result.outcome, result.detail) == (DeliveryOutcome.TRANSIENT, "no complete answer within 1 s")
 
 
 async def test_an_endless_answer_costs_the_collector_no_memory(web: HttpSink) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = await sent(web.url("/huge"))
-    assert (result.outcome, result.detail[:32]) == (Outcome.TRANSIENT, "the service's answer was too lar")
+    assert (result.outcome, result.detail[:32]) == (DeliveryOutcome.TRANSIENT, "the service's answer was too lar")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
 
 
 async def test_a_refused_connection_is_transient_and_its_reason_hides_the_url() -> None:
     result = await sent(f"json://user:S3CRETpass@127.0.0.1:{free_port()}/T0KENinPath?+X-Key=H3ADERkey")
-    assert result.outcome is Outcome.TRANSIENT
+    assert result.outcome is DeliveryOutcome.TRANSIENT
     assert "cannot connect" in result.detail
     assert not re.search("S3CRET|T0KEN|H3ADER|127", result.detail)
 
 
 async def test_a_url_that_apprise_does_not_understand_is_misconfigured() -> None:
     result = await sent("slack://T0KEN")
-    assert result.outcome is Outcome.MISCONFIGURED
+    assert result.outcome is DeliveryOutcome.MISCONFIGURED
     assert "T0KEN" not in result.detail
 
 
@@ -86,16 +85,18 @@ async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> Non
     good, later, never = await asyncio.gather(
         *(sent(mail.url(f"{name}@example.com")) for name in ("ann", "451", "550"))
     )
-    assert good.outcome is Outcome.SENT
-    assert later.outcome is never.outcome is Outcome.PERMANENT
+    assert good.outcome is DeliveryOutcome.SENT
+    assert later.outcome is never.outcome is DeliveryOutcome.PERMANENT
     assert never.detail == "the mail server refused the message"
     assert [recipient for recipient, _ in mail.mails] == ["ann@example.com"]
 
 
 async def test_a_hostile_name_adds_no_recipient_and_no_markup_to_a_mail(mail: MailSink) -> None:
-    text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
-    hostile = Job(url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
-    assert (await ProcessCourier().deliver(hostile)).outcome is Outcome.SENT
+    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    hostile = DeliveryJob(
+        url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=DEADLINE
+    )
+    assert (await ProcessCourier().deliver(hostile)).outcome is DeliveryOutcome.SENT
     ((recipient, received),) = mail.mails
     assert recipient == "ann@example.com"
     assert received["Bcc"] is None
@@ -115,8 +116,8 @@ def test_a_hostile_name_mentions_nobody_in_a_chat(
 ) -> None:
     """The service's own plugin, pointed at loopback, therefore in this process."""
     monkeypatch.setattr(type(Apprise.instantiate(url)), address, f"http://127.0.0.1:{web.port}")
-    text = render(Message(kind=Kind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
-    chat = Job(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
+    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    chat = DeliveryJob(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
     deliver(chat)
     ((_, posted),) = web.arrivals.all
     payload = str(posted)
@@ -131,14 +132,14 @@ async def test_a_proxy_in_the_environment_is_ignored(web: HttpSink, monkeypatch:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
         result = await sent(web.url("/ok"))
         assert proxy.arrivals.all == []
-    assert result.outcome is Outcome.SENT
+    assert result.outcome is DeliveryOutcome.SENT
     assert len(web.arrivals.all) == 1
 
 
 async def test_a_configured_proxy_is_used(web: HttpSink) -> None:
     with HttpSink() as proxy:
         courier = ProcessCourier(proxy=f"http://127.0.0.1:{proxy.port}")
-        assert (await courier.deliver(job(web.url("/ok")))).outcome is Outcome.SENT
+        assert (await courier.deliver(job(web.url("/ok")))).outcome is DeliveryOutcome.SENT
         assert len(proxy.arrivals.all) == 1
     assert web.arrivals.all == []
 

@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, update
 
 from spendtop.alerts.backoff import Timing
+from spendtop.alerts.channels import ChannelState
 from spendtop.alerts.courier import Courier, ProcessCourier
-from spendtop.alerts.job import Job, Outcome, Result
-from spendtop.alerts.lane import ChannelState
-from spendtop.alerts.outbox_loop import Outbox
-from spendtop.domain.alerting import Kind
+from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
+from spendtop.alerts.outbox_loop import OutboxLoop
+from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import CannotWrite
 from spendtop.services import outbox_rules as service
@@ -34,10 +34,10 @@ from tests.alerts.stores import QUICK, attempts, deliveries, opened, queue, stat
 from tests.waiting import DEADLINE
 
 T = TypeVar("T")
-SENT = Result(outcome=Outcome.SENT)
-FAILED = Result(outcome=Outcome.TRANSIENT, detail="HTTP 500")
-REFUSED = Result(outcome=Outcome.PERMANENT, detail="HTTP 404")
-BROKEN = Result(outcome=Outcome.MISCONFIGURED, detail="not understood")
+SENT = DeliveryResult(outcome=DeliveryOutcome.SENT)
+FAILED = DeliveryResult(outcome=DeliveryOutcome.TRANSIENT, detail="HTTP 500")
+REFUSED = DeliveryResult(outcome=DeliveryOutcome.PERMANENT, detail="HTTP 404")
+BROKEN = DeliveryResult(outcome=DeliveryOutcome.MISCONFIGURED, detail="not understood")
 
 
 def clock() -> int:
@@ -47,9 +47,9 @@ def clock() -> int:
 class ScriptedCourier:
     """Answers by channel: its results in turn, the last one for ever; `hold` keeps the named channels waiting."""
 
-    def __init__(self, **results: list[Result]) -> None:
+    def __init__(self, **results: list[DeliveryResult]) -> None:
         self.results = defaultdict(lambda: [SENT], results)
-        self.jobs: dict[str, list[Job]] = defaultdict(list)
+        self.jobs: dict[str, list[DeliveryJob]] = defaultdict(list)
         self.held: dict[str, asyncio.Event] = {}
         self.now: set[str] = set()
         self.most_at_once = 0
@@ -58,7 +58,7 @@ class ScriptedCourier:
     def hold(self, channel: str) -> asyncio.Event:
         return self.held.setdefault(channel, asyncio.Event())
 
-    async def deliver(self, job: Job) -> Result:
+    async def deliver(self, job: DeliveryJob) -> DeliveryResult:
         channel = job.url.partition("://")[2].partition("?")[0]
         assert channel not in self.now, "two messages at once for one channel"
         self.now.add(channel)
@@ -117,11 +117,11 @@ class Bench:
         self.writer = WatchedWriter(writer)
         self.urls: dict[str, str] = {}
 
-    def outbox(self, courier: Courier, timing: Timing = QUICK, **urls: str) -> Outbox:
+    def outbox(self, courier: Courier, timing: Timing = QUICK, **urls: str) -> OutboxLoop:
         self.urls |= urls
-        return Outbox(
+        return OutboxLoop(
             store=self.store,
-            writer=self.writer,
+            writes=self.writer,
             channels=lambda: self.urls,
             courier=courier,
             clock=clock,
@@ -129,7 +129,7 @@ class Bench:
             spread=lambda: 1.0,
         )
 
-    def queue(self, *channels: str, alert_id: int = 1, kind: Kind = Kind.EXCEEDED, age: int = 0) -> None:
+    def queue(self, *channels: str, alert_id: int = 1, kind: MessageKind = MessageKind.EXCEEDED, age: int = 0) -> None:
         queue(self.store, *channels, alert_id=alert_id, kind=kind, now=clock() - age)
         self.urls = {channel: f"json://{channel}" for channel in channels} | self.urls
 
@@ -138,7 +138,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(outbox: Outbox) -> AsyncIterator[None]:
+async def running(outbox: OutboxLoop) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(outbox.run(stop))
@@ -291,11 +291,11 @@ async def test_stopping_while_a_message_is_sent_ends_soon_and_leaves_it_to_the_n
 async def test_a_later_state_is_sent_instead_of_an_earlier_one_that_failed_meanwhile(bench: Bench) -> None:
     courier = ScriptedCourier(a=[FAILED, SENT])
     gate = courier.hold("a")
-    bench.queue("a", kind=Kind.APPROACHING)
+    bench.queue("a", kind=MessageKind.APPROACHING)
     outbox = bench.outbox(courier)
     async with running(outbox):
         await courier.until(lambda: bool(courier.jobs["a"]))
-        bench.queue("a", kind=Kind.EXCEEDED)
+        bench.queue("a", kind=MessageKind.EXCEEDED)
         outbox.wake()
         gate.set()
         await bench.settled("superseded", "sent")

@@ -4,13 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from spendtop.alerts.render import BODY_LIMIT, TITLE_LIMIT, channel_test_message, notify_type, render
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
 
 REF = "7f3a90c1d2e4b5a6"
 MIDNIGHT = 1_795_129_200_000_000  # 2026-11-20 00:00 in Berlin
 EXCEEDED = Message(
-    kind=Kind.EXCEEDED,
+    kind=MessageKind.EXCEEDED,
     limit_name="daily",
     entity="alice",
     each="user",
@@ -43,8 +43,8 @@ def test_an_alert_says_whose_money_which_window_how_much_and_when_it_speaks_agai
     ]
 
 
-@pytest.mark.parametrize("kind", [Kind.APPROACHING, Kind.EXCEEDED, Kind.RESOLVED])
-def test_a_title_contains_the_state_and_the_limit(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [MessageKind.APPROACHING, MessageKind.EXCEEDED, MessageKind.RESOLVED])
+def test_a_title_contains_the_state_and_the_limit(kind: MessageKind) -> None:
     title = render(replace(EXCEEDED, kind=kind, entity=""), REF, 1).title
     assert kind.value in title
     assert "daily" in title
@@ -62,7 +62,7 @@ def test_what_was_found_in_time_is_not_called_late() -> None:
 
 def test_a_digest_lists_at_most_twenty_lines() -> None:
     lines = tuple(f"daily exceeded {number}" for number in range(25))
-    text = render(Message(kind=Kind.DIGEST, limit_name="", lines=lines), REF, 1)
+    text = render(Message(kind=MessageKind.DIGEST, limit_name="", lines=lines), REF, 1)
     assert text.title == "daily exceeded 0 and 24 more"
     assert text.body.splitlines()[-2:] == ["+5 more", "[ref 7f3a90c1·1]"]
     assert "daily exceeded 19\n" in text.body
@@ -71,15 +71,15 @@ def test_a_digest_lists_at_most_twenty_lines() -> None:
 
 def test_a_line_of_a_digest_is_not_cut_as_a_name_is() -> None:
     line = f"exceeded {'n' * 64} user {'u' * 64}: $11.00 + 1 unpriced of $10.00"
-    assert f"{line}\n" in render(Message(kind=Kind.DIGEST, limit_name="", lines=(line,)), REF, 1).body
+    assert f"{line}\n" in render(Message(kind=MessageKind.DIGEST, limit_name="", lines=(line,)), REF, 1).body
 
 
 def test_a_contributor_without_a_name_is_told_as_none() -> None:
     assert "Top: user (none) $1.00" in render(replace(EXCEEDED, contributors=(("user", "", 10**9),)), REF, 1).body
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_the_longest_names_keep_within_the_limits_and_leave_the_ref(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_the_longest_names_keep_within_the_limits_and_leave_the_ref(kind: MessageKind) -> None:
     long = "@<" * 500
     message = replace(
         EXCEEDED,
@@ -100,7 +100,7 @@ def test_a_hostile_name_mentions_nobody_and_carries_no_markup_or_control() -> No
     message = replace(
         EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, contributors=(("user", HOSTILE, 1),), lines=(HOSTILE,)
     )
-    for kind in Kind:
+    for kind in MessageKind:
         text = render(replace(message, kind=kind), REF, 1)
         assert "\n" not in text.title
         shown = text.title + text.body
@@ -117,18 +117,18 @@ def test_a_test_message_says_that_it_is_one() -> None:
 @pytest.mark.parametrize(
     ("kind", "severity", "expected"),
     [
-        (Kind.EXCEEDED, "critical", "failure"),
-        (Kind.APPROACHING, "warning", "warning"),
-        (Kind.RESOLVED, "info", "success"),
-        (Kind.TEST, "info", "info"),
+        (MessageKind.EXCEEDED, "critical", "failure"),
+        (MessageKind.APPROACHING, "warning", "warning"),
+        (MessageKind.RESOLVED, "info", "success"),
+        (MessageKind.TEST, "info", "info"),
     ],
 )
-def test_severity_decides_how_the_message_is_marked(kind: Kind, severity: str, expected: str) -> None:
+def test_severity_decides_how_the_message_is_marked(kind: MessageKind, severity: str, expected: str) -> None:
     assert notify_type(kind, severity) == expected
 
 
 LOW = Message(
-    kind=Kind.LOW_BALANCE,
+    kind=MessageKind.LOW_BALANCE,
     limit_name="openai",
     used_nano=9_996_000_000,
     limit_nano=10_000_000_000,
@@ -137,7 +137,7 @@ LOW = Message(
     next_words="Speaks again after the balance was back at $11.00, or credit was entered.",
 )
 STALE = Message(
-    kind=Kind.STALE,
+    kind=MessageKind.STALE,
     limit_name="openai-costs",
     zone="Europe/Berlin",
     at=MIDNIGHT,
@@ -178,13 +178,13 @@ def test_what_was_never_read_says_so() -> None:
     ],
 )
 def test_what_is_over_says_what_was(over: Message, title: str, line: str) -> None:
-    text = render(replace(over, kind=Kind.RESOLVED, resolves=over.kind), REF, 1)
+    text = render(replace(over, kind=MessageKind.RESOLVED, resolves=over.kind), REF, 1)
     assert text.title == title
     assert text.body.startswith(line)
 
 
-@pytest.mark.parametrize("kind", [Kind.LOW_BALANCE, Kind.STALE])
-def test_accounts_with_hostile_names_harm_nobody(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [MessageKind.LOW_BALANCE, MessageKind.STALE])
+def test_accounts_with_hostile_names_harm_nobody(kind: MessageKind) -> None:
     text = render(replace(LOW, kind=kind, limit_name=HOSTILE, lines=(HOSTILE,)), REF, 1)
     for forbidden in ("@everyone", "<!channel>", "\x1b", "\u202e", "](", "://"):
         assert forbidden not in text.title + text.body

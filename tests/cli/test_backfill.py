@@ -41,7 +41,7 @@ def claim(store: Store) -> Task:
 
 def go_on(store: Store, progress: str) -> bool:
     with store.writing() as connection:
-        return tasks.go_on(connection, 1, progress, {}, 2)
+        return tasks.note_progress(connection, 1, progress, {}, 2)
 
 
 def finish(store: Store, state: TaskState, result: str) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from spendtop.config.paths import data_folder
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.windows import Calendar
 from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
@@ -69,7 +69,7 @@ def test_a_store_that_collected_is_named_with_its_schema(cli: Cli, good: str, ho
 
 
 def test_what_waits_is_told_with_the_next_step(cli: Cli, good: str, home_store: Store) -> None:
-    message = Message(kind=Kind.EXCEEDED, limit_name="daily", used_nano=5, limit_nano=4)
+    message = Message(kind=MessageKind.EXCEEDED, limit_name="daily", used_nano=5, limit_nano=4)
     event = {"source": "helicone", "state": "open", "reason": "?", "received_at": 0, "size": 1}
     with home_store.writing() as connection:
         for kind in ("unrecognized", "test"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import update
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
@@ -56,7 +56,7 @@ def test_open_alerts_are_listed_and_with_all_the_resolved_too(cli: Cli, home_sto
 
 
 def test_deliveries_are_listed_without_a_url_or_a_control_character(cli: Cli, home_store: Store) -> None:
-    message = Message(kind=Kind.EXCEEDED, limit_name="daily", entity=BAD, used_nano=5, limit_nano=4)
+    message = Message(kind=MessageKind.EXCEEDED, limit_name="daily", entity=BAD, used_nano=5, limit_nano=4)
     with home_store.writing() as connection:
         outbox_rules.enqueue(
             connection,

@@ -11,7 +11,7 @@ from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.domain.errors import SpendtopError, UsageError
 from spendtop.services import tasks
-from spendtop.services.presence import Holder, State, announce, process_start
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli
@@ -24,9 +24,9 @@ def pretend_to_collect(store: Store) -> None:
 
     data_folder().mkdir(parents=True, exist_ok=True)
     me = os.getpid()
-    holder = Holder(
+    holder = RunningCollector(
         pid=me,
-        state=State.READY,
+        state=CollectorState.READY,
         url="http://127.0.0.1:1",
         started_by="service",
         since=0,

@@ -9,7 +9,7 @@ import pytest
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tokens
-from spendtop.services.presence import Holder, State, announce, process_start
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.schema import version
 from tests.cli.conftest import Cli, minutes_ago, write_config
@@ -50,9 +50,9 @@ def test_the_snippets_name_the_running_collector_and_the_key_that_is_set(cli: Cl
     write_config('[server]\nport = 9000\ningest_keys = { apps = "canary-key" }\n')
     assert "http://127.0.0.1:9000/ingest" in cli("token", "create", "before").out
     pid = os.getpid()
-    running = Holder(
+    running = RunningCollector(
         pid=pid,
-        state=State.READY,
+        state=CollectorState.READY,
         url="http://127.0.0.1:9123",
         started_by="service",
         since=minutes_ago(1),

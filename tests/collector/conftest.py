@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from spendtop.collector.active_config import InForce
+from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import Loaded, load
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Parsed, Request, Source, TimeSource
@@ -50,8 +50,8 @@ class Bench:
 
     def start(self) -> None:
         """Start the writer with what the file says."""
-        self.in_force = InForce(self.load(), self.clock)
-        self.recorder = Recorder(self.store, self.in_force.preparer, self.in_force.book, on_recorded=self._on_recorded)
+        self.active = ActiveConfig(self.load(), self.clock)
+        self.recorder = Recorder(self.store, self.active.preparer, self.active.book, on_recorded=self._on_recorded)
         self.recorder.start()
 
     def request(self, cost: float | None = 0.1, **fields: Any) -> Request:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.collector.active_config import InForce
+from spendtop.collector.active_config import ActiveConfig
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import ConfigError
 from tests.collector.conftest import Bench
@@ -13,7 +13,7 @@ CHANNEL = '[[channel]]\nname = "ops"\nurl = "json://user:canary@127.0.0.1/"\n'
 
 def facts_of(bench: Bench, text: str) -> dict[str, str]:
     bench.file.write_text(text)
-    return dict(InForce(bench.load(), bench.clock).facts("http://127.0.0.1:8000", "/tmp/spendtop.db"))
+    return dict(ActiveConfig(bench.load(), bench.clock).facts("http://127.0.0.1:8000", "/tmp/spendtop.db"))
 
 
 def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> None:
@@ -42,20 +42,20 @@ def test_the_banner_names_the_public_address_of_the_webhook(bench: Bench) -> Non
 
 def test_a_configuration_that_cannot_be_applied_changes_nothing(bench: Bench) -> None:
     bench.configure(LIMITS)
-    in_force = InForce(bench.load(), bench.clock)
-    before = {name: getattr(in_force, name) for name in ("settings", "preparer", "book", "evaluator", "digest")}
+    active = ActiveConfig(bench.load(), bench.clock)
+    before = {name: getattr(active, name) for name in ("settings", "preparer", "book", "evaluator", "digest")}
     bench.configure('[pricing]\nhook = "./missing.py:cost"\n')
     with pytest.raises(ConfigError, match=r"missing\.py"):
-        in_force.apply(bench.load())
-    assert {name: getattr(in_force, name) for name in before} == before
+        active.apply(bench.load())
+    assert {name: getattr(active, name) for name in before} == before
 
 
 def test_a_good_one_replaces_everything(bench: Bench) -> None:
-    in_force = InForce(bench.load(), bench.clock)
-    before = in_force.digest
+    active = ActiveConfig(bench.load(), bench.clock)
+    before = active.digest
     bench.configure(LIMITS + CHANNEL + '[retention]\nbodies = "7d"\nrequests = "100d"\n')
-    in_force.apply(bench.load())
-    assert [limit.name for limit in in_force.book.limits] == ["daily", "fast"]
-    assert list(in_force.channel_urls) == ["ops"]
-    assert (in_force.kept.bodies, in_force.kept.requests) == (7 * DAY, 100 * DAY)
-    assert in_force.digest != before
+    active.apply(bench.load())
+    assert [limit.name for limit in active.book.limits] == ["daily", "fast"]
+    assert list(active.channel_urls) == ["ops"]
+    assert (active.retention.bodies, active.retention.requests) == (7 * DAY, 100 * DAY)
+    assert active.digest != before

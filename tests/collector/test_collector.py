@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,13 +17,13 @@ import httpx
 import msgspec
 import pytest
 
-from spendtop.collector.collector import run
-from spendtop.collector.setup import Rooms, Setup
+from spendtop.collector.collector import CompanionContext, Setup, run
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded, load
+from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import ExitCode, PortBusy
 from spendtop.services import tasks
-from spendtop.services.presence import State, holder
+from spendtop.services.presence import CollectorState, running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS
 from tests.conftest import SettableClock
@@ -41,7 +42,7 @@ class Started:
         self.file = folder / "spendtop.toml"
         self.file.touch(mode=0o600)
         self.configure("")
-        self.look: Callable[[Rooms], Any] | None = None
+        self.look: Callable[[CompanionContext], Any] | None = None
         self.failures: list[BaseException] = []
 
     def configure(self, text: str, port: int = 0) -> None:
@@ -54,8 +55,8 @@ class Started:
     def load(self) -> Loaded:
         return load(self.file, sections=SECTIONS, environ={})
 
-    def run(self, look: Callable[[Rooms], Any], **setup: Any) -> ExitCode:
-        def companion(rooms: Rooms) -> Loop:
+    def run(self, look: Callable[[CompanionContext], Any], **setup: Any) -> ExitCode:
+        def companion(rooms: CompanionContext) -> Loop:
             async def loop(stop: asyncio.Event) -> None:
                 try:
                     await look(rooms)
@@ -87,13 +88,13 @@ def started(tmp_path: Path, clock: SettableClock) -> Started:
     return Started(tmp_path, clock)
 
 
-def was_refused(rooms: Rooms) -> bool:
+def was_refused(rooms: CompanionContext) -> bool:
     with rooms.store.reading() as connection:
         news = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'config_news'").scalar()
     return news is not None and '"ok": false' in news
 
 
-def client_of(rooms: Rooms) -> httpx.AsyncClient:
+def client_of(rooms: CompanionContext) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=DEADLINE, headers={"X-API-Key": API_KEY})
 
 
@@ -101,10 +102,10 @@ def test_it_listens_says_so_and_leaves_nothing_behind(started: Started) -> None:
     file = started.folder / "spendtop.db.collector.json"
     read, write = os.pipe()
 
-    async def look(rooms: Rooms) -> None:
-        held = holder(file)
+    async def look(rooms: CompanionContext) -> None:
+        held = running_collector(file)
         assert held is not None
-        assert (held.state, held.url, held.started_by) == (State.READY, rooms.url, "viewer")
+        assert (held.state, held.url, held.started_by) == (CollectorState.READY, rooms.url, "viewer")
         async with client_of(rooms) as client:
             assert (await client.get("/ping")).text == "pong"
 
@@ -116,7 +117,7 @@ def test_it_listens_says_so_and_leaves_nothing_behind(started: Started) -> None:
 
 
 def test_its_health_names_what_is_wrong(started: Started) -> None:
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         async with client_of(rooms) as client:
             said = (await client.get("/health")).json()
             assert said["status"] == "healthy"
@@ -132,7 +133,7 @@ def test_its_health_names_what_is_wrong(started: Started) -> None:
 
 
 def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, caplog: pytest.LogCaptureFixture) -> None:
-    def failing(rooms: Rooms) -> Loop:
+    def failing(rooms: CompanionContext) -> Loop:
         async def loop(stop: asyncio.Event) -> None:
             raise RuntimeError("broken")
 
@@ -140,7 +141,7 @@ def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, ca
 
     statuses: list[Any] = []
 
-    def looking(rooms: Rooms) -> Loop:
+    def looking(rooms: CompanionContext) -> Loop:
         async def loop(stop: asyncio.Event) -> None:
             async with client_of(rooms) as client:
                 statuses.append((await client.get("/health")).json())
@@ -164,7 +165,7 @@ def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, ca
 
 
 def test_without_its_writer_it_ends_with_70(started: Started, caplog: pytest.LogCaptureFixture) -> None:
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         await asyncio.to_thread(rooms.recorder.stop)
 
     setup = Setup(
@@ -185,7 +186,7 @@ def test_a_limit_with_a_reserve_counts_at_its_ceiling_everywhere(started: Starte
     event["metadata"]["cost"] = None
     unpriced = msgspec.json.encode(event)
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         async with client_of(rooms) as client:
             headers = {"Helicone-Signature": sign(unpriced)}
             assert (await client.post("/webhook", content=unpriced, headers=headers)).status_code == 200
@@ -193,6 +194,37 @@ def test_a_limit_with_a_reserve_counts_at_its_ceiling_everywhere(started: Starte
             assert use["used_nanousd"] > 0
 
     assert started.run(look) is ExitCode.OK
+
+
+def test_the_first_request_is_answered_without_loading_prices_on_the_event_loop(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = captures()["include_data_false"]
+    threads: list[threading.Thread] = []
+    may_load = threading.Event()
+    load_prices = PublishedPrices.load
+
+    def waiting_load(prices: PublishedPrices) -> None:
+        threads.append(threading.current_thread())
+        assert may_load.wait(20)
+        load_prices(prices)
+
+    monkeypatch.setattr(PublishedPrices, "load", waiting_load)
+
+    async def look(rooms: CompanionContext) -> None:
+        async with client_of(rooms) as client, asyncio.TaskGroup() as tasks:
+            headers = {"Helicone-Signature": sign(webhook.raw)}
+            posting = tasks.create_task(client.post("/webhook", content=webhook.raw, headers=headers))
+            assert (await client.get("/ping")).text == "pong"
+            assert not posting.done()
+            may_load.set()
+            assert (await posting).status_code == 200
+        with rooms.store.reading() as connection:
+            assert connection.exec_driver_sql("SELECT cost_nano FROM request").scalar() == 202_500
+
+    assert started.run(look) is ExitCode.OK
+    assert threads != []
+    assert threading.main_thread() not in threads
 
 
 def test_a_start_that_fails_is_told_to_the_parent(started: Started) -> None:
@@ -222,7 +254,7 @@ def test_systemd_hears_of_each_step_and_that_it_lives(started: Started, monkeypa
             except BlockingIOError:
                 return heard.count(b"WATCHDOG=1") >= 2
 
-        async def look(rooms: Rooms) -> None:
+        async def look(rooms: CompanionContext) -> None:
             await soon(listen)
 
         assert started.run(look) is ExitCode.OK
@@ -234,7 +266,7 @@ def test_systemd_hears_of_each_step_and_that_it_lives(started: Started, monkeypa
 def test_it_prints_only_as_the_headless_face(
     started: Started, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         """Nothing."""
 
     started.run(look)

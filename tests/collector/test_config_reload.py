@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from spendtop.collector.config_reload import CONFIG_NEWS, Reloading
-from spendtop.collector.setup import Setup
+from spendtop.collector.config_reload import CONFIG_NEWS, ConfigReload
 from spendtop.domain.clock import HOUR
 from spendtop.store.reads.applied_config import Applied, applied
 from tests.collector.conftest import SECRET, Bench
@@ -30,9 +29,15 @@ class Followed:
         self.said: list[str] = []
         self.applications = 0
         self.asked = asyncio.Event()
-        setup = Setup(loaded=bench.in_force.loaded, reload=bench.load, clock=bench.clock, prints=False)
-        self.reloading = Reloading(
-            setup, bench.in_force, bench.recorder, "http://127.0.0.1:8000", self.asked, self.said.append, self._applied
+        self.reloading = ConfigReload(
+            bench.load,
+            bench.active,
+            bench.recorder,
+            bench.clock,
+            "http://127.0.0.1:8000",
+            self.asked,
+            self.said.append,
+            self._applied,
         )
 
     def _applied(self) -> None:
@@ -79,7 +84,7 @@ async def test_every_face_finds_in_the_store_what_is_in_force(bench: Bench) -> N
     assert found.channels == ("ops",)
     assert found.calendar.zone == "UTC"
     assert found.collector.url == "http://127.0.0.1:8000"
-    assert found.config_digest == bench.in_force.digest
+    assert found.config_digest == bench.active.digest
     assert "canary" not in str(bench.rows("SELECT value FROM meta"))
 
 
@@ -233,7 +238,7 @@ async def test_a_store_that_fails_leaves_the_old_configuration_in_force(
         bench.configure(CHEAP)
         with pytest.raises(RuntimeError):
             await followed.reloading.reload()
-    assert bench.in_force.book.limits == bench.recorder.book.limits == ()
+    assert bench.active.book.limits == bench.recorder.book.limits == ()
     bench.record(bench.request(1.0))
     await followed.reloading.reload()
     assert followed.own_totals() == [(1, 1_000_000_000)]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Connection, text
 
-from spendtop.collector.evaluator_loop import Evaluation
+from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.domain.clock import SECOND
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.lease import Lease, Ownership, SoleOwner
@@ -45,12 +45,12 @@ class NotOurs:
 
 def evaluation_of(
     bench: Bench, said: Said, ownership: Ownership | None = None, revisit: float = REVISITS_ONCE
-) -> Evaluation:
-    return Evaluation(
+) -> EvaluatorLoop:
+    return EvaluatorLoop(
         bench.store,
         bench.recorder,
         ownership or SoleOwner(),
-        lambda: bench.in_force.evaluator,
+        lambda: bench.active.evaluator,
         bench.clock,
         said,
         revisit,
@@ -58,7 +58,7 @@ def evaluation_of(
 
 
 @asynccontextmanager
-async def running(evaluation: Evaluation) -> AsyncIterator[asyncio.Event]:
+async def running(evaluation: EvaluatorLoop) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(evaluation.run(stop))

@@ -18,7 +18,7 @@ KEPT = '[retention]\nbodies = "7d"\nrequests = "400d"\n'
 @asynccontextmanager
 async def keeping_house(bench: Bench, owns: bool = True) -> AsyncIterator[None]:
     housekeeping = Housekeeping(
-        bench.recorder, lambda: bench.in_force.kept, bench.clock, lambda: owns, bench.store.checkpoint, (0.0, 0.05)
+        bench.recorder, lambda: bench.active.retention, bench.clock, lambda: owns, bench.store.checkpoint, (0.0, 0.05)
     )
     async with running(housekeeping):
         yield
@@ -90,7 +90,7 @@ async def test_a_clock_that_jumps_forward_erases_nothing(bench: Bench, caplog: p
     passed = 0.0
     housekeeping = Housekeeping(
         bench.recorder,
-        lambda: bench.in_force.kept,
+        lambda: bench.active.retention,
         bench.clock,
         lambda: True,
         bench.store.checkpoint,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from spendtop.collector.printer import Printer
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request, Status
 from spendtop.services.alert_messages import Announcement
@@ -22,7 +22,7 @@ from tests.waiting import soon
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\x9b1m\x00[/nope]\nprocessed fake"
 
 
-def announcement(kind: Kind, used: str = "4.80", **fields: Any) -> Announcement:
+def announcement(kind: MessageKind, used: str = "4.80", **fields: Any) -> Announcement:
     values = {"limit_name": "hourly", "used_nano": Usd.of(used).nano, "limit_nano": Usd.of(5).nano, **fields}
     return Announcement(None, 1, 1, Message(kind=kind, **values))
 
@@ -113,10 +113,10 @@ def lines(bench: Bench, *announcements: Announcement, as_json: bool = False) -> 
 def test_a_threshold_is_one_line(bench: Bench) -> None:
     assert lines(
         bench,
-        announcement(Kind.APPROACHING),
-        announcement(Kind.EXCEEDED, "5.20"),
-        announcement(Kind.RESOLVED, "0.15"),
-        announcement(Kind.EXCEEDED, "5.20", each="user", entity="ann\x1b[2J", unpriced=3),
+        announcement(MessageKind.APPROACHING),
+        announcement(MessageKind.EXCEEDED, "5.20"),
+        announcement(MessageKind.RESOLVED, "0.15"),
+        announcement(MessageKind.EXCEEDED, "5.20", each="user", entity="ann\x1b[2J", unpriced=3),
     ) == [
         "WARNING approaching hourly: $4.80 of $5.00",
         "ALERT hourly exceeded: $5.20 of $5.00",
@@ -126,7 +126,7 @@ def test_a_threshold_is_one_line(bench: Bench) -> None:
 
 
 def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
-    (line,) = lines(bench, announcement(Kind.EXCEEDED, "5.20", entity="ann", unpriced=2), as_json=True)
+    (line,) = lines(bench, announcement(MessageKind.EXCEEDED, "5.20", entity="ann", unpriced=2), as_json=True)
     assert json.loads(line) == {
         "event": "exceeded",
         "limit": "hourly",
@@ -185,13 +185,13 @@ def test_without_a_stdout_it_is_silent(bench: Bench, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("kind", "resolves", "line"),
     [
-        (Kind.LOW_BALANCE, None, "ALERT low balance: openai $9.99 of $10.00"),
-        (Kind.RESOLVED, Kind.LOW_BALANCE, "resolved low balance: openai $9.99 of $10.00"),
-        (Kind.STALE, None, "WARNING stale data: openai"),
-        (Kind.RESOLVED, Kind.STALE, "resolved stale data: openai"),
+        (MessageKind.LOW_BALANCE, None, "ALERT low balance: openai $9.99 of $10.00"),
+        (MessageKind.RESOLVED, MessageKind.LOW_BALANCE, "resolved low balance: openai $9.99 of $10.00"),
+        (MessageKind.STALE, None, "WARNING stale data: openai"),
+        (MessageKind.RESOLVED, MessageKind.STALE, "resolved stale data: openai"),
     ],
 )
-def test_accounts_speak_in_a_line(bench: Bench, kind: Kind, resolves: Kind | None, line: str) -> None:
+def test_accounts_speak_in_a_line(bench: Bench, kind: MessageKind, resolves: MessageKind | None, line: str) -> None:
     out = io.StringIO()
     said = Message(
         kind=kind, resolves=resolves, limit_name="openai", used_nano=9_996_000_000, limit_nano=10_000_000_000

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from spendtop.collector import tunnel
-from spendtop.collector.collector import run
-from spendtop.collector.setup import Rooms, Setup
+from spendtop.collector.collector import CompanionContext, Setup, run
 from spendtop.collector.supervisor import Loop
 from spendtop.collector.tunnel import Tunnel, authtoken
 from spendtop.config.load import Loaded, load
@@ -51,10 +50,10 @@ class Running:
     def load(self) -> Loaded:
         return load(self.file, sections=SECTIONS, environ={})
 
-    def run(self, look: Callable[[Rooms], Awaitable[None]]) -> None:
+    def run(self, look: Callable[[CompanionContext], Awaitable[None]]) -> None:
         failures: list[BaseException] = []
 
-        def companion(rooms: Rooms) -> Loop:
+        def companion(rooms: CompanionContext) -> Loop:
             async def loop(stop: asyncio.Event) -> None:
                 try:
                     await look(rooms)
@@ -67,8 +66,10 @@ class Running:
 
             return loop
 
-        def opened(rooms: Rooms) -> Loop:
-            heard = Rooms(rooms.store, rooms.recorder, rooms.url, rooms.clock, rooms.settings, self.said.append)
+        def opened(rooms: CompanionContext) -> Loop:
+            heard = CompanionContext(
+                rooms.store, rooms.recorder, rooms.url, rooms.clock, rooms.settings, self.said.append
+            )
             return Tunnel(heard, TOKEN, self.load).run
 
         companions = {"tunnel": opened, "look": companion}
@@ -95,13 +96,13 @@ def helicone() -> Iterator[FakeHelicone]:
         yield fake
 
 
-def public_url(rooms: Rooms) -> str:
+def public_url(rooms: CompanionContext) -> str:
     with rooms.store.reading() as connection:
         found = applied(connection)
     return found.collector.public_url if found is not None else ""
 
 
-def news_of(rooms: Rooms) -> News:
+def news_of(rooms: CompanionContext) -> News:
     with rooms.store.reading() as connection:
         news = config_news(connection)
     assert news is not None
@@ -113,7 +114,7 @@ def test_the_tunnel_leads_to_the_listener_and_every_face_can_read_its_address(
 ) -> None:
     stores: list[Any] = []
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         assert await soon(lambda: public_url(rooms)) == f"https://{HOST}"
         assert (ngrok.leads_to, ngrok.tokens, ngrok.closed) == ([rooms.url], [TOKEN], [])
         running.configure(server='api_key = "an-api-key-0123456789"\n')
@@ -132,7 +133,7 @@ def test_what_comes_through_the_tunnel_is_not_trusted_for_coming_from_this_machi
     running.configure(f'webhook_secrets = ["{secret().decode()}"]\n')
     keyless = ("/spending/summary", "/requests", "/data", "/limits", "/alerts", "/metrics", "/export.csv", "/sessions")
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         await soon(lambda: public_url(rooms))
         through = {"Host": HOST, "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
         async with httpx.AsyncClient(base_url=rooms.url, trust_env=False, timeout=DEADLINE) as client:
@@ -155,7 +156,7 @@ def test_helicone_is_connected_and_its_secret_applied_live(
 ) -> None:
     running.configure(f'api_key = "{KEY}"\nbase_url = "{helicone.url}"\npoll_every = "1h"\n')
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         await soon(lambda: rooms.settings().section(HeliconeSettings).webhook_secrets)
         (webhook,) = helicone.webhooks
         (known,) = rooms.settings().section(HeliconeSettings).webhook_secrets
@@ -170,7 +171,7 @@ def test_helicone_is_connected_and_its_secret_applied_live(
     other = {**helicone.webhooks[0], "id": 99, "destination": "https://else.example/webhook"}
     helicone.webhooks.append(other)
 
-    async def look_again(rooms: Rooms) -> None:
+    async def look_again(rooms: CompanionContext) -> None:
         await soon(lambda: len(running.said) == 4)
 
     running.run(look_again)
@@ -188,7 +189,7 @@ def test_where_the_secret_cannot_be_kept_it_says_what_to_do(
         f'server.port = 0\ndatabase.url = "sqlite:///{running.folder}/spendtop.db"\n'
     )
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         await soon(lambda: len(running.said) == 2)
         await soon(lambda: news_of(rooms).text.raw == running.said[1])
         assert not news_of(rooms).ok
@@ -205,7 +206,7 @@ def test_a_helicone_that_fails_is_asked_again(
     helicone.fail(WEBHOOKS, 500, {"data": None, "error": "oops"})
     running.configure(f'api_key = "{KEY}"\nbase_url = "{helicone.url}"\npoll_every = "1h"\n')
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         await soon(lambda: len(running.said) == 3)
 
     running.run(look)
@@ -218,7 +219,7 @@ def test_a_tunnel_that_does_not_open_is_tried_again_and_never_tells_the_authtoke
 ) -> None:
     ngrok.refuses = [f"ERR_NGROK_105: The authtoken you specified: {TOKEN}"]
 
-    async def look(rooms: Rooms) -> None:
+    async def look(rooms: CompanionContext) -> None:
         assert await soon(lambda: public_url(rooms)) == f"https://{HOST}"
 
     running.run(look)

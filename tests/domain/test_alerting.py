@@ -11,7 +11,7 @@ from spendtop.domain.alerting import (
     Decision,
     Episode,
     EpisodeState,
-    Kind,
+    MessageKind,
     Reading,
     continues,
     decide,
@@ -56,30 +56,40 @@ def test_nothing_happens_under_the_first_threshold() -> None:
 def test_each_threshold_speaks_once() -> None:
     story = Story(DAILY)
     said = [story.use(dollars).announce for dollars in (40, 50, 60, 79, 80, 99, 100, 150, 500)]
-    assert said == [None, Kind.APPROACHING, None, None, Kind.APPROACHING, None, Kind.EXCEEDED, None, None]
+    assert said == [
+        None,
+        MessageKind.APPROACHING,
+        None,
+        None,
+        MessageKind.APPROACHING,
+        None,
+        MessageKind.EXCEEDED,
+        None,
+        None,
+    ]
 
 
 def test_a_jump_over_several_thresholds_says_the_highest_only() -> None:
     story = Story(DAILY)
-    assert story.use(130).announce is Kind.EXCEEDED
+    assert story.use(130).announce is MessageKind.EXCEEDED
     assert story.episode is not None
     assert (story.episode.announced, story.episode.spoke) == (1.0, 1)
 
 
 def test_exceeded_begins_at_exactly_the_amount() -> None:
-    assert Story(DAILY).use(100).announce is Kind.EXCEEDED
+    assert Story(DAILY).use(100).announce is MessageKind.EXCEEDED
 
 
 def test_a_single_request_is_exceeded_only_above_the_amount_and_never_approaching() -> None:
     single = Limit(name="one", window=parse_window("request"), amount=Usd(10 * DOLLAR))
     assert Story(single).use(10).episode is None
-    assert Story(single).use(10.01).announce is Kind.EXCEEDED
+    assert Story(single).use(10.01).announce is MessageKind.EXCEEDED
 
 
 def test_a_rolling_window_that_swings_around_its_limit_speaks_once() -> None:
     story = Story(ROLLING)
     said = [story.use(101 if minute % 2 else 99, after=MINUTE).announce for minute in range(60)]
-    assert [kind for kind in said if kind] == [Kind.APPROACHING, Kind.EXCEEDED]
+    assert [kind for kind in said if kind] == [MessageKind.APPROACHING, MessageKind.EXCEEDED]
 
 
 def test_a_rolling_window_resolves_after_a_quarter_of_an_hour_under_ninety_percent() -> None:
@@ -88,9 +98,9 @@ def test_a_rolling_window_resolves_after_a_quarter_of_an_hour_under_ninety_perce
     assert story.use(89, after=MINUTE).announce is None
     assert story.use(89, after=14 * MINUTE).announce is None
     resolved = story.use(60, after=MINUTE)
-    assert resolved.announce is Kind.RESOLVED
+    assert resolved.announce is MessageKind.RESOLVED
     assert resolved.episode is not None and resolved.episode.state is EpisodeState.RESOLVED
-    assert story.use(100, after=MINUTE).announce is Kind.EXCEEDED
+    assert story.use(100, after=MINUTE).announce is MessageKind.EXCEEDED
 
 
 def test_a_moment_above_the_hysteresis_starts_the_wait_anew() -> None:
@@ -100,7 +110,7 @@ def test_a_moment_above_the_hysteresis_starts_the_wait_anew() -> None:
     story.use(91, after=10 * MINUTE)
     assert story.use(89, after=MINUTE).announce is None
     assert story.use(89, after=14 * MINUTE).announce is None
-    assert story.use(89, after=MINUTE).announce is Kind.RESOLVED
+    assert story.use(89, after=MINUTE).announce is MessageKind.RESOLVED
 
 
 def test_falling_back_from_exceeded_keeps_the_lower_threshold_announced() -> None:
@@ -108,7 +118,7 @@ def test_falling_back_from_exceeded_keeps_the_lower_threshold_announced() -> Non
     story.use(100)
     story.use(85, after=MINUTE)
     resolved = story.use(85, after=MINUTE)
-    assert resolved.announce is Kind.RESOLVED
+    assert resolved.announce is MessageKind.RESOLVED
     assert resolved.episode is not None and resolved.episode.state is EpisodeState.APPROACHING
     assert story.use(90, after=MINUTE).announce is None
 
@@ -123,13 +133,13 @@ def test_falling_back_from_approaching_is_silent() -> None:
 
 def test_flapping_falls_silent() -> None:
     story = Story(DAILY)
-    said: list[Kind | None] = []
+    said: list[MessageKind | None] = []
     for _ in range(10):
         said.append(story.use(110, after=MINUTE).announce)
         story.use(10, after=MINUTE)
         said.append(story.use(10, after=2 * MINUTE).announce)
-    assert said.count(Kind.EXCEEDED) == MOST_FALLS + 1
-    assert said.count(Kind.RESOLVED) == MOST_FALLS
+    assert said.count(MessageKind.EXCEEDED) == MOST_FALLS + 1
+    assert said.count(MessageKind.RESOLVED) == MOST_FALLS
 
 
 def test_a_crossing_found_late_says_so() -> None:
@@ -167,9 +177,11 @@ def test_no_sequence_repeats_itself_or_resolves_what_was_not_exceeded(
             continue
         assert decision.episode is not None
         numbers.append(decision.episode.spoke)
-        if decision.announce is Kind.RESOLVED:
+        if decision.announce is MessageKind.RESOLVED:
             assert exceeded
-        exceeded = decision.announce is Kind.EXCEEDED or (exceeded and decision.announce is not Kind.RESOLVED)
+        exceeded = decision.announce is MessageKind.EXCEEDED or (
+            exceeded and decision.announce is not MessageKind.RESOLVED
+        )
     assert numbers == list(range(1, len(numbers) + 1))
 
 
@@ -177,8 +189,8 @@ def test_no_sequence_repeats_itself_or_resolves_what_was_not_exceeded(
 def test_spend_that_only_grows_speaks_at_most_once_per_threshold(uses: list[float]) -> None:
     story = Story(DAILY)
     said = [story.use(dollars).announce for dollars in sorted(uses)]
-    assert said.count(Kind.EXCEEDED) == (max(uses) >= 100)
-    assert said.count(Kind.APPROACHING) <= 2
+    assert said.count(MessageKind.EXCEEDED) == (max(uses) >= 100)
+    assert said.count(MessageKind.APPROACHING) <= 2
 
 
 def snoozed(story: Story, length: int) -> None:
@@ -188,16 +200,16 @@ def snoozed(story: Story, length: int) -> None:
 
 def test_a_snoozed_alert_is_silent_while_it_gets_worse_and_says_what_stands_at_the_end() -> None:
     story = Story(DAILY)
-    assert story.use(85).announce is Kind.APPROACHING
+    assert story.use(85).announce is MessageKind.APPROACHING
     snoozed(story, HOUR)
     assert story.use(120, after=MINUTE).announce is None
-    assert story.use(120, after=HOUR).announce is Kind.EXCEEDED
+    assert story.use(120, after=HOUR).announce is MessageKind.EXCEEDED
     assert story.use(130, after=HOUR).announce is None
 
 
 def test_a_snooze_over_what_has_gone_says_nothing() -> None:
     story = Story(DAILY)
-    assert story.use(120).announce is Kind.EXCEEDED
+    assert story.use(120).announce is MessageKind.EXCEEDED
     snoozed(story, HOUR)
     for _ in range(3):
         assert story.use(10, after=10 * MINUTE).announce is None

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from threading import Barrier, Thread, current_thread
 
 import pytest
 from genai_prices import Usage as TheirUsage
 from genai_prices import calc_price
-from genai_prices.data_snapshot import get_snapshot
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 
 from spendtop.domain import catalogue
 from spendtop.domain.catalogue import PublishedPrices
@@ -104,3 +105,26 @@ def test_the_owner_of_a_model_is_named_where_the_default_provider_does_not_know_
     assert prices.provider_of("gpt-4o", "azure") == "azure"
     assert prices.provider_of("claude-sonnet-4-5", "openai") == "anthropic"
     assert prices.provider_of("acme-private-7b", "openai") == "openai"
+
+
+def test_threads_that_look_up_at_once_load_one_price_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Thread] = []
+    together = Barrier(4)
+
+    def snapshot() -> DataSnapshot:
+        loaded.append(current_thread())
+        return get_snapshot()
+
+    monkeypatch.setattr("genai_prices.data_snapshot.get_snapshot", snapshot)
+    prices = PublishedPrices()
+
+    def look_up() -> None:
+        together.wait(20)
+        prices("openai", "gpt-4o", 0)
+
+    threads = [Thread(target=look_up) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(loaded) == 1

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from spendtop.domain.differences import (
     BilledPart,
+    DifferenceKind,
     Explanation,
-    Kind,
     SeenModel,
     Share,
     explain,
@@ -38,7 +38,7 @@ def explained(parts: list[BilledPart], seen: list[SeenModel]) -> Explanation:
     return found
 
 
-def said(found: Explanation) -> list[tuple[Kind, str]]:
+def said(found: Explanation) -> list[tuple[DifferenceKind, str]]:
     return [(share.kind, str(share.amount)) for share in found.shares]
 
 
@@ -58,7 +58,7 @@ def test_traffic_of_an_unknown_key_is_found_whether_we_saw_its_model_or_not(line
     ]
     (share,) = explained(parts, [saw("gpt-4o-2024-08-06", "35.40")]).shares
     assert (share.kind, share.amount, share.api_key, share.project) == (
-        Kind.UNSEEN,
+        DifferenceKind.UNSEEN,
         usd("0.80"),
         "key_unknown",
         "proj_x",
@@ -73,14 +73,14 @@ def test_the_key_is_found_beside_other_differences() -> None:
         part("gpt-4o-mini, input", "0.18"),
     ]
     found = explained(parts, [saw("gpt-4o", "34.92"), saw("gpt-4o-mini", "0.18")])
-    assert said(found) == [(Kind.UNSEEN, "$0.800"), (Kind.PRICE, "$0.300")]
+    assert said(found) == [(DifferenceKind.UNSEEN, "$0.800"), (DifferenceKind.PRICE, "$0.300")]
 
 
 def test_a_project_is_named_where_no_key_is() -> None:
     parts = [part("gpt-4o, input", "5", ""), part("gpt-4o, input", "2", "", "proj_unknown")]
     found = explained(parts, [saw("gpt-4o", "5")])
     assert [(share.kind, share.project, share.amount) for share in found.shares] == [
-        (Kind.UNSEEN, "proj_unknown", usd("2"))
+        (DifferenceKind.UNSEEN, "proj_unknown", usd("2"))
     ]
     assert [(one.project, one.billed, one.unseen) for one in found.projects] == [
         ("proj_web", usd("5"), ZERO),
@@ -96,12 +96,12 @@ def test_all_that_an_unknown_key_was_billed_is_its_own_also_what_is_beside_token
         part("web search tool calls", "0.10"),
     ]
     found = explained(parts, [saw("gpt-4o", "5")])
-    assert said(found) == [(Kind.UNSEEN, "$2.25"), (Kind.OTHER, "$0.100")]
+    assert said(found) == [(DifferenceKind.UNSEEN, "$2.25"), (DifferenceKind.OTHER, "$0.100")]
 
 
 def test_no_key_is_blamed_where_no_bill_fits_what_is_missing() -> None:
     parts = [part("gpt-4o, input", "5", "key_a"), part("gpt-4o, input", "4", "key_b")]
-    assert said(explained(parts, [saw("gpt-4o", "7")])) == [(Kind.REST, "$2.00")]
+    assert said(explained(parts, [saw("gpt-4o", "7")])) == [(DifferenceKind.REST, "$2.00")]
 
 
 def test_two_keys_are_found_together() -> None:
@@ -112,53 +112,58 @@ def test_two_keys_are_found_together() -> None:
         part("gpt-4o, input", "7", "key_z"),
     ]
     found = explained(parts, [saw("gpt-4o", "17")])
-    assert [(share.kind, share.api_key) for share in found.shares] == [(Kind.UNSEEN, "key_y"), (Kind.UNSEEN, "key_x")]
+    assert [(share.kind, share.api_key) for share in found.shares] == [
+        (DifferenceKind.UNSEEN, "key_y"),
+        (DifferenceKind.UNSEEN, "key_x"),
+    ]
 
 
 def test_requests_without_a_price_account_for_what_their_model_was_billed() -> None:
     found = explained([part("gpt-new, input", "1.32")], [saw("gpt-new", "0", 14, 14)])
-    assert [(share.kind, share.amount, share.requests) for share in found.shares] == [(Kind.UNPRICED, usd("1.32"), 14)]
+    assert [(share.kind, share.amount, share.requests) for share in found.shares] == [
+        (DifferenceKind.UNPRICED, usd("1.32"), 14)
+    ]
 
 
 def test_a_request_without_a_price_accounts_for_no_more_than_the_dearest_one_cost() -> None:
     found = explained([part("gpt-4o, input", "9")], [saw("gpt-4o", "5", 100, 2, dearest="0.25")])
-    assert said(found) == [(Kind.UNPRICED, "$0.500"), (Kind.REST, "$3.50")]
+    assert said(found) == [(DifferenceKind.UNPRICED, "$0.500"), (DifferenceKind.REST, "$3.50")]
 
 
 def test_midnight_accounts_for_no_more_than_happened_near_it() -> None:
     parts = [part("gpt-4o, input", "10.30")]
     assert said(explained(parts, [saw("gpt-4o", "10", coming="0.10")])) == [
-        (Kind.BOUNDARY, "$0.100"),
-        (Kind.PRICE, "$0.200"),
+        (DifferenceKind.BOUNDARY, "$0.100"),
+        (DifferenceKind.PRICE, "$0.200"),
     ]
-    assert said(explained(parts, [saw("gpt-4o", "10.50", leaving="0.90")])) == [(Kind.BOUNDARY, "-$0.200")]
+    assert said(explained(parts, [saw("gpt-4o", "10.50", leaving="0.90")])) == [(DifferenceKind.BOUNDARY, "-$0.200")]
 
 
 def test_a_model_seen_only_beyond_midnight_is_no_unknown_traffic() -> None:
     assert said(explained([part("o3, input", "0.40")], [saw("o3", "0", 0, coming="0.50")])) == [
-        (Kind.BOUNDARY, "$0.400")
+        (DifferenceKind.BOUNDARY, "$0.400")
     ]
 
 
 def test_a_discount_is_a_difference_of_price_and_so_is_a_surcharge_that_the_bill_names() -> None:
-    assert said(explained([part("gpt-4o, input", "5")], [saw("gpt-4o", "10")])) == [(Kind.PRICE, "-$5.00")]
+    assert said(explained([part("gpt-4o, input", "5")], [saw("gpt-4o", "10")])) == [(DifferenceKind.PRICE, "-$5.00")]
     surcharged = [part("priority | gpt-4o, input", "8"), part("gpt-4o, input", "2")]
-    assert said(explained(surcharged, [saw("gpt-4o", "6")])) == [(Kind.PRICE, "$4.00")]
+    assert said(explained(surcharged, [saw("gpt-4o", "6")])) == [(DifferenceKind.PRICE, "$4.00")]
 
 
 def test_what_was_seen_and_not_billed_is_a_rest_of_its_model() -> None:
     (share,) = explained([], [saw("gpt-4o", "3")]).shares
-    assert (share.kind, share.amount, share.models) == (Kind.REST, usd("-3"), ("gpt-4o",))
+    assert (share.kind, share.amount, share.models) == (DifferenceKind.REST, usd("-3"), ("gpt-4o",))
 
 
 def test_a_bill_that_is_not_split_is_compared_as_a_whole() -> None:
     found = explained([part("", "6", "", "")], [saw("gpt-4o", "2"), saw("o3", "3.90")])
-    assert found.shares == (Share(kind=Kind.PRICE, amount=usd("0.10")),)
+    assert found.shares == (Share(kind=DifferenceKind.PRICE, amount=usd("0.10")),)
 
 
 def test_rounding_is_a_rest() -> None:
     found = explain(Usd(10), [BilledPart(line_item="gpt-4o, input", cost=Usd(9))], [saw("gpt-4o", "0.000000009")])
-    assert found.shares == (Share(kind=Kind.REST, amount=Usd(1)),)
+    assert found.shares == (Share(kind=DifferenceKind.REST, amount=Usd(1)),)
 
 
 @pytest.mark.parametrize(

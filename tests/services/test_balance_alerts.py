@@ -8,13 +8,13 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
 from spendtop.services.alert_messages import Announcement, Channel
-from spendtop.services.balance_alerts import Watch, WatchedAccount, WatchedPoller
+from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger import Account
 from spendtop.store.tables import AlertTable, DeliveryTable
@@ -38,9 +38,9 @@ class Watching:
         pollers: Sequence[WatchedPoller] = (),
         channels: Sequence[Channel] = (Channel("ops"),),
         notify: tuple[str, ...] | None = None,
-    ) -> Watch:
+    ) -> BalanceAlerts:
         watched = [WatchedAccount(each, notify) for each in accounts]
-        self.watch = Watch(watched, pollers, channels, "UTC", self.clock())
+        self.watch = BalanceAlerts(watched, pollers, channels, "UTC", self.clock())
         return self.watch
 
     def look(self) -> list[Announcement]:
@@ -162,7 +162,7 @@ def test_stale_data_are_a_warning_once_and_over_with_the_next_good_poll(watching
     assert watching.look() == []
     assert watching.alerts() == [("stale/openai-costs", "approaching", "warning")]
     (message,) = watching.messages()
-    assert (message.kind, message.lines) == (Kind.STALE, ("OpenAI refused the key (401). Check it.",))
+    assert (message.kind, message.lines) == (MessageKind.STALE, ("OpenAI refused the key (401). Check it.",))
     watching.poll()
     assert said(watching.look()) == ["resolved openai-costs"]
     assert watching.alerts() == [("stale/openai-costs", "resolved", "warning")]

@@ -9,7 +9,7 @@ import pytest
 
 from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY
-from spendtop.domain.differences import Kind, Share
+from spendtop.domain.differences import DifferenceKind, Share
 from spendtop.domain.money import ZERO, Usd
 from spendtop.services.bill_differences import explain, sentence
 from spendtop.services.ledger import take_costs
@@ -37,35 +37,35 @@ def test_eighty_cents_through_an_unknown_key_are_found_and_named(
     assert found is not None
     assert (found.billed, found.ours, found.difference) == (Usd.of("36.2"), Usd.of("35.4"), Usd.of("0.8"))
     (share,) = found.shares
-    assert (share.kind, share.amount) == (Kind.UNSEEN, Usd.of("0.80"))
+    assert (share.kind, share.amount) == (DifferenceKind.UNSEEN, Usd.of("0.80"))
     assert sentence(share) == "API key key_9a of project proj_web (gpt-4o-2024-08-06): never passed through us"
 
 
 @pytest.mark.parametrize(
     ("share", "said"),
     [
-        (Share(kind=Kind.UNSEEN, amount=ZERO, project="p"), "project p: never passed through us"),
+        (Share(kind=DifferenceKind.UNSEEN, amount=ZERO, project="p"), "project p: never passed through us"),
         (
-            Share(kind=Kind.UNSEEN, amount=ZERO, models=("a", "b", "c", "d", "e")),
+            Share(kind=DifferenceKind.UNSEEN, amount=ZERO, models=("a", "b", "c", "d", "e")),
             "traffic without a key or project (a, b, c and 2 more): never passed through us",
         ),
-        (Share(kind=Kind.UNPRICED, amount=ZERO, models=("a",), requests=1), "1 request of a without a price"),
-        (Share(kind=Kind.UNPRICED, amount=ZERO, requests=1_400), "1,400 requests without a price"),
+        (Share(kind=DifferenceKind.UNPRICED, amount=ZERO, models=("a",), requests=1), "1 request of a without a price"),
+        (Share(kind=DifferenceKind.UNPRICED, amount=ZERO, requests=1_400), "1,400 requests without a price"),
         (
-            Share(kind=Kind.BOUNDARY, amount=Usd(1), models=("a",)),
+            Share(kind=DifferenceKind.BOUNDARY, amount=Usd(1), models=("a",)),
             "a within minutes of midnight UTC, from a neighbour day",
         ),
         (
-            Share(kind=Kind.BOUNDARY, amount=Usd(-1)),
+            Share(kind=DifferenceKind.BOUNDARY, amount=Usd(-1)),
             "requests within minutes of midnight UTC, on a neighbour day's bill",
         ),
-        (Share(kind=Kind.PRICE, amount=Usd(-1), models=("a",)), "a billed below our price"),
-        (Share(kind=Kind.PRICE, amount=Usd(1)), "requests billed above our price"),
-        (Share(kind=Kind.OTHER, amount=ZERO, line_item="web\x1b[2J"), "web"),
-        (Share(kind=Kind.OTHER, amount=ZERO), "a part without a name: billed beside a model's tokens"),
-        (Share(kind=Kind.REST, amount=Usd(1), models=("a",)), "a: billed for more than we saw"),
-        (Share(kind=Kind.REST, amount=Usd(-1), models=("a",)), "a: seen, but not billed"),
-        (Share(kind=Kind.REST, amount=Usd(1)), "not explained"),
+        (Share(kind=DifferenceKind.PRICE, amount=Usd(-1), models=("a",)), "a billed below our price"),
+        (Share(kind=DifferenceKind.PRICE, amount=Usd(1)), "requests billed above our price"),
+        (Share(kind=DifferenceKind.OTHER, amount=ZERO, line_item="web\x1b[2J"), "web"),
+        (Share(kind=DifferenceKind.OTHER, amount=ZERO), "a part without a name: billed beside a model's tokens"),
+        (Share(kind=DifferenceKind.REST, amount=Usd(1), models=("a",)), "a: billed for more than we saw"),
+        (Share(kind=DifferenceKind.REST, amount=Usd(-1), models=("a",)), "a: seen, but not billed"),
+        (Share(kind=DifferenceKind.REST, amount=Usd(1)), "not explained"),
     ],
 )
 def test_each_share_is_a_sentence(share: Share, said: str) -> None:

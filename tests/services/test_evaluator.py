@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from spendtop.domain.alerting import Kind
+from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing import Price, Rate
 from spendtop.domain.request import Source, Status, Usage
 from spendtop.domain.windows import Bounds, Calendar
+from spendtop.services import episodes
 from spendtop.services.alert_messages import Channel
-from spendtop.services.evaluator import Evaluator
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits as limit_reads
 from spendtop.store.tables import AlertTable, DeliveryTable, LimitMarkTable
@@ -35,7 +35,7 @@ def test_400_further_requests_after_a_crossing_are_one_exceeded_message(collecti
     for _ in range(400):
         spending.clock.advance(1_000)
         assert spending.spend(1) == []
-    assert [message.kind for message in spending.told()] == [Kind.APPROACHING, Kind.EXCEEDED]
+    assert [message.kind for message in spending.told()] == [MessageKind.APPROACHING, MessageKind.EXCEEDED]
     assert len(spending.alerts()) == 1
 
 
@@ -96,7 +96,7 @@ def test_a_rolling_window_that_swings_around_its_limit_speaks_once(collecting: M
         spending.clock.advance(MINUTE)
         heard += spending.spend(1.67 + (0.9 if minute % 2 else -0.9))
         heard += said(spending.revisit())
-    assert heard == ["exceeded hourly"] or (heard == [] and [m.kind for m in spending.told()] == [Kind.EXCEEDED])
+    assert heard == ["exceeded hourly"] or (heard == [] and [m.kind for m in spending.told()] == [MessageKind.EXCEEDED])
 
 
 def test_corrections_that_lower_resolve_after_a_minute_and_flapping_ends_silent(collecting: Make) -> None:
@@ -307,7 +307,7 @@ def test_a_limit_that_is_removed_ends_silently_and_speaks_anew_when_it_comes_bac
     spending.spend(1)
     again = collecting(limit(usd=10, warn=()))
     assert said(again.evaluate()) == []  # evaluated before; nothing new was marked
-    assert [message.kind for message in spending.told()] == [Kind.EXCEEDED, Kind.EXCEEDED]
+    assert [message.kind for message in spending.told()] == [MessageKind.EXCEEDED, MessageKind.EXCEEDED]
     assert [(row.state, row.spoke) for row in spending.alerts()] == [("exceeded", 2)]
 
 
@@ -411,13 +411,13 @@ def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
     collecting: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spending = collecting(limit("broken", usd=1, warn=()), limit("sound", usd=1, warn=()))
-    decide = Evaluator._decide
+    current = episodes.current
 
-    def failing(self: Evaluator, connection: Connection, one: Limit, *rest: Any) -> Any:
+    def failing(connection: Connection, one: Limit, *rest: Any) -> Any:
         if one.name == "broken":
             connection.exec_driver_sql("SELECT nothing")
-        return decide(self, connection, one, *rest)
+        return current(connection, one, *rest)
 
-    monkeypatch.setattr(Evaluator, "_decide", failing)
+    monkeypatch.setattr(episodes, "current", failing)
     spending.record(request(1, spending.clock(), 2 * DOLLAR))
     assert said(spending.evaluate()) == ["exceeded sound"]

@@ -4,18 +4,18 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services.outbox_rules import (
     Attempt,
     Claimed,
     Due,
     agenda,
-    bury,
     claim,
     enqueue,
     finish,
     free_abandoned,
-    hasten,
+    give_up,
+    make_due,
     retry,
 )
 from spendtop.store.engine import Store
@@ -27,7 +27,12 @@ LEASE = NOW + 60
 
 
 def put(
-    store: Store, *channels: str, alert_id: int | None = 1, kind: Kind = Kind.EXCEEDED, seq: int = 1, now: int = NOW
+    store: Store,
+    *channels: str,
+    alert_id: int | None = 1,
+    kind: MessageKind = MessageKind.EXCEEDED,
+    seq: int = 1,
+    now: int = NOW,
 ) -> int:
     message = Message(kind=kind, limit_name="daily")
     with store.writing() as connection:
@@ -82,15 +87,15 @@ def test_one_message_per_transition_and_channel_however_often_it_is_queued(store
 
 
 def test_messages_without_an_alert_are_known_by_what_they_say(store: Store) -> None:
-    assert put(store, "ops", alert_id=None, kind=Kind.TEST) == 1
-    assert put(store, "ops", alert_id=None, kind=Kind.TEST) == 0
-    assert put(store, "ops", alert_id=None, kind=Kind.TEST, seq=2) == 1
+    assert put(store, "ops", alert_id=None, kind=MessageKind.TEST) == 1
+    assert put(store, "ops", alert_id=None, kind=MessageKind.TEST) == 0
+    assert put(store, "ops", alert_id=None, kind=MessageKind.TEST, seq=2) == 1
     assert states(store) == ["pending", "pending"]
 
 
 def test_a_later_state_takes_the_place_of_what_is_unsent_on_the_same_channel(store: Store) -> None:
-    put(store, "ops", "mail", kind=Kind.APPROACHING)
-    put(store, "ops", alert_id=2, kind=Kind.APPROACHING)
+    put(store, "ops", "mail", kind=MessageKind.APPROACHING)
+    put(store, "ops", alert_id=2, kind=MessageKind.APPROACHING)
     put(store, "ops")
     assert states(store) == ["superseded", "pending", "pending", "pending"]
 
@@ -101,7 +106,7 @@ def test_resolved_follows_only_where_the_alert_was_told(store: Store) -> None:
     claimed = take(store, "dead")
     assert claimed is not None
     end(store, claimed, "misconfigured")
-    assert put(store, "ops", "dead", "other", kind=Kind.RESOLVED, seq=2) == 1
+    assert put(store, "ops", "dead", "other", kind=MessageKind.RESOLVED, seq=2) == 1
     assert [(row.channel, row.state) for row in rows(store)] == [
         ("ops", "sent"),
         ("dead", "dead"),
@@ -160,7 +165,7 @@ def test_a_sent_message_keeps_its_time_and_no_error(store: Store) -> None:
 
 
 def test_a_failure_that_was_overtaken_while_it_was_sent_is_not_repeated(store: Store) -> None:
-    put(store, "ops", kind=Kind.APPROACHING)
+    put(store, "ops", kind=MessageKind.APPROACHING)
     claimed = taken(store)
     put(store, "ops")
     end(store, claimed, "transient", NOW)
@@ -171,7 +176,7 @@ def test_a_failure_that_was_overtaken_while_it_was_sent_is_not_repeated(store: S
 def test_a_channel_that_works_again_gets_at_once_what_waits(store: Store) -> None:
     put(store, "ops", "mail", now=NOW + 60)
     with store.writing() as connection:
-        hasten(connection, "ops", NOW)
+        make_due(connection, "ops", NOW)
     assert sorted((entry.channel, entry.at) for entry in due(store)) == [("mail", NOW + 60), ("ops", NOW)]
 
 
@@ -181,7 +186,7 @@ def test_giving_up_a_channel_leaves_what_is_young_sent_or_being_sent(store: Stor
     put(store, "ops", alert_id=3, now=NOW + 10)
     taken(store)
     with store.writing() as connection:
-        assert bury(connection, "ops", "gone", created_before=NOW + 10, now=NOW) == 1
+        assert give_up(connection, "ops", "gone", created_before=NOW + 10, now=NOW) == 1
     assert [(row.state, row.last_error) for row in rows(store)] == [
         ("sending", None),
         ("dead", "gone"),
@@ -216,7 +221,7 @@ def test_an_alert_that_is_over_before_it_was_told_is_not_told_at_all(store: Stor
     put(store, "ops", "mail")
     end(store, taken(store), "sent")
     put(store, "ops", "mail", alert_id=2)
-    assert put(store, "ops", "mail", kind=Kind.RESOLVED, seq=2) == 1
+    assert put(store, "ops", "mail", kind=MessageKind.RESOLVED, seq=2) == 1
     assert [(row.channel, row.alert_id, row.kind, row.state) for row in rows(store)] == [
         ("ops", 1, "exceeded", "sent"),
         ("mail", 1, "exceeded", "superseded"),

@@ -12,15 +12,15 @@ import pytest
 
 from spendtop.domain.errors import AlreadyRunning, CannotCreate, ExitCode
 from spendtop.services.presence import (
-    Holder,
-    State,
+    CollectorState,
+    RunningCollector,
     announce,
-    beside,
-    hold,
-    holder,
+    counted_as_viewer,
+    file_beside,
+    hold_lock,
     process_start,
-    watchers,
-    watching,
+    running_collector,
+    viewers_of,
     write_atomically,
 )
 
@@ -30,9 +30,9 @@ import os, sys
 from pathlib import Path
 from spendtop.services.presence import *
 
-me = Holder(pid=os.getpid(), state=State.READY, url="http://127.0.0.1:8000", started_by="service", since=1,
-            process_started=process_start(os.getpid()))
-with hold(Path(sys.argv[1]), Path(sys.argv[2])), watching(Path(sys.argv[3])):
+me = RunningCollector(pid=os.getpid(), state=CollectorState.READY, url="http://127.0.0.1:8000", since=1,
+            started_by="service", process_started=process_start(os.getpid()))
+with hold_lock(Path(sys.argv[1]), Path(sys.argv[2])), counted_as_viewer(Path(sys.argv[3])):
     announce(Path(sys.argv[2]), me)
     print("held", flush=True)
     sys.stdin.read()
@@ -52,20 +52,20 @@ def another(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def me(**changes: object) -> Holder:
+def me(**changes: object) -> RunningCollector:
     values: dict[str, object] = {
         "pid": os.getpid(),
-        "state": State.READY,
+        "state": CollectorState.READY,
         "url": "http://127.0.0.1:8000",
         "started_by": "service",
         "since": 1,
         "process_started": process_start(os.getpid()),
     }
-    return Holder(**{**values, **changes})  # type: ignore[arg-type]
+    return RunningCollector(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_a_second_process_is_told_who_holds_the_store_and_what_to_do(tmp_path: Path) -> None:
-    lock = hold(tmp_path / "lock", tmp_path / "holder")
+    lock = hold_lock(tmp_path / "lock", tmp_path / "holder")
     with another(tmp_path) as process, pytest.raises(AlreadyRunning) as refusal, lock:
         pass
     assert refusal.value.exit_code == ExitCode.ALREADY_RUNNING
@@ -75,35 +75,35 @@ def test_a_second_process_is_told_who_holds_the_store_and_what_to_do(tmp_path: P
 
 def test_a_killed_holder_frees_the_store_and_holds_it_no_more(tmp_path: Path) -> None:
     with another(tmp_path) as process:
-        said = holder(tmp_path / "holder")
+        said = running_collector(tmp_path / "holder")
         assert said is not None
-        assert (said.pid, said.state) == (process.pid, State.READY)
-        assert watchers(tmp_path / "viewers") == 1
+        assert (said.pid, said.state) == (process.pid, CollectorState.READY)
+        assert viewers_of(tmp_path / "viewers") == 1
         process.kill()
         process.wait()
-        assert holder(tmp_path / "holder") is None
-        assert watchers(tmp_path / "viewers") == 0
-        with hold(tmp_path / "lock", tmp_path / "holder"):
+        assert running_collector(tmp_path / "holder") is None
+        assert viewers_of(tmp_path / "viewers") == 0
+        with hold_lock(tmp_path / "lock", tmp_path / "holder"):
             pass
 
 
 def test_a_lock_can_be_taken_again_and_again(tmp_path: Path) -> None:
     for _ in range(3):
-        with hold(tmp_path / "lock", tmp_path / "holder"):
+        with hold_lock(tmp_path / "lock", tmp_path / "holder"):
             assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
 
 
 def test_a_lock_that_is_a_link_or_in_no_folder_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     for lock in (tmp_path / "lock", tmp_path / "no" / "lock"):
-        with pytest.raises(CannotCreate), hold(lock, tmp_path / "holder"):
+        with pytest.raises(CannotCreate), hold_lock(lock, tmp_path / "holder"):
             pass
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_what_the_holder_says_is_read_back(tmp_path: Path) -> None:
-    announce(tmp_path / "holder", me(state=State.STOPPING, version="1"))
-    assert holder(tmp_path / "holder") == me(state=State.STOPPING, version="1")
+    announce(tmp_path / "holder", me(state=CollectorState.STOPPING, version="1"))
+    assert running_collector(tmp_path / "holder") == me(state=CollectorState.STOPPING, version="1")
 
 
 def dead_process() -> int:
@@ -115,30 +115,30 @@ def dead_process() -> int:
 @pytest.mark.parametrize("process_started", [0, 1])
 def test_a_dead_process_holds_nothing_whatever_the_file_says(tmp_path: Path, process_started: int) -> None:
     announce(tmp_path / "holder", me(pid=dead_process(), process_started=process_started))
-    assert holder(tmp_path / "holder") is None
+    assert running_collector(tmp_path / "holder") is None
 
 
 def test_another_process_with_the_same_number_is_not_the_holder(tmp_path: Path) -> None:
     announce(tmp_path / "holder", me(process_started=process_start(os.getpid()) - 1))
-    assert holder(tmp_path / "holder") is None
+    assert running_collector(tmp_path / "holder") is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"pid": "x"}', '{"pid": 1, "state": "odd"}'])
 def test_a_file_that_says_nothing_sensible_names_nobody(tmp_path: Path, content: str) -> None:
     (tmp_path / "holder").write_text(content)
-    assert holder(tmp_path / "holder") is None
+    assert running_collector(tmp_path / "holder") is None
 
 
 def test_viewers_are_counted_while_they_live(tmp_path: Path) -> None:
     folder = tmp_path / "viewers"
-    assert watchers(folder) == 0
-    with watching(folder):
-        assert watchers(folder) == 1
+    assert viewers_of(folder) == 0
+    with counted_as_viewer(folder):
+        assert viewers_of(folder) == 1
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / f"{dead_process()}-5").touch()
         (folder / "notes.txt").touch()
-        assert watchers(folder) == 1
-    assert watchers(folder) == 0
+        assert viewers_of(folder) == 1
+    assert viewers_of(folder) == 0
 
 
 def test_a_file_is_replaced_as_a_whole_for_its_user_only(tmp_path: Path) -> None:
@@ -158,16 +158,16 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) ->
 
 
 def test_files_stand_beside_the_store_or_in_the_data_folder_without_its_password(tmp_path: Path) -> None:
-    assert beside("/x/spendtop.db", ".lock", tmp_path) == Path("/x/spendtop.db.lock")
-    of_server = beside("postgresql://me:***@host/spend", ".lock", tmp_path)
+    assert file_beside("/x/spendtop.db", ".lock", tmp_path) == Path("/x/spendtop.db.lock")
+    of_server = file_beside("postgresql://me:***@host/spend", ".lock", tmp_path)
     assert of_server.parent == tmp_path
     assert "host" not in of_server.name
-    assert of_server != beside("postgresql://me:***@other/spend", ".lock", tmp_path)
+    assert of_server != file_beside("postgresql://me:***@other/spend", ".lock", tmp_path)
 
 
 def test_what_killed_viewers_left_is_cleared_by_the_next_one(tmp_path: Path) -> None:
     folder = tmp_path / "viewers"
     folder.mkdir()
     (folder / "999999999-1").touch()
-    with watching(folder):
+    with counted_as_viewer(folder):
         assert [entry.name.partition("-")[0] for entry in folder.iterdir()] == [str(os.getpid())]

@@ -6,16 +6,21 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread, current_thread
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from spendtop.domain.catalogue import PublishedPrices
-from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Event, Source
+from spendtop.domain.errors import CannotWrite
+from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.request import Event, Source, Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -26,7 +31,7 @@ from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, QuarantineTable, RequestTable
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures
-from tests.services.conftest import limit, request, rows, sums, totals
+from tests.services.conftest import PRICER, limit, request, rows, sums, totals
 from tests.waiting import DEADLINE
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +113,47 @@ def test_the_captured_webhooks_give_exactly_these_costs_bases_and_states(
     (everything,) = (value for (dimension, _, _), value in totals(store).items() if dimension == "all")
     assert everything[:4] == (11, 5 * 202_500 + 562_200 + 52_500, 3, 1)
     assert totals(store) == sums(store)
+
+
+def test_what_comes_before_the_prices_is_prepared_by_the_thread_that_loads_them(
+    store: Store, clock: SettableClock
+) -> None:
+    priced_in: list[Thread] = []
+
+    def price(provider: str | None, model: str, at: int) -> Price:
+        priced_in.append(current_thread())
+        return Price(input=Rate.per_million(Decimal(1)), output=Rate.per_million(Decimal(1)))
+
+    prices: Future[None] = Future()
+    preparer = Preparer(Pricer({}, None, price), None, keep_bodies=True)
+    recorder = Recorder(store, preparer, LimitBook([], Calendar(), {}), prices=prices)
+    recorder.start()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    early = request("early", clock(), cost=None, model="m", usage=Usage(prompt=5, completion=5))
+    recorder.submit([early], answers.put)
+    assert priced_in == []
+    loading = Thread(target=prices.set_result, args=[None])
+    loading.start()
+    assert [outcome.status for outcome in answers.get(timeout=DEADLINE)] == ["stored"]
+    assert priced_in == [loading]
+    recorder.submit([msgspec.structs.replace(early, external_id="later")], answers.put)
+    answers.get(timeout=DEADLINE)
+    assert priced_in == [loading, current_thread()]
+    recorder.stop()
+
+
+def test_what_waits_for_the_prices_of_a_recorder_that_has_stopped_is_refused(
+    store: Store, clock: SettableClock
+) -> None:
+    prices: Future[None] = Future()
+    preparer = Preparer(PRICER, None, keep_bodies=True)
+    recorder = Recorder(store, preparer, LimitBook([], Calendar(), {}), prices=prices)
+    recorder.start()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    recorder.submit([request("early", clock())], answers.put)
+    recorder.stop()
+    prices.set_result(None)
+    assert isinstance(answers.get(timeout=DEADLINE), CannotWrite)
 
 
 def test_captures_that_come_again_are_duplicates(clock: SettableClock, collector: Collector) -> None:

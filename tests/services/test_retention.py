@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.pricing import Pricer
 from spendtop.domain.redaction import Redactor
@@ -17,7 +17,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.outbox_rules import Attempt
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
-from spendtop.services.retention import Kept, forget_some
+from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
@@ -35,13 +35,13 @@ from spendtop.store.tables import (
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, limit, request, rows
 
-TEST = Message(kind=Kind.TEST, limit_name="")
-KEPT = Kept(bodies=30 * DAY, requests=400 * DAY)
+TEST = Message(kind=MessageKind.TEST, limit_name="")
+KEPT = RetentionPeriods(bodies=30 * DAY, requests=400 * DAY)
 CANARY = b"the prompt nobody else may read 7f3a9c"
 SECRET = b"sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"
 
 
-def forget(store: Store, now: int, kept: Kept = KEPT) -> int:
+def forget(store: Store, now: int, kept: RetentionPeriods = KEPT) -> int:
     """Forget all that is too old; how many batches it took."""
     batches, more = 0, True
     while more:

@@ -14,9 +14,9 @@ from spendtop.services.tasks import (
     ask,
     claim,
     finish,
-    go_on,
     last_ended,
     look,
+    note_progress,
     stop,
     under_way,
 )
@@ -81,7 +81,7 @@ def test_a_task_is_claimed_by_one_of_two_collectors(postgres_store: Store) -> No
 def test_a_back_fill_that_was_left_waits_again_where_it_was(store: Store) -> None:
     asked = write(store, lambda c: ask(c, TaskKind.BACKFILL, {"since": 1}, 1))
     write(store, lambda c: claim(c, 2))
-    write(store, lambda c: go_on(c, asked, "40%", {"since": 1, "cursor": "{}"}, 3))
+    write(store, lambda c: note_progress(c, asked, "40%", {"since": 1, "cursor": "{}"}, 3))
     write(store, lambda c: abandon_running(c, 4))
     found = write(store, lambda c: look(c, asked))
     assert found is not None
@@ -97,10 +97,10 @@ def stored(store: Store, task_id: int) -> Task:
 def test_a_task_that_runs_hears_at_its_next_step_that_it_is_to_stop(store: Store) -> None:
     asked = write(store, lambda c: ask(c, TaskKind.BACKFILL, {}, 1))
     write(store, lambda c: claim(c, 2))
-    assert write(store, lambda c: go_on(c, asked, "10%", {"cursor": "a"}, 3))
+    assert write(store, lambda c: note_progress(c, asked, "10%", {"cursor": "a"}, 3))
     write(store, lambda c: stop(c, asked, 4))
     assert (stored(store, asked).state, stored(store, asked).finished) == (TaskState.STOPPING, False)
-    assert not write(store, lambda c: go_on(c, asked, "20%", {"cursor": "b"}, 5))
+    assert not write(store, lambda c: note_progress(c, asked, "20%", {"cursor": "b"}, 5))
     assert (stored(store, asked).progress, stored(store, asked).arguments) == ("20%", {"cursor": "b"})
 
 

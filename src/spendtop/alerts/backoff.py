@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from spendtop.alerts.job import Outcome, Result
+from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 
 
@@ -40,13 +40,15 @@ class Timing(Struct, frozen=True, kw_only=True):
     """Seconds that running deliveries get at the end."""
 
 
-def next_try(timing: Timing, result: Result, *, attempts: int, created_at: int, now: int, spread: float) -> int | None:
+def next_try(
+    timing: Timing, result: DeliveryResult, *, attempts: int, created_at: int, now: int, spread: float
+) -> int | None:
     """When to try again after the `attempts`-th try failed (UTC µs), or None to give up.
 
     `spread` scales the wait (0.8 to 1.2), so that failures of one moment do not return in one moment.
     """
     match result.outcome:
-        case Outcome.TRANSIENT:
+        case DeliveryOutcome.TRANSIENT:
             last = created_at + timing.give_up_after
             if attempts >= timing.most_attempts or now >= last:
                 return None
@@ -54,7 +56,7 @@ def next_try(timing: Timing, result: Result, *, attempts: int, created_at: int, 
             if result.slow_down:
                 wait = max(timing.slow_down, 2 * wait)
             return min(now + int(wait * spread), last)
-        case Outcome.PERMANENT if attempts <= len(timing.permanent):
+        case DeliveryOutcome.PERMANENT if attempts <= len(timing.permanent):
             return now + int(timing.permanent[attempts - 1] * spread)
         case _:
             return None

@@ -1,11 +1,100 @@
-"""Channel URLs as Apprise sees them: whether it can send to one, and what is sent to."""
+"""A channel: its URL as Apprise sees it, and its health: one message at a time, and a rest when it fails again and
+again."""
 
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
+from spendtop.alerts.backoff import Timing
+from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
 from spendtop.config.channel_urls import refusal, schema_of
+
+
+class ChannelState(StrEnum):
+    """What can be said of a channel."""
+
+    OK = "ok"
+    FAILING = "failing"
+    """Failed several times in a row; tried once in a while."""
+    MISCONFIGURED = "misconfigured"
+
+
+class ChannelStatus(Struct, frozen=True, kw_only=True):
+    """A channel for people: its name and kind, never its URL."""
+
+    name: str
+    schema: str
+    state: ChannelState
+    failures: int
+    """Failures in a row."""
+    last_error: str | None
+    next_try_at: int | None
+    """When a failing channel is tried next, UTC µs."""
+
+
+class _Health(Struct):
+    state: ChannelState = ChannelState.OK
+    failures: int = 0
+    last_error: str | None = None
+    closed_until: int = 0
+
+
+class ChannelLane:
+    """One channel, by name and URL, and what became of its latest messages."""
+
+    def __init__(self, name: str, url: str, timing: Timing) -> None:
+        self.name = name
+        self.url = url
+        self.busy = False
+        self._timing = timing
+        self._health = _Health()
+
+    def point_to(self, url: str) -> None:
+        """Use this URL from now on. A new one starts with a clean slate."""
+        if url != self.url:
+            self.url = url
+            self._health = _Health()
+
+    def opens_at(self, due_at: int) -> int:
+        """When something that is due at `due_at` may be tried, UTC µs."""
+        return max(due_at, self._health.closed_until)
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed several times in a row."""
+        return self._health.state is ChannelState.FAILING
+
+    def rest(self, until: int) -> None:
+        """Try nothing before `until` (UTC µs)."""
+        self._health.closed_until = until
+
+    def record(self, result: DeliveryResult, now: int) -> None:
+        """Take note of how a try ended."""
+        if result.outcome is DeliveryOutcome.SENT:
+            self._health = _Health()
+            return
+        self._health.failures += 1
+        self._health.last_error = result.detail
+        if result.outcome is DeliveryOutcome.MISCONFIGURED:
+            self._health.state = ChannelState.MISCONFIGURED
+        elif self._health.failures >= self._timing.failures_until_failing:
+            self._health.state = ChannelState.FAILING
+            self.rest(now + self._timing.probe_every)
+
+    def status(self) -> ChannelStatus:
+        """How the channel stands."""
+        return ChannelStatus(
+            name=self.name,
+            schema=schema_of(self.url),
+            state=self._health.state,
+            failures=self._health.failures,
+            last_error=self._health.last_error,
+            next_try_at=self._health.closed_until if self.failing else None,
+        )
 
 
 def check_url(url: str) -> str | None:

@@ -12,7 +12,10 @@ from typing import Protocol
 
 import msgspec
 
-from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.channels import prepared_url
+from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
+from spendtop.alerts.render import notify_type, render
+from spendtop.domain.alerting import Message
 
 _KILL_AFTER = 3.0
 _ANSWER_LIMIT = 64 * 1024
@@ -28,10 +31,22 @@ _PASSED_ON = (
 )
 
 
+def delivery_job(url: str, message: Message, *, severity: str, ref: str, attempt: int, deadline: float) -> DeliveryJob:
+    """The message as it is sent to this URL on its `attempt`-th try."""
+    text = render(message, ref, attempt)
+    return DeliveryJob(
+        url=prepared_url(url),
+        title=text.title,
+        body=text.body,
+        type=notify_type(message.kind, severity),
+        deadline=deadline,
+    )
+
+
 class Courier(Protocol):
     """Takes a message to its recipient."""
 
-    async def deliver(self, job: Job) -> Result:
+    async def deliver(self, job: DeliveryJob) -> DeliveryResult:
         """How it went. A failure is a result, never an exception."""
         ...
 
@@ -42,7 +57,7 @@ class ProcessCourier:
     def __init__(self, proxy: str | None = None) -> None:
         self._proxy = proxy
 
-    async def deliver(self, job: Job) -> Result:
+    async def deliver(self, job: DeliveryJob) -> DeliveryResult:
         """Deliver, or kill the process 3 s after the job's deadline."""
         started = time.monotonic()
         try:
@@ -76,7 +91,7 @@ class ProcessCourier:
         return environment
 
 
-async def _talk(process: asyncio.subprocess.Process, job: Job) -> bytes:
+async def _talk(process: asyncio.subprocess.Process, job: DeliveryJob) -> bytes:
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(msgspec.json.encode(job) + b"\n")
     await process.stdin.drain()
@@ -92,11 +107,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _result(answer: bytes, started: float) -> Result:
+def _result(answer: bytes, started: float) -> DeliveryResult:
     if not answer:
         return _failed("the delivery process ended without a result", started)
-    return msgspec.json.decode(answer, type=Result)
+    return msgspec.json.decode(answer, type=DeliveryResult)
 
 
-def _failed(detail: str, started: float) -> Result:
-    return Result(outcome=Outcome.TRANSIENT, detail=detail, elapsed_ms=int((time.monotonic() - started) * 1000))
+def _failed(detail: str, started: float) -> DeliveryResult:
+    return DeliveryResult(
+        outcome=DeliveryOutcome.TRANSIENT, detail=detail, elapsed_ms=int((time.monotonic() - started) * 1000)
+    )

@@ -1,4 +1,7 @@
-"""The outbox's loop: claims what is due, delivers it, records the result, and sleeps until the next is due."""
+"""The outbox's loop: claims what is due, delivers it, records the result, and sleeps until the next is due.
+
+The rules, what is due and what becomes of a delivery, are in `services.outbox_rules`.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,28 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection
 
 from spendtop.alerts.backoff import Timing, next_try
-from spendtop.alerts.channels import prepared_url
-from spendtop.alerts.courier import Courier
-from spendtop.alerts.job import Job, Outcome, Result
-from spendtop.alerts.lane import ChannelStatus, Lane
-from spendtop.alerts.render import notify_type, render
+from spendtop.alerts.channels import ChannelLane, ChannelStatus
+from spendtop.alerts.courier import Courier, delivery_job
+from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.services import outbox_rules
-from spendtop.services.outbox_rules import Attempt, Claimed, Due
+from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
+from spendtop.store.transactions import WriteQueue, read, write
 
 MOST_DELIVERIES = 4
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Writer(Protocol):
-    """Runs write transactions one after the other."""
-
-    def run(self, work: Callable[[Connection], T]) -> Future[T]:
-        """The result of `work` once its transaction is committed."""
-        ...
-
-
-class Outbox:
+class OutboxLoop:
     """Delivers what the outbox holds: at most four messages at once, one per channel, channels in turn.
 
     `channels` gives the URL of each configured channel by name and is asked anew each time.
@@ -48,7 +40,7 @@ class Outbox:
         self,
         *,
         store: Store,
-        writer: Writer,
+        writes: WriteQueue,
         channels: Callable[[], Mapping[str, str]],
         courier: Courier,
         clock: Clock,
@@ -56,13 +48,13 @@ class Outbox:
         spread: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
     ) -> None:
         self._store = store
-        self._writer = writer
+        self._writes = writes
         self._channels = channels
         self._courier = courier
         self._clock = clock
         self._timing = timing or Timing()
         self._spread = spread
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, ChannelLane] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._places = asyncio.Semaphore(MOST_DELIVERIES)
@@ -109,14 +101,14 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
 
-    async def _look(self) -> tuple[list[Lane], int | None]:
+    async def _look(self) -> tuple[list[ChannelLane], int | None]:
         """The free channels with something to send, and when the next of the others has (UTC µs)."""
         try:
-            agenda = await asyncio.to_thread(self._read_agenda)
+            agenda = await read(self._store, outbox_rules.agenda)
             urls = self._channels()
             for due in agenda:
                 if due.channel not in urls:
-                    await self._bury(due.channel, "the channel is no longer configured", self._clock() + 1)
+                    await self._give_up(due.channel, "the channel is no longer configured", self._clock() + 1)
         except Exception:
             _log.exception("the outbox cannot be read")
             return [], self._clock() + self._timing.store_retry
@@ -130,22 +122,24 @@ class Outbox:
         free = [lanes[channel] for at, channel in opening if at <= now and channel in lanes]
         return free, min((at for at, _ in opening if at > now), default=None)
 
-    def _read_agenda(self) -> list[Due]:
-        with self._store.reading() as connection:
-            return outbox_rules.agenda(connection)
-
-    def _lane(self, name: str, url: str) -> Lane:
+    def _lane(self, name: str, url: str) -> ChannelLane:
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, url, self._timing)
+            lane = self._lanes[name] = ChannelLane(name, url, self._timing)
         lane.point_to(url)
         return lane
 
-    async def _serve(self, lane: Lane, stop: asyncio.Event) -> None:
+    async def _serve(self, lane: ChannelLane, stop: asyncio.Event) -> None:
         """Send the channel's oldest due message."""
         try:
             async with self._places:
-                claimed = None if stop.is_set() else await self._claim(lane)
+                now = self._clock()
+                lease_until = now + self._timing.lease
+                claimed = None
+                if not stop.is_set():
+                    claimed = await write(
+                        self._writes, lambda tx: outbox_rules.claim(tx, lane.name, now=now, lease_until=lease_until)
+                    )
                 if claimed is not None:
                     await self._send(lane, claimed)
         except Exception:
@@ -155,13 +149,7 @@ class Outbox:
             lane.busy = False
             self._news.set()
 
-    async def _claim(self, lane: Lane) -> Claimed | None:
-        now = self._clock()
-        return await self._write(
-            lambda connection: outbox_rules.claim(connection, lane.name, now=now, lease_until=now + self._timing.lease)
-        )
-
-    async def _send(self, lane: Lane, claimed: Claimed) -> None:
+    async def _send(self, lane: ChannelLane, claimed: Claimed) -> None:
         result = await self._deliver(lane.url, claimed)
         now = self._clock()
         was_failing = lane.failing
@@ -176,49 +164,42 @@ class Outbox:
         )
         attempt = Attempt(at=now, outcome=result.outcome, detail=result.detail, elapsed_ms=result.elapsed_ms)
         await self._record(claimed, attempt, retry_at)
-        if result.outcome is Outcome.SENT:
+        if result.outcome is DeliveryOutcome.SENT:
             if was_failing:
-                await self._write(lambda connection: outbox_rules.hasten(connection, lane.name, now))
+                await write(self._writes, lambda tx: outbox_rules.make_due(tx, lane.name, now))
             return
         _log.warning("channel %s: %s (%s)", lane.name, result.detail, result.outcome)
         if lane.failing:
-            await self._bury(lane.name, result.detail, now - self._timing.give_up_after)
+            await self._give_up(lane.name, result.detail, now - self._timing.give_up_after)
 
-    async def _deliver(self, url: str, claimed: Claimed) -> Result:
+    async def _deliver(self, url: str, claimed: Claimed) -> DeliveryResult:
         try:
-            job = self._job(url, claimed)
+            job = delivery_job(
+                url,
+                msgspec.json.decode(claimed.payload, type=Message),
+                severity=claimed.severity,
+                ref=claimed.ref,
+                attempt=claimed.attempts,
+                deadline=self._timing.deadline,
+            )
         except Exception:
             _log.exception("the message %s cannot be rendered", claimed.ref)
-            return Result(outcome=Outcome.MISCONFIGURED, detail="the stored message cannot be rendered")
+            return DeliveryResult(outcome=DeliveryOutcome.MISCONFIGURED, detail="the stored message cannot be rendered")
         return await self._courier.deliver(job)
-
-    def _job(self, url: str, claimed: Claimed) -> Job:
-        message = msgspec.json.decode(claimed.payload, type=Message)
-        text = render(message, claimed.ref, claimed.attempts)
-        return Job(
-            url=prepared_url(url),
-            title=text.title,
-            body=text.body,
-            type=notify_type(message.kind, claimed.severity),
-            deadline=self._timing.deadline,
-        )
 
     async def _record(self, claimed: Claimed, attempt: Attempt, retry_at: int | None) -> None:
         """Commit the result, and while the store refuses it, again for as long as the delivery is ours."""
         while True:
             try:
-                await self._write(lambda connection: outbox_rules.finish(connection, claimed, attempt, retry_at))
+                await write(self._writes, lambda tx: outbox_rules.finish(tx, claimed, attempt, retry_at))
                 return
             except Exception:
                 if self._clock() >= claimed.lease_until:
                     raise
                 await asyncio.sleep(self._timing.store_retry / SECOND)
 
-    async def _bury(self, channel: str, reason: str, created_before: int) -> None:
+    async def _give_up(self, channel: str, reason: str, created_before: int) -> None:
         now = self._clock()
-        await self._write(
-            lambda connection: outbox_rules.bury(connection, channel, reason, created_before=created_before, now=now)
+        await write(
+            self._writes, lambda tx: outbox_rules.give_up(tx, channel, reason, created_before=created_before, now=now)
         )
-
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._writer.run(work))

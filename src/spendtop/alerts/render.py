@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
@@ -31,36 +31,36 @@ class Rendered(Struct, frozen=True):
 def render(message: Message, ref: str, attempt: int) -> Rendered:
     """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
     match message.kind:
-        case Kind.DIGEST:
+        case MessageKind.DIGEST:
             title, lines = _digest_title(message), _digest(message)
-        case Kind.TEST:
+        case MessageKind.TEST:
             title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
-        case Kind.LOW_BALANCE | Kind.STALE:
+        case MessageKind.LOW_BALANCE | MessageKind.STALE:
             title, lines = _title(message), _about_account(message)
-        case Kind.RESOLVED if message.resolves is not None:
+        case MessageKind.RESOLVED if message.resolves is not None:
             title, lines = _title(message), _over(message)
         case _:
             title, lines = _title(message), _alert(message)
     return Rendered(_cut(title, TITLE_LIMIT), _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
 
 
-def notify_type(kind: Kind, severity: str) -> str:
+def notify_type(kind: MessageKind, severity: str) -> str:
     """How Apprise should mark the message: info, success, warning or failure."""
-    if kind is Kind.RESOLVED:
+    if kind is MessageKind.RESOLVED:
         return "success"
     return {"critical": "failure", "warning": "warning"}.get(severity, "info")
 
 
 def channel_test_message(now: int) -> Message:
     """What a test of a channel sends."""
-    return Message(kind=Kind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
+    return Message(kind=MessageKind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
 
 
 def _title(message: Message) -> str:
     name = _name(message.limit_name)
     if (about := headline(message, name)) is not None:
         return about
-    subject = f"approaching {name}" if message.kind is Kind.APPROACHING else f"{name} {message.kind}"
+    subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
     whom = f" for {_whose(message)}" if message.entity else ""
     return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
 
@@ -83,7 +83,7 @@ def _alert(message: Message) -> Iterator[str]:
 
 def _about_account(message: Message) -> Iterator[str]:
     name = _name(message.limit_name)
-    if message.kind is Kind.LOW_BALANCE:
+    if message.kind is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {Usd(message.used_nano).floored} is left, less than {Usd(message.limit_nano)}."
         yield f"Since: {_local(message.at, message.zone)} {message.zone}"
     else:
@@ -97,7 +97,7 @@ def _about_account(message: Message) -> Iterator[str]:
 
 def _over(message: Message) -> Iterator[str]:
     name = _name(message.limit_name)
-    if message.resolves is Kind.LOW_BALANCE:
+    if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {Usd(message.used_nano).floored} is left."
     else:
         yield f"{name} is read again, last at {_local(message.at, message.zone)} {message.zone}."

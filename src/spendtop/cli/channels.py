@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.channels import check_url, prepared_url
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.job import Job, Outcome, Result
+from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
 from spendtop.alerts.render import channel_test_message, notify_type, render
 from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
@@ -21,7 +21,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 
 _NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
-_CODES = {Outcome.SENT: ExitCode.OK, Outcome.MISCONFIGURED: ExitCode.CONFIG}
+_CODES = {DeliveryOutcome.SENT: ExitCode.OK, DeliveryOutcome.MISCONFIGURED: ExitCode.CONFIG}
 
 
 def show(options: Options) -> int:
@@ -61,17 +61,17 @@ def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSe
     raise UsageError(f"There is no channel {clean_line(name)!r}. {hint}")
 
 
-async def _send_to_all(channels: Sequence[ChannelSettings]) -> list[Result]:
+async def _send_to_all(channels: Sequence[ChannelSettings]) -> list[DeliveryResult]:
     return await asyncio.gather(*(_send(channel.url.get_secret_value()) for channel in channels))
 
 
-async def _send(url: str) -> Result:
+async def _send(url: str) -> DeliveryResult:
     refused = check_url(url)
     if refused is not None:
-        return Result(outcome=Outcome.MISCONFIGURED, detail=f"the URL {refused}")
+        return DeliveryResult(outcome=DeliveryOutcome.MISCONFIGURED, detail=f"the URL {refused}")
     message = channel_test_message(now())
     text = render(message, secrets.token_hex(4), 1)
-    job = Job(
+    job = DeliveryJob(
         url=prepared_url(url),
         title=text.title,
         body=text.body,

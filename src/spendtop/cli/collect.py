@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from spendtop.cli.options import Options, load_settings
+from spendtop.collector.collector import CompanionContext, Setup
 from spendtop.collector.collector import run as collect
-from spendtop.collector.setup import Rooms, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.domain.untrusted import clean_text
@@ -30,7 +30,7 @@ class _Harmless(logging.Formatter):
         return clean_text(super().format(record))
 
 
-def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | None = None) -> int:
+def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], Loop]] | None = None) -> int:
     """Collect until a signal; returns the exit code."""
     log_to_stderr(options.debug)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -49,7 +49,7 @@ def run(options: Options, companions: Mapping[str, Callable[[Rooms], Loop]] | No
     return collect(setup)
 
 
-def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[Rooms], Loop]]:
+def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[CompanionContext], Loop]]:
     """The tunnel where one is wanted. Raises UsageError where it cannot be opened."""
     if options.tunnel is None:
         return {}

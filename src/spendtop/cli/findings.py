@@ -24,7 +24,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.presence import Holder, holder
+from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
@@ -100,7 +100,7 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
         text, _, fix = elsewhere.partition("; ")
         yield Finding("store", State.NOTE, text, fix)
     with closing(Store(url)) as store:
-        held = holder(places(store, data_folder()).holder)
+        held = running_collector(places(store, data_folder()).holder)
         try:
             yield from _store(store, settings, held)
         except SpendtopError as failure:
@@ -108,7 +108,7 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
         yield from _listener(settings, held)
 
 
-def _store(store: Store, settings: Settings, held: Holder | None) -> Iterator[Finding]:
+def _store(store: Store, settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
     if store.path is not None:
         yield from _disk(store.path)
         if not store.path.exists():
@@ -172,7 +172,7 @@ def _applied(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", State.NOTE, "differs from what the collector applied last", fix)
 
 
-def _listener(settings: Settings, held: Holder | None) -> Iterator[Finding]:
+def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
     server = settings.server
     if held is not None:
         yield Finding("collector", State.OK, f"process {held.pid} listens at {held.url}")

@@ -47,9 +47,9 @@ def require_collector(store: Store) -> None:
     if not store.is_sqlite:
         return
     from spendtop.collector.process.store_lock import places
-    from spendtop.services.presence import holder
+    from spendtop.services.presence import running_collector
 
-    if holder(places(store, data_folder()).holder) is None:
+    if running_collector(places(store, data_folder()).holder) is None:
         raise UsageError("No collector holds this store; start `spendtop`.")
 
 

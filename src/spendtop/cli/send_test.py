@@ -22,7 +22,7 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.presence import holder
+from spendtop.services.presence import running_collector
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
@@ -104,7 +104,7 @@ def _secret(settings: Settings) -> bytes | None:
 def _own_address(settings: Settings) -> str:
     """Where the collector of this store says it listens, else where it would."""
     url, _ = locate(settings.database.url.get_secret_value())
-    held = holder(places(Store(url), data_folder()).holder)
+    held = running_collector(places(Store(url), data_folder()).holder)
     if held is not None:
         return held.url
     host = settings.server.host

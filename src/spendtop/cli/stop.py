@@ -9,7 +9,7 @@ from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.view import stop_process
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
-from spendtop.services.presence import holder
+from spendtop.services.presence import running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
@@ -22,7 +22,7 @@ def run(options: Options) -> int:
     """End the collector and wait for it; on another machine of the same PostgreSQL ask it to. Returns the exit code."""
     database, _ = locate(load_settings(options).settings.database.url.get_secret_value())
     store = Store(database)
-    held = holder(places(store, data_folder()).holder)
+    held = running_collector(places(store, data_folder()).holder)
     if held is None and not store.is_sqlite:
         sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _PATIENCE)}\n")
         return 0

@@ -13,7 +13,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import tokens
-from spendtop.services.presence import Holder, holder
+from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.services.snippets import snippets
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
@@ -56,7 +56,7 @@ def create(options: Options) -> int:
             shadow=arguments.shadow,
             length=settings.section(IngestSettings).token_length,
         )
-        held = holder(places(store, data_folder()).holder)
+        held = running_collector(places(store, data_folder()).holder)
     say(f"Tracking token {clean_line(made.name)}: {made.token}")
     if made.shadow:
         say("Its requests are stored and shown, not counted: another source counts them already.")
@@ -106,7 +106,7 @@ def _found(store: Store, reference: str) -> Token:
     return token
 
 
-def _url(settings: Settings, held: Holder | None) -> str:
+def _url(settings: Settings, held: RunningCollector | None) -> str:
     """Where clients reach the collector: the running one's address before that of the configuration."""
     server = settings.server
     if server.public_url or held is None:

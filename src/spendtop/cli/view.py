@@ -131,22 +131,22 @@ class _Link:
                     raise
         from spendtop.cli.options import open_store
         from spendtop.collector.process.store_lock import places
-        from spendtop.services.presence import watching
+        from spendtop.services.presence import counted_as_viewer
 
         store = open_store(self.loaded.settings)
         if self.wants_tunnel and self._started is None:
             require_tunnel(store)
         self._places = places(store, data_folder())
-        self.stack.enter_context(watching(self._places.viewers))
+        self.stack.enter_context(counted_as_viewer(self._places.viewers))
         return store
 
     def collector(self) -> Collector | None:
         """Who holds the store now."""
-        from spendtop.services.presence import holder, watchers
+        from spendtop.services.presence import running_collector, viewers_of
 
         if self._places is None:
             return None
-        held = holder(self._places.holder)
+        held = running_collector(self._places.holder)
         if held is None:
             return None
         return Collector(
@@ -154,7 +154,7 @@ class _Link:
             state=held.state.value,
             url=held.url,
             started_here=held.pid == self._started,
-            other_viewers=max(0, watchers(self._places.viewers) - 1),
+            other_viewers=max(0, viewers_of(self._places.viewers) - 1),
         )
 
     def stop_collector(self) -> None:

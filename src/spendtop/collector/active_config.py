@@ -1,4 +1,4 @@
-"""The configuration in force, as the rooms work with it; replaced as a whole when a good one is saved."""
+"""The configuration in force, as the loops work with it; replaced as a whole when a good one is saved."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from spendtop.domain.clock import Clock
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
-from spendtop.services.retention import Kept
+from spendtop.services.retention import RetentionPeriods
 from spendtop.sources.settings import HeliconeSettings
 
 
-class InForce:
+class ActiveConfig:
     """Settings and everything made from them."""
 
     loaded: Loaded
@@ -27,15 +27,15 @@ class InForce:
     channel_urls: Mapping[str, str]
 
     def __init__(self, loaded: Loaded, clock: Clock) -> None:
-        self._catalogue = PublishedPrices()
+        self.catalogue = PublishedPrices()
         self._clock = clock
         self.apply(loaded)
 
     def apply(self, loaded: Loaded) -> None:
         """Put a configuration into force. Raises ConfigError, and then the old one stays."""
         settings = loaded.settings
-        preparer = from_settings.preparer_of(settings, self._catalogue)
-        book = from_settings.book_of(settings, self._catalogue, self._clock())
+        preparer = from_settings.preparer_of(settings, self.catalogue)
+        book = from_settings.book_of(settings, self.catalogue, self._clock())
         self.preparer, self.book = preparer, book
         self.evaluator = Evaluator(book, from_settings.channels_of(settings))
         self.channel_urls = from_settings.channel_urls(settings)
@@ -43,9 +43,8 @@ class InForce:
         self.digest = from_settings.digest(settings)
 
     @property
-    def kept(self) -> Kept:
-        """How long things are kept."""
-        return Kept(self.settings.retention.bodies, self.settings.retention.requests)
+    def retention(self) -> RetentionPeriods:
+        return RetentionPeriods(self.settings.retention.bodies, self.settings.retention.requests)
 
     def facts(self, url: str, store_name: str) -> list[tuple[str, str]]:
         """What the start banner says."""

@@ -7,58 +7,96 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
+from spendtop.alerts.channels import ChannelState
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.lane import ChannelState
-from spendtop.alerts.outbox_loop import Outbox
+from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import Tokens
-from spendtop.collector.active_config import InForce
-from spendtop.collector.config_reload import Reloading
-from spendtop.collector.evaluator_loop import Evaluation
-from spendtop.collector.housekeeping import Housekeeping
+from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.config_reload import ConfigReload
+from spendtop.collector.evaluator_loop import EvaluatorLoop
+from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.polling.account_watch import AccountWatch
-from spendtop.collector.polling.poll_steps import Desk
-from spendtop.collector.polling.poll_supervisor import Pollers
+from spendtop.collector.polling.poll_steps import PollContext
+from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
-from spendtop.collector.process.readiness import Standing
-from spendtop.collector.process.signals import Wishes, end_with, on_signals
-from spendtop.collector.process.status_snapshot import Snapshot
-from spendtop.collector.process.store_lock import Hold, Places, holding, places
-from spendtop.collector.process.systemd import (
-    notify_systemd,
+from spendtop.collector.process.lifecycle import (
+    Readiness,
+    Signals,
+    end_with,
     occupy_standard_descriptors,
+    on_signals,
+    ping_watchdog,
     tell_parent,
-    watchdog_seconds,
 )
-from spendtop.collector.refusal_counts import Tallying
-from spendtop.collector.setup import Rooms, Setup
+from spendtop.collector.process.status_snapshot import StatusSnapshot
+from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.supervisor import Loop, Supervisor, pause
-from spendtop.collector.tasks.slow_tasks import Asked
-from spendtop.collector.tasks.task_runner import Errands
+from spendtop.collector.tasks.slow_tasks import SlowTasks
+from spendtop.collector.tasks.task_runner import TaskRunner
+from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
+from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.outbox_rules import free_abandoned
-from spendtop.services.presence import State
+from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
+from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionContext:
+    """What a companion loop works with."""
+
+    store: Store
+    recorder: Recorder
+    url: str
+    """Where the listener answers."""
+    clock: Clock
+    settings: Callable[[], Settings]
+    say: Callable[[str], None]
+    """Tells a person who looks on a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a collector is started."""
+
+    loaded: Loaded
+    reload: Callable[[], Loaded]
+    """Reads the configuration again. Raises ConfigError."""
+    clock: Clock
+    prints: bool
+    """Whether it prints a line per request and alert: the headless face."""
+    as_json: bool = False
+    started_by: str = "service"
+    ready_descriptor: int | None = None
+    """A pipe to the parent that gets one JSON line: ready, or why not."""
+    leash_descriptor: int | None = None
+    """A pipe from the parent: when it closes, the collector ends."""
+    companions: Mapping[str, Callable[[CompanionContext], Loop]] = field(default_factory=dict)
+    """Further loops that run inside, by name."""
 
 
 def run(setup: Setup) -> ExitCode:
@@ -75,7 +113,7 @@ def run(setup: Setup) -> ExitCode:
 
 
 async def _collect(setup: Setup) -> ExitCode:
-    wishes = on_signals()
+    signals = on_signals()
     server = setup.loaded.settings.server
     database, notice = files.locate(setup.loaded.settings.database.url.get_secret_value())
     store = Store(database)
@@ -84,16 +122,16 @@ async def _collect(setup: Setup) -> ExitCode:
         stack.callback(store.close)
         files.prepare_folder(where.lock)
         with named(store):
-            held = stack.enter_context(holding(store, where))
+            lock = stack.enter_context(hold_store(store, where))
         listening = stack.enter_context(bind(server.host, server.port))
-        standing = Standing(where.holder, _url(listening), setup.started_by, setup.clock)
-        stack.callback(standing.leave)
-        standing.tell(State.STARTING)
+        readiness = Readiness(where.holder, _url(listening), setup.started_by, setup.clock)
+        stack.callback(readiness.withdraw)
+        readiness.announce(CollectorState.STARTING)
         if store.path:
             files.prepare(store.path)
         with named(store):
             schema.upgrade(store)
-            collector = Collector(setup, store, held, where, standing, wishes)
+            collector = Collector(setup, store, lock, where, readiness, signals)
         return await collector.run(listening, notice)
 
 
@@ -101,37 +139,51 @@ class Collector:
     """The rooms of one collector, wired."""
 
     def __init__(
-        self, setup: Setup, store: Store, held: Hold, where: Places, standing: Standing, wishes: Wishes
+        self, setup: Setup, store: Store, lock: StoreLock, where: Places, readiness: Readiness, signals: Signals
     ) -> None:
         self._setup = setup
         self._store = store
-        self._slot = held.slot
-        self._standing = standing
-        self._stop = wishes.stop
-        self._supervisor = Supervisor(wishes.stop)
-        self._in_force = InForce(setup.loaded, setup.clock)
+        self._slot = lock.slot
+        self._readiness = readiness
+        self._stop = signals.stop
+        self._supervisor = Supervisor(signals.stop)
+        self._active = ActiveConfig(setup.loaded, setup.clock)
         self._counters = Counters()
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
+        self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store, self._in_force.preparer, self._in_force.book, held.slot, self._recorded, self._committed
+            store,
+            self._active.preparer,
+            self._active.book,
+            lock.slot,
+            self._recorded,
+            self._committed,
+            self._prices,
         )
-        self._snapshot = Snapshot(where.status, store, lambda: self._recorder.book, setup.clock, standing.url)
-        self._evaluation = Evaluation(
-            store, self._recorder, held.ownership, lambda: self._in_force.evaluator, setup.clock, self._announced
+        self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
+        self._evaluator = EvaluatorLoop(
+            store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
         self._accounts = AccountWatch(
-            store, self._recorder, self._settings, setup.clock, lambda: self._evaluation.owns, self._announced
+            store, self._recorder, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
-        self._outbox = Outbox(
+        self._outbox = OutboxLoop(
             store=store,
-            writer=self._recorder,
-            channels=lambda: self._in_force.channel_urls,
+            writes=self._recorder,
+            channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
         )
-        self._reloading = Reloading(
-            setup, self._in_force, self._recorder, standing.url, wishes.reload, self._say, self._evaluation.wake
+        self._config_reload = ConfigReload(
+            setup.reload,
+            self._active,
+            self._recorder,
+            setup.clock,
+            readiness.url,
+            signals.reload,
+            self._say,
+            self._evaluator.wake,
         )
 
     async def run(self, listening: socket.socket, notice: str | None) -> ExitCode:
@@ -139,30 +191,40 @@ class Collector:
         self._recorder.start()
         try:
             with named(self._store):
-                await self._reloading.publish()
+                await self._config_reload.publish()
                 if self._store.is_sqlite:
-                    await asyncio.wrap_future(self._recorder.run(free_abandoned))
-            self._standing.tell(State.READY)
+                    await write(self._recorder, free_abandoned)
+            self._readiness.announce(CollectorState.READY)
             self._greet(notice)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(asyncio.to_thread(self._load_prices), name="prices")
                 serving = tasks.create_task(self._serve(listening), name="listener")
                 loops = [
                     tasks.create_task(self._supervisor.keep(name, loop), name=name)
                     for name, loop in self._loops().items()
                 ]
                 code = await self._watch_vitals(serving)
-                self._standing.tell(State.STOPPING)
+                self._readiness.announce(CollectorState.STOPPING)
                 await _end([serving, *loops])
             return code
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
             await asyncio.to_thread(self._notifier.close)
 
+    def _load_prices(self) -> None:
+        """In the background, so that neither the start nor the first request waits for it."""
+        try:
+            self._active.catalogue.load()
+        except Exception:  # each request then says so, and is recorded without a price
+            _log.exception("the price list could not be loaded")
+        finally:
+            self._prices.set_result(None)
+
     async def _serve(self, listening: socket.socket) -> None:
         context = Context(
             recorder=self._recorder,
             store=self._store,
-            settings=lambda: self._in_force.settings,
+            settings=lambda: self._active.settings,
             clock=self._setup.clock,
             health=self._health,
             ceilings=lambda: self._recorder.book.ceilings,
@@ -178,62 +240,64 @@ class Collector:
             _log.exception("the listener failed")
 
     def _loops(self) -> dict[str, Loop]:
-        desk = Desk(
+        polling = PollContext(
             store=self._store,
             recorder=self._recorder,
             clock=self._setup.clock,
             stored=self._polled,
             say=self._say,
         )
-        pollers = Pollers(desk, self._settings, lambda: self._evaluation.owns)
-        errands = Errands(
+        pollers = PollSupervisor(polling, self._settings, lambda: self._evaluator.owns)
+        tasks = TaskRunner(
             self._store,
             self._recorder,
             self._setup.clock,
-            lambda: list(self._in_force.channel_urls),
-            lambda: self._evaluation.owns,
+            lambda: list(self._active.channel_urls),
+            lambda: self._evaluator.owns,
             self._stop.set,
             self._wake,
-            Asked(desk, pollers, self._settings).errands(),
+            SlowTasks(polling, pollers, self._settings).by_kind(),
         )
         housekeeping = Housekeeping(
             self._recorder,
-            lambda: self._in_force.kept,
+            lambda: self._active.retention,
             self._setup.clock,
-            lambda: self._evaluation.owns,
+            lambda: self._evaluator.owns,
             self._store.checkpoint,
         )
         loops: dict[str, Loop] = {
-            "evaluator": self._evaluation.run,
+            "evaluator": self._evaluator.run,
             "outbox": self._deliver,
-            "tasks": errands.run,
+            "tasks": tasks.run,
             "pollers": pollers.run,
             "accounts": self._accounts.run,
             "status file": self._snapshot.run,
             "housekeeping": housekeeping.run,
-            "configuration": self._reloading.run,
-            "refusals": Tallying(self._counters, self._recorder, self._setup.clock, self._slot).run,
-            "watchdog": _ping_watchdog,
+            "configuration": self._config_reload.run,
+            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "watchdog": ping_watchdog,
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
-        rooms = Rooms(self._store, self._recorder, self._standing.url, self._setup.clock, self._settings, self._say)
-        return loops | {name: companion(rooms) for name, companion in self._setup.companions.items()}
+        context = CompanionContext(
+            self._store, self._recorder, self._readiness.url, self._setup.clock, self._settings, self._say
+        )
+        return loops | {name: companion(context) for name, companion in self._setup.companions.items()}
 
     def _settings(self) -> Settings:
-        return self._in_force.settings
+        return self._active.settings
 
     async def _deliver(self, stop: asyncio.Event) -> None:
         """Deliver while evaluating and delivering is ours."""
         while not stop.is_set():
-            while not self._evaluation.owns and not stop.is_set():
+            while not self._evaluator.owns and not stop.is_set():
                 await pause(stop, _VITALS_EVERY)
             turn = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 delivering = tasks.create_task(self._outbox.run(turn))
-                while self._evaluation.owns and not stop.is_set() and not delivering.done():
+                while self._evaluator.owns and not stop.is_set() and not delivering.done():
                     await pause(stop, _VITALS_EVERY)
                 turn.set()
 
@@ -248,7 +312,7 @@ class Collector:
         return ExitCode.OK
 
     def _recorded(self, outcomes: Sequence[Outcome]) -> None:
-        self._evaluation.wake()
+        self._evaluator.wake()
         if self._printer is not None:
             self._printer.recorded(outcomes)
 
@@ -262,12 +326,12 @@ class Collector:
             self._printer.announced(announcements)
 
     def _polled(self) -> None:
-        self._evaluation.wake()
+        self._evaluator.wake()
         self._accounts.wake()
 
     def _wake(self) -> None:
         """Something was written by hand."""
-        self._evaluation.wake()
+        self._evaluator.wake()
         self._outbox.wake()
 
     def _health(self) -> Health:
@@ -275,22 +339,22 @@ class Collector:
             return Health("down", {"writer": "ended"})
         channels = {status.name: status.state.value for status in self._outbox.status()}
         failing = [name for name, state in channels.items() if state != ChannelState.OK.value]
-        degraded = bool(self._supervisor.failures or failing or self._reloading.rejected)
+        degraded = bool(self._supervisor.failures or failing or self._config_reload.rejected)
         return Health(
             "degraded" if degraded else "healthy",
             {
                 "loops_failing": dict(self._supervisor.failures),
                 "channels": channels,
-                "configuration": self._reloading.rejected or "applied",
+                "configuration": self._config_reload.rejected or "applied",
                 "writes_waiting": self._recorder.waiting,
             },
         )
 
     def _greet(self, notice: str | None) -> None:
-        url = self._standing.url
+        url = self._readiness.url
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
-            self._printer.banner(self._in_force.facts(url, self._store.name))
+            self._printer.banner(self._active.facts(url, self._store.name))
         for sentence in (notice, *self._setup.loaded.warnings):
             if sentence:
                 self._say(sentence)
@@ -311,13 +375,3 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 def _url(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def _ping_watchdog(stop: asyncio.Event) -> None:
-    seconds = watchdog_seconds()
-    if seconds is None:
-        await stop.wait()
-        return
-    while not stop.is_set():
-        notify_systemd("WATCHDOG=1")
-        await pause(stop, seconds)

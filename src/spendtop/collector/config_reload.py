@@ -12,52 +12,57 @@ from sqlalchemy import Connection
 
 import spendtop
 from spendtop.collector import from_settings
-from spendtop.collector.active_config import InForce
+from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.polling import poll_config
-from spendtop.collector.setup import Setup
 from spendtop.config.apply import differences
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
+from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
-from spendtop.services import limit_marks, scoped_totals
+from spendtop.services import scoped_totals
+from spendtop.services.evaluator import mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied, keep
 from spendtop.store.reads.config_outcome import CONFIG_NEWS as CONFIG_NEWS
+from spendtop.store.transactions import write
 
 
-class Reloading:
+class ConfigReload:
     """Follows the configuration file, and SIGHUP."""
 
     def __init__(
         self,
-        setup: Setup,
-        in_force: InForce,
+        read: Callable[[], Loaded],
+        active: ActiveConfig,
         recorder: Recorder,
+        clock: Clock,
         url: str,
         asked: asyncio.Event,
         say: Callable[[str], None],
         on_applied: Callable[[], None],
     ) -> None:
-        self._setup = setup
-        self._in_force = in_force
+        """`read` reads the configuration again; `asked` is set when somebody wants that at once."""
+        self._read_anew = read
+        self._active = active
+        self._clock = clock
         self._recorder = recorder
         self._url = url
         self._asked = asked
         self._say = say
         self._on_applied = on_applied
-        self._started_at = setup.clock()
+        self._started_at = clock()
         self.rejected: str | None = None
         """Why the file as it is now is not in force."""
 
     async def publish(self) -> None:
         """Record by what is in force, and write it to the store, where every face reads it."""
-        await asyncio.wrap_future(self._recorder.run(self._publish))
+        await write(self._recorder, self._publish)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply changes until the stop event; first one that nobody watched."""
-        watched = changes(self._setup.loaded.places, stop)
+        watched = changes(self._active.loaded.places, stop)
         await self.reload()
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(self._answer(stop))
@@ -69,9 +74,9 @@ class Reloading:
         """Read the configuration again and apply it, or say why not."""
         try:
             loaded = await asyncio.to_thread(self._read)
-            changed = differences(self._in_force.settings, loaded.settings)
+            changed = differences(self._active.settings, loaded.settings)
             if changed:
-                await self._put_into_force(loaded)
+                await self._apply(loaded)
         except SpendtopError as failure:
             self.rejected = str(failure)
             await self._tell(False, f"The changed configuration is refused, the old one goes on: {failure}")
@@ -84,19 +89,19 @@ class Reloading:
 
     def _read(self) -> Loaded:
         """Raises ConfigError, also when the file is gone: to remove it is not to save an empty one."""
-        path = self._in_force.loaded.path
+        path = self._active.loaded.path
         if path is not None and not path.is_file():
             raise ConfigError(f"{path} is gone. Put it back, or restart the collector without it.")
-        return self._setup.reload()
+        return self._read_anew()
 
-    async def _put_into_force(self, loaded: Loaded) -> None:
-        before = self._in_force.loaded
-        self._in_force.apply(loaded)
+    async def _apply(self, loaded: Loaded) -> None:
+        before = self._active.loaded
+        self._active.apply(loaded)
         try:
             await self.publish()
         except BaseException:
-            self._in_force.apply(before)
-            self._recorder.apply(self._in_force.preparer, self._in_force.book)
+            self._active.apply(before)
+            self._recorder.apply(self._active.preparer, self._active.book)
             raise
         self._on_applied()
 
@@ -108,19 +113,19 @@ class Reloading:
 
     async def _tell(self, ok: bool, text: str) -> None:
         self._say(text)
-        news = json.dumps({"at": self._setup.clock(), "ok": ok, "text": text})
-        await asyncio.wrap_future(self._recorder.run(lambda connection: facts.put(connection, CONFIG_NEWS, news)))
+        news = json.dumps({"at": self._clock(), "ok": ok, "text": text})
+        await write(self._recorder, lambda connection: facts.put(connection, CONFIG_NEWS, news))
 
     def _publish(self, connection: Connection) -> None:
         """Between two groups of events, so that each is counted by the old limits or by the new ones."""
-        book = self._in_force.book
-        self._recorder.apply(self._in_force.preparer, book)
+        book = self._active.book
+        self._recorder.apply(self._active.preparer, book)
         scoped_totals.rebuild_changed(connection, book)
         self._mark_changed(connection, book)
         in_force = Applied(
             limits=book.limits,
             calendar=book.calendar,
-            channels=tuple(self._in_force.channel_urls),
+            channels=tuple(self._active.channel_urls),
             collector=CollectorInfo(
                 version=spendtop.__version__,
                 host=socket.gethostname(),
@@ -129,12 +134,12 @@ class Reloading:
                 started_at=self._started_at,
                 public_url=self._public_url(connection),
             ),
-            at=self._setup.clock(),
-            config_digest=self._in_force.digest,
-            doors=from_settings.doors_of(self._in_force.settings),
-            accounts=poll_config.accounts_of(self._in_force.settings),
-            pollers=poll_config.in_force(self._in_force.settings),
-            keeps_bodies=from_settings.keeps_bodies(self._in_force.settings),
+            at=self._clock(),
+            config_digest=self._active.digest,
+            doors=from_settings.doors_of(self._active.settings),
+            accounts=poll_config.accounts_of(self._active.settings),
+            pollers=poll_config.polled_sources(self._active.settings),
+            keeps_bodies=from_settings.keeps_bodies(self._active.settings),
         )
         keep(connection, in_force)
 
@@ -149,4 +154,4 @@ class Reloading:
         before = applied(connection)
         known = before.limits if before is not None and before.calendar == book.calendar else ()
         changed = [limit for limit in book.limits if limit not in known]
-        limit_marks.mark_crossed(connection, changed, book, self._setup.clock())
+        mark_crossed(connection, changed, book, self._clock())

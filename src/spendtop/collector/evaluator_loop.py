@@ -1,4 +1,4 @@
-"""The evaluator's loop: marks become alerts soon after the commit that left them."""
+"""The loop that runs the evaluator's rules (`services.evaluator`) soon after each commit that left marks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 
-from spendtop.collector.supervisor import pause
+from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
-from spendtop.services import limit_marks
 from spendtop.services.alert_messages import Announcement
-from spendtop.services.evaluator import Evaluator
+from spendtop.services.evaluator import Evaluator, has_marks
 from spendtop.services.lease import RENEW_SECONDS, Ownership
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
+from spendtop.store.transactions import read, write
 
 _BREATH = 0.2
 """Seconds between two passes while marks keep coming."""
@@ -23,7 +23,7 @@ _LOOK = 0.4
 """Seconds between two looks for marks that other collectors of the same PostgreSQL left."""
 
 
-class Evaluation:
+class EvaluatorLoop:
     """Runs the evaluator when a commit marked limits, and every `revisit` seconds for what falls by itself."""
 
     def __init__(
@@ -64,58 +64,39 @@ class Evaluation:
                 self._marked.clear()
                 await self._pass(self._loop.time())
                 await pause(stop, _BREATH)
-                await self._news(stop)
+                await self._wait_for_marks(stop)
         finally:
             self.owns = False
         with suppress(Exception):  # on a lost database the lease ends by itself
-            await asyncio.wrap_future(self._recorder.run(self._ownership.release))
-
-    async def _news(self, stop: asyncio.Event) -> None:
-        """Return when there are marks, when it is time to revisit, or at the stop event."""
-        while not stop.is_set() and not self._marked.is_set():
-            left = self._revisit_at - asyncio.get_running_loop().time()
-            if left <= 0 or (self._is_shared and await asyncio.to_thread(self._others_marked)):
-                return
-            await self._wait(stop, min(left, _LOOK) if self._is_shared else left)
-
-    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
-        marked, stopped = asyncio.ensure_future(self._marked.wait()), asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((marked, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            marked.cancel()
-            stopped.cancel()
-
-    @property
-    def _is_shared(self) -> bool:
-        return not self._store.is_sqlite and self.owns
-
-    def _others_marked(self) -> bool:
-        with self._store.reading() as connection:
-            return limit_marks.are_left(connection)
+            await write(self._recorder, self._ownership.release)
 
     async def _pass(self, now: float) -> None:
-        work = self._marks
-        if now >= self._revisit_at:
+        """One transaction of evaluating; with it, when that is due, the lease is renewed and what falls looked at."""
+        revisits = now >= self._revisit_at
+        if revisits:
             self._revisit_at = now + self._revisit
-            work = self._everything
-        announced, more = await asyncio.wrap_future(self._recorder.run(work))
-        if more:
+
+        def work(connection: Connection) -> tuple[list[Announcement], bool]:
+            self.owns = self._ownership.renew(connection) if revisits else self._ownership.holds(connection)
+            if not self.owns:
+                return [], False
+            evaluator, at = self._evaluator(), self._clock()
+            announced = evaluator.evaluate(connection, at)
+            if revisits:
+                announced += evaluator.revisit(connection, at)
+            return announced, has_marks(connection)
+
+        announced, marks_are_left = await write(self._recorder, work)
+        if marks_are_left:
             self._marked.set()
         if announced:
             self._on_announced(announced)
 
-    def _marks(self, connection: Connection) -> tuple[list[Announcement], bool]:
-        """What is to be said about the marked limits, and whether some are left for the next pass."""
-        self.owns = self._ownership.holds(connection)
-        if not self.owns:
-            return [], False
-        return self._evaluator().evaluate(connection, self._clock()), limit_marks.are_left(connection)
-
-    def _everything(self, connection: Connection) -> tuple[list[Announcement], bool]:
-        self.owns = self._ownership.renew(connection)
-        if not self.owns:
-            return [], False
-        evaluator, now = self._evaluator(), self._clock()
-        announced = evaluator.evaluate(connection, now) + evaluator.revisit(connection, now)
-        return announced, limit_marks.are_left(connection)
+    async def _wait_for_marks(self, stop: asyncio.Event) -> None:
+        """Return when there are marks, when it is time to revisit, or at the stop event."""
+        while not stop.is_set() and not self._marked.is_set():
+            left = self._revisit_at - asyncio.get_running_loop().time()
+            shared = self.owns and not self._store.is_sqlite
+            if left <= 0 or (shared and await read(self._store, has_marks)):
+                return
+            await wait_for_any(self._marked, stop, seconds=min(left, _LOOK) if shared else left)

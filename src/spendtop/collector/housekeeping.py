@@ -1,4 +1,4 @@
-"""Soon after the start and then once an hour: forget what is older than the settings keep."""
+"""What the collector does by the clock: forget what is older than the settings keep, and write down refusals."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from spendtop.api.counters import Counters
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
+from spendtop.services import refusals
 from spendtop.services.recorder import Recorder
-from spendtop.services.retention import Kept, forget_some
+from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.store.transactions import write
 
 _FIRST = 60.0
 _EVERY = 3600.0
@@ -20,11 +23,14 @@ _BREATH = 0.02
 """Seconds between two batches, so that webhooks go first."""
 _JUMP = 5 * MINUTE
 """How far the clock may move from the time that passed between two rounds, in µs."""
+_COUNTS_WRITTEN_EVERY = 5.0
+"""Seconds, so that no flood of rubbish becomes a flood of writes."""
 _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Deletes in batches between other writes, then empties the write-ahead log, which still holds what was deleted.
+    """Soon after the start and then once an hour: deletes in batches between other writes, then empties the
+    write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
@@ -33,7 +39,7 @@ class Housekeeping:
     def __init__(
         self,
         recorder: Recorder,
-        kept: Callable[[], Kept],
+        kept: Callable[[], RetentionPeriods],
         clock: Clock,
         owns: Callable[[], bool],
         checkpoint: Callable[[], None],
@@ -60,7 +66,7 @@ class Housekeeping:
             await pause(stop, self._every)
 
     async def _forget(self, stop: asyncio.Event) -> None:
-        while not stop.is_set() and await asyncio.wrap_future(self._recorder.run(self._forget_some)):
+        while not stop.is_set() and await write(self._recorder, self._forget_some):
             await pause(stop, _BREATH)
         await asyncio.to_thread(self._checkpoint)
 
@@ -73,3 +79,33 @@ class Housekeeping:
 
     def _forget_some(self, connection: Connection) -> bool:
         return forget_some(connection, self._kept(), self._clock())
+
+
+class RefusalCounts:
+    """Keeps the store's counts of refusals."""
+
+    def __init__(self, counters: Counters, recorder: Recorder, clock: Clock, shard: int) -> None:
+        self._counters = counters
+        self._recorder = recorder
+        self._clock = clock
+        self._shard = shard
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until `stop`. Raises what writing raises; counts that were not written are kept for the next try."""
+        while not stop.is_set():
+            await pause(stop, _COUNTS_WRITTEN_EVERY)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what was refused since the last time."""
+        taken = self._counters.take_refused()
+        if not taken:
+            return
+        counts = {(source.value, why.value): count for (source, why), count in taken.items()}
+        now = self._clock()
+        try:
+            await write(self._recorder, lambda tx: refusals.note(tx, counts, now, self._shard))
+        except BaseException:
+            for (source, why), count in taken.items():
+                self._counters.refuse(source, why, count)
+            raise

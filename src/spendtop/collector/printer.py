@@ -1,4 +1,4 @@
-"""The headless face: a banner, then a line per request and per alert (SPEC 2)."""
+"""The headless face: a banner, then a line per request and per alert."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
-from spendtop.collector.supervisor import pause
+from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
@@ -24,6 +24,7 @@ from spendtop.services.alert_messages import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
 from spendtop.store.reads import spending
+from spendtop.store.transactions import read
 
 _BREATH = 0.2
 """Seconds between two looks at the last hour while requests keep coming."""
@@ -79,33 +80,21 @@ class Printer:
     async def run(self, stop: asyncio.Event) -> None:
         """Print requests until the stop event, with the last hour's spend read once for all that waited."""
         self._loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            ending = tasks.create_task(self._wake_at(stop))
-            while not stop.is_set():
-                await self._news.wait()
-                self._news.clear()
-                await self._drain()
-                await pause(stop, _BREATH)
+        while not stop.is_set():
+            await wait_for_any(self._news, stop)
+            self._news.clear()
             await self._drain()
-            ending.cancel()
-
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._news.set()
+            await pause(stop, _BREATH)
+        await self._drain()
 
     async def _drain(self) -> None:
         if not self._requests:
             return
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]
-        last_hour, unpriced = await asyncio.to_thread(self._last_hour)
-        for request in waiting:
-            self._request(request, last_hour, unpriced)
-
-    def _last_hour(self) -> tuple[Usd, int]:
         now = self._clock()
-        with self._store.reading() as connection:
-            spend = spending.spend(connection, now - HOUR, now + 1)
-        return spend.cost, spend.unpriced
+        hour = await read(self._store, lambda connection: spending.spend(connection, now - HOUR, now + 1))
+        for request in waiting:
+            self._request(request, hour.cost, hour.unpriced)
 
     def _request(self, request: Request, last_hour: Usd, unpriced: int) -> None:
         cost = request.cost.amount
@@ -157,9 +146,9 @@ class Printer:
         who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
         amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
         match message.kind:
-            case Kind.APPROACHING:
+            case MessageKind.APPROACHING:
                 self._line(f"WARNING approaching {name}{who}: {amounts}")
-            case Kind.EXCEEDED:
+            case MessageKind.EXCEEDED:
                 self._line(f"ALERT {name}{who} exceeded: {amounts}")
             case _:
                 self._line(f"{message.kind.value.upper()} {name}{who}: {amounts}")

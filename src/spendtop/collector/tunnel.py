@@ -15,10 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
+from spendtop.collector.collector import CompanionContext
 from spendtop.collector.helicone_connection import NotKept, connect, destination_of, keep_secret, management
-from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import pause
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
@@ -29,6 +27,7 @@ from spendtop.sources.settings import HeliconeSettings
 from spendtop.store import facts
 from spendtop.store.reads.applied_config import tell_public_url
 from spendtop.store.reads.config_outcome import CONFIG_NEWS
+from spendtop.store.transactions import read, write
 
 if TYPE_CHECKING:
     from ngrok import Listener, Session
@@ -62,9 +61,9 @@ def authtoken(settings: Settings) -> str:
 class Tunnel:
     """One tunnel while the collector runs."""
 
-    def __init__(self, rooms: Rooms, token: str, reload: Callable[[], Loaded]) -> None:
+    def __init__(self, context: CompanionContext, token: str, reload: Callable[[], Loaded]) -> None:
         """`reload` reads the configuration as it is now."""
-        self._rooms = rooms
+        self._context = context
         self._token = token
         self._reload = reload
 
@@ -73,12 +72,12 @@ class Tunnel:
         session, listener = await self._open()
         try:
             url = listener.url()
-            await self._write(lambda connection: tell_public_url(connection, url))
+            await write(self._context.recorder, lambda connection: tell_public_url(connection, url))
             await self._tell(True, f"The tunnel {url} leads here: {url}/webhook is for Helicone.")
             await self._connect(url, stop)
             await stop.wait()
         finally:
-            await self._write(lambda connection: tell_public_url(connection, ""))
+            await write(self._context.recorder, lambda connection: tell_public_url(connection, ""))
             with suppress(Exception):
                 async with asyncio.timeout(_CLOSES_WITHIN):
                     await listener.close()
@@ -89,7 +88,7 @@ class Tunnel:
 
         try:
             session = await ngrok.SessionBuilder().authtoken(self._token).connect()
-            return session, await session.http_endpoint().listen_and_forward(self._rooms.url)
+            return session, await session.http_endpoint().listen_and_forward(self._context.url)
         except Exception as failure:
             code = _ERROR_CODE.search(str(failure))
             why = f"{code[0]}, see ngrok.com/docs/errors/{code[0].lower()}" if code else "check network and authtoken"
@@ -99,7 +98,7 @@ class Tunnel:
 
     async def _connect(self, url: str, stop: asyncio.Event) -> None:
         """Have Helicone post to the tunnel, once it can be asked; nothing without its API key."""
-        while not stop.is_set() and self._rooms.settings().section(HeliconeSettings).api_key:
+        while not stop.is_set() and self._context.settings().section(HeliconeSettings).api_key:
             try:
                 await self._tell(True, await self._connected(destination_of(url)))
                 return
@@ -120,9 +119,9 @@ class Tunnel:
 
     async def _connected(self, destination: str) -> str:
         """What was done, as a sentence."""
-        webhooks = management(self._rooms.settings())
+        webhooks = management(self._context.settings())
         await self._leave_old(webhooks, destination)
-        await self._write(lambda connection: facts.put(connection, _DESTINATION, destination))
+        await write(self._context.recorder, lambda connection: facts.put(connection, _DESTINATION, destination))
         connected = await connect(webhooks, destination)
         await asyncio.to_thread(self._keep, connected.webhook.secret)
         return f"Helicone posts to {destination}."
@@ -132,22 +131,15 @@ class Tunnel:
 
     async def _leave_old(self, webhooks: HeliconeWebhooks, destination: str) -> None:
         """Delete the webhook of the last tunnel, which leads nowhere any more."""
-        old = await asyncio.to_thread(self._old_destination)
+        old = await read(self._context.store, lambda connection: facts.get(connection, _DESTINATION))
         if old in (None, destination):
             return
         for webhook in await webhooks.list():
             if webhook.destination == old:
                 await webhooks.delete(webhook.id)
 
-    def _old_destination(self) -> str | None:
-        with self._rooms.store.reading() as connection:
-            return facts.get(connection, _DESTINATION)
-
     async def _tell(self, ok: bool, text: str) -> None:
         """To those who look at the log, and to those who look at the screens."""
-        self._rooms.say(text)
-        news = json.dumps({"at": self._rooms.clock(), "ok": ok, "text": text})
-        await self._write(lambda connection: facts.put(connection, CONFIG_NEWS, news))
-
-    async def _write(self, work: Callable[[Connection], None]) -> None:
-        await asyncio.wrap_future(self._rooms.recorder.run(work))
+        self._context.say(text)
+        news = json.dumps({"at": self._context.clock(), "ok": ok, "text": text})
+        await write(self._context.recorder, lambda connection: facts.put(connection, CONFIG_NEWS, news))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.money import Usd
 
 
 def headline(message: Message, name: str) -> str | None:
     """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
     match message.resolves or message.kind:
-        case Kind.LOW_BALANCE:
+        case MessageKind.LOW_BALANCE:
             about = f"low balance: {name} {Usd(message.used_nano).floored} of {Usd(message.limit_nano)}"
-        case Kind.STALE:
+        case MessageKind.STALE:
             about = f"stale data: {name}"
         case _:
             return None

@@ -24,7 +24,7 @@ MOST_FALLS = 3
 """An episode that fell back more often than this is flapping: shown, but silent."""
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a message is about."""
 
     APPROACHING = "approaching"
@@ -39,9 +39,9 @@ class Kind(StrEnum):
     def severity(self) -> str:
         """info, warning or critical; channels choose by it."""
         match self:
-            case Kind.EXCEEDED | Kind.LOW_BALANCE:
+            case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE:
                 return "critical"
-            case Kind.APPROACHING | Kind.STALE:
+            case MessageKind.APPROACHING | MessageKind.STALE:
                 return "warning"
         return "info"
 
@@ -49,10 +49,10 @@ class Kind(StrEnum):
 class Message(Struct, frozen=True, kw_only=True):
     """What a delivery says; rendered to title and text when it is sent. Holds no prompt text and no key."""
 
-    kind: Kind
+    kind: MessageKind
     limit_name: str
     """Or of the account whose balance it is about, or of the poller whose data are stale."""
-    resolves: Kind | None = None
+    resolves: MessageKind | None = None
     """What is over, where that is not about a limit."""
     entity: str = ""
     """Raw value of what the limit is `each` of; empty for everyone."""
@@ -121,7 +121,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     """What becomes of the episode, and what is said about it."""
 
     episode: Episode | None
-    announce: Kind | None = None
+    announce: MessageKind | None = None
     reason: str = ""
     late_by: int | None = None
 
@@ -156,7 +156,7 @@ def _with_snooze(previous: Episode, decision: Decision, now: int) -> Decision:
     if decision.announce is not None or episode.state is EpisodeState.RESOLVED:
         return replace(decision, episode=awake)
     awake = replace(awake, spoke=awake.spoke + 1)
-    return Decision(episode=awake, announce=Kind(awake.state.value), reason="snooze over")
+    return Decision(episode=awake, announce=MessageKind(awake.state.value), reason="snooze over")
 
 
 def continues(limit: Limit, resolved_at: int, now: int) -> bool:
@@ -234,7 +234,7 @@ def _escalate(previous: Episode, crossed: float, reading: Reading) -> Decision:
     if silent:
         return Decision(episode=episode, reason="flapping" if flapping else "too late", late_by=late_by)
     reason = "first" if previous.spoke == 0 else "reopened" if previous.falls else "escalated"
-    return Decision(episode=episode, announce=Kind(episode.state.value), reason=reason, late_by=late_by)
+    return Decision(episode=episode, announce=MessageKind(episode.state.value), reason=reason, late_by=late_by)
 
 
 def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Decision:
@@ -251,4 +251,4 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
         below_since=None,
         spoke=previous.spoke + resolved,
     )
-    return Decision(episode=episode, announce=Kind.RESOLVED if resolved else None, reason="fell back")
+    return Decision(episode=episode, announce=MessageKind.RESOLVED if resolved else None, reason="fell back")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from importlib.metadata import version
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
@@ -26,9 +27,15 @@ class PublishedPrices:
         self._models: dict[tuple[str | None, str], ModelInfo | None] = {}
         self._prices: dict[int, tuple[ModelPrice, Price | None]] = {}
         self._version = ""
+        self._loading = Lock()
 
     def load(self) -> None:
-        """Load the price list now (0.2 s, 26 MB); else the first look-up does."""
+        """Load the price list now (up to a second, 26 MB), once; else the first look-up does, and its thread waits."""
+        with self._loading:
+            if self._find is None:
+                self._load()
+
+    def _load(self) -> None:
         from genai_prices.data_snapshot import get_snapshot
 
         snapshot = get_snapshot()

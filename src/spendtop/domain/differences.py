@@ -27,7 +27,7 @@ _PLAUSIBLE_PRICE = 10
 """Per cent by which a bill may exceed our cost for it to be a difference of price; a lower bill always may be."""
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """What accounts for a part of a difference."""
 
     UNPRICED = "unpriced"
@@ -76,7 +76,7 @@ class SeenModel:
 class Share:
     """A part of the difference. Positive: billed and not in our figures. Names are raw text, empty where none fits."""
 
-    kind: Kind
+    kind: DifferenceKind
     amount: Usd
     project: str = ""
     api_key: str = ""
@@ -167,14 +167,14 @@ def explain(billed: Usd, parts: Sequence[BilledPart], seen: Iterable[SeenModel])
         if model.is_seen:
             shares += _of_model(model)
     shares += [
-        Share(kind=Kind.OTHER, amount=Usd(nano), line_item=item)
+        Share(kind=DifferenceKind.OTHER, amount=Usd(nano), line_item=item)
         for item, holders in others.items()
         if (nano := sum(holders.values()))
     ]
     rounding = billed.nano - ours - sum(share.amount.nano for share in shares)
     if rounding:
-        shares.append(Share(kind=Kind.REST, amount=Usd(rounding)))
-    order = list(Kind)
+        shares.append(Share(kind=DifferenceKind.REST, amount=Usd(rounding)))
+    order = list(DifferenceKind)
     shares.sort(key=lambda share: (order.index(share.kind), -abs(share.amount.nano), share.api_key, share.models))
     return Explanation(billed=billed, ours=Usd(ours), shares=tuple(shares), projects=_by_project(parts, shares))
 
@@ -257,7 +257,7 @@ def _unseen(models: dict[str, _Model], others: _Others) -> Iterator[Share]:
     for holder, nano in amounts.items():
         if nano:
             yield Share(
-                kind=Kind.UNSEEN,
+                kind=DifferenceKind.UNSEEN,
                 amount=Usd(nano),
                 project=holder.project,
                 api_key=holder.api_key,
@@ -299,12 +299,16 @@ def _of_model(model: _Model) -> Iterator[Share]:
     gap = model.gap
     if model.unpriced and gap > 0:
         unpriced = gap if model.ceiling is None else min(gap, model.ceiling)
-        yield _share(Kind.UNPRICED, unpriced, model, requests=model.unpriced)
+        yield _share(DifferenceKind.UNPRICED, unpriced, model, requests=model.unpriced)
         gap -= unpriced
     at_midnight = min(gap, model.coming) if gap > 0 else max(gap, -model.leaving)
     gap -= at_midnight
     price = _of_price(model, gap)
-    for kind, nano in ((Kind.BOUNDARY, at_midnight), (Kind.PRICE, price), (Kind.REST, gap - price)):
+    for kind, nano in (
+        (DifferenceKind.BOUNDARY, at_midnight),
+        (DifferenceKind.PRICE, price),
+        (DifferenceKind.REST, gap - price),
+    ):
         if nano:
             yield _share(kind, nano, model)
 
@@ -316,7 +320,7 @@ def _of_price(model: _Model, gap: int) -> int:
     return gap if 100 * gap <= _PLAUSIBLE_PRICE * model.ours else min(gap, model.surcharged) if model.ours else 0
 
 
-def _share(kind: Kind, nano: int, model: _Model, requests: int = 0) -> Share:
+def _share(kind: DifferenceKind, nano: int, model: _Model, requests: int = 0) -> Share:
     return Share(kind=kind, amount=Usd(nano), models=(model.name,) if model.name else (), requests=requests)
 
 
@@ -326,7 +330,7 @@ def _by_project(parts: Sequence[BilledPart], shares: Iterable[Share]) -> tuple[P
     for part in parts:
         billed[part.project] += part.cost.nano
     for share in shares:
-        if share.kind is Kind.UNSEEN:
+        if share.kind is DifferenceKind.UNSEEN:
             unseen[share.project] += share.amount.nano
     return tuple(
         ProjectBill(project=project, billed=Usd(nano), unseen=Usd(unseen[project]))

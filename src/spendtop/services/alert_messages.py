@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, and_, func, select
 
 from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Decision, Kind, Message, Reading, hysteresis, patience, thresholds
+from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, hysteresis, patience, thresholds
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
@@ -39,9 +39,9 @@ class Channel(Struct, frozen=True):
     name: str
     min_severity: str = "info"
 
-    def takes(self, kind: Kind) -> bool:
+    def takes(self, kind: MessageKind) -> bool:
         """Whether a message of this kind is severe enough; who heard of an excess also hears that it is over."""
-        severity = "critical" if kind is Kind.RESOLVED else kind.severity
+        severity = "critical" if kind is MessageKind.RESOLVED else kind.severity
         return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
 
 
@@ -129,7 +129,7 @@ def _queue_digest(
         return
     capped = f"More than {_MOST_PER_HOUR} messages in an hour; the rest comes together every 15 minutes."
     digest = Message(
-        kind=Kind.DIGEST,
+        kind=MessageKind.DIGEST,
         limit_name=worst.limit_name,
         used_nano=worst.used_nano,
         limit_nano=worst.limit_nano,

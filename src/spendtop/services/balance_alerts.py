@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, or_, select, update
 
-from spendtop.domain.alerting import EpisodeState, Kind, Message
+from spendtop.domain.alerting import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
 from spendtop.services import alert_messages, checkpoints
@@ -50,7 +50,7 @@ class Change(Struct, frozen=True, kw_only=True):
     notify: tuple[str, ...] | None = None
 
 
-class Watch:
+class BalanceAlerts:
     """Watches accounts and pollers."""
 
     def __init__(
@@ -107,8 +107,8 @@ class Watch:
             return
         again = Usd(threshold.nano * REARMED_AT // 100)
         message = Message(
-            kind=Kind.LOW_BALANCE if fires else Kind.RESOLVED,
-            resolves=None if fires else Kind.LOW_BALANCE,
+            kind=MessageKind.LOW_BALANCE if fires else MessageKind.RESOLVED,
+            resolves=None if fires else MessageKind.LOW_BALANCE,
             limit_name=account.name,
             used_nano=left.nano,
             limit_nano=threshold.nano,
@@ -127,8 +127,8 @@ class Watch:
         if not fires and not answers:
             return
         message = Message(
-            kind=Kind.STALE if fires else Kind.RESOLVED,
-            resolves=None if fires else Kind.STALE,
+            kind=MessageKind.STALE if fires else MessageKind.RESOLVED,
+            resolves=None if fires else MessageKind.STALE,
             limit_name=watched.name,
             zone=self._zone,
             at=succeeded_at,
@@ -141,7 +141,7 @@ def _begin(connection: Connection, change: Change, now: int) -> tuple[int, int]:
     """Insert the alert; its id, and the number of its message."""
     message = change.message
     assert message is not None
-    low = message.kind is Kind.LOW_BALANCE
+    low = message.kind is MessageKind.LOW_BALANCE
     inserted = connection.execute(
         _ALERT.insert().values(
             rule=change.rule,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from spendtop.domain.differences import Explanation, Kind, Share
+from spendtop.domain.differences import DifferenceKind, Explanation, Share
 from spendtop.domain.differences import explain as split
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
@@ -23,19 +23,19 @@ def sentence(share: Share) -> str:
     """What a share is, for people; its amount stands beside it. Names from outside are cleaned."""
     models = _models(share)
     match share.kind:
-        case Kind.UNSEEN:
+        case DifferenceKind.UNSEEN:
             return f"{_holder(share)}{f' ({models})' if models else ''}: never passed through us"
-        case Kind.UNPRICED:
+        case DifferenceKind.UNPRICED:
             requests = "1 request" if share.requests == 1 else f"{share.requests:,} requests"
             return f"{requests}{f' of {models}' if models else ''} without a price"
-        case Kind.BOUNDARY:
+        case DifferenceKind.BOUNDARY:
             day = "from a neighbour day" if share.amount > ZERO else "on a neighbour day's bill"
             return f"{models or 'requests'} within minutes of midnight UTC, {day}"
-        case Kind.PRICE:
+        case DifferenceKind.PRICE:
             return f"{models or 'requests'} billed {'above' if share.amount > ZERO else 'below'} our price"
-        case Kind.OTHER:
+        case DifferenceKind.OTHER:
             return f"{clean_line(share.line_item) or 'a part without a name'}: billed beside a model's tokens"
-        case Kind.REST if models:
+        case DifferenceKind.REST if models:
             return f"{models}: {'billed for more than we saw' if share.amount > ZERO else 'seen, but not billed'}"
     return "not explained"
 

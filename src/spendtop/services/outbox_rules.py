@@ -16,7 +16,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryAttemptTable, DeliveryTable
 
@@ -90,7 +90,7 @@ def enqueue(
     payload = msgspec.json.encode(message).decode()
     queued = 0
     for channel in channels:
-        if message.kind is Kind.RESOLVED and not _was_told(connection, alert_id, channel):
+        if message.kind is MessageKind.RESOLVED and not _was_told(connection, alert_id, channel):
             _drop_unsent(connection, alert_id, channel)
             continue
         row = {
@@ -121,7 +121,7 @@ class Waiting(Struct, frozen=True):
 def queued_since(connection: Connection, channel: str, since: int) -> int:
     """How many messages were queued for a channel since an instant, tests aside."""
     query = select(func.count()).where(
-        _delivery.c.channel == channel, _delivery.c.created_at >= since, _delivery.c.kind != Kind.TEST.value
+        _delivery.c.channel == channel, _delivery.c.created_at >= since, _delivery.c.kind != MessageKind.TEST.value
     )
     return int(connection.execute(query).scalar_one())
 
@@ -131,7 +131,7 @@ def waiting_digest(connection: Connection, channel: str, now: int) -> Waiting | 
     row = connection.execute(
         select(_delivery.c.id, _delivery.c.payload).where(
             _delivery.c.channel == channel,
-            _delivery.c.kind == Kind.DIGEST.value,
+            _delivery.c.kind == MessageKind.DIGEST.value,
             _delivery.c.state == DeliveryState.PENDING,
             _delivery.c.attempts == 0,
             _delivery.c.next_at > now,
@@ -237,7 +237,7 @@ def finish(connection: Connection, claimed: Claimed, attempt: Attempt, retry_at:
     )
 
 
-def hasten(connection: Connection, channel: str, now: int) -> None:
+def make_due(connection: Connection, channel: str, now: int) -> None:
     """Make everything that waits for this channel due now, because the channel works again."""
     connection.execute(
         update(_delivery)
@@ -250,7 +250,7 @@ def hasten(connection: Connection, channel: str, now: int) -> None:
     )
 
 
-def bury(connection: Connection, channel: str, reason: str, *, created_before: int, now: int) -> int:
+def give_up(connection: Connection, channel: str, reason: str, *, created_before: int, now: int) -> int:
     """Give up what waits for this channel since before `created_before` (UTC µs). Returns how many are dead now."""
     _release_expired(connection, channel, now)
     return connection.execute(
@@ -272,7 +272,7 @@ def retry(connection: Connection, now: int, delivery_id: int | None = None) -> i
     return connection.execute(chosen.values(state=DeliveryState.PENDING, attempts=0, next_at=now)).rowcount
 
 
-def _ref(alert_id: int | None, kind: Kind, seq: int, channel: str, payload: str) -> str:
+def _ref(alert_id: int | None, kind: MessageKind, seq: int, channel: str, payload: str) -> str:
     subject = payload if alert_id is None else str(alert_id)
     return sha256("\0".join((subject, kind.value, str(seq), channel)).encode()).hexdigest()[:16]
 

@@ -22,7 +22,7 @@ from spendtop.domain.errors import AlreadyRunning, CannotCreate, NoPermission
 _LOCK_SECONDS = 1.0
 
 
-class State(StrEnum):
+class CollectorState(StrEnum):
     """Where a collector stands."""
 
     STARTING = "starting"
@@ -30,11 +30,11 @@ class State(StrEnum):
     STOPPING = "stopping"
 
 
-class Holder(Struct, frozen=True, kw_only=True):
+class RunningCollector(Struct, frozen=True, kw_only=True):
     """The collector that holds a store, as it says itself."""
 
     pid: int
-    state: State
+    state: CollectorState
     url: str
     """Where it listens, for example `http://127.0.0.1:8000`."""
     started_by: str
@@ -46,23 +46,23 @@ class Holder(Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
-def beside(database: str, suffix: str, data_folder: Path) -> Path:
+def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
     """A file beside a SQLite store, or in the data folder for a PostgreSQL URL: `spendtop.db.lock` and so on."""
     if "://" in database:
         return data_folder / f"postgresql-{sha256(database.encode()).hexdigest()[:12]}{suffix}"
     return Path(database + suffix)
 
 
-def holder(path: Path) -> Holder | None:
+def running_collector(path: Path) -> RunningCollector | None:
     """Who says in `path` that it collects, if that process still lives."""
     try:
-        said = Holder(**_typed(json.loads(path.read_text())))
+        said = RunningCollector(**_typed(json.loads(path.read_text())))
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return said if 0 < process_start(said.pid) == said.process_started else None
 
 
-def announce(path: Path, me: Holder) -> None:
+def announce(path: Path, me: RunningCollector) -> None:
     """Write what the holder says about itself, readable by this user only."""
     write_atomically(path, json.dumps({name: getattr(me, name) for name in me.__struct_fields__}))
 
@@ -100,11 +100,11 @@ def _alive(pid: int) -> int:
 
 
 def _typed(said: dict[str, Any]) -> dict[str, Any]:
-    return {**said, "state": State(said["state"])}
+    return {**said, "state": CollectorState(said["state"])}
 
 
 @contextlib.contextmanager
-def hold(lock: Path, announcement: Path) -> Iterator[None]:
+def hold_lock(lock: Path, announcement: Path) -> Iterator[None]:
     """Hold the store's lock until the block ends; the kernel frees it even on kill -9.
 
     Raises AlreadyRunning when another collector holds it for longer than a second, and NoPermission or CannotCreate
@@ -135,7 +135,7 @@ def _lock(handle: int, lock: Path, announcement: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
-                who = holder(announcement)
+                who = running_collector(announcement)
                 by = f" by process {who.pid} ({who.url})" if who else ""
                 store = str(lock).removesuffix(".lock")
                 raise AlreadyRunning(
@@ -146,7 +146,7 @@ def _lock(handle: int, lock: Path, announcement: Path) -> None:
 
 
 @contextlib.contextmanager
-def watching(folder: Path) -> Iterator[None]:
+def counted_as_viewer(folder: Path) -> Iterator[None]:
     """Be counted as a viewer of the store until the block ends."""
     folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
@@ -160,7 +160,7 @@ def watching(folder: Path) -> Iterator[None]:
         mine.unlink(missing_ok=True)
 
 
-def watchers(folder: Path) -> int:
+def viewers_of(folder: Path) -> int:
     """How many viewers of the store live."""
     return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
 

@@ -31,13 +31,19 @@ class Recorder:
         slot: int = 0,
         on_recorded: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
         on_commit: Callable[[], None] = lambda: None,
+        prices: Future[None] | None = None,
     ) -> None:
-        """`on_recorded` and `on_commit` are called in the writer's thread and must be quick."""
+        """`on_recorded` and `on_commit` are called in the writer's thread and must be quick.
+
+        `prices` is done once the price list is loaded. What is submitted earlier is prepared in the thread that loads
+        it, as the caller's is mostly the event loop, which must not wait for that.
+        """
         self._preparer = preparer
         with store.reading() as connection:
             ids = RequestIds(slot, newest_id(connection))
         self._recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
         self._on_recorded = on_recorded
+        self._prices = prices
         self._writer: Writer[Ready, Outcome] = Writer(store, self._recording.record, on_commit)
 
     def start(self) -> None:
@@ -85,7 +91,18 @@ class Recorder:
             if not isinstance(outcomes, Exception):
                 self._on_recorded(outcomes)
 
-        self._writer.submit(self.prepare(events), told, patience)
+        if self._prices is None or self._prices.done():
+            self._writer.submit(self.prepare(events), told, patience)
+        else:
+            self._prices.add_done_callback(lambda prices: self._submit_late(events, told, patience))
+
+    def _submit_late(
+        self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float
+    ) -> None:
+        try:
+            self._writer.submit(self.prepare(events), done, patience)
+        except Exception as failure:  # nobody who could be raised to is left
+            done(failure)
 
     def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
         """Run any other write in a transaction of its own, in turn with the groups."""

@@ -34,14 +34,14 @@ _QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
 _DELIVERY, _ATTEMPT, _ALERT = table_of(DeliveryTable), table_of(DeliveryAttemptTable), table_of(AlertTable)
 
 
-class Kept(Struct, frozen=True):
+class RetentionPeriods(Struct, frozen=True):
     """How long things are kept, in µs."""
 
     bodies: int
     requests: int
 
 
-def forget_some(connection: Connection, kept: Kept, now: int) -> bool:
+def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> bool:
     """Delete one batch of what is too old; True when there may be more.
 
     Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.

@@ -119,7 +119,7 @@ def claim(connection: Connection, now: int) -> Task | None:
     return msgspec.structs.replace(_task(row), state=TaskState.RUNNING)
 
 
-def go_on(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> bool:
+def note_progress(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> bool:
     """Note how far a task has come, for people and for going on there; whether it is to go on at all."""
     _set(connection, task_id, now, progress=progress, arguments=msgspec.json.encode(arguments).decode())
     return connection.execute(select(_TASK.c.state).where(_TASK.c.id == task_id)).scalar() != TaskState.STOPPING.value

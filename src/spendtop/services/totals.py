@@ -7,7 +7,7 @@ from spendtop.domain.limits import Limit
 from spendtop.domain.request import Request, Source, Status, is_assumed
 from spendtop.services.limit_book import LimitBook
 
-Key = tuple[str, str, int]
+TotalKey = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
 
@@ -21,7 +21,7 @@ class TotalsByDifference:
 
     def __init__(self, book: LimitBook) -> None:
         self._book = book
-        self._deltas: dict[Key, list[int]] = {}
+        self._deltas: dict[TotalKey, list[int]] = {}
         self._marks: dict[tuple[str, str, int], int] = {}
 
     def add(self, request: Request, request_id: int) -> None:
@@ -99,7 +99,7 @@ class TotalsByDifference:
         key = (limit, entity, happened_at - happened_at % HOUR)
         self._marks[key] = max(happened_at, self._marks.get(key, 0))
 
-    def _fold(self, key: Key, delta: tuple[int, ...]) -> None:
+    def _fold(self, key: TotalKey, delta: tuple[int, ...]) -> None:
         known = self._deltas.get(key)
         if known is None:
             self._deltas[key] = list(delta)

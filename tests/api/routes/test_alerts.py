@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services import outbox_rules
 from spendtop.store.backup import backup
 from spendtop.store.engine import Store
@@ -48,7 +48,7 @@ def alert_id(readable_store: Store, clock: SettableClock) -> int:
         inserted = connection.execute(table_of(AlertTable).insert().values(**values))
         assert inserted.inserted_primary_key is not None
         number = int(inserted.inserted_primary_key[0])
-        message = Message(kind=Kind.EXCEEDED, limit_name="daily")
+        message = Message(kind=MessageKind.EXCEEDED, limit_name="daily")
         outbox_rules.enqueue(
             connection,
             alert_id=number,

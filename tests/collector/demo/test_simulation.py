@@ -5,9 +5,9 @@ import asyncio
 import httpx
 import pytest
 
+from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo import simulation
 from spendtop.collector.demo.sample_traffic import history
-from spendtop.collector.setup import Rooms
 from spendtop.domain.clock import DAY
 from spendtop.domain.request import Request, Source
 from tests.alerts.sinks import free_port
@@ -16,8 +16,10 @@ from tests.collector.conftest import Bench
 from tests.waiting import DEADLINE, soon
 
 
-def rooms_of(bench: Bench, url: str) -> Rooms:
-    return Rooms(bench.store, bench.recorder, url, bench.clock, lambda: bench.in_force.settings, lambda sentence: None)
+def rooms_of(bench: Bench, url: str) -> CompanionContext:
+    return CompanionContext(
+        bench.store, bench.recorder, url, bench.clock, lambda: bench.active.settings, lambda sentence: None
+    )
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ async def test_a_month_is_there_at_once_and_webhooks_keep_coming(bench: Bench, q
     stop = asyncio.Event()
     replayed = len(list(history(bench.clock())))
     async with (
-        listening(bench.store, bench.clock, bench.recorder, bench.in_force.settings) as live,
+        listening(bench.store, bench.clock, bench.recorder, bench.active.settings) as live,
         asyncio.TaskGroup() as tasks,
     ):
         traffic = simulation.sample_traffic(rooms_of(bench, f"http://127.0.0.1:{live.port}"))

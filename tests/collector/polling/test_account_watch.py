@@ -32,7 +32,7 @@ class Watching:
         self.watch = AccountWatch(
             bench.store,
             bench.recorder,
-            lambda: bench.in_force.settings,
+            lambda: bench.active.settings,
             bench.clock,
             lambda: self.owns,
             self._announced,
@@ -87,7 +87,7 @@ async def test_a_saved_threshold_counts_at_once(bench: Bench) -> None:
     async with watching.running():
         watching.deposit("20")
         bench.configure(WALLET.replace("low_balance = 10", "low_balance = 30"))
-        bench.in_force.apply(bench.load())
+        bench.active.apply(bench.load())
         watching.watch.wake()
         await soon(lambda: watching.said == ["low balance wallet"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.collector.polling.calibration_settlement import Settling
+from spendtop.collector.polling.calibration_settlement import CalibrationSettlement
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.http_client import Bounds
@@ -12,7 +12,7 @@ from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.reads.ledger import kept_balance, latest_calibration
 from tests.collector.conftest import Bench
 from tests.collector.polling.test_poll_steps import Month
-from tests.collector.polling_bench import Office
+from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, Cost, FakeOpenAI, Used
 from tests.sources.pollers.fake_provider import no_scopes
 
@@ -33,7 +33,7 @@ async def settled(bench: Bench, fake: FakeOpenAI, after: int) -> Usd | None:
     """The settled spend of a calibration at 14:00 on the fourth day, `after` µs later."""
     bench.configure(PRICES)
     bench.start()
-    office = Office(bench)
+    office = Polling(bench)
     month = Month(office, fake)
     fake.costs = [*bills(), Cost(day=FOURTH, amount="1.00")]
     await month.poll(3, 14)
@@ -41,7 +41,9 @@ async def settled(bench: Bench, fake: FakeOpenAI, after: int) -> Usd | None:
     fake.costs = [*bills(), Cost(day=FOURTH, amount="2.52")]
     bench.clock.advance(after)
     await office.poll(month.job)
-    await Settling(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.desk).settle("openai")
+    await CalibrationSettlement(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.context).settle(
+        "openai"
+    )
     with bench.store.reading() as connection:
         found = latest_calibration(connection, "openai")
     assert found is not None
@@ -70,11 +72,13 @@ async def test_usage_that_cannot_be_read_is_told_in_the_log(bench: Bench, caplog
     with FakeOpenAI(used=[use(9, 1)]) as fake:
         bench.configure(PRICES)
         bench.start()
-        office = Office(bench)
+        office = Polling(bench)
         month = Month(office, fake)
         await month.poll(3, 14)
         month.sync("41.00")
         bench.clock.advance(2 * DAY)
         fake.always = no_scopes
-        await Settling(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.desk).settle("openai")
+        await CalibrationSettlement(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.context).settle(
+            "openai"
+        )
     assert "a calibration could not be settled" in caplog.text

@@ -11,8 +11,8 @@ from spendtop.collector.polling.poll_config import (
     PolledRequests,
     accounts_of,
     helicone_api,
-    in_force,
     polled,
+    polled_sources,
 )
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
@@ -50,7 +50,7 @@ def test_helicones_api_is_polled_with_its_key(tmp_path: Path) -> None:
 
 
 def test_faces_see_names_and_pace_of_what_is_polled_and_no_key(tmp_path: Path) -> None:
-    found = in_force(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\n'))
+    found = polled_sources(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\n'))
     assert found == (PolledSource(name="helicone-api", every=5 * MINUTE),)
 
 

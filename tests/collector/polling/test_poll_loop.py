@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from spendtop.collector.polling.poll_loop import Polling
+from spendtop.collector.polling.poll_loop import PollLoop
 from spendtop.domain.clock import MINUTE
 from spendtop.services import checkpoints
 from spendtop.sources.pollers import KeyRefused, PollFailed
@@ -46,14 +46,14 @@ class Owner:
         return self.owns
 
 
-def polling_of(bench: Bench, job: Scripted, owner: Owner | None = None) -> Polling:
+def polling_of(bench: Bench, job: Scripted, owner: Owner | None = None) -> PollLoop:
     if not hasattr(bench, "recorder"):
         bench.start()
-    return Polling(job, bench.recorder, bench.clock, owner or Owner())
+    return PollLoop(job, bench.recorder, bench.clock, owner or Owner())
 
 
 @asynccontextmanager
-async def running(polling: Polling) -> AsyncIterator[None]:
+async def running(polling: PollLoop) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(polling.run(stop))

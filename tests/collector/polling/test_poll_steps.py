@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceJob, CostJob, RequestJob
+from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSteps, RequestSteps
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
@@ -24,7 +24,7 @@ from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.reads import completeness
 from spendtop.store.reads.ledger import kept_balance
 from tests.collector.conftest import Bench
-from tests.collector.polling_bench import Office
+from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_helicone import FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import failed
@@ -34,9 +34,9 @@ DOLLAR = 1_000_000_000
 
 
 @pytest.fixture
-def office(bench: Bench) -> Office:
+def office(bench: Bench) -> Polling:
     bench.start()
-    return Office(bench)
+    return Polling(bench)
 
 
 @pytest.fixture
@@ -58,20 +58,20 @@ class Pages:
         return Page(requests=requests, cursor=str(place + 1), complete_until=now, more=more)
 
 
-def helicone_job(office: Office, fake: FakeHelicone, since: int = 0) -> RequestJob:
+def helicone_job(office: Polling, fake: FakeHelicone, since: int = 0) -> RequestSteps:
     def known(since: int, until: int) -> tuple[int, int]:
         with office.bench.store.reading() as connection:
             return completeness.confirmed(connection, since, until)
 
     api = HeliconeApi(fake.key, fake.url, backfill=30 * DAY, known=known, bounds=ONCE)
-    return RequestJob("helicone-api", 5 * MINUTE, api, office.desk, pushed_by=Source.HELICONE, since=since)
+    return RequestSteps("helicone-api", 5 * MINUTE, api, office.context, pushed_by=Source.HELICONE, since=since)
 
 
-def pages_job(office: Office, *pages: tuple[Request, ...], since: int = 0) -> RequestJob:
-    return RequestJob("helicone-api", MINUTE, Pages(*pages), office.desk, pushed_by=Source.HELICONE, since=since)
+def pages_job(office: Polling, *pages: tuple[Request, ...], since: int = 0) -> RequestSteps:
+    return RequestSteps("helicone-api", MINUTE, Pages(*pages), office.context, pushed_by=Source.HELICONE, since=since)
 
 
-def polled(office: Office, number: int, ago: int = HOUR) -> Request:
+def polled(office: Polling, number: int, ago: int = HOUR) -> Request:
     now = office.bench.clock()
     return Request(
         source=Source.HELICONE_API,
@@ -85,7 +85,7 @@ def polled(office: Office, number: int, ago: int = HOUR) -> Request:
 
 
 async def test_lost_webhooks_are_found_within_two_polls_with_the_apis_times_and_costs(
-    office: Office, fake: FakeHelicone
+    office: Polling, fake: FakeHelicone
 ) -> None:
     now = office.bench.clock()
     instants = [now - 2 * HOUR + number * 4 * SECOND for number in range(1500)]
@@ -111,7 +111,7 @@ async def test_lost_webhooks_are_found_within_two_polls_with_the_apis_times_and_
     ]
 
 
-async def test_what_is_reported_again_and_again_counts_as_no_repeat(office: Office, fake: FakeHelicone) -> None:
+async def test_what_is_reported_again_and_again_counts_as_no_repeat(office: Polling, fake: FakeHelicone) -> None:
     fake.add(office.bench.clock() - 5 * MINUTE)
     job = helicone_job(office, fake)
     await office.poll(job)
@@ -122,35 +122,37 @@ async def test_what_is_reported_again_and_again_counts_as_no_repeat(office: Offi
     assert office.bench.rows("SELECT count(*) FROM total WHERE dimension = 'repeat'") == [(0,)]
 
 
-async def test_a_stored_cost_that_is_not_helicones_is_repaired_by_comparing(office: Office, fake: FakeHelicone) -> None:
+async def test_a_stored_cost_that_is_not_helicones_is_repaired_by_comparing(
+    office: Polling, fake: FakeHelicone
+) -> None:
     now = office.bench.clock()
     (external_id,) = fake.add_many([now - HOUR], cost=0.5)
     job = helicone_job(office, fake)
     await office.poll(job)
     older = replace(polled(office, 0), external_id=external_id, cost=Cost(reported=Usd.of("0.1")))
-    await office.desk.record([older], lambda connection, outcomes: None)
+    await office.context.record([older], lambda connection, outcomes: None)
     assert office.bench.rows("SELECT cost_nano FROM request") == [(DOLLAR // 10,)]
     office.bench.clock.advance(7 * HOUR)
     await office.poll(job)
     assert office.bench.rows("SELECT cost_nano FROM request") == [(DOLLAR // 2,)]
 
 
-async def test_what_happened_before_the_first_start_is_no_gap(office: Office) -> None:
+async def test_what_happened_before_the_first_start_is_no_gap(office: Polling) -> None:
     since = office.bench.clock() - 30 * MINUTE
     await office.poll(pages_job(office, (polled(office, 1, HOUR), polled(office, 2, MINUTE)), since=since))
     assert office.bench.rows("SELECT requests FROM gap") == [(1,)]
     assert office.said and office.said[0].startswith("helicone-api: 1 request was missed")
 
 
-async def test_without_webhooks_nothing_can_be_missed(office: Office) -> None:
-    job = RequestJob("helicone-api", MINUTE, Pages((polled(office, 1),)), office.desk, pushed_by=None, since=0)
+async def test_without_webhooks_nothing_can_be_missed(office: Polling) -> None:
+    job = RequestSteps("helicone-api", MINUTE, Pages((polled(office, 1),)), office.context, pushed_by=None, since=0)
     await office.poll(job)
     assert office.bench.rows("SELECT count(*) FROM request") == [(1,)]
     assert office.bench.rows("SELECT count(*) FROM gap") == [(0,)]
     assert office.said == []
 
 
-async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: Office) -> None:
+async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: Polling) -> None:
     pages = [(polled(office, number),) for number in range(4)]
     await office.poll(pages_job(office, *pages))
     assert office.bench.rows("SELECT requests FROM gap") == [(4,)]
@@ -160,7 +162,7 @@ async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: O
 
 
 async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups: list[tuple[int, str | None]] = []
     record = office.bench.recorder.record_prepared
@@ -177,7 +179,7 @@ async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
     assert office.stored == 1
 
 
-async def test_a_page_that_cannot_be_stored_is_read_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_that_cannot_be_stored_is_read_again(office: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
     job = pages_job(office, (polled(office, 1),), (polled(office, 2),))
     assert await job.step(0) is True
     record = office.bench.recorder.record_prepared
@@ -196,7 +198,7 @@ async def test_a_page_that_cannot_be_stored_is_read_again(office: Office, monkey
     assert office.bench.rows("SELECT count(*) FROM request") == [(2,)]
 
 
-async def test_webhooks_are_recorded_between_the_parts(office: Office) -> None:
+async def test_webhooks_are_recorded_between_the_parts(office: Polling) -> None:
     page = tuple(polled(office, number) for number in range(3 * AT_ONCE))
     job = pages_job(office, page)
     async with asyncio.TaskGroup() as tasks:
@@ -209,13 +211,13 @@ async def test_webhooks_are_recorded_between_the_parts(office: Office) -> None:
 class Month:
     """An account at OpenAI whose costs are polled."""
 
-    def __init__(self, office: Office, fake: FakeOpenAI) -> None:
+    def __init__(self, office: Polling, fake: FakeOpenAI) -> None:
         self.office, self.fake = office, fake
-        self.job = CostJob(
+        self.job = CostSteps(
             "openai-costs",
             15 * MINUTE,
             OpenAICosts(ADMIN_KEY, fake.url, bounds=ONCE),
-            office.desk,
+            office.context,
             accounts=["openai"],
             epoch=FIRST_DAY,
         )
@@ -239,7 +241,7 @@ class Month:
             return kept_balance(connection, "openai")
 
 
-async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_digit(office: Office) -> None:
+async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_digit(office: Polling) -> None:
     whole = a_month(days=30)
     with FakeOpenAI() as fake:
         fake.days_per_page = 4
@@ -267,7 +269,7 @@ async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_dig
     assert office.bench.rows("SELECT day FROM day_cost_revision") == [(FIRST_DAY + 10,)]
 
 
-async def test_once_a_day_all_days_are_read_else_the_last_sixty(office: Office) -> None:
+async def test_once_a_day_all_days_are_read_else_the_last_sixty(office: Polling) -> None:
     with FakeOpenAI() as fake:
         month = Month(office, fake)
         for day, hour in ((100, 0), (100, 1), (101, 0)):
@@ -276,7 +278,7 @@ async def test_once_a_day_all_days_are_read_else_the_last_sixty(office: Office) 
     assert firsts == [0, 40, 0]
 
 
-async def test_a_poll_whose_second_page_fails_changes_nothing(office: Office) -> None:
+async def test_a_poll_whose_second_page_fails_changes_nothing(office: Polling) -> None:
     with FakeOpenAI(a_month(days=20)) as fake:
         fake.days_per_page = 10
         month = Month(office, fake)
@@ -300,7 +302,7 @@ class Told:
         return self.answers.pop(0)
 
 
-async def test_what_is_odd_about_an_answer_is_said_once(office: Office) -> None:
+async def test_what_is_odd_about_an_answer_is_said_once(office: Polling) -> None:
     odd = Costs(
         first_day=FIRST_DAY,
         last_day=FIRST_DAY,
@@ -308,7 +310,7 @@ async def test_what_is_odd_about_an_answer_is_said_once(office: Office) -> None:
         other_currencies=frozenset({"eur"}),
         flaws=("An amount is missing.",),
     )
-    job = CostJob("openai-costs", MINUTE, Told(odd, odd), office.desk, accounts=["openai"], epoch=FIRST_DAY)
+    job = CostSteps("openai-costs", MINUTE, Told(odd, odd), office.context, accounts=["openai"], epoch=FIRST_DAY)
     await office.poll(job)
     await office.poll(job)
     assert office.said == [
@@ -317,12 +319,12 @@ async def test_what_is_odd_about_an_answer_is_said_once(office: Office) -> None:
     ]
 
 
-async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Office) -> None:
+async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Polling) -> None:
     with FakeOpenAI(a_month(days=2)) as fake:
         poller = OpenAICosts(ADMIN_KEY, fake.url, bounds=ONCE)
         office.bench.clock.now = to_micros(datetime(2026, 11, 2, 12, tzinfo=UTC))
         await office.poll(
-            CostJob("openai-costs", MINUTE, poller, office.desk, accounts=["openai", "team"], epoch=FIRST_DAY)
+            CostSteps("openai-costs", MINUTE, poller, office.context, accounts=["openai", "team"], epoch=FIRST_DAY)
         )
     assert office.bench.rows("SELECT account, count(*) FROM day_cost GROUP BY account ORDER BY account") == [
         ("openai", 2),
@@ -330,12 +332,12 @@ async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Office
     ]
 
 
-async def test_a_told_balance_is_kept_with_its_instant(office: Office) -> None:
+async def test_a_told_balance_is_kept_with_its_instant(office: Polling) -> None:
     class Balance:
         async def balance(self) -> Usd:
             return Usd.of("7.25")
 
-    await office.poll(BalanceJob("openrouter/router", MINUTE, Balance(), office.desk, account="router"))
+    await office.poll(BalanceSteps("openrouter/router", MINUTE, Balance(), office.context, account="router"))
     assert office.bench.rows("SELECT account, at, balance_nano FROM balance_reading") == [
         ("router", office.bench.clock(), 7_250_000_000)
     ]

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spendtop.collector.polling.poll_supervisor import Pollers
+from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.services.first_start import first_start
 from spendtop.sources.pollers.http_client import USUAL
 from tests.collector.conftest import Bench
-from tests.collector.polling_bench import Office
+from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
 from tests.waiting import DEADLINE, soon
@@ -41,9 +41,9 @@ def with_api(bench: Bench, fake: FakeHelicone, more: str = "") -> None:
 
 
 @asynccontextmanager
-async def polling(bench: Bench) -> AsyncIterator[Pollers]:
+async def polling(bench: Bench) -> AsyncIterator[PollSupervisor]:
     bench.start()
-    pollers = Pollers(Office(bench).desk, lambda: bench.in_force.settings, lambda: True)
+    pollers = PollSupervisor(Polling(bench).context, lambda: bench.active.settings, lambda: True)
     stop = asyncio.Event()
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
         tasks.create_task(pollers.run(stop))
@@ -69,11 +69,11 @@ async def test_a_saved_configuration_ends_what_is_gone_and_begins_what_is_new(be
             await soon(lambda: len(pollers.running()) == 2)
             kept = pollers.running()["openai-costs"]
             bench.configure(openai(bills, '[[account]]\nname = "wallet"\nprovider = "other"\n'))
-            bench.in_force.apply(bench.load())
+            bench.active.apply(bench.load())
             await soon(lambda: set(pollers.running()) == {"openai-costs"})
             assert pollers.running()["openai-costs"] is kept
             bench.configure(openai(bills, 'poll_every = "30m"\n'))
-            bench.in_force.apply(bench.load())
+            bench.active.apply(bench.load())
             await soon(lambda: pollers.running().get("openai-costs") not in (None, kept))
 
 
@@ -84,13 +84,13 @@ async def test_pollers_begin_anew_after_a_failure(bench: Bench) -> None:
     def settings() -> Settings:
         if fails:
             raise Failing
-        return bench.in_force.settings
+        return bench.active.settings
 
     fails = False
     with FakeOpenAI(a_month()) as bills:
         bench.configure(openai(bills))
         bench.start()
-        pollers = Pollers(Office(bench).desk, settings, lambda: True)
+        pollers = PollSupervisor(Polling(bench).context, settings, lambda: True)
         stop = asyncio.Event()
         async with asyncio.timeout(DEADLINE):
             running = asyncio.ensure_future(pollers.run(stop))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.collector.process.status_snapshot import Snapshot
+from spendtop.collector.process.status_snapshot import StatusSnapshot
 from tests.collector.conftest import Bench
 from tests.waiting import soon
 
@@ -23,8 +23,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "status.json"
 
 
-def snapshot_of(bench: Bench, path: Path) -> Snapshot:
-    return Snapshot(path, bench.store, lambda: bench.recorder.book, bench.clock, URL)
+def snapshot_of(bench: Bench, path: Path) -> StatusSnapshot:
+    return StatusSnapshot(path, bench.store, lambda: bench.recorder.book, bench.clock, URL)
 
 
 async def written(bench: Bench, path: Path) -> dict[str, Any]:

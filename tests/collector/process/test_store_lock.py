@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.collector.process.store_lock import Places, holding, importing, places
+from spendtop.collector.process.store_lock import Places, hold_store, importing, places
 from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, SoleOwner
-from spendtop.services.presence import Holder, State, announce, process_start
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT
 from tests.waiting import eventually
@@ -38,23 +38,23 @@ def test_the_files_of_a_postgresql_lie_in_the_data_folder_and_do_not_depend_on_t
 
 
 def test_one_collector_holds_a_sqlite_store(sqlite_store: Store, here: Places) -> None:
-    with holding(sqlite_store, here) as held:
+    with hold_store(sqlite_store, here) as held:
         assert held.slot == 0
         assert isinstance(held.ownership, SoleOwner)
-        me = Holder(
+        me = RunningCollector(
             pid=os.getpid(),
-            state=State.READY,
+            state=CollectorState.READY,
             url="http://127.0.0.1:8123",
             started_by="service",
             since=0,
             process_started=process_start(os.getpid()),
         )
         announce(here.holder, me)
-        with pytest.raises(AlreadyRunning) as refusal, holding(sqlite_store, here):
+        with pytest.raises(AlreadyRunning) as refusal, hold_store(sqlite_store, here):
             pass
     said = str(refusal.value)
     assert all(word in said for word in (str(os.getpid()), "http://127.0.0.1:8123", "`spendtop attach`")), said
-    with holding(sqlite_store, here):
+    with hold_store(sqlite_store, here):
         assert here.lock.stat().st_mode & 0o777 == 0o600
 
 
@@ -63,7 +63,7 @@ def test_collectors_on_one_postgresql_get_slots_of_their_own_and_one_lease(
 ) -> None:
     second = Store(postgres_url)
     here = places(postgres_store, tmp_path)
-    with holding(postgres_store, here) as ours, holding(second, here) as theirs:
+    with hold_store(postgres_store, here) as ours, hold_store(second, here) as theirs:
         assert (ours.slot, theirs.slot) == (0, 1)
         assert isinstance(ours.ownership, Lease)
         assert isinstance(theirs.ownership, Lease)
@@ -78,7 +78,7 @@ def test_collectors_on_one_postgresql_get_slots_of_their_own_and_one_lease(
             assert theirs.ownership.renew(connection)
 
     def next_slot() -> int:
-        with holding(second, here) as again:
+        with hold_store(second, here) as again:
             return again.slot
 
     eventually(lambda: next_slot() == 0)
@@ -92,15 +92,15 @@ def test_the_sixty_fourth_collector_is_refused(postgres_store: Store, postgres_u
         for _ in range(63):
             store = Store(postgres_url)
             stack.callback(store.close)
-            slots.append(stack.enter_context(holding(store, here)).slot)
+            slots.append(stack.enter_context(hold_store(store, here)).slot)
         assert slots == list(range(63))
-        with pytest.raises(AlreadyRunning, match="63 collectors"), holding(postgres_store, here):
+        with pytest.raises(AlreadyRunning, match="63 collectors"), hold_store(postgres_store, here):
             pass
 
 
 def test_one_import_at_a_time_goes_on_beside_a_collector(store: Store, tmp_path: Path) -> None:
     here = places(store, tmp_path)
-    with holding(store, here) as held, importing(store, here) as slot:
+    with hold_store(store, here) as held, importing(store, here) as slot:
         assert slot == COMMAND_SLOT != held.slot
         with pytest.raises(AlreadyRunning, match="Another import"), importing(store, here):
             pass
@@ -111,7 +111,7 @@ def test_one_import_at_a_time_goes_on_beside_a_collector(store: Store, tmp_path:
 def test_collectors_leave_the_slot_of_commands_free(postgres_store: Store, tmp_path: Path) -> None:
     here = places(postgres_store, tmp_path)
     with ExitStack() as stack:
-        slots = [stack.enter_context(holding(postgres_store, here)).slot for _ in range(COMMAND_SLOT)]
-        with pytest.raises(AlreadyRunning, match=str(COMMAND_SLOT)), holding(postgres_store, here):
+        slots = [stack.enter_context(hold_store(postgres_store, here)).slot for _ in range(COMMAND_SLOT)]
+        with pytest.raises(AlreadyRunning, match=str(COMMAND_SLOT)), hold_store(postgres_store, here):
             pass
     assert slots == list(range(COMMAND_SLOT))

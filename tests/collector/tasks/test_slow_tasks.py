@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from spendtop.collector.polling.poll_supervisor import Pollers
-from spendtop.collector.tasks.slow_tasks import Asked
+from spendtop.collector.polling.poll_supervisor import PollSupervisor
+from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import Usd
@@ -19,8 +19,8 @@ from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.reads.detail import detail
 from tests.collector.conftest import Bench
 from tests.collector.polling.test_poll_supervisor import openai, with_api
-from tests.collector.polling_bench import Office
-from tests.collector.tasks.test_task_runner import Office as ErrandsOffice
+from tests.collector.polling_bench import Polling
+from tests.collector.tasks.test_task_runner import Office
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone
 from tests.sources.pollers.fake_openai import FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import bad_key
@@ -33,15 +33,15 @@ def fake(bench: Bench) -> Iterator[FakeHelicone]:
         yield running
 
 
-class Desk:
-    """Errands on a bench."""
+class SlowOffice:
+    """Slow tasks on a bench."""
 
     def __init__(self, bench: Bench) -> None:
         bench.start()
         self.bench = bench
-        desk = Office(bench).desk
-        self.pollers = Pollers(desk, lambda: bench.in_force.settings, lambda: True)
-        self.asked = Asked(desk, self.pollers, lambda: bench.in_force.settings)
+        context = Polling(bench).context
+        self.pollers = PollSupervisor(context, lambda: bench.active.settings, lambda: True)
+        self.slow = SlowTasks(context, self.pollers, lambda: bench.active.settings)
 
     def task(self, kind: TaskKind, **arguments: object) -> Task:
         with self.bench.store.writing() as connection:
@@ -69,11 +69,11 @@ class Desk:
 async def test_a_poll_that_is_asked_for_is_waited_for(bench: Bench) -> None:
     with FakeOpenAI(a_month()) as bills:
         bench.configure(openai(bills))
-        desk = Desk(bench)
+        desk = SlowOffice(bench)
         async with desk.polling():
             await soon(lambda: bench.rows("SELECT count(*) FROM checkpoint") == [(1,)])
             before = len(bills.asked)
-            assert await desk.asked.poll_now(desk.task(TaskKind.POLL_NOW)) == "Polled: openai-costs."
+            assert await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW)) == "Polled: openai-costs."
             assert len(bills.asked) == before + 1
 
 
@@ -81,16 +81,16 @@ async def test_a_poll_that_fails_says_why(bench: Bench) -> None:
     with FakeOpenAI() as bills:
         bills.always = bad_key
         bench.configure(openai(bills))
-        desk = Desk(bench)
+        desk = SlowOffice(bench)
         async with desk.polling():
             with pytest.raises(SpendtopError, match="OpenAI refused the key"):
-                await desk.asked.poll_now(desk.task(TaskKind.POLL_NOW, poller="openai-costs"))
+                await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW, poller="openai-costs"))
 
 
 async def test_what_is_not_polled_cannot_be_polled_now(bench: Bench) -> None:
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     with pytest.raises(SpendtopError, match="`spendtop check` names what is"):
-        await desk.asked.poll_now(desk.task(TaskKind.POLL_NOW, poller="helicone-api"))
+        await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW, poller="helicone-api"))
 
 
 async def test_a_span_is_filled_with_its_progress_in_the_row(bench: Bench, fake: FakeHelicone) -> None:
@@ -98,9 +98,9 @@ async def test_a_span_is_filled_with_its_progress_in_the_row(bench: Bench, fake:
     inside = fake.add_many([now - 10 * DAY + number * MINUTE for number in range(600)])
     fake.add_many([now - 20 * DAY, now - HOUR])
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     task = desk.task(TaskKind.BACKFILL, since=now - 11 * DAY, until=now - 9 * DAY)
-    assert await desk.asked.backfill(task) == "600 requests were missing there and came in now."
+    assert await desk.slow.backfill(task) == "600 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(len(inside),)]
     assert desk.look(task).progress == "100%, 600 new requests"
 
@@ -109,24 +109,24 @@ async def test_a_fill_that_was_interrupted_goes_on_where_it_was(bench: Bench, fa
     now = bench.clock()
     fake.add_many([now - 10 * DAY + number * MINUTE for number in range(600)])
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     task = desk.task(TaskKind.BACKFILL, since=now - 11 * DAY, until=now - 9 * DAY)
     fake.fail(QUERY, 400, {"error": "no"}, skip=2)
     with pytest.raises(SpendtopError):
-        await desk.asked.backfill(task)
+        await desk.slow.backfill(task)
     (known,) = bench.rows("SELECT count(*) FROM request")[0]
     assert 0 < known < 600
-    assert await desk.asked.backfill(desk.look(task)) == "600 requests were missing there and came in now."
+    assert await desk.slow.backfill(desk.look(task)) == "600 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(600,)]
 
 
-async def stop_after_one_page(desk: Desk, since: int, until: int) -> None:
+async def stop_after_one_page(desk: SlowOffice, since: int, until: int) -> None:
     """A fill that somebody stops before its first page is there."""
     task = desk.task(TaskKind.BACKFILL, since=since, until=until)
     with desk.bench.store.writing() as connection:
         tasks.stop(connection, task.id, desk.bench.clock())
     with pytest.raises(tasks.Stopped, match=r"Stopped at \d+%, .* new requests\. Asked for again, it goes on there\."):
-        await desk.asked.backfill(task)
+        await desk.slow.backfill(task)
     with desk.bench.store.writing() as connection:
         tasks.finish(connection, task.id, TaskState.STOPPED, "", desk.bench.clock())
 
@@ -138,12 +138,12 @@ async def test_a_fill_that_was_stopped_goes_on_there_when_it_is_asked_for_again(
     now = bench.clock()
     fake.add_many([now - 10 * DAY + number * MINUTE for number in range(1500)])
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     await stop_after_one_page(desk, now - 10 * DAY, now - 8 * DAY)
     (known,) = bench.rows("SELECT count(*) FROM request")[0]
     assert 0 < known < 1500
     again = desk.task(TaskKind.BACKFILL, since=now - 10 * DAY + later, until=now - 8 * DAY + later)
-    assert await desk.asked.backfill(again) == "1,500 requests were missing there and came in now."
+    assert await desk.slow.backfill(again) == "1,500 requests were missing there and came in now."
     assert bench.rows("SELECT count(*) FROM request") == [(1500,)]
 
 
@@ -152,32 +152,32 @@ async def test_another_span_begins_anew_after_a_stop(bench: Bench, fake: FakeHel
     fake.add_many([now - 10 * DAY + number * MINUTE for number in range(1500)])
     fake.add_many([now - 20 * DAY])
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     await stop_after_one_page(desk, now - 11 * DAY, now - 8 * DAY)
     other = desk.task(TaskKind.BACKFILL, since=now - 21 * DAY, until=now - 19 * DAY)
-    assert await desk.asked.backfill(other) == "1 request was missing there and came in now."
+    assert await desk.slow.backfill(other) == "1 request was missing there and came in now."
 
 
 async def test_a_poll_says_how_far_it_is_complete_and_what_had_been_missed(bench: Bench, fake: FakeHelicone) -> None:
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     async with desk.polling():
         await soon(lambda: bench.rows("SELECT count(*) FROM checkpoint WHERE succeeded_at > 0") == [(1,)])
         fake.add_many([bench.clock() + MINUTE] * 3)
         bench.clock.advance(HOUR)
-        said = await desk.asked.poll_now(desk.task(TaskKind.POLL_NOW))
+        said = await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW))
     assert said.startswith("Polled: helicone-api (complete until 20")
     assert ", 3 that were missed before ($" in said
 
 
 async def test_a_fill_needs_a_key_and_a_span(bench: Bench, fake: FakeHelicone) -> None:
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     with pytest.raises(SpendtopError, match="api_key under"):
-        await desk.asked.backfill(desk.task(TaskKind.BACKFILL, since=1, until=2))
+        await desk.slow.backfill(desk.task(TaskKind.BACKFILL, since=1, until=2))
     with_api(bench, fake)
-    bench.in_force.apply(bench.load())
+    bench.active.apply(bench.load())
     with pytest.raises(SpendtopError, match="ends before it begins"):
-        await desk.asked.backfill(desk.task(TaskKind.BACKFILL, since=2, until=2))
+        await desk.slow.backfill(desk.task(TaskKind.BACKFILL, since=2, until=2))
 
 
 async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench, fake: FakeHelicone) -> None:
@@ -188,9 +188,9 @@ async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench,
         response_body={"choices": [{"message": {"content": "yes"}}]},
     )
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     (recorded,) = bench.record(bench.request(external_id=row["request_id"]))
-    assert await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
+    assert await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
         "Prompt and response are stored now."
     )
     with bench.store.reading() as connection:
@@ -198,7 +198,7 @@ async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench,
     assert found is not None and found.request_body is not None and found.response_body is not None
     assert b"my key is" in found.request_body and secret.encode() not in found.request_body
     assert (found.row.cost, found.row.verified) == (Usd.of("0.1"), False)  # an old answer corrects nothing
-    assert await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
+    assert await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
         "Prompt and response are stored already."
     )
 
@@ -206,27 +206,27 @@ async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench,
 @pytest.mark.parametrize(("more", "said"), [("", "does not have"), ('[privacy]\nbodies = "none"\n', "keeps neither")])
 async def test_a_body_that_cannot_be_had_is_a_sentence(bench: Bench, fake: FakeHelicone, more: str, said: str) -> None:
     with_api(bench, fake, more)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     (recorded,) = bench.record(bench.request(external_id="gone"))
     with pytest.raises(SpendtopError, match=said):
-        await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
+        await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
 
 
 async def test_only_what_went_through_helicone_is_asked_for_there(bench: Bench, fake: FakeHelicone) -> None:
     with_api(bench, fake)
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     (recorded,) = bench.record(bench.request(source=Source.LITELLM))
     with pytest.raises(SpendtopError, match="went through Helicone"):
-        await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
+        await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
 
 
 async def test_an_unknown_request_has_no_body(bench: Bench) -> None:
-    desk = Desk(bench)
+    desk = SlowOffice(bench)
     with pytest.raises(SpendtopError, match="no such request"):
-        await desk.asked.fetch_body(desk.task(TaskKind.FETCH_BODY, id="17"))
+        await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id="17"))
 
 
 def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
-    office = ErrandsOffice(bench)
-    desk = Desk(bench)
-    assert {*office.errands._doing, *desk.asked.errands()} == set(TaskKind)
+    office = Office(bench)
+    desk = SlowOffice(bench)
+    assert {*office.runner._quick, *desk.slow.by_kind()} == set(TaskKind)

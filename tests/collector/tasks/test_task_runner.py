@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Connection
 
-from spendtop.collector.tasks.slow_tasks import LongErrand
-from spendtop.collector.tasks.task_runner import Errands
-from spendtop.domain.alerting import Kind, Message
+from spendtop.collector.tasks.slow_tasks import SlowTask
+from spendtop.collector.tasks.task_runner import TaskRunner
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import NotUnderstood, Source
 from spendtop.services import outbox_rules, tasks
@@ -20,15 +20,15 @@ from tests.waiting import DEADLINE, soon
 
 
 class Office:
-    """Errands with what they reach."""
+    """A task runner with what they reach."""
 
-    def __init__(self, bench: Bench, long: Mapping[TaskKind, LongErrand] | None = None) -> None:
+    def __init__(self, bench: Bench, long: Mapping[TaskKind, SlowTask] | None = None) -> None:
         bench.start()
         self.bench = bench
         self.owns = True
         self.stopped = asyncio.Event()
         self.done = 0
-        self.errands = Errands(
+        self.runner = TaskRunner(
             bench.store,
             bench.recorder,
             bench.clock,
@@ -61,7 +61,7 @@ class Office:
 async def working(office: Office) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(office.errands.run(stop))
+        group.create_task(office.runner.run(stop))
         yield
         stop.set()
 
@@ -98,11 +98,11 @@ async def test_only_the_chosen_ones_are_tried_again(bench: Bench) -> None:
 def bury(bench: Bench, channel: str) -> None:
     now = bench.clock()
     with bench.store.writing() as connection:
-        message = Message(kind=Kind.EXCEEDED, limit_name="daily")
+        message = Message(kind=MessageKind.EXCEEDED, limit_name="daily")
         outbox_rules.enqueue(
             connection, alert_id=1, seq=1, message=message, severity="critical", channels=[channel], now=now
         )
-        outbox_rules.bury(connection, channel, "gone", created_before=now + 1, now=now)
+        outbox_rules.give_up(connection, channel, "gone", created_before=now + 1, now=now)
 
 
 async def test_dead_messages_are_sent_again(bench: Bench) -> None:
@@ -197,11 +197,11 @@ async def test_one_of_several_collectors_does_them(bench: Bench) -> None:
 
 def test_every_short_kind_of_task_can_be_done(bench: Bench) -> None:
     office = Office(bench)
-    for kind in office.errands._doing:
+    for kind in office.runner._quick:
         task = Task(id=1, kind=kind, arguments={}, state=TaskState.RUNNING)
         with bench.store.writing() as connection:
             try:
-                assert office.errands._doing[kind](connection, task).endswith(".")
+                assert office.runner._quick[kind](connection, task).endswith(".")
             except SpendtopError as failure:
                 assert str(failure)
 
@@ -261,7 +261,7 @@ async def test_who_loses_the_lease_gives_up_what_takes_long(bench: Bench) -> Non
         asked = office.ask(TaskKind.BACKFILL)
         await soon(lambda: long.began)
         office.owns = False
-        await soon(lambda: not office.errands._under_way)
+        await soon(lambda: not office.runner._under_way)
         office.owns = True
         long.let_go.set()
         assert (await office.result(asked))[0] is TaskState.DONE

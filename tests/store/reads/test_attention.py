@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import json
 
-from spendtop.domain.alerting import Kind, Message
+from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
@@ -24,7 +24,7 @@ from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 
-MESSAGE = Message(kind=Kind.EXCEEDED, limit_name="daily", entity="al\x1bice", contributors=(("user", "x", 5),))
+MESSAGE = Message(kind=MessageKind.EXCEEDED, limit_name="daily", entity="al\x1bice", contributors=(("user", "x", 5),))
 
 
 def quarantine(store: Store, kind: str, state: str, number: int) -> None:

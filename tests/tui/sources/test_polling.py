@@ -200,7 +200,10 @@ async def test_b_fills_a_span_shows_how_far_it_is_and_stops_it(
         assert task.kind is TaskKind.BACKFILL
         assert task.arguments == {"since": clock() - 2 * DAY, "until": clock() - DAY}
         await until(pilot, lambda: "back-fill begins; b stops it" in picture(pilot))
-        write(store, lambda connection: tasks.go_on(connection, task.id, "43%, 12 new requests", task.arguments, 2))
+        write(
+            store,
+            lambda tx: tasks.note_progress(tx, task.id, "43%, 12 new requests", task.arguments, 2),
+        )
         await until(pilot, lambda: "back-fill 43%, 12 new requests; b stops it" in picture(pilot))
         await until(pilot, lambda: "b stop back-fill" in picture(pilot))
         await pilot.press("b")

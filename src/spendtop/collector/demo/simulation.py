@@ -15,14 +15,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 
+from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_account
 from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, past_pushes
 from spendtop.collector.demo.sample_traffic import as_new, history, live_bodies
-from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.request import Parsed, Source
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import HeliconeSettings, OpenAISettings
+from spendtop.store.transactions import write
 
 _CHUNK = 250
 _SHORTEST, _LONGEST = 0.15, 1.6
@@ -31,20 +32,20 @@ _TWICE = 10
 """Every so many pushes one comes twice."""
 
 
-def sample_traffic(rooms: Rooms) -> Loop:
+def sample_traffic(context: CompanionContext) -> Loop:
     """A companion loop that replays the sample month and then posts signed webhooks to our own listener."""
 
     async def run(stop: asyncio.Event) -> None:
         chance = random.Random()
-        await _replay(rooms, chance)
-        billed = await asyncio.to_thread(bills, rooms.clock())
-        now = rooms.clock()
-        await asyncio.wrap_future(rooms.recorder.run(lambda connection: keep_account(connection, billed, now)))
-        port = urlsplit(rooms.settings().section(OpenAISettings).base_url).port
+        await _replay(context, chance)
+        billed = await asyncio.to_thread(bills, context.clock())
+        now = context.clock()
+        await write(context.recorder, lambda connection: keep_account(connection, billed, now))
+        port = urlsplit(context.settings().section(OpenAISettings).base_url).port
         with billing_api(port, billed) if port else nullcontext():
             async with asyncio.TaskGroup() as streams:
-                streams.create_task(_post(rooms, stop))
-                streams.create_task(_push(rooms, stop, chance))
+                streams.create_task(_post(context, stop))
+                streams.create_task(_push(context, stop, chance))
 
     return run
 
@@ -72,29 +73,29 @@ class _Silent(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-async def _replay(rooms: Rooms, chance: random.Random) -> None:
-    now = rooms.clock()
-    await asyncio.wrap_future(rooms.recorder.run(lambda connection: make_tokens(connection, now)))
+async def _replay(context: CompanionContext, chance: random.Random) -> None:
+    now = context.clock()
+    await write(context.recorder, lambda connection: make_tokens(connection, now))
     requests = await asyncio.to_thread(list, history(now))
     for chunk in _chunks(requests):
-        await _record(rooms, chunk)
+        await _record(context, chunk)
     pushed = list(past_pushes(now, chance))
-    await _record(rooms, pushed)
-    await _record(rooms, pushed[::_TWICE])
+    await _record(context, pushed)
+    await _record(context, pushed[::_TWICE])
 
 
-async def _push(rooms: Rooms, stop: asyncio.Event, chance: random.Random) -> None:
+async def _push(context: CompanionContext, stop: asyncio.Event, chance: random.Random) -> None:
     """What applications tell themselves, each with its token; now and then one of them tells it twice."""
     import httpx
 
-    keys = rooms.settings().server.ingest_keys.values()
+    keys = context.settings().server.ingest_keys.values()
     headers = {"X-Ingest-Key": next((key.get_secret_value() for key in keys), "")}
-    async with httpx.AsyncClient(base_url=rooms.url, trust_env=False, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=context.url, trust_env=False, headers=headers) as client:
         while not stop.is_set():
-            pushed = a_push(rooms.clock(), chance)
+            pushed = a_push(context.clock(), chance)
             for _ in range(1 + (chance.randrange(_TWICE) == 0)):
                 if pushed.source is not Source.INGEST:
-                    await _record(rooms, [pushed])
+                    await _record(context, [pushed])
                     continue
                 with suppress(httpx.HTTPError):  # the listener ends first
                     await client.post("/ingest", content=body_of(pushed))
@@ -107,30 +108,30 @@ def _chunks(requests: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
         yield chunk
 
 
-async def _record(rooms: Rooms, events: Sequence[Parsed]) -> None:
+async def _record(context: CompanionContext, events: Sequence[Parsed]) -> None:
     loop = asyncio.get_running_loop()
     recorded: asyncio.Future[Sequence[Outcome] | Exception] = loop.create_future()
 
     def done(outcome: Sequence[Outcome] | Exception) -> None:
         loop.call_soon_threadsafe(recorded.set_result, outcome)
 
-    await asyncio.to_thread(rooms.recorder.submit, events, done)
+    await asyncio.to_thread(context.recorder.submit, events, done)
     outcome = await recorded
     if isinstance(outcome, Exception):
         raise outcome
 
 
-async def _post(rooms: Rooms, stop: asyncio.Event) -> None:
+async def _post(context: CompanionContext, stop: asyncio.Event) -> None:
     import httpx
 
-    secret = rooms.settings().section(HeliconeSettings).webhook_secrets[0].get_secret_value().encode()
+    secret = context.settings().section(HeliconeSettings).webhook_secrets[0].get_secret_value().encode()
     rhythm = random.Random()
-    async with httpx.AsyncClient(base_url=rooms.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=context.url, trust_env=False) as client:
         for template in cycle(live_bodies()):
             await pause(stop, rhythm.uniform(_SHORTEST, _LONGEST))
             if stop.is_set():
                 return
-            body = as_new(template, str(uuid.uuid4()), rooms.clock())
+            body = as_new(template, str(uuid.uuid4()), context.clock())
             signature = hmac.new(secret, body, sha256).hexdigest()
             headers = {"Content-Type": "application/json", "Helicone-Signature": signature}
             with suppress(httpx.HTTPError):  # the listener ends first

@@ -8,30 +8,31 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from spendtop.collector.polling.poll_steps import Desk
+from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.domain.clock import DAY
-from spendtop.domain.ledger import SETTLES_AFTER, Calibration, settled_spend
+from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Request, Source, TimeSource
 from spendtop.services import ledger
 from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.reads.ledger import latest_calibration, spent_before, spent_on
+from spendtop.store.transactions import read
 
 _log = logging.getLogger(__name__)
 
 
-class Settling:
+class CalibrationSettlement:
     """Settles calibrations by the share of the day's priced usage that lies before them."""
 
-    def __init__(self, poller: OpenAICosts, desk: Desk) -> None:
+    def __init__(self, poller: OpenAICosts, context: PollContext) -> None:
         self._poller = poller
-        self._desk = desk
+        self._context = context
 
     async def settle(self, account: str) -> None:
         """Settle the account's latest calibration, if it is old enough and its day had usage."""
-        now = self._desk.clock()
-        calibration = await asyncio.to_thread(self._calibration, account)
+        now = self._context.clock()
+        calibration = await read(self._context.store, lambda connection: latest_calibration(connection, account))
         if calibration is None or calibration.settled is not None or now - calibration.at < SETTLES_AFTER:
             return
         at, day = calibration.at, calibration.at // DAY
@@ -50,15 +51,11 @@ class Settling:
             if settled is not None:
                 ledger.settle(connection, account, at, settled, now)
 
-        await self._desk.write(work)
-
-    def _calibration(self, account: str) -> Calibration | None:
-        with self._desk.store.reading() as connection:
-            return latest_calibration(connection, account)
+        await self._context.write(work)
 
     def _priced(self, minutes: Sequence[MinuteOfUse]) -> Usd:
         """What the usage costs by the prices in force, as far as they are known."""
-        return sum((self._desk.recorder.cost(_request(minute)).amount or ZERO for minute in minutes), ZERO)
+        return sum((self._context.recorder.cost(_request(minute)).amount or ZERO for minute in minutes), ZERO)
 
 
 def _request(minute: MinuteOfUse) -> Request:

@@ -75,7 +75,7 @@ def polled(settings: Settings) -> tuple[Polled, ...]:
     return (*_helicone(settings), *_accounts(settings))
 
 
-def in_force(settings: Settings) -> tuple[PolledSource, ...]:
+def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
     """Everything that is to be polled, as faces see it."""
     return tuple(PolledSource(name=each.name, every=each.every) for each in polled(settings))
 

@@ -8,11 +8,12 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from spendtop.collector.supervisor import pause
+from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.services import checkpoints
 from spendtop.services.recorder import Recorder
 from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.store.transactions import write
 
 _JITTER = 0.1
 _LOOK = 0.5
@@ -23,7 +24,7 @@ _LONGEST_WAIT = 900.0
 _log = logging.getLogger(__name__)
 
 
-class Job(Protocol):
+class PollSteps(Protocol):
     """What a poller does in one step."""
 
     name: str
@@ -38,11 +39,11 @@ class Job(Protocol):
         """
 
 
-class Polling:
-    """Runs one job for ever."""
+class PollLoop:
+    """Polls one source for ever."""
 
-    def __init__(self, job: Job, recorder: Recorder, clock: Clock, owns: Callable[[], bool]) -> None:
-        self._job = job
+    def __init__(self, steps: PollSteps, recorder: Recorder, clock: Clock, owns: Callable[[], bool]) -> None:
+        self._steps = steps
         self._recorder = recorder
         self._clock = clock
         self._owns = owns
@@ -51,8 +52,7 @@ class Polling:
 
     @property
     def name(self) -> str:
-        """The job's."""
-        return self._job.name
+        return self._steps.name
 
     async def poll_now(self) -> None:
         """Poll at once, whatever was agreed, and wait for the end of that poll, successful or not."""
@@ -74,16 +74,16 @@ class Polling:
                         seconds = await self.poll(stop)
                     finally:
                         _tell(waiting)
-                    await self._wait(stop, seconds)
+                    await wait_for_any(self._wanted, stop, seconds=seconds)
         finally:
             _tell(self._waiting)
 
     async def poll(self, stop: asyncio.Event) -> float:
         """One whole poll, step by step; returns how many seconds to wait for the next one."""
-        every = self._job.every / SECOND
+        every = self._steps.every / SECOND
         began_at = self._clock()
         try:
-            while not stop.is_set() and self._owns() and await self._job.step(began_at):
+            while not stop.is_set() and self._owns() and await self._steps.step(began_at):
                 pass
         except PollFailed as failure:
             failures = await self._note(str(failure))
@@ -92,25 +92,14 @@ class Polling:
             asked = failure.retry_after if failure.retry_after is not None else every * 2 ** min(failures - 1, 10)
             return max(min(asked, _LONGEST_WAIT), min(every, 1.0))
         except Exception:
-            _log.exception("polling %s failed", self._job.name)
+            _log.exception("polling %s failed", self._steps.name)
             await self._note("This failed here; the collector's log says more.")
             return min(every, _LONGEST_WAIT)
         return every * random.uniform(1 - _JITTER, 1 + _JITTER)
 
     async def _note(self, sentence: str) -> int:
         now = self._clock()
-        return await asyncio.wrap_future(
-            self._recorder.run(lambda connection: checkpoints.failed(connection, self._job.name, sentence, now))
-        )
-
-    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
-        wanted = asyncio.ensure_future(self._wanted.wait())
-        stopped = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((wanted, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            wanted.cancel()
-            stopped.cancel()
+        return await write(self._recorder, lambda tx: checkpoints.failed(tx, self._steps.name, sentence, now))
 
 
 def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:

@@ -18,6 +18,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, Page, RequestPoller
 from spendtop.store.engine import Store
+from spendtop.store.transactions import read, write
 
 AT_ONCE = 300
 """Requests in one transaction, so that a webhook never waits long behind them."""
@@ -27,8 +28,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What every job works with."""
+class PollContext:
+    """What every poller works with."""
 
     store: Store
     recorder: Recorder
@@ -40,16 +41,11 @@ class Desk:
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """What `work` gives in a transaction of its own."""
-        return await asyncio.wrap_future(self.recorder.run(work))
+        return await write(self.recorder, work)
 
     async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
         """Where a poller stands."""
-
-        def read() -> checkpoints.Checkpoint:
-            with self.store.reading() as connection:
-                return checkpoints.load(connection, poller)
-
-        return await asyncio.to_thread(read)
+        return await read(self.store, lambda connection: checkpoints.load(connection, poller))
 
     async def record(self, requests: Sequence[Request], work: Callable[[Connection, list[Outcome]], Result]) -> Result:
         """Record requests, and what `work` makes of the outcomes, both in one transaction."""
@@ -57,17 +53,24 @@ class Desk:
         return await self.write(lambda connection: work(connection, self.recorder.record_prepared(connection, ready)))
 
 
-class RequestJob:
+class RequestSteps:
     """Reads requests, and notes those that should have been pushed."""
 
     def __init__(
-        self, name: str, every: int, poller: RequestPoller, desk: Desk, *, pushed_by: Source | None, since: int
+        self,
+        name: str,
+        every: int,
+        poller: RequestPoller,
+        context: PollContext,
+        *,
+        pushed_by: Source | None,
+        since: int,
     ) -> None:
         """`pushed_by` is the source that pushes the same requests from `since` (UTC µs) on, if there is one."""
         self.name = name
         self.every = every
         self._poller = poller
-        self._desk = desk
+        self._context = context
         self._pushed_by = pushed_by
         self._since = since
         self._missed = _Missed()
@@ -77,19 +80,19 @@ class RequestJob:
 
         Raises PollFailed.
         """
-        checkpoint = await self._desk.checkpoint(self.name)
-        page = await self._poller.step(checkpoint.cursor, self._desk.clock())
+        checkpoint = await self._context.checkpoint(self.name)
+        page = await self._poller.step(checkpoint.cursor, self._context.clock())
         *first, last = in_parts(page.requests)
         for part in first:
             await self._store(part, None, run_began_at)
         await self._store(last, page, run_began_at)
-        self._desk.stored()
+        self._context.stored()
         if not page.more:
             self._tell()
         return page.more
 
     async def _store(self, requests: Sequence[Request], page: Page | None, run_began_at: int) -> None:
-        now = self._desk.clock()
+        now = self._context.clock()
 
         def work(connection: Connection, outcomes: list[Outcome]) -> list[Request]:
             new = (outcome.request for outcome in outcomes if outcome.request is not None)
@@ -102,7 +105,7 @@ class RequestJob:
                 )
             return missed
 
-        self._missed.add(await self._desk.record(requests, work))
+        self._missed.add(await self._context.record(requests, work))
 
     def _was_missed(self, new: Request) -> bool:
         """Whether a new request should have been pushed when it happened."""
@@ -112,10 +115,10 @@ class RequestJob:
         sentence = self._missed.sentence()
         self._missed = _Missed()
         if sentence and self._pushed_by is not None:
-            self._desk.say(f"{self.name}: {sentence}")
+            self._context.say(f"{self.name}: {sentence}")
 
 
-class CostJob:
+class CostSteps:
     """Reads what was billed, for each account of one key."""
 
     def __init__(
@@ -123,7 +126,7 @@ class CostJob:
         name: str,
         every: int,
         poller: CostPoller,
-        desk: Desk,
+        context: PollContext,
         *,
         accounts: Sequence[str],
         epoch: int,
@@ -133,7 +136,7 @@ class CostJob:
         self.name = name
         self.every = every
         self._poller = poller
-        self._desk = desk
+        self._context = context
         self._accounts = tuple(accounts)
         self._epoch = epoch
         self._settle = settle
@@ -141,11 +144,11 @@ class CostJob:
 
     async def step(self, run_began_at: int) -> bool:
         """Store one poll: the last days, and once a day all of them. Raises PollFailed."""
-        now = self._desk.clock()
+        now = self._context.clock()
         today = now // DAY
         epoch = min(self._epoch, today)
         read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
-        checkpoint = await self._desk.checkpoint(self.name)
+        checkpoint = await self._context.checkpoint(self.name)
         first = epoch if checkpoint.cursor != read_whole else max(epoch, today - _TRAILING_DAYS)
         costs = await self._poller.costs(first, today)
 
@@ -154,8 +157,8 @@ class CostJob:
                 ledger.take_costs(connection, account, costs, now)
             checkpoints.succeeded(connection, self.name, now, cursor=read_whole)
 
-        await self._desk.write(work)
-        self._desk.stored()
+        await self._context.write(work)
+        self._context.stored()
         self._tell_flaws(costs)
         if self._settle is not None:
             for account in self._accounts:
@@ -170,31 +173,31 @@ class CostJob:
             flaws += (f"Amounts in {named} are left out: only US dollars are counted.",)
         for flaw in flaws:
             if flaw not in self._flaws:
-                self._desk.say(f"{self.name}: {flaw}")
+                self._context.say(f"{self.name}: {flaw}")
         self._flaws = flaws
 
 
-class BalanceJob:
+class BalanceSteps:
     """Reads a balance that its provider tells."""
 
-    def __init__(self, name: str, every: int, poller: BalancePoller, desk: Desk, *, account: str) -> None:
+    def __init__(self, name: str, every: int, poller: BalancePoller, context: PollContext, *, account: str) -> None:
         self.name = name
         self.every = every
         self._poller = poller
-        self._desk = desk
+        self._context = context
         self._account = account
 
     async def step(self, run_began_at: int) -> bool:
         """Store one reading. Raises PollFailed."""
         left = await self._poller.balance()
-        now = self._desk.clock()
+        now = self._context.clock()
 
         def work(connection: Connection) -> None:
             ledger.take_balance(connection, self._account, left, now)
             checkpoints.succeeded(connection, self.name, now)
 
-        await self._desk.write(work)
-        self._desk.stored()
+        await self._context.write(work)
+        self._context.stored()
         return False
 
 

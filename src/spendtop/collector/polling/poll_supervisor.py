@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spendtop.collector.polling.calibration_settlement import Settling
+from spendtop.collector.polling.calibration_settlement import CalibrationSettlement
 from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledRequests, polled
-from spendtop.collector.polling.poll_loop import Job, Polling
-from spendtop.collector.polling.poll_steps import BalanceJob, CostJob, Desk, RequestJob
+from spendtop.collector.polling.poll_loop import PollLoop, PollSteps
+from spendtop.collector.polling.poll_steps import BalanceSteps, CostSteps, PollContext, RequestSteps
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
@@ -25,23 +25,23 @@ _LOOK = 0.25
 """Seconds between two looks whether another configuration is in force."""
 
 
-class Pollers:
+class PollSupervisor:
     """Runs what is to be polled, each poller by itself."""
 
-    def __init__(self, desk: Desk, settings: Callable[[], Settings], owns: Callable[[], bool]) -> None:
-        self._desk = desk
+    def __init__(self, context: PollContext, settings: Callable[[], Settings], owns: Callable[[], bool]) -> None:
+        self._context = context
         self._settings = settings
         self._owns = owns
-        self._running: dict[Polled, tuple[Polling, asyncio.Task[None]]] = {}
+        self._running: dict[Polled, tuple[PollLoop, asyncio.Task[None]]] = {}
 
-    def running(self) -> dict[str, Polling]:
+    def running(self) -> dict[str, PollLoop]:
         """What runs now, by name."""
-        return {wanted.name: polling for wanted, (polling, _) in self._running.items()}
+        return {wanted.name: poll_loop for wanted, (poll_loop, _) in self._running.items()}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event; what is being asked then is given up."""
-        started_at = self._desk.clock()
-        began = await self._desk.write(lambda connection: first_start(connection, started_at))
+        started_at = self._context.clock()
+        began = await self._context.write(lambda connection: first_start(connection, started_at))
         try:
             async with asyncio.TaskGroup() as group:
                 await self._keep_up(began, group, stop)
@@ -64,31 +64,33 @@ class Pollers:
             self._running.pop(gone)[1].cancel()
         for each in wanted:
             if each not in self._running:
-                polling = Polling(self._job(each, began), self._desk.recorder, self._desk.clock, self._owns)
-                self._running[each] = polling, group.create_task(polling.run(stop), name=each.name)
+                poll_loop = PollLoop(self._steps(each, began), self._context.recorder, self._context.clock, self._owns)
+                self._running[each] = poll_loop, group.create_task(poll_loop.run(stop), name=each.name)
 
-    def _job(self, wanted: Polled, began: int) -> Job:
+    def _steps(self, wanted: Polled, began: int) -> PollSteps:
         match wanted:
             case PolledRequests():
                 pushed_by = Source.HELICONE if wanted.pushed else None
-                poller = helicone(wanted, self._desk.store)
-                return RequestJob(wanted.name, wanted.every, poller, self._desk, pushed_by=pushed_by, since=began)
+                poller = helicone(wanted, self._context.store)
+                return RequestSteps(wanted.name, wanted.every, poller, self._context, pushed_by=pushed_by, since=began)
             case PolledCosts():
-                return self._cost_job(wanted, began)
+                return self._cost_steps(wanted, began)
         balance = BALANCE_POLLERS[wanted.provider](wanted.key)
-        return BalanceJob(wanted.name, wanted.every, balance, self._desk, account=wanted.account)
+        return BalanceSteps(wanted.name, wanted.every, balance, self._context, account=wanted.account)
 
-    def _cost_job(self, wanted: PolledCosts, began: int) -> CostJob:
+    def _cost_steps(self, wanted: PolledCosts, began: int) -> CostSteps:
         poller = COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)
-        settling = Settling(poller, self._desk) if wanted.settles and isinstance(poller, OpenAICosts) else None
-        return CostJob(
+        settlement = (
+            CalibrationSettlement(poller, self._context) if wanted.settles and isinstance(poller, OpenAICosts) else None
+        )
+        return CostSteps(
             wanted.name,
             wanted.every,
             poller,
-            self._desk,
+            self._context,
             accounts=wanted.accounts,
             epoch=_epoch(wanted, began),
-            settle=settling.settle if settling else None,
+            settle=settlement.settle if settlement else None,
         )
 
 

@@ -25,7 +25,7 @@ _TODAY = Window(WindowKind.DAY, "day")
 _log = logging.getLogger(__name__)
 
 
-class Snapshot:
+class StatusSnapshot:
     """Keeps the file fresh. Its amounts are nano-USD, its instants UTC µs."""
 
     def __init__(self, path: Path, store: Store, book: Callable[[], LimitBook], clock: Clock, url: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, Ownership, SoleOwner
-from spendtop.services.presence import beside, hold
+from spendtop.services.presence import file_beside, hold_lock
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT
 
@@ -33,14 +33,14 @@ def places(store: Store, data_folder: Path) -> Places:
     """Where a store's files are: beside a SQLite file, or in the data folder."""
     name = str(store.path) if store.path else store.url.render_as_string(hide_password=True)
     return Places(
-        lock=beside(name, ".lock", data_folder),
-        holder=beside(name, ".collector.json", data_folder),
-        status=beside(name, ".status.json", data_folder),
-        viewers=beside(name, ".viewers", data_folder),
+        lock=file_beside(name, ".lock", data_folder),
+        holder=file_beside(name, ".collector.json", data_folder),
+        status=file_beside(name, ".status.json", data_folder),
+        viewers=file_beside(name, ".viewers", data_folder),
     )
 
 
-class Hold(Struct, frozen=True):
+class StoreLock(Struct, frozen=True):
     """What holding gives: the number in our ids and shards, and who may evaluate and deliver."""
 
     slot: int
@@ -48,21 +48,21 @@ class Hold(Struct, frozen=True):
 
 
 @contextmanager
-def holding(store: Store, files: Places) -> Iterator[Hold]:
+def hold_store(store: Store, files: Places) -> Iterator[StoreLock]:
     """Hold the store until the block ends.
 
     On SQLite exactly one collector does: raises AlreadyRunning otherwise. On PostgreSQL up to 63 take events.
     """
     if store.is_sqlite:
-        with hold(files.lock, files.holder):
-            yield Hold(0, SoleOwner())
+        with hold_lock(files.lock, files.holder):
+            yield StoreLock(0, SoleOwner())
         return
     with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # not to be lent to others, and closed at the end, which frees the lock
         for slot in range(COMMAND_SLOT):
             took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
             if took.scalar():
-                yield Hold(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
+                yield StoreLock(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
                 return
     raise AlreadyRunning(f"{COMMAND_SLOT} collectors already share {store.name}. Stop one of them first.")
 
@@ -77,7 +77,7 @@ def importing(store: Store, files: Places) -> Iterator[int]:
     if store.is_sqlite:
         with ExitStack() as stack:
             try:
-                stack.enter_context(hold(files.lock.with_suffix(".import.lock"), files.holder))
+                stack.enter_context(hold_lock(files.lock.with_suffix(".import.lock"), files.holder))
             except AlreadyRunning:
                 raise refusal from None
             yield COMMAND_SLOT

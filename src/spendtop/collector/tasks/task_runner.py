@@ -1,4 +1,7 @@
-"""Doing what faces ask: rows of the table `task`, done by the collector that also evaluates and delivers."""
+"""The loop that does what faces ask: rows of the table `task`, done by the collector that also evaluates and delivers.
+
+What a task is and becomes is up to `services.tasks`; those that take long are in `slow_tasks`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from sqlalchemy import Connection
 
 from spendtop.alerts.render import channel_test_message
 from spendtop.collector.supervisor import pause
-from spendtop.collector.tasks.slow_tasks import LongErrand
+from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import NotUnderstood
@@ -20,6 +23,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources import SIGNED_RECEIVERS
 from spendtop.store.engine import Store
+from spendtop.store.transactions import read, write
 
 T = TypeVar("T")
 
@@ -28,7 +32,7 @@ _LOOK = 0.25
 _log = logging.getLogger(__name__)
 
 
-class Errands:
+class TaskRunner:
     """Does one task after the other and writes its result as a sentence."""
 
     def __init__(
@@ -40,9 +44,9 @@ class Errands:
         owns: Callable[[], bool],
         stop: Callable[[], None],
         on_done: Callable[[], None],
-        long: Mapping[TaskKind, LongErrand] | None = None,
+        slow: Mapping[TaskKind, SlowTask] | None = None,
     ) -> None:
-        """`stop` and `on_done` are called in the event loop. `long` are errands that take their time."""
+        """`stop` and `on_done` are called in the event loop. `slow` are done beside the others."""
         self._store = store
         self._recorder = recorder
         self._clock = clock
@@ -50,14 +54,14 @@ class Errands:
         self._owns = owns
         self._stop = stop
         self._on_done = on_done
-        self._doing: Mapping[TaskKind, Callable[[Connection, Task], str]] = {
+        self._quick: Mapping[TaskKind, Callable[[Connection, Task], str]] = {
             TaskKind.QUARANTINE_RETRY: self._retry_quarantine,
             TaskKind.DELIVERY_RETRY: self._retry_deliveries,
             TaskKind.CHANNEL_TEST: self._test_channel,
             TaskKind.STOP: self._stop_collecting,
         }
-        self._long = long or {}
-        self._turns = {kind: asyncio.Lock() for kind in self._long}
+        self._slow = slow or {}
+        self._turns = {kind: asyncio.Lock() for kind in self._slow}
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -67,11 +71,11 @@ class Errands:
             while not stop.is_set():
                 owns = self._owns()
                 if owns and not took_over:
-                    await self._write(lambda connection: tasks.abandon_running(connection, self._clock()))
+                    await write(self._recorder, lambda connection: tasks.abandon_running(connection, self._clock()))
                 elif took_over and not owns:
                     self._give_up()
                 took_over = owns
-                if owns and await asyncio.to_thread(self._is_something_queued):
+                if owns and await read(self._store, tasks.are_queued):
                     await self._do_one(group)
                 else:
                     await pause(stop, _LOOK)
@@ -82,32 +86,28 @@ class Errands:
         for task in self._under_way:
             task.cancel()
 
-    def _is_something_queued(self) -> bool:
-        with self._store.reading() as connection:
-            return tasks.are_queued(connection)
-
     async def _do_one(self, group: asyncio.TaskGroup) -> None:
-        task = await self._write(lambda connection: tasks.claim(connection, self._clock()))
+        task = await write(self._recorder, lambda connection: tasks.claim(connection, self._clock()))
         if task is None:
             return
-        if task.kind in self._doing:
-            await self._finish(task, self._write(lambda connection: self._doing[task.kind](connection, task)))
+        if task.kind in self._quick:
+            await self._finish(task, write(self._recorder, lambda connection: self._quick[task.kind](connection, task)))
         else:
-            under_way = group.create_task(self._finish(task, self._do_long(task)))
+            under_way = group.create_task(self._finish(task, self._do_slow(task)))
             self._under_way.add(under_way)
             under_way.add_done_callback(self._under_way.discard)
 
-    async def _do_long(self, task: Task) -> str:
-        errand = self._long.get(task.kind)
-        if errand is None:
+    async def _do_slow(self, task: Task) -> str:
+        slow_task = self._slow.get(task.kind)
+        if slow_task is None:
             raise SpendtopError("This collector cannot do that.")
         async with self._turns[task.kind]:
-            return await errand(task)
+            return await slow_task(task)
 
-    async def _finish(self, task: Task, doing: Awaitable[str]) -> None:
+    async def _finish(self, task: Task, result_of: Awaitable[str]) -> None:
         """Write what came of a task."""
         try:
-            result = await doing
+            result = await result_of
             state = TaskState.DONE
         except tasks.Stopped as stopped:
             result, state = str(stopped), TaskState.STOPPED
@@ -116,13 +116,10 @@ class Errands:
         except Exception:
             _log.exception("task %d (%s) failed", task.id, task.kind)
             result, state = "This failed; the collector's log says more.", TaskState.FAILED
-        await self._write(lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
+        await write(self._recorder, lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
         self._on_done()
         if task.kind is TaskKind.STOP:
             self._stop()
-
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._recorder.run(work))
 
     def _retry_quarantine(self, connection: Connection, task: Task) -> str:
         understood, left = 0, 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spendtop.api.counters import Count, Counters
-from spendtop.collector.refusal_counts import Tallying
+from spendtop.collector.housekeeping import RefusalCounts
 from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Source
 from spendtop.services.refusals import REFUSED
@@ -37,7 +37,7 @@ class Writer:
 
 async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
-    tallying = Tallying(counters, writer, clock, 3)  # type: ignore[arg-type]
+    tallying = RefusalCounts(counters, writer, clock, 3)  # type: ignore[arg-type]
     counters.refuse(Source.INGEST, Count.INGEST_BAD_AUTH)
     counters.refuse(Source.INGEST, Count.INGEST_BAD_AUTH, 2)
     counters.refuse(Source.HELICONE, Count.INGEST_NOT_JSON)
@@ -55,7 +55,7 @@ async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, cloc
 
 async def test_what_could_not_be_written_is_kept_for_the_next_time(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
-    tallying = Tallying(counters, writer, clock, 0)  # type: ignore[arg-type]
+    tallying = RefusalCounts(counters, writer, clock, 0)  # type: ignore[arg-type]
     counters.refuse(Source.OTLP, Count.INGEST_INVALID, 7)
     writer.failure = OSError("gone")
     with pytest.raises(OSError, match="gone"):

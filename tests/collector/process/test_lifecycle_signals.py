@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from spendtop.collector.process.signals import end_with, on_signals
+from spendtop.collector.process.lifecycle import end_with, on_signals
 from tests.waiting import DEADLINE
 
 _WAITS = """
 import asyncio
-from spendtop.collector.process.signals import on_signals
+from spendtop.collector.process.lifecycle import on_signals
 
 async def main():
     wishes = on_signals()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import spendtop
-from spendtop.collector.process.readiness import Standing
-from spendtop.services.presence import Holder, State, announce, holder, process_start
+from spendtop.collector.process.lifecycle import Readiness
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
 from tests.conftest import SettableClock
 
 
@@ -20,16 +20,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def standing(path: Path, clock: SettableClock) -> Standing:
-    return Standing(path, "http://127.0.0.1:8000", "viewer", clock)
+def readiness(path: Path, clock: SettableClock) -> Readiness:
+    return Readiness(path, "http://127.0.0.1:8000", "viewer", clock)
 
 
-def test_it_says_who_it_is_and_where_it_stands(standing: Standing, path: Path, clock: SettableClock) -> None:
+def test_it_says_who_it_is_and_where_it_stands(readiness: Readiness, path: Path, clock: SettableClock) -> None:
     started = clock()
-    for state in State:
+    for state in CollectorState:
         clock.advance(1)
-        standing.tell(state)
-        assert holder(path) == Holder(
+        readiness.announce(state)
+        assert running_collector(path) == RunningCollector(
             pid=os.getpid(),
             state=state,
             url="http://127.0.0.1:8000",
@@ -41,32 +41,32 @@ def test_it_says_who_it_is_and_where_it_stands(standing: Standing, path: Path, c
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_it_leaves_nothing_behind(standing: Standing, path: Path) -> None:
-    standing.tell(State.READY)
-    standing.leave()
-    standing.leave()
+def test_it_leaves_nothing_behind(readiness: Readiness, path: Path) -> None:
+    readiness.announce(CollectorState.READY)
+    readiness.withdraw()
+    readiness.withdraw()
     assert not path.exists()
 
 
-def test_what_another_collector_says_stays(standing: Standing, path: Path) -> None:
-    standing.tell(State.READY)
+def test_what_another_collector_says_stays(readiness: Readiness, path: Path) -> None:
+    readiness.announce(CollectorState.READY)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        theirs = Holder(
+        theirs = RunningCollector(
             pid=other.pid,
-            state=State.READY,
+            state=CollectorState.READY,
             url="http://127.0.0.1:8001",
             started_by="service",
             since=0,
             process_started=process_start(other.pid),
         )
         announce(path, theirs)
-        standing.leave()
-        assert holder(path) == theirs
+        readiness.withdraw()
+        assert running_collector(path) == theirs
         other.kill()
 
 
-def test_nothing_secret_is_in_it(standing: Standing, path: Path) -> None:
-    standing.tell(State.READY)
+def test_nothing_secret_is_in_it(readiness: Readiness, path: Path) -> None:
+    readiness.announce(CollectorState.READY)
     assert json.loads(path.read_text()).keys() == {
         "pid",
         "state",

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.collector.process.readiness import Standing
-from spendtop.collector.process.systemd import notify_systemd, tell_parent, watchdog_seconds
-from spendtop.services.presence import State
+from spendtop.collector.process.lifecycle import Readiness, notify_systemd, tell_parent, watchdog_seconds
+from spendtop.services.presence import CollectorState
 
 
 @pytest.fixture
@@ -27,9 +26,9 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 def test_systemd_hears_what_is_told(systemd: socket.socket, tmp_path: Path) -> None:
-    standing = Standing(tmp_path / "collector.json", "http://127.0.0.1:8000", "service", lambda: 0)
-    for state in State:
-        standing.tell(state)
+    readiness = Readiness(tmp_path / "collector.json", "http://127.0.0.1:8000", "service", lambda: 0)
+    for state in CollectorState:
+        readiness.announce(state)
     notify_systemd("WATCHDOG=1")
     assert [systemd.recv(100) for _ in range(3)] == [b"READY=1", b"STOPPING=1", b"WATCHDOG=1"]
     with pytest.raises(BlockingIOError):
@@ -83,7 +82,7 @@ def test_a_parent_that_is_gone_or_was_never_there_does_no_harm() -> None:
 def test_closed_standard_streams_are_never_taken_by_something_else() -> None:
     program = (
         "import os; os.close(0); os.close(1)\n"
-        "from spendtop.collector.process.systemd import occupy_standard_descriptors\n"
+        "from spendtop.collector.process.lifecycle import occupy_standard_descriptors\n"
         "occupy_standard_descriptors()\n"
         "os.write(2, ' '.join([os.readlink(f'/proc/self/fd/{n}') for n in (0, 1)]).encode())\n"
         "assert os.open('/', os.O_RDONLY) > 2\n"

@@ -6,8 +6,8 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services.evaluator import has_marks, mark_crossed
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.limit_marks import are_left, mark_crossed
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import LimitMarkTable
@@ -45,10 +45,10 @@ def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: S
     assert marked(store, limit("one", 1, "request"), limit("rolling", 1, "1h")) == []
 
 
-def test_whether_marks_are_left_is_known(store: Store) -> None:
+def test_whether_marks_has_marks_is_known(store: Store) -> None:
     with store.reading() as connection:
-        assert not are_left(connection)
+        assert not has_marks(connection)
     Recorded(store).add([Recorded(store).request(NOW - 1, Usd.of(8).nano)])
     assert marked(store, limit("a", 1))
     with store.reading() as connection:
-        assert are_left(connection)
+        assert has_marks(connection)

@@ -1,0 +1,37 @@
+"""Transactions as an event loop awaits them: reads in a thread, writes in their turn at the single writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from spendtop.store.engine import Store
+
+T = TypeVar("T")
+
+
+class WriteQueue(Protocol):
+    """Runs write transactions one after the other: the writer, or the recorder in front of it."""
+
+    def run(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The result of `work` once its transaction is committed."""
+        ...
+
+
+async def read(store: Store, question: Callable[[Connection], T]) -> T:
+    """What the store answers."""
+    return await asyncio.to_thread(_answered, store, question)
+
+
+async def write(queue: WriteQueue, work: Callable[[Connection], T]) -> T:
+    """The result of `work` once its transaction, its own, is committed; raises what it raises."""
+    return await asyncio.wrap_future(queue.run(work))
+
+
+def _answered(store: Store, question: Callable[[Connection], T]) -> T:
+    with store.reading() as connection:
+        return question(connection)
