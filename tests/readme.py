@@ -41,7 +41,10 @@ def keys() -> str:
 
 def filters() -> str:
     """Every field of the filter language."""
-    rows = [f"| `{_cell(field.example)}` | `{field.name}:` | {_cell(field.help)} |" for field in FIELDS.values()]
+    rows = [
+        f"| `{_cell(field.example)}` | `{_cell(field.long_example)}` | {_cell(field.help)} |"
+        for field in FIELDS.values()
+    ]
     return "\n".join(["| short | long | |", "|---|---|---|", *rows])
 
 

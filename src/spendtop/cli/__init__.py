@@ -48,7 +48,7 @@ _ENTRY = (
     _argument("--note", metavar="TEXT", help="what it was about"),
 )
 
-_FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice 'cost>0.05'; all without one")
+_FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
     _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
     _argument("--until", metavar="TIME", help="like --since; a date counts whole"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import secrets
 from collections.abc import Sequence
 
@@ -17,7 +16,7 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.channels import ChannelSettings
-from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 
 _NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
@@ -56,8 +55,8 @@ def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSe
     if found:
         return found
     names = [channel.name for channel in channels]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+    near = nearest(name, names)
+    hint = f"Did you mean {near!r}?" if near else f"There are: {', '.join(names)}."
     raise UsageError(f"There is no channel {clean_line(name)!r}. {hint}")
 
 

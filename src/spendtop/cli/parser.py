@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from spendtop.cli import COMMANDS, HEADLESS, SCREENS, Argument, Command
 from spendtop.cli.options import Options
-from spendtop.domain.errors import UsageError
+from spendtop.domain.errors import UsageError, nearest
 
 _UNKNOWN = "unrecognized arguments: "
 _HELP_WIDTH = 100
@@ -40,7 +40,7 @@ class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix(_UNKNOWN)
         visible = [name for name, action in self._option_string_actions.items() if action.help != SUPPRESS]
-        hint = "" if unknown == message else _nearest(unknown.split()[0].partition("=")[0], visible)
+        hint = "" if unknown == message else _hint(unknown.split()[0].partition("=")[0], visible)
         raise UsageError(f"{message[0].upper()}{message[1:]}.{hint} See `{self.prog} --help`.")
 
     def print_help(self, file: object = None) -> NoReturn:
@@ -73,10 +73,10 @@ def _chosen(words: Sequence[str], given: Namespace) -> tuple[str, Command]:
     if name in COMMANDS:
         return name, COMMANDS[name]
     if actions := _actions(words[:1]):
-        hint = _nearest(words[1], actions) if len(words) > 1 else ""
+        hint = _hint(words[1], actions) if len(words) > 1 else ""
         raise UsageError(f"`spendtop {words[0]}` does one of: {', '.join(actions)}.{hint}")
     known = dict.fromkeys(known.split()[0] for known in COMMANDS)
-    raise UsageError(f"There is no command {words[0]!r}.{_nearest(words[0], known)} See `spendtop --help`.")
+    raise UsageError(f"There is no command {words[0]!r}.{_hint(words[0], known)} See `spendtop --help`.")
 
 
 def _actions(words: Sequence[str]) -> list[str]:
@@ -152,11 +152,9 @@ def _example(command: Command) -> list[str]:
     return ["example:", f"  {command.example}"]
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+def _hint(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 _EVERYWHERE = (

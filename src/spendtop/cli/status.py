@@ -11,7 +11,7 @@ from typing import Any
 
 from spendtop.cli.options import Options
 from spendtop.cli.status_file import status_file
-from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 
@@ -90,17 +90,15 @@ def _filled(line: str, words: dict[str, str]) -> str:
         names = [name for _, name, _, _ in string.Formatter().parse(line) if name is not None]
         for name in names:
             if name not in words:
-                raise UsageError(f"--line knows no {{{clean_line(name)}}}{_nearest(name, list(words))}")
+                raise UsageError(f"--line knows no {{{clean_line(name)}}}{_hint(name, list(words))}")
         return line.format(**words)
     except ValueError:
         raise UsageError("--line has a brace without its partner. Write {{ for a brace itself.") from None
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {{{close[0]}}}?" if close else f"; it knows {', '.join(f'{{{each}}}' for each in known)}."
+def _hint(name: str, known: list[str]) -> str:
+    near = nearest(name, known)
+    return f". Did you mean {{{near}}}?" if near else f"; it knows {', '.join(f'{{{each}}}' for each in known)}."
 
 
 def _money(sums: dict[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from spendtop.config.channel_schemas import ALLOWED
+from spendtop.domain.errors import nearest
 
 MAIL_SCHEMAS = frozenset({"mailto", "mailtos"})
 LOCAL_SCHEMAS = frozenset(
@@ -75,8 +75,8 @@ def _refused_schema(url: str) -> str | None:
         return None
     if schema in LOCAL_SCHEMAS:
         return f"{schema}:// is not allowed: it acts on this machine instead of sending a message to somebody"
-    near = difflib.get_close_matches(schema, ALLOWED, 1)
-    hint = f"; did you mean {near[0]}://?" if near else ""
+    near = nearest(schema, ALLOWED)
+    hint = f"; did you mean {near}://?" if near else ""
     return f"{schema}:// is not a service that Apprise knows{hint}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -16,7 +15,7 @@ from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
 from spendtop.config.toml_lines import KeyPath
 from spendtop.config.toml_text import key_text, quoted
 from spendtop.config.types import kind_of
-from spendtop.domain.errors import ConfigError
+from spendtop.domain.errors import ConfigError, nearest
 
 MOST_SHOWN = 20
 
@@ -56,9 +55,9 @@ def config_error(problems: Iterable[Problem], layer: Layer) -> ConfigError:
 def suggestion(name: str, valid: Iterable[str]) -> str:
     """The nearest valid name as a question, else the valid ones; empty when there are none."""
     names = list(valid)
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {quoted(close[0])}?"
+    near = nearest(name, names)
+    if near:
+        return f"; did you mean {quoted(near)}?"
     return f"; valid here: {', '.join(map(key_text, names))}" if names else ""
 
 
@@ -128,5 +127,5 @@ def _not_one_of(value: object, model: type[Section], path: KeyPath) -> str:
     choices = ", ".join(f'"{choice}"' for choice in valid)
     if not isinstance(value, str):
         return f"must be one of {choices}, not {kind_of(value)}"
-    close = difflib.get_close_matches(value.lower(), valid, n=1)
-    return f"must be one of {choices}" + (f"; did you mean {quoted(close[0])}?" if close else "")
+    near = nearest(value, valid)
+    return f"must be one of {choices}" + (f"; did you mean {quoted(near)}?" if near else "")

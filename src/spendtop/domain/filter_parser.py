@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from spendtop.domain import filter_values as values
+from spendtop.domain.errors import nearest
 from spendtop.domain.filter_tree import (
     EVERYTHING,
     FIELDS,
@@ -40,6 +40,7 @@ _LONG = re.compile(r"([A-Za-z][\w.-]*)(?::(?!//)|\s*(?=[<>=]))")
 _PROPERTY = re.compile(r'(?i:prop)\.([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _PROPERTY_NAME = re.compile(r'([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)\s*")
+_NO_VALUE = re.compile(r"(?=[\s&|)]|$)")
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _SOURCE_WORDS = {"webhook": Source.HELICONE, "poll": Source.HELICONE_API}
 
@@ -151,6 +152,8 @@ class _Parser:
         operator = self._match(_OPERATOR)
         op = Op(operator[1]) if operator else Op.EQ
         value_at = self._at
+        if operator is None and field.kind is FieldKind.FLAG and self._match(_NO_VALUE):
+            return Comparison(name, Op.EQ, True)
         word, quoted = self._word(f"{field.name}: a value")
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
@@ -202,8 +205,8 @@ class _Parser:
         return self._at >= len(self._text)
 
     def _unknown(self, name: str, position: int, known: list[str]) -> NoReturn:
-        close = difflib.get_close_matches(name.partition(".")[0].lower(), known, n=1)
-        suggestion = "prop.NAME" if close == ["prop"] else close[0] if close else None
+        suggestion = nearest(name.partition(".")[0], known)
+        suggestion = "prop.NAME" if suggestion == "prop" else suggestion
         raise FilterError(
             f"there is no field '{name}'" + ("" if name.startswith("~") else "; quote text that contains ':' or '='"),
             position,
