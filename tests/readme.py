@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from spendtop.cli import COMMANDS, HEADLESS, SCREENS
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
 from spendtop.config.section import Section
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at

@@ -51,9 +51,9 @@ def test(options: Options) -> int:
 
 
 def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSettings]:
-    found = [channel for channel in channels if channel.name == name]
-    if found:
-        return found
+    named = [channel for channel in channels if channel.name == name]
+    if named:
+        return named
     names = [channel.name for channel in channels]
     near = nearest(name, names)
     hint = f"Did you mean {near!r}?" if near else f"There are: {', '.join(names)}."

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
-from spendtop.cli import COMMANDS, HEADLESS, SCREENS, Argument, Command
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS, Argument, Command
 from spendtop.cli.options import Options
 from spendtop.domain.errors import UsageError, nearest
 
@@ -34,7 +34,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, Options]:
     return command, _options(name, given)
 
 
-class _Parser(ArgumentParser):
+class _CommandLineParser(ArgumentParser):
     """Raises what argparse would print."""
 
     def error(self, message: str) -> NoReturn:
@@ -91,14 +91,14 @@ def _options(name: str, given: Namespace) -> Options:
     return Options(**{**values, "command": name, "arguments": Namespace(**own)})
 
 
-def _root_parser() -> _Parser:
+def _root_parser() -> _CommandLineParser:
     lines = [f"  {name:<17} {_summary(command)}" for name, command in COMMANDS.items()]
     parser = _parser("spendtop", "[options] [command]", SCREENS.help, ["commands:", *lines, "", *_example(SCREENS)])
     _add_everywhere(parser)
     return parser
 
 
-def _group_parser(words: Sequence[str]) -> _Parser:
+def _group_parser(words: Sequence[str]) -> _CommandLineParser:
     commands = {name: command for name, command in COMMANDS.items() if name.split()[0] == words[0]}
     lines = [f"  {name.split()[1]:<8} {_summary(command)}" for name, command in commands.items()]
     examples = [line for command in commands.values() for line in _example(command)[1:]]
@@ -112,7 +112,7 @@ def _group_parser(words: Sequence[str]) -> _Parser:
     return parser
 
 
-def _command_parser(prog: str, command: Command) -> _Parser:
+def _command_parser(prog: str, command: Command) -> _CommandLineParser:
     positional = [_usage(argument) for argument in command.arguments if argument.names[0][0] != "-"]
     parser = _parser(prog, " ".join([*positional, "[options]"]), command.help, _example(command))
     for argument in command.arguments:
@@ -126,8 +126,8 @@ def _usage(argument: Argument) -> str:
     return str({None: name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} ..."}[number])
 
 
-def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _Parser:
-    return _Parser(
+def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _CommandLineParser:
+    return _CommandLineParser(
         prog=prog,
         usage=f"{prog} {usage}",
         description=description,
@@ -137,7 +137,7 @@ def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _
     )
 
 
-def _add_everywhere(parser: _Parser) -> None:
+def _add_everywhere(parser: _CommandLineParser) -> None:
     """Add the options that may stand before and after a command. What is not given is as `Options` has it."""
     everywhere = parser.add_argument_group("options of every command")
     for argument in _EVERYWHERE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.process.store_lock import places
@@ -25,8 +25,8 @@ def show(options: Options) -> int:
     """Print the tracking tokens with what they pushed."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = token_uses(connection)
+        calendar = effective_limits(connection, settings).calendar
+        tracked = token_uses(connection)
     rows = [
         (
             use.token.id,
@@ -37,7 +37,7 @@ def show(options: Options) -> int:
             use.requests,
             local_time(use.last_used_at, calendar),
         )
-        for use in found
+        for use in tracked
     ]
     headers = (">id", "name", "token", "state", "kind", ">requests", "last used")
     say(table(headers, rows) if rows else "There is no tracking token. `spendtop token create NAME` makes one.")
@@ -81,7 +81,7 @@ def disable(options: Options) -> int:
 def delete(options: Options) -> int:
     """Delete a token; what it pushed stays."""
     with opened_store(load_settings(options).settings) as store:
-        token = _found(store, options.arguments.token)
+        token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.remove(connection, token.id)
     say(f"{clean_line(token.name)} is deleted; what it pushed stays. Pushes under it are refused from now on.")
@@ -90,7 +90,7 @@ def delete(options: Options) -> int:
 
 def _switch(options: Options, *, active: bool) -> int:
     with opened_store(load_settings(options).settings) as store:
-        token = _found(store, options.arguments.token)
+        token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.set_active(connection, token.id, active)
     now = "on" if active else "off; pushes under it are refused"
@@ -98,7 +98,7 @@ def _switch(options: Options, *, active: bool) -> int:
     return ExitCode.OK
 
 
-def _found(store: Store, reference: str) -> Token:
+def _token(store: Store, reference: str) -> Token:
     with store.reading() as connection:
         token = tokens.find(connection, reference)
     if token is None:
