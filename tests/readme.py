@@ -9,11 +9,10 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
-from spendtop.config.section import Section
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
-from spendtop.config.toml_text import value_text
-from spendtop.config.types import duration_text, is_duration
+from spendtop.config.toml import value_text
+from spendtop.config.types import Section, duration_text, is_duration
 from spendtop.domain.filters import FIELDS
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui import actions

@@ -15,7 +15,7 @@ from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
-from spendtop.config.channels import ChannelSettings
+from spendtop.config.settings import ChannelSettings
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 

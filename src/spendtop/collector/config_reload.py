@@ -15,9 +15,9 @@ from spendtop.collector import from_settings
 from spendtop.collector.active_config import InForce
 from spendtop.collector.polling import poll_config
 from spendtop.collector.setup import Setup
-from spendtop.config.apply import differences
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
+from spendtop.config.setting_changes import differences
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.services import limit_marks, scoped_totals
 from spendtop.services.limit_book import LimitBook

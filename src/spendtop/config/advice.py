@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spendtop.config.accounts import AccountSettings
-from spendtop.config.limits import LimitSettings
-from spendtop.config.section import Section
-from spendtop.config.settings import Settings
-from spendtop.config.types import duration_text
+from spendtop.config.settings import AccountSettings, LimitSettings, Settings
+from spendtop.config.types import Section, duration_text
 from spendtop.domain.clock import MINUTE
 
 SHORTEST_KEY = 16

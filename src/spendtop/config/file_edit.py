@@ -8,8 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from spendtop.config.toml_lines import key_lines
-from spendtop.config.toml_text import quoted, value_text
+from spendtop.config.toml import key_lines, quoted, value_text
 
 _BOM = b"\xef\xbb\xbf"
 

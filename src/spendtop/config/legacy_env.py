@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from spendtop.config.database import database_url
-from spendtop.config.layers import Layer, Origin
+from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.legacy_channels import HOOK_NAMES, MAIL_NAMES, hook_url, mail_channels, missing_for_mail
 from spendtop.config.types import Surroundings, to_decimal
 from spendtop.domain.errors import ConfigError, NoPermission
@@ -108,8 +108,8 @@ class _Found:
     values: dict[str, str] = field(repr=False)
     places: dict[str, str]
 
-    def origin(self, name: str) -> Origin:
-        return Origin(self.places[name], detail=name)
+    def origin(self, name: str) -> ValueOrigin:
+        return ValueOrigin(self.places[name], detail=name)
 
 
 def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, str]) -> OldNames:

@@ -12,11 +12,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from spendtop.config.layers import NAMED_LISTS
-from spendtop.config.section import Section
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
-from spendtop.config.toml_text import key_text, pairs, value_text
-from spendtop.config.types import duration_text, is_duration
+from spendtop.config.toml import key_text, pairs, value_text
+from spendtop.config.types import Section, duration_text, is_duration
 
 _WIDTH = 116
 _HEAD = """\
