@@ -22,16 +22,16 @@ class Information(Exception):
 
 def parse(argv: Sequence[str]) -> tuple[Command, Options]:
     """The chosen command and its options. Raises UsageError, and Information when that was asked for."""
-    words, rest, given = _leading_words(argv)
-    name, command = _chosen(words, given)
+    words, rest, passed = _leading_words(argv)
+    name, command = _chosen(words, passed)
     if words:
         parser = _command_parser(f"spendtop {name}", command)
-        parser.parse_intermixed_args(rest, given)
-    if "version" in given:
+        parser.parse_intermixed_args(rest, passed)
+    if "version" in passed:
         from spendtop import __version__
 
         raise Information(f"spendtop {__version__}")
-    return command, _options(name, given)
+    return command, _options(name, passed)
 
 
 class _CommandLineParser(ArgumentParser):
@@ -53,30 +53,30 @@ class _CommandLineParser(ArgumentParser):
 def _leading_words(argv: Sequence[str]) -> tuple[list[str], list[str], Namespace]:
     """The one or two words that name a command, what follows them, and the options before them."""
     words: list[str] = []
-    given, rest = Namespace(), list(argv)
+    passed, rest = Namespace(), list(argv)
     while not words or _actions(words):
         if not rest or rest[0].startswith("-"):
             parser = _group_parser(words) if words else _root_parser()
             parser.add_argument("words", nargs="...", help=SUPPRESS)
-            parser.parse_args(rest, given)
-            rest = vars(given).pop("words")
+            parser.parse_args(rest, passed)
+            rest = vars(passed).pop("words")
         if not rest:
             break
         words.append(rest.pop(0))
-    return words, rest, given
+    return words, rest, passed
 
 
-def _chosen(words: Sequence[str], given: Namespace) -> tuple[str, Command]:
+def _chosen(words: Sequence[str], passed: Namespace) -> tuple[str, Command]:
     if not words:
-        return "", HEADLESS if "no_ui" in given else SCREENS
+        return "", HEADLESS if "no_ui" in passed else SCREENS
     name = " ".join(words)
     if name in COMMANDS:
         return name, COMMANDS[name]
     if actions := _actions(words[:1]):
         hint = _hint(words[1], actions) if len(words) > 1 else ""
         raise UsageError(f"`spendtop {words[0]}` does one of: {', '.join(actions)}.{hint}")
-    known = dict.fromkeys(known.split()[0] for known in COMMANDS)
-    raise UsageError(f"There is no command {words[0]!r}.{_hint(words[0], known)} See `spendtop --help`.")
+    first_words = dict.fromkeys(name.split()[0] for name in COMMANDS)
+    raise UsageError(f"There is no command {words[0]!r}.{_hint(words[0], first_words)} See `spendtop --help`.")
 
 
 def _actions(words: Sequence[str]) -> list[str]:
@@ -84,10 +84,10 @@ def _actions(words: Sequence[str]) -> list[str]:
     return [name.split()[1] for name in COMMANDS if name.startswith(f"{' '.join(words)} ")]
 
 
-def _options(name: str, given: Namespace) -> Options:
+def _options(name: str, passed: Namespace) -> Options:
     ours = {field.name for field in fields(Options)}
-    values = {key: value for key, value in vars(given).items() if key in ours}
-    own = {key: value for key, value in vars(given).items() if key not in ours}
+    values = {key: value for key, value in vars(passed).items() if key in ours}
+    own = {key: value for key, value in vars(passed).items() if key not in ours}
     return Options(**{**values, "command": name, "arguments": Namespace(**own)})
 
 

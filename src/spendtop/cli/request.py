@@ -102,8 +102,8 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, object]]
 def _tokens(whole: int | None, *parts: tuple[str, int | None]) -> str | None:
     if whole is None:
         return None
-    known = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
-    return f"{whole:,} ({known})" if known else f"{whole:,}"
+    shares = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
+    return f"{whole:,} ({shares})" if shares else f"{whole:,}"
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:

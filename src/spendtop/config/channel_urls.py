@@ -59,10 +59,10 @@ def refusal(url: str) -> str | None:
 
 def schema_of(url: str) -> str:
     """The kind of service for people, such as `slack` or `mailto`; `?` for what is no URL."""
-    found = _SCHEMA.match(url)
-    if not found:
+    match = _SCHEMA.match(url)
+    if not match:
         return "?"
-    schema = found[1].lower()
+    schema = match[1].lower()
     if schema in _WEB and (parts := parts_of(url)):
         return _WEBHOOK_HOSTS.get(parts.hostname or "", schema)
     return schema

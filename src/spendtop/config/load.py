@@ -75,7 +75,7 @@ def load(
         places=places(path, folder, environ),
         warnings=(*old.warnings, *advice(settings)),
         origins=_origins(merged),
-        old_names=old.found,
+        old_names=old.names,
         environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
     )
 

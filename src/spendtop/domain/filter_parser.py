@@ -87,10 +87,10 @@ class _Parser:
         self._depth += 1
         if self._depth > DEEPEST_NESTING:
             self._fail(f"a filter nests at most {DEEPEST_NESTING} deep", start)
-        found = Not(self._one()) if self._take("!") or self._take("-") else self._primary()
+        condition = Not(self._one()) if self._take("!") or self._take("-") else self._primary()
         self._depth -= 1
         self._skip_space()
-        return found
+        return condition
 
     def _primary(self) -> Filter:
         start = self._at
@@ -109,8 +109,8 @@ class _Parser:
 
     def _bare(self) -> Filter:
         start = self._at
-        if found := self._match(_REGEX):
-            return AnyText(self._read(values.regex, found[1], start))
+        if match := self._match(_REGEX):
+            return AnyText(self._read(values.regex, match[1], start))
         word, quoted = self._word("something to look for")
         if quoted or "*" not in word:
             return AnyText(Pattern(PatternKind.CONTAINS, word))
@@ -118,9 +118,9 @@ class _Parser:
 
     def _short_form(self) -> Filter:
         start = self._at
-        found = self._match(_SHORT)
-        assert found is not None
-        name = found[1].lower()
+        match = self._match(_SHORT)
+        assert match is not None
+        name = match[1].lower()
         by_short = {field.short: field for field in FIELDS.values()}
         field = by_short.get(name) or FIELDS.get(name)
         if field is None:
@@ -137,14 +137,14 @@ class _Parser:
 
     def _long_form(self) -> Filter | None:
         start = self._at
-        if found := self._match(_PROPERTY):
-            return self._comparison(FIELDS["prop"], f"prop.{found[1]}")
-        if not (found := self._match(_LONG)):
+        if match := self._match(_PROPERTY):
+            return self._comparison(FIELDS["prop"], f"prop.{match[1]}")
+        if not (match := self._match(_LONG)):
             return None
-        name = found[1].lower()
+        name = match[1].lower()
         field = FIELDS.get(name) or next((one for one in FIELDS.values() if one.short == name), None)
         if field is None or field.kind is FieldKind.PROPERTY:
-            self._unknown(found[1], start, list(FIELDS))
+            self._unknown(match[1], start, list(FIELDS))
         return self._comparison(field, field.name)
 
     def _comparison(self, field: Field, name: str) -> Filter:
@@ -193,10 +193,10 @@ class _Parser:
         return True
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self._text, self._at)
-        if found is not None:
-            self._at = found.end()
-        return found
+        match = pattern.match(self._text, self._at)
+        if match is not None:
+            self._at = match.end()
+        return match
 
     def _skip_space(self) -> None:
         self._match(_SPACE)

@@ -36,16 +36,16 @@ def run(options: Options) -> int:
         try:
             _take(arguments, target, report, at)
         except KeyboardInterrupt:
-            report.summary(target.said)
+            report.summary(target.outcome)
             sys.stderr.write(
                 "Stopped. What is counted above is done; the same command goes on from there, as duplicates are not"
                 " counted again.\n"
             )
             return _INTERRUPTED
         except BaseException:
-            report.summary(target.said)
+            report.summary(target.outcome)
             raise
-    report.summary(target.said)
+    report.summary(target.outcome)
     return ExitCode.OK
 
 
@@ -112,7 +112,7 @@ def _take_tokens(old: OldDatabase, target: Target) -> None:
             sys.stderr.write(clean_line(f"skipped tracking token {token.name}: {refusal}") + "\n")
             continue
         taken, there = taken + is_new, there + (not is_new)
-    say(f"tracking tokens: {taken:,} {target.said}, {there:,} there already")
+    say(f"tracking tokens: {taken:,} {target.outcome}, {there:,} there already")
 
 
 def _take_requests(old: OldDatabase, their: Table, target: Target, report: Report, now: int) -> None:

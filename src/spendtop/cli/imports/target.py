@@ -27,7 +27,7 @@ from spendtop.store.engine import Store
 class StoreTarget:
     """Records with a writer of its own, by the limits that the collector applied."""
 
-    said = "stored"
+    outcome = "stored"
 
     def __init__(self, store: Store, recorder: Recorder, now: int) -> None:
         self._store = store
@@ -41,10 +41,10 @@ class StoreTarget:
     def take_token(self, token: OldToken) -> bool:
         """Keep a tracking token as clients send it; False where it is there already. Raises UsageError."""
         with self._store.writing() as connection:
-            known = tokens.book(connection)
-            if token.token in known:
+            present = tokens.book(connection)
+            if token.token in present:
                 return False
-            names = {each.name for each in known.values()}
+            names = {each.name for each in present.values()}
             name = token.name if storable_name(token.name) not in names else f"{token.name} ({token.token})"
             made = tokens.create(connection, name, token.created_at or self._now, value=token.token)
             if not token.active:
@@ -55,7 +55,7 @@ class StoreTarget:
 class DryRun:
     """Says what recording would come to."""
 
-    said = "new"
+    outcome = "new"
 
     def __init__(self, store: Store | None, preparer: Preparer) -> None:
         self._store = store
