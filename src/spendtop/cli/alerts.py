@@ -27,7 +27,6 @@ _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 
 
 def show(options: Options) -> int:
-    """Print open alerts, or all."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -59,7 +58,6 @@ def ack(options: Options) -> int:
 
 
 def snooze(options: Options) -> int:
-    """Keep an alert silent for a while."""
     try:
         length = parse_duration(options.arguments.time)
     except ValueError:
@@ -70,14 +68,12 @@ def snooze(options: Options) -> int:
 
 
 def unack(options: Options) -> int:
-    """Take an ack and a snooze back."""
     _change(options, lambda connection, now: alert_actions.unack(connection, options.arguments.id, now))
     say("Nobody takes care of it any more, and it is not snoozed.")
     return ExitCode.OK
 
 
 def show_deliveries(options: Options) -> int:
-    """Print messages that are not sent, or all."""
     settings = load_settings(options).settings
     states = () if options.arguments.all else tuple(state.value for state in _UNSENT)
     with opened_store(settings) as store, store.reading() as connection:

@@ -24,7 +24,6 @@ _CODES = {Outcome.SENT: ExitCode.OK, Outcome.MISCONFIGURED: ExitCode.CONFIG}
 
 
 def show(options: Options) -> int:
-    """Print the channels, and what is wrong with any."""
     channels = load_settings(options).settings.channels
     rows = [
         (clean_line(channel.name), schema_of(url), channel.min_severity, check_url(url) or "ok")

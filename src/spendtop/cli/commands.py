@@ -27,7 +27,6 @@ class Command(NamedTuple):
     arguments: tuple[Argument, ...] = ()
 
     def function(self) -> Callable[[Options], int]:
-        """Import what the command runs."""
         module, _, name = self.place.partition(":")
         function: Callable[[Options], int] = getattr(import_module(f"spendtop.cli.{module}"), name or "run")
         return function

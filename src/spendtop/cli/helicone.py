@@ -58,7 +58,6 @@ def connect(options: Options) -> int:
 
 
 def status(options: Options) -> int:
-    """Print the webhooks."""
     settings = load_settings(options).settings
     listed = _answer_to(management(settings).list())
     say(f"Helicone at {settings.section(HeliconeSettings).base_url}")

@@ -37,7 +37,6 @@ _NONE = (
 
 
 def show_all(options: Options) -> int:
-    """Print every account as it stands."""
     settings = load_settings(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
@@ -63,7 +62,6 @@ def show_all(options: Options) -> int:
 
 
 def show(options: Options) -> int:
-    """Print one account with its entries and days."""
     settings = load_settings(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
@@ -111,22 +109,18 @@ def sync(options: Options) -> int:
 
 
 def deposit(options: Options) -> int:
-    """Enter credit that was bought."""
     return _enter(options, EntryKind.DEPOSIT)
 
 
 def refund(options: Options) -> int:
-    """Enter credit that was given back."""
     return _enter(options, EntryKind.REFUND)
 
 
 def expire(options: Options) -> int:
-    """Enter credit that expired."""
     return _enter(options, EntryKind.EXPIRY)
 
 
 def adjust(options: Options) -> int:
-    """Enter anything else, positive or negative."""
     return _enter(options, EntryKind.ADJUSTMENT)
 
 

@@ -23,7 +23,6 @@ _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spend
 
 
 def show(options: Options) -> int:
-    """Print every limit with its use."""
     limit_uses, calendar = _read(options)
     say(_table(limit_uses, calendar) if limit_uses else _NO_LIMITS)
     return ExitCode.OK

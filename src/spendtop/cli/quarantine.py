@@ -14,7 +14,6 @@ _MOST = 200
 
 
 def show(options: Options) -> int:
-    """Print events that are not counted."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -37,7 +36,6 @@ def show(options: Options) -> int:
 
 
 def retry(options: Options) -> int:
-    """Ask the collector to read events again."""
     wanted = options.arguments.id
     with opened_store(load_settings(options).settings) as store:
         say(ask_and_wait(store, TaskKind.QUARANTINE_RETRY, {} if wanted is None else {"ids": [wanted]}))

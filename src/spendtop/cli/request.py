@@ -30,7 +30,6 @@ _NOT_THERE = {
 
 
 def run(options: Options) -> int:
-    """Print the request with its revisions and what was said."""
     settings = load_settings(options).settings
     with opened_store(settings) as store:
         detail, calendar = _read(store, settings, options.arguments.id)

@@ -22,7 +22,6 @@ _HEADERS = ("time", "who", "model", ">tokens", ">cost", "status", ">latency")
 
 
 def run(options: Options) -> int:
-    """Print the requests."""
     arguments = options.arguments
     kind = _kind(arguments)
     with selected(options) as (store, query, context):

@@ -50,7 +50,6 @@ class Spending:
 
 
 def run(options: Options) -> int:
-    """Print the totals."""
     arguments = options.arguments
     if arguments.json and arguments.csv:
         raise UsageError("--json and --csv exclude each other.")

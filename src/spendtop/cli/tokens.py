@@ -22,7 +22,6 @@ from spendtop.store.reads.tokens import token_uses
 
 
 def show(options: Options) -> int:
-    """Print the tracking tokens with what they pushed."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -45,7 +44,6 @@ def show(options: Options) -> int:
 
 
 def create(options: Options) -> int:
-    """Make a tracking token and print how to use it."""
     arguments, settings = options.arguments, load_settings(options).settings
     with made_store(settings) as store, store.writing() as connection:
         made = tokens.create(
@@ -69,17 +67,14 @@ def create(options: Options) -> int:
 
 
 def enable(options: Options) -> int:
-    """Switch a token on."""
     return _switch(options, active=True)
 
 
 def disable(options: Options) -> int:
-    """Switch a token off; what it pushed stays."""
     return _switch(options, active=False)
 
 
 def delete(options: Options) -> int:
-    """Delete a token; what it pushed stays."""
     with opened_store(load_settings(options).settings) as store:
         token = _token(store, options.arguments.token)
         with store.writing() as connection:

@@ -43,7 +43,6 @@ def _is_readable(url: str) -> bool:
 
 
 def holds_password(url: str) -> bool:
-    """Whether the URL carries a password."""
     try:
         parts = urlsplit(url)
         return bool(parts.password) or "password=" in parts.query

@@ -97,7 +97,6 @@ class FilterContext:
 
 
 def matches(filter: Filter, subject: Subject, context: FilterContext) -> bool:
-    """Whether the request passes."""
     match filter:
         case And(parts=parts):
             return all(matches(part, subject, context) for part in parts)

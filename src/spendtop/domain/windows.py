@@ -76,7 +76,6 @@ class Calendar:
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone's rules."""
         return ZoneInfo(self.zone)
 
     def local(self, micros: int) -> datetime:
