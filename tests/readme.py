@@ -8,12 +8,11 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from spendtop.cli import COMMANDS, HEADLESS, SCREENS
-from spendtop.config.section import Section
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
-from spendtop.config.toml_text import value_text
-from spendtop.config.types import duration_text, is_duration
+from spendtop.config.toml import value_text
+from spendtop.config.types import Section, duration_text, is_duration
 from spendtop.domain.filters import FIELDS
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui import actions
@@ -41,7 +40,10 @@ def keys() -> str:
 
 def filters() -> str:
     """Every field of the filter language."""
-    rows = [f"| `{_cell(field.example)}` | `{field.name}:` | {_cell(field.help)} |" for field in FIELDS.values()]
+    rows = [
+        f"| `{_cell(field.example)}` | `{_cell(field.long_example)}` | {_cell(field.help)} |"
+        for field in FIELDS.values()
+    ]
     return "\n".join(["| short | long | |", "|---|---|---|", *rows])
 
 

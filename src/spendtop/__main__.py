@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from spendtop.domain.errors import ExitCode, SpendtopError
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _LOG_LIMIT = 1024 * 1024
+_IN_ASCII = "spendtop-ascii"
+_ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"}
+"""Our few signs beyond ASCII, for terminals that cannot show them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,10 +54,15 @@ def _draw_with_what_the_terminal_has(ascii_only: bool) -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and (ascii_only or stream.encoding.lower() != "utf-8"):
-            from spendtop.cli.ascii import ERRORS, register
+            codecs.register_error(_IN_ASCII, _replace_with_ascii)
+            stream.reconfigure(encoding="ascii" if ascii_only else stream.encoding, errors=_IN_ASCII)
 
-            register()
-            stream.reconfigure(encoding="ascii" if ascii_only else stream.encoding, errors=ERRORS)
+
+def _replace_with_ascii(failure: UnicodeError) -> tuple[str, int]:
+    if not isinstance(failure, UnicodeEncodeError):
+        raise failure
+    unknown = failure.object[failure.start : failure.end]
+    return "".join(_ASCII.get(sign, "?") for sign in unknown), failure.end
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -10,8 +10,7 @@ from apprise.decorators import notify
 from apprise.manager_plugins import NotificationManager
 
 from spendtop.alerts.channels import check_url, prepared_url
-from spendtop.config.channel_schemas import ALLOWED
-from spendtop.config.channel_urls import LOCAL_SCHEMAS, schema_of
+from spendtop.config.channel_urls import ALLOWED, LOCAL_SCHEMAS, schema_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 

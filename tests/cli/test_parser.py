@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.cli import COMMANDS, HEADLESS, SCREENS
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
 from spendtop.cli.options import Options
 from spendtop.cli.parser import Information, parse
 from spendtop.domain.errors import UsageError

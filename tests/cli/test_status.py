@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spendtop.cli.options import Options, load_settings
-from spendtop.cli.status_file import _found_in_settings, _found_quickly, status_file
+from spendtop.cli.status import _in_plain_sight, _in_settings, status_file
 from spendtop.config.paths import data_folder
 from tests.cli.conftest import Cli, write_config
 
@@ -133,7 +133,7 @@ def test_the_quick_way_finds_the_file_that_the_configuration_names(
     path = home / f"{expected}.status.json"
     write_status(path=path)
     options = Options(**words)
-    assert _found_quickly(options, environ) == _found_in_settings(options) == path
+    assert _in_plain_sight(options, environ) == _in_settings(options) == path
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from spendtop.config.channel_urls import holds_credentials
-from spendtop.config.channels import ChannelSettings
+from spendtop.config.settings import ChannelSettings
 
 
 @pytest.mark.parametrize(

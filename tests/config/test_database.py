@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.config.database import DatabaseSettings, database_url, holds_password
+from spendtop.config.database import database_url, holds_password
+from spendtop.config.settings import DatabaseSettings
 from spendtop.config.types import Surroundings
 
 

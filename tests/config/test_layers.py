@@ -1,22 +1,22 @@
 from __future__ import annotations
 
-from spendtop.config.layers import Layer, Origin, merge
-from spendtop.config.toml_lines import KeyPath
+from spendtop.config.layers import Layer, ValueOrigin, merge
+from spendtop.config.toml import KeyPath
 
 
 def layer(place: str, **limits: int) -> Layer:
     """A layer with a limit of each name and amount."""
     made = Layer()
     for name, usd in limits.items():
-        made.append("limit", {"name": name, "usd": usd}, Origin(place, usd))
+        made.append("limit", {"name": name, "usd": usd}, ValueOrigin(place, usd))
     return made
 
 
 def test_tables_are_merged_key_by_key_and_lists_replaced() -> None:
     lower, upper = Layer(), Layer()
-    lower.set(("server", "host"), "a", Origin("lower"))
-    lower.set(("server", "allowed_origins"), [1, 2], Origin("lower"))
-    upper.set(("server", "allowed_origins"), [3], Origin("upper"))
+    lower.set(("server", "host"), "a", ValueOrigin("lower"))
+    lower.set(("server", "allowed_origins"), [1, 2], ValueOrigin("lower"))
+    upper.set(("server", "allowed_origins"), [3], ValueOrigin("upper"))
     merged = merge(lower, upper)
     assert merged.values == {"server": {"host": "a", "allowed_origins": [3]}}
     assert (str(merged.origin(("server", "host"))), str(merged.origin(("server", "allowed_origins", 0)))) == (
@@ -44,7 +44,7 @@ def test_named_items_are_joined_and_keep_their_origins() -> None:
 
 def test_items_of_one_layer_never_replace_each_other() -> None:
     twice = layer("file", daily=1)
-    twice.append("limit", {"name": "daily", "usd": 2}, Origin("file", 2))
+    twice.append("limit", {"name": "daily", "usd": 2}, ValueOrigin("file", 2))
     assert len(merge(layer("env", daily=9), twice).values["limit"]) == 2
 
 
@@ -58,6 +58,6 @@ def test_a_value_that_is_not_there_is_none() -> None:
 
 def test_a_key_below_a_value_makes_a_table_of_it() -> None:
     made = Layer()
-    made.set(("server", "port"), 1, Origin("a"))
-    made.set(("server", "port", "x"), 2, Origin("b"))
+    made.set(("server", "port"), 1, ValueOrigin("a"))
+    made.set(("server", "port", "x"), 2, ValueOrigin("b"))
     assert made.values == {"server": {"port": {"x": 2}}}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from apprise import Apprise
 
-from spendtop.config.channels import ChannelSettings
 from spendtop.config.legacy_channels import hook_url, mail_channels
+from spendtop.config.settings import ChannelSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 

@@ -3,18 +3,16 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from spendtop.config import accounts, channels, database, limits, pricing, section, server, settings
-from spendtop.config.limits import LimitSettings
-from spendtop.config.section import Section
-from spendtop.config.server import ServerSettings
-from spendtop.config.settings import Settings, TimeSettings, settings_class
+from spendtop.config import settings
+from spendtop.config.settings import LimitSettings, ServerSettings, Settings, TimeSettings, settings_class
+from spendtop.config.types import Section
 from spendtop.domain.limits import Each
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_window
 from spendtop.sources import settings as source_settings
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 
-MODULES = (accounts, channels, database, limits, pricing, section, server, settings, source_settings)
+MODULES = (settings, source_settings)
 CLASSES = sorted(
     {
         value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.config.zone import machine_zone
+from spendtop.config.settings import machine_zone
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import CannotWrite, ExitCode
 from spendtop.domain.request import NotUnderstood, Source

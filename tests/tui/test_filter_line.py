@@ -31,6 +31,11 @@ def test_a_valid_filter_says_how_many_match() -> None:
 
 def test_an_empty_line_shows_examples() -> None:
     assert "~u alice" in hinted("")
+    assert "error:" in hinted("")
+
+
+def test_a_flag_is_whole_without_a_value() -> None:
+    assert "12 requests" in hinted("error:")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,8 @@ def test_values_are_completed_for_fields_of_text(text: str, wanted: Wanted | Non
     ("text", "completed"),
     [
         ("us", "user:"),
+        ("err", "error:"),
+        ("~u alice prop", "~u alice prop."),
         ("~u alice ~co", "~u alice ~cost "),
         ("zz", "zz"),
         ("", ""),

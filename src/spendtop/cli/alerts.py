@@ -1,4 +1,4 @@
-"""`spendtop alert list`, `ack`, `snooze` and `unack`."""
+"""`spendtop alert list`, `ack`, `snooze` and `unack`; `spendtop delivery list` and `retry`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import amount, local_time, say, table
+from spendtop.domain.alerting import Message
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import alert_actions
-from spendtop.store.reads.attention import AlertRow, alerts
+from spendtop.services.outbox_rules import DeliveryState
+from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.attention import AlertRow, alerts, deliveries
 
 _MOST = 200
+_UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 
 
 def show(options: Options) -> int:
-    """Print open alerts, or all."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = alerts(connection, not options.arguments.all, _MOST)
+        calendar = effective_limits(connection, settings).calendar
+        listed = alerts(connection, not options.arguments.all, _MOST)
     rows = [
         (
             alert.id,
@@ -38,7 +42,7 @@ def show(options: Options) -> int:
             local_time(alert.crossed_at, calendar),
             local_time(alert.resolved_at, calendar),
         )
-        for alert in found
+        for alert in listed
     ]
     headers = (">id", "limit", "entity", "state", ">used", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
@@ -54,7 +58,6 @@ def ack(options: Options) -> int:
 
 
 def snooze(options: Options) -> int:
-    """Keep an alert silent for a while."""
     try:
         length = parse_duration(options.arguments.time)
     except ValueError:
@@ -65,9 +68,40 @@ def snooze(options: Options) -> int:
 
 
 def unack(options: Options) -> int:
-    """Take an ack and a snooze back."""
     _change(options, lambda connection, now: alert_actions.unack(connection, options.arguments.id, now))
     say("Nobody takes care of it any more, and it is not snoozed.")
+    return ExitCode.OK
+
+
+def show_deliveries(options: Options) -> int:
+    settings = load_settings(options).settings
+    states = () if options.arguments.all else tuple(state.value for state in _UNSENT)
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = effective_limits(connection, settings).calendar
+        listed = deliveries(connection, states, _MOST)
+    rows = [
+        (
+            delivery.id,
+            clean_line(delivery.channel),
+            _about(delivery.message),
+            delivery.state,
+            delivery.attempts,
+            local_time(delivery.created_at, calendar),
+            local_time(delivery.next_at if delivery.state == DeliveryState.PENDING else None, calendar),
+            delivery.last_error,
+        )
+        for delivery in listed
+    ]
+    headers = (">id", "channel", "message", "state", ">tries", "since", "next try", "last failure")
+    say(table(headers, rows) if rows else "No message waits, none is dead.")
+    return ExitCode.OK
+
+
+def retry_deliveries(options: Options) -> int:
+    """Ask the collector to send dead messages again."""
+    wanted = options.arguments.id
+    with opened_store(load_settings(options).settings) as store:
+        say(ask_and_wait(store, TaskKind.DELIVERY_RETRY, {} if wanted is None else {"id": wanted}))
     return ExitCode.OK
 
 
@@ -87,3 +121,7 @@ def _state(alert: AlertRow, calendar: Calendar) -> str:
     if alert.snoozed_until is not None:
         return f"{alert.state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
     return f"{alert.state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else alert.state
+
+
+def _about(message: Message) -> str:
+    return " ".join(filter(None, (message.kind.value, clean_line(message.limit_name), clean_line(message.entity))))

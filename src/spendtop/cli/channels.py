@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import secrets
 from collections.abc import Sequence
 
@@ -16,8 +15,8 @@ from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
-from spendtop.config.channels import ChannelSettings
-from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.config.settings import ChannelSettings
+from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 
 _NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
@@ -25,7 +24,6 @@ _CODES = {DeliveryOutcome.SENT: ExitCode.OK, DeliveryOutcome.MISCONFIGURED: Exit
 
 
 def show(options: Options) -> int:
-    """Print the channels, and what is wrong with any."""
     channels = load_settings(options).settings.channels
     rows = [
         (clean_line(channel.name), schema_of(url), channel.min_severity, check_url(url) or "ok")
@@ -52,12 +50,12 @@ def test(options: Options) -> int:
 
 
 def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSettings]:
-    found = [channel for channel in channels if channel.name == name]
-    if found:
-        return found
+    named = [channel for channel in channels if channel.name == name]
+    if named:
+        return named
     names = [channel.name for channel in channels]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+    near = nearest(name, names)
+    hint = f"Did you mean {near!r}?" if near else f"There are: {', '.join(names)}."
     raise UsageError(f"There is no channel {clean_line(name)!r}. {hint}")
 
 

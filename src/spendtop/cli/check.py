@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spendtop.cli import findings
-from spendtop.cli.finding import Finding, State
+from spendtop.cli.findings import Finding, FindingState
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.load import Loaded
@@ -15,22 +15,19 @@ from spendtop.domain.untrusted import clean_line
 
 
 def run(options: Options) -> int:
-    """Print what was found; the exit code is that of the first error. A wrong configuration is raised."""
+    """Print all findings; the exit code is that of the first error. A wrong configuration is raised."""
     loaded = load_settings(options)
-    found = list(_findings(loaded.settings, loaded))
+    checked = list(_findings(loaded.settings, loaded))
     if options.arguments.probe:
-        found += _probed(loaded.settings)
-    say(
-        table(
-            ("what", "state", "found", "what to do"), [(each.subject, each.state.value, *each[2:4]) for each in found]
-        )
-    )
+        checked += _probed(loaded.settings)
+    rows = [(each.subject, each.state.value, each.text, each.fix) for each in checked]
+    say(table(("what", "state", "found", "what to do"), rows))
     _say_origins(loaded)
-    errors = [each for each in found if each.state is State.ERROR]
-    warnings = sum(each.state is State.WARNING for each in found)
+    errors = [each for each in checked if each.state is FindingState.ERROR]
+    warnings = sum(each.state is FindingState.WARNING for each in checked)
     say("")
     if errors:
-        say(f"{len(errors)} of {len(found)} checks failed.")
+        say(f"{len(errors)} of {len(checked)} checks failed.")
         return errors[0].code
     say(f"All checks passed, {warnings} with a warning." if warnings else "All checks passed.")
     return ExitCode.OK
@@ -50,8 +47,8 @@ def _say_origins(loaded: Loaded) -> None:
         say(table(("set", "where"), [list(map(clean_line, pair)) for pair in loaded.origins.items()]))
     if loaded.old_names:
         say("")
-        found = [[clean_line(text) for text in (old.name, old.place, old.effect)] for old in loaded.old_names]
-        say(table(("old name", "where", "what it does here"), found))
+        names = [[clean_line(text) for text in (old.name, old.place, old.effect)] for old in loaded.old_names]
+        say(table(("old name", "where", "what it does here"), names))
 
 
 def _probed(settings: Settings) -> Iterator[Finding]:
@@ -61,10 +58,10 @@ def _probed(settings: Settings) -> Iterator[Finding]:
         name, host, port = f"probe {reached.target.name}", reached.target.host, reached.target.port
         if host is None:
             yield Finding(
-                name, State.NOTE, "Apprise does not tell where it would connect to", "`spendtop channel test`"
+                name, FindingState.NOTE, "Apprise does not tell where it would connect to", "`spendtop channel test`"
             )
         elif reached.problem is None:
-            yield Finding(name, State.OK, f"reached in {reached.milliseconds} ms")
+            yield Finding(name, FindingState.OK, f"reached in {reached.milliseconds} ms")
         else:
             fix = f"see whether this machine may connect to port {port} of that service"
-            yield Finding(name, State.ERROR, f"cannot be reached: {reached.problem}", fix, ExitCode.CONFIG)
+            yield Finding(name, FindingState.ERROR, f"cannot be reached: {reached.problem}", fix, ExitCode.CONFIG)

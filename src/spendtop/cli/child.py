@@ -92,11 +92,11 @@ class Child:
         if not line:
             code = self._process.wait()
             raise NotStarted(f"The collector ended at once. The end of {self._log}:\n{self._tail()}", code)
-        said: dict[str, Any] = json.loads(line)
-        if not said["ready"]:
+        report: dict[str, Any] = json.loads(line)
+        if not report["ready"]:
             self._process.wait()
-            raise NotStarted(str(said["message"]), int(said["code"]))
-        return Ready(int(said["pid"]), str(said["url"]))
+            raise NotStarted(str(report["message"]), int(report["code"]))
+        return Ready(int(report["pid"]), str(report["url"]))
 
     def end(self) -> None:
         """Let go of the leash and wait until the collector is gone."""

@@ -16,19 +16,19 @@ from spendtop.store.reads.limits import Ceiling
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class EffectiveLimits:
     """What spend is measured against."""
 
     limits: tuple[Limit, ...]
     calendar: Calendar
 
 
-def in_force(connection: Connection, settings: Settings) -> InForce:
-    """What counts for this store."""
-    found = applied(connection)
-    if found is None:
-        return InForce(tuple(limit.limit() for limit in settings.limits), settings.time.calendar)
-    return InForce(found.limits, found.calendar)
+def effective_limits(connection: Connection, settings: Settings) -> EffectiveLimits:
+    """As the collector of this store applied them last, whatever the local configuration says."""
+    by_collector = applied(connection)
+    if by_collector is None:
+        return EffectiveLimits(tuple(limit.limit() for limit in settings.limits), settings.time.calendar)
+    return EffectiveLimits(by_collector.limits, by_collector.calendar)
 
 
 def ceilings(limits: tuple[Limit, ...], settings: Settings, now: int) -> Mapping[str, Ceiling]:

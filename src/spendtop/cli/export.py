@@ -17,7 +17,6 @@ from spendtop.services.request_export import FORMATS, counting, pages
 
 
 def run(options: Options) -> int:
-    """Write the export to a file or to stdout."""
     arguments = options.arguments
     kind = _kind(arguments)
     with selected(options) as (store, query, context):
@@ -69,7 +68,6 @@ class _Progress:
         self.count = 0
 
     def show(self, count: int) -> None:
-        """Note the present number."""
         if self._is_seen and count != self.count:
             sys.stderr.write(f"\r{count:,} requests ")
             sys.stderr.flush()

@@ -7,22 +7,26 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
-from spendtop.cli.completeness import of_pollers
-from spendtop.cli.finding import Finding, State
+from spendtop.cli.effective_limits import now
 from spendtop.collector.from_settings import digest, pricer_of
+from spendtop.collector.polling.poll_config import Polled, PolledRequests, polled
 from spendtop.collector.process.store_lock import places
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
+from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.settings import HeliconeSettings
@@ -31,29 +35,53 @@ from spendtop.store.failures import named
 from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
+from spendtop.store.reads.completeness import PollerRow, gaps, pollers, share_pushed
+from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.schema import HEAD, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024
 _SCARCE, _TOO_LITTLE = 1024 * _MEBIBYTE, 100 * _MEBIBYTE
+_GAPS_OVER = 7
+"""Days."""
+_MOST_GAPS = 1000
+
+
+class FindingState(StrEnum):
+    """How serious a finding is; an error is what keeps spendtop from working."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(NamedTuple):
+    """One line of the table."""
+
+    subject: str
+    state: FindingState
+    text: str
+    fix: str = ""
+    code: ExitCode = ExitCode.OK
 
 
 def failed(subject: str, failure: SpendtopError) -> Finding:
     """An error as a finding: its first sentence says what is wrong, the rest what to do."""
     text, *rest = re.split(r"\.\s", str(failure), maxsplit=1)
-    return Finding(subject, State.ERROR, text, "; ".join("".join(rest).splitlines()), failure.exit_code)
+    return Finding(subject, FindingState.ERROR, text, "; ".join("".join(rest).splitlines()), failure.exit_code)
 
 
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:
     """The file, what deserves attention in it, and the pricing hook."""
     place = f"{loaded.path}" if loaded.path else "no file; defaults, with what is said elsewhere"
-    yield Finding("configuration", State.OK, place)
+    yield Finding("configuration", FindingState.OK, place)
     for warning in loaded.warnings:
         text, _, fix = warning.partition("; ")
-        yield Finding("configuration", State.WARNING, clean_line(text), clean_line(fix))
+        yield Finding("configuration", FindingState.WARNING, clean_line(text), clean_line(fix))
     if loaded.settings.pricing.hook:
         try:
             pricer_of(loaded.settings, PublishedPrices())
-            yield Finding("pricing hook", State.OK, clean_line(loaded.settings.pricing.hook))
+            yield Finding("pricing hook", FindingState.OK, clean_line(loaded.settings.pricing.hook))
         except SpendtopError as failure:
             yield failed("pricing hook", failure)
 
@@ -63,16 +91,18 @@ def of_keys(settings: Settings) -> Iterator[Finding]:
     helicone = settings.section(HeliconeSettings)
     if helicone.allow_unsigned:
         fix = "remove allow_unsigned under [helicone]"
-        yield Finding("webhook", State.WARNING, "takes webhooks that nobody signed", fix)
+        yield Finding("webhook", FindingState.WARNING, "takes webhooks that nobody signed", fix)
     elif helicone.webhook_secrets:
-        yield Finding("webhook", State.OK, _counted(len(helicone.webhook_secrets), "signing secret"))
+        yield Finding("webhook", FindingState.OK, _counted(len(helicone.webhook_secrets), "signing secret"))
     else:
         fix = "set webhook_secrets under [helicone]"
-        yield Finding("webhook", State.WARNING, "off: /webhook answers 403 without a signing secret", fix)
+        yield Finding("webhook", FindingState.WARNING, "off: /webhook answers 403 without a signing secret", fix)
     ingest = ", ".join(map(clean_line, settings.server.ingest_keys))
-    yield Finding("ingest keys", State.OK if ingest else State.NOTE, ingest or "none: /ingest answers 403")
+    yield Finding(
+        "ingest keys", FindingState.OK if ingest else FindingState.NOTE, ingest or "none: /ingest answers 403"
+    )
     admin = "set" if settings.server.api_key else "none: the admin routes answer this machine only"
-    yield Finding("admin key", State.OK if settings.server.api_key else State.NOTE, admin)
+    yield Finding("admin key", FindingState.OK if settings.server.api_key else FindingState.NOTE, admin)
 
 
 def of_channels(settings: Settings) -> Iterator[Finding]:
@@ -82,10 +112,10 @@ def of_channels(settings: Settings) -> Iterator[Finding]:
         subject = f"channel {clean_line(channel.name)}"
         problem = check_url(url)
         if problem is None:
-            yield Finding(subject, State.OK, f"{schema_of(url)}, from {channel.min_severity}")
+            yield Finding(subject, FindingState.OK, f"{schema_of(url)}, from {channel.min_severity}")
         else:
             fix = "correct its url under [[channel]]"
-            yield Finding(subject, State.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
+            yield Finding(subject, FindingState.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
 
 
 def of_store_and_port(settings: Settings) -> Iterator[Finding]:
@@ -98,7 +128,7 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
         return
     if elsewhere:
         text, _, fix = elsewhere.partition("; ")
-        yield Finding("store", State.NOTE, text, fix)
+        yield Finding("store", FindingState.NOTE, text, fix)
     with closing(Store(url)) as store:
         held = running_collector(places(store, data_folder()).holder)
         try:
@@ -118,12 +148,12 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
     with ExitStack() as stack:
         stack.enter_context(named(store))
         with store.writing() as connection:
-            found = version(connection)
-        refuse_newer(found, store.name)
-        if found != HEAD:
-            yield Finding("store", State.NOTE, f"{store.name}: made or upgraded at the next start of `spendtop`")
+            schema = version(connection)
+        refuse_newer(schema, store.name)
+        if schema != HEAD:
+            yield Finding("store", FindingState.NOTE, f"{store.name}: made or upgraded at the next start of `spendtop`")
             return
-        yield Finding("store", State.OK, f"{store.name}, schema {found}, can be written")
+        yield Finding("store", FindingState.OK, f"{store.name}, schema {schema}, can be written")
         connection = stack.enter_context(store.reading())
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
@@ -134,9 +164,9 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
 def _not_made_yet(path: Path) -> Finding:
     folder = next(parent for parent in path.parents if parent.exists())
     if os.access(folder, os.W_OK):
-        return Finding("store", State.OK, f"{path} will be made by the first start")
+        return Finding("store", FindingState.OK, f"{path} will be made by the first start")
     fix = "give yourself write access, or name another store with --database-url"
-    return Finding("store", State.ERROR, f"{folder} cannot be written", fix, ExitCode.NO_PERMISSION)
+    return Finding("store", FindingState.ERROR, f"{folder} cannot be written", fix, ExitCode.NO_PERMISSION)
 
 
 def _disk(path: Path) -> Iterator[Finding]:
@@ -144,48 +174,98 @@ def _disk(path: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{free // _MEBIBYTE:,} MiB free at {folder}"
     if free < _TOO_LITTLE:
-        yield Finding("disk", State.ERROR, text, "make room: without it nothing can be recorded", ExitCode.CANNOT_WRITE)
+        yield Finding(
+            "disk", FindingState.ERROR, text, "make room: without it nothing can be recorded", ExitCode.CANNOT_WRITE
+        )
     elif free < _SCARCE:
-        yield Finding("disk", State.WARNING, text, "make room, or shorten [retention]")
+        yield Finding("disk", FindingState.WARNING, text, "make room, or shorten [retention]")
     else:
-        yield Finding("disk", State.OK, text)
+        yield Finding("disk", FindingState.OK, text)
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:
-    found = attention(connection)
-    if found.unrecognized:
+    waiting = attention(connection)
+    if waiting.unrecognized:
         fix = "`spendtop quarantine list`; after an upgrade `spendtop quarantine retry`"
-        yield Finding("quarantine", State.WARNING, f"{_counted(found.unrecognized, 'event')} not understood", fix)
-    if found.tests:
-        yield Finding("quarantine", State.NOTE, f"{_counted(found.tests, 'test event')}, never counted")
-    if found.dead_deliveries:
+        yield Finding(
+            "quarantine", FindingState.WARNING, f"{_counted(waiting.unrecognized, 'event')} not understood", fix
+        )
+    if waiting.tests:
+        yield Finding("quarantine", FindingState.NOTE, f"{_counted(waiting.tests, 'test event')}, never counted")
+    if waiting.dead_deliveries:
         fix = "`spendtop delivery list`, then `spendtop delivery retry`"
         yield Finding(
-            "deliveries", State.WARNING, f"{_counted(found.dead_deliveries, 'message')} could not be sent", fix
+            "deliveries", FindingState.WARNING, f"{_counted(waiting.dead_deliveries, 'message')} could not be sent", fix
         )
 
 
 def _applied(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    found = applied(connection)
-    if found is not None and found.config_digest != digest(settings):
+    by_collector = applied(connection)
+    if by_collector is not None and by_collector.config_digest != digest(settings):
         fix = "save the file to apply it, or restart the collector with these options"
-        yield Finding("configuration", State.NOTE, "differs from what the collector applied last", fix)
+        yield Finding("configuration", FindingState.NOTE, "differs from what the collector applied last", fix)
 
 
 def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
     server = settings.server
     if held is not None:
-        yield Finding("collector", State.OK, f"process {held.pid} listens at {held.url}")
+        yield Finding("collector", FindingState.OK, f"process {held.pid} listens at {held.url}")
         return
     try:
         bind(server.host, server.port).close()
-        yield Finding("port", State.OK, f"{server.host}:{server.port} is free; no collector runs")
+        yield Finding("port", FindingState.OK, f"{server.host}:{server.port} is free; no collector runs")
     except UsageError as failure:
         text, _, fix = str(failure).partition(". ")
-        yield Finding("port", State.ERROR, text, fix, ExitCode.CONFIG)
+        yield Finding("port", FindingState.ERROR, text, fix, ExitCode.CONFIG)
     except SpendtopError as failure:
         yield failed("port", failure)
 
 
 def _counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def of_pollers(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """How far figures are complete: a line for each poller, and one for what webhooks missed and polls filled in."""
+    at = now()
+    polled_rows = {row.name: row for row in pollers(connection)}
+    wanted = polled(settings)
+    for each in wanted:
+        yield _poller(each, polled_rows.get(each.name), at)
+    if any(isinstance(each, PolledRequests) and each.pushed for each in wanted):
+        yield from _missed(connection, at)
+
+
+def _poller(wanted: Polled, row: PollerRow | None, at: int) -> Finding:
+    subject = f"poller {clean_line(wanted.name)}"
+    if row is None:
+        return Finding(subject, FindingState.NOTE, "has not polled yet", "start `spendtop`")
+    if row.failure is not None and row.failed_at is not None:
+        last = f"; the last answer came {_ago(at - row.succeeded_at)} ago" if row.succeeded_at is not None else ""
+        return Finding(subject, FindingState.WARNING, f"gives nothing{last}", str(row.failure))
+    if row.succeeded_at is None or at - row.succeeded_at > STALE_AFTER * wanted.every:
+        return Finding(subject, FindingState.WARNING, "has not polled for long", "start `spendtop`")
+    complete = f", complete up to {_ago(at - row.complete_until)} ago" if row.complete_until is not None else ""
+    return Finding(subject, FindingState.OK, f"polled {_ago(at - row.succeeded_at)} ago{complete}")
+
+
+def _missed(connection: Connection, at: int) -> Iterator[Finding]:
+    since = at - _GAPS_OVER * DAY
+    since -= since % HOUR
+    filled = gaps(connection, since, _MOST_GAPS)
+    share = share_pushed(connection, filled, since)
+    if share is None:
+        return
+    requests, cost = sum(gap.requests for gap in filled), sum((gap.cost for gap in filled), ZERO)
+    if not requests:
+        yield Finding("webhooks", FindingState.OK, f"brought every request of the last {_GAPS_OVER} days")
+        return
+    gap = "1 gap" if len(filled) == 1 else f"{len(filled):,} gaps"
+    text = f"brought {share:.1%} of the last {_GAPS_OVER} days; polls filled {gap}: {requests:,} requests, {cost}"
+    yield Finding("webhooks", FindingState.NOTE, text)
+
+
+def _ago(micros: int) -> str:
+    if micros < HOUR:
+        return f"{max(0, micros) // MINUTE} min"
+    return f"{micros // HOUR} h" if micros < 2 * DAY else f"{micros // DAY} days"

@@ -45,7 +45,7 @@ def connect(options: Options) -> int:
     loaded = load_settings(options)
     webhooks = management(loaded.settings)
     destination = destination_of(options.arguments.url)
-    connected = _asked(connect_webhook(webhooks, destination))
+    connected = _answer_to(connect_webhook(webhooks, destination))
     webhook = connected.webhook
     say(f"Webhook {clean_line(webhook.id)} to {clean_line(webhook.destination)} {_made(connected)}.")
     for sentence in shortcomings(webhook):
@@ -58,15 +58,14 @@ def connect(options: Options) -> int:
 
 
 def status(options: Options) -> int:
-    """Print the webhooks."""
     settings = load_settings(options).settings
-    found = _asked(management(settings).list())
+    listed = _answer_to(management(settings).list())
     say(f"Helicone at {settings.section(HeliconeSettings).base_url}")
-    if not found:
+    if not listed:
         say("There is no webhook. `spendtop helicone connect URL` makes one.")
         return ExitCode.OK
-    say(_table(found, settings))
-    ours = leading_here(found, settings)
+    say(_table(listed, settings))
+    ours = leading_here(listed, settings)
     if not ours:
         say("None of them is known to lead here. `spendtop helicone connect URL` takes one over or makes one.")
     for webhook in ours:
@@ -81,9 +80,9 @@ def test(options: Options) -> int:
     webhooks = management(settings)
     with opened_store(settings) as store:
         require_collector(store)
-        webhook = _ours(_asked(webhooks.list()), settings, options.arguments.url)
+        webhook = _ours(_answer_to(webhooks.list()), settings, options.arguments.url)
         before = _newest_test(store)
-        _asked(webhooks.test(webhook.id))
+        _answer_to(webhooks.test(webhook.id))
         _wait_for_test(store, before)
     say(f"Helicone's test event to {clean_line(webhook.destination)} arrived, and was recorded as a test.")
     return ExitCode.OK
@@ -93,9 +92,9 @@ def disconnect(options: Options) -> int:
     """Show the webhook that leads here and delete it."""
     settings = load_settings(options).settings
     webhooks = management(settings)
-    webhook = _ours(_asked(webhooks.list()), settings, options.arguments.url)
+    webhook = _ours(_answer_to(webhooks.list()), settings, options.arguments.url)
     say(_table([webhook], settings))
-    _asked(webhooks.delete(webhook.id))
+    _answer_to(webhooks.delete(webhook.id))
     say("It is deleted: Helicone posts nothing there any more. Its secret stays in the configuration.")
     return ExitCode.OK
 
@@ -112,7 +111,7 @@ def _keep(options: Options, loaded: Loaded, secret: str) -> None:
         say(f"Its signing secret is in {kept} now; a collector that runs applies it by itself.")
 
 
-def _asked(question: Coroutine[Any, Any, T]) -> T:
+def _answer_to(question: Coroutine[Any, Any, T]) -> T:
     """What Helicone says. Raises ConfigError where the key is at fault, else CannotWrite."""
     try:
         return asyncio.run(question)
@@ -126,14 +125,14 @@ def _ours(webhooks: tuple[Webhook, ...], settings: Settings, url: str | None) ->
     """The one that leads here, or to the address that was named. Raises UsageError."""
     if url is not None:
         destination = destination_of(url)
-        found = [webhook for webhook in webhooks if webhook.destination == destination]
+        matching = [webhook for webhook in webhooks if webhook.destination == destination]
     else:
-        found = leading_here(webhooks, settings)
-    if not found:
+        matching = leading_here(webhooks, settings)
+    if not matching:
         raise UsageError("No webhook at Helicone is known to lead here. `spendtop helicone status` shows all.")
-    if len({webhook.destination for webhook in found}) > 1:
-        raise UsageError(f"Several webhooks lead here; name one by its URL.\n{_table(found, settings)}")
-    return found[-1]
+    if len({webhook.destination for webhook in matching}) > 1:
+        raise UsageError(f"Several webhooks lead here; name one by its URL.\n{_table(matching, settings)}")
+    return matching[-1]
 
 
 def _table(webhooks: list[Webhook] | tuple[Webhook, ...], settings: Settings) -> str:
@@ -153,13 +152,13 @@ def _table(webhooks: list[Webhook] | tuple[Webhook, ...], settings: Settings) ->
 
 
 def _complaints(webhook: Webhook, settings: Settings) -> list[str]:
-    found = [f"{sentence} {_NARROWED}" for sentence in shortcomings(webhook)]
+    complaints = [f"{sentence} {_NARROWED}" for sentence in shortcomings(webhook)]
     if webhook.secret not in secrets_of(settings):
-        found.append(
+        complaints.append(
             "Its signing secret is not in the configuration, so that its events are refused."
             f" `spendtop helicone connect {clean_line(webhook.destination)}` puts it there."
         )
-    return found
+    return complaints
 
 
 def _made(connected: Connected) -> str:

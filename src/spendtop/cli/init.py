@@ -31,7 +31,7 @@ def run(options: Options) -> int:
     if os.path.lexists(path):
         raise _exists(path)
     values = _from_env(options) if options.arguments.from_env else _fresh()
-    for section, key, value in _given(options):
+    for section, key, value in _overrides(options):
         values.setdefault(section, {})[key] = value
     _write(path, render(SECTIONS, values))
     loaded = load(path, sections=SECTIONS, environ={}, folder=path.absolute().parent)
@@ -102,18 +102,22 @@ def _from_env(options: Options) -> Values:
     folder = Path.cwd()
     env_file = folder / options.env_file.expanduser() if options.env_file else None
     old = read_old_names(env_file, folder, os.environ)
-    if not old.found:
+    if not old.names:
         raise UsageError("There is no .env of an older system here. Name one with --env-file PATH.")
     load(Path(os.devnull), sections=SECTIONS, env_file=env_file, folder=folder)
-    for name in old.found:
+    for name in old.names:
         say(f"  {name.name} from {name.place}: {name.effect}")
     return old.layer.values
 
 
-def _given(options: Options) -> list[tuple[str, str, object]]:
+def _overrides(options: Options) -> list[tuple[str, str, object]]:
     """What the command line says about the configuration."""
-    given = [("server", "host", options.host), ("server", "port", options.port)]
-    return [each for each in (*given, ("database", "url", options.database_url)) if each[2] is not None]
+    overrides = [
+        ("server", "host", options.host),
+        ("server", "port", options.port),
+        ("database", "url", options.database_url),
+    ]
+    return [each for each in overrides if each[2] is not None]
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,26 +1,28 @@
-"""`spendtop ledger list`, `show`, `sync`, `deposit`, `refund`, `expire` and `adjust`."""
+"""`spendtop ledger list`, `show`, `sync`, `deposit`, `refund`, `expire`, `adjust` and `explain`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.effective_limits import in_force, now
+from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import instant_of
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.config.settings import Settings
 from spendtop.domain.billing import typed
-from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import ledger
+from spendtop.services import bill_differences, ledger
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
@@ -35,12 +37,11 @@ _NONE = (
 
 
 def show_all(options: Options) -> int:
-    """Print every account as it stands."""
     settings = load_settings(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = [account_now(connection, each, at) for each in _accounts(connection, settings)]
+        calendar = effective_limits(connection, settings).calendar
+        accounts = [account_now(connection, each, at) for each in _accounts(connection, settings)]
     rows = [
         (
             clean_line(each.account.name),
@@ -53,7 +54,7 @@ def show_all(options: Options) -> int:
             local_time(each.calibrated_at, calendar),
             local_time(each.as_of, calendar),
         )
-        for each in found
+        for each in accounts
     ]
     headers = ("account", "provider", ">balance", "state", ">low at", ">per day", "runs out", "calibrated", "as of")
     say(table(headers, rows) if rows else _NONE)
@@ -61,16 +62,15 @@ def show_all(options: Options) -> int:
 
 
 def show(options: Options) -> int:
-    """Print one account with its entries and days."""
     settings = load_settings(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        account = account_named(connection, settings, options.arguments.account)
-        found = account_now(connection, account, at)
+        calendar = effective_limits(connection, settings).calendar
+        account = _account_named(connection, settings, options.arguments.account)
+        current = account_now(connection, account, at)
         entered = events(connection, account.name, _EVENTS)
         lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
-    for line in _lines(found, calendar):
+    for line in _lines(current, calendar):
         say(line)
     if entered:
         rows = [
@@ -100,8 +100,8 @@ def sync(options: Options) -> int:
         stale = _polled(store, account)
         at = now()
         with store.writing() as connection:
-            found = ledger.calibrate(connection, account.name, observed, at, at, getuser())
-    for line in _calibrated(account, found):
+            calibrated = ledger.calibrate(connection, account.name, observed, at, at, getuser())
+    for line in _calibrated(account, calibrated):
         say(line)
     if stale:
         say(f"What was billed lately could not be read, and may be a part of that: {stale}")
@@ -109,23 +109,41 @@ def sync(options: Options) -> int:
 
 
 def deposit(options: Options) -> int:
-    """Enter credit that was bought."""
     return _enter(options, EntryKind.DEPOSIT)
 
 
 def refund(options: Options) -> int:
-    """Enter credit that was given back."""
     return _enter(options, EntryKind.REFUND)
 
 
 def expire(options: Options) -> int:
-    """Enter credit that expired."""
     return _enter(options, EntryKind.EXPIRY)
 
 
 def adjust(options: Options) -> int:
-    """Enter anything else, positive or negative."""
     return _enter(options, EntryKind.ADJUSTMENT)
+
+
+def explain(options: Options) -> int:
+    """Print what accounts for the difference between bill and requests."""
+    settings = load_settings(options).settings
+    today = now() // DAY
+    day = _utc_day(options.arguments.day, today)
+    with opened_store(settings) as store, store.reading() as connection:
+        account = _account_named(connection, settings, options.arguments.account)
+        explanation = bill_differences.explain(connection, account.name, account.provider, day)
+    name, date = clean_line(account.name), f"{to_datetime(day * DAY):%Y-%m-%d}"
+    if explanation is None:
+        raise UsageError(f"Nothing was billed to {name} for {date} as far as it was polled.")
+    sums = f"billed {explanation.billed}, seen here {explanation.ours}, difference {explanation.difference}"
+    say(f"{name} on {date} (UTC): {sums}")
+    if day == today:
+        say("The day is not over, and what was billed comes late; this is how it stands.")
+    say(_shares(explanation))
+    if len(explanation.projects) > 1:
+        rows = [(clean_line(one.project) or "(none)", one.billed, one.unseen) for one in explanation.projects]
+        say("\n" + table(("project", ">billed", ">never passed through us"), rows))
+    return ExitCode.OK
 
 
 def _enter(options: Options, kind: EntryKind) -> int:
@@ -134,42 +152,42 @@ def _enter(options: Options, kind: EntryKind) -> int:
     with opened_store(settings) as store:
         with store.reading() as connection:
             account = _kept(connection, settings, arguments.account)
-            calendar = in_force(connection, settings).calendar
+            calendar = effective_limits(connection, settings).calendar
         when = at if arguments.at is None else instant_of(arguments.at, at, calendar)
         with store.writing() as connection:
             ledger.record(connection, account.name, kind, entered, when, at, note=arguments.note, by=getuser())
         with store.reading() as connection:
-            found = account_now(connection, account, at)
+            current = account_now(connection, account, at)
     say(f"Entered: {kind.value} of {entered} on {local_time(when, calendar)}.")
-    say(f"{clean_line(account.name)} is at {_balance(found)} now{_how_sure(found)}.")
-    if found.calibrated_at is not None and when <= found.calibrated_at:
+    say(f"{clean_line(account.name)} is at {_balance(current)} now{_how_sure(current)}.")
+    if current.calibrated_at is not None and when <= current.calibrated_at:
         say("It took effect before the last calibration, which holds it already; the balance is as it was.")
     return ExitCode.OK
 
 
 def _accounts(connection: Connection, settings: Settings) -> tuple[Account, ...]:
     """Those that the collector applied; the local configuration's where none ran yet."""
-    found = applied(connection)
-    if found is not None:
-        return found.accounts
+    by_collector = applied(connection)
+    if by_collector is not None:
+        return by_collector.accounts
     from spendtop.collector.polling.poll_config import accounts_of
 
     return accounts_of(settings)
 
 
-def account_named(connection: Connection, settings: Settings, name: str) -> Account:
+def _account_named(connection: Connection, settings: Settings, name: str) -> Account:
     """An account in force. Raises UsageError, with the names that there are."""
-    known = _accounts(connection, settings)
-    for account in known:
+    accounts = _accounts(connection, settings)
+    for account in accounts:
         if account.name == name:
             return account
-    names = ", ".join(clean_line(account.name) for account in known)
+    names = ", ".join(clean_line(account.name) for account in accounts)
     raise UsageError(f"There is no account {clean_line(name)!r}. {f'There are: {names}.' if names else _NONE}")
 
 
 def _kept(connection: Connection, settings: Settings, name: str) -> Account:
     """An account whose balance is kept here."""
-    account = account_named(connection, settings, name)
+    account = _account_named(connection, settings, name)
     if account.tells_balance:
         raise UsageError(
             f"{clean_line(name)} has a balance that its provider tells; there is nothing to enter."
@@ -197,38 +215,38 @@ def _usd(text: str) -> Usd:
         raise UsageError("AMOUNT is a number of US dollars, such as 42.93.") from None
 
 
-def _lines(found: AccountNow, calendar: Calendar) -> Iterator[str]:
-    account = found.account
-    yield f"{clean_line(account.name)} ({account.provider}): {_balance(found)}{_how_sure(found)}"
-    if found.as_of is not None:
-        yield f"as of {local_time(found.as_of, calendar)}"
-    if found.failure is not None:
-        yield f"The last poll gave nothing: {found.failure}"
-    if found.calibrated_at is not None:
-        drift = "-" if found.drift is None else found.drift
-        yield f"calibrated {local_time(found.calibrated_at, calendar)}, drift {drift}"
+def _lines(current: AccountNow, calendar: Calendar) -> Iterator[str]:
+    account = current.account
+    yield f"{clean_line(account.name)} ({account.provider}): {_balance(current)}{_how_sure(current)}"
+    if current.as_of is not None:
+        yield f"as of {local_time(current.as_of, calendar)}"
+    if current.failure is not None:
+        yield f"The last poll gave nothing: {current.failure}"
+    if current.calibrated_at is not None:
+        drift = "-" if current.drift is None else current.drift
+        yield f"calibrated {local_time(current.calibrated_at, calendar)}, drift {drift}"
     elif not account.tells_balance:
         yield f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says."
-    if found.burn_per_day is not None:
-        runs_out = f", runs out {local_time(found.run_out_at, calendar)}" if found.run_out_at is not None else ""
-        yield f"{found.burn_per_day} per day{runs_out}"
+    if current.burn_per_day is not None:
+        runs_out = f", runs out {local_time(current.run_out_at, calendar)}" if current.run_out_at is not None else ""
+        yield f"{current.burn_per_day} per day{runs_out}"
 
 
-def _balance(found: AccountNow) -> str:
-    return "unknown" if found.balance is None else found.balance.floored
+def _balance(current: AccountNow) -> str:
+    return "unknown" if current.balance is None else current.balance.floored
 
 
-def _how_sure(found: AccountNow) -> str:
-    return "" if found.state is AccountState.OK else f" ({found.state.value})"
+def _how_sure(current: AccountNow) -> str:
+    return "" if current.state is AccountState.OK else f" ({current.state.value})"
 
 
-def _calibrated(account: Account, found: ledger.Calibrated) -> Iterator[str]:
-    stands = f"{clean_line(account.name)} is at {found.observed.floored} now."
-    if found.predicted is None or found.drift is None:
+def _calibrated(account: Account, calibrated: ledger.Calibrated) -> Iterator[str]:
+    stands = f"{clean_line(account.name)} is at {calibrated.observed.floored} now."
+    if calibrated.predicted is None or calibrated.drift is None:
         yield f"{stands} The next calibration tells how far the ledger was off."
     else:
-        yield f"{stands} The ledger had {found.predicted.floored}."
-        yield _drift(found.drift)
+        yield f"{stands} The ledger had {calibrated.predicted.floored}."
+        yield _drift(calibrated.drift)
 
 
 def _drift(drift: Usd) -> str:
@@ -252,3 +270,21 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
         difference,
         ", ".join(remarks),
     )
+
+
+def _shares(explanation: Explanation) -> str:
+    if not explanation.shares:
+        return "They agree to the last digit."
+    rows = [(share.amount, share.kind.value, bill_differences.sentence(share)) for share in explanation.shares]
+    return "\n" + table((">amount", "kind", "what"), rows)
+
+
+def _utc_day(text: str, today: int) -> int:
+    """A UTC day, counted since 1970."""
+    words = {"today": today, "yesterday": today - 1}
+    if text in words:
+        return words[text]
+    try:
+        return to_micros(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)) // DAY
+    except ValueError:
+        raise UsageError("DAY is a UTC day such as 2026-11-19, today or yesterday.") from None

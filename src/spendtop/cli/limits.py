@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from spendtop.cli.effective_limits import ceilings, in_force, now
+from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode
@@ -23,20 +23,19 @@ _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spend
 
 
 def show(options: Options) -> int:
-    """Print every limit with its use."""
-    found, calendar = _read(options)
-    say(_table(found, calendar) if found else _NO_LIMITS)
+    limit_uses, calendar = _read(options)
+    say(_table(limit_uses, calendar) if limit_uses else _NO_LIMITS)
     return ExitCode.OK
 
 
 def check(options: Options) -> int:
     """Print the limits that are not ok; the exit code says how the worst of them stands."""
-    found, calendar = _read(options)
-    pressing = [use for use in found if use.state is not LimitState.OK]
+    limit_uses, calendar = _read(options)
+    pressing = [use for use in limit_uses if use.state is not LimitState.OK]
     if pressing:
         say(_table(pressing, calendar))
-    elif found:
-        say(f"All limits are ok; the fullest is {_name(found[0])} at {_percent(found[0])}.")
+    elif limit_uses:
+        say(f"All limits are ok; the fullest is {_name(limit_uses[0])} at {_percent(limit_uses[0])}.")
     else:
         say(_NO_LIMITS)
     return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
@@ -46,13 +45,13 @@ def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
     settings = load_settings(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
-        applied = in_force(connection, settings)
+        applied = effective_limits(connection, settings)
         prices = ceilings(applied.limits, settings, at)
         return uses(connection, applied.limits, applied.calendar, at, ceilings=prices), applied.calendar
 
 
-def _table(found: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar) -> str:
-    return table(_HEADERS, [_row(use, calendar) for use in found])
+def _table(limit_uses: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar) -> str:
+    return table(_HEADERS, [_row(use, calendar) for use in limit_uses])
 
 
 def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:

@@ -78,11 +78,11 @@ def open_store(settings: Settings) -> Store:
         if store.path.is_dir() or store.path.stat().st_size == 0:
             prepare(store.path)
     with named(store), store.reading() as connection:
-        found = version(connection)
-    if found is None:
+        schema = version(connection)
+    if schema is None:
         raise _nothing_recorded(store.name)
-    refuse_newer(found, store.name)
-    if found != HEAD:
+    refuse_newer(schema, store.name)
+    if schema != HEAD:
         raise UsageError(
             f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
         )

@@ -8,9 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
-from spendtop.cli import COMMANDS, HEADLESS, SCREENS, Argument, Command
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS, Argument, Command
 from spendtop.cli.options import Options
-from spendtop.domain.errors import UsageError
+from spendtop.domain.errors import UsageError, nearest
 
 _UNKNOWN = "unrecognized arguments: "
 _HELP_WIDTH = 100
@@ -22,25 +22,25 @@ class Information(Exception):
 
 def parse(argv: Sequence[str]) -> tuple[Command, Options]:
     """The chosen command and its options. Raises UsageError, and Information when that was asked for."""
-    words, rest, given = _leading_words(argv)
-    name, command = _chosen(words, given)
+    words, rest, passed = _leading_words(argv)
+    name, command = _chosen(words, passed)
     if words:
         parser = _command_parser(f"spendtop {name}", command)
-        parser.parse_intermixed_args(rest, given)
-    if "version" in given:
+        parser.parse_intermixed_args(rest, passed)
+    if "version" in passed:
         from spendtop import __version__
 
         raise Information(f"spendtop {__version__}")
-    return command, _options(name, given)
+    return command, _options(name, passed)
 
 
-class _Parser(ArgumentParser):
+class _CommandLineParser(ArgumentParser):
     """Raises what argparse would print."""
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix(_UNKNOWN)
         visible = [name for name, action in self._option_string_actions.items() if action.help != SUPPRESS]
-        hint = "" if unknown == message else _nearest(unknown.split()[0].partition("=")[0], visible)
+        hint = "" if unknown == message else _hint(unknown.split()[0].partition("=")[0], visible)
         raise UsageError(f"{message[0].upper()}{message[1:]}.{hint} See `{self.prog} --help`.")
 
     def print_help(self, file: object = None) -> NoReturn:
@@ -53,30 +53,30 @@ class _Parser(ArgumentParser):
 def _leading_words(argv: Sequence[str]) -> tuple[list[str], list[str], Namespace]:
     """The one or two words that name a command, what follows them, and the options before them."""
     words: list[str] = []
-    given, rest = Namespace(), list(argv)
+    passed, rest = Namespace(), list(argv)
     while not words or _actions(words):
         if not rest or rest[0].startswith("-"):
             parser = _group_parser(words) if words else _root_parser()
             parser.add_argument("words", nargs="...", help=SUPPRESS)
-            parser.parse_args(rest, given)
-            rest = vars(given).pop("words")
+            parser.parse_args(rest, passed)
+            rest = vars(passed).pop("words")
         if not rest:
             break
         words.append(rest.pop(0))
-    return words, rest, given
+    return words, rest, passed
 
 
-def _chosen(words: Sequence[str], given: Namespace) -> tuple[str, Command]:
+def _chosen(words: Sequence[str], passed: Namespace) -> tuple[str, Command]:
     if not words:
-        return "", HEADLESS if "no_ui" in given else SCREENS
+        return "", HEADLESS if "no_ui" in passed else SCREENS
     name = " ".join(words)
     if name in COMMANDS:
         return name, COMMANDS[name]
     if actions := _actions(words[:1]):
-        hint = _nearest(words[1], actions) if len(words) > 1 else ""
+        hint = _hint(words[1], actions) if len(words) > 1 else ""
         raise UsageError(f"`spendtop {words[0]}` does one of: {', '.join(actions)}.{hint}")
-    known = dict.fromkeys(known.split()[0] for known in COMMANDS)
-    raise UsageError(f"There is no command {words[0]!r}.{_nearest(words[0], known)} See `spendtop --help`.")
+    first_words = dict.fromkeys(name.split()[0] for name in COMMANDS)
+    raise UsageError(f"There is no command {words[0]!r}.{_hint(words[0], first_words)} See `spendtop --help`.")
 
 
 def _actions(words: Sequence[str]) -> list[str]:
@@ -84,21 +84,21 @@ def _actions(words: Sequence[str]) -> list[str]:
     return [name.split()[1] for name in COMMANDS if name.startswith(f"{' '.join(words)} ")]
 
 
-def _options(name: str, given: Namespace) -> Options:
+def _options(name: str, passed: Namespace) -> Options:
     ours = {field.name for field in fields(Options)}
-    values = {key: value for key, value in vars(given).items() if key in ours}
-    own = {key: value for key, value in vars(given).items() if key not in ours}
+    values = {key: value for key, value in vars(passed).items() if key in ours}
+    own = {key: value for key, value in vars(passed).items() if key not in ours}
     return Options(**{**values, "command": name, "arguments": Namespace(**own)})
 
 
-def _root_parser() -> _Parser:
+def _root_parser() -> _CommandLineParser:
     lines = [f"  {name:<17} {_summary(command)}" for name, command in COMMANDS.items()]
     parser = _parser("spendtop", "[options] [command]", SCREENS.help, ["commands:", *lines, "", *_example(SCREENS)])
     _add_everywhere(parser)
     return parser
 
 
-def _group_parser(words: Sequence[str]) -> _Parser:
+def _group_parser(words: Sequence[str]) -> _CommandLineParser:
     commands = {name: command for name, command in COMMANDS.items() if name.split()[0] == words[0]}
     lines = [f"  {name.split()[1]:<8} {_summary(command)}" for name, command in commands.items()]
     examples = [line for command in commands.values() for line in _example(command)[1:]]
@@ -112,7 +112,7 @@ def _group_parser(words: Sequence[str]) -> _Parser:
     return parser
 
 
-def _command_parser(prog: str, command: Command) -> _Parser:
+def _command_parser(prog: str, command: Command) -> _CommandLineParser:
     positional = [_usage(argument) for argument in command.arguments if argument.names[0][0] != "-"]
     parser = _parser(prog, " ".join([*positional, "[options]"]), command.help, _example(command))
     for argument in command.arguments:
@@ -126,8 +126,8 @@ def _usage(argument: Argument) -> str:
     return str({None: name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} ..."}[number])
 
 
-def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _Parser:
-    return _Parser(
+def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _CommandLineParser:
+    return _CommandLineParser(
         prog=prog,
         usage=f"{prog} {usage}",
         description=description,
@@ -137,7 +137,7 @@ def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _
     )
 
 
-def _add_everywhere(parser: _Parser) -> None:
+def _add_everywhere(parser: _CommandLineParser) -> None:
     """Add the options that may stand before and after a command. What is not given is as `Options` has it."""
     everywhere = parser.add_argument_group("options of every command")
     for argument in _EVERYWHERE:
@@ -152,11 +152,9 @@ def _example(command: Command) -> list[str]:
     return ["example:", f"  {command.example}"]
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+def _hint(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 _EVERYWHERE = (

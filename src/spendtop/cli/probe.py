@@ -39,7 +39,6 @@ class Reached(NamedTuple):
 
 
 def probe(settings: Settings) -> list[Reached]:
-    """Try all targets at once."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(_reach, targets(settings)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
@@ -14,11 +14,10 @@ _MOST = 200
 
 
 def show(options: Options) -> int:
-    """Print events that are not counted."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = quarantined(connection, _MOST)
+        calendar = effective_limits(connection, settings).calendar
+        events = quarantined(connection, _MOST)
     rows = [
         (
             event.id,
@@ -29,7 +28,7 @@ def show(options: Options) -> int:
             event.size,
             event.reason,
         )
-        for event in found
+        for event in events
     ]
     headers = (">id", "received", "source", "kind", "state", ">bytes", "reason")
     say(table(headers, rows) if rows else "No event is in quarantine.")
@@ -37,7 +36,6 @@ def show(options: Options) -> int:
 
 
 def retry(options: Options) -> int:
-    """Ask the collector to read events again."""
     wanted = options.arguments.id
     with opened_store(load_settings(options).settings) as store:
         say(ask_and_wait(store, TaskKind.QUARANTINE_RETRY, {} if wanted is None else {"ids": [wanted]}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.requests import latency, status
 from spendtop.cli.run_task import ask_and_wait
@@ -30,40 +30,39 @@ _NOT_THERE = {
 
 
 def run(options: Options) -> int:
-    """Print the request with its revisions and what was said."""
     settings = load_settings(options).settings
     with opened_store(settings) as store:
-        found, calendar = _found(store, settings, options.arguments.id)
+        detail, calendar = _read(store, settings, options.arguments.id)
         if options.arguments.fetch:
-            ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(found.row.id)})
-            found, calendar = _found(store, settings, options.arguments.id)
+            ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(detail.row.id)})
+            detail, calendar = _read(store, settings, options.arguments.id)
     if options.arguments.json:
         from spendtop.api.shapes import request_answer
         from spendtop.services.request_export import ascii_json
 
-        say(ascii_json(request_answer(found)))
+        say(ascii_json(request_answer(detail)))
     else:
-        say("\n\n".join("\n".join(lines) for lines in _parts(found, calendar) if lines))
+        say("\n\n".join("\n".join(lines) for lines in _parts(detail, calendar) if lines))
     return ExitCode.OK
 
 
-def _found(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
+def _read(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
     with store.reading() as connection:
-        found = find(connection, id)
-        if found is None:
+        detail = find(connection, id)
+        if detail is None:
             raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
-        return found, in_force(connection, settings).calendar
+        return detail, effective_limits(connection, settings).calendar
 
 
-def _parts(found: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
-    fields = [(name, str(value)) for name, value in _fields(found.row, calendar) if value is not None]
+def _parts(detail: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
+    fields = [(name, str(value)) for name, value in _fields(detail.row, calendar) if value is not None]
     width = max(len(name) for name, _ in fields)
     yield [f"{name:<{width}}{_INDENT}{value}" for name, value in fields]
-    yield [line for revision in found.revisions for line in _revision(revision, calendar)]
-    conversation = parse_conversation(found.request_body, found.response_body)
+    yield [line for revision in detail.revisions for line in _revision(revision, calendar)]
+    conversation = parse_conversation(detail.request_body, detail.response_body)
     yield list(_conversation(conversation))
     if not conversation.turns and conversation.error is None:
-        yield list(_bodies(found))
+        yield list(_bodies(detail))
 
 
 def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, object]]:
@@ -102,8 +101,8 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, object]]
 def _tokens(whole: int | None, *parts: tuple[str, int | None]) -> str | None:
     if whole is None:
         return None
-    known = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
-    return f"{whole:,} ({known})" if known else f"{whole:,}"
+    shares = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
+    return f"{whole:,} ({shares})" if shares else f"{whole:,}"
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:
@@ -126,11 +125,11 @@ def _conversation(conversation: Conversation) -> Iterator[str]:
         yield f"error: {clean_line(conversation.error)}"
 
 
-def _bodies(found: RequestDetail) -> Iterator[str]:
+def _bodies(detail: RequestDetail) -> Iterator[str]:
     """The bodies as they are where they are of no known shape; else why there are none."""
-    if found.request_body is None and found.response_body is None:
-        yield _NOT_THERE.get(found.row.body_state, "Prompt and response are not stored.")
-    for name, body in (("request", found.request_body), ("response", found.response_body)):
+    if detail.request_body is None and detail.response_body is None:
+        yield _NOT_THERE.get(detail.row.body_state, "Prompt and response are not stored.")
+    for name, body in (("request", detail.request_body), ("response", detail.response_body)):
         if body is not None:
             yield f"{name} body:"
             yield from (f"{_INDENT}{line}" for line in clean_text(body.decode("utf-8", "replace")).split("\n"))

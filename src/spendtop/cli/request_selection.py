@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spendtop.cli.effective_limits import in_force, now
+from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filter_values import parse_since_until
@@ -23,7 +23,7 @@ def selected(options: Options) -> Iterator[tuple[Store, RequestQuery, FilterCont
     settings = load_settings(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
-            context = FilterContext(now(), in_force(connection, settings).calendar)
+            context = FilterContext(now(), effective_limits(connection, settings).calendar)
             query = query_of(options.arguments, context)
             refuse_unsearchable(connection, query)
         yield store, query, context

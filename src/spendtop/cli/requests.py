@@ -22,19 +22,18 @@ _HEADERS = ("time", "who", "model", ">tokens", ">cost", "status", ">latency")
 
 
 def run(options: Options) -> int:
-    """Print the requests."""
     arguments = options.arguments
     kind = _kind(arguments)
     with selected(options) as (store, query, context):
-        found = _newest(store, query, context, arguments.limit + 1)
-    rows = found[: arguments.limit]
+        newest = _newest(store, query, context, arguments.limit + 1)
+    rows = newest[: arguments.limit]
     if kind == "json":
         say(ascii_json({"data": [record(row) for row in rows]}))
     elif kind is not None:
         print_bytes(FORMATS[kind]([rows]))
     else:
         say(table(_HEADERS, [_cells(row, context.calendar) for row in rows]) if rows else "There is no such request.")
-        if len(found) > len(rows):
+        if len(newest) > len(rows):
             say(f"There are more; --limit {arguments.limit * 10} shows more of them.")
     return ExitCode.OK
 
@@ -61,12 +60,12 @@ def _kind(arguments: Namespace) -> str | None:
 
 
 def _newest(store: Store, query: RequestQuery, context: FilterContext, most: int) -> Sequence[RequestRow]:
-    found: list[RequestRow] = []
+    newest: list[RequestRow] = []
     for rows in pages(store, query, context):
-        found += rows
-        if len(found) >= most:
+        newest += rows
+        if len(newest) >= most:
             break
-    return found[:most]
+    return newest[:most]
 
 
 def _cells(row: RequestRow, calendar: Calendar) -> tuple[object, ...]:

@@ -74,8 +74,8 @@ def _bodies(count: int) -> Iterator[bytes]:
 
 def _read(response: httpx.Response) -> Answer:
     try:
-        said = response.json()
-        text = said["error"]["message"] if "error" in said else said["status"]
+        answer = response.json()
+        text = answer["error"]["message"] if "error" in answer else answer["status"]
     except (ValueError, KeyError, TypeError):
         text = "an answer that is not ours"
     return response.status_code, clean_line(str(text))

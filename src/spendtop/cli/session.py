@@ -14,7 +14,6 @@ from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
 
 
 def run(options: Options) -> int:
-    """Print the session's costs."""
     session = options.arguments.session
     with opened_store(load_settings(options).settings) as store:
         costs = session_costs(store, session)

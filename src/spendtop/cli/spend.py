@@ -5,27 +5,51 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
-from spendtop.cli.effective_limits import in_force, now
+from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import span_of
-from spendtop.cli.spending import Line, Spending, read_spending
 from spendtop.cli.tables import amount, csv_text, local_time, say, table
-from spendtop.domain.clock import DAY, to_iso
+from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import COLUMNS
+from spendtop.store.reads.spend_by_two import Pair, by_pair, oldest_hour
+from spendtop.store.reads.spending import COLUMNS, by_key, spend
 
 _SHOWN = 50
 _ALL = 100_000
 _SUMS = (">requests", ">cost", ">prompt tokens", ">completion tokens", ">average", ">errors")
 _CSV_SUMS = ("requests", "cost_usd", "cost_nanousd", "unpriced", "prompt_tokens", "completion_tokens", "errors")
+_STEP = 6 * HOUR
+"""What is read of the requests within one transaction, in µs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Spend of one key, or of one pair of keys; a key is empty where requests name none."""
+
+    keys: tuple[Untrusted, ...]
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """The largest lines, the others in one sum, and all requests together."""
+
+    lines: tuple[Line, ...]
+    others: Spend
+    other_keys: int
+    total: Spend
 
 
 def run(options: Options) -> int:
-    """Print the totals."""
     arguments = options.arguments
     if arguments.json and arguments.csv:
         raise UsageError("--json and --csv exclude each other.")
@@ -33,17 +57,17 @@ def run(options: Options) -> int:
     settings = load_settings(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
-            calendar = in_force(connection, settings).calendar
+            calendar = effective_limits(connection, settings).calendar
         span = _span(arguments.since, arguments.until, calendar)
         most = _ALL if arguments.json or arguments.csv else _SHOWN
-        found = read_spending(store, dimensions, span, most)
+        spending = _read_spending(store, dimensions, span, most)
     if arguments.json:
-        say(json.dumps(_answer(dimensions, span, found), ensure_ascii=True))
+        say(json.dumps(_answer(dimensions, span, spending), ensure_ascii=True))
     elif arguments.csv:
-        sys.stdout.write(_csv(dimensions, found))
+        sys.stdout.write(_csv(dimensions, spending))
     else:
         say(f"{local_time(span.since, calendar)} to {local_time(span.until, calendar)} {calendar.zone}")
-        say(_table(dimensions, found))
+        say(_table(dimensions, spending))
     return ExitCode.OK
 
 
@@ -66,15 +90,15 @@ def _span(since: str | None, until: str | None, calendar: Calendar) -> Span:
     return ended
 
 
-def _table(dimensions: Sequence[str], found: Spending) -> str:
-    rows = [(*(key or "(none)" for key in line.keys), *_cells(line.spend)) for line in found.lines]
+def _table(dimensions: Sequence[str], spending: Spending) -> str:
+    rows = [(*(key or "(none)" for key in line.keys), *_cells(line.spend)) for line in spending.lines]
     padding = [""] * (len(dimensions) - 1)
-    if found.other_keys:
-        rows.append((f"({found.other_keys:,} others)", *padding, *_cells(found.others)))
+    if spending.other_keys:
+        rows.append((f"({spending.other_keys:,} others)", *padding, *_cells(spending.others)))
     if dimensions:
-        rows.append(("total", *padding, *_cells(found.total)))
+        rows.append(("total", *padding, *_cells(spending.total)))
     else:
-        rows = [_cells(found.total)]
+        rows = [_cells(spending.total)]
     return table((*dimensions, *_SUMS), rows)
 
 
@@ -89,8 +113,8 @@ def _is_unknown(spend: Spend) -> bool:
     return 0 < spend.requests == spend.unpriced
 
 
-def _csv(dimensions: Sequence[str], found: Spending) -> str:
-    lines = found.lines if dimensions else (Line((), found.total),)
+def _csv(dimensions: Sequence[str], spending: Spending) -> str:
+    lines = spending.lines if dimensions else (Line((), spending.total),)
     return csv_text((*dimensions, *_CSV_SUMS), [(*line.keys, *_csv_cells(line.spend)) for line in lines])
 
 
@@ -99,15 +123,15 @@ def _csv_cells(spend: Spend) -> tuple[object, ...]:
     return spend.requests, *cost, spend.unpriced, spend.prompt_tokens, spend.completion_tokens, spend.errors
 
 
-def _answer(dimensions: Sequence[str], span: Span, found: Spending) -> dict[str, object]:
+def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[str, object]:
     return {
         "since": None if span.since is None else to_iso(span.since),
         "until": None if span.until is None else to_iso(span.until),
         "by": list(dimensions),
-        **_sums(found.total),
+        **_sums(spending.total),
         "data": [
             {**{name: key.raw or None for name, key in zip(dimensions, line.keys, strict=True)}, **_sums(line.spend)}
-            for line in found.lines
+            for line in spending.lines
         ],
     }
 
@@ -123,3 +147,55 @@ def _sums(spend: Spend) -> dict[str, object]:
         "tokens": {"prompt": spend.prompt_tokens, "completion": spend.completion_tokens, "total": spend.tokens},
         "average_cost_usd": None if average is None else float(average.dollars),
     }
+
+
+def _read_spending(store: Store, dimensions: Sequence[str], span: Span, most: int) -> Spending:
+    """Exact spend, the largest `most` keys first: by one dimension from the totals, by two from the requests."""
+    if len(dimensions) == 2:
+        return _by_two(store, (dimensions[0], dimensions[1]), span, most)
+    with store.reading() as connection:
+        total = spend(connection, span.since, span.until)
+        if not dimensions:
+            return Spending((), Spend.nothing(), 0, total)
+        breakdown = by_key(connection, dimensions[0], span.since, span.until, most)
+    lines = tuple(Line((row.key,), row.spend) for row in breakdown.beside(total))
+    return Spending(lines, breakdown.others, breakdown.other_keys, total)
+
+
+def _by_two(store: Store, dimensions: Pair, span: Span, most: int) -> Spending:
+    pairs = _read_pairs(store, dimensions, span)
+    ordered = sorted(pairs.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0]))
+    lines = [Line(tuple(map(Untrusted, keys)), total) for keys, total in ordered]
+    return Spending(
+        tuple(lines[:most]),
+        reduce(add, (line.spend for line in lines[most:]), Spend.nothing()),
+        len(lines[most:]),
+        reduce(add, pairs.values(), Spend.nothing()),
+    )
+
+
+def _read_pairs(store: Store, dimensions: Pair, span: Span) -> dict[Pair, Spend]:
+    with store.reading() as connection:
+        since = oldest_hour(connection) if span.since is None else span.since
+    pairs: dict[Pair, Spend] = {}
+    if since is None or span.until is None:
+        return pairs
+    for start in range(since, span.until, _STEP):
+        _show_progress(start - since, span.until - since)
+        with store.reading() as connection:
+            part = by_pair(connection, dimensions, Span(start, min(start + _STEP, span.until)))
+        for keys, total in part.items():
+            pairs[keys] = pairs.get(keys, Spend.nothing()) + total
+    _clear_progress()
+    return pairs
+
+
+def _show_progress(done: int, whole: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{done * 100 // whole} % ")
+        sys.stderr.flush()
+
+
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")

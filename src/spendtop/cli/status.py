@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import string
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spendtop.cli.options import Options
-from spendtop.cli.status_file import status_file
-from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.cli.options import Options, load_settings
+from spendtop.config.paths import data_folder, default_database_url, find_file
+from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 
@@ -20,65 +23,69 @@ _STALE_SECONDS = 90
 _CODES = {"ok": ExitCode.OK, "approaching": ExitCode.APPROACHING, "exceeded": ExitCode.EXCEEDED}
 _STALE = "stale"
 _KEYS = frozenset({"at", "today", "hour", "limits"})
+_SUFFIX = ".status.json"
+_URL = "SPENDTOP_DATABASE__URL"
+_OLD_NAMES = "SPENDTOP_OLD_NAMES"
+_NAMES_A_STORE = re.compile("DATABASE|DB_FILENAME")
+_PLAIN_SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 
 def run(options: Options) -> int:
     """Print the line and tell by the exit code how the limits stand."""
-    path = status_file(options)
-    found = _read(path)
-    age = max(0, int(time.time() - found["at"] / 1e6))
-    state = max((limit["state"] for limit in found["limits"]), key=list(_CODES).index, default="ok")
+    status = _read(status_file(options))
+    age = max(0, int(time.time() - status["at"] / 1e6))
+    state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index, default="ok")
     if options.arguments.json:
-        text = json.dumps(_answer(found, age, state), ensure_ascii=True)
+        text = json.dumps(_answer(status, age, state), ensure_ascii=True)
     else:
-        words = _words(found, age, state)
-        text = _filled(options.arguments.line, words) if options.arguments.line else _line(found, words)
+        words = _words(status, age, state)
+        text = _filled(options.arguments.line, words) if options.arguments.line else _line(status, words)
     sys.stdout.write(f"{text}\n")
     return _CODES[state]
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-        if not found.keys() >= _KEYS:
+        status: dict[str, Any] = json.loads(path.read_bytes())
+        if not status.keys() >= _KEYS:
             raise ValueError("incomplete")
-        return found
+        return status
     except FileNotFoundError:
         raise UsageError("No collector has run on this store yet. Start `spendtop`.") from None
     except (OSError, ValueError, AttributeError):
         raise UsageError(f"The status file {path} cannot be read. Delete it; the collector writes it anew.") from None
 
 
-def _is_collecting(found: dict[str, Any], age: int) -> bool:
-    return found.get("collecting", True) and age <= _STALE_SECONDS
+def _is_collecting(status: dict[str, Any], age: int) -> bool:
+    return status.get("collecting", True) and age <= _STALE_SECONDS
 
 
-def _words(found: dict[str, Any], age: int, state: str) -> dict[str, str]:
+def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
     """What a format can name."""
-    worst = _worst(found)
+    worst = _worst(status)
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
     return {
-        "today": _money(found["today"]),
-        "hour": _money(found["hour"]),
-        "unpriced": str(found["today"]["unpriced"]),
-        "requests": str(found["today"]["requests"]),
+        "today": _money(status["today"]),
+        "hour": _money(status["hour"]),
+        "unpriced": str(status["today"]["unpriced"]),
+        "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else f"{worst['used_nano'] * 100 // worst['limit_nano']}%",
         "worst_name": clean_line(name),
-        "state": state if _is_collecting(found, age) else _STALE,
+        "state": state if _is_collecting(status, age) else _STALE,
         "age": _duration(age),
     }
 
 
-def _worst(found: dict[str, Any]) -> dict[str, Any] | None:
+def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
     """The limit that is used most, as a share of its amount."""
-    return max(found["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
+    return max(status["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
 
 
-def _line(found: dict[str, Any], words: dict[str, str]) -> str:
+def _line(status: dict[str, Any], words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
-    if found["limits"]:
+    if status["limits"]:
         parts.append(f"{words['worst_name']} {words['worst']}")
-        state = max((limit["state"] for limit in found["limits"]), key=list(_CODES).index)
+        state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
     if words["state"] == _STALE:
         parts.append(f"{words['age']} old: nobody collects")
@@ -90,17 +97,15 @@ def _filled(line: str, words: dict[str, str]) -> str:
         names = [name for _, name, _, _ in string.Formatter().parse(line) if name is not None]
         for name in names:
             if name not in words:
-                raise UsageError(f"--line knows no {{{clean_line(name)}}}{_nearest(name, list(words))}")
+                raise UsageError(f"--line knows no {{{clean_line(name)}}}{_hint(name, list(words))}")
         return line.format(**words)
     except ValueError:
         raise UsageError("--line has a brace without its partner. Write {{ for a brace itself.") from None
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {{{close[0]}}}?" if close else f"; it knows {', '.join(f'{{{each}}}' for each in known)}."
+def _hint(name: str, known: list[str]) -> str:
+    near = nearest(name, known)
+    return f". Did you mean {{{near}}}?" if near else f"; it knows {', '.join(f'{{{each}}}' for each in known)}."
 
 
 def _money(sums: dict[str, Any]) -> str:
@@ -114,14 +119,14 @@ def _duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def _answer(found: dict[str, Any], age: int, state: str) -> dict[str, Any]:
+def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
     return {
-        "at": found["at"],
+        "at": status["at"],
         "age_s": age,
-        "collecting": _is_collecting(found, age),
-        "url": found["url"],
+        "collecting": _is_collecting(status, age),
+        "url": status["url"],
         "state": state,
-        **{name: _sums(found[name]) for name in ("today", "hour")},
+        **{name: _sums(status[name]) for name in ("today", "hour")},
         "limits": [
             {
                 "name": limit["name"],
@@ -131,7 +136,7 @@ def _answer(found: dict[str, Any], age: int, state: str) -> dict[str, Any]:
                 **_usd("limit", limit["limit_nano"]),
                 "unpriced": limit["unpriced"],
             }
-            for limit in found["limits"]
+            for limit in status["limits"]
         ],
     }
 
@@ -142,3 +147,56 @@ def _sums(sums: dict[str, Any]) -> dict[str, Any]:
 
 def _usd(name: str, nano: int) -> dict[str, Any]:
     return {f"{name}_usd": float(Usd(nano).dollars), f"{name}_nanousd": nano}
+
+
+def status_file(options: Options) -> Path:
+    """The file of the configured store, found without loading the configuration wherever that is possible.
+
+    It need not exist. Raises ConfigError for a configuration that is wrong.
+    """
+    return _in_plain_sight(options, os.environ) or _in_settings(options)
+
+
+def _in_plain_sight(options: Options, environ: Mapping[str, str]) -> Path | None:
+    """The file, where the store is a SQLite file that is named in plain sight; else None."""
+    folder = Path.cwd()
+    if _old_names_may_tell(options.env_file or folder / ".env", environ):
+        return None
+    file = find_file(options.config, folder, environ)
+    url = options.database_url or environ.get(_URL) or (_named_in(file) if file else "")
+    plain = _PLAIN_SQLITE.fullmatch(default_database_url() if url == "" else url or "")
+    if plain is None:
+        return None
+    database = ((file.parent if file else folder) / Path(plain[1]).expanduser()).resolve()
+    beside = database.with_name(database.name + _SUFFIX)
+    return beside if beside.exists() else None
+
+
+def _old_names_may_tell(env_file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a variable of the older systems, or a `.env` of theirs, might name the store."""
+    try:
+        text = env_file.read_text(errors="replace")
+    except OSError:
+        text = ""
+    switched_on = environ.get(_OLD_NAMES) and any(_NAMES_A_STORE.search(name) for name in environ)
+    return bool(switched_on or _NAMES_A_STORE.search(text))
+
+
+def _named_in(file: Path) -> str | None:
+    """The store's URL in the file, empty for the default; None where only the configuration itself can tell."""
+    import tomllib
+
+    try:
+        url = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("database", {}).get("url", "")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return url if isinstance(url, str) else None
+
+
+def _in_settings(options: Options) -> Path:
+    from spendtop.collector.process.store_lock import places
+    from spendtop.store.engine import Store
+    from spendtop.store.files import locate
+
+    url, _ = locate(load_settings(options).settings.database.url.get_secret_value())
+    return places(Store(url), data_folder()).status

@@ -47,7 +47,6 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def say(text: str) -> None:
-    """Print."""
     sys.stdout.write(f"{text}\n")
 
 

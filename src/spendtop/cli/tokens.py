@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.process.store_lock import places
@@ -22,11 +22,10 @@ from spendtop.store.reads.tokens import token_uses
 
 
 def show(options: Options) -> int:
-    """Print the tracking tokens with what they pushed."""
     settings = load_settings(options).settings
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = in_force(connection, settings).calendar
-        found = token_uses(connection)
+        calendar = effective_limits(connection, settings).calendar
+        tracked = token_uses(connection)
     rows = [
         (
             use.token.id,
@@ -37,7 +36,7 @@ def show(options: Options) -> int:
             use.requests,
             local_time(use.last_used_at, calendar),
         )
-        for use in found
+        for use in tracked
     ]
     headers = (">id", "name", "token", "state", "kind", ">requests", "last used")
     say(table(headers, rows) if rows else "There is no tracking token. `spendtop token create NAME` makes one.")
@@ -45,7 +44,6 @@ def show(options: Options) -> int:
 
 
 def create(options: Options) -> int:
-    """Make a tracking token and print how to use it."""
     arguments, settings = options.arguments, load_settings(options).settings
     with made_store(settings) as store, store.writing() as connection:
         made = tokens.create(
@@ -69,19 +67,16 @@ def create(options: Options) -> int:
 
 
 def enable(options: Options) -> int:
-    """Switch a token on."""
     return _switch(options, active=True)
 
 
 def disable(options: Options) -> int:
-    """Switch a token off; what it pushed stays."""
     return _switch(options, active=False)
 
 
 def delete(options: Options) -> int:
-    """Delete a token; what it pushed stays."""
     with opened_store(load_settings(options).settings) as store:
-        token = _found(store, options.arguments.token)
+        token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.remove(connection, token.id)
     say(f"{clean_line(token.name)} is deleted; what it pushed stays. Pushes under it are refused from now on.")
@@ -90,7 +85,7 @@ def delete(options: Options) -> int:
 
 def _switch(options: Options, *, active: bool) -> int:
     with opened_store(load_settings(options).settings) as store:
-        token = _found(store, options.arguments.token)
+        token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.set_active(connection, token.id, active)
     now = "on" if active else "off; pushes under it are refused"
@@ -98,7 +93,7 @@ def _switch(options: Options, *, active: bool) -> int:
     return ExitCode.OK
 
 
-def _found(store: Store, reference: str) -> Token:
+def _token(store: Store, reference: str) -> Token:
     with store.reading() as connection:
         token = tokens.find(connection, reference)
     if token is None:

@@ -1,4 +1,4 @@
-"""`spendtop` and `spendtop attach`: the screens, over a collector that is started where none holds the store."""
+"""`spendtop`, `attach` and `stop`: the screens, over a collector that is started where none holds the store."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 
 from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.options import Options, load_settings
+from spendtop.cli.run_task import ask_and_wait
+from spendtop.collector.process.store_lock import places
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
+from spendtop.services.presence import running_collector
+from spendtop.services.tasks import TaskKind
+from spendtop.store.engine import Store
+from spendtop.store.files import locate
 from spendtop.tui.session import Collector, Session
 
 if TYPE_CHECKING:
@@ -25,7 +31,10 @@ if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.store.reads.applied_config import Applied
 
+
 _STOP_SECONDS = 20.0
+_STOP_ANSWER_SECONDS = 10.0
+"""What a collector on another machine has for its answer."""
 
 
 def run(options: Options) -> int:
@@ -39,6 +48,22 @@ def run(options: Options) -> int:
 
         authtoken(loaded.settings)
     return show(options, loaded, _child(options, loaded))
+
+
+def stop(options: Options) -> int:
+    """End the collector and wait for it; on another machine of the same PostgreSQL ask it to. Returns the exit code."""
+    database, _ = locate(load_settings(options).settings.database.url.get_secret_value())
+    store = Store(database)
+    held = running_collector(places(store, data_folder()).holder)
+    if held is None and not store.is_sqlite:
+        sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _STOP_ANSWER_SECONDS)}\n")
+        return 0
+    if held is None:
+        sys.stdout.write(f"No collector holds {store.name} on this machine; nothing to stop.\n")
+        return 0
+    stop_process(held.pid)
+    sys.stdout.write(f"Stopped the collector of {store.name} (process {held.pid}).\n")
+    return 0
 
 
 def _child(options: Options, loaded: Loaded) -> Child:
@@ -64,8 +89,8 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
         "--port": options.port,
         "--tunnel": options.tunnel,
     }
-    given = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
-    return [*given, "--debug"] if options.debug else given
+    words = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
+    return [*words, "--debug"] if options.debug else words
 
 
 def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:
@@ -169,8 +194,8 @@ def require_tunnel(store: Store) -> None:
     from spendtop.store.reads.applied_config import applied
 
     with store.reading() as connection:
-        known = applied(connection)
-    if known is None or not known.collector.public_url:
+        by_collector = applied(connection)
+    if by_collector is None or not by_collector.collector.public_url:
         store.close()
         raise UsageError(
             "A collector runs already, without a tunnel. `spendtop stop` it, and start with --tunnel again."

@@ -153,8 +153,8 @@ def _event(kwargs: Mapping[str, Any]) -> bytes | None:
 
 def _session(kwargs: Mapping[str, Any]) -> str | None:
     """The session that the application named; the event only has it where it looks like a trace."""
-    given = kwargs.get("litellm_params") or {}
-    session = given.get("litellm_session_id") or (given.get("metadata") or {}).get("session_id")
+    parameters = kwargs.get("litellm_params") or {}
+    session = parameters.get("litellm_session_id") or (parameters.get("metadata") or {}).get("session_id")
     return str(session) if session else None
 
 
@@ -173,6 +173,6 @@ def _destination(address: str, tracking_token: str | None) -> str:
 
 
 def _call(method: weakref.WeakMethod[Any]) -> None:
-    found = method()
-    if found is not None:
-        found()
+    call = method()
+    if call is not None:
+        call()

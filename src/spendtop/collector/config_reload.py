@@ -14,9 +14,9 @@ import spendtop
 from spendtop.collector import from_settings
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.polling import poll_config
-from spendtop.config.apply import differences
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
+from spendtop.config.setting_changes import differences
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.services import scoped_totals

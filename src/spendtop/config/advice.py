@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spendtop.config.accounts import AccountSettings
-from spendtop.config.limits import LimitSettings
-from spendtop.config.section import Section
-from spendtop.config.settings import Settings
-from spendtop.config.types import duration_text
+from spendtop.config.settings import AccountSettings, LimitSettings, Settings
+from spendtop.config.types import Section, duration_text
 from spendtop.domain.clock import MINUTE
 
 SHORTEST_KEY = 16
@@ -52,9 +49,9 @@ def _frequent_polls(settings: Settings) -> Iterator[str]:
 
 
 def _silent_limits(settings: Settings) -> Iterator[str]:
-    told: tuple[LimitSettings | AccountSettings, ...] = (*settings.limits, *settings.accounts)
+    notifying: tuple[LimitSettings | AccountSettings, ...] = (*settings.limits, *settings.accounts)
     if settings.limits and not settings.channels:
         yield "limits are shown on screen only: there is no [[channel]]"
     for channel in settings.channels:
-        if told and not any(one.notify is None or channel.name in one.notify for one in told):
+        if notifying and not any(one.notify is None or channel.name in one.notify for one in notifying):
             yield f'channel "{channel.name}" is named by no limit and no account: it stays silent'

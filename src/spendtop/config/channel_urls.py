@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from spendtop.config.channel_schemas import ALLOWED
+from spendtop.domain.errors import nearest
 
+ALLOWED = frozenset(
+    """
+    46elks amqp amqps aprs atalk azure bark barks betterstack bluesky brevo bsky bulksms bulkvs burstsms chanify
+    clickatell clicksend cliq cm d7sms dapnet deltachat deltachats dingtalk discord dot eight00com elks emby embys
+    enigma2 enigma2s evolution evolutions exotel fcm feishu firehydrant flock flowtriq flowtriqs fluxer fluxers form
+    forms freemobile gchat github goalert goalerts gorush gorushs gotify gotifys groundmail groupme growl guilded
+    gupshup hassio hassios httpsms humhub humhubs ifttt ilert incidentio infobip irc ircs jellyfin jellyfins jira join
+    json jsons kakao kakaotalk kaleyra kavenegar klr kodi kodis kook kudosity kumulos lametric lametrics lark lauther
+    lfg line mailersend mailgun mailto mailtos mastodon mastodons matrix matrixs misskey misskeys mmost mmosts
+    mobilemessage mobilemsg mqtt mqtts msg91 msgbird ncloud nclouds nctalk nctalks nexmo nostr notica noticas
+    notifiarr notifico notificos notifyre ntfy ntfys o365 octopush onebot onebots onesignal opsgenie pagerduty
+    pagertree parsep parseps pbul pinglet pinglets pingram pjet pjets plivo postmark pover prowl psafer psafers push
+    pushdeer pushdeers pushed pushme pushplus pushward pushy qq reddit resend revolt ringc rocket rockets rsyslog
+    ryver schan sendgrid sendpulse serwersms ses session sessions seven sfr signal signalgrid signals signl4
+    simplepush sinch slack smpp smpps smsc smseagle smseagles smsmanager smsmgr smstunnel smtp2go sns sogs sparkpost
+    spike splunk spugpush spush squadcast stackfield strmlabs synology synologys telesign telnyx tgram threema toot
+    toots trigv trigvs tweet twilio twist twitter vapid viber victorops voipms vonage webex wechat wecom wecombot
+    whapi whatsapp workflow workflows wpush wxpusher wxteams x xbmc xbmcs xmatters xml xmls xmpp xmpps youlmk zalo
+    zcliq zohocliq zoom zulip
+    """.split()  # noqa: SIM905 - a list of 238 lines reads worse
+)
+"""The kinds of Apprise URL that may be a channel: services that are reached over a network.
+
+Left out on purpose is what acts on this machine (`dbus`, `gnome`, `macosx`, `syslog`, `windows`, ...) and what hands
+the message on to another Apprise (`apprise`).
+"""
 MAIL_SCHEMAS = frozenset({"mailto", "mailtos"})
 LOCAL_SCHEMAS = frozenset(
     {"apprise", "apprises", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
@@ -34,10 +59,10 @@ def refusal(url: str) -> str | None:
 
 def schema_of(url: str) -> str:
     """The kind of service for people, such as `slack` or `mailto`; `?` for what is no URL."""
-    found = _SCHEMA.match(url)
-    if not found:
+    match = _SCHEMA.match(url)
+    if not match:
         return "?"
-    schema = found[1].lower()
+    schema = match[1].lower()
     if schema in _WEB and (parts := parts_of(url)):
         return _WEBHOOK_HOSTS.get(parts.hostname or "", schema)
     return schema
@@ -75,8 +100,8 @@ def _refused_schema(url: str) -> str | None:
         return None
     if schema in LOCAL_SCHEMAS:
         return f"{schema}:// is not allowed: it acts on this machine instead of sending a message to somebody"
-    near = difflib.get_close_matches(schema, ALLOWED, 1)
-    hint = f"; did you mean {near[0]}://?" if near else ""
+    near = nearest(schema, ALLOWED)
+    hint = f"; did you mean {near}://?" if near else ""
     return f"{schema}:// is not a service that spendtop knows{hint}"
 
 

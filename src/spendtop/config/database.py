@@ -1,15 +1,10 @@
-"""Which store is used."""
+"""What the address of a store may look like."""
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
-
-from spendtop.config.paths import default_database_url
-from spendtop.config.section import Section
-from spendtop.config.types import Secret, Surroundings, surroundings
+from spendtop.config.types import Surroundings
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 
@@ -48,22 +43,8 @@ def _is_readable(url: str) -> bool:
 
 
 def holds_password(url: str) -> bool:
-    """Whether the URL carries a password."""
     try:
         parts = urlsplit(url)
         return bool(parts.password) or "password=" in parts.query
     except ValueError:
         return True
-
-
-def _usable(secret: SecretStr, info: ValidationInfo) -> SecretStr:
-    return SecretStr(database_url(secret.get_secret_value() or default_database_url(), surroundings(info)))
-
-
-class DatabaseSettings(Section):
-    """The store."""
-
-    url: Annotated[Secret, AfterValidator(_usable)] = Field(
-        default_factory=lambda: SecretStr(default_database_url()),
-    )
-    """sqlite:///PATH, or postgresql://USER@HOST/NAME (its own schema "spendtop"); empty = the user's data folder."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from spendtop.config.channel_urls import holds_credentials
 from spendtop.config.database import holds_password
-from spendtop.config.layers import Layer, Origin
-from spendtop.config.section import Section
+from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.shape import secret_paths
-from spendtop.config.toml_lines import key_lines
+from spendtop.config.toml import key_lines
+from spendtop.config.types import Section
 from spendtop.domain.errors import ConfigError, NoPermission
 
 LARGEST_FILE = 1024 * 1024
@@ -31,7 +31,7 @@ def read_document(path: Path, folder: Path) -> Layer:
         raise ConfigError(_syntax_error(place, text, str(error))) from None
     except RecursionError:
         raise ConfigError(f"{place}: lists or tables are nested too deeply") from None
-    return Layer(values, {key: Origin(place, line) for key, line in key_lines(text).items()})
+    return Layer(values, {key: ValueOrigin(place, line) for key, line in key_lines(text).items()})
 
 
 def require_private(path: Path, layer: Layer, model: type[Section]) -> None:

@@ -8,8 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from spendtop.config.toml_lines import key_lines
-from spendtop.config.toml_text import quoted, value_text
+from spendtop.config.toml import key_lines, quoted, value_text
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -19,8 +18,8 @@ def with_item(text: str, table: str, key: str, item: str) -> str | None:
 
     None where the text is written in a way that is not edited safely.
     """
-    known = tomllib.loads(text).get(table, {})
-    items = known.get(key, []) if isinstance(known, dict) else None
+    present = tomllib.loads(text).get(table, {})
+    items = present.get(key, []) if isinstance(present, dict) else None
     if not isinstance(items, list):
         return None
     edited = _edited(text, table, key, item, has_items=bool(items))
@@ -95,8 +94,8 @@ def _commented_default(lines: list[str], start: int, key: str) -> int | None:
 
 def _is_just_that(before: str, after: str, table: str, key: str, items: list[Any]) -> bool:
     try:
-        found, expected = tomllib.loads(after), tomllib.loads(before)
+        actual, expected = tomllib.loads(after), tomllib.loads(before)
     except tomllib.TOMLDecodeError:
         return False
     expected.setdefault(table, {})[key] = items
-    return found == expected
+    return actual == expected

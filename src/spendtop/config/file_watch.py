@@ -51,13 +51,13 @@ async def _changes(watched: tuple[Path, ...], seen: Snapshot, stop: asyncio.Even
 
 def snapshot(paths: Iterable[Path]) -> Snapshot:
     """How the files, and the files directly in the folders, are now."""
-    found: Snapshot = {}
+    present: Snapshot = {}
     for path in paths:
         for file in _files(path):
             with suppress(OSError):
                 status = file.stat()
-                found[file] = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return found
+                present[file] = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return present
 
 
 def _files(path: Path) -> list[Path]:

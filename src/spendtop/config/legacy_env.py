@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from spendtop.config.database import database_url
-from spendtop.config.layers import Layer, Origin
+from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.legacy_channels import HOOK_NAMES, MAIL_NAMES, hook_url, mail_channels, missing_for_mail
 from spendtop.config.types import Surroundings, to_decimal
 from spendtop.domain.errors import ConfigError, NoPermission
@@ -95,21 +95,21 @@ class OldNames:
     """What the old names say."""
 
     layer: Layer = field(default_factory=Layer)
-    found: tuple[OldName, ...] = ()
+    names: tuple[OldName, ...] = ()
     warnings: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """All variables of the `.env` that was taken, for `env:NAME` and `SPENDTOP_...` in it."""
 
 
 @dataclass(frozen=True)
-class _Found:
+class _SetNames:
     """The old names that are set, with the place each comes from."""
 
     values: dict[str, str] = field(repr=False)
     places: dict[str, str]
 
-    def origin(self, name: str) -> Origin:
-        return Origin(self.places[name], detail=name)
+    def origin(self, name: str) -> ValueOrigin:
+        return ValueOrigin(self.places[name], detail=name)
 
 
 def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, str]) -> OldNames:
@@ -124,18 +124,18 @@ def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, st
     if environ.get(SWITCH) == "1":
         raw |= {name: (_uncommented(text), "environment") for name, text in environ.items() if name in NAMES}
     unset = [name for name, (text, _) in raw.items() if _is_unset(text)]
-    set_names = {name: pair for name, pair in raw.items() if name not in unset}
-    found = _Found(
-        {name: text.strip() for name, (text, _) in set_names.items()},
-        {name: source for name, (_, source) in set_names.items()},
+    kept = {name: pair for name, pair in raw.items() if name not in unset}
+    names = _SetNames(
+        {name: text.strip() for name, (text, _) in kept.items()},
+        {name: source for name, (_, source) in kept.items()},
     )
     layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(unset, raw, path, bool(file))
     for step in (_add_values, _add_listener, _add_database, _add_limits, _add_channels):
-        for name, effect in step(layer, found, folder):
+        for name, effect in step(layer, names, folder):
             effects[name] = effect
-    if (missing := missing_for_mail(found.values)) and MAIL_NAMES & found.values.keys():
+    if (missing := missing_for_mail(names.values)) and MAIL_NAMES & names.values.keys():
         warnings.append(missing)
-    listed = tuple(OldName(name, found.places[name], effects.get(name, "not needed")) for name in found.values)
+    listed = tuple(OldName(name, names.places[name], effects.get(name, "not needed")) for name in names.values)
     return OldNames(layer, listed, tuple(warnings), file)
 
 
@@ -143,75 +143,75 @@ Effects = Iterator[tuple[str, str]]
 """Names with what each of them did."""
 
 
-def _add_values(layer: Layer, found: _Found, _folder: Path) -> Effects:
+def _add_values(layer: Layer, names: _SetNames, _folder: Path) -> Effects:
     for name, (path, convert) in _VALUES.items():
-        if name in found.values:
-            layer.set(path, convert(found.values[name]), found.origin(name))
+        if name in names.values:
+            layer.set(path, convert(names.values[name]), names.origin(name))
             yield name, ".".join(path)
-    if origins := found.values.get("ALLOWED_ORIGINS"):
-        given = [origin.rstrip("/") for origin in _many(origins)]
-        usable = [origin for origin in given if re.fullmatch(r"https?://[^/*]+", origin)]
-        layer.set(("server", "allowed_origins"), usable, found.origin("ALLOWED_ORIGINS"))
-        left_out = ", ".join(sorted(set(given) - set(usable)))
+    if origins := names.values.get("ALLOWED_ORIGINS"):
+        listed = [origin.rstrip("/") for origin in _many(origins)]
+        usable = [origin for origin in listed if re.fullmatch(r"https?://[^/*]+", origin)]
+        layer.set(("server", "allowed_origins"), usable, names.origin("ALLOWED_ORIGINS"))
+        left_out = ", ".join(sorted(set(listed) - set(usable)))
         yield "ALLOWED_ORIGINS", "server.allowed_origins" + (f", without {left_out}" if left_out else "")
 
 
-def _add_listener(layer: Layer, found: _Found, _folder: Path) -> Effects:
-    ports = [name for name in _PORTS if name in found.values]
+def _add_listener(layer: Layer, names: _SetNames, _folder: Path) -> Effects:
+    ports = [name for name in _PORTS if name in names.values]
     for name in ports[:1]:
-        layer.set(("server", "port"), _number(found.values[name]), found.origin(name))
+        layer.set(("server", "port"), _number(names.values[name]), names.origin(name))
         yield name, "server.port"
     for name in ports[1:]:
         yield name, f"not used: {ports[0]} wins"
-    if not ports and "INGEST_KEY" in found.values:
-        layer.set(("server", "port"), INGEST_PORT, found.origin("INGEST_KEY"))
+    if not ports and "INGEST_KEY" in names.values:
+        layer.set(("server", "port"), INGEST_PORT, names.origin("INGEST_KEY"))
         yield "INGEST_KEY", f"server.ingest_keys.default, and server.port {INGEST_PORT}"
 
 
-def _add_database(layer: Layer, found: _Found, folder: Path) -> Effects:
-    names = [name for name in _DATABASE if name in found.values]
-    for name in names[:1]:
-        text = found.values[name]
+def _add_database(layer: Layer, names: _SetNames, folder: Path) -> Effects:
+    used = [name for name in _DATABASE if name in names.values]
+    for name in used[:1]:
+        text = names.values[name]
         url = text if "://" in text else f"sqlite:///{text}"
         try:
             url = database_url(url, Surroundings(folder=folder))
         except ValueError as error:
-            raise ConfigError(f"{found.origin(name)}: {error}") from None
-        layer.set(("database", "url"), url, found.origin(name))
+            raise ConfigError(f"{names.origin(name)}: {error}") from None
+        layer.set(("database", "url"), url, names.origin(name))
         yield name, "database.url"
-    for name in names[1:]:
-        yield name, f"not used: {names[0]} wins"
+    for name in used[1:]:
+        yield name, f"not used: {used[0]} wins"
 
 
-def _add_limits(layer: Layer, found: _Found, _folder: Path) -> Effects:
-    model = found.values.get("OPENAI_MODEL")
+def _add_limits(layer: Layer, names: _SetNames, _folder: Path) -> Effects:
+    model = names.values.get("OPENAI_MODEL")
     for name, (limit, window) in _LIMITS.items():
-        if name not in found.values:
+        if name not in names.values:
             continue
-        if _is_zero(found.values[name]):
+        if _is_zero(names.values[name]):
             yield name, "no limit: it is 0"
             continue
-        item: dict[str, object] = {"name": limit, "window": window, "usd": found.values[name], "warn": [0.8]}
+        item: dict[str, object] = {"name": limit, "window": window, "usd": names.values[name], "warn": [0.8]}
         if model:
             item["reserve"] = f"model:{model}"
-        layer.append("limit", item, found.origin(name))
+        layer.append("limit", item, names.origin(name))
         yield name, f'limit "{limit}"'
     if model:
         yield "OPENAI_MODEL", "reserve price of these limits, for requests without a known price"
 
 
-def _add_channels(layer: Layer, found: _Found, _folder: Path) -> Effects:
-    if MAIL_NAMES & found.values.keys() and not missing_for_mail(found.values):
-        origin = found.origin("ALERT_RECIPIENT_EMAIL" if "ALERT_RECIPIENT_EMAIL" in found.values else "ALERT_EMAIL_TO")
-        channels = list(mail_channels(found.values))
+def _add_channels(layer: Layer, names: _SetNames, _folder: Path) -> Effects:
+    if MAIL_NAMES & names.values.keys() and not missing_for_mail(names.values):
+        origin = names.origin("ALERT_RECIPIENT_EMAIL" if "ALERT_RECIPIENT_EMAIL" in names.values else "ALERT_EMAIL_TO")
+        channels = list(mail_channels(names.values))
         for channel, url in channels:
             layer.append("channel", {"name": channel, "url": url}, origin)
-        for name in MAIL_NAMES & found.values.keys():
+        for name in MAIL_NAMES & names.values.keys():
             yield name, "channel " + ", ".join(f'"{channel}"' for channel, _ in channels)
     for name, (channel, text_key) in HOOK_NAMES.items():
-        if name in found.values:
+        if name in names.values:
             layer.append(
-                "channel", {"name": channel, "url": hook_url(found.values[name], text_key)}, found.origin(name)
+                "channel", {"name": channel, "url": hook_url(names.values[name], text_key)}, names.origin(name)
             )
             yield name, f'channel "{channel}"'
 

@@ -12,17 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from spendtop.config.advice import advice
-from spendtop.config.cross_checks import broken_rules
 from spendtop.config.document import read_document, require_private
-from spendtop.config.environment import command_line_layer, environment_layer
-from spendtop.config.layers import NAMED_LISTS, Layer, merge
+from spendtop.config.layers import NAMED_LISTS, Layer, command_line_layer, environment_layer, merge
 from spendtop.config.legacy_env import OldName, read_old_names
 from spendtop.config.paths import find_file, places
-from spendtop.config.problems import config_error, problems_of
-from spendtop.config.section import Section
+from spendtop.config.problems import broken_rules, config_error, problems_of
 from spendtop.config.settings import Settings, settings_class
-from spendtop.config.toml_text import dotted
-from spendtop.config.types import Surroundings
+from spendtop.config.toml import dotted
+from spendtop.config.types import Section, Surroundings
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def load(
         places=places(path, folder, environ),
         warnings=(*old.warnings, *advice(settings)),
         origins=_origins(merged),
-        old_names=old.found,
+        old_names=old.names,
         environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
     )
 

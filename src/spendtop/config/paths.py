@@ -24,8 +24,8 @@ def places(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> 
 
 def find_file(asked_for: Path | None, folder: Path, environ: Mapping[str, str]) -> Path | None:
     """The configuration file; None = defaults. One that was asked for need not exist."""
-    found = places(asked_for, folder, environ)
-    return found[0] if len(found) == 1 else next((place for place in found if place.is_file()), None)
+    candidates = places(asked_for, folder, environ)
+    return candidates[0] if len(candidates) == 1 else next((place for place in candidates if place.is_file()), None)
 
 
 def data_folder() -> Path:

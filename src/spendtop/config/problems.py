@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -11,14 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spendtop.config.layers import NAMED_LISTS, Layer
-from spendtop.config.section import Section
 from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
-from spendtop.config.toml_lines import KeyPath
-from spendtop.config.toml_text import key_text, quoted
-from spendtop.config.types import kind_of
-from spendtop.domain.errors import ConfigError
+from spendtop.config.toml import KeyPath, key_text, quoted
+from spendtop.config.types import Section, kind_of
+from spendtop.domain.errors import ConfigError, nearest
 
 MOST_SHOWN = 20
+_NOTIFYING = ("limit", "account")
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -32,20 +30,33 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConfigProblem:
     """One thing that is wrong, and where."""
 
     path: KeyPath
     text: str
 
 
-def problems_of(error: ValidationError, model: type[Section], layer: Layer) -> list[Problem]:
+def problems_of(error: ValidationError, model: type[Section], layer: Layer) -> list[ConfigProblem]:
     """Every finding of a validation as a sentence."""
     details = error.errors(include_url=False, include_input=False)
-    return [Problem(detail["loc"], _sentence(detail, model, layer)) for detail in details]
+    return [ConfigProblem(detail["loc"], _sentence(detail, model, layer)) for detail in details]
 
 
-def config_error(problems: Iterable[Problem], layer: Layer) -> ConfigError:
+def broken_rules(values: Mapping[str, Any]) -> Iterator[ConfigProblem]:
+    """What one value alone cannot show: names that are given twice, and channels that nothing bears.
+
+    Looks at the values before they are checked, so that these are told together with everything else that is wrong.
+    """
+    for section in NAMED_LISTS:
+        yield from _duplicates(section, _items(values, section))
+    channels = [name for _, item in _items(values, "channel") if isinstance(name := item.get("name"), str)]
+    for section in _NOTIFYING:
+        for index, item in _items(values, section):
+            yield from _unknown_channels(section, index, item.get("notify"), channels)
+
+
+def config_error(problems: Iterable[ConfigProblem], layer: Layer) -> ConfigError:
     """All problems, one a line in the order of the files' lines, at most twenty."""
     lines = [line for _, line in sorted((_place(problem, layer), _line(problem, layer)) for problem in problems)]
     if len(lines) > MOST_SHOWN:
@@ -56,18 +67,18 @@ def config_error(problems: Iterable[Problem], layer: Layer) -> ConfigError:
 def suggestion(name: str, valid: Iterable[str]) -> str:
     """The nearest valid name as a question, else the valid ones; empty when there are none."""
     names = list(valid)
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {quoted(close[0])}?"
+    near = nearest(name, names)
+    if near:
+        return f"; did you mean {quoted(near)}?"
     return f"; valid here: {', '.join(map(key_text, names))}" if names else ""
 
 
-def _place(problem: Problem, layer: Layer) -> tuple[str, int]:
+def _place(problem: ConfigProblem, layer: Layer) -> tuple[str, int]:
     origin = layer.origin(problem.path)
     return (origin.place, origin.line) if origin else ("", 0)
 
 
-def _line(problem: Problem, layer: Layer) -> str:
+def _line(problem: ConfigProblem, layer: Layer) -> str:
     origin = layer.origin(problem.path)
     return ": ".join(part for part in (str(origin or ""), _where(problem.path), problem.text) if part)
 
@@ -128,5 +139,31 @@ def _not_one_of(value: object, model: type[Section], path: KeyPath) -> str:
     choices = ", ".join(f'"{choice}"' for choice in valid)
     if not isinstance(value, str):
         return f"must be one of {choices}, not {kind_of(value)}"
-    close = difflib.get_close_matches(value.lower(), valid, n=1)
-    return f"must be one of {choices}" + (f"; did you mean {quoted(close[0])}?" if close else "")
+    near = nearest(value, valid)
+    return f"must be one of {choices}" + (f"; did you mean {quoted(near)}?" if near else "")
+
+
+def _items(values: Mapping[str, Any], section: str) -> list[tuple[int, dict[str, Any]]]:
+    items = values.get(section)
+    return [(i, item) for i, item in enumerate(items) if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _duplicates(section: str, items: list[tuple[int, dict[str, Any]]]) -> Iterator[ConfigProblem]:
+    seen: set[str] = set()
+    for index, item in items:
+        name = item.get("name")
+        if isinstance(name, str) and name.strip() in seen:
+            yield ConfigProblem(
+                (section, index, "name"), f"there is another {section} {quoted(name.strip())}; names must differ"
+            )
+        elif isinstance(name, str):
+            seen.add(name.strip())
+
+
+def _unknown_channels(section: str, index: int, notify: object, channels: list[str]) -> Iterator[ConfigProblem]:
+    if not isinstance(notify, list):
+        return
+    for position, name in enumerate(notify):
+        if isinstance(name, str) and name not in channels:
+            hint = suggestion(name, channels) or "; there is no [[channel]]"
+            yield ConfigProblem((section, index, "notify", position), f"unknown channel {quoted(name)}{hint}")

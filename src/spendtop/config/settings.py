@@ -1,27 +1,260 @@
-"""The whole configuration as one frozen value."""
+"""The whole configuration as one frozen value, section by section."""
 
 from __future__ import annotations
 
+import ipaddress
+import os
 from collections.abc import Iterator, Mapping
 from datetime import time
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, create_model
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    Strict,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
-from spendtop.config.accounts import AccountSettings, SourceSection
-from spendtop.config.channels import ChannelSettings
-from spendtop.config.database import DatabaseSettings
-from spendtop.config.limits import LimitSettings
-from spendtop.config.pricing import PriceSettings, PricingSettings
-from spendtop.config.section import Section
-from spendtop.config.server import ServerSettings
-from spendtop.config.types import Duration
-from spendtop.config.zone import machine_zone
-from spendtop.domain.clock import DAY
-from spendtop.domain.windows import Calendar
+from spendtop.config.channel_urls import refusal
+from spendtop.config.database import database_url
+from spendtop.config.paths import default_database_url
+from spendtop.config.types import (
+    Amount,
+    Duration,
+    Fraction,
+    Name,
+    OptionalHttpUrl,
+    Origins,
+    PollInterval,
+    Port,
+    Price,
+    Secret,
+    Section,
+    Texts,
+    WindowText,
+    surroundings,
+)
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.filters import fields_of, parse_filter
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.windows import Calendar, parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)
+
+SCOPE_FIELDS = frozenset({"user", "model", "token", "session", "provider"})
+"""The fields that a limit's `where` may use: those that every request carries by itself."""
+
+
+class RateLimit(Section):
+    """A token bucket per key."""
+
+    rpm: int = Field(default=600, ge=1)
+    """Requests per minute."""
+    burst: int = Field(default=600, ge=1)
+    """Requests that may come at once."""
+    exempt: Texts = ("/ping", "/health")
+    """Paths that are never limited."""
+
+
+class IngestRateLimit(RateLimit):
+    """A token bucket per ingest key."""
+
+    rpm: int = Field(default=6000, ge=1)
+    """Requests per minute."""
+    burst: int = Field(default=6000, ge=1)
+    """Requests that may come at once."""
+
+
+class ServerSettings(Section):
+    """The listener: it receives webhooks and pushes, and answers the API."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on; 127.0.0.1 is this machine only."""
+    port: Port = 8000
+    """Port to listen on; 0 takes a free one."""
+    public_url: OptionalHttpUrl = ""
+    """https address under which a tunnel or proxy reaches us."""
+    ngrok_authtoken: Secret = SecretStr("")
+    """ngrok's authtoken, for `spendtop --tunnel ngrok`; NGROK_AUTHTOKEN in the environment does as well."""
+    api_key: Secret = SecretStr("")
+    """Key of the admin API; empty = local use only."""
+    ingest_keys: dict[str, Secret] = Field(default_factory=dict)
+    """Named secrets for /ingest, /litellm and /v1/traces."""
+    allowed_origins: Origins = ()
+    """Origins of web pages that may call the API (CORS); none by default."""
+    rate_limit: RateLimit = RateLimit()
+    """How often a key may call the API."""
+    ingest_rate_limit: IngestRateLimit = IngestRateLimit()
+    """How often an ingest key may push usage."""
+
+    @field_validator("ingest_keys", mode="after")
+    @classmethod
+    def _without_empty(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        """An empty key opens nothing, so it counts as no key."""
+        return {name: key for name, key in keys.items() if key}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the listener."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _store_url(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    return SecretStr(database_url(secret.get_secret_value() or default_database_url(), surroundings(info)))
+
+
+class DatabaseSettings(Section):
+    """The store."""
+
+    url: Annotated[Secret, AfterValidator(_store_url)] = Field(
+        default_factory=lambda: SecretStr(default_database_url()),
+    )
+    """sqlite:///PATH, or postgresql://USER@HOST/NAME (its own schema "spendtop"); empty = the user's data folder."""
+
+
+class AccountSettings(Section):
+    """One prepaid balance at one provider."""
+
+    name: Name
+    """What screens and messages call it."""
+    provider: Literal[
+        "anthropic", "deepseek", "google", "moonshot", "novita", "openai", "openrouter", "siliconflow", "other"
+    ]
+    """Who holds the money; "other" for a balance that you keep by hand."""
+    key: Secret = SecretStr("")
+    """The provider's key that may read the balance, or an admin key of its own for openai and anthropic."""
+    low_balance: Amount | None = None
+    """A balance below this many US dollars is told once."""
+    notify: Texts | None = None
+    """Names of the channels that are told; absent = all, [] = none."""
+    poll_every: PollInterval = 5 * MINUTE
+    """How often the balance is read."""
+
+
+class SourceSection(Section):
+    """A section that a source declares. It may bring accounts that need no [[account]] of their own."""
+
+    def implied_accounts(self) -> tuple[AccountSettings, ...]:
+        """Accounts that exist by themselves once this section is filled in."""
+        return ()
+
+
+def _scope(text: str) -> str:
+    wrong = fields_of(parse_filter(text)) - SCOPE_FIELDS
+    if wrong:
+        raise ValueError(f"a limit cannot use {', '.join(sorted(wrong))}; it may use {', '.join(sorted(SCOPE_FIELDS))}")
+    return text.strip()
+
+
+def _reserve(text: str) -> str:
+    model = text.removeprefix("model:").strip()
+    if not text.startswith("model:") or not model:
+        raise ValueError('must name a model, such as "model:gpt-4o"')
+    return f"model:{model}"
+
+
+def _ascending(fractions: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(sorted(set(fractions)))
+
+
+class LimitSettings(Section):
+    """An amount that spend within a window should not exceed."""
+
+    name: Name
+    """What screens and messages call it."""
+    window: WindowText
+    """The last N ("1h", "24h", "7d"), a calendar unit ("hour", "day", "week", "month"), or "request", "session",
+    "lifetime"."""
+    usd: Amount
+    """The amount in US dollars."""
+    each: Annotated[Each, Strict(False)] | None = None
+    """Makes one limit per "user", "model", "token" or "session"."""
+    where: Annotated[str, AfterValidator(_scope)] = ""
+    """Counts only the requests that this filter matches, for example "-model:gpt-4o-mini"."""
+    warn: Annotated[tuple[Fraction, ...], Strict(False), AfterValidator(_ascending)] = (0.8,)
+    """Fractions of the amount at which the limit is approaching; [] for none."""
+    notify: Texts | None = None
+    """Names of the channels that are told; absent = all, [] = none."""
+    reserve: Annotated[str, AfterValidator(_reserve)] | None = None
+    """Counts requests without a known price at this model's price, for example "model:gpt-4o"."""
+
+    def limit(self) -> Limit:
+        """The limit as the rules know it."""
+        return Limit(
+            name=self.name,
+            window=parse_window(self.window),
+            amount=self.usd,
+            warn=self.warn,
+            each=self.each or (Each.SESSION if self.window == "session" else None),
+            where=parse_filter(self.where) if self.where else None,
+            where_text=self.where,
+            notify=self.notify,
+            reserve=self.reserve.removeprefix("model:") if self.reserve else None,
+        )
+
+
+def _channel_url(secret: SecretStr) -> SecretStr:
+    url = secret.get_secret_value()
+    reason = refusal(url) if url else "must not be empty"
+    if reason is not None:
+        raise ValueError(reason)
+    return secret
+
+
+class ChannelSettings(Section):
+    """One place that messages go to: one Apprise URL, one recipient."""
+
+    name: Name
+    """What `notify` of limits and accounts calls it."""
+    url: Annotated[Secret, AfterValidator(_channel_url)]
+    """An Apprise URL, or the webhook address that Slack or Discord gave you."""
+    min_severity: Literal["info", "warning", "critical"] = "info"
+    """Sends only messages of at least this severity: approaching is "warning", exceeded is "critical"."""
+
+
+class PriceSettings(Section):
+    """Your own price of one model; it wins over the published one."""
+
+    input: Price
+    """US dollars per million input tokens."""
+    output: Price
+    """US dollars per million output tokens."""
+    cache_read: Price | None = None
+    """US dollars per million input tokens read from the cache; absent = as input."""
+    cache_write: Price | None = None
+    """US dollars per million input tokens written to the cache; absent = as input."""
+
+
+def _hook(text: str, info: ValidationInfo) -> str:
+    """The hook with an absolute path."""
+    if not text:
+        return text
+    file, _, function = text.rpartition(":")
+    if not file or not function.isidentifier():
+        raise ValueError('must name a file and a function in it, such as "./costs.py:cost"')
+    path = surroundings(info).resolve(file)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return f"{path}:{function}"
+
+
+class PricingSettings(Section):
+    """How costs are computed."""
+
+    hook: Annotated[str, AfterValidator(_hook)] = ""
+    """Your own rule, "./costs.py:cost": cost(request) -> Decimal | None. The path is relative to this file."""
 
 
 class RetentionSettings(Section):
@@ -38,6 +271,21 @@ class PrivacySettings(Section):
 
     bodies: Literal["full", "redact", "metadata_only", "none"] = "redact"
     """"full", "redact" (provider keys and our own secrets are masked before storage), "metadata_only" or "none"."""
+
+
+def machine_zone(localtime: Path = Path("/etc/localtime")) -> str:
+    """The IANA name of the machine's zone: `$TZ`, else where /etc/localtime points, else UTC."""
+    linked = str(localtime.resolve()).partition("zoneinfo/")[2]
+    candidates = (os.environ.get("TZ", "").removeprefix(":"), linked.removeprefix("posix/"))
+    return next((name for name in candidates if name and _is_zone(name)), "UTC")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _zone(text: str) -> str:

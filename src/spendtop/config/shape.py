@@ -9,8 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from spendtop.config.section import Section
-from spendtop.config.toml_lines import KeyPath
+from spendtop.config.toml import KeyPath
+from spendtop.config.types import Section
 
 
 def fields_by_key(model: type[Section]) -> dict[str, FieldInfo]:

@@ -12,11 +12,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from spendtop.config.layers import NAMED_LISTS
-from spendtop.config.section import Section
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
-from spendtop.config.toml_text import key_text, pairs, value_text
-from spendtop.config.types import duration_text, is_duration
+from spendtop.config.toml import key_text, pairs, value_text
+from spendtop.config.types import Section, duration_text, is_duration
 
 _WIDTH = 116
 _HEAD = """\
@@ -43,12 +42,12 @@ _PRICE_EXAMPLE = {
 
 def render(sections: Mapping[str, type[Section]], values: Mapping[str, Any] | None = None) -> str:
     """The file's text. `values` are nested as in a TOML document, for example the layer that old names make."""
-    given = values or {}
+    values = values or {}
     model = settings_class(sections)
     order = ("server", "database", *sections, *fields_by_key(model))
     blocks = [_comment(_HEAD)]
     for name in dict.fromkeys(order):
-        kind, value = type_at(model, (name,)), given.get(name)
+        kind, value = type_at(model, (name,)), values.get(name)
         if name in NAMED_LISTS:
             blocks.append(_named_list(name, item_type(kind), value or []))
         elif is_section(kind):
@@ -58,28 +57,28 @@ def render(sections: Mapping[str, type[Section]], values: Mapping[str, Any] | No
     return "\n\n".join(blocks) + "\n"
 
 
-def _section(name: str, kind: type[Section], given: Mapping[str, Any]) -> str:
+def _section(name: str, kind: type[Section], values: Mapping[str, Any]) -> str:
     lines = [_comment(_purpose(kind)), f"[{name}]"]
     for key, info in fields_by_key(kind).items():
         lines.append(_comment(_meaning(info)))
-        lines.append(f"{key} = {value_text(given[key])}" if key in given else f"# {key} = {_default(info)}")
+        lines.append(f"{key} = {value_text(values[key])}" if key in values else f"# {key} = {_default(info)}")
     return "\n".join(lines)
 
 
-def _named_list(name: str, kind: type[Section], given: list[dict[str, Any]]) -> str:
+def _named_list(name: str, kind: type[Section], values: list[dict[str, Any]]) -> str:
     lines = [_comment(_purpose(kind)), *_key_table(kind)]
-    if given:
-        lines += ["\n".join([f"[[{name}]]", *pairs(item)]) for item in given]
+    if values:
+        lines += ["\n".join([f"[[{name}]]", *pairs(item)]) for item in values]
     else:
         lines += [_commented("\n".join([f"[[{name}]]", *pairs(item)])) for item in _EXAMPLES[name]]
     return "\n".join(lines)
 
 
-def _tables(name: str, kind: type[Section], given: Mapping[str, Mapping[str, Any]]) -> str:
+def _tables(name: str, kind: type[Section], values: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [_comment(_purpose(kind)), *_key_table(kind)]
-    tables = given or _PRICE_EXAMPLE
+    tables = values or _PRICE_EXAMPLE
     texts = ["\n".join([f"[{name}.{key_text(key)}]", *pairs(table)]) for key, table in tables.items()]
-    return "\n".join([*lines, *(texts if given else map(_commented, texts))])
+    return "\n".join([*lines, *(texts if values else map(_commented, texts))])
 
 
 def _key_table(kind: type[Section]) -> Iterator[str]:

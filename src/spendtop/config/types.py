@@ -1,4 +1,4 @@
-"""What the values in the configuration may look like: amounts, durations, secrets, addresses, names."""
+"""What a section of the configuration is, and what its values may look like: amounts, durations, secrets, names."""
 
 from __future__ import annotations
 
@@ -11,13 +11,35 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, Strict, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    Strict,
+    ValidationInfo,
+)
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_duration, parse_window
 
 _AMOUNT = re.compile(r"\$?\s*(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:USD)?", re.ASCII | re.IGNORECASE)
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, strict, and every field documented by the text below it."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,11 @@ class PublishedPrices:
         info = self._model(provider, model)
         if info is None:
             return None
-        found = info.prices if not isinstance(info.prices, list) else info.get_prices(to_datetime(at))
-        known = self._prices.get(id(found))
-        if known is None:
-            known = self._prices[id(found)] = (found, self._as_price(found))
-        return known[1]
+        published = info.prices if not isinstance(info.prices, list) else info.get_prices(to_datetime(at))
+        entry = self._prices.get(id(published))
+        if entry is None:
+            entry = self._prices[id(published)] = (published, self._as_price(published))
+        return entry[1]
 
     def provider_of(self, model: str, default: str) -> str:
         """Whose model it is: the default's where its price list knows the model or nobody's does, else its owner's."""
@@ -80,8 +80,8 @@ class PublishedPrices:
             return models[key]
         if len(models) >= _MOST_MODELS:
             self._models = models = {}  # a new one, as other threads may be looking at the old one
-        found = models[key] = self._look_up(provider, model)
-        return found
+        info = models[key] = self._look_up(provider, model)
+        return info
 
     def _look_up(self, provider: str | None, model: str) -> ModelInfo | None:
         if self._find is None:
@@ -92,9 +92,9 @@ class PublishedPrices:
         if rest:
             candidates += [(prefix, rest), (provider, rest)]
         for candidate_provider, candidate_model in candidates:
-            found = self._find(candidate_provider, candidate_model)
-            if found is not None:
-                return found
+            info = self._find(candidate_provider, candidate_model)
+            if info is not None:
+                return info
         return None
 
     def _as_price(self, prices: ModelPrice) -> Price | None:

@@ -186,9 +186,9 @@ def _response_turns(body: object) -> list[Turn]:
 def _answer(body: dict[str, Any]) -> Iterator[Turn]:
     if isinstance(body.get("choices"), list):
         for choice in _dicts(body["choices"]):
-            said = choice.get("message") or choice.get("delta") or {"content": choice.get("text")}
-            if isinstance(said, dict):
-                yield _message({"role": "assistant"} | said)
+            message = choice.get("message") or choice.get("delta") or {"content": choice.get("text")}
+            if isinstance(message, dict):
+                yield _message({"role": "assistant"} | message)
     elif isinstance(body.get("candidates"), list):
         for candidate in _dicts(body["candidates"]):
             yield from _gemini_turns(candidate.get("content"), "model")
@@ -296,8 +296,8 @@ def _gemini_part(piece: dict[str, Any]) -> Part | None:
 
 
 def _tool_call(call: dict[str, Any]) -> ToolCall:
-    given: object = next((call[name] for name in ("arguments", "input", "args") if name in call), {})
-    return ToolCall(_first_str(call, "name"), _pretty(given))
+    passed: object = next((call[name] for name in ("arguments", "input", "args") if name in call), {})
+    return ToolCall(_first_str(call, "name"), _pretty(passed))
 
 
 def _plain(content: object) -> str:
@@ -326,8 +326,8 @@ def _detail(piece: dict[str, Any], kind: str) -> str:
     inner = piece.get(kind, piece.get("source"))
     places = [_dict(inner), piece]
     for place in places:
-        if found := _first_str(place, "filename", "title", "media_type", "format", "url", "image_url", "file_id"):
-            return found.partition(";")[0] if found.startswith("data:") else found.partition("?")[0]
+        if detail := _first_str(place, "filename", "title", "media_type", "format", "url", "image_url", "file_id"):
+            return detail.partition(";")[0] if detail.startswith("data:") else detail.partition("?")[0]
     return ""
 
 

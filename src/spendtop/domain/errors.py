@@ -1,10 +1,13 @@
 """Errors that a user meets: one sentence that says what is wrong and what to do next."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command (SPEC 2; numbers follow sysexits.h)."""
+    """Exit codes of every command. From 64 on they are those of sysexits.h; the README explains all of them."""
 
     OK = 0
     USAGE = 2
@@ -77,3 +80,12 @@ class NoPermission(SpendtopError):
     """The operating system or the database refuses access."""
 
     exit_code = ExitCode.NO_PERMISSION
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one was probably meant to be, whatever its case; None where none is near."""
+    from difflib import get_close_matches  # slow to load, and rarely needed
+
+    spelled = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), list(spelled), n=1, cutoff=0.5)
+    return spelled[near[0]] if near else None

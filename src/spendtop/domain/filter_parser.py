@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from spendtop.domain import filter_values as values
+from spendtop.domain.errors import nearest
 from spendtop.domain.filter_tree import (
     EVERYTHING,
     FIELDS,
@@ -40,6 +40,7 @@ _LONG = re.compile(r"([A-Za-z][\w.-]*)(?::(?!//)|\s*(?=[<>=]))")
 _PROPERTY = re.compile(r'(?i:prop)\.([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _PROPERTY_NAME = re.compile(r'([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)\s*")
+_NO_VALUE = re.compile(r"(?=[\s&|)]|$)")
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _SOURCE_WORDS = {"webhook": Source.HELICONE, "poll": Source.HELICONE_API}
 
@@ -86,10 +87,10 @@ class _Parser:
         self._depth += 1
         if self._depth > DEEPEST_NESTING:
             self._fail(f"a filter nests at most {DEEPEST_NESTING} deep", start)
-        found = Not(self._one()) if self._take("!") or self._take("-") else self._primary()
+        condition = Not(self._one()) if self._take("!") or self._take("-") else self._primary()
         self._depth -= 1
         self._skip_space()
-        return found
+        return condition
 
     def _primary(self) -> Filter:
         start = self._at
@@ -108,8 +109,8 @@ class _Parser:
 
     def _bare(self) -> Filter:
         start = self._at
-        if found := self._match(_REGEX):
-            return AnyText(self._read(values.regex, found[1], start))
+        if match := self._match(_REGEX):
+            return AnyText(self._read(values.regex, match[1], start))
         word, quoted = self._word("something to look for")
         if quoted or "*" not in word:
             return AnyText(Pattern(PatternKind.CONTAINS, word))
@@ -117,9 +118,9 @@ class _Parser:
 
     def _short_form(self) -> Filter:
         start = self._at
-        found = self._match(_SHORT)
-        assert found is not None
-        name = found[1].lower()
+        match = self._match(_SHORT)
+        assert match is not None
+        name = match[1].lower()
         by_short = {field.short: field for field in FIELDS.values()}
         field = by_short.get(name) or FIELDS.get(name)
         if field is None:
@@ -136,14 +137,14 @@ class _Parser:
 
     def _long_form(self) -> Filter | None:
         start = self._at
-        if found := self._match(_PROPERTY):
-            return self._comparison(FIELDS["prop"], f"prop.{found[1]}")
-        if not (found := self._match(_LONG)):
+        if match := self._match(_PROPERTY):
+            return self._comparison(FIELDS["prop"], f"prop.{match[1]}")
+        if not (match := self._match(_LONG)):
             return None
-        name = found[1].lower()
+        name = match[1].lower()
         field = FIELDS.get(name) or next((one for one in FIELDS.values() if one.short == name), None)
         if field is None or field.kind is FieldKind.PROPERTY:
-            self._unknown(found[1], start, list(FIELDS))
+            self._unknown(match[1], start, list(FIELDS))
         return self._comparison(field, field.name)
 
     def _comparison(self, field: Field, name: str) -> Filter:
@@ -151,6 +152,8 @@ class _Parser:
         operator = self._match(_OPERATOR)
         op = Op(operator[1]) if operator else Op.EQ
         value_at = self._at
+        if operator is None and field.kind is FieldKind.FLAG and self._match(_NO_VALUE):
+            return Comparison(name, Op.EQ, True)
         word, quoted = self._word(f"{field.name}: a value")
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
@@ -190,10 +193,10 @@ class _Parser:
         return True
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self._text, self._at)
-        if found is not None:
-            self._at = found.end()
-        return found
+        match = pattern.match(self._text, self._at)
+        if match is not None:
+            self._at = match.end()
+        return match
 
     def _skip_space(self) -> None:
         self._match(_SPACE)
@@ -202,8 +205,8 @@ class _Parser:
         return self._at >= len(self._text)
 
     def _unknown(self, name: str, position: int, known: list[str]) -> NoReturn:
-        close = difflib.get_close_matches(name.partition(".")[0].lower(), known, n=1)
-        suggestion = "prop.NAME" if close == ["prop"] else close[0] if close else None
+        suggestion = nearest(name.partition(".")[0], known)
+        suggestion = "prop.NAME" if suggestion == "prop" else suggestion
         raise FilterError(
             f"there is no field '{name}'" + ("" if name.startswith("~") else "; quote text that contains ':' or '='"),
             position,

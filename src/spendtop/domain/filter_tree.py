@@ -36,13 +36,27 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the language: `~short value` or `name:value`."""
+    """One field of the language: `~short value` or `name:value`; flags stand alone, `~short` or `name:`."""
 
     name: str
     short: str
     kind: FieldKind
     help: str
     example: str
+    """In the short form."""
+
+    @property
+    def long(self) -> str:
+        """What the long form begins with."""
+        return f"{self.name}." if self.kind is FieldKind.PROPERTY else f"{self.name}:"
+
+    @property
+    def long_example(self) -> str:
+        """What `example` says, in the long form."""
+        value = self.example.partition(" ")[2]
+        if self.kind is FieldKind.PROPERTY:
+            return self.long + value.replace("=", ":", 1)
+        return f"{self.name}{value}" if value.startswith(("<", ">")) else f"{self.long}{value}"
 
 
 FIELDS = {

@@ -142,13 +142,13 @@ class RecentDay:
 
     def span(self, now_us: int, calendar: Calendar) -> tuple[int, int]:
         day = parse_window("day")
-        found = bounds(day, now_us, calendar)
+        day_bounds = bounds(day, now_us, calendar)
         for _ in range(self.days_ago):
-            assert found.start_us is not None
-            found = bounds(day, found.start_us - 1, calendar)
-        assert found.start_us is not None
-        assert found.end_us is not None
-        return found.start_us, found.end_us
+            assert day_bounds.start_us is not None
+            day_bounds = bounds(day, day_bounds.start_us - 1, calendar)
+        assert day_bounds.start_us is not None
+        assert day_bounds.end_us is not None
+        return day_bounds.start_us, day_bounds.end_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +282,10 @@ def _glob_matches(parts: list[str], value: str) -> bool:
         return False
     at, end = len(first), len(value) - len(last)
     for part in middle:
-        found = value.find(part, at, end)
-        if found < 0:
+        place = value.find(part, at, end)
+        if place < 0:
             return False
-        at = found + len(part)
+        at = place + len(part)
     return True
 
 

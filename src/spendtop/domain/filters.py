@@ -97,7 +97,6 @@ class FilterContext:
 
 
 def matches(filter: Filter, subject: Subject, context: FilterContext) -> bool:
-    """Whether the request passes."""
     match filter:
         case And(parts=parts):
             return all(matches(part, subject, context) for part in parts)
@@ -124,8 +123,8 @@ def _compares(comparison: Comparison, subject: Subject, context: FilterContext) 
         case Usd() as amount:
             return subject.cost is not None and _ordered(comparison.op, subject.cost.nano, amount.nano)
         case int() as number:
-            known = _number(comparison.field, subject)
-            return known is not None and _ordered(comparison.op, known, number)
+            value = _number(comparison.field, subject)
+            return value is not None and _ordered(comparison.op, value, number)
 
 
 def _texts(name: str, subject: Subject) -> tuple[str, ...]:

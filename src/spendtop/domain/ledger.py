@@ -106,16 +106,16 @@ class DayCost(Struct, frozen=True):
     """The last poll said nothing of a day that had cost something; it stands until the next one says so again."""
 
 
-def take_poll(known: Mapping[int, DayCost], polled: Mapping[int, Usd]) -> dict[int, DayCost]:
+def take_poll(before: Mapping[int, DayCost], polled: Mapping[int, Usd]) -> dict[int, DayCost]:
     """The days as they stand after a whole poll; days (UTC, counted since 1970) are replaced, never added to.
 
     `polled` holds every day that was asked for, those without spend at zero. A day that falls to zero is doubted first.
     """
     changed: dict[int, DayCost] = {}
     for day, cost in polled.items():
-        before = known.get(day)
-        if before is not None and cost == ZERO and before.cost != ZERO and not before.doubted:
-            changed[day] = DayCost(before.cost, doubted=True)
+        last = before.get(day)
+        if last is not None and cost == ZERO and last.cost != ZERO and not last.doubted:
+            changed[day] = DayCost(last.cost, doubted=True)
         else:
             changed[day] = DayCost(cost)
     return changed

@@ -56,7 +56,6 @@ class Usd:
 
     @property
     def dollars(self) -> Decimal:
-        """The exact amount in dollars."""
         return Decimal(self.nano).scaleb(-9, _EXACT)
 
     @property

@@ -56,10 +56,10 @@ def restored(cell: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def _unescape(found: re.Match[str]) -> str:
-    return chr(int(found[1][1:], 16))
+def _unescape(match: re.Match[str]) -> str:
+    return chr(int(match[1][1:], 16))

@@ -128,5 +128,5 @@ def _detail(usage: Mapping[str, object], group: str, key: str) -> int | None:
 
 
 def _sum(*parts: int | None) -> int | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+    counted = [part for part in parts if part is not None]
+    return sum(counted) if len(counted) == len(parts) else None

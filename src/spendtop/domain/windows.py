@@ -6,7 +6,6 @@ show twice is the first of the two, except that every strike of an hour begins a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, available_timezones
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime, to_micros
+from spendtop.domain.errors import nearest
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_DURATION = 36_500 * DAY
@@ -68,15 +68,14 @@ class Calendar:
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"unknown time zone {self.zone!r}{_nearest(self.zone, available_timezones())}") from None
+            raise ValueError(f"unknown time zone {self.zone!r}{_hint(self.zone, available_timezones())}") from None
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.day_starts, re.ASCII):
             raise ValueError(f"{self.day_starts!r} is not a time of day such as '00:00' or '04:30'")
         if self.week_starts not in WEEKDAYS:
-            raise ValueError(f"unknown weekday {self.week_starts!r}{_nearest(self.week_starts, WEEKDAYS)}")
+            raise ValueError(f"unknown weekday {self.week_starts!r}{_hint(self.week_starts, WEEKDAYS)}")
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone's rules."""
         return ZoneInfo(self.zone)
 
     def local(self, micros: int) -> datetime:
@@ -138,7 +137,7 @@ def parse_window(text: str) -> Window:
         return Window(WindowKind(name), name)
     if not _DURATION.fullmatch(name):
         forms = "a window is a duration such as 90s, 1h or 7d, or one of " + ", ".join(named)
-        raise ValueError(f"unknown window {text!r}{_nearest(name, named)}; {forms}")
+        raise ValueError(f"unknown window {text!r}{_hint(name, named)}; {forms}")
     length = parse_duration(name)
     if length < SECOND:
         raise ValueError(f"window {text!r} is shorter than one second")
@@ -190,6 +189,6 @@ def _start_date(kind: WindowKind, today: date, step: int, calendar: Calendar) ->
     return date(today.year + years, month + 1, 1)
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+def _hint(name: str, names: Iterable[str]) -> str:
+    near = nearest(name, names)
+    return f"; did you mean '{near}'?" if near else ""

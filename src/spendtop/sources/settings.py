@@ -7,9 +7,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from spendtop.config.accounts import AccountSettings, SourceSection
-from spendtop.config.section import Section
-from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets
+from spendtop.config.settings import AccountSettings, SourceSection
+from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 

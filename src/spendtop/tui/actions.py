@@ -5,11 +5,12 @@ An action's id is what `[ui] keymap` names. Help and footer show only the action
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+
+from spendtop.domain.errors import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +177,8 @@ def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
     complaints = []
     for name in keymap:
         if name not in known:
-            close = difflib.get_close_matches(name, sorted(known), n=1)
-            complaints.append(f"no action is called '{name}'" + (f", did you mean '{close[0]}'?" if close else ""))
+            near = nearest(name, sorted(known))
+            complaints.append(f"no action is called '{name}'" + (f", did you mean '{near}'?" if near else ""))
     return "; ".join(complaints)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.errors import SpendtopError, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Line
@@ -102,8 +101,8 @@ class Commands:
         raise UsageError(f"There is no command ':{clean_line(name, 20)}'{self._nearest(name)}.")
 
     def _nearest(self, name: str) -> str:
-        close = difflib.get_close_matches(name, list(self.all), n=1, cutoff=0.5)
-        return f"; did you mean ':{close[0]}'?" if close else ""
+        near = nearest(name, self.all)
+        return f"; did you mean ':{near}'?" if near else ""
 
     def _opener(self, name: str) -> Callable[[list[str]], None]:
         return lambda _: self._app.open_screen(name)

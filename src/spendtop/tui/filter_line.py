@@ -44,7 +44,8 @@ def hint(checked: Checked, matches: str, palette: Palette, width: int) -> Line:
     """Below the line: a caret under what is wrong, or how many match and what can be typed."""
     if checked.error is None:
         if not checked.text.strip():
-            examples = "  ".join(field.example for field in list(FIELDS.values())[:6])
+            shown = [*(field.example for field in list(FIELDS.values())[:5]), FIELDS["error"].long_example]
+            examples = "  ".join(shown)
             return [(" e.g. ", palette.muted), (examples, palette.text), ("   & | ! ( ) combine", palette.muted)]
         return [(f" {matches}", palette.good), ("   tab completes   enter keeps   esc gives up", palette.muted)]
     column = 3 + checked.error.position
@@ -57,31 +58,30 @@ def hint(checked: Checked, matches: str, palette: Palette, width: int) -> Line:
 
 def wanted_value(text: str) -> Wanted | None:
     """The observed value that the end of the text asks for."""
-    found = _VALUE_OF.search(text)
-    if found is None:
+    ending = _VALUE_OF.search(text)
+    if ending is None:
         return None
-    if found["short"]:
-        names = [field.name for field in FIELDS.values() if field.short == found["short"]]
+    if ending["short"]:
+        names = [field.name for field in FIELDS.values() if field.short == ending["short"]]
     else:
-        names = [found["long"]]
-    return Wanted(names[0], found["prefix"]) if names and names[0] in _OBSERVED else None
+        names = [ending["long"]]
+    return Wanted(names[0], ending["prefix"]) if names and names[0] in _OBSERVED else None
 
 
 def complete_field(text: str) -> str:
     """The text with the name of the field at its end completed, if that is clear."""
-    found = _LAST_WORD.search(text)
-    word = found[0] if found else ""
+    last = _LAST_WORD.search(text)
+    word = last[0] if last else ""
     if word.startswith("~"):
         options = [f"~{field.short} " for field in FIELDS.values()]
     else:
-        options = [f"{field.name}:" for field in FIELDS.values()]
+        options = [field.long for field in FIELDS.values()]
     fitting = [option for option in options if option.startswith(word)]
     return text[: len(text) - len(word)] + fitting[0] if word and fitting else text
 
 
 def with_value(text: str, wanted: Wanted, value: str) -> str:
     """The text with the value in place of its beginning, quoted where it needs to be."""
-    quoted = (
-        value if re.fullmatch(r"[\w.@/+-]+", value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = value if _BARE.fullmatch(value) else f'"{escaped}"'
     return text[: len(text) - len(wanted.prefix)] + quoted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from spendtop.domain.errors import ConfigError
+from spendtop.domain.errors import ConfigError, nearest
 from spendtop.tui.palette import BACKGROUND_ROLES, PLAIN, ROLES, Palette, palette_of
 
 DEFAULT = "spendtop-dark"
@@ -164,8 +163,8 @@ class _Checked:
     def _names(self, prefix: str, table: dict[str, Any], valid: tuple[str, ...]) -> None:
         for name in table:
             if name not in valid:
-                close = difflib.get_close_matches(name, valid, n=1)
-                self._fail(prefix + name, f"is not known; did you mean '{close[0]}'?" if close else "is not known")
+                near = nearest(name, valid)
+                self._fail(prefix + name, f"is not known; did you mean '{near}'?" if near else "is not known")
 
     def _color(self, key: str, value: object) -> None:
         try:

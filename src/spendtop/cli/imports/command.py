@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 
 from spendtop.cli.effective_limits import now
 from spendtop.cli.imports.files import STDIN, reading
-from spendtop.cli.imports.old import take_over
 from spendtop.cli.imports.report import Report
 from spendtop.cli.imports.target import Target, recording, rehearsing
 from spendtop.cli.options import Options, load_settings
+from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.sources.files import Format
+from spendtop.sources.legacy.columns import ORIGINS, Kind, Table
+from spendtop.sources.legacy.database import OldDatabase, opened
 
 _INTERRUPTED = 130
 
@@ -32,24 +36,88 @@ def run(options: Options) -> int:
         try:
             _take(arguments, target, report, at)
         except KeyboardInterrupt:
-            report.summary(target.said)
+            report.summary(target.outcome)
             sys.stderr.write(
                 "Stopped. What is counted above is done; the same command goes on from there, as duplicates are not"
                 " counted again.\n"
             )
             return _INTERRUPTED
         except BaseException:
-            report.summary(target.said)
+            report.summary(target.outcome)
             raise
-    report.summary(target.said)
+    report.summary(target.outcome)
     return ExitCode.OK
 
 
 def _take(arguments: Namespace, target: Target, report: Report, at: int) -> None:
     if arguments.from_old:
-        take_over(arguments.from_old, target, report, at)
+        _take_over(arguments.from_old, target, report, at)
     held = None if arguments.format == "auto" else Format(arguments.format)
     for name in arguments.files:
         with reading(name, held, at) as read:
             part = report.part("standard input" if name == STDIN else name)
             target.take(report.taken(part, read), part, report.progress)
+
+
+def _take_over(place: str, target: Target, report: Report, now: int) -> None:
+    """Read the older system's tables at a path or URL, or at the one that `env:NAME` names, into the store.
+
+    Raises UsageError where there are none, and NoPermission where they cannot be read.
+    """
+    with opened(_resolved(place)) as old:
+        if not old.tables:
+            raise UsageError(f"None of the older systems' tables is there: {', '.join(ORIGINS)}. {_left(old)}".rstrip())
+        say(table(("table", ">rows", "taken as", "columns", "not used"), [_mapped(old, each) for each in old.tables]))
+        if left := _left(old):
+            say(left)
+        say("")
+        if any(each.origin.kind is Kind.TOKENS for each in old.tables):
+            _take_tokens(old, target)
+        for each in old.tables:
+            if each.origin.kind is Kind.REQUESTS:
+                _take_requests(old, each, target, report, now)
+
+
+def _resolved(place: str) -> str:
+    """The environment keeps a password from those who see the command line."""
+    name = place.removeprefix("env:")
+    if name == place:
+        return place
+    if not os.environ.get(name):
+        raise UsageError("--from-old names a variable of the environment that is not set.")
+    return os.environ[name]
+
+
+def _mapped(old: OldDatabase, their: Table) -> tuple[object, ...]:
+    columns = [
+        column if column == meaning else f"{column} as {meaning}"
+        for meaning, column in their.columns.items()
+        if meaning != "key"
+    ]
+    kind = "tracking tokens" if their.origin.kind is Kind.TOKENS else f"requests of {their.origin.source}"
+    unused = clean_line(", ".join(their.unused)) or "-"
+    return Untrusted(their.name), f"{old.count(their):,}", kind, clean_line(", ".join(columns)), unused
+
+
+def _left(old: OldDatabase) -> str:
+    return "\n".join(clean_line(f"left: {each.name}: {each.reason}") for each in old.left)
+
+
+def _take_tokens(old: OldDatabase, target: Target) -> None:
+    taken = there = 0
+    for token in old.tokens():
+        try:
+            is_new = target.take_token(token)
+        except UsageError as refusal:
+            sys.stderr.write(clean_line(f"skipped tracking token {token.name}: {refusal}") + "\n")
+            continue
+        taken, there = taken + is_new, there + (not is_new)
+    say(f"tracking tokens: {taken:,} {target.outcome}, {there:,} there already")
+
+
+def _take_requests(old: OldDatabase, their: Table, target: Target, report: Report, now: int) -> None:
+    part = report.part(their.name)
+    rows = old.rows(their, now)
+    target.take(report.taken(part, old.requests(their, rows)), part, report.progress)
+    if rows.zoneless:
+        say(clean_line(f"{their.name}: times without a zone were taken as UTC, in {rows.zoneless:,} of its rows"))

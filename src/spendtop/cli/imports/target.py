@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from spendtop.cli.effective_limits import in_force
+from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.imports.report import Part
 from spendtop.cli.options import made_store, opened_store
 from spendtop.collector.from_settings import book_for, preparer_of, pricer_of
@@ -24,10 +24,10 @@ from spendtop.sources.legacy.rows import OldToken
 from spendtop.store.engine import Store
 
 
-class Recording:
+class StoreTarget:
     """Records with a writer of its own, by the limits that the collector applied."""
 
-    said = "stored"
+    outcome = "stored"
 
     def __init__(self, store: Store, recorder: Recorder, now: int) -> None:
         self._store = store
@@ -41,10 +41,10 @@ class Recording:
     def take_token(self, token: OldToken) -> bool:
         """Keep a tracking token as clients send it; False where it is there already. Raises UsageError."""
         with self._store.writing() as connection:
-            known = tokens.book(connection)
-            if token.token in known:
+            present = tokens.book(connection)
+            if token.token in present:
                 return False
-            names = {each.name for each in known.values()}
+            names = {each.name for each in present.values()}
             name = token.name if storable_name(token.name) not in names else f"{token.name} ({token.token})"
             made = tokens.create(connection, name, token.created_at or self._now, value=token.token)
             if not token.active:
@@ -52,10 +52,10 @@ class Recording:
             return True
 
 
-class Rehearsal:
+class DryRun:
     """Says what recording would come to."""
 
-    said = "new"
+    outcome = "new"
 
     def __init__(self, store: Store | None, preparer: Preparer) -> None:
         self._store = store
@@ -73,11 +73,11 @@ class Rehearsal:
             return token.token not in tokens.book(connection)
 
 
-Target = Recording | Rehearsal
+Target = StoreTarget | DryRun
 
 
 @contextmanager
-def recording(settings: Settings, now: int) -> Iterator[Recording]:
+def recording(settings: Settings, now: int) -> Iterator[StoreTarget]:
     """The store, made where there is none; at the end of the block all is committed.
 
     Raises AlreadyRunning while another import goes on, and what `made_store` raises.
@@ -85,20 +85,20 @@ def recording(settings: Settings, now: int) -> Iterator[Recording]:
     catalogue = PublishedPrices()
     with made_store(settings) as store, importing(store, places(store, data_folder())) as slot:
         with store.reading() as connection:
-            found = in_force(connection, settings)
-        book = book_for(found.limits, found.calendar, pricer_of(settings, catalogue), now)
+            effective = effective_limits(connection, settings)
+        book = book_for(effective.limits, effective.calendar, pricer_of(settings, catalogue), now)
         recorder = Recorder(store, preparer_of(settings, catalogue), book, slot)
         recorder.start()
         gc.freeze()  # else garbage is looked for among all that is loaded, again and again: a tenth of the time
         try:
-            yield Recording(store, recorder, now)
+            yield StoreTarget(store, recorder, now)
         finally:
             gc.unfreeze()
             recorder.stop()
 
 
 @contextmanager
-def rehearsing(settings: Settings) -> Iterator[Rehearsal]:
+def rehearsing(settings: Settings) -> Iterator[DryRun]:
     """A dry run against the store, if there is one."""
     preparer = preparer_of(settings, PublishedPrices())
     with ExitStack() as stack:
@@ -106,4 +106,4 @@ def rehearsing(settings: Settings) -> Iterator[Rehearsal]:
             store: Store | None = stack.enter_context(opened_store(settings))
         except UsageError:
             store = None
-        yield Rehearsal(store, preparer)
+        yield DryRun(store, preparer)

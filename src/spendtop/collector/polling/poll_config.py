@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from spendtop.config.accounts import AccountSettings
-from spendtop.config.settings import Settings
+from spendtop.config.settings import AccountSettings, Settings
 from spendtop.domain.request import Source
 from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings

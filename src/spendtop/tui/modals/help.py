@@ -112,7 +112,10 @@ class HelpScreen(ModalScreen[None]):
             if (entries := [pair for pair in self._offered if pair[0].group == group])
         ]
         topics.append(Topic("screens", 9, [(entry.key, entry.title, entry.help) for entry in SCREENS.values()]))
-        fields = [(f"~{field.short}", field.name, f"{field.help}, e.g. {field.example}") for field in FIELDS.values()]
+        fields = [
+            (f"~{field.short}", field.name, f"{field.help}, e.g. {field.example} or {field.long_example}")
+            for field in FIELDS.values()
+        ]
         topics.append(Topic("filter, after /", 9, [*fields, *_COMBINE]))
         commands = cast("SpendtopApp", self.app).commands.all.values()
         topics.append(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from spendtop.config.apply import differences
+from spendtop.config.setting_changes import differences
 from tests.config.conftest import LoadText
 
 BEFORE = """

@@ -6,8 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.config.toml_lines import KeyPath, key_lines
-from spendtop.config.toml_text import pairs
+from spendtop.config.toml import KeyPath, key_lines, pairs
 
 TEXT = '''# a comment with [brackets] and "quotes
 top = 1

@@ -9,12 +9,10 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from spendtop.config.layers import NAMED_LISTS
-from spendtop.config.section import Section
 from spendtop.config.settings import Settings
 from spendtop.config.shape import is_section, item_type
-from spendtop.config.toml_lines import KeyPath
-from spendtop.config.toml_text import dotted, value_text
-from spendtop.config.types import duration_text, is_duration
+from spendtop.config.toml import KeyPath, dotted, value_text
+from spendtop.config.types import Section, duration_text, is_duration
 from spendtop.domain.money import Usd
 
 RESTART_KEYS = frozenset({"server.host", "server.port", "server.ngrok_authtoken", "database.url"})

@@ -1,0 +1,367 @@
+"""The commands: each is a function `(Options) -> exit code` in a module that is imported only when it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from spendtop.cli.options import Options
+
+
+class Argument(NamedTuple):
+    """An argument of a command, as `ArgumentParser.add_argument` takes it."""
+
+    names: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+class Command(NamedTuple):
+    """A command: where it is, and what people read about it."""
+
+    place: str
+    """`module` below `spendtop.cli`, or `module:function`; the function is `run` otherwise."""
+    help: str
+    example: str
+    arguments: tuple[Argument, ...] = ()
+
+    def function(self) -> Callable[[Options], int]:
+        module, _, name = self.place.partition(":")
+        function: Callable[[Options], int] = getattr(import_module(f"spendtop.cli.{module}"), name or "run")
+        return function
+
+
+def _argument(*names: str, **settings: Any) -> Argument:
+    return Argument(names, settings)
+
+
+_ID = _argument("id", nargs="?", type=int, metavar="ID", help="only this one; all without it")
+_ALERT = _argument("id", type=int, metavar="ID", help="the alert, as `spendtop alert list` numbers it")
+_TOKEN = _argument("token", metavar="TOKEN", help="its value, name or number")
+_ACCOUNT = _argument("account", metavar="ACCOUNT", help="its name, as `spendtop ledger list` has it")
+_ENTRY = (
+    _ACCOUNT,
+    _argument("amount", metavar="AMOUNT", help="US dollars, such as 25 or 42.93"),
+    _argument("--at", metavar="TIME", help="when it took effect: 2h, 14:00, yesterday, 2026-11-01 (default: now)"),
+    _argument("--note", metavar="TEXT", help="what it was about"),
+)
+
+_FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
+_SPAN = (
+    _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+    _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
+)
+
+SCREENS = Command(
+    "view",
+    "htop for the LLM bill: live spend, limits and alerts. Without a command it shows the screens, and starts a"
+    " collector where none holds the store.",
+    "spendtop --port 9000",
+)
+"""What runs without a command."""
+
+HEADLESS = Command("collect", "Collect in the foreground, without a screen.", "spendtop --no-ui --log-format json")
+"""What runs without a command, but with `--no-ui`."""
+
+COMMANDS: dict[str, Command] = {
+    "attach": Command(
+        "view",
+        "Watch a store without collecting for it.",
+        "spendtop attach --read-only",
+        (_argument("--read-only", action="store_true", help="change nothing in the store"),),
+    ),
+    "stop": Command("view:stop", "Stop the collector that holds this store.", "spendtop stop"),
+    "demo": Command(
+        "demo",
+        "Show everything alive on a throw-away store, offline.",
+        "spendtop demo --no-ui",
+    ),
+    "init": Command(
+        "init",
+        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says.",
+        "spendtop init --from-env",
+        (_argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),),
+    ),
+    "check": Command(
+        "check",
+        "Check configuration, store, port, keys and channels: a line each, with what to do.",
+        "spendtop check --probe",
+        (_argument("--probe", action="store_true", help="also see whether providers and channels can be reached"),),
+    ),
+    "send-test": Command(
+        "send_test",
+        "Sign realistic webhooks, post them to the running collector or to URL, and say what came back. They are"
+        " recorded like real ones.",
+        "spendtop send-test https://spend.example.org --count 20 --rate 5",
+        (
+            _argument("url", nargs="?", metavar="URL", help="where to post; without it the running collector"),
+            _argument("--count", type=int, default=1, metavar="N", help="how many (default 1)"),
+            _argument("--rate", type=float, default=10.0, metavar="R", help="at most this many a second (default 10)"),
+        ),
+    ),
+    "helicone connect": Command(
+        "helicone:connect",
+        "Make Helicone's webhook for the public https address that leads to the collector, and keep its signing secret"
+        " in the configuration file. A webhook that is there already is used again.",
+        "spendtop helicone connect https://spend.example.org",
+        (
+            _argument("url", metavar="URL", help="the public address of a tunnel or proxy"),
+            _argument("--show-secret", action="store_true", help="also print the signing secret"),
+        ),
+    ),
+    "helicone status": Command(
+        "helicone:status",
+        "Helicone's webhooks: where they lead, what they leave out, and whether we have their secrets.",
+        "spendtop helicone status",
+    ),
+    "helicone test": Command(
+        "helicone:test",
+        "Have Helicone send its test event, and wait until the collector has recorded it.",
+        "spendtop helicone test",
+        (_argument("url", nargs="?", metavar="URL", help="only needed where several webhooks lead here"),),
+    ),
+    "helicone disconnect": Command(
+        "helicone:disconnect",
+        "Show and delete the webhook that leads here; others stay.",
+        "spendtop helicone disconnect",
+        (_argument("url", nargs="?", metavar="URL", help="only needed where several webhooks lead here"),),
+    ),
+    "helicone backfill": Command(
+        "poll:backfill",
+        "Have the collector read a span of Helicone's requests again, and record those that are missing. Ctrl+C stops"
+        " it; asked for again, it goes on where it was.",
+        "spendtop helicone backfill --since 2026-11-01 --until 2026-11-07",
+        (
+            _argument(
+                "--since",
+                required=True,
+                metavar="TIME",
+                help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00",
+            ),
+            _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
+        ),
+    ),
+    "poll": Command(
+        "poll",
+        "Have the collector ask providers now, and say what came.",
+        "spendtop poll helicone-api",
+        (_argument("name", nargs="?", metavar="NAME", help="only this poller, as `spendtop check` has it"),),
+    ),
+    "status": Command(
+        "status",
+        "One line for tmux or a prompt, from a small file that the collector keeps beside the store. Exits 0, or 10"
+        " when a limit is approaching, 11 when one is exceeded.",
+        "spendtop status --line '{today} {worst_name} {worst}'",
+        (
+            _argument("--json", action="store_true", help="everything that is known, as JSON"),
+            _argument(
+                "--line",
+                nargs="?",
+                const="",
+                metavar="FORMAT",
+                help="{today} {hour} {unpriced} {requests} {worst} {worst_name} {state} {age} in your own words;"
+                " {state} is stale when nobody collects",
+            ),
+        ),
+    ),
+    "spend": Command(
+        "spend",
+        "What was spent, as a table: the last 24 hours, or from --since to --until.",
+        "spendtop spend --by user,model --since 2026-11-01 --until 2026-11-07",
+        (
+            _argument("--by", metavar="DIMENSIONS", help="one or two of user, model, provider, session, token, source"),
+            _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+            _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
+            _argument("--json", action="store_true", help="as JSON"),
+            _argument("--csv", action="store_true", help="as CSV"),
+        ),
+    ),
+    "import": Command(
+        "imports.command",
+        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
+        " take over what an older system recorded. What is known already is not counted again, so that it can be"
+        " repeated; a collector may go on meanwhile.",
+        "spendtop import requests.csv.gz",
+        (
+            _argument("files", nargs="*", metavar="FILE", help="- is standard input"),
+            _argument(
+                "--format",
+                choices=("auto", "csv", "jsonl", "helicone"),
+                default="auto",
+                help="what the files hold (default: found out)",
+            ),
+            _argument(
+                "--from-old",
+                metavar="PATH|URL",
+                help="an older system's SQLite file or PostgreSQL (env:NAME takes it from the environment), which is"
+                " only read: its tables requests, usage_log, ingest_tokens and llm_usage",
+            ),
+            _argument("--dry-run", action="store_true", help="only say what would be recorded"),
+            _argument("--strict", action="store_true", help="stop at the first line that cannot be taken"),
+        ),
+    ),
+    "requests": Command(
+        "requests",
+        "The newest requests, as a table. `!` is the not of filters.",
+        "spendtop requests user:alice 'cost>0.05' --since today",
+        (
+            _FILTER,
+            *_SPAN,
+            _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
+            _argument("--json", action="store_true", help="as JSON"),
+            _argument("--csv", action="store_true", help="as CSV"),
+            _argument("--jsonl", action="store_true", help="as one JSON object per line"),
+        ),
+    ),
+    "session": Command(
+        "session",
+        "What one session or job cost, by model and along its paths.",
+        "spendtop session pr-8841",
+        (_argument("session", metavar="SESSION", help="the session's id"),),
+    ),
+    "request": Command(
+        "request",
+        "Everything about one request: fields, sources, corrections, and what was asked and answered.",
+        "spendtop request 117637120000000000",
+        (
+            _argument("id", metavar="ID", help="ours, or one that a source gave"),
+            _argument("--json", action="store_true", help="as JSON"),
+            _argument(
+                "--fetch", action="store_true", help="let the collector fetch prompt and response from Helicone first"
+            ),
+        ),
+    ),
+    "export": Command(
+        "export",
+        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
+        " reads both.",
+        "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
+        (
+            _FILTER,
+            *_SPAN,
+            _argument("--csv", action="store_true", help="as CSV (the default)"),
+            _argument("--jsonl", action="store_true", help="as one JSON object per line"),
+            _argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
+            _argument("--force", action="store_true", help="replace the file"),
+        ),
+    ),
+    "limit list": Command("limits:show", "Every limit with its use, the fullest first.", "spendtop limit list"),
+    "limit check": Command(
+        "limits:check",
+        "The limits that are approaching or exceeded. Exits 0, 10 when one is approaching, 11 when one is exceeded.",
+        "spendtop limit check || echo 'slow down'",
+    ),
+    "alert list": Command(
+        "alerts:show",
+        "Open alerts, the newest first.",
+        "spendtop alert list --all",
+        (_argument("--all", action="store_true", help="also those that are resolved"),),
+    ),
+    "alert ack": Command(
+        "alerts:ack",
+        "Say that you take care of an alert; it speaks again only when it gets worse or begins anew.",
+        "spendtop alert ack 17",
+        (_ALERT, _argument("--by", metavar="NAME", help="who takes care (default: you)")),
+    ),
+    "alert snooze": Command(
+        "alerts:snooze",
+        "Keep an alert silent for up to 7 days; what stands then is said once.",
+        "spendtop alert snooze 17 4h",
+        (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
+    ),
+    "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
+    "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list"),
+    "token create": Command(
+        "tokens:create",
+        "Make a tracking token, the public label of an app or environment, and print how to use it.",
+        "spendtop token create checkout-service",
+        (
+            _argument("name", metavar="NAME", help="what people call it"),
+            _argument("--token", metavar="VALUE", help="keep the value that existing clients send"),
+            _argument(
+                "--shadow",
+                action="store_true",
+                help="store and show its requests without counting them, as another source counts them already",
+            ),
+        ),
+    ),
+    "token enable": Command("tokens:enable", "Switch a tracking token on.", "spendtop token enable web", (_TOKEN,)),
+    "token disable": Command(
+        "tokens:disable", "Switch a tracking token off; what it pushed stays.", "spendtop token disable web", (_TOKEN,)
+    ),
+    "token delete": Command(
+        "tokens:delete", "Delete a tracking token; what it pushed stays.", "spendtop token delete web", (_TOKEN,)
+    ),
+    "ledger list": Command(
+        "ledger:show_all", "Every prepaid balance as it stands, and when it runs out.", "spendtop ledger list"
+    ),
+    "ledger show": Command(
+        "ledger:show",
+        "One balance with what was entered, and day by day what was billed and what was seen here.",
+        "spendtop ledger show openai",
+        (_ACCOUNT,),
+    ),
+    "ledger sync": Command(
+        "ledger:sync",
+        "Enter what the provider's billing page says now; says how far the ledger was off.",
+        "spendtop ledger sync openai 42.93",
+        (_ACCOUNT, _argument("amount", metavar="AMOUNT", help="the balance in US dollars, such as 42.93")),
+    ),
+    "ledger deposit": Command(
+        "ledger:deposit", "Enter credit that was bought.", "spendtop ledger deposit openai 50 --at yesterday", _ENTRY
+    ),
+    "ledger refund": Command(
+        "ledger:refund", "Enter credit that was given back.", "spendtop ledger refund openai 3.20", _ENTRY
+    ),
+    "ledger expire": Command(
+        "ledger:expire", "Enter credit that expired.", "spendtop ledger expire openai 1.25 --note 'free grant'", _ENTRY
+    ),
+    "ledger adjust": Command(
+        "ledger:adjust",
+        "Enter anything else that moved a balance, positive or negative; the opposite takes an entry back.",
+        "spendtop ledger adjust openai -2.50 --note 'entered twice'",
+        _ENTRY,
+    ),
+    "ledger explain": Command(
+        "ledger:explain",
+        "Why a provider's bill of a UTC day differs from what was seen here.",
+        "spendtop ledger explain openai 2026-11-19",
+        (_ACCOUNT, _argument("day", metavar="DAY", help="a UTC day, such as 2026-11-19 or yesterday")),
+    ),
+    "delivery list": Command(
+        "alerts:show_deliveries",
+        "Messages that wait or are dead, the newest first.",
+        "spendtop delivery list --all",
+        (_argument("--all", action="store_true", help="also those that were sent"),),
+    ),
+    "delivery retry": Command(
+        "alerts:retry_deliveries", "Let the collector send dead messages again.", "spendtop delivery retry 17", (_ID,)
+    ),
+    "quarantine list": Command(
+        "quarantine:show",
+        "Signed events that were kept but are not counted: not understood, or tests.",
+        "spendtop quarantine list",
+    ),
+    "quarantine retry": Command(
+        "quarantine:retry",
+        "Let the collector read events again that were not understood, for example after an upgrade.",
+        "spendtop quarantine retry",
+        (_ID,),
+    ),
+    "channel list": Command("channels:show", "The channels, their kinds and what is wrong.", "spendtop channel list"),
+    "channel test": Command(
+        "channels:test",
+        "Send a test message from here to one channel, or to all; no collector is needed.",
+        "spendtop channel test ops",
+        (_argument("name", nargs="?", metavar="NAME", help="only this one; all without it"),),
+    ),
+    "deploy": Command(
+        "deploy",
+        "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"
+        " nginx with TLS in front. Its first lines say where it goes.",
+        "spendtop deploy systemd",
+        (_argument("kind", metavar="KIND", help="systemd, docker, compose, cloudrun or nginx"),),
+    ),
+}
+"""Every command by its one or two words."""
