@@ -133,9 +133,14 @@ def test_its_health_names_what_is_wrong(started: Started) -> None:
 
 
 def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, caplog: pytest.LogCaptureFixture) -> None:
-    def failing(rooms: CompanionContext) -> Loop:
+    failed: list[None] = []
+
+    def failing_once(rooms: CompanionContext) -> Loop:
         async def loop(stop: asyncio.Event) -> None:
-            raise RuntimeError("broken")
+            if not failed:
+                failed.append(None)
+                raise RuntimeError("broken")
+            await stop.wait()
 
         return loop
 
@@ -143,6 +148,7 @@ def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, ca
 
     def looking(rooms: CompanionContext) -> Loop:
         async def loop(stop: asyncio.Event) -> None:
+            await soon(lambda: failed)
             async with client_of(rooms) as client:
                 statuses.append((await client.get("/health")).json())
             work = lambda connection: tasks.ask(connection, TaskKind.STOP, {}, rooms.clock())  # noqa: E731
@@ -156,7 +162,7 @@ def test_a_loop_that_fails_degrades_its_health_and_is_named(started: Started, ca
         reload=started.load,
         clock=started.clock,
         prints=False,
-        companions={"poller": failing, "look": looking},
+        companions={"poller": failing_once, "look": looking},
     )
     assert run(setup) is ExitCode.OK
     assert statuses[0]["status"] == "degraded"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 
+from spendtop.api.protocol import Allowance
 from tests.e2e.processes import CollectorProcess
 from tests.e2e.pushing import ITEM, KEYED, head, receiving, stored
+from tests.waiting import DEADLINE
 
 EACH = 20
 """Clients of each kind; all of them together are fewer than the connections that the listener takes."""
-SLOWEST = 14.0
-"""Seconds for a request that has 10, on a busy machine."""
 _DRIP_SECONDS = 0.5
 
 
@@ -49,7 +49,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 async def healthy(collector: CollectorProcess, slow: list[asyncio.Task[bytes]]) -> list[float]:
     """The seconds that each push took of a client that pushes again and again until the slow ones are closed."""
     took: list[float] = []
-    async with httpx.AsyncClient(base_url=collector.url, trust_env=False, timeout=SLOWEST) as client:
+    async with httpx.AsyncClient(base_url=collector.url, trust_env=False, timeout=DEADLINE) as client:
         while not all(task.done() for task in slow):
             started = time.monotonic()
             answer = await client.post("/ingest", json=ITEM, headers=KEYED)
@@ -62,7 +62,7 @@ async def healthy(collector: CollectorProcess, slow: list[asyncio.Task[bytes]]) 
 async def test_slow_clients_are_closed_in_time_while_healthy_pushes_pass(tmp_path: Path) -> None:
     with receiving(tmp_path) as collector:
         url = httpx.URL(collector.url)
-        async with asyncio.timeout(SLOWEST), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
             slow = [
                 tasks.create_task(answered(url, sent, drips))
                 for path in ("/ingest", "/v1/traces")
@@ -74,6 +74,6 @@ async def test_slow_clients_are_closed_in_time_while_healthy_pushes_pass(tmp_pat
         answers = [task.result() for task in slow]
         assert set(answers) == {b"", b"HTTP/1.1 408 "}
         assert answers.count(b"HTTP/1.1 408 ") >= 2 * 2 * EACH // 2
-        assert len(took) >= 5
-        assert max(took) < 1
+        assert len(took) >= 2
+        assert max(took) < Allowance().to_send
         assert stored(collector) == len(took)
