@@ -49,7 +49,7 @@ class Names:
         self.commits += 1
 
     def submit(self, *names: str, patience: float = WAIT) -> None:
-        self.writer.submit(names, lambda outcome: self.told.put((names, outcome)), patience)
+        self.writer.queue(names, lambda outcome: self.told.put((names, outcome)), patience)
 
     def answers(self, number: int) -> list[Any]:
         return [self.told.get(timeout=WAIT) for _ in range(number)]
@@ -137,7 +137,7 @@ def test_a_failing_waiter_harms_nobody_else(names: Names) -> None:
 
     names.turn.clear()
     names.submit("a")
-    names.writer.submit(["b"], fails)
+    names.writer.queue(["b"], fails)
     names.submit("c")
     names.turn.set()
     assert names.answers(2) == [(("a",), ["A"]), (("c",), ["C"])]

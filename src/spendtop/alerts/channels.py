@@ -65,7 +65,6 @@ class ChannelLane:
 
     @property
     def failing(self) -> bool:
-        """Whether it failed several times in a row."""
         return self._health.state is ChannelState.FAILING
 
     def rest(self, until: int) -> None:
@@ -73,7 +72,6 @@ class ChannelLane:
         self._health.closed_until = until
 
     def record(self, result: DeliveryResult, now: int) -> None:
-        """Take note of how a try ended."""
         if result.outcome is DeliveryOutcome.SENT:
             self._health = _Health()
             return
@@ -86,7 +84,6 @@ class ChannelLane:
             self.rest(now + self._timing.probe_every)
 
     def status(self) -> ChannelStatus:
-        """How the channel stands."""
         return ChannelStatus(
             name=self.name,
             schema=schema_of(self.url),

@@ -52,7 +52,6 @@ def notify_type(kind: MessageKind, severity: str) -> str:
 
 
 def channel_test_message(now: int) -> Message:
-    """What a test of a channel sends."""
     return Message(kind=MessageKind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
 
 

@@ -81,8 +81,6 @@ class CompanionContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a collector is started."""
-
     loaded: Loaded
     reload: Callable[[], Loaded]
     """Reads the configuration again. Raises ConfigError."""

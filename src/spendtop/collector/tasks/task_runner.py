@@ -105,7 +105,6 @@ class TaskRunner:
             return await slow_task(task)
 
     async def _finish(self, task: Task, result_of: Awaitable[str]) -> None:
-        """Write what came of a task."""
         try:
             result = await result_of
             state = TaskState.DONE
