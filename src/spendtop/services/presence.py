@@ -154,7 +154,7 @@ def counted_as_viewer(folder: Path) -> Iterator[None]:
         mine.unlink(missing_ok=True)
 
 
-def viewers_of(folder: Path) -> int:
+def viewer_count(folder: Path) -> int:
     """How many viewers of the store live."""
     return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
 

@@ -92,7 +92,3 @@ class Recorder(Writer[Ready, Outcome]):
     def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
         """Record what is prepared inside a transaction that `run` opened."""
         return self._recording.record(connection, ready)
-
-    def record_within(self, connection: Connection, events: Sequence[Event]) -> list[Outcome]:
-        """Record events inside a transaction that `run` opened."""
-        return self.record_prepared(connection, self.prepare(events))

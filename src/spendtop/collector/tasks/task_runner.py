@@ -128,7 +128,7 @@ class TaskRunner:
             if parsed is None or isinstance(parsed, NotUnderstood):
                 left += 1
                 continue
-            self._recorder.record_within(connection, [parsed])
+            self._recorder.record_prepared(connection, self._recorder.prepare([parsed]))
             quarantine.close(connection, row.id)
             understood += 1
         return f"{understood} understood and recorded, {left} still not understood."
