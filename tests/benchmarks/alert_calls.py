@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import FrameType
@@ -74,11 +74,11 @@ class Calls:
         threading.setprofile(None)
 
 
-def alert_calls(folder: Path) -> Counter[str]:
-    """Calls by qualified name in the collector; those of the delivering process are not among them."""
+def alert(folder: Path) -> Mapping[str, float]:
+    """From the commit of what crosses to the sink: function to how often it ran, in the collector alone."""
     with Calls() as calls:
         asyncio.run(_one_alert(folder, calls))
-    return calls.counts
+    return dict(calls.counts.most_common())
 
 
 async def _one_alert(folder: Path, calls: Calls) -> None:
@@ -98,18 +98,18 @@ async def _one_alert(folder: Path, calls: Calls) -> None:
     def clock() -> int:
         return 1_795_129_200_000_000
 
-    in_force = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock)
-    recorder = Recorder(store, in_force.preparer, in_force.book, 0, lambda outcomes: recorded(outcomes))
+    active = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock)
+    recorder = Recorder(store, active.preparer, active.book, 0, lambda outcomes: recorded(outcomes))
     recorder.start()
     outbox = OutboxLoop(
         store=store,
         writes=recorder,
-        channels=lambda: in_force.channel_urls,
+        channels=lambda: active.channel_urls,
         courier=ProcessCourier(),
         clock=clock,
     )
     evaluation = EvaluatorLoop(
-        store, recorder, SoleOwner(), lambda: in_force.evaluator, clock, lambda announced: outbox.wake()
+        store, recorder, SoleOwner(), lambda: active.evaluator, clock, lambda announced: outbox.wake()
     )
 
     def recorded(_outcomes: Sequence[Any]) -> None:
@@ -161,10 +161,10 @@ def _request(now: int) -> Request:
 def main() -> None:
     """Print the calls of one alert, the most frequent first."""
     with tempfile.TemporaryDirectory() as folder:
-        counts = alert_calls(Path(folder))
-    for name, count in counts.most_common():
+        counts = alert(Path(folder))
+    for name, count in counts.items():
         say(f"{count:4}  {name}")
-    say(f"one alert to its sink: {counts.total()} calls of {len(counts)} functions")
+    say(f"one alert to its sink: {sum(counts.values())} calls of {len(counts)} functions")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from spendtop.services.presence import (
     hold_lock,
     process_start,
     running_collector,
-    viewers_of,
+    viewer_count,
     write_atomically,
 )
 
@@ -78,11 +78,11 @@ def test_a_killed_holder_frees_the_store_and_holds_it_no_more(tmp_path: Path) ->
         said = running_collector(tmp_path / "holder")
         assert said is not None
         assert (said.pid, said.state) == (process.pid, CollectorState.READY)
-        assert viewers_of(tmp_path / "viewers") == 1
+        assert viewer_count(tmp_path / "viewers") == 1
         process.kill()
         process.wait()
         assert running_collector(tmp_path / "holder") is None
-        assert viewers_of(tmp_path / "viewers") == 0
+        assert viewer_count(tmp_path / "viewers") == 0
         with hold_lock(tmp_path / "lock", tmp_path / "holder"):
             pass
 
@@ -131,14 +131,14 @@ def test_a_file_that_says_nothing_sensible_names_nobody(tmp_path: Path, content:
 
 def test_viewers_are_counted_while_they_live(tmp_path: Path) -> None:
     folder = tmp_path / "viewers"
-    assert viewers_of(folder) == 0
+    assert viewer_count(folder) == 0
     with counted_as_viewer(folder):
-        assert viewers_of(folder) == 1
+        assert viewer_count(folder) == 1
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / f"{dead_process()}-5").touch()
         (folder / "notes.txt").touch()
-        assert viewers_of(folder) == 1
-    assert viewers_of(folder) == 0
+        assert viewer_count(folder) == 1
+    assert viewer_count(folder) == 0
 
 
 def test_a_file_is_replaced_as_a_whole_for_its_user_only(tmp_path: Path) -> None:

@@ -174,16 +174,16 @@ def test_listeners_hear_of_outcomes_after_the_commit(collector: Collector, clock
 def test_recording_within_other_work_is_part_of_its_transaction(
     store: Store, collector: Collector, clock: SettableClock
 ) -> None:
+    ready = collector.recorder.prepare([request(1, clock())])
+
     def records_and_fails(connection: Any) -> None:
-        collector.recorder.record_within(connection, [request(1, clock())])
+        collector.recorder.record_prepared(connection, ready)
         raise ValueError("afterwards")
 
     with pytest.raises(ValueError, match="afterwards"):
         collector.recorder.run(records_and_fails).result(DEADLINE)
     assert rows(store, RequestTable) == []
-    done = collector.recorder.run(
-        lambda connection: collector.recorder.record_within(connection, [request(1, clock())])
-    )
+    done = collector.recorder.run(lambda connection: collector.recorder.record_prepared(connection, ready))
     assert [outcome.status for outcome in done.result(DEADLINE)] == ["stored"]
 
 

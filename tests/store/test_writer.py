@@ -48,7 +48,7 @@ class Names:
         self.commits += 1
 
     def submit(self, *names: str, patience: float = DEADLINE) -> None:
-        self.writer.submit(names, lambda outcome: self.told.put((names, outcome)), patience)
+        self.writer.queue(names, lambda outcome: self.told.put((names, outcome)), patience)
 
     def answers(self, number: int) -> list[Any]:
         return [self.told.get(timeout=DEADLINE) for _ in range(number)]
@@ -136,7 +136,7 @@ def test_a_failing_waiter_harms_nobody_else(names: Names) -> None:
 
     names.turn.clear()
     names.submit("a")
-    names.writer.submit(["b"], fails)
+    names.writer.queue(["b"], fails)
     names.submit("c")
     names.turn.set()
     assert names.answers(2) == [(("a",), ["A"]), (("c",), ["C"])]

@@ -36,7 +36,7 @@ class ChannelStatus(Struct, frozen=True, kw_only=True):
     """When a failing channel is tried next, UTC µs."""
 
 
-class _Health(Struct):
+class _LaneHistory(Struct):
     state: ChannelState = ChannelState.OK
     failures: int = 0
     last_error: str | None = None
@@ -51,49 +51,46 @@ class ChannelLane:
         self.url = url
         self.busy = False
         self._timing = timing
-        self._health = _Health()
+        self._history = _LaneHistory()
 
     def point_to(self, url: str) -> None:
         """Use this URL from now on. A new one starts with a clean slate."""
         if url != self.url:
             self.url = url
-            self._health = _Health()
+            self._history = _LaneHistory()
 
     def opens_at(self, due_at: int) -> int:
         """When something that is due at `due_at` may be tried, UTC µs."""
-        return max(due_at, self._health.closed_until)
+        return max(due_at, self._history.closed_until)
 
     @property
     def failing(self) -> bool:
-        """Whether it failed several times in a row."""
-        return self._health.state is ChannelState.FAILING
+        return self._history.state is ChannelState.FAILING
 
     def rest(self, until: int) -> None:
         """Try nothing before `until` (UTC µs)."""
-        self._health.closed_until = until
+        self._history.closed_until = until
 
     def record(self, result: DeliveryResult, now: int) -> None:
-        """Take note of how a try ended."""
         if result.outcome is DeliveryOutcome.SENT:
-            self._health = _Health()
+            self._history = _LaneHistory()
             return
-        self._health.failures += 1
-        self._health.last_error = result.detail
+        self._history.failures += 1
+        self._history.last_error = result.detail
         if result.outcome is DeliveryOutcome.MISCONFIGURED:
-            self._health.state = ChannelState.MISCONFIGURED
-        elif self._health.failures >= self._timing.failures_until_failing:
-            self._health.state = ChannelState.FAILING
+            self._history.state = ChannelState.MISCONFIGURED
+        elif self._history.failures >= self._timing.failures_until_failing:
+            self._history.state = ChannelState.FAILING
             self.rest(now + self._timing.probe_every)
 
     def status(self) -> ChannelStatus:
-        """How the channel stands."""
         return ChannelStatus(
             name=self.name,
             schema=schema_of(self.url),
-            state=self._health.state,
-            failures=self._health.failures,
-            last_error=self._health.last_error,
-            next_try_at=self._health.closed_until if self.failing else None,
+            state=self._history.state,
+            failures=self._history.failures,
+            last_error=self._history.last_error,
+            next_try_at=self._history.closed_until if self.failing else None,
         )
 
 

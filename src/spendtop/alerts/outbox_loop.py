@@ -66,7 +66,6 @@ class OutboxLoop:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     def status(self) -> list[ChannelStatus]:
-        """How each configured channel stands."""
         return [self._lane(name, url).status() for name, url in self._channels().items()]
 
     async def run(self, stop: asyncio.Event) -> None:

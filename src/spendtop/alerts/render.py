@@ -52,12 +52,11 @@ def notify_type(kind: MessageKind, severity: str) -> str:
 
 
 def channel_test_message(now: int) -> Message:
-    """What a test of a channel sends."""
     return Message(kind=MessageKind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
 
 
 def _title(message: Message) -> str:
-    name = _name(message.limit_name)
+    name = _neutral(message.limit_name)
     if (about := headline(message, name)) is not None:
         return about
     subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
@@ -68,7 +67,7 @@ def _title(message: Message) -> str:
 def _alert(message: Message) -> Iterator[str]:
     percent = f" ({message.used_nano * 100 // message.limit_nano} %)" if message.limit_nano > 0 else ""
     unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
-    yield f"Limit {_name(message.limit_name)}, {_whose(message)}:"
+    yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
     yield f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}{percent}"
     yield f"Window: {_window(message)}"
     if message.at:
@@ -76,13 +75,15 @@ def _alert(message: Message) -> Iterator[str]:
         yield f"Since: {_local(message.at, message.zone)} {message.zone}{late}"
     if message.contributors:
         top = message.contributors[:_CONTRIBUTORS]
-        yield "Top: " + ", ".join(f"{dimension} {_name(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top)
+        yield "Top: " + ", ".join(
+            f"{dimension} {_neutral(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top
+        )
     if message.next_words:
         yield _sentence(message.next_words)
 
 
 def _about_account(message: Message) -> Iterator[str]:
-    name = _name(message.limit_name)
+    name = _neutral(message.limit_name)
     if message.kind is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {Usd(message.used_nano).floored} is left, less than {Usd(message.limit_nano)}."
         yield f"Since: {_local(message.at, message.zone)} {message.zone}"
@@ -96,7 +97,7 @@ def _about_account(message: Message) -> Iterator[str]:
 
 
 def _over(message: Message) -> Iterator[str]:
-    name = _name(message.limit_name)
+    name = _neutral(message.limit_name)
     if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {Usd(message.used_nano).floored} is left."
     else:
@@ -104,7 +105,7 @@ def _over(message: Message) -> Iterator[str]:
 
 
 def _digest_title(message: Message) -> str:
-    first = _neutral(message.lines[0].partition(": ")[0], LINE_LIMIT) if message.lines else _name(message.limit_name)
+    first = _neutral(message.lines[0].partition(": ")[0], LINE_LIMIT) if message.lines else _neutral(message.limit_name)
     return f"{first} and {len(message.lines) - 1} more" if len(message.lines) > 1 else first
 
 
@@ -123,7 +124,7 @@ def _body(lines: Iterator[str], ref: str) -> str:
 
 
 def _whose(message: Message) -> str:
-    return f"{message.each or 'entity'} {_name(message.entity)}" if message.entity else "everyone"
+    return f"{message.each or 'entity'} {_neutral(message.entity)}" if message.entity else "everyone"
 
 
 def _window(message: Message) -> str:
@@ -142,12 +143,8 @@ def _duration(micros: int) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _name(text: str) -> str:
-    """A name that mentions nobody and links nowhere, in Markdown neither."""
-    return _neutral(text, MESSAGE_LIMIT)
-
-
-def _neutral(text: str, limit: int) -> str:
+def _neutral(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """The text so that it mentions nobody and links nowhere, in Markdown neither."""
     return neutral_for_message(text, limit).replace("](", f"]{_BREAK}(").replace("://", f":{_BREAK}//")
 
 

@@ -167,7 +167,7 @@ class _Link:
 
     def collector(self) -> Collector | None:
         """Who holds the store now."""
-        from spendtop.services.presence import running_collector, viewers_of
+        from spendtop.services.presence import running_collector, viewer_count
 
         if self._places is None:
             return None
@@ -179,7 +179,7 @@ class _Link:
             state=held.state.value,
             url=held.url,
             started_here=held.pid == self._started,
-            other_viewers=max(0, viewers_of(self._places.viewers) - 1),
+            other_viewers=max(0, viewer_count(self._places.viewers) - 1),
         )
 
     def stop_collector(self) -> None:

@@ -30,7 +30,7 @@ from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
 from spendtop.collector.process.lifecycle import (
     Readiness,
-    Signals,
+    SignalEvents,
     end_with,
     occupy_standard_descriptors,
     on_signals,
@@ -81,8 +81,6 @@ class CompanionContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a collector is started."""
-
     loaded: Loaded
     reload: Callable[[], Loaded]
     """Reads the configuration again. Raises ConfigError."""
@@ -139,7 +137,7 @@ class Collector:
     """The rooms of one collector, wired."""
 
     def __init__(
-        self, setup: Setup, store: Store, lock: StoreLock, where: Places, readiness: Readiness, signals: Signals
+        self, setup: Setup, store: Store, lock: StoreLock, where: Places, readiness: Readiness, signals: SignalEvents
     ) -> None:
         self._setup = setup
         self._store = store

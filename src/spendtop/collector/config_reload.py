@@ -152,6 +152,6 @@ class ConfigReload:
     def _mark_changed(self, connection: Connection, book: LimitBook) -> None:
         """A limit that is new, or was lowered, may be crossed already."""
         before = applied(connection)
-        known = before.limits if before is not None and before.calendar == book.calendar else ()
-        changed = [limit for limit in book.limits if limit not in known]
+        unchanged = before.limits if before is not None and before.calendar == book.calendar else ()
+        changed = [limit for limit in book.limits if limit not in unchanged]
         mark_crossed(connection, changed, book, self._clock())

@@ -36,7 +36,6 @@ def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:
 
 
 def keeps_bodies(settings: Settings) -> bool:
-    """Whether prompts and responses are stored."""
     return settings.privacy.bodies in ("full", "redact")
 
 
@@ -95,10 +94,10 @@ def own_secrets(settings: Settings) -> list[bytes]:
         settings.section(AnthropicSettings).admin_key,
         *(account.key for account in settings.accounts),
     ]
-    told = [secret.get_secret_value() for secret in secrets if secret]
-    told += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
+    texts = [secret.get_secret_value() for secret in secrets if secret]
+    texts += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
     passwords = (str(database.password or ""), str(database.query.get("password", "")))
-    return [secret.encode() for secret in (*told, *passwords) if secret]
+    return [secret.encode() for secret in (*texts, *passwords) if secret]
 
 
 def _keys_in(url: str) -> list[str]:
@@ -119,7 +118,7 @@ def doors_of(settings: Settings) -> Doors:
 
 def digest(settings: Settings) -> str:
     """Tells two configurations apart without saying anything about them."""
-    told = sha256(repr(settings).encode())
+    digested = sha256(repr(settings).encode())
     for secret in own_secrets(settings):
-        told.update(sha256(secret).digest())
-    return told.hexdigest()[:16]
+        digested.update(sha256(secret).digest())
+    return digested.hexdigest()[:16]

@@ -74,9 +74,9 @@ def destination_of(url: str) -> str:
 
 async def connect(webhooks: HeliconeWebhooks, destination: str) -> Connected:
     """The webhook to this address; made unless there is one, never twice. Raises PollFailed and UsageError."""
-    known = {webhook.id for webhook in await webhooks.list()}
+    before = {webhook.id for webhook in await webhooks.list()}
     webhook = await webhooks.create(destination)
-    return Connected(webhook, webhook.id not in known)
+    return Connected(webhook, webhook.id not in before)
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
@@ -93,14 +93,14 @@ def leading_here(webhooks: Iterable[Webhook], settings: Settings) -> list[Webhoo
 
 def shortcomings(webhook: Webhook) -> list[str]:
     """Why a webhook does not tell everything, a sentence each."""
-    found = []
+    sentences = []
     if webhook.sample_rate < 100:
-        found.append(f"It sends only {webhook.sample_rate:g} % of the requests.")
+        sentences.append(f"It sends only {webhook.sample_rate:g} % of the requests.")
     if webhook.filtered:
-        found.append("It sends only requests with certain properties.")
+        sentences.append("It sends only requests with certain properties.")
     if not webhook.includes_data:
-        found.append("It sends no cost, tokens and model.")
-    return found
+        sentences.append("It sends no cost, tokens and model.")
+    return sentences
 
 
 def keep_secret(loaded: Loaded, reload: Callable[[], Loaded], secret: str) -> Path | None:

@@ -56,7 +56,6 @@ class Housekeeping:
         self._offset = self._offset_now()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep house until the stop event."""
         await pause(stop, self._first)
         while not stop.is_set():
             if self._clock_jumped():
@@ -82,8 +81,6 @@ class Housekeeping:
 
 
 class RefusalCounts:
-    """Keeps the store's counts of refusals."""
-
     def __init__(self, counters: Counters, recorder: Recorder, clock: Clock, shard: int) -> None:
         self._counters = counters
         self._recorder = recorder
@@ -97,7 +94,6 @@ class RefusalCounts:
             await self.write()
 
     async def write(self) -> None:
-        """Write what was refused since the last time."""
         taken = self._counters.take_refused()
         if not taken:
             return

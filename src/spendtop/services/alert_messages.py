@@ -33,18 +33,6 @@ _MOST_LINES = 500
 _SEVERITIES = ("info", "warning", "critical")
 
 
-class Channel(Struct, frozen=True):
-    """Who is told, and from which severity on."""
-
-    name: str
-    min_severity: str = "info"
-
-    def takes(self, kind: MessageKind) -> bool:
-        """Whether a message of this kind is severe enough; who heard of an excess also hears that it is over."""
-        severity = "critical" if kind is MessageKind.RESOLVED else kind.severity
-        return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
-
-
 class Announcement(Struct, frozen=True):
     """A transition that speaks."""
 
@@ -55,10 +43,24 @@ class Announcement(Struct, frozen=True):
     message: Message
 
 
+class Channel(Struct, frozen=True):
+    """Who is told, and from which severity on."""
+
+    name: str
+    min_severity: str = "info"
+
+    def hears(self, announcement: Announcement) -> bool:
+        """Whether it is meant and severe enough; who heard of an excess also hears that it is over."""
+        if announcement.notify is not None and self.name not in announcement.notify:
+            return False
+        kind = announcement.message.kind
+        severity = "critical" if kind is MessageKind.RESOLVED else kind.severity
+        return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
+
+
 def message(
     connection: Connection, limit: Limit, entity: str, decision: Decision, reading: Reading, calendar: Calendar
 ) -> Message:
-    """The message about one transition."""
     assert decision.announce is not None and decision.episode is not None
     single = limit.window.kind is WindowKind.REQUEST
     return Message(
@@ -80,46 +82,38 @@ def message(
     )
 
 
-def queue(connection: Connection, said: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
+def queue(connection: Connection, announcements: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
     """Put messages into the outbox: one per crossing and channel, one digest where many crossed at once, and from
     _MOST_PER_HOUR messages on a digest every quarter of an hour."""
     for channel in channels:
-        told = [
-            one
-            for one in said
-            if channel.takes(one.message.kind) and (one.notify is None or channel.name in one.notify)
-        ]
-        if not told:
+        heard = [each for each in announcements if channel.hears(each)]
+        if not heard:
             continue
-        if outbox_rules.queued_since(connection, channel.name, now - HOUR) + len(told) > _MOST_PER_HOUR:
-            _queue_digest(connection, told, channel, now, wait=_DIGEST_EVERY)
-        elif len(told) >= _DIGEST_FROM:
-            _queue_digest(connection, told, channel, now, wait=0)
+        if outbox_rules.queued_since(connection, channel.name, now - HOUR) + len(heard) > _MOST_PER_HOUR:
+            _queue_digest(connection, heard, channel, now, wait=_DIGEST_EVERY)
+        elif len(heard) >= _DIGEST_FROM:
+            _queue_digest(connection, heard, channel, now, wait=0)
         else:
-            _queue_each(connection, told, channel, now)
-
-
-def _queue_each(connection: Connection, said: Sequence[Announcement], channel: Channel, now: int) -> None:
-    for one in said:
-        outbox_rules.enqueue(
-            connection,
-            alert_id=one.alert_id,
-            seq=one.sequence,
-            message=one.message,
-            severity=one.message.kind.severity,
-            channels=[channel.name],
-            now=now,
-        )
+            for each in heard:
+                outbox_rules.enqueue(
+                    connection,
+                    alert_id=each.alert_id,
+                    seq=each.sequence,
+                    message=each.message,
+                    severity=each.message.kind.severity,
+                    channels=[channel.name],
+                    now=now,
+                )
 
 
 def _queue_digest(
-    connection: Connection, said: Sequence[Announcement], channel: Channel, now: int, *, wait: int
+    connection: Connection, announcements: Sequence[Announcement], channel: Channel, now: int, *, wait: int
 ) -> None:
     """One message for all. It belongs to no single alert, so that no later message of one takes the others' place.
 
     One that waits `wait` µs takes in what comes meanwhile.
     """
-    ordered = sorted((one.message for one in said), key=_weight, reverse=True)
+    ordered = sorted((each.message for each in announcements), key=_weight, reverse=True)
     worst, lines = ordered[0], tuple(_line(message) for message in ordered)
     waiting = outbox_rules.waiting_digest(connection, channel.name, now) if wait else None
     if waiting is not None:

@@ -1,4 +1,7 @@
-"""Alerts about accounts: a balance that runs low, and pollers whose data are stale. Each speaks once."""
+"""The rules of alerts about accounts: a balance that runs low, and pollers whose data are stale. Each speaks once.
+
+The loop that runs them is `collector.polling.account_watch`.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,6 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class BalanceAlerts:
-    """Watches accounts and pollers."""
-
     def __init__(
         self,
         accounts: Sequence[WatchedAccount],
@@ -72,24 +73,24 @@ class BalanceAlerts:
         """What begins and what is over."""
         ours = or_(*(_ALERT.c.rule.startswith(begin, autoescape=True) for begin in (_BALANCE, _STALE)))
         standing = {row.rule: row for row in connection.execute(select(_ALERT).where(ours, ~is_resolved()))}
-        found: list[Change] = []
+        changes: list[Change] = []
         for account in self._accounts:
             row = standing.pop(_BALANCE + account.account.name, None)
-            found += self._of_balance(connection, account, row, now)
+            changes += self._of_balance(connection, account, row, now)
         for poller in self._pollers:
             row = standing.pop(_STALE + poller.name, None)
-            found += self._of_poller(connection, poller, row, now)
-        return found + [Change(rule=rule, row=row, message=None) for rule, row in standing.items()]
+            changes += self._of_poller(connection, poller, row, now)
+        return changes + [Change(rule=rule, row=row, message=None) for rule, row in standing.items()]
 
     def look(self, connection: Connection, now: int) -> list[Announcement]:
         """Write what begins and what is over, and queue the messages about it."""
-        said: list[Announcement] = []
+        announcements: list[Announcement] = []
         for change in self.changes(connection, now):
             number, sequence = (_begin if change.row is None else _end)(connection, change, now)
             if change.message is not None:
-                said.append(Announcement(change.notify, number, sequence, change.message))
-        alert_messages.queue(connection, said, self._channels, now)
-        return said
+                announcements.append(Announcement(change.notify, number, sequence, change.message))
+        alert_messages.queue(connection, announcements, self._channels, now)
+        return announcements
 
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
         """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance."""

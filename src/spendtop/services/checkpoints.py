@@ -1,10 +1,11 @@
-"""How far each poller got, and how its last poll went."""
+"""How far each poller got, how its last poll went, and since when there is anything to miss."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from spendtop.store import facts
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import CheckpointTable
 
@@ -34,17 +35,29 @@ def load(connection: Connection, poller: str) -> Checkpoint:
     return Checkpoint(poller=poller) if row is None else _checkpoint(row)
 
 
+def first_start(connection: Connection, now: int) -> int:
+    """When a collector first started on this store, UTC µs; `now` where none ever did.
+
+    What happened before is history, not something that was missed.
+    """
+    stored = facts.get(connection, facts.FIRST_START)
+    if stored is not None:
+        return int(stored)
+    facts.put(connection, facts.FIRST_START, str(now))
+    return now
+
+
 def succeeded(
     connection: Connection, poller: str, now: int, *, cursor: str | None = None, complete_until: int | None = None
 ) -> None:
-    """Note a step that is stored in this very transaction; None leaves what was known."""
-    known = load(connection, poller)
+    """Note a step that is stored in this very transaction; None leaves what was before."""
+    before = load(connection, poller)
     _keep(
         connection,
         Checkpoint(
             poller=poller,
-            cursor=known.cursor if cursor is None else cursor,
-            complete_until=known.complete_until if complete_until is None else complete_until,
+            cursor=before.cursor if cursor is None else cursor,
+            complete_until=before.complete_until if complete_until is None else complete_until,
             succeeded_at=now,
         ),
     )
@@ -52,15 +65,15 @@ def succeeded(
 
 def failed(connection: Connection, poller: str, failure: str, now: int) -> int:
     """Note a poll that gave nothing; where it stands is unchanged. Returns how many failed in a row."""
-    known = load(connection, poller)
-    failures = known.failures + 1
+    before = load(connection, poller)
+    failures = before.failures + 1
     _keep(
         connection,
         Checkpoint(
             poller=poller,
-            cursor=known.cursor,
-            complete_until=known.complete_until,
-            succeeded_at=known.succeeded_at,
+            cursor=before.cursor,
+            complete_until=before.complete_until,
+            succeeded_at=before.succeeded_at,
             failed_at=now,
             failure=failure,
             failures=failures,

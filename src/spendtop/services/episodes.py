@@ -40,11 +40,11 @@ def current(connection: Connection, limit: Limit, entity: str, window_start: int
 
 def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequence[str]) -> set[str]:
     """Those of the entities that had an alert of this limit before."""
-    found: set[str] = set()
+    alerted: set[str] = set()
     for part in (entities[start : start + _AT_ONCE] for start in range(0, len(entities), _AT_ONCE)):
         query = select(_ALERT.c.entity).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity.in_(part))
-        found.update(connection.execute(query).scalars())
-    return found
+        alerted.update(connection.execute(query).scalars())
+    return alerted
 
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
@@ -55,12 +55,10 @@ def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
 
 
 def is_resolved() -> ColumnElement[bool]:
-    """The condition that an alert row is resolved."""
     return _ALERT.c.state == EpisodeState.RESOLVED.value
 
 
 def from_row(row: Any) -> Episode:
-    """The episode of an alert row."""
     return Episode(
         state=EpisodeState(row.state),
         window_start=row.window_start,
@@ -82,7 +80,6 @@ def fits(limit: Limit, episode: Episode) -> bool:
 
 
 def limit_name(row: Any) -> str:
-    """The name of the limit that an alert row is about."""
     return str(row.rule).removeprefix(_OF_LIMITS)
 
 

@@ -1,7 +1,8 @@
-"""The outbox: messages wait in the store until a channel took them, or until they are dead.
+"""The rules of the outbox: messages wait in the store until a channel took them, or until they are dead.
 
 A delivery is pending → sending → sent, dead, or pending again. It is claimed before it is sent and its result is
-committed afterwards, so a crash between the two sends it again: at least once, never lost.
+committed afterwards, so a crash between the two sends it again: at least once, never lost. When that happens is up to
+`alerts.outbox_loop`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ _attempt = table_of(DeliveryAttemptTable)
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
-
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
@@ -35,7 +34,7 @@ class DeliveryState(StrEnum):
 
 
 _UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
-_TOLD = (DeliveryState.SENDING, DeliveryState.SENT)
+_REACHED = (DeliveryState.SENDING, DeliveryState.SENT)
 
 
 class Due(Struct, frozen=True):
@@ -284,10 +283,10 @@ def _insert_or_ignore(connection: Connection) -> sqlite.Insert | postgresql.Inse
 
 
 def _was_told(connection: Connection, alert_id: int | None, channel: str) -> bool:
-    told = select(_delivery.c.id).where(
-        _delivery.c.alert_id == alert_id, _delivery.c.channel == channel, _delivery.c.state.in_(_TOLD)
+    reached = select(_delivery.c.id).where(
+        _delivery.c.alert_id == alert_id, _delivery.c.channel == channel, _delivery.c.state.in_(_REACHED)
     )
-    return connection.execute(told.limit(1)).first() is not None
+    return connection.execute(reached.limit(1)).first() is not None
 
 
 def _drop_unsent(connection: Connection, alert_id: int | None, channel: str) -> None:

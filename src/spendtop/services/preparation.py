@@ -82,7 +82,6 @@ class Preparer:
                 return self._set_aside(event, "unrecognized", digest, event.reason)
 
     def cost(self, request: Request) -> Cost:
-        """What a request costs by the prices in force."""
         return self._pricer.cost(request)
 
     def _request(self, request: Request) -> Prepared:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
@@ -23,8 +22,6 @@ _LOCK_SECONDS = 1.0
 
 
 class CollectorState(StrEnum):
-    """Where a collector stands."""
-
     STARTING = "starting"
     READY = "ready"
     STOPPING = "stopping"
@@ -56,10 +53,11 @@ def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
 def running_collector(path: Path) -> RunningCollector | None:
     """Who says in `path` that it collects, if that process still lives."""
     try:
-        said = RunningCollector(**_typed(json.loads(path.read_text())))
+        written = json.loads(path.read_text())
+        collector = RunningCollector(**{**written, "state": CollectorState(written["state"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return said if 0 < process_start(said.pid) == said.process_started else None
+    return collector if 0 < process_start(collector.pid) == collector.process_started else None
 
 
 def announce(path: Path, me: RunningCollector) -> None:
@@ -97,10 +95,6 @@ def _alive(pid: int) -> int:
     except PermissionError:
         return 1
     return 1
-
-
-def _typed(said: dict[str, Any]) -> dict[str, Any]:
-    return {**said, "state": CollectorState(said["state"])}
 
 
 @contextlib.contextmanager
@@ -160,7 +154,7 @@ def counted_as_viewer(folder: Path) -> Iterator[None]:
         mine.unlink(missing_ok=True)
 
 
-def viewers_of(folder: Path) -> int:
+def viewer_count(folder: Path) -> int:
     """How many viewers of the store live."""
     return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
 

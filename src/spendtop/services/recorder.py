@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,11 +16,9 @@ from spendtop.store.ids import RequestIds
 from spendtop.store.reads.requests import newest_id
 from spendtop.store.writer import Writer
 
-Result = TypeVar("Result")
 
-
-class Recorder:
-    """Records events of all sources, webhook, poll and push alike. Nothing else writes requests."""
+class Recorder(Writer[Ready, Outcome]):
+    """The writer that records events of all sources, webhook, poll and push alike. Nothing else writes requests."""
 
     def __init__(
         self,
@@ -44,29 +41,10 @@ class Recorder:
         self._recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
         self._on_recorded = on_recorded
         self._prices = prices
-        self._writer: Writer[Ready, Outcome] = Writer(store, self._recording.record, on_commit)
-
-    def start(self) -> None:
-        """Start the writer."""
-        self._writer.start()
-
-    def stop(self, patience: float | None = None) -> None:
-        """Commit all that was submitted, then stop the writer; wait for that at most `patience` seconds."""
-        self._writer.stop(patience)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the writer runs; without it nothing can be recorded."""
-        return self._writer.alive
-
-    @property
-    def waiting(self) -> int:
-        """How much is queued."""
-        return self._writer.waiting
+        super().__init__(store, self._recording.record, on_commit)
 
     @property
     def book(self) -> LimitBook:
-        """The limits in force."""
         return self._recording.book
 
     def apply(self, preparer: Preparer, book: LimitBook) -> None:
@@ -86,30 +64,25 @@ class Recorder:
         Raises CannotWrite once the recorder is stopped.
         """
 
-        def told(outcomes: Sequence[Outcome] | Exception) -> None:
+        def tell(outcomes: Sequence[Outcome] | Exception) -> None:
             done(outcomes)
             if not isinstance(outcomes, Exception):
                 self._on_recorded(outcomes)
 
         if self._prices is None or self._prices.done():
-            self._writer.submit(self.prepare(events), told, patience)
+            self.queue(self.prepare(events), tell, patience)
         else:
-            self._prices.add_done_callback(lambda prices: self._submit_late(events, told, patience))
+            self._prices.add_done_callback(lambda prices: self._submit_late(events, tell, patience))
 
     def _submit_late(
         self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float
     ) -> None:
         try:
-            self._writer.submit(self.prepare(events), done, patience)
+            self.queue(self.prepare(events), done, patience)
         except Exception as failure:  # nobody who could be raised to is left
             done(failure)
 
-    def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
-        """Run any other write in a transaction of its own, in turn with the groups."""
-        return self._writer.run(work)
-
     def cost(self, request: Request) -> Cost:
-        """What a request costs by the prices in force."""
         return self._preparer.cost(request)
 
     def prepare(self, events: Sequence[Event]) -> list[Ready]:
@@ -119,7 +92,3 @@ class Recorder:
     def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
         """Record what is prepared inside a transaction that `run` opened."""
         return self._recording.record(connection, ready)
-
-    def record_within(self, connection: Connection, events: Sequence[Event]) -> list[Outcome]:
-        """Record events inside a transaction that `run` opened."""
-        return self.record_prepared(connection, self.prepare(events))

@@ -80,21 +80,21 @@ class Recording:
         """The group with all that is known about its requests."""
         spaces = {source.space for source in {each.request.source for each in requests}}
         joins = bool(spaces) and self._joining.is_active(connection, spaces)
-        known = self._known(connection, requests)
-        group = Group(self.book, self.price, known, _stored(connection, {key.request_id for key in known.values()}))
+        keys = self._keys(connection, requests)
+        group = Group(self.book, self.price, keys, _stored(connection, {key.request_id for key in keys.values()}))
         if joins:
-            new = (event.request.response_id for event in requests if event.digest not in known)
+            new = (event.request.response_id for event in requests if event.digest not in keys)
             group.join_by_response(self._joining.candidates(connection, [each for each in new if each is not None]))
         return group
 
     def _request_outcome(self, group: Group, event: Prepared) -> Outcome:
         request = event.request
-        known = group.known_as(event)
-        if known is not None:
-            if known.contradicts(request.content):
-                return Outcome("conflict", known.request_id)
-            group.again(known.request_id, event)
-            return Outcome("duplicate", known.request_id)
+        key = group.known_as(event)
+        if key is not None:
+            if key.contradicts(request.content):
+                return Outcome("conflict", key.request_id)
+            group.again(key.request_id, event)
+            return Outcome("duplicate", key.request_id)
         partner = group.partner(event)
         if partner is not None:
             group.join(partner, event)
@@ -103,18 +103,18 @@ class Recording:
         group.first(request_id, event)
         return Outcome("stored", request_id, request)
 
-    def _known(self, connection: Connection, requests: Sequence[Prepared]) -> dict[bytes, Key]:
-        """What is known under the keys of these requests."""
+    def _keys(self, connection: Connection, requests: Sequence[Prepared]) -> dict[bytes, Key]:
+        """Those of the requests' keys that are known, by digest."""
         digests = [event.digest for event in requests]
         digests += [digest for event in requests for digest in event.other_digests]
-        found: dict[bytes, Key] = {}
+        keys: dict[bytes, Key] = {}
         for start in range(0, len(digests), _KEYS_PER_QUERY):
             part = tuple(digests[start : start + _KEYS_PER_QUERY])
             marks = ",".join([self._placeholder] * len(part))
             sql = f"SELECT digest, request_id, content FROM request_key WHERE digest IN ({marks})"
             for digest, request_id, content in connection.exec_driver_sql(sql, part):
-                found[bytes(digest)] = Key(request_id, None if content is None else bytes(content))
-        return found
+                keys[bytes(digest)] = Key(request_id, None if content is None else bytes(content))
+        return keys
 
     def _write(self, connection: Connection, group: Group) -> None:
         in_order = itemgetter(*self._request.names)
@@ -166,9 +166,9 @@ def _set_aside(connection: Connection, event: SetAside) -> Outcome:
     """Keep an event that is not counted; the same event again is the same row."""
     table = table_of(QuarantineTable)
     status: Literal["test", "quarantined"] = "test" if event.kind == "test" else "quarantined"
-    known = connection.execute(select(table.c.id).where(table.c.digest == event.digest)).scalar()
-    if known is not None:
-        return Outcome(status, known)
+    before = connection.execute(select(table.c.id).where(table.c.digest == event.digest)).scalar()
+    if before is not None:
+        return Outcome(status, before)
     inserted = connection.execute(
         table.insert().values(
             digest=event.digest,

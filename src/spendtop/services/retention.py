@@ -27,7 +27,7 @@ from spendtop.store.tables import (
 )
 
 _BATCH = 500
-_ERRANDS_KEPT = 30 * DAY
+_SETTLED_KEPT = 30 * DAY
 """How long a message that was sent and a task that was done are kept, in µs; dead messages wait for a person."""
 _REQUEST, _BODY, _REVISION = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
 _QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
@@ -50,8 +50,8 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> boo
         _bodies(connection, now - kept.bodies)
         or _requests(connection, month_of(now - kept.requests))
         or _quarantined(connection, now - kept.requests)
-        or _deliveries(connection, now - _ERRANDS_KEPT)
-        or _tasks(connection, now - _ERRANDS_KEPT)
+        or _deliveries(connection, now - _SETTLED_KEPT)
+        or _tasks(connection, now - _SETTLED_KEPT)
     )
 
 

@@ -17,8 +17,6 @@ _TASK = table_of(TaskTable)
 
 
 class TaskKind(StrEnum):
-    """What can be asked."""
-
     QUARANTINE_RETRY = "quarantine-retry"
     DELIVERY_RETRY = "delivery-retry"
     CHANNEL_TEST = "channel-test"
@@ -32,8 +30,6 @@ class TaskKind(StrEnum):
 
 
 class TaskState(StrEnum):
-    """Where a task stands."""
-
     QUEUED = "queued"
     RUNNING = "running"
     STOPPING = "stopping"
@@ -64,7 +60,6 @@ class Task(Struct, frozen=True, kw_only=True):
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result."""
         return self.state in ENDED
 
 
@@ -141,7 +136,6 @@ def stop(connection: Connection, task_id: int, now: int) -> None:
 
 
 def finish(connection: Connection, task_id: int, state: TaskState, result: str, now: int) -> None:
-    """Write a task's result."""
     _set(connection, task_id, now, state=state.value, result=result)
 
 

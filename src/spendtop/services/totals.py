@@ -10,7 +10,6 @@ from spendtop.services.limit_book import LimitBook
 TotalKey = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
-
 REPEATS, ASSUMED_REPEATS, SHADOW, JOINED = "repeat", "assumed repeat", "shadow", "joined"
 """Dimensions beside the spend: reports that came again, requests of shadow tokens by token, and by source the reports
 that joined what a more trusted source reports as well."""
@@ -100,20 +99,20 @@ class TotalsByDifference:
         self._marks[key] = max(happened_at, self._marks.get(key, 0))
 
     def _fold(self, key: TotalKey, delta: tuple[int, ...]) -> None:
-        known = self._deltas.get(key)
-        if known is None:
+        folded = self._deltas.get(key)
+        if folded is None:
             self._deltas[key] = list(delta)
             return
-        known[0] += delta[0]
-        known[1] += delta[1]
-        known[2] += delta[2]
-        known[3] += delta[3]
-        known[4] += delta[4]
-        known[5] += delta[5]
+        folded[0] += delta[0]
+        folded[1] += delta[1]
+        folded[2] += delta[2]
+        folded[3] += delta[3]
+        folded[4] += delta[4]
+        folded[5] += delta[5]
 
 
 def _dimensions(request: Request) -> list[tuple[str, str]]:
-    found = [
+    dimensions = [
         ("all", ""),
         ("user", request.user_id or ""),
         ("model", request.model or ""),
@@ -121,10 +120,10 @@ def _dimensions(request: Request) -> list[tuple[str, str]]:
         ("source", request.source._value_),
     ]
     if request.session_id is not None:
-        found.append(("session", request.session_id))
+        dimensions.append(("session", request.session_id))
     if request.token is not None:
-        found.append(("token", request.token))
-    return found
+        dimensions.append(("token", request.token))
+    return dimensions
 
 
 def _delta(request: Request, sign: int) -> tuple[int, ...]:

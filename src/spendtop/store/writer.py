@@ -84,7 +84,7 @@ class Writer(Generic[Event, Outcome]):
         """How many submissions and calls are queued."""
         return len(self._queue)
 
-    def submit(
+    def queue(
         self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float = 60.0
     ) -> None:
         """Record events durably. `done` is called in the writer's thread, after the commit or with the failure.

@@ -12,7 +12,7 @@ import pytest
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
-from spendtop.services.first_start import first_start
+from spendtop.services.checkpoints import first_start
 from spendtop.sources.pollers.http_client import USUAL
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling

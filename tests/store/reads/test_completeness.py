@@ -6,7 +6,7 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Source
 from spendtop.services import checkpoints, gaps
-from spendtop.services.first_start import first_start
+from spendtop.services.checkpoints import first_start
 from spendtop.store.engine import Store
 from spendtop.store.reads import completeness
 from tests.conftest import SettableClock

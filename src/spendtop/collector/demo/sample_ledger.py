@@ -42,17 +42,17 @@ def bills(now: int) -> Bills:
         reported = request.cost.reported
         if request.provider == "openai" and request.model and reported is not None and not request.cached:
             costs[request.occurred_at // DAY, request.model] += reported.dollars
-    found: defaultdict[int, list[CostPart]] = defaultdict(list)
+    parts: defaultdict[int, list[CostPart]] = defaultdict(list)
     for (day, model), cost in costs.items():
-        found[day] += [
+        parts[day] += [
             CostPart(
                 day=day, amount=cost * share, project="proj_web", api_key="key_B7ut", line_item=f"{model}, {direction}"
             )
             for direction, share in _SHARES
         ]
     strange = replace(_STRANGER, day=now // DAY + _STRANGER.day)
-    found[strange.day].append(strange)
-    return found
+    parts[strange.day].append(strange)
+    return parts
 
 
 def keep_account(connection: Connection, billed: Bills, now: int) -> None:

@@ -61,7 +61,7 @@ def a_push(now: int, chance: random.Random) -> Request:
 
 def body_of(push: Request) -> bytes:
     """What its application posts to /ingest."""
-    given = {} if push.external_id.startswith(SAME_CONTENT) else {"request_id": push.external_id}
+    external_id = {} if push.external_id.startswith(SAME_CONTENT) else {"request_id": push.external_id}
     return msgspec.json.encode(
         {
             "tracking_token": push.token,
@@ -75,7 +75,7 @@ def body_of(push: Request) -> bytes:
             "session_id": push.session_id,
             "session_path": push.session_path,
             "latency_ms": push.latency_ms,
-            **given,
+            **external_id,
         }
     )
 
@@ -85,11 +85,11 @@ def _of(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Ra
     latency = chance.randrange(300, 2_500)
     prompt = chance.randrange(120, 900)
     number = str(uuid.UUID(int=chance.getrandbits(128)))
-    known = source is not Source.INGEST or chance.random() < 0.9
+    has_id = source is not Source.INGEST or chance.random() < 0.9
     job, paths = _JOBS.get(user, (None, (None,)))
     return Request(
         source=source,
-        external_id=number if known else SAME_CONTENT + number,
+        external_id=number if has_id else SAME_CONTENT + number,
         received_at=now,
         occurred_at=now - latency * 1_000 - chance.randrange(SECOND // 5, SECOND),
         time_source=TimeSource.CLIENT,

@@ -46,7 +46,6 @@ class AccountWatch:
         self._news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look until the stop event."""
         followed: Settings | None = None
         while not stop.is_set():
             settings = self._settings()

@@ -137,7 +137,7 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
 def _costs(settings: Settings, asked: _CostKey, accounts: list[AccountSettings]) -> PolledCosts:
     section = settings.section(_COST_SECTIONS[asked.provider])
     of_openai = section if isinstance(section, OpenAISettings) else None
-    told = [account.notify for account in accounts]
+    notify = [account.notify for account in accounts]
     return PolledCosts(
         name=asked.poller,
         every=section.poll_every,
@@ -147,7 +147,7 @@ def _costs(settings: Settings, asked: _CostKey, accounts: list[AccountSettings])
         accounts=tuple(account.name for account in accounts),
         epoch=of_openai.epoch if of_openai else None,
         settles=of_openai is not None and of_openai.billing_page == "realtime",
-        notify=None if None in told else tuple(sorted({name for each in told for name in each or ()})),
+        notify=None if None in notify else tuple(sorted({name for each in notify for name in each or ()})),
     )
 
 

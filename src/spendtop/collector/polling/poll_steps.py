@@ -40,11 +40,9 @@ class PollContext:
     """Tells a person a sentence."""
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
-        """What `work` gives in a transaction of its own."""
         return await write(self.recorder, work)
 
     async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
-        """Where a poller stands."""
         return await read(self.store, lambda connection: checkpoints.load(connection, poller))
 
     async def record(self, requests: Sequence[Request], work: Callable[[Connection, list[Outcome]], Result]) -> Result:

@@ -14,7 +14,7 @@ from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import Source
-from spendtop.services.first_start import first_start
+from spendtop.services.checkpoints import first_start
 from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
@@ -97,11 +97,11 @@ class PollSupervisor:
 def helicone(wanted: PolledRequests, store: Store) -> HeliconeApi:
     """A reader of Helicone's API that compares with what is stored."""
 
-    def known(since: int, until: int) -> tuple[int, int]:
+    def confirmed(since: int, until: int) -> tuple[int, int]:
         with store.reading() as connection:
             return completeness.confirmed(connection, since, until)
 
-    return HeliconeApi(wanted.key, wanted.base_url, backfill=wanted.backfill, known=known)
+    return HeliconeApi(wanted.key, wanted.base_url, backfill=wanted.backfill, known=confirmed)
 
 
 def _epoch(wanted: PolledCosts, began: int) -> int:

@@ -21,17 +21,17 @@ _STDERR = 2
 _FOR_SYSTEMD = {CollectorState.READY: "READY=1", CollectorState.STOPPING: "STOPPING=1"}
 
 
-class Signals(NamedTuple):
+class SignalEvents(NamedTuple):
     """What can be asked of a collector from outside."""
 
     stop: asyncio.Event
     reload: asyncio.Event
 
 
-def on_signals() -> Signals:
+def on_signals() -> SignalEvents:
     """SIGTERM and SIGINT stop, a second one ends at once; SIGHUP reads the configuration again."""
     loop = asyncio.get_running_loop()
-    signals = Signals(asyncio.Event(), asyncio.Event())
+    signals = SignalEvents(asyncio.Event(), asyncio.Event())
 
     def end(number: signal.Signals) -> None:
         if signals.stop.is_set():

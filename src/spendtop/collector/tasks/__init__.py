@@ -1,0 +1,1 @@
+"""What faces ask of the collector, done beside everything else that it does."""

@@ -105,7 +105,6 @@ class TaskRunner:
             return await slow_task(task)
 
     async def _finish(self, task: Task, result_of: Awaitable[str]) -> None:
-        """Write what came of a task."""
         try:
             result = await result_of
             state = TaskState.DONE
@@ -129,7 +128,7 @@ class TaskRunner:
             if parsed is None or isinstance(parsed, NotUnderstood):
                 left += 1
                 continue
-            self._recorder.record_within(connection, [parsed])
+            self._recorder.record_prepared(connection, self._recorder.prepare([parsed]))
             quarantine.close(connection, row.id)
             understood += 1
         return f"{understood} understood and recorded, {left} still not understood."
