@@ -4,37 +4,63 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 from pydantic.fields import FieldInfo
 
-from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
+from spendtop import tui
+from spendtop.cli.commands import COMMANDS, HEADLESS
+from spendtop.cli.commands import SCREENS as VIEW
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, duration_text, is_duration
 from spendtop.domain.filters import FIELDS
 from spendtop.sources.settings import SECTIONS
-from spendtop.tui import actions
-from spendtop.tui.actions import Action, key_name
-from spendtop.tui.screens import SCREENS as TUI_SCREENS
+from spendtop.tui.actions import APP, GROUPS, key_name
+from spendtop.tui.screens import SCREENS
+from spendtop.tui.screens.live_screen import LiveScreen
 
 README = Path(__file__).parent.parent / "README.md"
 
 
+def screens() -> dict[str, type[LiveScreen]]:
+    """Every screen by its title: those with a tab, each before the ones that open from it."""
+    for module in walk_packages(tui.__path__, f"{tui.__name__}."):
+        import_module(module.name)
+    titled: dict[str, type[LiveScreen]] = {}
+    for name, entry in SCREENS.items():
+        classes = [kind for kind in _subclasses(LiveScreen) if name == kind.NAME and "ACTIONS" in vars(kind)]
+        for kind in sorted(classes, key=lambda kind: len(kind.mro())):
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__.removesuffix("Screen")).capitalize()
+            titled[words if entry.title in titled else entry.title] = kind
+    return titled
+
+
+def _subclasses(kind: type[LiveScreen]) -> Iterator[type[LiveScreen]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
+
+
 def keys() -> str:
-    """Every key by what it is for."""
-    lines = ["| key | does |", "|---|---|"]
-    lines += [f"| `{entry.key}` | {entry.title}: {entry.help} |" for entry in TUI_SCREENS.values()]
-    shown: dict[str, Action] = {}
-    tables = (actions.APP, actions.LIVE, actions.OVERVIEW, actions.MOVE, actions.REQUESTS, actions.DETAIL)
-    for table in (*tables, actions.SOURCES):
-        for action in table:
-            shown.setdefault(action.id, action)
-    for group in actions.GROUPS:
-        for action in (action for action in shown.values() if action.group == group):
-            names = " ".join(f"`{key_name(key)}`" for key in action.keys.split(","))
-            lines.append(f"| {names} | {_cell(action.help)} |")
+    """Every key with what it does, and on which screens."""
+    lines = ["| key | does | where |", "|---|---|---|"]
+    lines += [f"| `{entry.key}` | {entry.title}: {entry.help} | everywhere |" for entry in SCREENS.values()]
+    kinds = screens()
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for title, kind in kinds.items():
+        for action in (*kind.ACTIONS, *APP):
+            rows.setdefault((action.group, action.keys, action.help), []).append(title)
+    first_places = list(dict.fromkeys(keys for _, keys, _ in rows))
+    in_order = sorted(rows, key=lambda row: (GROUPS.index(row[0]), first_places.index(row[1])))
+    for row in in_order:
+        keys, help, titles = row[1], row[2], rows[row]
+        names = " ".join(f"`{key_name(key)}`" for key in keys.split(","))
+        place = "everywhere" if len(titles) == len(kinds) else ", ".join(titles)
+        lines.append(f"| {names} | {_cell(help)} | {place} |")
     return "\n".join(lines)
 
 
@@ -49,7 +75,7 @@ def filters() -> str:
 
 def commands() -> str:
     """Every command with its example."""
-    rows = [("spendtop", SCREENS), ("spendtop --no-ui", HEADLESS)]
+    rows = [("spendtop", VIEW), ("spendtop --no-ui", HEADLESS)]
     rows += [(f"spendtop {name}", command) for name, command in COMMANDS.items()]
     lines = [f"| `{name}` | {_cell(command.help)} | `{_cell(command.example)}` |" for name, command in rows]
     return "\n".join(["| command | does | example |", "|---|---|---|", *lines])

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import combinations
+
 import pytest
 
-from spendtop.tui.actions import APP, DETAIL, LIVE, MOVE, OVERVIEW, REQUESTS, SOURCES, Action, key_name
+from spendtop.tui.actions import APP, REQUEST_LIST, Action, key_name
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.help import HelpScreen
-from spendtop.tui.overview.screen import OverviewScreen
 from spendtop.tui.requests.screen import RequestsScreen
-from spendtop.tui.sources.screen import SourcesScreen
+from tests.readme import screens
 from tests.tui.conftest import opened, picture, typed, until
 
+SCREENS = screens()
 TABLES: dict[type[object], tuple[Action, ...]] = {
     SpendtopApp: APP,
-    OverviewScreen: (*MOVE, *OVERVIEW, *LIVE),
-    RequestsScreen: (*MOVE, *REQUESTS, *DETAIL, *LIVE),
-    SourcesScreen: (*MOVE, *SOURCES, *LIVE),
+    **{screen: screen.ACTIONS for screen in SCREENS.values()},
 }
+NEVER_AT_ONCE = {("filter", "find")}
+"""Actions that share a key on one screen, of which the first needs the list and the second the detail in its place."""
+ONE_THING = {
+    "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
+    "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
+    "y": {"copy", "snippets"},  # takes something away by the clipboard
+    "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
+    "left_square_bracket": {"previous-branch", "previous-account"},
+}
+"""Keys whose actions have ids of their own from screen to screen, for what they do is the same thing to another."""
 
 
 @pytest.mark.parametrize("owner", TABLES)
@@ -30,12 +41,34 @@ def test_every_action_is_a_method_of_its_owner(owner: type[object]) -> None:
 
 
 @pytest.mark.parametrize("owner", TABLES)
-def test_ids_and_keys_are_unique_where_they_meet(owner: type[object]) -> None:
+def test_ids_labels_and_keys_are_unique_where_they_meet(owner: type[object]) -> None:
     table = TABLES[owner] if owner is SpendtopApp else (*TABLES[owner], *APP)
-    ids = [action.id for action in table]
-    keys = [key for action in table for key in action.keys.split(",")]
-    assert len(ids) == len(set(ids))
-    assert len(keys) == len(set(keys))
+    for first, second in combinations(table, 2):
+        assert first.id != second.id
+        assert first.label != second.label
+        if (first.id, second.id) not in NEVER_AT_ONCE:
+            assert not set(first.keys.split(",")) & set(second.keys.split(",")), (first.id, second.id)
+
+
+def test_all_screens_are_looked_at() -> None:
+    assert [*SCREENS] == ["Overview", "Requests", "Sessions", "One session", "Ledger", "Sources"]
+
+
+def test_a_key_does_one_thing_on_every_screen() -> None:
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for table in TABLES.values():
+        for action in table:
+            for key in action.keys.split(","):
+                ids[key].add(action.id)
+    assert {key: names for key, names in ids.items() if len(names) > 1} == ONE_THING
+
+
+def test_an_action_is_started_by_one_key_wherever_it_is() -> None:
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for table in TABLES.values():
+        for action in table:
+            keys[action.id].add(action.keys)
+    assert [name for name, spelled in keys.items() if len(spelled) > 1] == []
 
 
 def test_keys_that_terminals_swallow_are_never_the_only_way() -> None:
@@ -55,17 +88,36 @@ async def test_help_lists_every_action_that_works_and_no_other(app: SpendtopApp)
         await until(pilot, lambda: "row 1 of 60" in picture(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: "Ticket 0" in picture(pilot))
+        await pilot.press("enter")
         screen = app.live_screen
         assert screen is not None
         expected = [action for action in (*TABLES[RequestsScreen], *APP) if _works(screen, action)]
-        assert {action.id for action in expected} >= {"next-pane", "wrap", "copy", "help", "detach"}
+        assert {action.id for action in expected} >= {"next-pane", "wrap", "copy", "help", "detach", "find"}
+        assert not set(expected) & set(REQUEST_LIST)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         shown = {entry for topic in _topics(app) for entry in topic}
         assert {action.label for action in expected} <= shown
         await pilot.press("escape", "q", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        assert "match before" not in {entry for topic in _topics(app) for entry in topic}
+        listed = {entry for topic in _topics(app) for entry in topic}
+        assert {"match before", "find"}.isdisjoint(listed)
+        assert {"filter", "follow", "invert"} <= listed
+
+
+async def test_keys_of_a_hidden_list_do_nothing(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Ticket 0" in picture(pilot))
+        keys = picture(pilot).splitlines()[-1]
+        assert "/ find" in keys and "filter" not in keys and "t time" not in keys
+        screen = app.live_screen
+        assert isinstance(screen, RequestsScreen)
+        before = screen.browser.selection
+        await pilot.press("t", "I", "less_than_sign", "F")
+        assert (app.screen, screen.browser.selection) == (screen, before)
 
 
 async def test_help_searches_keys_commands_and_filter_fields(app: SpendtopApp) -> None:

@@ -245,7 +245,7 @@ async def test_an_entry_is_recorded_and_u_appends_its_opposite(face: SpendtopApp
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
         assert "u undo" not in picture(pilot)
-        await pilot.press("plus", "e")
+        await pilot.press("n", "e")
         await dialog(pilot, LedgerEntryScreen)
         assert "already included" not in picture(pilot)
         await pilot.press("enter")
@@ -304,7 +304,7 @@ async def test_enter_shows_a_day_part_by_part_beside_ours_and_why(face: Spendtop
         await until(pilot, lambda: isinstance(face.screen, LedgerScreen))
 
 
-@pytest.mark.parametrize("key", ["c", "plus", "R"])
+@pytest.mark.parametrize("key", ["c", "plus", "n", "r"])
 async def test_a_read_only_viewer_changes_nothing_and_says_why(kept: Till, session_over: Sessions, key: str) -> None:
     app = SpendtopApp(session_over(read_only=True))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -317,7 +317,7 @@ async def test_poll_now_asks_the_collector_and_tells_what_came_of_it(
     face: SpendtopApp, store: Store, clock: SettableClock
 ) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
-        await shown(pilot, "R")
+        await shown(pilot, "r")
 
         def asked() -> bool:
             with store.reading() as connection:

@@ -73,7 +73,7 @@ class LedgerEntering(Writing):
             self._ask_balance(self.chosen)
 
     def _ask_balance(self, chosen: AccountNow, complaint: str = "") -> None:
-        late = "; R first asks the provider" if chosen.wants_poll(self.face.session.clock()) else ""
+        late = "; r first asks the provider" if chosen.wants_poll(self.face.session.clock()) else ""
         ages = f"Billed costs: {self.bill_age()}{late}."
         name = clean_line(chosen.account.name)
         self.app.push_screen(CalibrateScreen(name, chosen.balance, ages, complaint), partial(self._calibrate, chosen))

@@ -19,11 +19,10 @@ class FilterPrompt(BrowsingScreen):
     """The part of the requests screen that is about the filter line and the search in a body."""
 
     def action_filter(self) -> None:
-        """Ask for a filter, or in the detail for a text to find."""
-        if self.has_class("-detail"):
-            self.open_prompt(Asking.FIND, self.detail.found[0])
-        else:
-            self.open_prompt(Asking.FILTER, self.browser.selection.text)
+        self.open_prompt(Asking.FILTER, self.browser.selection.text)
+
+    def action_find(self) -> None:
+        self.open_prompt(Asking.FIND, self.detail.found[0])
 
     def action_clear_filter(self) -> None:
         """Everything again."""

@@ -11,7 +11,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
+from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.copy_export import TakingAway
 from spendtop.tui.requests.fetch_bodies import Fetching
 from spendtop.tui.requests.filter_prompt import FilterPrompt
@@ -42,10 +42,14 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         self._detail_asked: int | None = None
 
     def works_now(self, action: Action) -> bool:
-        """Keys of the detail need one on screen, and those of a row need a row."""
+        """Keys of list and detail need theirs on screen, and those of a row need a row."""
+        if action.id == "find":
+            return self.layout_shown is Layout.DETAIL  # beside the list the key filters that
         if action in DETAIL:
             shown = self.layout_shown is not Layout.LIST
             return shown and (action.id != "fetch" or self.fetchable is not None)
+        if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
+            return False
         if action.id == "clear-filter":
             return bool(self.browser.selection.text.strip())
         if action.id == "unmark":
