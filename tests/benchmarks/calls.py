@@ -75,7 +75,7 @@ class Counting:
             yield
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # what it takes back
+            threading.setprofile(None)
 
     def per_time(self, times: int) -> Calls:
         """What was counted, shared out."""

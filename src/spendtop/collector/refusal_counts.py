@@ -33,7 +33,7 @@ class Tallying:
         taken = self._counters.take_refused()
         if not taken:
             return
-        counts = {(source.value, why.value): count for (source, why), count in taken.items()}
+        counts = {(source.name, why.value): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
             await asyncio.wrap_future(self._recorder.run(lambda tx: refusals.note(tx, counts, now, self._shard)))

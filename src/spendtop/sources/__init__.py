@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, Source
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
 from spendtop.sources.pollers.balances import (
     DeepSeekBalance,
@@ -19,7 +19,7 @@ from spendtop.sources.receivers import SignedReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 
 SIGNED_RECEIVERS: Mapping[Source, type[SignedReceiver]] = {
-    Source.HELICONE: HeliconeReceiver,
+    HELICONE: HeliconeReceiver,
 }
 
 COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {

@@ -17,7 +17,7 @@ from spendtop.api.pushes.ingest import LARGEST_PUSH
 from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Source
+from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
@@ -133,7 +133,7 @@ class TestIdentity:
         before = stored(live)
         assert code_of(await post(live, {**ITEM, "request_id": "r-1", "cost_usd": 5})) == (409, "conflict")
         assert stored(live) == before
-        assert live.context.counters.take_refused() == {(Source.INGEST, Count.INGEST_CONFLICT): 1}
+        assert live.context.counters.take_refused() == {(INGEST, Count.INGEST_CONFLICT): 1}
 
     async def test_an_id_belongs_to_its_tracking_token(self, live: Live) -> None:
         await post(live, {**ITEM, "request_id": "r-1"})
@@ -231,8 +231,8 @@ class TestBatches:
         response = await post(live, [{}, 5, {**ITEM, "tracking_token": "nobody"}])
         assert code_of_all(response) == (422, ["invalid", "invalid", "unknown_token"])
         assert live.context.counters.take_refused() == {
-            (Source.INGEST, Count.INGEST_INVALID): 2,
-            (Source.INGEST, Count.INGEST_BAD_TOKEN): 1,
+            (INGEST, Count.INGEST_INVALID): 2,
+            (INGEST, Count.INGEST_BAD_TOKEN): 1,
         }
 
     async def test_the_same_id_twice_in_a_batch(self, live: Live) -> None:

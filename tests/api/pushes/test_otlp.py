@@ -28,7 +28,8 @@ from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Parsed, Request, Source
+from spendtop.domain.request import Parsed, Request
+from spendtop.domain.sources import OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
@@ -89,7 +90,7 @@ async def test_success_is_told_in_the_format_of_the_post(live: Live, recorder: F
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, PROTOBUF, b"")
     answer = await post(live, in_json(export(call())), f"{JSON}; charset=utf-8")
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, JSON, b"{}")
-    assert [request.source for request in recorded(recorder)] == [Source.OTLP] * 2
+    assert [request.source for request in recorded(recorder)] == [OTLP] * 2
     assert live.context.counters[Count.INGEST_SUCCESS] == 2
 
 
@@ -156,7 +157,7 @@ async def test_spans_that_cannot_be_taken_are_told_and_the_others_recorded(live:
     assert in_text.json() == {"partialSuccess": {"rejectedSpans": "3", "errorMessage": partial.error_message}}
     assert "77" not in in_text.text
     assert len(recorder.events) == 2
-    assert live.context.counters.take_refused() == {(Source.OTLP, Count.INGEST_INVALID): 6}
+    assert live.context.counters.take_refused() == {(OTLP, Count.INGEST_INVALID): 6}
 
 
 async def test_a_post_without_a_good_call_is_answered_likewise(live: Live, recorder: FakeRecorder) -> None:

@@ -17,7 +17,8 @@ from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import Source
 from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 

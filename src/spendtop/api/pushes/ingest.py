@@ -11,7 +11,8 @@ from spendtop.api.bodies import LARGE
 from spendtop.api.context import Context
 from spendtop.api.guards import Guards, header_values
 from spendtop.api.pushes import Desk, Failed, answer_to_batch, answer_to_one, results
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import INGEST
 from spendtop.sources.receivers import NotJson, Pushed, Unreadable
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.settings import IngestSettings
@@ -29,7 +30,7 @@ class IngestPush:
 
     def __init__(self, context: Context, guards: Guards) -> None:
         self._context = context
-        self._desk = Desk(context, guards, Source.INGEST)
+        self._desk = Desk(context, guards, INGEST)
         self._receiver = IngestReceiver()
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:

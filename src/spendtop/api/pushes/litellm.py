@@ -9,7 +9,8 @@ from spendtop.api.bodies import LARGE
 from spendtop.api.context import Context
 from spendtop.api.guards import Guards
 from spendtop.api.pushes import Desk, answer_to_batch, results
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import LITELLM
 from spendtop.sources.receivers import NotJson, Pushed, Unreadable
 from spendtop.sources.receivers.litellm import LitellmReceiver
 
@@ -21,7 +22,7 @@ class LitellmPush:
 
     def __init__(self, context: Context, guards: Guards) -> None:
         self._context = context
-        self._desk = Desk(context, guards, Source.LITELLM)
+        self._desk = Desk(context, guards, LITELLM)
         self._receiver = LitellmReceiver()
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:

@@ -13,7 +13,8 @@ from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, header_values
 from spendtop.api.pushes import Desk
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import OTLP
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, ContentType, OtlpReceiver
 
@@ -38,7 +39,7 @@ class OtlpPush:
 
     def __init__(self, context: Context, guards: Guards) -> None:
         self._context = context
-        self._desk = Desk(context, guards, Source.OTLP)
+        self._desk = Desk(context, guards, OTLP)
         self._receiver = OtlpReceiver()
         self._places = asyncio.Semaphore(MOST_READ)
 

@@ -20,7 +20,8 @@ from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, 
 from spendtop.collector.demo.sample_traffic import as_new, history, live_bodies
 from spendtop.collector.setup import Rooms
 from spendtop.collector.supervisor import Loop, pause
-from spendtop.domain.request import Parsed, Source
+from spendtop.domain.request import Parsed
+from spendtop.domain.sources import INGEST
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import HeliconeSettings, OpenAISettings
 
@@ -93,7 +94,7 @@ async def _push(rooms: Rooms, stop: asyncio.Event, chance: random.Random) -> Non
         while not stop.is_set():
             pushed = a_push(rooms.clock(), chance)
             for _ in range(1 + (chance.randrange(_TWICE) == 0)):
-                if pushed.source is not Source.INGEST:
+                if pushed.source is not INGEST:
                     await _record(rooms, [pushed])
                     continue
                 with suppress(httpx.HTTPError):  # the listener ends first

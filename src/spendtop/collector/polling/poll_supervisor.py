@@ -13,7 +13,7 @@ from spendtop.collector.polling.poll_steps import BalanceJob, CostJob, Desk, Req
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE
 from spendtop.services.first_start import first_start
 from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.pollers.helicone_api import HeliconeApi
@@ -70,7 +70,7 @@ class Pollers:
     def _job(self, wanted: Polled, began: int) -> Job:
         match wanted:
             case PolledRequests():
-                pushed_by = Source.HELICONE if wanted.pushed else None
+                pushed_by = HELICONE if wanted.pushed else None
                 poller = helicone(wanted, self._desk.store)
                 return RequestJob(wanted.name, wanted.every, poller, self._desk, pushed_by=pushed_by, since=began)
             case PolledCosts():

@@ -15,6 +15,7 @@ from spendtop.collector.tasks.slow_tasks import LongErrand
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import NotUnderstood
+from spendtop.domain.sources import source_named
 from spendtop.services import outbox_rules, quarantine, tasks
 from spendtop.services.recorder import Recorder
 from spendtop.services.tasks import Task, TaskKind, TaskState
@@ -128,7 +129,9 @@ class Errands:
         understood, left = 0, 0
         for row in quarantine.open_events(connection, _ids(task)):
             raw = quarantine.raw_of(row)
-            parsed = SIGNED_RECEIVERS[row.source]().parse(raw, row.received_at) if raw is not None else None
+            parsed = (
+                SIGNED_RECEIVERS[source_named(row.source)]().parse(raw, row.received_at) if raw is not None else None
+            )
             if parsed is None or isinstance(parsed, NotUnderstood):
                 left += 1
                 continue

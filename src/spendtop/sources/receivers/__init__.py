@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from spendtop.domain.request import Parsed, Request, Source
+from spendtop.domain.request import Parsed, Request
+from spendtop.domain.sources import Source
 
 
 class NotJson(ValueError):

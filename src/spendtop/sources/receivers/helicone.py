@@ -23,12 +23,12 @@ from spendtop.domain.request import (
     NotUnderstood,
     Parsed,
     Request,
-    Source,
     Status,
     TestEvent,
     TimeSource,
     Usage,
 )
+from spendtop.domain.sources import HELICONE, Source
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
@@ -101,7 +101,7 @@ class _Body(Struct, frozen=True):
 class HeliconeReceiver:
     """Verifies and reads what Helicone posts."""
 
-    source: ClassVar[Source] = Source.HELICONE
+    source: ClassVar[Source] = HELICONE
     path: ClassVar[str] = "/webhook"
     signature_header: ClassVar[bytes] = b"helicone-signature"
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import INGEST, Source
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.usage import usage_of_response
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
@@ -40,7 +41,7 @@ _GROUNDS = frozenset({*FLAT_COUNTS, "total_tokens", "usage", "cost_usd", "status
 class IngestReceiver:
     """Reads what clients push."""
 
-    source: ClassVar[Source] = Source.INGEST
+    source: ClassVar[Source] = INGEST
     paths: ClassVar[tuple[str, ...]] = ("/ingest", "/log")
 
     def __init__(self) -> None:
@@ -149,7 +150,7 @@ def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post:
     at: int | None = said.get("timestamp")
     own_id = said.get("request_id", key)
     return Request(
-        source=Source.INGEST,
+        source=INGEST,
         external_id=own_id or _assumed_id(said, usage),
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,

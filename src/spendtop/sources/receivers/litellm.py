@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import LITELLM, Source
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import count, usage_of, usage_of_response
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
@@ -107,7 +108,7 @@ class _Payload(Struct):
 class LitellmReceiver:
     """Reads what LiteLLM posts."""
 
-    source: ClassVar[Source] = Source.LITELLM
+    source: ClassVar[Source] = LITELLM
     path: ClassVar[str] = "/litellm"
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from itertools import islice
 from threading import Lock
 from typing import ClassVar, Literal, TypeAlias
 
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import OTLP, Source
 from spendtop.domain.timing import when
 from spendtop.domain.usage import usage_of_response
 from spendtop.sources.receivers import Invalid, Pushed, Unreadable
@@ -39,7 +40,7 @@ _Key: TypeAlias = tuple[str, str]
 class OtlpReceiver:
     """Reads what OTLP exporters post. May be used by several threads."""
 
-    source: ClassVar[Source] = Source.OTLP
+    source: ClassVar[Source] = OTLP
     path: ClassVar[str] = "/v1/traces"
 
     def __init__(self) -> None:
@@ -118,7 +119,7 @@ def _request(span: Span, received_at: int) -> Request:
     has_failed = span.has_failed or bool(attributes.get(read.ERROR_TYPE)) or (http_status or 0) >= 400
     bodies = request_body(span), response_body(span)
     return Request(
-        source=Source.OTLP,
+        source=OTLP,
         external_id=response_id or _own_id(span),
         received_at=received_at,
         occurred_at=happened.occurred_at,
