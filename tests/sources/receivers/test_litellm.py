@@ -115,10 +115,8 @@ def test_a_free_call_with_tokens_is_priced_again() -> None:
 def test_an_array_an_object_and_lines_say_the_same() -> None:
     array = json.loads(SDK)
     lines = b"\n".join(json.dumps(each).encode() for each in array)
-    assert LitellmReceiver().parse(lines, ARRIVAL).is_batch
     assert [each.external_id for each in requests(lines)] == [each.external_id for each in requests(SDK)]
     alone = LitellmReceiver().parse(json.dumps(array[0], indent=2).encode(), ARRIVAL)
-    assert not alone.is_batch
     assert [each.external_id for each in alone.items if isinstance(each, Request)] == [array[0]["litellm_call_id"]]
 
 

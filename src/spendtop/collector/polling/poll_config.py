@@ -10,7 +10,7 @@ from typing import NamedTuple
 from spendtop.config.accounts import AccountSettings
 from spendtop.config.settings import Settings
 from spendtop.domain.sources import HELICONE_API
-from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
+from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
 from spendtop.store.reads.ledger import Account

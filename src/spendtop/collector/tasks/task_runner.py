@@ -15,11 +15,10 @@ from spendtop.collector.tasks.slow_tasks import LongErrand
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import NotUnderstood
-from spendtop.domain.sources import source_named
 from spendtop.services import outbox_rules, quarantine, tasks
 from spendtop.services.recorder import Recorder
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.sources import SIGNED_RECEIVERS
+from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store
 
 T = TypeVar("T")
@@ -129,9 +128,7 @@ class Errands:
         understood, left = 0, 0
         for row in quarantine.open_events(connection, _ids(task)):
             raw = quarantine.raw_of(row)
-            parsed = (
-                SIGNED_RECEIVERS[source_named(row.source)]().parse(raw, row.received_at) if raw is not None else None
-            )
+            parsed = READERS.signed[row.source]().parse(raw, row.received_at) if raw is not None else None
             if parsed is None or isinstance(parsed, NotUnderstood):
                 left += 1
                 continue

@@ -23,7 +23,6 @@ from sqlalchemy import select
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
-from spendtop.api.pushes import otlp as module
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
@@ -35,6 +34,7 @@ from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
+from spendtop.sources.receivers import otlp as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -242,7 +242,7 @@ async def test_a_bomb_is_refused_before_it_is_unpacked(
 
 
 async def test_bodies_above_the_limit_are_refused(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_EXPORT", 1_000)
+    monkeypatch.setattr(module.OtlpReceiver, "largest", 1_000)
     assert code_of(await post(live, CAPTURED)) == (413, "too_large")
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from spendtop.api.bodies import LARGE
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
+from spendtop.api.http_request import LARGE
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.request import Parsed, Request
@@ -22,7 +22,7 @@ from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SDK = (FIXTURES / "litellm_sdk_batch.json").read_bytes()
 KEY = "a-key-of-thirty-two-characters-00"
 NOW = 1_795_197_060_000_000
