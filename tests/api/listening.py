@@ -16,14 +16,15 @@ import httpx
 from sqlalchemy import Connection
 
 from spendtop.api.app import Listener
-from spendtop.api.context import Context, Done, Health, Recorder, Result
+from spendtop.api.context import Context, Done, EventRecorder, Health, Result
 from spendtop.api.protocol import Allowance
 from spendtop.api.server import bind, serve
-from spendtop.api.token_book import Tokens
+from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import NotUnderstood, Parsed, TestEvent
 from spendtop.services.recording import Outcome
+from spendtop.sources.registry import READERS, Readers
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from tests.helicone_captures import secret, sign
@@ -124,12 +125,13 @@ class Live:
 async def listening(
     store: Store,
     clock: Clock,
-    recorder: Recorder,
+    recorder: EventRecorder,
     settings: Settings | None = None,
     allowance: Allowance | None = None,
     health: Health | None = None,
     monotonic: Callable[[], float] = lambda: 0.0,
     stopping: asyncio.Event | None = None,
+    readers: Readers = READERS,
 ) -> AsyncIterator[Live]:
     """Serves on a free port until the block ends."""
     in_force = [settings or settings_of()]
@@ -141,14 +143,14 @@ async def listening(
         clock=clock,
         health=lambda: health or Health(),
         monotonic=monotonic,
-        tokens=Tokens(store, time.monotonic),
+        tokens=TokenCopy(store, time.monotonic),
         stopping=stopping or stop,
         backups=store.path.parent / "backups" if store.path else Path("backups"),
     )
     listening_socket = bind("127.0.0.1", 0)
     port = listening_socket.getsockname()[1]
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(Listener(context), listening_socket, stop, allowance))
+        tasks.create_task(serve(Listener(context, readers), listening_socket, stop, allowance))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=DEADLINE
         ) as client:

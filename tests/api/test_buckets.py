@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.api.buckets import Buckets
+from spendtop.api.guards import Buckets
 
 
 class Seconds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.api.token_book import REFRESH_SECONDS, Tokens
+from spendtop.api.token_book import REFRESH_SECONDS, TokenCopy
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 
@@ -24,7 +24,7 @@ def create(store: Store, name: str) -> int:
 
 async def test_a_token_that_is_new_is_found_at_once(readable_store: Store) -> None:
     seconds = Seconds()
-    known = Tokens(readable_store, seconds)
+    known = TokenCopy(readable_store, seconds)
     assert "web" not in await known.book(["web"])
     create(readable_store, "web")
     assert "web" not in await known.book(["web"])  # rubbish cannot make it read more than ten times a second
@@ -34,7 +34,7 @@ async def test_a_token_that_is_new_is_found_at_once(readable_store: Store) -> No
 
 async def test_a_token_that_is_switched_off_elsewhere_is_known_within_a_second(readable_store: Store) -> None:
     seconds = Seconds()
-    known = Tokens(readable_store, seconds)
+    known = TokenCopy(readable_store, seconds)
     number = create(readable_store, "web")
     assert (await known.book(["web"]))["web"].active
     with readable_store.writing() as connection:
@@ -44,7 +44,7 @@ async def test_a_token_that_is_switched_off_elsewhere_is_known_within_a_second(r
 
 
 async def test_what_was_changed_here_is_known_after_a_refresh(readable_store: Store) -> None:
-    known = Tokens(readable_store, Seconds())
+    known = TokenCopy(readable_store, Seconds())
     await known.book([])
     create(readable_store, "web")
     await known.refresh()

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from spendtop.api.bodies import LARGE, MOST_LARGE
 from spendtop.api.context import Health
-from spendtop.api.webhook import LARGEST_WEBHOOK
+from spendtop.api.http_request import LARGE, MOST_LARGE
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.request import NotUnderstood, Request
 from spendtop.domain.request import TestEvent as GatewayTest
+from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening, settings_of
 from tests.conftest import SettableClock
@@ -162,7 +162,7 @@ async def test_large_bodies_are_recorded_too(store: Store, clock: SettableClock,
 async def test_bodies_above_the_limit_are_refused_by_their_announced_length(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (LARGEST_WEBHOOK + 1)
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (HeliconeReceiver.largest + 1)
     async with listening(store, clock, recorder) as live:
         answer = await live.exchange(head + b"{", ends=False)
         assert answer.startswith(b"HTTP/1.1 413 ")
@@ -171,7 +171,7 @@ async def test_bodies_above_the_limit_are_refused_by_their_announced_length(
 async def test_bodies_above_the_limit_are_refused_while_they_come(
     store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.webhook.LARGEST_WEBHOOK", 100_000)
+    monkeypatch.setattr(HeliconeReceiver, "largest", 100_000)
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with listening(store, clock, recorder) as live:
@@ -202,7 +202,7 @@ async def test_a_store_that_stays_away_is_told_with_retry_after(
         assert response.status_code == status
         assert int(response.headers["retry-after"]) > 0
         recorder.refusal = failure
-        assert (await live.post_signed(SIMPLE)).status_code == 503
+        assert (await live.post_signed(SIMPLE)).status_code == status
 
 
 async def test_an_unforeseen_failure_says_nothing_about_itself(

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import backfilling, judging, moving, pushing, reading, recording, screens, sizes, starting
+from tests.benchmarks import backfilling, calls, judging, moving, pushing, reading, recording, screens, sizes, starting
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -27,6 +27,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "starts": starting.starts,
     "latency_on_screen": screens.latency,
     "traffic": screens.traffic,
+    "calls": calls.calls,
     "disk": sizes.disk,
     "memory": sizes.memory,
 }

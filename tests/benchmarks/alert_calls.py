@@ -20,7 +20,8 @@ from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.config.load import load
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Request, Source, TimeSource
+from spendtop.domain.request import Cost, Request, TimeSource
+from spendtop.domain.sources import HELICONE
 from spendtop.services.lease import SoleOwner
 from spendtop.services.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
@@ -148,7 +149,7 @@ def _sink(on_arrival: Callable[[], None]) -> HTTPServer:
 
 def _request(now: int) -> Request:
     return Request(
-        source=Source.HELICONE,
+        source=HELICONE,
         external_id="the-one-that-crosses",
         received_at=now,
         occurred_at=now,

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, source_named
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS, identity
 from spendtop.store.schema import upgrade
@@ -75,7 +75,7 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
         connection.execute(f"DROP INDEX {name}")
     step = SPAN // requests
     values = {
-        "source": Source.HELICONE.value,
+        "source": HELICONE.name,
         "slots": SLOTS,
         "users": users,
         "step": step,
@@ -84,7 +84,7 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
     for first in range(0, requests, _CHUNK):
         connection.execute(_REQUESTS, {**values, "first": first, "last": min(first + _CHUNK, requests)})
     connection.execute("CREATE TEMP TABLE numbered AS SELECT id FROM request ORDER BY id")
-    connection.execute(_KEYS.format(source=Source.HELICONE.value))
+    connection.execute(_KEYS.format(source=HELICONE.name))
     connection.execute("DROP TABLE numbered")
     for dimension, key in _DIMENSIONS.items():
         connection.execute(_TOTALS.format(dimension=dimension, key=key, unit=HOUR))
@@ -94,4 +94,4 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
 
 
 def _digest(source: str, external_id: str) -> bytes:
-    return identity(Source(source), external_id)
+    return identity(source_named(source), external_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
@@ -53,7 +53,7 @@ def test_a_poller_that_stopped_is_a_warning(cli: Cli, home_store: Store) -> None
 
 
 def test_the_share_of_webhooks_and_the_filled_gaps_are_told(cli: Cli, home_store: Store, spent: Recorded) -> None:
-    spent.add([spent.request(minutes_ago(number), 5, source=Source.HELICONE) for number in range(10, 20)])
+    spent.add([spent.request(minutes_ago(number), 5, source=HELICONE) for number in range(10, 20)])
     assert line_of(cli, "webhooks") == "webhooks ok brought every request of the last 7 days"
     now = minutes_ago(1)
     gap = {"source": "helicone", "since": now - MINUTE, "until": now, "found_at": now}

@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from spendtop.domain.request import BodyState, Source, Status, Usage
+from spendtop.domain.request import BodyState, Status, Usage
+from spendtop.domain.sources import INGEST
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
 
@@ -35,7 +36,7 @@ def ids(spent: Recorded) -> list[int]:
     failed = spent.request(
         minutes_ago(6), None, user_id=ESCAPE, status=Status.ERROR, http_status=429, session_id="s", model="own"
     )
-    pushed = spent.request(minutes_ago(7), 5, source=Source.INGEST, external_id="r/1", token="app")
+    pushed = spent.request(minutes_ago(7), 5, source=INGEST, external_id="r/1", token="app")
     unknown = spent.request(minutes_ago(8), 6, request_body=b'"a\\u001b"', body_state=BodyState.STORED)
     return spent.add([first, failed, pushed, unknown])
 
@@ -85,7 +86,7 @@ def test_one_request_with_all_that_is_known(cli: Cli, ids: list[int]) -> None:
 
 
 def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:
-    spent.add([spent.request(minutes_ago(7), 9, source=Source.INGEST, external_id="r/1", token="app", user_id=ESCAPE)])
+    spent.add([spent.request(minutes_ago(7), 9, source=INGEST, external_id="r/1", token="app", user_id=ESCAPE)])
     out = cli("request", "r/1").out
     assert "by ingest\n" in out and "user_id: null -> eve␛[2J<U+202E>" in out
     assert "No prompt and response were sent" in out

@@ -15,7 +15,8 @@ import pytest
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import Loaded, load
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Parsed, Request, Source, TimeSource
+from spendtop.domain.request import Cost, Parsed, Request, TimeSource
+from spendtop.domain.sources import HELICONE
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import SECTIONS
@@ -57,7 +58,7 @@ class Bench:
     def request(self, cost: float | None = 0.1, **fields: Any) -> Request:
         """A request that happens now."""
         values: dict[str, Any] = {
-            "source": Source.HELICONE,
+            "source": HELICONE,
             "external_id": f"request-{next(self._numbers)}",
             "received_at": self.clock(),
             "occurred_at": self.clock(),

@@ -9,7 +9,8 @@ from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Source, Usage
+from spendtop.domain.request import Basis, BodyState, Usage
+from spendtop.domain.sources import INGEST
 from spendtop.services.preparation import Prepared, Preparer
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import bodies
@@ -184,7 +185,7 @@ def test_a_push_without_a_provider_is_priced_as_its_models_owner_does(
     file: Path, bench: Bench, model: str, named: str | None, provider: str, is_priced: bool
 ) -> None:
     usage = Usage(prompt=1000, completion=100)
-    pushed = bench.request(None, source=Source.INGEST, model=model, provider=named, usage=usage)
+    pushed = bench.request(None, source=INGEST, model=model, provider=named, usage=usage)
     ready = preparer_of(file, "").prepare(pushed)
     assert isinstance(ready, Prepared)
     assert (ready.request.provider, ready.request.cost.amount is not None) == (provider, is_priced)

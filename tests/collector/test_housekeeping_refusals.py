@@ -10,7 +10,7 @@ import pytest
 from spendtop.api.counters import Count, Counters
 from spendtop.collector.housekeeping import RefusalCounts
 from spendtop.domain.clock import HOUR
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, INGEST, OTLP
 from spendtop.services.refusals import REFUSED
 from spendtop.store.engine import Store
 from spendtop.store.tables import TotalTable
@@ -38,11 +38,11 @@ class Writer:
 async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
     tallying = RefusalCounts(counters, writer, clock, 3)  # type: ignore[arg-type]
-    counters.refuse(Source.INGEST, Count.INGEST_BAD_AUTH)
-    counters.refuse(Source.INGEST, Count.INGEST_BAD_AUTH, 2)
-    counters.refuse(Source.HELICONE, Count.INGEST_NOT_JSON)
+    counters.refuse(INGEST, Count.INGEST_BAD_AUTH)
+    counters.refuse(INGEST, Count.INGEST_BAD_AUTH, 2)
+    counters.refuse(HELICONE, Count.INGEST_NOT_JSON)
     await tallying.write()
-    counters.refuse(Source.INGEST, Count.INGEST_BAD_AUTH)
+    counters.refuse(INGEST, Count.INGEST_BAD_AUTH)
     await tallying.write()
     await tallying.write()
     found = {(row.dimension, row.key, row.bucket, row.shard): row.requests for row in rows(store, TotalTable)}
@@ -56,7 +56,7 @@ async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, cloc
 async def test_what_could_not_be_written_is_kept_for_the_next_time(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
     tallying = RefusalCounts(counters, writer, clock, 0)  # type: ignore[arg-type]
-    counters.refuse(Source.OTLP, Count.INGEST_INVALID, 7)
+    counters.refuse(OTLP, Count.INGEST_INVALID, 7)
     writer.failure = OSError("gone")
     with pytest.raises(OSError, match="gone"):
         await tallying.write()

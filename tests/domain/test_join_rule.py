@@ -7,10 +7,11 @@ import pytest
 from spendtop.domain.clock import HOUR
 from spendtop.domain.join_rule import bare_model, partner
 from spendtop.domain.merging import Record
-from spendtop.domain.request import Request, Source, TimeSource
+from spendtop.domain.request import Request, TimeSource
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, Source
 
 AT = 1_795_000_000_000_000
-WEBHOOK, INGEST = Source.HELICONE, Source.INGEST
+WEBHOOK, INGEST = HELICONE, INGEST
 
 
 def report(source: Source, **fields: Any) -> Request:
@@ -28,7 +29,7 @@ def report(source: Source, **fields: Any) -> Request:
 
 def record(*sources: Source, number: int = 1, **fields: Any) -> Record:
     """A stored request that these sources reported."""
-    ids = {source.value: f"{source}-{number}" for source in sources}
+    ids = {source.name: f"{source}-{number}" for source in sources}
     return Record(id=number, request=report(sources[0], **fields), external_ids=ids)
 
 
@@ -44,8 +45,8 @@ def test_the_one_candidate_of_another_source_is_joined() -> None:
     [
         ((INGEST,), INGEST),
         ((WEBHOOK, INGEST), INGEST),
-        ((WEBHOOK,), Source.HELICONE_API),
-        ((Source.HELICONE_API,), WEBHOOK),
+        ((WEBHOOK,), HELICONE_API),
+        ((HELICONE_API,), WEBHOOK),
     ],
 )
 def test_a_source_joins_a_request_once(joined: tuple[Source, ...], source: Source) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Source, TimeSource
+from spendtop.domain.request import Request, TimeSource
+from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import parse_window
 
 DOLLAR = 1_000_000_000
@@ -71,7 +72,7 @@ def test_each_names_the_field_that_a_request_counts_for(each: Each) -> None:
     fields = {Each.USER: "user_id", Each.MODEL: "model", Each.TOKEN: "token", Each.SESSION: "session_id"}
     values: dict[str, Any] = {fields[each]: "it"}
     plain = Request(
-        source=Source.INGEST, external_id="1", received_at=0, occurred_at=0, time_source=TimeSource.CLIENT, **values
+        source=INGEST, external_id="1", received_at=0, occurred_at=0, time_source=TimeSource.CLIENT, **values
     )
     assert [one.value_of(plain) for one in Each] == ["it" if one is each else None for one in Each]
 

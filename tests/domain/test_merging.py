@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from spendtop.domain.merging import Record, differences, merge
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, OTLP, SOURCES, Source
 
-API, WEBHOOK, INGEST = Source.HELICONE_API, Source.HELICONE, Source.INGEST
+API, WEBHOOK, INGEST = HELICONE_API, HELICONE, INGEST
 
 
 PRICER = Pricer({"m": Price(input=Rate(2 * 10**9), output=Rate(3 * 10**9))}, None, lambda provider, model, at: None)
@@ -37,7 +38,7 @@ def cost(nano: int) -> Cost:
 def told(*reports: Request) -> Record:
     """What is known after these reports, in this order."""
     first, *others = reports
-    record = Record(id=1, request=first, external_ids={first.source.value: first.external_id})
+    record = Record(id=1, request=first, external_ids={first.source.name: first.external_id})
     for other in others:
         record = merge(record, other, PRICER.cost)
     return record
@@ -174,7 +175,7 @@ def reports_of_one_request(draw: st.DrawFn) -> list[Request]:
                 body_state=draw(st.sampled_from([state for state in BodyState if state is not BodyState.PURGED])),
             )
         )
-        for source in draw(st.lists(st.sampled_from(Source), min_size=1, unique=True))
+        for source in draw(st.lists(st.sampled_from(list(SOURCES.values())), min_size=1, unique=True))
     ]
 
 
@@ -214,7 +215,7 @@ def test_a_value_from_a_less_trusted_source_gives_way_to_a_more_trusted_one_that
     assert record.given_by == {"user_id": INGEST}
     record = merge(record, report(WEBHOOK, user_id="real"), PRICER.cost)
     assert (record.request.user_id, record.given_by) == ("real", {"user_id": WEBHOOK})
-    assert merge(record, report(Source.OTLP, user_id="late"), PRICER.cost).request.user_id == "real"
+    assert merge(record, report(OTLP, user_id="late"), PRICER.cost).request.user_id == "real"
 
 
 def test_the_gateways_api_corrects_itself_and_keeps_what_it_leaves_out() -> None:
@@ -225,7 +226,7 @@ def test_the_gateways_api_corrects_itself_and_keeps_what_it_leaves_out() -> None
     assert (merged.cost, merged.status) == (cost(3), Status.ERROR)
 
 
-@pytest.mark.parametrize("source", [source for source in Source if source is not API])
+@pytest.mark.parametrize("source", [source for source in SOURCES.values() if source is not API])
 def test_a_second_report_of_any_other_source_only_fills_gaps(source: Source) -> None:
     first = report(source, user_id="a", usage=Usage(prompt=5), cost=cost(4))
     again = report(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Hook, Price, Pricer, Rate, is_trusted
-from spendtop.domain.request import Basis, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE
 
 IN_AND_OUT = Usage(prompt=1_000, completion=100)
 NOTHING = Usage(prompt=0, completion=0)
@@ -26,7 +27,7 @@ PUBLISHED = Price(input=dollars("3"), output=dollars("15"), version="list 1")
 
 def request(reported: int | None = None, **fields: Any) -> Request:
     values: dict[str, Any] = {
-        "source": Source.HELICONE,
+        "source": HELICONE,
         "external_id": "id",
         "received_at": 5,
         "occurred_at": 5,

@@ -11,7 +11,8 @@ import pytest
 
 from spendtop.collector.demo.sample_traffic import SECRET, as_new, history, live_bodies, sample_folder, webhook_captures
 from spendtop.domain.clock import DAY, HOUR, SECOND
-from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource
+from spendtop.domain.request import BodyState, Request, Status, TimeSource
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.usage import usage_of_response
 
 NOW = 1_800_000_000 * SECOND
@@ -67,12 +68,12 @@ def test_created_in_a_body_moves_with_its_request(month: list[Request]) -> None:
 
 
 def test_what_only_a_webhook_told_has_no_session_and_is_not_verified(month: list[Request]) -> None:
-    webhook_only = [request for request in month if request.source is Source.HELICONE]
+    webhook_only = [request for request in month if request.source is HELICONE]
     assert len(webhook_only) > 50
     for request in webhook_only:
         assert request.time_source is TimeSource.PROVIDER and not request.verified
         assert (request.session_id, request.token, request.properties) == (None, None, None)
-    assert all(request.verified for request in month if request.source is Source.HELICONE_API)
+    assert all(request.verified for request in month if request.source is HELICONE_API)
 
 
 def test_every_live_body_is_another_request_each_time() -> None:

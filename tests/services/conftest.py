@@ -18,7 +18,8 @@ from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer
-from spendtop.domain.request import Basis, Cost, Request, Source, Status, TimeSource
+from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
+from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.alert_messages import Announcement, Channel
 from spendtop.services.evaluator import Evaluator
@@ -53,7 +54,7 @@ def request(number: object, at: int, cost: int | None = DOLLAR, **fields: Any) -
     """A request of Helicone's with this id, `cost` in nano-USD."""
     amount = None if cost is None else Usd(cost)
     values: dict[str, Any] = {
-        "source": Source.HELICONE,
+        "source": HELICONE,
         "external_id": f"id-{number}",
         "received_at": at,
         "occurred_at": at,
@@ -69,7 +70,7 @@ def prepared(report: Request) -> Prepared:
     if report.request_body is not None or report.response_body is not None:
         body = bodies.encode(report.request_body, report.response_body)
     plain = msgspec.structs.replace(report, request_body=None, response_body=None)
-    return Prepared(identity(Source.HELICONE, report.external_id), plain, body)
+    return Prepared(identity(HELICONE, report.external_id), plain, body)
 
 
 def rows(store: Store, model: type[SQLModel]) -> list[Row[Any]]:
@@ -125,7 +126,7 @@ def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
         hour = one.occurred_at // HOUR * HOUR
         add("minute", "", one.occurred_at // MINUTE * MINUTE, (1, cost, *rest))
         named = {"all": "", "user": one.user_id or "", "model": one.model or "", "provider": one.provider or ""}
-        named |= {"source": one.source.value}
+        named |= {"source": one.source.name}
         named |= {"session": one.session_id} if one.session_id is not None else {}
         named |= {"token": one.token} if one.token is not None else {}
         for dimension, key in named.items():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Cost, Request, Source, TimeSource, Usage
+from spendtop.domain.request import Cost, Request, TimeSource, Usage
+from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -44,7 +45,7 @@ def main(path: Path, first: int) -> None:
 
 def _request(number: int) -> Request:
     return Request(
-        source=Source.HELICONE,
+        source=HELICONE,
         external_id=f"id-{number}",
         received_at=AT + number,
         occurred_at=AT + number,

@@ -14,7 +14,8 @@ from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing import Price, Rate
-from spendtop.domain.request import Source, Status, Usage
+from spendtop.domain.request import Status, Usage
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import episodes
 from spendtop.services.alert_messages import Channel
@@ -105,7 +106,7 @@ def test_corrections_that_lower_resolve_after_a_minute_and_flapping_ends_silent(
     for number in range(6):
         spending.record(request(f"swing-{number}", spending.clock(), 10 * DOLLAR))
         heard += said(spending.evaluate())
-        lowered = {"source": Source.HELICONE_API, "verified": True}
+        lowered = {"source": HELICONE_API, "verified": True}
         spending.record(request(f"swing-{number}", spending.clock(), 1, **lowered))
         heard += said(spending.evaluate())
         heard += said_again(spending, MINUTE - 1)
@@ -120,7 +121,7 @@ def test_a_correction_to_95_percent_resolves_nothing(collecting: Make) -> None:
     spending = collecting(limit(usd=100, warn=()))
     spending.record(request(1, spending.clock(), 100 * DOLLAR))
     assert said(spending.evaluate()) == ["exceeded daily"]
-    spending.record(request(1, spending.clock(), 97 * DOLLAR, source=Source.HELICONE_API))
+    spending.record(request(1, spending.clock(), 97 * DOLLAR, source=HELICONE_API))
     assert said(spending.evaluate()) + said_again(spending, HOUR) == []
     assert spending.alerts()[0].state == "exceeded"
 
@@ -151,7 +152,7 @@ def test_a_reserve_counts_unpriced_requests_at_its_ceiling_until_their_cost_is_k
     assert said(spending.evaluate()) == []
     assert spending.spend(1) == ["exceeded r"]
     assert (spending.told()[0].used_nano, spending.told()[0].unpriced) == (10 * DOLLAR, 1)
-    spending.record(request(1, spending.clock(), DOLLAR, usage=usage, source=Source.HELICONE_API))
+    spending.record(request(1, spending.clock(), DOLLAR, usage=usage, source=HELICONE_API))
     assert said(spending.evaluate()) == []
     assert said_again(spending, MINUTE) == ["resolved r"]
 
@@ -161,7 +162,7 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
     assert spending.spend(10, user_id="alice") == []
     assert spending.spend(10.000000001, user_id="bob", model="o3") == ["exceeded one"]
     assert spending.spend(11) == ["exceeded one"]
-    spending.record(request("spend-2", spending.clock(), 12 * DOLLAR, source=Source.HELICONE_API))
+    spending.record(request("spend-2", spending.clock(), 12 * DOLLAR, source=HELICONE_API))
     assert said(spending.evaluate()) == []
     assert [message.used_nano for message in spending.told()] == [10_000_000_001, 11 * DOLLAR]
     assert spending.told()[0].contributors == (("user", "bob", 10_000_000_001), ("model", "o3", 10_000_000_001))

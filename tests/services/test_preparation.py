@@ -4,8 +4,9 @@ from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Basis, BodyState, NotUnderstood, Restored, Source, Usage
+from spendtop.domain.request import Basis, BodyState, NotUnderstood, Restored, Usage
 from spendtop.domain.request import TestEvent as DashboardEvent
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM
 from spendtop.services.preparation import Prepared, Preparer, SetAside
 from spendtop.store import bodies
 from spendtop.store.engine import Store
@@ -31,7 +32,7 @@ def ready(*, keep_bodies: bool = True, **fields: object) -> Prepared:
 def test_a_request_is_priced_and_identified() -> None:
     event = ready(model="M", usage=Usage(prompt=2, completion=3))
     assert (event.request.cost.amount, event.request.cost.basis) == (Usd(5_000), Basis.COMPUTED)
-    assert event.digest == identity(Source.HELICONE, "id-1")
+    assert event.digest == identity(HELICONE, "id-1")
 
 
 def test_bodies_are_redacted_compressed_and_taken_out_of_the_request() -> None:
@@ -86,7 +87,7 @@ def test_names_that_differ_only_beyond_what_is_stored_are_still_two_requests() -
 
 def restored(keep_bodies: bool = True, **fields: object) -> Prepared:
     ids = {"helicone-api": "id-1", "helicone": "id-1", "litellm": "call\0-1", "ingest": "mine"}
-    request_ = replace(request(1, AT, 4), source=Source.HELICONE_API, token="app", **fields)
+    request_ = replace(request(1, AT, 4), source=HELICONE_API, token="app", **fields)
     event = preparer(keep_bodies).prepare(Restored(request=request_, external_ids=ids))
     assert isinstance(event, Prepared)
     return event
@@ -94,10 +95,10 @@ def restored(keep_bodies: bool = True, **fields: object) -> Prepared:
 
 def test_a_restored_request_is_known_by_the_ids_of_all_its_sources() -> None:
     event = restored()
-    assert event.digest == identity(Source.HELICONE, "id-1")
+    assert event.digest == identity(HELICONE, "id-1")
     assert set(event.other_digests) == {
-        identity(Source.LITELLM, "call\0-1"),
-        identity(Source.INGEST, "mine", "app"),
+        identity(LITELLM, "call\0-1"),
+        identity(INGEST, "mine", "app"),
     }
     assert event.external_ids is not None
     assert event.external_ids["litellm"] == "call\u2400-1"
@@ -114,7 +115,7 @@ def test_a_restored_request_keeps_its_cost_and_its_bodies_are_packed_as_any_othe
 
 
 def test_what_is_not_understood_is_known_by_its_bytes_and_kept_redacted() -> None:
-    event = NotUnderstood(source=Source.HELICONE, received_at=AT, reason="why", raw=b"a secret")
+    event = NotUnderstood(source=HELICONE, received_at=AT, reason="why", raw=b"a secret")
     aside = preparer().prepare(event)
     assert isinstance(aside, SetAside)
     assert (aside.kind, aside.reason, aside.size, aside.source) == ("unrecognized", "why", 8, "helicone")
@@ -128,7 +129,7 @@ def test_what_is_not_understood_is_known_by_its_bytes_and_kept_redacted() -> Non
 
 
 def test_a_test_event_is_known_by_its_id() -> None:
-    event = DashboardEvent(source=Source.HELICONE, external_id="t", received_at=AT, raw=b"{}")
+    event = DashboardEvent(source=HELICONE, external_id="t", received_at=AT, raw=b"{}")
     aside = preparer().prepare(event)
     assert isinstance(aside, SetAside)
-    assert (aside.kind, aside.digest) == ("test", identity(Source.HELICONE, "t"))
+    assert (aside.kind, aside.digest) == ("test", identity(HELICONE, "t"))

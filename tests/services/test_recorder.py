@@ -20,7 +20,8 @@ import pytest
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Event, Source, Usage
+from spendtop.domain.request import Event, Usage
+from spendtop.domain.sources import HELICONE_API, INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -221,7 +222,7 @@ def test_two_collectors_that_hear_of_one_request_from_two_sources_at_once_keep_o
     for number in range(150):
         reports = [
             request(number, clock(), 2, response_id=f"r-{number}", model="m"),
-            request(number, clock(), 1, response_id=f"r-{number}", model="m", source=Source.INGEST),
+            request(number, clock(), 1, response_id=f"r-{number}", model="m", source=INGEST),
         ]
         for collector, report in zip(collectors, reports if number % 2 else reports[::-1], strict=True):
             collector.recorder.submit([report], answers.put)
@@ -239,11 +240,11 @@ def test_two_collectors_that_correct_one_request_at_once_keep_the_totals_right(
     postgres_store: Store, clock: SettableClock
 ) -> None:
     collectors = [Collector(postgres_store, slot) for slot in (0, 1)]
-    collectors[0].record(*(request(number, clock(), source=Source.HELICONE_API) for number in range(5)))
+    collectors[0].record(*(request(number, clock(), source=HELICONE_API) for number in range(5)))
     answers: SimpleQueue[Any] = SimpleQueue()
     for cost in range(1, 61):
         for collector in collectors:
-            correction = request(cost % 5, clock(), cost, source=Source.HELICONE_API)
+            correction = request(cost % 5, clock(), cost, source=HELICONE_API)
             collector.recorder.submit([correction], answers.put)
     outcomes = [answers.get(timeout=DEADLINE) for _ in range(120)]
     for collector in collectors:

@@ -15,7 +15,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Each
 from spendtop.domain.merging import Record, differences, merge
 from spendtop.domain.pricing import Price, Rate
-from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API, INGEST, SOURCES
 from spendtop.services.preparation import Ready, SetAside
 from spendtop.services.request_rows import from_row
 from spendtop.services.totals import REPEATS
@@ -83,7 +84,7 @@ def reports(draw: st.DrawFn) -> Request:
         draw(st.integers(0, 3)),
         at,
         0 if cached else draw(st.none() | st.integers(0, 3 * DOLLAR)),
-        source=draw(st.sampled_from(Source)),
+        source=draw(st.sampled_from(list(SOURCES.values()))),
         received_at=START + draw(st.integers(0, DAY)),
         time_source=draw(st.sampled_from(TimeSource)),
         usage=Usage(prompt=draw(counts), completion=draw(counts)),
@@ -105,7 +106,7 @@ def _told_together(groups: list[list[Request]]) -> tuple[dict[str, Record], int]
         old = known.get(report.external_id)
         if old is None:
             known[report.external_id] = Record(
-                id=0, request=report, external_ids={report.source.value: report.external_id}
+                id=0, request=report, external_ids={report.source.name: report.external_id}
             )
             continue
         known[report.external_id] = merge(old, report, PRICER.cost)
@@ -199,7 +200,7 @@ def test_the_key_of_a_purged_request_answers_duplicate_and_touches_nothing(store
         for table in (RequestTable, BodyTable, LimitMarkTable):
             connection.execute(delete(table_of(table)))
     before = _all(store)
-    replayed = replace(request(1, START, 5 * DOLLAR, request_body=b"{}"), source=Source.HELICONE_API)
+    replayed = replace(request(1, START, 5 * DOLLAR, request_body=b"{}"), source=HELICONE_API)
     assert [(o.status, o.id) for o in collector.record(replayed, replayed)] == [("duplicate", stored.id)] * 2
     assert _all(store) == before
 
@@ -210,7 +211,7 @@ def test_a_changed_cost_moves_totals_by_the_difference_and_leaves_a_revision(
     collector = Collecting(store, clock, *LIMITS)
     webhook, verified = (
         request(1, START, 3 * DOLLAR, user_id="alice"),
-        request(1, START, 2 * DOLLAR, source=Source.HELICONE_API, received_at=START + HOUR, verified=True),
+        request(1, START, 2 * DOLLAR, source=HELICONE_API, received_at=START + HOUR, verified=True),
     )
     (first,) = collector.record(webhook)
     (second,) = collector.record(verified)
@@ -227,7 +228,7 @@ def test_a_changed_cost_moves_totals_by_the_difference_and_leaves_a_revision(
 
 
 def test_a_correction_in_the_same_group_leaves_its_revision_too(store: Store, clock: SettableClock) -> None:
-    corrected = request(1, START, 2 * DOLLAR, source=Source.HELICONE_API)
+    corrected = request(1, START, 2 * DOLLAR, source=HELICONE_API)
     Collecting(store, clock).record(request(1, START, 3 * DOLLAR), corrected)
     assert len(rows(store, RevisionTable)) == 1
     assert totals(store)["all", "", START][:2] == (1, 2 * DOLLAR)
@@ -237,7 +238,7 @@ def test_a_correction_in_the_same_group_leaves_its_revision_too(store: Store, cl
 def test_a_less_trusted_source_changes_nothing_but_the_list_of_sources(store: Store, clock: SettableClock) -> None:
     collector = Collecting(store, clock)
     collector.record(request(1, START, 3 * DOLLAR))
-    collector.record(request(1, START, 9 * DOLLAR, source=Source.INGEST))
+    collector.record(request(1, START, 9 * DOLLAR, source=INGEST))
     (row,) = rows(store, RequestTable)
     assert (row.sources, row.cost_nano) == ("helicone,ingest", 3 * DOLLAR)
     assert msgspec.json.decode(row.external_ids) == {"helicone": "id-1", "ingest": "id-1"}
@@ -247,7 +248,7 @@ def test_a_less_trusted_source_changes_nothing_but_the_list_of_sources(store: St
 def test_a_time_that_becomes_known_moves_the_amount_to_its_hour(store: Store, clock: SettableClock) -> None:
     collector = Collecting(store, clock, *LIMITS)
     collector.record(request(1, START + HOUR, time_source=TimeSource.RECEIVED, time_suspect=True))
-    collector.record(request(1, START - 5, source=Source.HELICONE_API, time_source=TimeSource.API))
+    collector.record(request(1, START - 5, source=HELICONE_API, time_source=TimeSource.API))
     assert {bucket for dimension, _, bucket in totals(store) if dimension == "all"} == {START - HOUR}
     assert {mark.hour for mark in rows(store, LimitMarkTable)} == {START + HOUR, START - HOUR}
     (row,) = rows(store, RequestTable)
@@ -258,7 +259,7 @@ def test_a_body_that_comes_later_is_stored(store: Store, clock: SettableClock) -
     collector = Collecting(store, clock)
     collector.record(request(1, START))
     body = b'{"a":1}'
-    report = request(1, START, source=Source.HELICONE_API, request_body=body, body_state=BodyState.STORED)
+    report = request(1, START, source=HELICONE_API, request_body=body, body_state=BodyState.STORED)
     collector.record(report)
     assert [bodies.decode(row.data) for row in rows(store, BodyTable)] == [(body, None)]
     assert rows(store, RequestTable)[0].body_state == "stored"
@@ -270,7 +271,7 @@ def test_a_body_that_was_forgotten_does_not_come_back(store: Store, clock: Setta
     with store.writing() as connection:
         connection.execute(delete(table_of(BodyTable)))
         connection.execute(table_of(RequestTable).update().values(body_state="purged"))
-    correction = request(1, START, 7, source=Source.HELICONE_API, request_body=b"{}", body_state=BodyState.STORED)
+    correction = request(1, START, 7, source=HELICONE_API, request_body=b"{}", body_state=BodyState.STORED)
     collector.record(correction)
     (row,) = rows(store, RequestTable)
     assert (row.cost_nano, row.body_state, rows(store, BodyTable)) == (7, "purged", [])
@@ -278,7 +279,7 @@ def test_a_body_that_was_forgotten_does_not_come_back(store: Store, clock: Setta
 
 def test_a_shadow_request_counts_once_a_counting_source_reports_it(store: Store, clock: SettableClock) -> None:
     collector = Collecting(store, clock)
-    collector.record(request(1, START, source=Source.INGEST, counted=False))
+    collector.record(request(1, START, source=INGEST, counted=False))
     assert totals(store) == {}
     collector.record(request(1, START))
     assert totals(store) == sums(store) != {}

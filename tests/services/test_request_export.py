@@ -13,7 +13,8 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Source, Status, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, Usage
+from spendtop.domain.sources import INGEST
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.windows import Calendar
 from spendtop.services.request_export import COLUMNS, PAGE, csv_chunks, jsonl_chunks, pages, record
@@ -53,7 +54,7 @@ def full(recorded: Recorded) -> Request:
     cost = Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5), computed=Usd(7), price_version="v")
     request = recorded.request(
         START,
-        source=Source.INGEST,
+        source=INGEST,
         time_suspect=True,
         response_id="chatcmpl-1",
         provider="openai",
@@ -176,4 +177,4 @@ def test_an_export_holds_all_that_a_request_is_restored_from(recorded: Recorded)
             assert isinstance(each, Restored)
             original = expected[each.request.external_id]
             assert msgspec.structs.replace(each.request, properties=each.request.properties or None) == original
-            assert each.external_ids == {original.source.value: original.external_id}
+            assert each.external_ids == {original.source.name: original.external_id}

@@ -13,7 +13,8 @@ from spendtop.domain.errors import CannotWrite
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, by_trust
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -60,14 +61,14 @@ def varied(at: int) -> list[Request]:
         *({"user_id": name, "session_id": name, "model": name, "properties": {name: name}} for name in NASTY),
     ]
     found = [request(number, at - number * HOUR, received_at=at, **each) for number, each in enumerate(fields)]
-    for number, source in enumerate(Source):
-        token = f"token-{number}" if source is Source.INGEST else None
+    for number, source in enumerate(by_trust()):
+        token = f"token-{number}" if source is INGEST else None
         found.append(request(f"{source}-1", at, source=source, token=token, provider="openai"))
-        found.append(request(f"{source}-2", at - DAY, source=source, verified=source is Source.HELICONE_API))
-    found.append(request("shadow", at, source=Source.INGEST, token="shadow", counted=False))
-    found.append(request("same id", at, source=Source.INGEST, token="one", content=b"1"))
-    found.append(request("same id", at, source=Source.INGEST, token="two", content=b"2"))
-    for source, user in ((Source.OTLP, None), (Source.LITELLM, "lisa"), (Source.INGEST, "ida")):
+        found.append(request(f"{source}-2", at - DAY, source=source, verified=source is HELICONE_API))
+    found.append(request("shadow", at, source=INGEST, token="shadow", counted=False))
+    found.append(request("same id", at, source=INGEST, token="one", content=b"1"))
+    found.append(request("same id", at, source=INGEST, token="two", content=b"2"))
+    for source, user in ((OTLP, None), (LITELLM, "lisa"), (INGEST, "ida")):
         joined = {"source": source, "response_id": "chatcmpl-1", "user_id": user, "model": "gpt-4o"}
         found.append(request(f"joined-{source}", at - SECOND, 7, **joined))
     return found

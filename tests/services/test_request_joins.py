@@ -15,7 +15,8 @@ from sqlalchemy import Row, text
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, Source, TimeSource, Usage
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, TimeSource, Usage
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source
 from spendtop.services.preparation import Preparer, Ready
 from spendtop.services.recording import Outcome
 from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
@@ -26,7 +27,7 @@ from tests.services.conftest import DOLLAR, PRICER, Collecting, beside, clear, r
 from tests.waiting import DEADLINE, eventually
 
 START = 1_795_000_000_000_000 // HOUR * HOUR
-API, WEBHOOK, INGEST = Source.HELICONE_API, Source.HELICONE, Source.INGEST
+API, WEBHOOK, INGEST = HELICONE_API, HELICONE, INGEST
 RESPONSE = "chatcmpl-1"
 IDS = {"helicone": "helicone-1", "ingest": "ingest-1"}
 
@@ -88,11 +89,11 @@ def statuses(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one group", "two groups"])
-@pytest.mark.parametrize("order", list(permutations([WEBHOOK, INGEST])), ids=lambda order: order[0].value)
+@pytest.mark.parametrize("order", list(permutations([WEBHOOK, INGEST])), ids=lambda order: order[0].name)
 def test_two_sources_reports_of_one_request_are_one_record_in_either_order(
     reporting: Reporting, order: tuple[Source, ...], together: bool
 ) -> None:
-    reports = {
+    reports: dict[Source, Request] = {
         WEBHOOK: report(WEBHOOK, cost=3, model="gpt-4o-2024-08-06"),
         INGEST: report(INGEST, cost=2, model="openai/gpt-4o", token="app", user_id="alice"),
     }
@@ -119,8 +120,8 @@ def test_five_sources_reports_in_any_order_and_groups_are_one_record(store: Stor
     reports = [
         report(API, cost=5, time_source=TimeSource.API, verified=True, occurred_at=START - 1),
         report(WEBHOOK, cost=0, usage=Usage(prompt=9), latency_ms=5),
-        report(Source.LITELLM, cost=3, user_id="litellm", usage=Usage(prompt=8, completion=4)),
-        report(Source.OTLP, cost=None, user_id="otlp", session_id="s", provider="openai", request_body=b"{}"),
+        report(LITELLM, cost=3, user_id="litellm", usage=Usage(prompt=8, completion=4)),
+        report(OTLP, cost=None, user_id="otlp", session_id="s", provider="openai", request_body=b"{}"),
         report(INGEST, cost=1, token="app", properties={"a": "b"}, counted=False),
     ]
     chance = random.Random(1)
@@ -293,7 +294,7 @@ def test_a_shadow_request_that_a_counted_source_joins_counts_once(reporting: Rep
 def test_a_request_counts_under_its_own_token_beside_any_shadow(reporting: Reporting, order: tuple[int, ...]) -> None:
     reports = [
         report(INGEST, cost=3, token="app"),
-        report(Source.OTLP, cost=3, token="mirror", counted=False),
+        report(OTLP, cost=3, token="mirror", counted=False),
         report(WEBHOOK, cost=3),
     ]
     for number in order:
@@ -329,7 +330,7 @@ class TestTwoCollectors:
             later.result(timeout=DEADLINE)
         return rows(one.store, RequestTable)
 
-    @pytest.mark.parametrize("order", list(permutations([WEBHOOK, INGEST])), ids=lambda order: order[0].value)
+    @pytest.mark.parametrize("order", list(permutations([WEBHOOK, INGEST])), ids=lambda order: order[0].name)
     @pytest.mark.parametrize("known", [(), (WEBHOOK,), (WEBHOOK, INGEST)], ids=len)
     def test_keep_one_record_of_one_request(
         self, collectors: list[Reporting], order: tuple[Source, ...], known: tuple[Source, ...]
@@ -399,12 +400,12 @@ class TestRestored:
         assert (row.sources, row.cost_nano) == ("helicone,ingest", 4)
 
     def test_joins_nothing_and_is_joined(self, reporting: Reporting) -> None:
-        reporting.record(report(Source.OTLP))
+        reporting.record(report(OTLP))
         reporting.record(self.restored())
         assert len(rows(reporting.store, RequestTable)) == 2
         clear(reporting.store)
         reporting.record(self.restored())
-        reporting.record(report(Source.OTLP))
+        reporting.record(report(OTLP))
         assert [row.sources for row in rows(reporting.store, RequestTable)] == ["helicone,otlp,ingest"]
 
     def test_a_purged_body_stays_purged(self, reporting: Reporting) -> None:

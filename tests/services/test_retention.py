@@ -9,8 +9,9 @@ from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.pricing import Pricer
 from spendtop.domain.redaction import Redactor
-from spendtop.domain.request import BodyState, NotUnderstood, Source
+from spendtop.domain.request import BodyState, NotUnderstood
 from spendtop.domain.request import TestEvent as DashboardEvent
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.services import outbox_rules, tasks
 from spendtop.services.limit_book import LimitBook
@@ -72,7 +73,7 @@ def test_raw_quarantined_events_go_with_the_bodies_but_stay_listed(store: Store,
     at = clock()
     recorder.start()
     for age, name in ((31 * DAY, b"old"), (0, b"new")):
-        event = NotUnderstood(source=Source.HELICONE, received_at=at - age, reason="why", raw=name)
+        event = NotUnderstood(source=HELICONE, received_at=at - age, reason="why", raw=name)
         recorder.submit([event], lambda outcome: None)
     recorder.stop()
     forget(store, at)
@@ -85,7 +86,7 @@ def test_requests_go_by_whole_months_of_arrival_and_their_keys_stay(store: Store
     arrivals = [datetime(2026, month, day, tzinfo=UTC) for month, day in ((9, 30), (10, 31), (11, 1), (11, 14))]
     for number, arrived in enumerate(arrivals):
         collector.record(request(number, to_micros(arrived), request_body=b"{}"))
-    collector.record(request(1, to_micros(arrivals[1]), 5, source=Source.HELICONE_API))
+    collector.record(request(1, to_micros(arrivals[1]), 5, source=HELICONE_API))
     forget(store, clock())
     assert [row.received_at for row in rows(store, RequestTable)] == [to_micros(at) for at in arrivals[2:]]
     assert (rows(store, BodyTable), rows(store, RevisionTable)) == ([], [])
@@ -152,7 +153,7 @@ def test_what_each_privacy_mode_keeps(
     recorder = recorder_of(file_store, privacy)
     recorder.start()
     raw = b'{"key": "%s", "own": "our own secret", "prompt": "%s"}' % (SECRET, CANARY)
-    source = Source.HELICONE
+    source = HELICONE
     recorder.submit(
         [
             request(1, clock(), request_body=raw, response_body=raw, user_id="alice", body_state=BodyState.STORED),
@@ -203,7 +204,7 @@ def test_what_was_not_understood_goes_with_the_requests(store: Store, clock: Set
     recorder.start()
     for age in (401, 399):
         raw = str(age).encode()
-        event = NotUnderstood(source=Source.HELICONE, received_at=at - age * DAY, reason="why", raw=raw)
+        event = NotUnderstood(source=HELICONE, received_at=at - age * DAY, reason="why", raw=raw)
         recorder.submit([event], lambda outcome: None)
     recorder.stop()
     forget(store, at)

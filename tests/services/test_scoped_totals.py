@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing import Price, Rate
-from spendtop.domain.request import Request, Source, Usage
+from spendtop.domain.request import Request, Usage
+from spendtop.domain.sources import HELICONE_API
 from spendtop.services.scoped_totals import rebuild_changed
 from spendtop.store.engine import Store
 from tests.conftest import SettableClock
@@ -106,7 +107,7 @@ def test_a_new_price_of_the_reserve_counts_for_all_and_corrections_take_out_what
     after = collector(store, clock, reserved, price=DEARER)
     assert rebuild(store, after) == ["reserved"]
     assert own(store)[reserved.dimension, "", START][1] == 160
-    after.record(replace(request(1, START, 7, usage=usage), source=Source.HELICONE_API))
+    after.record(replace(request(1, START, 7, usage=usage), source=HELICONE_API))
     assert own(store)[reserved.dimension, "", START][1] == 87
 
 

@@ -14,7 +14,8 @@ from sqlmodel import SQLModel
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, Cost, Request, Source, TimeSource
+from spendtop.domain.request import Basis, Cost, Request, TimeSource
+from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
@@ -37,7 +38,7 @@ class Recorded:
         """A request with an id of its own; `cost` in nano-USD."""
         amount = None if cost is None else Usd(cost)
         values: dict[str, Any] = {
-            "source": Source.HELICONE,
+            "source": HELICONE,
             "external_id": f"external-{next(self._numbers)}",
             "received_at": occurred_at,
             "occurred_at": occurred_at,

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
-from spendtop.domain.request import Source
+from spendtop.domain.sources import INGEST, LITELLM
 from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
@@ -103,7 +103,7 @@ class TestIds:
         assert RequestIds(slot=0, after=largest).next(1) > largest
 
     def test_an_identity_tells_source_scope_and_id_apart(self) -> None:
-        litellm, ingest = Source.LITELLM, Source.INGEST
+        litellm, ingest = LITELLM, INGEST
         told = [(litellm, "b", ""), (ingest, "b", ""), (ingest, "b", "a"), (ingest, "ab", ""), (ingest, "\ud800", "")]
         digests = {identity(*each) for each in told}
         assert len(digests) == 5

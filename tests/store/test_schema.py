@@ -20,7 +20,8 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError, ExitCode
-from spendtop.domain.request import Source, Usage
+from spendtop.domain.request import Usage
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.store.engine import Store
 from spendtop.store.ids import identity
 from spendtop.store.schema import HEAD, upgrade, version
@@ -121,7 +122,7 @@ FIRST_SCHEMA: dict[str, dict[str, object]] = {
         "counted": True,
         "body_state": "stored",
     },
-    "request_key": {"digest": identity(Source.HELICONE, "h-1"), "request_id": 77},
+    "request_key": {"digest": identity(HELICONE, "h-1"), "request_id": 77},
     "body": {"request_id": 77, "dictionary": 0, "data": b"packed"},
     "revision": {"request_id": 77, "at": AT, "source": "helicone", "changes": "{}"},
     "alert": {
@@ -197,8 +198,8 @@ class TestTheFirstSchema:
         upgrade(first_store)
         recorded = Recorded(first_store)
         known: dict[str, Any] = {"occurred_at": AT, "model": "gpt-4o", "response_id": "chatcmpl-1"}
-        assert recorded.add([recorded.request(source=Source.INGEST, **known)]) == [77]
-        assert recorded.add([recorded.request(source=Source.HELICONE_API, external_id="h-1", **known)]) == [77]
+        assert recorded.add([recorded.request(source=INGEST, **known)]) == [77]
+        assert recorded.add([recorded.request(source=HELICONE_API, external_id="h-1", **known)]) == [77]
 
     def test_without_requests_has_nothing_to_join(self, first_store: Store) -> None:
         with first_store.writing() as connection:

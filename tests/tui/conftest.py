@@ -18,7 +18,8 @@ from spendtop.domain.clock import SECOND
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer
-from spendtop.domain.request import Cost, Parsed, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Cost, Parsed, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -50,7 +51,7 @@ def answer(text: str) -> bytes:
 def a_request(number: int, now: int, **changes: Any) -> Request:
     """Request `number`, which happened so many seconds before `now`: alice, 2,104 tokens in, 410 out, $0.0075."""
     facts: dict[str, Any] = {
-        "source": Source.HELICONE,
+        "source": HELICONE,
         "external_id": f"external-{number}",
         "received_at": now - number * SECOND,
         "occurred_at": now - number * SECOND,

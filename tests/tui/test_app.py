@@ -7,8 +7,9 @@ import pytest
 from spendtop.config.settings import machine_zone
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import CannotWrite, ExitCode
-from spendtop.domain.request import NotUnderstood, Source
+from spendtop.domain.request import NotUnderstood
 from spendtop.domain.request import TestEvent as DashboardTest
+from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
@@ -109,9 +110,9 @@ async def test_which_day_is_meant_is_said_where_it_is_not_the_machines(
 
 async def test_what_needs_attention_is_counted(app: SpendtopApp, filled: Till, clock: SettableClock) -> None:
     filled.record(
-        NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="an array", raw=b"[]"),
-        NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="no id", raw=b"{}"),
-        DashboardTest(source=Source.HELICONE, external_id="test", received_at=clock(), raw=b"{}"),
+        NotUnderstood(source=HELICONE, received_at=clock(), reason="an array", raw=b"[]"),
+        NotUnderstood(source=HELICONE, received_at=clock(), reason="no id", raw=b"{}"),
+        DashboardTest(source=HELICONE, external_id="test", received_at=clock(), raw=b"{}"),
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from spendtop.domain.clock import SECOND
-from spendtop.domain.request import NotUnderstood, Source
+from spendtop.domain.request import NotUnderstood
+from spendtop.domain.sources import HELICONE
 from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, keep
@@ -35,7 +36,7 @@ async def test_an_applied_change_is_told_for_ten_seconds(app: SpendtopApp, store
 async def test_a_refusal_stands_before_what_needs_attention_until_it_is_repaired(
     app: SpendtopApp, filled: Till, store: Store, clock: SettableClock
 ) -> None:
-    filled.record(NotUnderstood(source=Source.HELICONE, received_at=clock(), reason="an array", raw=b"[]"))
+    filled.record(NotUnderstood(source=HELICONE, received_at=clock(), reason="an array", raw=b"[]"))
     told(store, clock(), False, REFUSED)
     clock.advance(3600 * SECOND)
     async with app.run_test(size=(100, 24), notifications=True) as pilot:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from spendtop.config.settings import Settings
-from spendtop.sources.settings import HeliconeSettings
+from spendtop.sources.receivers import SignedReceiver, Signing
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -19,8 +19,8 @@ class Rules:
     ingest_keys: Mapping[str, bytes]
     """By name."""
     allowed_origins: frozenset[bytes]
-    webhook_secrets: tuple[bytes, ...]
-    allow_unsigned: bool
+    signing: Mapping[str, Signing]
+    """By source."""
     per_minute: int
     burst: int
     never_limited: frozenset[str]
@@ -29,15 +29,14 @@ class Rules:
     ingest_never_limited: frozenset[str]
 
     @classmethod
-    def of(cls, settings: Settings) -> Rules:
+    def of(cls, settings: Settings, signed: Mapping[str, type[SignedReceiver]]) -> Rules:
         """The rules that these settings ask for."""
-        server, helicone = settings.server, settings.section(HeliconeSettings)
+        server = settings.server
         return cls(
             api_key=_bytes(server.api_key),
             ingest_keys={name: _bytes(key) for name, key in server.ingest_keys.items()},
             allowed_origins=frozenset(origin.encode() for origin in server.allowed_origins),
-            webhook_secrets=tuple(map(_bytes, helicone.webhook_secrets)),
-            allow_unsigned=helicone.allow_unsigned,
+            signing={name: receiver.signing(settings) for name, receiver in signed.items()},
             per_minute=server.rate_limit.rpm,
             burst=server.rate_limit.burst,
             never_limited=frozenset(server.rate_limit.exempt),
@@ -47,7 +46,7 @@ class Rules:
         )
 
 
-def current_rules(settings: Callable[[], Settings]) -> Callable[[], Rules]:
+def current_rules(settings: Callable[[], Settings], signed: Mapping[str, type[SignedReceiver]]) -> Callable[[], Rules]:
     """Gives the rules in force; they are built again only when the settings have been replaced."""
     known: tuple[Settings, Rules] | None = None
 
@@ -55,7 +54,7 @@ def current_rules(settings: Callable[[], Settings]) -> Callable[[], Rules]:
         nonlocal known
         latest = settings()
         if known is None or known[0] is not latest:
-            known = (latest, Rules.of(latest))
+            known = (latest, Rules.of(latest, signed))
         return known[1]
 
     return rules

@@ -14,11 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from spendtop import __version__
-from spendtop.api.answers import Answer, App, busy, error
+from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Refused, busy, error
 from spendtop.api.context import Context
 from spendtop.api.description import describe_routes
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
+from spendtop.api.http_request import HttpRequest
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import (
     alerts,
@@ -38,6 +39,7 @@ from spendtop.api.routes import (
 )
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
+from spendtop.sources.registry import Readers
 
 _PREFIXES = ("", "/api")
 _CODES = {404: "not_found", 405: "method_not_allowed", 409: "taken"}
@@ -49,15 +51,7 @@ _INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
 """In place of the shape that FastAPI describes and we do not send."""
 
 
-class _Refused(Exception):
-    """Raised by a dependency to answer `answer`."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
-def build_admin(context: Context, guards: Guards) -> App:
+def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
     """The admin API as one ASGI application. Takes a second the first time, as it imports FastAPI's world."""
     app = FastAPI(
         title="spendtop",
@@ -73,9 +67,9 @@ def build_admin(context: Context, guards: Guards) -> App:
     _add_errors(app)
 
     async def admitted(request: Request) -> None:
-        refusal = guards.admin(request.scope)
+        refusal = guards.admin(HttpRequest(request.scope, request.receive))
         if refusal is not None:
-            raise _Refused(refusal)
+            raise Refused(refusal)
 
     # The schemes only describe the credential; `admitted` decides.
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
@@ -99,13 +93,13 @@ def build_admin(context: Context, guards: Guards) -> App:
         ):
             app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_INVALID)
         app.include_router(pages.dashboard_router(), prefix=prefix)
-    describe_routes(app)
+    describe_routes(app, readers)
     return app
 
 
 def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(_Refused)
-    async def refused(_: Request, refusal: _Refused) -> Response:
+    @app.exception_handler(Refused)
+    async def refused(_: Request, refusal: Refused) -> Response:
         return _response(refusal.answer)
 
     @app.exception_handler(HTTPException)
@@ -127,7 +121,7 @@ def _add_errors(app: FastAPI) -> None:
     async def not_valid(_: Request, failure: RequestValidationError) -> Response:
         problems = failure.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
-            return _response(error(400, "not_json", "The body is not JSON."))
+            return _response(NOT_JSON)
         return _response(_invalid(dict(map(_problem, problems))))
 
     @app.exception_handler(DBAPIError)
@@ -145,7 +139,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def failed(_: Request, failure: Exception) -> Response:
-        return _response(error(500, "internal", "Something went wrong here. The log of the collector says more."))
+        return _response(INTERNAL)
 
 
 def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
@@ -155,10 +149,10 @@ def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
     return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
 
 
-def _invalid(fields: dict[str, str]) -> Answer:
+def _invalid(fields: dict[str, str]) -> HttpAnswer:
     return error(422, "invalid", "Some parameters cannot be used.", fields=fields)
 
 
-def _response(answer: Answer, headers: Mapping[str, str] | None = None) -> Response:
+def _response(answer: HttpAnswer, headers: Mapping[str, str] | None = None) -> Response:
     own = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(answer.body, answer.status, {**own, **(headers or {})}, answer.content_type.decode())

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from spendtop.api.counters import Count
+
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -22,7 +24,7 @@ SAFE_HEADERS: tuple[Header, ...] = (
 JSON = b"application/json"
 
 
-class Answer(Struct, frozen=True):
+class HttpAnswer(Struct, frozen=True):
     """A whole HTTP answer."""
 
     status: int
@@ -31,7 +33,7 @@ class Answer(Struct, frozen=True):
     content_type: bytes = JSON
 
 
-class Problem(Struct, frozen=True, omit_defaults=True):
+class ErrorBody(Struct, frozen=True, omit_defaults=True):
     """What went wrong, for programs (`code`) and people (`message`). Never holds what was submitted."""
 
     code: str
@@ -40,20 +42,35 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """Field name to what is wrong with it."""
 
 
+class Refused(Exception):
+    """Raised to give `answer`, and to count it as `count`."""
+
+    def __init__(self, answer: HttpAnswer, count: Count | None = None) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+        self.count = count
+
+
 def error(
     status: int, code: str, message: str, *, fields: dict[str, str] | None = None, headers: tuple[Header, ...] = ()
-) -> Answer:
+) -> HttpAnswer:
     """The answer for a failure."""
-    body = msgspec.json.encode({"error": Problem(code, message, fields)})
-    return Answer(status, body, headers)
+    body = msgspec.json.encode({"error": ErrorBody(code, message, fields)})
+    return HttpAnswer(status, body, headers)
 
 
-def busy(code: str, message: str, status: int = 503, seconds: int = 5) -> Answer:
+def busy(code: str, message: str, status: int = 503, seconds: int = 5) -> HttpAnswer:
     """A failure that goes away: come again in `seconds`."""
     return error(status, code, message, headers=((b"retry-after", b"%d" % seconds),))
 
 
-async def send_answer(send: Send, answer: Answer, extra: tuple[Header, ...] = ()) -> None:
+NOT_JSON = error(400, "not_json", "The body is not JSON.")
+STORE_UNAVAILABLE = busy("store_unavailable", "The store cannot be used at the moment. Send again.")
+STORE_FULL = busy("store_full", "The disk of the store is full. Send again when there is room.", status=507, seconds=60)
+INTERNAL = error(500, "internal", "Something went wrong here. The log of the collector says more.")
+
+
+async def send_answer(send: Send, answer: HttpAnswer, extra: tuple[Header, ...] = ()) -> None:
     """Send a whole answer with the headers that every answer has."""
     headers = [
         (b"content-type", answer.content_type),

@@ -4,126 +4,168 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 
+import msgspec
+
+from spendtop import __version__
 from spendtop.api.access_rules import current_rules
-from spendtop.api.answers import SAFE_HEADERS, Answer, App, Header, Message, Receive, Scope, Send, error, send_answer
-from spendtop.api.bodies import Disconnected, read_body
+from spendtop.api.answers import (
+    INTERNAL,
+    SAFE_HEADERS,
+    App,
+    Header,
+    HttpAnswer,
+    Message,
+    Receive,
+    Refused,
+    Scope,
+    Send,
+    error,
+    send_answer,
+)
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
-from spendtop.api.pushes import Failed
-from spendtop.api.pushes.ingest import IngestPush, LogPush
-from spendtop.api.pushes.litellm import LitellmPush
-from spendtop.api.pushes.otlp import OtlpPush
-from spendtop.api.verdict import Verdict
-from spendtop.api.webhook import HealthCheck, Ping, Webhook
+from spendtop.api.http_request import Disconnected, HttpRequest
+from spendtop.api.pushes import OlderPath, PushRoute
+from spendtop.api.verdict import VerdictRoute
+from spendtop.api.webhook import WebhookRoute
+from spendtop.domain.clock import to_iso
 from spendtop.domain.untrusted import clean_line
-from spendtop.sources import SIGNED_RECEIVERS
+from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
-_UNPACKED = frozenset({"/v1/traces"})
-"""Paths that take a body with a Content-Encoding."""
-_INTERNAL = error(500, "internal", "Something went wrong here. The log of the collector says more.")
+_PONG = HttpAnswer(200, b"pong", content_type=b"text/plain; charset=utf-8")
 _log = logging.getLogger(__name__)
 
-HotRoute = Callable[[Scope, Receive], Awaitable[Answer]]
+HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
 class Listener:
     """Answers every HTTP request. The admin API is imported with its first request, so that webhooks need not wait."""
 
-    def __init__(self, context: Context) -> None:
-        rules = current_rules(context.settings)
+    def __init__(self, context: Context, readers: Readers = READERS) -> None:
         self._context = context
-        self._guards = Guards(rules, context.counters, context.monotonic)
-        verdict = Verdict(context, self._guards)
-        ingest = IngestPush(context, self._guards)
-        self._hot: Mapping[str, tuple[str, HotRoute]] = {
-            "/ping": ("GET", Ping(self._guards)),
-            "/health": ("GET", HealthCheck(context, self._guards)),
+        self._readers = readers
+        self._rules = current_rules(context.settings, readers.signed)
+        self._guards = Guards(self._rules, context.counters, context.monotonic)
+        verdict = VerdictRoute(context, self._guards)
+        self._hot: dict[str, tuple[str, HotRoute]] = {
+            "/ping": ("GET", self._ping),
+            "/health": ("GET", self._health),
             "/verdict": ("GET", verdict),
             "/api/verdict": ("GET", verdict),
-            "/ingest": ("POST", ingest),
-            "/log": ("POST", LogPush(ingest)),
-            "/litellm": ("POST", LitellmPush(context, self._guards)),
-            "/v1/traces": ("POST", OtlpPush(context, self._guards)),
-            **{kind.path: ("POST", Webhook(context, rules, kind())) for kind in SIGNED_RECEIVERS.values()},
+            **{path: ("POST", route) for path, route in self._posted()},
         }
+        self._unpacking = frozenset(kind.source.path for kind in readers.batches.values() if kind.unpacks)
+        """Paths that take a body with a Content-Encoding."""
         self._admin: App | None = None
         self._admin_is_built = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError("only HTTP is served")
-        try:
-            await self._respond(scope, receive, send)
-        except Disconnected:
-            return
-
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._guards.entry(scope)
-        if refusal is None and scope["path"] not in _UNPACKED:
-            refusal = self._guards.coding(scope)
+        http = HttpRequest(scope, receive)
+        refusal = self._guards.entry(http, http.path in self._unpacking)
         if refusal is not None:
-            await send_answer(send, self._guards.failure(scope, refusal))
+            await send_answer(send, self._guards.failure(http, refusal))
             return
-        cors = self._guards.cors(scope)
-        route = self._hot.get(scope["path"])
-        preflight = self._guards.preflight(scope)
-        if preflight is not None:
-            await send_answer(send, preflight, cors)
-        elif route is not None:
-            answer = await self._hot_answer(*route, scope, receive)
-            if answer.status >= 400:
-                answer = self._guards.failure(scope, answer)
-            await send_answer(send, answer, cors)
-        else:
-            await self._admin_answer(scope, receive, send, cors)
-
-    async def _hot_answer(self, method: str, route: HotRoute, scope: Scope, receive: Receive) -> Answer:
-        if scope["method"] != method:
-            return error(405, "method_not_allowed", f"Use {method}.", headers=((b"allow", method.encode()),))
+        # Guards have let pages of allowed origins pass only; these may read the answer.
+        origins = http.headers.get(b"origin")
+        cors: tuple[Header, ...] = ()
+        if origins:
+            cors = (b"access-control-allow-origin", origins[0]), (b"vary", b"Origin")
+        hot = self._hot.get(http.path)
         try:
-            return await route(scope, receive)
+            if http.method == "OPTIONS" and (preflight := self._guards.preflight(http)) is not None:
+                await send_answer(send, preflight, cors)
+            elif hot is not None:
+                await self._answer(http, *hot, send, cors)
+            else:
+                await self._answer_by_admin(http, send, cors)
         except Disconnected:
-            raise
-        except Failed as failure:
-            return failure.answer
-        except Exception:
-            _log.exception("%s failed", clean_line(scope["path"]))
-            self._context.counters.add(Count.FAILED)
-            return _INTERNAL
-
-    async def _admin_answer(self, scope: Scope, receive: Receive, send: Send, cors: tuple[Header, ...]) -> None:
-        body = await read_body(scope, receive, LARGEST_ADMIN_BODY)
-        if isinstance(body, Answer):
-            await send_answer(send, self._guards.failure(scope, body), cors)
             return
-        response = _Response(scope, send, cors, self._guards)
+
+    def _posted(self) -> Iterator[tuple[str, HotRoute]]:
+        """Path and route of every source that posts to us."""
+        for signed in self._readers.signed.values():
+            yield signed.source.path, WebhookRoute(self._context, self._rules, signed())
+        for pushed in self._readers.batches.values():
+            source, route = pushed.source, PushRoute(self._context, self._guards, pushed())
+            yield source.path, route
+            for path in source.older_paths:
+                yield path, OlderPath(route, source.path)
+
+    async def _answer(
+        self, http: HttpRequest, method: str, route: HotRoute, send: Send, cors: tuple[Header, ...]
+    ) -> None:
+        if http.method != method:
+            answer = error(405, "method_not_allowed", f"Use {method}.", headers=((b"allow", method.encode()),))
+        else:
+            try:
+                answer = await route(http)
+            except Disconnected:
+                raise
+            except Exception:
+                answer = self._failed(http)
+        if answer.status >= 400:
+            answer = self._guards.failure(http, answer)
+        await send_answer(send, answer, cors)
+
+    async def _ping(self, http: HttpRequest) -> HttpAnswer:
+        return self._guards.rate_of_peer(http) or _PONG
+
+    async def _health(self, http: HttpRequest) -> HttpAnswer:
+        """Status, time and version; the detail for the holder of the api key. 503 when the collector is down."""
+        limited = self._guards.rate_of_peer(http)
+        if limited is not None:
+            return limited
+        health = self._context.health()
+        content: dict[str, object] = {
+            "status": health.status,
+            "timestamp": to_iso(self._context.clock()),
+            "version": __version__,
+        }
+        if self._guards.holds_api_key(http):
+            content["detail"] = {**health.detail, "counters": self._context.counters.snapshot()}
+        return HttpAnswer(503 if health.status == "down" else 200, msgspec.json.encode(content))
+
+    async def _answer_by_admin(self, http: HttpRequest, send: Send, cors: tuple[Header, ...]) -> None:
+        try:
+            body = await http.body(LARGEST_ADMIN_BODY)
+        except Refused as refused:
+            await send_answer(send, self._guards.failure(http, refused.answer), cors)
+            return
+        response = _AdminResponse(http, send, cors, self._guards)
         try:
             admin = self._admin or await self._build_admin()
-            await admin(scope, _replay(body, receive), response)
+            await admin(http.scope, _replay(body, http.receive), response)
         except Exception:
-            _log.exception("%s failed", clean_line(scope["path"]))
-            self._context.counters.add(Count.FAILED)
+            answer = self._failed(http)
             if not response.started:
-                await send_answer(send, _INTERNAL, cors)
+                await send_answer(send, answer, cors)
+
+    def _failed(self, http: HttpRequest) -> HttpAnswer:
+        """The answer while an exception is handled."""
+        _log.exception("%s failed", clean_line(http.path))
+        self._context.counters.add(Count.FAILED)
+        return INTERNAL
 
     async def _build_admin(self) -> App:
         from spendtop.api.admin import build_admin
 
         async with self._admin_is_built:
             if self._admin is None:
-                self._admin = await asyncio.to_thread(build_admin, self._context, self._guards)
+                self._admin = await asyncio.to_thread(build_admin, self._context, self._guards, self._readers)
         return self._admin
 
 
-class _Response:
+class _AdminResponse:
     """Passes an answer on with the headers that every answer has; 429 in place of one refusal too many."""
 
-    def __init__(self, scope: Scope, send: Send, cors: tuple[Header, ...], guards: Guards) -> None:
-        self._scope = scope
+    def __init__(self, http: HttpRequest, send: Send, cors: tuple[Header, ...], guards: Guards) -> None:
+        self._http = http
         self._send = send
         self._extra = (*SAFE_HEADERS, *cors)
         self._cors = cors
@@ -134,8 +176,8 @@ class _Response:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            refusal = Answer(message["status"], b"")
-            answer = self._guards.failure(self._scope, refusal)
+            refusal = HttpAnswer(message["status"], b"")
+            answer = self._guards.failure(self._http, refusal)
             if answer is not refusal:
                 self._is_replaced = True
                 await send_answer(self._send, answer, self._cors)

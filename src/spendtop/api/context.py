@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
-from spendtop.api.token_book import Tokens
+from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import Parsed
@@ -27,7 +27,7 @@ Done = Callable[[Sequence[Outcome] | Exception], None]
 """Called in another thread, once: after the durable commit, or with the failure."""
 
 
-class Recorder(Protocol):
+class EventRecorder(Protocol):
     """Records events durably."""
 
     def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
@@ -49,14 +49,14 @@ class Health:
 class Context:
     """The listener's surroundings. `settings` gives what is in force now; `monotonic` are seconds for rate limits."""
 
-    recorder: Recorder
+    recorder: EventRecorder
     store: Store
     settings: Callable[[], Settings]
     clock: Clock
     health: Callable[[], Health]
     ceilings: Callable[[], Mapping[str, Ceiling]] = dict
     """By name of limit, the most that an unpriced request can have cost, for limits with a `reserve`."""
-    tokens: Tokens
+    tokens: TokenCopy
     backups: Path
     """Folder for backups."""
     environment: str | None = None

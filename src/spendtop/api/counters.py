@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import Source
 
 
 class Count(StrEnum):

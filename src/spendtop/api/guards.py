@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 
 from spendtop.api.access_rules import Rules
-from spendtop.api.answers import Answer, Header, Scope, busy, error
-from spendtop.api.buckets import Buckets
+from spendtop.api.answers import Header, HttpAnswer, busy, error
 from spendtop.api.counters import Count, Counters
+from spendtop.api.http_request import HttpRequest
 
 MOST_FAILURES_PER_MINUTE = 100
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
@@ -21,13 +23,31 @@ _CORS_HEADERS = (
 )
 
 
-def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """All values of a header; `name` is lower-case."""
-    return [value for key, value in scope["headers"] if key == name]
+class Buckets:
+    """One bucket per key, for the keys seen last; a key that is forgotten starts full again."""
+
+    def __init__(self, monotonic: Callable[[], float], most_keys: int = 4096) -> None:
+        self._monotonic = monotonic
+        self._most_keys = most_keys
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: Hashable, per_minute: int, burst: int) -> int:
+        """Take one from the key's bucket. 0 when there was one, else the whole seconds to wait for the next."""
+        now, per_second = self._monotonic(), per_minute / 60
+        left, since = self._buckets.pop(key, (float(burst), now))
+        left = min(float(burst), left + (now - since) * per_second)
+        wait = 0 if left >= 1 else max(1, math.ceil((1 - left) / per_second))
+        self._buckets[key] = (left if wait else left - 1, now)
+        if len(self._buckets) > self._most_keys:
+            self._buckets.popitem(last=False)
+        return wait
+
+    def __len__(self) -> int:
+        return len(self._buckets)
 
 
 class Guards:
-    """The rules of SPEC 5 for one listener."""
+    """The rules for one listener, and how often each who comes has come."""
 
     def __init__(self, rules: Callable[[], Rules], counters: Counters, monotonic: Callable[[], float]) -> None:
         self._rules = rules
@@ -36,85 +56,73 @@ class Guards:
         self._ingest = Buckets(monotonic)
         self._failures = Buckets(monotonic)
 
-    def entry(self, scope: Scope) -> Answer | None:
-        """Refuses what no route takes: a missing or doubled Host, a foreign web page."""
-        hosts = 0
-        for name, value in scope["headers"]:
-            if name == b"host":
-                hosts += 1
-            elif name == b"origin" and value.lower() not in self._rules().allowed_origins:
-                self._counters.add(Count.FOREIGN_ORIGIN)
-                return error(403, "foreign_origin", "Web pages of this origin may not call this service.")
-        if hosts > 1 or (hosts == 0 and scope["http_version"] != "1.0"):
+    def entry(self, http: HttpRequest, takes_coding: bool) -> HttpAnswer | None:
+        """Refuses what the route cannot take: a missing or doubled Host, a foreign web page, a body to be unpacked."""
+        origins = http.headers.get(b"origin")
+        if origins and any(value.lower() not in self._rules().allowed_origins for value in origins):
+            self._counters.add(Count.FOREIGN_ORIGIN)
+            return error(403, "foreign_origin", "Web pages of this origin may not call this service.")
+        hosts = len(http.header(b"host"))
+        if hosts > 1 or (hosts == 0 and http.scope["http_version"] != "1.0"):
             return error(400, "bad_host", "There has to be exactly one Host header.")
-        return None
-
-    def coding(self, scope: Scope) -> Answer | None:
-        """Refuses a body that would have to be unpacked."""
-        if any(value.lower() != b"identity" for value in header_values(scope, b"content-encoding")):
+        codings = http.headers.get(b"content-encoding")
+        if codings and not takes_coding and any(value.lower() != b"identity" for value in codings):
             return error(415, "unsupported_encoding", "Send the body without Content-Encoding.")
         return None
 
-    def preflight(self, scope: Scope) -> Answer | None:
+    def preflight(self, http: HttpRequest) -> HttpAnswer | None:
         """The answer to a browser's question whether a page of an allowed origin may call."""
-        if scope["method"] != "OPTIONS" or not header_values(scope, b"access-control-request-method"):
-            return None
-        if not header_values(scope, b"origin"):
+        if not http.header(b"access-control-request-method") or not http.header(b"origin"):
             return None
         headers: tuple[Header, ...] = (
             (b"access-control-allow-methods", _CORS_METHODS),
             (b"access-control-allow-headers", _CORS_HEADERS),
             (b"access-control-max-age", b"600"),
         )
-        return Answer(200, b"", headers)
+        return HttpAnswer(200, b"", headers)
 
-    def cors(self, scope: Scope) -> tuple[Header, ...]:
-        """The headers that let an allowed page read the answer; `entry` has let nobody else pass."""
-        origins = header_values(scope, b"origin")
-        return ((b"access-control-allow-origin", origins[0]), (b"vary", b"Origin")) if origins else ()
-
-    def admin(self, scope: Scope) -> Answer | None:
+    def admin(self, http: HttpRequest) -> HttpAnswer | None:
         """Refuses everybody but the holder of the api key; without one, everybody but local programs."""
         rules = self._rules()
         if rules.api_key:
-            if not self.holds_api_key(scope):
+            if not self.holds_api_key(http):
                 self._counters.add(Count.ADMIN_BAD_AUTH)
                 return error(
                     401, "unauthorized", "The api key is missing or wrong.", headers=((b"www-authenticate", b"Bearer"),)
                 )
             who = "api key"
         else:
-            if not is_local(scope):
+            if not is_local(http):
                 self._counters.add(Count.ADMIN_BAD_AUTH)
                 message = "Without an api key only programs on this machine may read. Set api_key under [server]."
                 return error(403, "local_only", message)
             who = "local"
-        return self.rate(scope["path"], who)
+        return self.rate(http.path, who)
 
-    def ingest(self, scope: Scope) -> Answer | None:
+    def ingest(self, http: HttpRequest) -> HttpAnswer | None:
         """Refuses everybody but the holder of an ingest key, and one who pushes too often."""
         rules = self._rules()
         if not rules.ingest_keys:
             message = "No ingest key is set. Name one under ingest_keys in [server], and send it as X-Ingest-Key."
             return error(403, "not_configured", message)
-        name = self.ingest_key(scope)
+        name = self.ingest_key(http)
         if name is None:
             return error(401, "bad_key", "The ingest key is missing or wrong. Send it as X-Ingest-Key.")
-        if scope["path"] in rules.ingest_never_limited:
+        if http.path in rules.ingest_never_limited:
             return None
-        asks = scope["path"].endswith("/verdict")  # asking takes nothing from what may be pushed
+        asks = http.path.endswith("/verdict")  # asking takes nothing from what may be pushed
         wait = self._ingest.take((name, asks), rules.ingest_per_minute, rules.ingest_burst)
         return self._too_often(wait) if wait else None
 
-    def ingest_key(self, scope: Scope) -> str | None:
+    def ingest_key(self, http: HttpRequest) -> str | None:
         """The name of the ingest key that was sent as the only credential. All are compared, whichever fits."""
-        given = [*header_values(scope, b"x-ingest-key"), *_bearers(scope)]
+        given = [*http.header(b"x-ingest-key"), *_bearers(http)]
         if len(given) != 1:
             return None
         fitting = [name for name, key in self._rules().ingest_keys.items() if hmac.compare_digest(given[0], key)]
         return fitting[0] if fitting else None
 
-    def rate(self, path: str, who: str) -> Answer | None:
+    def rate(self, path: str, who: str) -> HttpAnswer | None:
         """Refuses those who come more often than `rate_limit` allows, except on exempt paths."""
         rules = self._rules()
         if path in rules.never_limited:
@@ -122,49 +130,46 @@ class Guards:
         wait = self._admin.take(who, rules.per_minute, rules.burst)
         return self._too_often(wait) if wait else None
 
-    def rate_of_peer(self, scope: Scope) -> Answer | None:
+    def rate_of_peer(self, http: HttpRequest) -> HttpAnswer | None:
         """The same for routes that ask for no key."""
-        peer = scope["client"][0] if scope["client"] else ""
-        return self.rate(scope["path"], f"peer {peer}")
+        return self.rate(http.path, f"peer {http.peer}")
 
-    def holds_api_key(self, scope: Scope) -> bool:
+    def holds_api_key(self, http: HttpRequest) -> bool:
         """Whether exactly one credential was sent, and it is the api key."""
-        given = [*header_values(scope, b"x-api-key"), *_bearers(scope)]
+        given = [*http.header(b"x-api-key"), *_bearers(http)]
         expected = self._rules().api_key
         return len(given) == 1 and bool(expected) and hmac.compare_digest(given[0], expected)
 
-    def failure(self, scope: Scope, answer: Answer) -> Answer:
+    def failure(self, http: HttpRequest, answer: HttpAnswer) -> HttpAnswer:
         """The answer to give for a refusal: itself, or 429 to somebody who keeps failing."""
         if answer.status not in _FAILURES_THAT_COUNT:
             return answer
-        wait = self.failed(scope)
+        wait = self._failed(http)
         return self._too_often(wait) if wait else answer
 
-    def failed(self, scope: Scope) -> int:
+    def _failed(self, http: HttpRequest) -> int:
         """Counts a failure of this peer. 0, or the seconds after which one more would be answered as itself."""
-        peer = scope["client"][0] if scope["client"] else ""
-        return self._failures.take(peer, MOST_FAILURES_PER_MINUTE, MOST_FAILURES_PER_MINUTE)
+        return self._failures.take(http.peer, MOST_FAILURES_PER_MINUTE, MOST_FAILURES_PER_MINUTE)
 
-    def _too_often(self, wait: int) -> Answer:
+    def _too_often(self, wait: int) -> HttpAnswer:
         self._counters.add(Count.RATE_LIMITED)
         return busy("too_many_requests", "Too many requests. Come again later.", status=429, seconds=wait)
 
 
-def _bearers(scope: Scope) -> list[bytes]:
-    values = [value.partition(b" ") for value in header_values(scope, b"authorization")]
+def _bearers(http: HttpRequest) -> list[bytes]:
+    values = [value.partition(b" ") for value in http.header(b"authorization")]
     return [credential.strip() for scheme, _, credential in values if scheme.lower() == b"bearer"]
 
 
-def is_local(scope: Scope) -> bool:
+def is_local(http: HttpRequest) -> bool:
     """Whether a loopback peer asks for a loopback Host: so neither a tunnel nor a rebound name.
 
     Many proxies put this machine's own name there unless told otherwise; what they passed on is not local either.
     """
-    if any(name in _FORWARDING for name, _ in scope["headers"]):
+    if not _FORWARDING.isdisjoint(http.headers):
         return False
-    peer = scope["client"]
-    hosts = header_values(scope, b"host")
-    return bool(peer) and is_loopback(peer[0]) and len(hosts) == 1 and _is_loopback_host(hosts[0])
+    hosts = http.header(b"host")
+    return is_loopback(http.peer) and len(hosts) == 1 and _is_loopback_host(hosts[0])
 
 
 def is_loopback(address: str) -> bool:

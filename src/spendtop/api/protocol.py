@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from spendtop.api.answers import SAFE_HEADERS, Answer, error
+from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, error
 from spendtop.api.guards import is_loopback
 
 MOST_HEADERS = 100
@@ -88,7 +88,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Bytes of answers that the client has not taken, and since when these are so many."""
         self._unsent_since = 0.0
         self._is_in_head = True
-        self._refusal: Answer | None = None
+        self._refusal: HttpAnswer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -165,7 +165,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether it holds no complete request that is being answered."""
         return self._waiting_since is not None or self.cycle is None or self.cycle.response_complete
 
-    def _end(self, answer: Answer | None) -> None:
+    def _end(self, answer: HttpAnswer | None) -> None:
         if answer is not None and (
             self.cycle is None or not self.cycle.response_started or self.cycle.response_complete
         ):
@@ -194,7 +194,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return True
 
 
-def _raw(answer: Answer) -> bytes:
+def _raw(answer: HttpAnswer) -> bytes:
     headers = (
         (b"content-type", answer.content_type),
         (b"content-length", b"%d" % len(answer.body)),

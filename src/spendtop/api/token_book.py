@@ -14,7 +14,7 @@ REFRESH_SECONDS = 1.0
 _AGAIN_SECONDS = 0.1
 
 
-class Tokens:
+class TokenCopy:
     """Looks tokens up without asking the store each time. Used in the listener's loop only."""
 
     def __init__(self, store: Store, monotonic: Callable[[], float]) -> None:

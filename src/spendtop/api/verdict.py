@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
-from spendtop.api.answers import Answer, Receive, Scope, busy, error
+from spendtop.api.answers import HttpAnswer, busy, error
 from spendtop.api.context import Context
 from spendtop.api.guards import Guards
+from spendtop.api.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext, Subject, matches
@@ -40,7 +41,7 @@ _Use = tuple[str, str]
 """A limit's name and whose use of it."""
 
 
-class _Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True):
     """The answer. `limit` is the one that decides: the fullest of the worst state."""
 
     verdict: _Word = "allow"
@@ -63,7 +64,7 @@ class _Invalid(Exception):
         self.fields = fields
 
 
-class Verdict:
+class VerdictRoute:
     """Judges by the limits in force, from uses that are at most SECONDS old."""
 
     def __init__(self, context: Context, guards: Guards) -> None:
@@ -75,34 +76,34 @@ class Verdict:
         self._latest = _InForce()
         self._turns: dict[tuple[Window, Calendar], Bounds] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Answer:
+    async def __call__(self, http: HttpRequest) -> HttpAnswer:
         """The verdict for the holder of the api key or an ingest key."""
-        refusal = self._refusal(scope)
+        refusal = self._refusal(http)
         if refusal is not None:
             return refusal
         try:
-            verdict = await self._judge(_subject(scope["query_string"]))
+            verdict = await self._judge(_subject(http.scope["query_string"]))
         except _Invalid as invalid:
             return error(422, "invalid", "Some parameters cannot be used.", fields=invalid.fields)
         except SQLAlchemyError:
             return _NOT_READABLE
-        return Answer(200, msgspec.json.encode(verdict))
+        return HttpAnswer(200, msgspec.json.encode(verdict))
 
-    def _refusal(self, scope: Scope) -> Answer | None:
-        if self._guards.ingest_key(scope) is not None:
-            return self._guards.ingest(scope)
-        return self._guards.admin(scope)
+    def _refusal(self, http: HttpRequest) -> HttpAnswer | None:
+        if self._guards.ingest_key(http) is not None:
+            return self._guards.ingest(http)
+        return self._guards.admin(http)
 
-    async def _judge(self, subject: Subject) -> _Verdict:
+    async def _judge(self, subject: Subject) -> Verdict:
         in_force = self._latest = (await self._in_force.get((None,)))[None]
         touched = _touched(in_force, subject)
         if not touched:
-            return _Verdict()
+            return Verdict()
         used = await self._uses.get([(limit.name, entity) for limit, entity in touched])
         states = [(limit, used[limit.name, entity]) for limit, entity in touched]
         limit, amount = max(states, key=lambda each: (_GRAVITY[each[0].state(each[1])], each[0].fraction(each[1])))
         ends_at = self._bounds(limit.window, self._context.clock(), in_force.calendar).end_us
-        return _Verdict(
+        return Verdict(
             verdict=_WORDS[limit.state(amount)],
             limit=limit.name,
             remaining_usd=float(max(ZERO, limit.amount - amount).dollars),

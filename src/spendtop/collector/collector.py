@@ -19,7 +19,7 @@ from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
-from spendtop.api.token_book import Tokens
+from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.evaluator_loop import EvaluatorLoop
@@ -226,7 +226,7 @@ class Collector:
             clock=self._setup.clock,
             health=self._health,
             ceilings=lambda: self._recorder.book.ceilings,
-            tokens=Tokens(self._store, time.monotonic),
+            tokens=TokenCopy(self._store, time.monotonic),
             backups=(self._store.path.parent if self._store.path else data_folder()) / "backups",
             environment=self._setup.loaded.environment,
             stopping=self._stop,

@@ -97,7 +97,7 @@ class RefusalCounts:
         taken = self._counters.take_refused()
         if not taken:
             return
-        counts = {(source.value, why.value): count for (source, why), count in taken.items()}
+        counts = {(source.name, why.value): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
             await write(self._recorder, lambda tx: refusals.note(tx, counts, now, self._shard))

@@ -24,7 +24,8 @@ from spendtop.domain.filter_tree import (
     Value,
 )
 from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
-from spendtop.domain.request import Source, Status
+from spendtop.domain.request import Status
+from spendtop.domain.sources import HELICONE, HELICONE_API
 
 Read = TypeVar("Read")
 
@@ -42,7 +43,7 @@ _PROPERTY_NAME = re.compile(r'([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)\s*")
 _NO_VALUE = re.compile(r"(?=[\s&|)]|$)")
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
-_SOURCE_WORDS = {"webhook": Source.HELICONE, "poll": Source.HELICONE_API}
+_SOURCE_WORDS = {"webhook": HELICONE.name, "poll": HELICONE_API.name}
 
 
 def parse_filter(text: str) -> Filter:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.merging import Record
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import source_named
 
 WITHIN = HOUR
 """How far apart two sources may date one request."""
@@ -27,7 +28,7 @@ def partner(report: Request, candidates: Iterable[Record]) -> Record | None:
 def _qualifies(report: Request, record: Record) -> bool:
     known = record.request
     return (
-        report.source.space not in {Source(name).space for name in record.external_ids}
+        report.source.space not in {source_named(name).space for name in record.external_ids}
         and report.model is not None
         and known.model is not None
         and bare_model(report.model) == bare_model(known.model)

@@ -8,7 +8,8 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from spendtop.domain.pricing import is_amount
-from spendtop.domain.request import BodyState, Cost, Request, Source, TimeSource
+from spendtop.domain.request import BodyState, Cost, Request, TimeSource
+from spendtop.domain.sources import Source, source_named
 
 _PLAIN_FIELDS = (
     "response_id",
@@ -43,7 +44,7 @@ class Record(Struct, frozen=True, kw_only=True):
     @property
     def sources(self) -> tuple[str, ...]:
         """All sources, most trusted first."""
-        return tuple(sorted(self.external_ids, key=lambda name: Source(name).trust))
+        return tuple(sorted(self.external_ids, key=lambda name: source_named(name).trust))
 
     def giver(self, name: str) -> Source:
         """Who gave a field."""
@@ -80,7 +81,7 @@ def merge(record: Record, report: Request, price: Price) -> Record:
     return Record(
         id=record.id,
         request=request,
-        external_ids={report.source.value: report.external_id, **record.external_ids},
+        external_ids={report.source.name: report.external_id, **record.external_ids},
         given_by={name: source for name, source in merged.givers.items() if source is not request.source},
     )
 
@@ -134,8 +135,8 @@ class _Merged:
 
 
 def _prevails(source: Source, over: Source) -> bool:
-    """Whether a report replaces what `over` said. Helicone's API is asked again and again, and its last word counts."""
-    return source.trust < over.trust or (source is over and source is Source.HELICONE_API)
+    """Whether a report replaces what `over` said. Of what is read again and again the last word counts."""
+    return source.trust < over.trust or (source is over and source.comes_again)
 
 
 def _grounds(request: Request) -> tuple[object, ...]:

@@ -7,34 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from spendtop.domain.money import Usd
-
-
-class Source(StrEnum):
-    """Who reports requests, most trusted first: a field set by an earlier one is never replaced by a later one."""
-
-    HELICONE_API = "helicone-api"
-    HELICONE = "helicone"
-    LITELLM = "litellm"
-    OTLP = "otlp"
-    INGEST = "ingest"
-
-    @property
-    def trust(self) -> int:
-        """Rank among sources; smaller is more trusted."""
-        return _TRUST[self]
-
-    @property
-    def space(self) -> str:
-        """Where its ids are unique: a gateway's webhook and its API give one request the same id."""
-        return "helicone" if self is Source.HELICONE_API else self._value_
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether we ask it, over and over and for the same again; the others send each request once."""
-        return self is Source.HELICONE_API
-
-
-_TRUST = {source: rank for rank, source in enumerate(Source)}
+from spendtop.domain.sources import Source
 
 
 class Status(StrEnum):
@@ -75,7 +48,7 @@ class BodyState(StrEnum):
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one request; None is unknown.
 
-    `prompt` counts all input including cache reads and writes; `completion` includes reasoning (SPEC 4).
+    `prompt` counts all input including cache reads and writes; `completion` includes reasoning.
     """
 
     prompt: int | None = None
@@ -143,7 +116,7 @@ class Request(Struct, frozen=True, kw_only=True):
     @property
     def scope(self) -> str:
         """What `external_id` is unique within, besides its source: a client's ids belong to its tracking token."""
-        return (self.token or "") if self.source is Source.INGEST else ""
+        return (self.token or "") if self.source.written_by_hand else ""
 
 
 SAME_CONTENT = "content:"
@@ -152,7 +125,7 @@ SAME_CONTENT = "content:"
 
 def is_assumed(request: Request) -> bool:
     """Whether a repeat of the request is only assumed to be one: no id says so, its whole content does."""
-    return request.source is Source.INGEST and request.external_id.startswith(SAME_CONTENT)
+    return request.source.written_by_hand and request.external_id.startswith(SAME_CONTENT)
 
 
 class Restored(Struct, frozen=True, kw_only=True):

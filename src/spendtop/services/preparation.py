@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, Source, TestEvent
+from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, TestEvent
+from spendtop.domain.sources import source_named
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
@@ -78,14 +79,14 @@ class Preparer:
             case TestEvent():
                 return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
             case NotUnderstood():
-                digest = blake2b(event.source.encode() + b"\0" + event.raw, digest_size=16).digest()
+                digest = blake2b(event.source.name.encode() + b"\0" + event.raw, digest_size=16).digest()
                 return self._set_aside(event, "unrecognized", digest, event.reason)
 
     def cost(self, request: Request) -> Cost:
         return self._pricer.cost(request)
 
     def _request(self, request: Request) -> Prepared:
-        if request.provider is None and request.model is not None and request.source is Source.INGEST:
+        if request.provider is None and request.model is not None and request.source.written_by_hand:
             request = replace(request, provider=self._provider_of(request.model))
         cleaned, body = self._packed(request)
         return Prepared(_digest(request), replace(cleaned, cost=self._pricer.cost(request)), body)
@@ -94,7 +95,9 @@ class Preparer:
         request = event.request
         cleaned, body = self._packed(request)
         own = _digest(request)
-        digests = [identity(Source(name), each, _scope(name, request)) for name, each in event.external_ids.items()]
+        digests = [
+            identity(source_named(name), each, _scope(name, request)) for name, each in event.external_ids.items()
+        ]
         return Prepared(
             own,
             cleaned,
@@ -121,7 +124,7 @@ class Preparer:
 
     def _set_aside(self, event: TestEvent | NotUnderstood, kind: str, digest: bytes, reason: str) -> SetAside:
         raw = bodies.encode(self._cleaned(event.raw), None)[1] if self._keep_bodies else None
-        return SetAside(digest, event.source.value, kind, reason, event.received_at, len(event.raw), raw)
+        return SetAside(digest, event.source.name, kind, reason, event.received_at, len(event.raw), raw)
 
 
 def _bare(request: Request) -> Prepared:
@@ -140,7 +143,7 @@ def _digest(request: Request) -> bytes:
 
 
 def _scope(source: str, request: Request) -> str:
-    return replace(request, source=Source(source)).scope
+    return replace(request, source=source_named(source)).scope
 
 
 def _clean(request: Request) -> Request:

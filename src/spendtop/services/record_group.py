@@ -71,7 +71,7 @@ class Group:
         record = Record(
             id=request_id,
             request=request,
-            external_ids=event.external_ids or {request.source._value_: request.external_id},
+            external_ids=event.external_ids or {request.source.name: request.external_id},
         )
         self.new[request_id] = self._stored[request_id] = record
         self._add_keys(request_id, event)
@@ -98,7 +98,7 @@ class Group:
             return
         record = self._stored.get(request_id)
         source = event.request.source
-        if not source.is_asked and (record is None or source.value in record.external_ids):
+        if not source.comes_again and (record is None or source.name in record.external_ids):
             self.totals.count_repeat(event.request)
         if record is not None and not is_assumed(event.request):
             self._merge(record, event)
@@ -140,7 +140,7 @@ class Group:
             {
                 "request_id": request_id,
                 "at": report.received_at,
-                "source": report.source.value,
+                "source": report.source.name,
                 "changes": msgspec.json.encode(changes).decode(),
             }
         )

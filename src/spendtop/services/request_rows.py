@@ -8,7 +8,8 @@ import msgspec
 
 from spendtop.domain.merging import Record
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import Source, source_named
 
 
 def to_values(record: Record) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def to_values(record: Record) -> dict[str, Any]:
     usage, cost = request.usage, request.cost
     return {
         "id": record.id,
-        "source": request.source._value_,
+        "source": request.source.name,
         "sources": ",".join(record.sources),
         "external_ids": msgspec.json.encode(record.external_ids).decode(),
         "response_id": request.response_id,
@@ -50,7 +51,7 @@ def to_values(record: Record) -> dict[str, Any]:
         "verified": request.verified,
         "counted": request.counted,
         "body_state": request.body_state._value_,
-        "given_by": msgspec.json.encode(record.given_by).decode() if record.given_by else None,
+        "given_by": _names(record.given_by) if record.given_by else None,
     }
 
 
@@ -58,7 +59,7 @@ def from_row(row: Any) -> Record:
     """The record behind a row with all columns."""
     external_ids = msgspec.json.decode(row.external_ids, type=dict[str, str])
     request = Request(
-        source=Source(row.source),
+        source=source_named(row.source),
         external_id=external_ids[row.source],
         received_at=row.received_at,
         occurred_at=row.occurred_at,
@@ -95,8 +96,13 @@ def from_row(row: Any) -> Record:
         counted=bool(row.counted),
         body_state=BodyState(row.body_state),
     )
-    given_by = msgspec.json.decode(row.given_by, type=dict[str, Source]) if row.given_by else {}
+    names = msgspec.json.decode(row.given_by, type=dict[str, str]) if row.given_by else {}
+    given_by = {field: source_named(name) for field, name in names.items()}
     return Record(id=row.id, request=request, external_ids=external_ids, given_by=given_by)
+
+
+def _names(given_by: dict[str, Source]) -> str:
+    return msgspec.json.encode({field: source.name for field, source in given_by.items()}).decode()
 
 
 def _nano(amount: Usd | None) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
-from spendtop.domain.request import Request, Source, Status, is_assumed
+from spendtop.domain.request import Request, Status, is_assumed
+from spendtop.domain.sources import Source
 from spendtop.services.limit_book import LimitBook
 
 TotalKey = tuple[str, str, int]
@@ -43,13 +44,13 @@ class TotalsByDifference:
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
         hour = request.received_at - request.received_at % HOUR
-        self._fold((REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
+        self._fold((REPEATS, request.source.name, hour), (1, 0, 0, 0, 0, 0))
         if is_assumed(request):
-            self._fold((ASSUMED_REPEATS, request.source._value_, hour), (1, 0, 0, 0, 0, 0))
+            self._fold((ASSUMED_REPEATS, request.source.name, hour), (1, 0, 0, 0, 0, 0))
 
     def count_joined(self, source: Source, received_at: int) -> None:
         """Count a report of a source that is not the most trusted one of its request; no money is in it."""
-        self._fold((JOINED, source._value_, received_at - received_at % HOUR), (1, 0, 0, 0, 0, 0))
+        self._fold((JOINED, source.name, received_at - received_at % HOUR), (1, 0, 0, 0, 0, 0))
 
     def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int]]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
@@ -117,7 +118,7 @@ def _dimensions(request: Request) -> list[tuple[str, str]]:
         ("user", request.user_id or ""),
         ("model", request.model or ""),
         ("provider", request.provider or ""),
-        ("source", request.source._value_),
+        ("source", request.source.name),
     ]
     if request.session_id is not None:
         dimensions.append(("session", request.session_id))

@@ -11,7 +11,8 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
@@ -110,7 +111,7 @@ def request_of(row: Row, now: int) -> Request:
     status = row.response_status
     properties = row.properties or {}
     return Request(
-        source=Source.HELICONE_API,
+        source=HELICONE_API,
         external_id=row.request_id,
         received_at=now,
         occurred_at=instant_of(row),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import Source
 
 SLOTS = 64
 """How many can record into one store at once."""

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import BodyState, Source, Status, Usage
+from spendtop.domain.request import BodyState, Status, Usage
+from spendtop.domain.sources import INGEST
 from spendtop.services.request_export import COLUMNS
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
@@ -65,7 +66,7 @@ def recorded(readable_store: Store, clock: SettableClock) -> Recorded:
                 http_status=429,
                 verified=True,
             ),
-            made.request(now - 2 * HOUR, None, session_id="other", user_id="a/b", source=Source.INGEST),
+            made.request(now - 2 * HOUR, None, session_id="other", user_id="a/b", source=INGEST),
         ]
     )
     return made

@@ -17,7 +17,8 @@ from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY, to_iso
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.services.request_export import csv_chunks, jsonl_chunks, pages
 from spendtop.store.engine import Store
@@ -122,7 +123,7 @@ def test_helicones_rows_are_requests_that_are_verified(cli: Cli, tmp_path: Path,
     path.write_text(json.dumps(row) + "\n")
     assert last_line(cli("import", str(path)).out)[1:3] == ["1", "$0.250"]
     (found,) = rows(imported, RequestTable)
-    assert (found.source, found.verified) == (Source.HELICONE_API.value, True)
+    assert (found.source, found.verified) == (HELICONE_API.name, True)
 
 
 def test_bad_lines_are_said_with_their_numbers_and_counted(cli: Cli, exports: Path) -> None:

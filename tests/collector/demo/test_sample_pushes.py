@@ -6,7 +6,8 @@ import random
 
 from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, past_pushes
 from spendtop.domain.clock import HOUR
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import INGEST, LITELLM, OTLP
 from spendtop.services import tokens
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.settings import IngestSettings
@@ -23,7 +24,7 @@ def test_there_is_a_token_in_use_a_shadow_and_one_that_is_off(bench: Bench) -> N
 def test_the_past_has_pushes_of_every_source_and_none_of_the_future(bench: Bench) -> None:
     now = bench.clock()
     past = list(past_pushes(now, random.Random(7)))
-    assert {push.source for push in past} == {Source.INGEST, Source.LITELLM, Source.OTLP}
+    assert {push.source for push in past} == {INGEST, LITELLM, OTLP}
     assert all(push.occurred_at < push.received_at < now for push in past)
     assert all(push.received_at < now - 2 * HOUR for push in past if push.token == "crawler")
     assert {push.token for push in past if not push.counted} == {"chat-mirror"}
@@ -31,7 +32,7 @@ def test_the_past_has_pushes_of_every_source_and_none_of_the_future(bench: Bench
 
 def test_a_posted_push_says_the_same_as_a_recorded_one(bench: Bench) -> None:
     now, chance = bench.clock(), random.Random(7)
-    pushes = [push for push in (a_push(now, chance) for _ in range(60)) if push.source is Source.INGEST]
+    pushes = [push for push in (a_push(now, chance) for _ in range(60)) if push.source is INGEST]
     for push in pushes:
         (item,) = IngestReceiver().parse(body_of(push), now, IngestSettings(), None).items
         assert isinstance(item, Request)

@@ -9,7 +9,8 @@ from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo import simulation
 from spendtop.collector.demo.sample_traffic import history
 from spendtop.domain.clock import DAY
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import HELICONE
 from tests.alerts.sinks import free_port
 from tests.api.listening import listening
 from tests.collector.conftest import Bench
@@ -48,7 +49,7 @@ async def test_a_month_is_there_at_once_and_webhooks_keep_coming(bench: Bench, q
 def webhooks(bench: Bench, replayed: int) -> list[Request]:
     """Those that came after the month, at this moment."""
     found = [outcome.request for outcome in bench.outcomes[replayed:] if outcome.request is not None]
-    return [each for each in found if each.source is Source.HELICONE and each.received_at == bench.clock()]
+    return [each for each in found if each.source is HELICONE and each.received_at == bench.clock()]
 
 
 async def test_it_goes_on_when_the_listener_is_gone(bench: Bench, quick: None) -> None:

@@ -14,7 +14,8 @@ from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSte
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Request, Source, TimeSource
+from spendtop.domain.request import Cost, Request, TimeSource
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.services import ledger
 from spendtop.services.ledger import Calibrated
 from spendtop.sources.pollers import Costs, Page, PollFailed
@@ -64,17 +65,17 @@ def helicone_job(office: Polling, fake: FakeHelicone, since: int = 0) -> Request
             return completeness.confirmed(connection, since, until)
 
     api = HeliconeApi(fake.key, fake.url, backfill=30 * DAY, known=known, bounds=ONCE)
-    return RequestSteps("helicone-api", 5 * MINUTE, api, office.context, pushed_by=Source.HELICONE, since=since)
+    return RequestSteps("helicone-api", 5 * MINUTE, api, office.context, pushed_by=HELICONE, since=since)
 
 
 def pages_job(office: Polling, *pages: tuple[Request, ...], since: int = 0) -> RequestSteps:
-    return RequestSteps("helicone-api", MINUTE, Pages(*pages), office.context, pushed_by=Source.HELICONE, since=since)
+    return RequestSteps("helicone-api", MINUTE, Pages(*pages), office.context, pushed_by=HELICONE, since=since)
 
 
 def polled(office: Polling, number: int, ago: int = HOUR) -> Request:
     now = office.bench.clock()
     return Request(
-        source=Source.HELICONE_API,
+        source=HELICONE_API,
         external_id=f"request-{number}",
         received_at=now,
         occurred_at=now - ago,

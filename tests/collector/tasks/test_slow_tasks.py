@@ -13,7 +13,7 @@ from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import LITELLM
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.reads.detail import detail
@@ -215,7 +215,7 @@ async def test_a_body_that_cannot_be_had_is_a_sentence(bench: Bench, fake: FakeH
 async def test_only_what_went_through_helicone_is_asked_for_there(bench: Bench, fake: FakeHelicone) -> None:
     with_api(bench, fake)
     desk = SlowOffice(bench)
-    (recorded,) = bench.record(bench.request(source=Source.LITELLM))
+    (recorded,) = bench.record(bench.request(source=LITELLM))
     with pytest.raises(SpendtopError, match="went through Helicone"):
         await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
 

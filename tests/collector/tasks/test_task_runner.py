@@ -11,7 +11,8 @@ from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.collector.tasks.task_runner import TaskRunner
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.errors import SpendtopError
-from spendtop.domain.request import NotUnderstood, Source
+from spendtop.domain.request import NotUnderstood
+from spendtop.domain.sources import HELICONE
 from spendtop.services import outbox_rules, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from tests.collector.conftest import Bench
@@ -70,9 +71,7 @@ async def test_what_was_not_understood_is_tried_again(bench: Bench) -> None:
     office = Office(bench)
     raw = captures()["no_user_id"].raw
     now = bench.clock()
-    bench.record(
-        *(NotUnderstood(source=Source.HELICONE, received_at=now, reason="?", raw=each) for each in (raw, b"[]"))
-    )
+    bench.record(*(NotUnderstood(source=HELICONE, received_at=now, reason="?", raw=each) for each in (raw, b"[]")))
     async with working(office):
         asked = office.ask(TaskKind.QUARANTINE_RETRY)
         assert await office.result(asked) == (
@@ -88,7 +87,7 @@ async def test_only_the_chosen_ones_are_tried_again(bench: Bench) -> None:
     office = Office(bench)
     raws = [captures()[name].raw for name in ("no_user_id", "anthropic_stream_success")]
     first, _ = bench.record(
-        *(NotUnderstood(source=Source.HELICONE, received_at=bench.clock(), reason="?", raw=raw) for raw in raws)
+        *(NotUnderstood(source=HELICONE, received_at=bench.clock(), reason="?", raw=raw) for raw in raws)
     )
     async with working(office):
         _, said = await office.result(office.ask(TaskKind.QUARANTINE_RETRY, ids=[first.id]))

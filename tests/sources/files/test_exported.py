@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Request, Restored, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE
 from spendtop.sources.files import Skipped
 from spendtop.sources.files.exported import read_csv, read_jsonl
 
@@ -79,7 +80,7 @@ def test_a_line_is_a_request_with_its_sources_merged_and_its_cost_decided(read: 
     assert isinstance(found, Restored)
     assert found.external_ids == {"ingest": "mine", "helicone": "theirs"}
     request = found.request
-    assert (request.source, request.external_id) == (Source.HELICONE, "theirs")
+    assert (request.source, request.external_id) == (HELICONE, "theirs")
     assert (request.occurred_at, request.received_at) == (NOW - HOUR, NOW - HOUR + 5)
     assert (request.time_source, request.status, request.http_status) == (TimeSource.PROVIDER, Status.ERROR, 500)
     assert request.usage == Usage(prompt=10, completion=5, cache_read=3)

@@ -7,7 +7,8 @@ import pytest
 
 from spendtop.domain.clock import HOUR, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Request, Restored, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API
 from spendtop.sources.files import Skipped
 from spendtop.sources.files.helicone import read_helicone
 
@@ -49,7 +50,7 @@ def request(**changes: object) -> Request:
 
 def test_a_row_is_a_request_that_helicones_api_confirmed() -> None:
     found = request()
-    assert (found.source, found.external_id, found.verified) == (Source.HELICONE_API, ROW["request_id"], True)
+    assert (found.source, found.external_id, found.verified) == (HELICONE_API, ROW["request_id"], True)
     assert (found.occurred_at, found.time_source, found.received_at) == (NOW - HOUR, TimeSource.API, NOW)
     assert (found.provider, found.model, found.user_id) == ("openai", "gpt-4o-2024-08-06", "alice")
     assert (found.session_id, found.session_path, found.properties) == ("s1", "/a/b", {"environment": "prod"})

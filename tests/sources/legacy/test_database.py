@@ -13,7 +13,8 @@ import pytest
 from spendtop.domain.clock import SECOND, to_micros
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE, INGEST
 from spendtop.sources.files import Skipped
 from spendtop.sources.legacy.database import opened
 from spendtop.store.engine import Store
@@ -61,7 +62,7 @@ def test_a_monitors_requests_keep_the_ids_that_helicone_gave(tmp_path: Path) -> 
     assert {first.external_id, second.external_id} == {UUID, f"old:requests:17@{AT}"}
     one, other = (first, second) if first.external_id == UUID else (second, first)
     assert (one.source, one.occurred_at, one.received_at, one.time_source) == (
-        Source.HELICONE,
+        HELICONE,
         AT,
         NOW,
         TimeSource.RECEIVED,
@@ -84,7 +85,7 @@ def test_pushed_usage_belongs_to_the_token_that_its_row_refers_to(tmp_path: Path
     first, second = read(f"sqlite:///{sqlite_file(tmp_path / 'old.db', USAGE)}")["usage_log"]
     assert isinstance(first, Request)
     assert isinstance(second, Request)
-    assert (first.source, first.token, first.external_id) == (Source.INGEST, "tok-a", f"old:usage_log:1@{AT}")
+    assert (first.source, first.token, first.external_id) == (INGEST, "tok-a", f"old:usage_log:1@{AT}")
     assert (second.token, second.external_id, second.time_source) == ("tok-b", "mine", TimeSource.CLIENT)
     assert (first.usage, second.usage) == (Usage(prompt=10, completion=5), Usage(prompt=15))
 

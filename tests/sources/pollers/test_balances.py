@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.money import Usd
-from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.balances import KeyedBalance, OpenRouterBalance
 from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from tests.sources.pollers.fake_provider import Answer, FakeRoutes, Fault, bad_key, error_in_200, truncated, web_page
 
 ONCE = Bounds(attempts=1)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
-from spendtop.domain.request import BodyState, Request, Source, TimeSource
+from spendtop.domain.request import BodyState, Request, TimeSource
+from spendtop.domain.sources import HELICONE_API
 from spendtop.sources.pollers import KeyRefused, Page, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_cursor import OVERLAP, SETTLING, progress, range_cursor, resumed
@@ -552,7 +553,7 @@ async def test_one_request_is_fetched_with_its_bodies(fake: FakeHelicone) -> Non
     api = Collector(fake).api
     request = await api.request(row["request_id"], NOW)
     assert request is not None
-    assert (request.source, request.verified, request.time_source) == (Source.HELICONE_API, True, TimeSource.API)
+    assert (request.source, request.verified, request.time_source) == (HELICONE_API, True, TimeSource.API)
     assert json.loads(request.response_body or b"") == row["response_body"]
 
 

@@ -14,8 +14,9 @@ from msgspec.structs import asdict
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, NotUnderstood, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, NotUnderstood, Request, Status, TimeSource, Usage
 from spendtop.domain.request import TestEvent as GatewayTest
+from spendtop.domain.sources import HELICONE
 from spendtop.sources.receivers import NotJson
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from tests.helicone_captures import captures, secret
@@ -133,7 +134,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
 }
 USUAL: dict[str, Any] = {
-    "source": Source.HELICONE,
+    "source": HELICONE,
     "received_at": ARRIVAL,
     "occurred_at": CREATED,
     "time_source": TimeSource.PROVIDER,
@@ -173,7 +174,7 @@ def test_a_captured_webhook_says(scenario: str) -> None:
 def test_the_captured_test_event_is_a_test() -> None:
     capture = CAPTURES["dashboard_test_event"]
     expected = GatewayTest(
-        source=Source.HELICONE,
+        source=HELICONE,
         external_id="123abda0-b057-4b4b-80c5-80e47d3a85f1",
         received_at=ARRIVAL,
         raw=capture.raw,
@@ -413,7 +414,7 @@ def test_the_older_flow_is_understood() -> None:
     data = {"model": "gpt-4", "cost": 0.03, "tokens": 450, "user_id": "u", "timestamp": to_iso(ARRIVAL - HOUR)}
     raw = json.dumps({"event": "request.created", "data": data}).encode()
     expected = Request(
-        source=Source.HELICONE,
+        source=HELICONE,
         external_id=hashlib.sha256(raw).hexdigest(),
         received_at=ARRIVAL,
         occurred_at=ARRIVAL - HOUR,

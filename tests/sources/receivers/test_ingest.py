@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage, is_assumed
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage, is_assumed
+from spendtop.domain.sources import INGEST
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
 from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver
@@ -80,7 +81,7 @@ def problems_in(raw: str) -> dict[str, str]:
 def test_the_least_that_a_client_sends() -> None:
     request = request_of()
     assert request == Request(
-        source=Source.INGEST,
+        source=INGEST,
         external_id=request.external_id,
         received_at=NOW,
         occurred_at=NOW,
@@ -94,7 +95,7 @@ def test_the_least_that_a_client_sends() -> None:
 def test_everything_that_a_client_can_send() -> None:
     request = request_of(FULL)
     assert request == Request(
-        source=Source.INGEST,
+        source=INGEST,
         external_id="r-1",
         received_at=NOW,
         occurred_at=1_795_183_380 * SECOND,

@@ -16,7 +16,8 @@ from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import LITELLM
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
 
@@ -60,7 +61,7 @@ def invalid(**fields: Any) -> dict[str, str]:
 
 def test_a_call_of_the_sdk() -> None:
     first, second, _ = requests(SDK)
-    assert first.source is Source.LITELLM
+    assert first.source is LITELLM
     assert first.external_id == "a29fd92d-780c-4c40-8daf-9070d186145d" != second.external_id
     assert (first.response_id, second.response_id) == ("chatcmpl-1", "chatcmpl-1")
     assert (first.provider, first.model) == ("openai", "gpt-4o-mini-2024-07-18")
@@ -114,10 +115,8 @@ def test_a_free_call_with_tokens_is_priced_again() -> None:
 def test_an_array_an_object_and_lines_say_the_same() -> None:
     array = json.loads(SDK)
     lines = b"\n".join(json.dumps(each).encode() for each in array)
-    assert LitellmReceiver().parse(lines, ARRIVAL).is_batch
     assert [each.external_id for each in requests(lines)] == [each.external_id for each in requests(SDK)]
     alone = LitellmReceiver().parse(json.dumps(array[0], indent=2).encode(), ARRIVAL)
-    assert not alone.is_batch
     assert [each.external_id for each in alone.items if isinstance(each, Request)] == [array[0]["litellm_call_id"]]
 
 

@@ -16,7 +16,8 @@ from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, BodyState, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import OTLP
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers import otlp as module
@@ -79,7 +80,7 @@ def test_captured_spans_say_who_and_what(name: str, expected: dict[str, object])
     assert isinstance(request, Request)
     is_official = name == "official_openai_v2"
     assert {field: getattr(request, field) for field in expected} == expected
-    assert (request.source, request.provider, request.model) == (Source.OTLP, "openai", "gpt-4o-mini-2024-07-18")
+    assert (request.source, request.provider, request.model) == (OTLP, "openai", "gpt-4o-mini-2024-07-18")
     assert (request.external_id, request.response_id) == ("chatcmpl-1", "chatcmpl-1")
     assert request.usage == Usage(
         prompt=1000,
@@ -96,7 +97,7 @@ def test_a_whole_span() -> None:
         {"user.id": "alice", "gen_ai.conversation.id": "s-1", "gen_ai.usage.cost": 0.25},
     )
     assert request == Request(
-        source=Source.OTLP,
+        source=OTLP,
         external_id=f"{TRACE}-0000000000000001",
         received_at=ARRIVAL,
         occurred_at=START // 1000,

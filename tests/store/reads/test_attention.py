@@ -7,7 +7,7 @@ from msgspec import json
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import INGEST
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import (
     Attention,
@@ -107,7 +107,7 @@ def test_tells_when_each_source_was_heard_last(recorded: Recorded) -> None:
     yesterday = START - 24 * HOUR
     recorded.add(
         [
-            recorded.request(yesterday, source=Source.INGEST),
+            recorded.request(yesterday, source=INGEST),
             recorded.request(START + 5, received_at=START + HOUR),
             recorded.request(START + 9, received_at=START + 9),
         ]

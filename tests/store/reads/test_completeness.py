@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.services import checkpoints, gaps
 from spendtop.services.checkpoints import first_start
 from spendtop.store.engine import Store
@@ -29,9 +29,9 @@ def test_gaps_are_listed_and_what_webhooks_brought_is_the_rest(
     store: Store, clock: SettableClock, recorded: Recorded
 ) -> None:
     hour = clock() - clock() % HOUR
-    pushed = [recorded.request(hour + number * MINUTE, source=Source.HELICONE) for number in range(6)]
-    found = [recorded.request(hour + number * MINUTE, source=Source.HELICONE_API) for number in range(4)]
-    other = [recorded.request(hour, source=Source.INGEST)]
+    pushed = [recorded.request(hour + number * MINUTE, source=HELICONE) for number in range(6)]
+    found = [recorded.request(hour + number * MINUTE, source=HELICONE_API) for number in range(4)]
+    other = [recorded.request(hour, source=INGEST)]
     recorded.add([*pushed, *found, *other])
     with store.writing() as connection:
         gaps.note(connection, "helicone", found, clock(), clock())
@@ -48,7 +48,7 @@ def test_history_from_before_the_first_start_is_not_taken_for_pushed(
     store: Store, clock: SettableClock, recorded: Recorded
 ) -> None:
     hour = clock() - clock() % HOUR
-    recorded.add([recorded.request(hour - number * HOUR, source=Source.HELICONE_API) for number in range(1, 5)])
+    recorded.add([recorded.request(hour - number * HOUR, source=HELICONE_API) for number in range(1, 5)])
     with store.writing() as connection:
         assert completeness.share_pushed(connection, [], hour - 5 * HOUR) == 1.0
         first_start(connection, hour + MINUTE)
@@ -59,7 +59,7 @@ def test_what_the_api_confirmed_is_summed_without_hits_of_the_cache(
     store: Store, clock: SettableClock, recorded: Recorded
 ) -> None:
     at = clock() - HOUR
-    api = Source.HELICONE_API
+    api = HELICONE_API
     recorded.add(
         [
             recorded.request(at, 5, source=api),
@@ -67,7 +67,7 @@ def test_what_the_api_confirmed_is_summed_without_hits_of_the_cache(
             recorded.request(at + 2, 11, source=api, cached=True),
             recorded.request(at + 3, None, source=api),
             recorded.request(at + 4, 13, source=api),
-            recorded.request(at + 1, 17, source=Source.HELICONE),
+            recorded.request(at + 1, 17, source=HELICONE),
         ]
     )
     with store.reading() as connection:

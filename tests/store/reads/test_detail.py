@@ -5,7 +5,8 @@ import pytest
 from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Source
+from spendtop.domain.request import BodyState
+from spendtop.domain.sources import HELICONE_API, INGEST, OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services.tokens import create
 from spendtop.store.reads.detail import detail, find
@@ -56,9 +57,9 @@ def test_damaged_bodies_are_an_error_of_their_own(recorded: Recorded) -> None:
 def test_a_request_is_found_by_our_id_and_by_every_sources_id(recorded: Recorded) -> None:
     ids = recorded.add(
         [
-            recorded.request(START, source=Source.INGEST, external_id="same"),
-            recorded.request(START, source=Source.HELICONE_API, external_id="same"),
-            recorded.request(START, source=Source.OTLP, external_id="span-1"),
+            recorded.request(START, source=INGEST, external_id="same"),
+            recorded.request(START, source=HELICONE_API, external_id="same"),
+            recorded.request(START, source=OTLP, external_id="span-1"),
         ]
     )
     with recorded.store.reading() as connection:
@@ -72,9 +73,9 @@ def test_a_request_is_found_by_our_id_and_by_every_sources_id(recorded: Recorded
 def test_a_clients_id_is_found_whatever_token_it_came_under(recorded: Recorded) -> None:
     ids = recorded.add(
         [
-            recorded.request(START, source=Source.INGEST, external_id="r-1", token="first"),
-            recorded.request(START, source=Source.INGEST, external_id="r-1", token="second"),
-            recorded.request(START, source=Source.INGEST, external_id="r-2", token="shadow", counted=False),
+            recorded.request(START, source=INGEST, external_id="r-1", token="first"),
+            recorded.request(START, source=INGEST, external_id="r-1", token="second"),
+            recorded.request(START, source=INGEST, external_id="r-2", token="shadow", counted=False),
         ]
     )
     with recorded.store.writing() as connection:

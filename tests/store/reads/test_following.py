@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.errors import UsageError
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE_API
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads.attention import AlertRow
@@ -152,7 +152,7 @@ class TestChanges:
         pushed = recorded.request(START, external_id="same", model=None)
         (id,) = recorded.add([pushed])
         position = here(recorded.store)
-        recorded.add([recorded.request(START, external_id="same", model="o3", source=Source.HELICONE_API)])
+        recorded.add([recorded.request(START, external_id="same", model="o3", source=HELICONE_API)])
         news = after(recorded.store, position)
         (happened,) = news.happened
         assert isinstance(happened.what, RequestRow)

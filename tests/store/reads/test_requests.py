@@ -10,7 +10,8 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Source, Status, Usage
+from spendtop.domain.request import Request, Status, Usage
+from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import (
     Order,
@@ -118,7 +119,7 @@ def of_every_kind(recorded: Recorded) -> list[Request]:
         request(1, user_id="ALICE", model="gpt-4o-mini", status=Status.ERROR, http_status=429, session_path="/etl/a"),
         request(2, None, user_id="alice_b%", session_id="s-1", properties={"env": "prod", 'a"b': "x"}, verified=True),
         request(3, user_id="jörg", provider="OpenAI", token="ci-42", cached=True, usage=Usage(prompt=10_000)),
-        request(4, user_id="JÖRG", source=Source.INGEST, external_id="req-77", properties={"env": "Prod-2"}),
+        request(4, user_id="JÖRG", source=INGEST, external_id="req-77", properties={"env": "Prod-2"}),
         request(HOUR, 0, model="back\\slash*", status=Status.CANCELLED, http_status=499, latency_ms=60_000),
     ]
 
@@ -131,7 +132,7 @@ def subject(request: Request, request_id: int) -> Subject:
         session=request.session_id,
         path=request.session_path,
         provider=request.provider,
-        sources=(request.source.value,),
+        sources=(request.source.name,),
         id=str(request_id),
         external_ids=(request.external_id,),
         properties=request.properties,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.domain.request import SAME_CONTENT, Request, Source, TimeSource
+from spendtop.domain.request import SAME_CONTENT, Request, TimeSource
+from spendtop.domain.sources import HELICONE, INGEST, OTLP, SOURCES, Source
 from spendtop.services import checkpoints, gaps, refusals, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, sources
@@ -33,12 +34,12 @@ def token(store: Store, value: str, **facts: Any) -> int:
 
 
 def push(recorded: Recorded, ago: int, value: str = "web", **fields: Any) -> Request:
-    return recorded.request(NOW - ago, source=Source.INGEST, token=value, **fields)
+    return recorded.request(NOW - ago, source=INGEST, token=value, **fields)
 
 
 def test_an_empty_store_has_all_sources_and_nothing_heard(store: Store) -> None:
     found = read(store)
-    assert [row.source for row in found.sources] == list(Source)
+    assert [row.source for row in found.sources] == list(SOURCES.values())
     assert {(row.last_at, row.today, row.last_minute, row.lag) for row in found.sources} == {(None, 0, 0, None)}
     assert (found.tokens, found.refusals, found.size.bodies_since) == ((), (), None)
     assert found.size.data > 0
@@ -54,9 +55,9 @@ def test_the_last_event_is_the_latest_arrival_however_long_ago(recorded: Recorde
         ]
     )
     found = read(recorded.store)
-    assert of(found, Source.HELICONE).last_at == NOW - SECOND
-    assert of(found, Source.INGEST).last_at == NOW - 4 * HOUR
-    assert of(found, Source.OTLP).last_at is None
+    assert of(found, HELICONE).last_at == NOW - SECOND
+    assert of(found, INGEST).last_at == NOW - 4 * HOUR
+    assert of(found, OTLP).last_at is None
 
 
 def test_what_is_over_a_day_old_is_told_to_the_hour(recorded: Recorded) -> None:
@@ -64,7 +65,7 @@ def test_what_is_over_a_day_old_is_told_to_the_hour(recorded: Recorded) -> None:
     recorded.add([push(recorded, 3 * DAY)])
     found = read(recorded.store)
     hour = (NOW - 3 * DAY) // HOUR * HOUR
-    assert (of(found, Source.INGEST).last_at, found.tokens[0].last_at) == (hour, hour)
+    assert (of(found, INGEST).last_at, found.tokens[0].last_at) == (hour, hour)
 
 
 def test_counts_the_last_minute_and_the_day(recorded: Recorded) -> None:
@@ -77,7 +78,7 @@ def test_counts_the_last_minute_and_the_day(recorded: Recorded) -> None:
             push(recorded, 20 * SECOND),
         ]
     )
-    row = of(read(recorded.store), Source.INGEST)
+    row = of(read(recorded.store), INGEST)
     assert (row.last_minute, row.today) == (2, 4)
     assert row.trend == (0,) * (TREND_HOURS - 1) + (3,)
 
@@ -87,11 +88,11 @@ def test_a_day_that_begins_within_an_hour_is_exact(recorded: Recorded) -> None:
     token(recorded.store, "web")
     token(recorded.store, "lab", shadow=True)
     recorded.add(
-        [recorded.request(day_start + after, source=Source.INGEST, token="web") for after in (-1, 0, HOUR)]
-        + [recorded.request(day_start, source=Source.INGEST, token="lab", counted=False)]
+        [recorded.request(day_start + after, source=INGEST, token="web") for after in (-1, 0, HOUR)]
+        + [recorded.request(day_start, source=INGEST, token="lab", counted=False)]
     )
     found = read(recorded.store, day_start)
-    assert of(found, Source.INGEST).today == 2
+    assert of(found, INGEST).today == 2
     assert [row.today for row in found.tokens] == [2, 1]
 
 
@@ -114,21 +115,21 @@ def test_tokens_tell_what_came_under_them_and_shadow_ones_what_is_not_counted(re
         (old, False, False, 0, 0),
     ]
     assert [row.last_at for row in found.tokens] == [NOW - SECOND, NOW - 2 * HOUR, None]
-    assert of(found, Source.INGEST).today == 3
+    assert of(found, INGEST).today == 3
 
 
 def test_repeats_are_counted_apart_from_the_assumed_ones(recorded: Recorded) -> None:
     sure, assumed = push(recorded, MINUTE), push(recorded, MINUTE, external_id=SAME_CONTENT + "x")
     recorded.add([sure, sure, assumed, assumed, assumed])
-    row = of(read(recorded.store), Source.INGEST)
+    row = of(read(recorded.store), INGEST)
     assert (row.today, row.repeats, row.assumed_repeats) == (2, 3, 2)
 
 
 def test_a_source_whose_reports_join_those_of_others_is_heard(recorded: Recorded) -> None:
     same: dict[str, Any] = {"response_id": "chatcmpl-1", "model": "gpt-4o"}
-    recorded.add([recorded.request(NOW - MINUTE, source=Source.OTLP, **same), push(recorded, MINUTE, **same)])
+    recorded.add([recorded.request(NOW - MINUTE, source=OTLP, **same), push(recorded, MINUTE, **same)])
     found = read(recorded.store)
-    traced, pushed = of(found, Source.OTLP), of(found, Source.INGEST)
+    traced, pushed = of(found, OTLP), of(found, INGEST)
     assert (traced.today, traced.repeats, pushed.today, pushed.repeats) == (1, 0, 1, 0)
     assert pushed.last_at == NOW - NOW % HOUR
 
@@ -149,7 +150,7 @@ def test_refusals_are_told_by_hour_and_reason_the_newest_first(store: Store) -> 
         ("ingest", "a\x1b[2J/b", hour, 2),
         ("ingest", "ingest_bad_token", hour - 2 * HOUR, 3),
     ]
-    assert (of(found, Source.INGEST).refused, of(found, Source.HELICONE).refused) == (5, 2)
+    assert (of(found, INGEST).refused, of(found, HELICONE).refused) == (5, 2)
     assert "\x1b" not in str(found.refusals[1].reason)
 
 
@@ -172,8 +173,8 @@ def test_the_lag_is_what_95_percent_stayed_under_where_the_time_is_not_just_the_
         + [push(recorded, HOUR, received_at=NOW)]
     )
     found = read(recorded.store)
-    assert of(found, Source.INGEST).lag == 95 * SECOND
-    assert of(found, Source.HELICONE).lag is None
+    assert of(found, INGEST).lag == 95 * SECOND
+    assert of(found, HELICONE).lag is None
 
 
 def test_tells_since_when_bodies_are_kept(recorded: Recorded) -> None:

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from spendtop.domain.request import BodyState, Source
+from spendtop.domain.request import BodyState
+from spendtop.domain.sources import HELICONE, LITELLM
 from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
@@ -77,7 +78,7 @@ async def test_it_is_offered_only_where_it_can_work(
     till: Till, store: Store, session_over: Sessions, clock: SettableClock, why: str
 ) -> None:
     publish(store, *(() if why == "no key" else (POLLER,)), keeps_bodies=why != "not kept")
-    source = Source.LITELLM if why == "elsewhere" else Source.HELICONE
+    source = LITELLM if why == "elsewhere" else HELICONE
     state = {"stored": BodyState.STORED, "purged": BodyState.PURGED}.get(why, BodyState.NOT_SENT)
     bodies = (b"{}", b"{}") if why == "stored" else (None, None)
     till.record(a_request(1, clock(), source=source, body_state=state, request_body=bodies[0], response_body=bodies[1]))

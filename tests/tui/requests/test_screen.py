@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Source
+from spendtop.domain.request import Cost
+from spendtop.domain.sources import HELICONE_API
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
@@ -100,7 +101,7 @@ async def test_a_correction_changes_its_row_in_place(app: SpendtopApp, filled: T
         corrected = a_request(
             3,
             clock(),
-            source=Source.HELICONE_API,
+            source=HELICONE_API,
             external_id="external-3",
             cost=Cost(reported=Usd.of("0.777")),
         )

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source
+from spendtop.domain.request import BodyState, Cost, Request
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
@@ -64,7 +65,7 @@ def test_the_cost_says_who_reported_it_and_what_it_would_be(stored, clock: Setta
 
 def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     first = a_request(0, clock(), properties={"env": "prod"}, response_id="chatcmpl-1")
-    second = a_request(0, clock(), source=Source.HELICONE_API, cost=Cost(reported=Usd.of("0.02")))
+    second = a_request(0, clock(), source=HELICONE_API, cost=Cost(reported=Usd.of("0.02")))
     text = shown(stored(first, second), Pane.META)
     for word in ("external-0", "chatcmpl-1", "prop env", "prod", "2 104", "1 792", "first token", "verified"):
         assert word in text

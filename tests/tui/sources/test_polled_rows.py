@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store
@@ -33,7 +33,7 @@ def test_helicones_api_waits_for_a_key_where_nothing_is_polled(store: Store) -> 
     for applied in (None, APPLIED):
         (row,) = rows(store, applied)
         assert (row.title, row.setting) == ("helicone API", "api_key under [helicone]")
-        assert row.source is not None and row.source.source is Source.HELICONE_API
+        assert row.source is not None and row.source.source is HELICONE_API
 
 
 def test_accounts_whose_costs_could_be_asked_for_wait_for_a_key(store: Store) -> None:

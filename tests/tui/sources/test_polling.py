@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Cost, Source
+from spendtop.domain.request import Basis, Cost
+from spendtop.domain.sources import HELICONE_API
 from spendtop.services import checkpoints, gaps, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
@@ -51,9 +52,7 @@ def polled(till: Till, store: Store, clock: SettableClock) -> Till:
     till.record(*(a_request(number, now) for number in range(97)))
     costs = Cost(amount=Usd.of("0.1"), basis=Basis.REPORTED, reported=Usd.of("0.1"))
     recorded = [
-        a_request(
-            n, now, source=Source.HELICONE_API, external_id=f"m{n}", cost=costs, occurred_at=now - (60 - n) * MINUTE
-        )
+        a_request(n, now, source=HELICONE_API, external_id=f"m{n}", cost=costs, occurred_at=now - (60 - n) * MINUTE)
         for n in range(3)
     ]
     till.record(*recorded)

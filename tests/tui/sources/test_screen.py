@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
-from spendtop.domain.request import SAME_CONTENT, Cost, Request, Source
+from spendtop.domain.request import SAME_CONTENT, Cost, Request
+from spendtop.domain.sources import INGEST
 from spendtop.services import refusals, tasks, tokens
 from spendtop.services.tasks import TaskState
 from spendtop.store.engine import Store
@@ -49,7 +50,7 @@ def in_force(store: Store, doors: Doors, url: str = "http://127.0.0.1:8000") -> 
 
 
 def push(number: int, now: int, token: str, **changes: object) -> Request:
-    facts = {"source": Source.INGEST, "token": token, "external_id": f"push-{number}", "cost": Cost()}
+    facts = {"source": INGEST, "token": token, "external_id": f"push-{number}", "cost": Cost()}
     return a_request(number, now, **(facts | changes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import Doors
 from spendtop.store.reads.completeness import PollerRow
@@ -57,14 +57,14 @@ def token(last_at: int | None, active: bool = True, shadow: bool = False) -> Tok
 @pytest.mark.parametrize(
     ("which", "last_at", "doors", "recording", "state"),
     [
-        (Source.INGEST, NOW - MINUTE, OPEN, True, State.LIVE),
-        (Source.INGEST, NOW - 2 * HOUR, OPEN, True, State.QUIET),
-        (Source.INGEST, NOW - MINUTE, OPEN, False, State.QUIET),
-        (Source.OTLP, None, OPEN, True, State.WAITS),
-        (Source.OTLP, None, None, True, State.OFF),
-        (Source.LITELLM, NOW - MINUTE, Doors(webhook_secret=True), True, State.OFF),
-        (Source.HELICONE, NOW - MINUTE, Doors(ingest_keys=("default",)), True, State.OFF),
-        (Source.HELICONE, None, Doors(unsigned=True), True, State.UNSIGNED),
+        (INGEST, NOW - MINUTE, OPEN, True, State.LIVE),
+        (INGEST, NOW - 2 * HOUR, OPEN, True, State.QUIET),
+        (INGEST, NOW - MINUTE, OPEN, False, State.QUIET),
+        (OTLP, None, OPEN, True, State.WAITS),
+        (OTLP, None, None, True, State.OFF),
+        (LITELLM, NOW - MINUTE, Doors(webhook_secret=True), True, State.OFF),
+        (HELICONE, NOW - MINUTE, Doors(ingest_keys=("default",)), True, State.OFF),
+        (HELICONE, None, Doors(unsigned=True), True, State.UNSIGNED),
     ],
 )
 def test_a_source_stands_as_its_door_and_its_last_event(

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
-from spendtop.domain.request import SAME_CONTENT, Request, Source, TimeSource, Usage
+from spendtop.domain.request import SAME_CONTENT, Request, TimeSource, Usage
+from spendtop.domain.sources import INGEST, LITELLM, OTLP, Source
 from spendtop.services import refusals, tokens
 
 _MADE = (
@@ -26,12 +27,12 @@ _JOBS = {
 }
 """Users whose pushes belong to a session per hour, its name and its paths."""
 _PUSHED = (
-    (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
-    (Source.INGEST, "billing-prod", "gpt-4o-mini", "billing"),
-    (Source.INGEST, "chat-mirror", "gpt-4o-mini", "erin"),
-    (Source.LITELLM, None, "claude-haiku-4-5", "frank"),
-    (Source.OTLP, None, "gemini-2.5-flash", "grace"),
-    (Source.INGEST, _OFF, "gpt-4o-mini", "crawler"),
+    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (INGEST, "chat-mirror", "gpt-4o-mini", "erin"),
+    (LITELLM, None, "claude-haiku-4-5", "frank"),
+    (OTLP, None, "gemini-2.5-flash", "grace"),
+    (INGEST, _OFF, "gpt-4o-mini", "crawler"),
 )
 """Source, token, model and user of what is pushed; the last one's token is switched off by now."""
 _PAST = 6 * HOUR
@@ -42,7 +43,7 @@ def make_tokens(connection: Connection, now: int) -> None:
     for name, value, shadow in _MADE:
         made = tokens.create(connection, name, now, value=value, shadow=shadow)
         tokens.set_active(connection, made.id, value != _OFF)
-    refusals.note(connection, {(Source.INGEST.value, "ingest_bad_token"): 3}, now - HOUR, 0)
+    refusals.note(connection, {(INGEST.name, "ingest_bad_token"): 3}, now - HOUR, 0)
 
 
 def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:
@@ -85,7 +86,7 @@ def _of(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Ra
     latency = chance.randrange(300, 2_500)
     prompt = chance.randrange(120, 900)
     number = str(uuid.UUID(int=chance.getrandbits(128)))
-    has_id = source is not Source.INGEST or chance.random() < 0.9
+    has_id = source is not INGEST or chance.random() < 0.9
     job, paths = _JOBS.get(user, (None, (None,)))
     return Request(
         source=source,

@@ -16,7 +16,8 @@ import spendtop
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API, source_named
 
 SECRET = "6f1d3b0a9c4e8d27b5a1f0c3e6d9284715ab3c7e90d1f2468bace13579fdb024"
 """Public secret that signed the captured webhooks; it protects nothing."""
@@ -82,7 +83,7 @@ def webhook_captures() -> list[Capture]:
 
 class _Line(msgspec.Struct, frozen=True):
     age_s: float
-    source: Source
+    source: str
     external_id: str
     response_id: str | None
     provider: str | None
@@ -116,12 +117,12 @@ class _CaptureFile(msgspec.Struct, frozen=True):
 
 def _request(line: _Line, now: int) -> Request:
     occurred_at = now - round(line.age_s * SECOND)
-    confirmed = line.source is Source.HELICONE_API
+    confirmed = line.source == HELICONE_API.name
     response = line.response_body
     if response is not None and "created" in response:
         response["created"] = occurred_at // SECOND
     return Request(
-        source=line.source,
+        source=source_named(line.source),
         external_id=line.external_id,
         received_at=occurred_at + line.latency_ms * 1000,
         occurred_at=occurred_at,

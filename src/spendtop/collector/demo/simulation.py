@@ -20,7 +20,8 @@ from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_accou
 from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, past_pushes
 from spendtop.collector.demo.sample_traffic import as_new, history, live_bodies
 from spendtop.collector.supervisor import Loop, pause
-from spendtop.domain.request import Parsed, Source
+from spendtop.domain.request import Parsed
+from spendtop.domain.sources import INGEST
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import HeliconeSettings, OpenAISettings
 from spendtop.store.transactions import write
@@ -94,7 +95,7 @@ async def _push(context: CompanionContext, stop: asyncio.Event, chance: random.R
         while not stop.is_set():
             pushed = a_push(context.clock(), chance)
             for _ in range(1 + (chance.randrange(_TWICE) == 0)):
-                if pushed.source is not Source.INGEST:
+                if pushed.source is not INGEST:
                     await _record(context, [pushed])
                     continue
                 with suppress(httpx.HTTPError):  # the listener ends first

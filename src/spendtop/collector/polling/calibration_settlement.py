@@ -12,7 +12,8 @@ from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import Request, Source, TimeSource
+from spendtop.domain.request import Request, TimeSource
+from spendtop.domain.sources import INGEST
 from spendtop.services import ledger
 from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
@@ -60,7 +61,7 @@ class CalibrationSettlement:
 
 def _request(minute: MinuteOfUse) -> Request:
     return Request(
-        source=Source.INGEST,
+        source=INGEST,
         external_id="",
         received_at=minute.at,
         occurred_at=minute.at,

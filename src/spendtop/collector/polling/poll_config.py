@@ -8,8 +8,8 @@ from datetime import date
 from typing import NamedTuple
 
 from spendtop.config.settings import AccountSettings, Settings
-from spendtop.domain.request import Source
-from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
+from spendtop.domain.sources import HELICONE_API
+from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
 from spendtop.store.reads.ledger import Account
@@ -106,7 +106,7 @@ def _helicone(settings: Settings) -> Iterator[PolledRequests]:
     helicone = settings.section(HeliconeSettings)
     if helicone.api_key:
         yield PolledRequests(
-            name=Source.HELICONE_API.value,
+            name=HELICONE_API.name,
             every=helicone.poll_every,
             key=helicone.api_key.get_secret_value(),
             base_url=helicone.base_url,

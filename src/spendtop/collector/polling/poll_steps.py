@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.domain.money import ZERO
-from spendtop.domain.request import Request, Source
+from spendtop.domain.request import Request
+from spendtop.domain.sources import Source
 from spendtop.services import checkpoints, gaps, ledger
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
@@ -96,7 +97,7 @@ class RequestSteps:
             new = (outcome.request for outcome in outcomes if outcome.request is not None)
             missed = [*filter(self._was_missed, new)]
             if self._pushed_by is not None:
-                gaps.note(connection, self._pushed_by.value, missed, run_began_at, now)
+                gaps.note(connection, self._pushed_by.name, missed, run_began_at, now)
             if page is not None:
                 checkpoints.succeeded(
                     connection, self.name, now, cursor=page.cursor, complete_until=page.complete_until

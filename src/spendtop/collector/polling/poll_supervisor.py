@@ -13,11 +13,11 @@ from spendtop.collector.polling.poll_steps import BalanceSteps, CostSteps, PollC
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE
 from spendtop.services.checkpoints import first_start
-from spendtop.sources import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.store.engine import Store
 from spendtop.store.reads import completeness
 
@@ -70,7 +70,7 @@ class PollSupervisor:
     def _steps(self, wanted: Polled, began: int) -> PollSteps:
         match wanted:
             case PolledRequests():
-                pushed_by = Source.HELICONE if wanted.pushed else None
+                pushed_by = HELICONE if wanted.pushed else None
                 poller = helicone(wanted, self._context.store)
                 return RequestSteps(wanted.name, wanted.every, poller, self._context, pushed_by=pushed_by, since=began)
             case PolledCosts():

@@ -15,7 +15,8 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import ZERO
-from spendtop.domain.request import BodyState, Request, Source
+from spendtop.domain.request import BodyState, Request
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.services import tasks
 from spendtop.services.checkpoints import Checkpoint
 from spendtop.services.preparation import Prepared
@@ -96,7 +97,7 @@ class SlowTasks:
         if not keeps_bodies(self._settings()):
             raise SpendtopError("[privacy] bodies keeps neither prompts nor responses; set it to redact.")
         ids = row.external_ids
-        external_id = ids.get(Source.HELICONE_API.value) or ids.get(Source.HELICONE.value)
+        external_id = ids.get(HELICONE_API.name) or ids.get(HELICONE.name)
         if external_id is None:
             raise SpendtopError("Only requests that went through Helicone can be asked for there.")
         request = await self._helicone().request(external_id, self._context.clock())

@@ -21,7 +21,7 @@ from spendtop.domain.request import NotUnderstood
 from spendtop.services import outbox_rules, quarantine, tasks
 from spendtop.services.recorder import Recorder
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.sources import SIGNED_RECEIVERS
+from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write
 
@@ -124,7 +124,7 @@ class TaskRunner:
         understood, left = 0, 0
         for row in quarantine.open_events(connection, _ids(task)):
             raw = quarantine.raw_of(row)
-            parsed = SIGNED_RECEIVERS[row.source]().parse(raw, row.received_at) if raw is not None else None
+            parsed = READERS.signed[row.source]().parse(raw, row.received_at) if raw is not None else None
             if parsed is None or isinstance(parsed, NotUnderstood):
                 left += 1
                 continue

@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Source, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources import SOURCES, by_trust, source_named
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
@@ -24,7 +25,7 @@ from spendtop.sources.files import Read, Skipped
 _MOST_NANO = 9_000_000_000_000_000
 
 _Id: TypeAlias = Annotated[str, Meta(min_length=1)]
-_Ids: TypeAlias = Annotated[dict[Source, _Id], Meta(min_length=1)]
+_Ids: TypeAlias = Annotated[dict[str, _Id], Meta(min_length=1)]
 _Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _Tokens: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 _Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)] | None
@@ -78,7 +79,7 @@ _TOKENS_ARE = f"a whole number from 0 to {MOST_TOKENS:,}, or empty"
 _AMOUNT_IS = "an amount in USD, or empty"
 _TRUTH_IS = "true or false"
 _HAS_TO_BE = {
-    "external_ids": f"an object with the id that each source gave, of {', '.join(Source)}",
+    "external_ids": f"an object with the id that each source gave, of {', '.join(each.name for each in by_trust())}",
     **dict.fromkeys(("occurred_at", "received_at"), "a date and time with its zone, and not in the future"),
     "time_source": f"one of {', '.join(TimeSource)}",
     "status": f"one of {', '.join(Status)}",
@@ -184,11 +185,13 @@ def _json(name: str, cell: str) -> object:
 
 def _restored(row: _Row, now: int) -> Restored:
     """The request without its bodies, as an export has none."""
-    source = min(row.external_ids, key=lambda each: each.trust)
-    ids = {each.value: storable_name(given) for each, given in row.external_ids.items()}
+    if not row.external_ids.keys() <= SOURCES.keys():
+        raise _Wrong("external_ids")
+    source = min(map(source_named, row.external_ids), key=lambda each: each.trust)
+    ids = {name: storable_name(given) for name, given in row.external_ids.items()}
     request = Request(
         source=source,
-        external_id=ids[source],
+        external_id=ids[source.name],
         received_at=_instant(row.received_at, "received_at", now),
         occurred_at=_instant(row.occurred_at, "occurred_at", now),
         time_source=row.time_source,

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from spendtop.domain.request import Source, TimeSource
+from spendtop.domain.request import TimeSource
+from spendtop.domain.sources import HELICONE, INGEST, Source
 
 _MEANINGS = {
     "key": ("id",),
@@ -62,10 +63,10 @@ class Origin(Struct, frozen=True):
 
 
 ORIGINS: Mapping[str, Origin] = {
-    "requests": Origin(Kind.REQUESTS, Source.HELICONE, TimeSource.RECEIVED),
-    "llm_usage": Origin(Kind.REQUESTS, Source.HELICONE, TimeSource.RECEIVED),
-    "usage_log": Origin(Kind.REQUESTS, Source.INGEST, TimeSource.CLIENT),
-    "ingest_tokens": Origin(Kind.TOKENS, Source.INGEST, TimeSource.CLIENT),
+    "requests": Origin(Kind.REQUESTS, HELICONE, TimeSource.RECEIVED),
+    "llm_usage": Origin(Kind.REQUESTS, HELICONE, TimeSource.RECEIVED),
+    "usage_log": Origin(Kind.REQUESTS, INGEST, TimeSource.CLIENT),
+    "ingest_tokens": Origin(Kind.TOKENS, INGEST, TimeSource.CLIENT),
 }
 """By name of table. Gateways' monitors dated a request by its webhook, the usage service by its client."""
 

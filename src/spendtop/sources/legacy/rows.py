@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from spendtop.domain.request import BodyState, Cost, Request, Source, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Usage
+from spendtop.domain.sources import INGEST
 from spendtop.domain.timing import NEWEST
 from spendtop.sources.files import Skipped
 from spendtop.sources.legacy import cells
@@ -55,7 +56,7 @@ class Rows:
         occurred_at = self._occurred_at(row)
         request_body, response_body = cells.body(row.get("request_body")), cells.body(row.get("response_body"))
         status, http_status = cells.status(row.get("status"), row.get("error"))
-        is_push = self._table.origin.source is Source.INGEST
+        is_push = self._table.origin.source is INGEST
         return Request(
             source=self._table.origin.source,
             external_id=self._given_id(row) or f"old:{self._table.name}:{key}@{occurred_at}",

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias
 
-from spendtop.domain.request import Parsed, Request, Source
+from msgspec import Struct
+
+from spendtop.config.settings import Settings
+from spendtop.domain.request import Parsed, Request
+from spendtop.domain.sources import PushedSource
+
+Schema: TypeAlias = dict[str, Any]
+"""A part of the OpenAPI description."""
 
 
 class NotJson(ValueError):
     """What was posted is no JSON at all."""
 
 
+class Unreadable(ValueError):
+    """A post that cannot be taken as a whole."""
+
+    def __init__(self, code: str, message: str, status: int = 422) -> None:
+        super().__init__(message)
+        self.code = code
+        """For programs, such as `empty_batch`; the message is for people."""
+        self.status = status
+        """Of the HTTP answer."""
+
+
+class Described(Struct, frozen=True, kw_only=True):
+    """What the OpenAPI description says of a source's posts, beside what all have in common."""
+
+    summary: str
+    content: Schema
+    """By media type."""
+    description: str = ""
+    parameters: tuple[Schema, ...] = ()
+    reply: Schema | None = None
+    """By media type, where the format has an answer of its own."""
+
+
+class Signing(Struct, frozen=True):
+    """How events of a source have to be signed."""
+
+    secrets: tuple[bytes, ...]
+    """Several while one replaces another."""
+    allow_unsigned: bool
+
+
 class SignedReceiver(Protocol):
     """A source that signs each event it posts."""
 
-    source: ClassVar[Source]
-    path: ClassVar[str]
+    source: ClassVar[PushedSource]
+    largest: ClassVar[int]
+    """Bytes of a post."""
     signature_header: ClassVar[bytes]
     """Lower-case name of the header that carries the signature."""
+    described: ClassVar[Described]
+
+    @staticmethod
+    def signing(settings: Settings) -> Signing:
+        """Of the settings in force."""
 
     def verify(self, raw: bytes, signatures: Sequence[bytes], secrets: Sequence[bytes]) -> bool:
         """Whether the raw bytes were signed with one of the secrets; `signatures` are all values of the header."""
@@ -28,8 +71,7 @@ class SignedReceiver(Protocol):
         """What the event says. Raises NotJson."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
+class Invalid(Struct, frozen=True):
     """One pushed item that cannot be taken. Never holds what was submitted."""
 
     fields: dict[str, str]
@@ -37,19 +79,47 @@ class Invalid:
     code: str = "invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Reply(Struct, frozen=True):
+    """An answer in the sender's own format."""
+
+    body: bytes
+    content_type: bytes
+
+
+class Pushed(Struct, frozen=True):
     """What one post says, item by item, in its order."""
 
     items: tuple[Request | Invalid, ...]
     is_batch: bool = True
-    """Whether it was an array; an object is one item and gets an answer of its own."""
+    """Whether each item is answered in a list; else there is one, with an answer of its own."""
+    reply: Callable[[Sequence[Invalid]], Reply] | None = None
+    """The answer for the items that cannot be taken, where the sender expects another one than ours."""
 
 
-class Unreadable(ValueError):
-    """A post that cannot be taken as a whole."""
+class Post(Struct, frozen=True):
+    """One post of a client that holds an ingest key."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        """For programs, such as `empty_batch`; the message is for people."""
+    raw: bytes
+    received_at: int
+    """UTC µs."""
+    settings: Settings
+    headers: Mapping[bytes, Sequence[bytes]]
+    """Lower-case name to all values."""
+
+    def header(self, name: bytes) -> Sequence[bytes]:
+        """All values of a header; `name` is lower-case."""
+        return self.headers.get(name, ())
+
+
+class BatchReceiver(Protocol):
+    """A source that posts with an ingest key, one request or many at once."""
+
+    source: ClassVar[PushedSource]
+    largest: ClassVar[int]
+    """Bytes of a post, as it is sent."""
+    unpacks: ClassVar[bool]
+    """Whether it takes a Content-Encoding. Such posts are read in threads, a few at once."""
+    described: ClassVar[Described]
+
+    def read(self, post: Post) -> Pushed:
+        """What the post says. May be called in any thread. Raises NotJson and Unreadable."""

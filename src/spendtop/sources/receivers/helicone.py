@@ -15,6 +15,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import (
@@ -23,17 +24,18 @@ from spendtop.domain.request import (
     NotUnderstood,
     Parsed,
     Request,
-    Source,
     Status,
     TestEvent,
     TimeSource,
     Usage,
 )
+from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
 from spendtop.sources.helicone_names import provider_named
-from spendtop.sources.receivers import NotJson
+from spendtop.sources.receivers import Described, NotJson, Signing
+from spendtop.sources.settings import HeliconeSettings
 
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -101,15 +103,35 @@ class _Body(Struct, frozen=True):
 class HeliconeReceiver:
     """Verifies and reads what Helicone posts."""
 
-    source: ClassVar[Source] = Source.HELICONE
-    path: ClassVar[str] = "/webhook"
+    source: ClassVar[PushedSource] = HELICONE
+    largest: ClassVar[int] = 32 * 1024 * 1024
     signature_header: ClassVar[bytes] = b"helicone-signature"
+    described: ClassVar[Described] = Described(
+        summary="Takes one event; the answer comes after the durable commit.",
+        description=("A correctly signed event is never limited, and a locked store is waited for up to 60 seconds."),
+        content={"application/json": {"schema": {"description": "The event, exactly as it was signed."}}},
+        parameters=(
+            {
+                "name": "Helicone-Signature",
+                "in": "header",
+                "required": True,
+                "description": "HMAC-SHA256 of the raw body as 64 hexadecimal digits.",
+                "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
+            },
+        ),
+    )
 
     def __init__(self) -> None:
         self._any = msgspec.json.Decoder()
         self._event = msgspec.json.Decoder(_Event)
         self._created = msgspec.json.Decoder(_Created)
         self._keyed: tuple[tuple[bytes, ...], tuple[hmac.HMAC, ...]] = ((), ())
+
+    @staticmethod
+    def signing(settings: Settings) -> Signing:
+        helicone = settings.section(HeliconeSettings)
+        secrets = tuple(secret.get_secret_value().encode() for secret in helicone.webhook_secrets)
+        return Signing(secrets, helicone.allow_unsigned)
 
     def verify(self, raw: bytes, signatures: Sequence[bytes], secrets: Sequence[bytes]) -> bool:
         """Whether `raw` was signed with one of the secrets. There has to be exactly one signature header."""
@@ -242,19 +264,21 @@ def _usage(response: object, metadata: _Metadata) -> Usage:
 def _reported(metadata: _Metadata) -> Usd | None:
     """Helicone's cost. Beside a negative token count only a negative cost is told, as nobody will trust that."""
     reported = _dollars(metadata.cost, "$.metadata.cost")
-    believed = all(tokens is None or tokens >= 0 for tokens in (metadata.prompt_tokens, metadata.completion_tokens))
+    believed = (metadata.prompt_tokens or 0) >= 0 and (metadata.completion_tokens or 0) >= 0
     return reported if believed or (reported is not None and reported < ZERO) else None
 
 
 def _status(response: _Body) -> Status:
-    failed = any(response.field(key) for key in ("error", "helicone_error", "html_response"))
-    return Status.ERROR if failed else Status.OK
+    said = response.value
+    if not isinstance(said, dict):
+        return Status.OK
+    return Status.ERROR if said.get("error") or said.get("helicone_error") or said.get("html_response") else Status.OK
 
 
-def _body_state(*bodies: _Body) -> BodyState:
-    if any(body.truncated for body in bodies):
+def _body_state(prompt: _Body, response: _Body) -> BodyState:
+    if prompt.truncated or response.truncated:
         return BodyState.TRUNCATED
-    return BodyState.STORED if any(body.raw is not None for body in bodies) else BodyState.NOT_SENT
+    return BodyState.NOT_SENT if prompt.raw is None and response.raw is None else BodyState.STORED
 
 
 def _name(text: str | None) -> str | None:

@@ -13,13 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.usage import usage_of_response
-from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
+from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 from spendtop.sources.receivers.ingest_fields import (
     BODIES,
     FLAT_COUNTS,
+    ITEM_SCHEMA,
     LONGEST_ID,
     NO_OBJECT,
     READERS,
@@ -35,16 +37,36 @@ _PART_OF_PROMPT = "is a part of prompt_tokens: together the parts cannot be more
 _PART_OF_COMPLETION = "is a part of completion_tokens: it cannot be more than the whole"
 _GROUNDS = frozenset({*FLAT_COUNTS, "total_tokens", "usage", "cost_usd", "status"})
 """Fields that say what a request used, or that it need not have used anything."""
+_IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The identity of what has no `request_id`: sent again, it is a duplicate.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+}
+_BODY: Schema = {"anyOf": [ITEM_SCHEMA, {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": ITEM_SCHEMA}]}
+_EXAMPLE: Schema = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens": 1000, "completion_tokens": 100}
 
 
 class IngestReceiver:
     """Reads what clients push."""
 
-    source: ClassVar[Source] = Source.INGEST
-    paths: ClassVar[tuple[str, ...]] = ("/ingest", "/log")
+    source: ClassVar[PushedSource] = INGEST
+    largest: ClassVar[int] = 8 * 1024 * 1024
+    unpacks: ClassVar[bool] = False
+    described: ClassVar[Described] = Described(
+        summary="Records one request, or an array of them; the answer comes after the durable commit.",
+        content={"application/json": {"schema": _BODY, "examples": {"one": {"value": _EXAMPLE}}}},
+        parameters=(_IDEMPOTENCY_KEY,),
+    )
 
     def __init__(self) -> None:
         self._decoder = msgspec.json.Decoder()
+
+    def read(self, post: Post) -> Pushed:
+        """One request or an array of them; several Idempotency-Keys are as good as an empty one."""
+        keys = post.header(b"idempotency-key")
+        key = (keys[0].decode("latin-1") if len(keys) == 1 else "") if keys else None
+        return self.parse(post.raw, post.received_at, post.settings.section(IngestSettings), key)
 
     def parse(self, raw: bytes, received_at: int, settings: IngestSettings, idempotency_key: str | None) -> Pushed:
         """What one post says, item by item; `received_at` in UTC µs. Raises NotJson and Unreadable."""
@@ -108,7 +130,7 @@ def _pushed(document: object, post: _Post) -> Pushed:
     if not document:
         raise Unreadable("empty_batch", "The array is empty. Post at least one object.")
     if len(document) > MOST_ITEMS:
-        raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} objects at once.")
+        raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} objects at once.", status=413)
     return Pushed(
         tuple(_item(given, post, key and f"{key}/{index}") for index, given in enumerate(document)), is_batch=True
     )
@@ -149,7 +171,7 @@ def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post:
     at: int | None = said.get("timestamp")
     own_id = said.get("request_id", key)
     return Request(
-        source=Source.INGEST,
+        source=INGEST,
         external_id=own_id or _assumed_id(said, usage),
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,

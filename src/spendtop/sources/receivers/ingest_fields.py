@@ -14,6 +14,7 @@ from spendtop.domain.request import Status, Usage
 from spendtop.domain.timing import seconds_to_micros
 from spendtop.domain.untrusted import NAME_LIMIT, clean_line, storable_name
 from spendtop.domain.usage import MOST_TOKENS, count, usage_of
+from spendtop.sources.receivers import Schema
 
 LONGEST_ID = 128
 MOST_PROPERTIES = 100
@@ -182,3 +183,44 @@ _USAGE_GROUPS: Mapping[str, frozenset[str]] = {
     "output_tokens_details": frozenset({"reasoning_tokens"}),
     "cache_creation": frozenset({"ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"}),
 }
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$"}
+_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT}
+_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MOST_TOKENS}
+ITEM_SCHEMA: Schema = {
+    "type": "object",
+    "description": (
+        "One LLM API call. null is the same as missing; unknown fields are ignored. "
+        "Tokens are given as counts, as a provider's usage object or in the response, or there is a cost."
+    ),
+    "required": ["tracking_token", "model"],
+    "properties": {
+        "tracking_token": _ID,
+        "model": _NAME,
+        **dict.fromkeys((*FLAT_COUNTS, "total_tokens"), _COUNT),
+        "usage": {"type": ["object", "null"], "description": "As OpenAI's and Anthropic's answers hold it."},
+        "timestamp": {
+            "description": "RFC 3339 with a zone, or Unix seconds; recent.",
+            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}],
+        },
+        **dict.fromkeys(("request_id", "response_id"), _or_null(_ID)),
+        **dict.fromkeys(("provider", "user_id", "session_id", "session_path"), _or_null(_NAME)),
+        "properties": {
+            "type": ["object", "null"],
+            "maxProperties": MOST_PROPERTIES,
+            "propertyNames": {"minLength": 1, "maxLength": NAME_LIMIT},
+            "additionalProperties": _or_null(_NAME),
+        },
+        "cost_usd": {"type": ["number", "null"], "minimum": 0, "maximum": MOST_DOLLARS},
+        "latency_ms": {"type": ["number", "null"], "minimum": 0, "maximum": LONGEST_LATENCY},
+        "status": {"enum": [*map(str, Status), None]},
+        "request_body": {"description": "What was sent to the provider."},
+        "response_body": {"description": "What the provider answered."},
+    },
+}
+"""A pushed request as the OpenAPI description has it."""

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import count, usage_of, usage_of_response
-from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
+from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 
 MOST_ITEMS = 20_000
 """More than any batch that fits a post."""
@@ -61,6 +62,11 @@ _NOTHING = (b"", b"null", b"{}", b'""', b"[]")
 
 _Number: TypeAlias = int | float | None
 _Object: TypeAlias = dict[str, object] | None
+_ITEM: Schema = {
+    "type": ["object", "null"],
+    "description": "LiteLLM's standard logging payload. null is passed over.",
+    "properties": {"id": {"type": ["string", "null"]}, "litellm_call_id": {"type": ["string", "null"]}},
+}
 
 
 class _Payload(Struct):
@@ -107,8 +113,16 @@ class _Payload(Struct):
 class LitellmReceiver:
     """Reads what LiteLLM posts."""
 
-    source: ClassVar[Source] = Source.LITELLM
-    path: ClassVar[str] = "/litellm"
+    source: ClassVar[PushedSource] = LITELLM
+    largest: ClassVar[int] = 32 * 1024 * 1024
+    unpacks: ClassVar[bool] = False
+    described: ClassVar[Described] = Described(
+        summary="Takes batches of LiteLLM's callback `generic_api`: an array, an object, or an object per line.",
+        content={
+            "application/json": {"schema": {"anyOf": [_ITEM, {"type": "array", "items": _ITEM}]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    )
 
     def __init__(self) -> None:
         self._any = msgspec.json.Decoder()
@@ -116,33 +130,36 @@ class LitellmReceiver:
         self._many = msgspec.json.Decoder(list[Raw])
         self._payload = msgspec.json.Decoder(_Payload)
 
+    def read(self, post: Post) -> Pushed:
+        return self.parse(post.raw, post.received_at)
+
     def parse(self, raw: bytes, received_at: int) -> Pushed:
         """What a post says: an array, one object, or an object per line. Elements that are null are no items.
 
         Raises NotJson, and Unreadable for more than MOST_ITEMS.
         """
         try:
-            elements, is_batch = self._elements(raw)
+            elements = self._elements(raw)
         except (msgspec.DecodeError, RecursionError):
             try:
-                elements, is_batch = self._elements(_without_half_characters(raw))
+                elements = self._elements(_without_half_characters(raw))
             except (msgspec.DecodeError, RecursionError) as error:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
-            raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.")
+            raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.", status=413)
         items = (self._item(element, received_at) for element in elements if element.strip() != b"null")
-        return Pushed(tuple(items), is_batch)
+        return Pushed(tuple(items))
 
-    def _elements(self, raw: bytes) -> tuple[list[bytes], bool]:
+    def _elements(self, raw: bytes) -> list[bytes]:
         text = raw.strip()
         if text.startswith(b"["):
-            return [bytes(element) for element in self._many.decode(text)], True
+            return [bytes(element) for element in self._many.decode(text)]
         try:
-            return [bytes(self._one.decode(text))], False
+            return [bytes(self._one.decode(text))]
         except msgspec.DecodeError:
             lines = [line for line in map(bytes.strip, text.splitlines()) if line]
             self._one.decode(lines[0] if lines else b"")
-            return lines, True
+            return lines
 
     def _item(self, element: bytes, received_at: int) -> Request | Invalid:
         try:

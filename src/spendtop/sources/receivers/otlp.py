@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from threading import Lock
 from typing import ClassVar, Literal, TypeAlias
 
-from spendtop.domain.request import BodyState, Cost, Request, Source, Status, TimeSource, Usage
+import msgspec
+
+from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import OTLP, PushedSource
 from spendtop.domain.timing import when
 from spendtop.domain.usage import usage_of_response
-from spendtop.sources.receivers import Invalid, Pushed, Unreadable
+from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_messages import opened, request_body, response_body
 from spendtop.sources.receivers.otlp_spans import Attributes, Span, spans_of_json, spans_of_protobuf
@@ -19,6 +23,9 @@ PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
 JSON: Literal["application/json"] = "application/json"
 ContentType: TypeAlias = Literal["application/x-protobuf", "application/json"]
 
+LARGEST_UNPACKED = 64 * 1024 * 1024
+MOST_NAMED = 8
+"""Attributes that an answer names."""
 MOST_CALLS = 20_000
 """Of one post: it is one commit, for which others wait. Exporters and collectors send hundreds or thousands."""
 MOST_REMEMBERED = 20_000
@@ -34,16 +41,38 @@ _NANO_PER_MS = 1_000_000
 _NANO_PER_SECOND = 1_000_000_000
 _LONGEST = 86_400 * _NANO_PER_SECOND
 _Key: TypeAlias = tuple[str, str]
+_GZIP = zlib.MAX_WBITS | 16
+_BINARY: Schema = {"type": "string", "format": "binary"}
+_PARTIAL: Schema = {
+    "type": "object",
+    "required": ["rejectedSpans", "errorMessage"],
+    "properties": {"rejectedSpans": {"type": "string"}, "errorMessage": {"type": "string"}},
+}
+_TAKEN: Schema = {"type": "object", "properties": {"partialSuccess": _PARTIAL}}
 
 
 class OtlpReceiver:
     """Reads what OTLP exporters post. May be used by several threads."""
 
-    source: ClassVar[Source] = Source.OTLP
-    path: ClassVar[str] = "/v1/traces"
+    source: ClassVar[PushedSource] = OTLP
+    largest: ClassVar[int] = 32 * 1024 * 1024
+    unpacks: ClassVar[bool] = True
+    described: ClassVar[Described] = Described(
+        summary="Takes exports of OpenTelemetry (OTLP/HTTP), plain or gzipped.",
+        description="Answered in the format of the post. Spans that are no calls of models are passed over.",
+        content={PROTOBUF: {"schema": _BINARY}, JSON: {"schema": {"type": "object"}}},
+        reply={JSON: {"schema": _TAKEN}, PROTOBUF: {"schema": _BINARY}},
+    )
 
     def __init__(self) -> None:
         self._around = _Around()
+
+    def read(self, post: Post) -> Pushed:
+        """An export, answered in its own format with how many spans could not be taken."""
+        content_type = _content_type(post.header(b"content-type"))
+        raw = _unpacked(post.raw) if _is_packed(post.header(b"content-encoding")) else post.raw
+        pushed = self.parse(raw, content_type, post.received_at)
+        return Pushed(pushed.items, reply=_reply_in_protobuf if content_type == PROTOBUF else _reply_in_json)
 
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
         """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
@@ -51,7 +80,8 @@ class OtlpReceiver:
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
         called = [span for span in spans if read.is_llm_call(span.attributes)]
         if len(called) > MOST_CALLS:
-            raise Unreadable("too_many_items", f"A post holds at most {MOST_CALLS:,} calls of models. Send several.")
+            message = f"A post holds at most {MOST_CALLS:,} calls of models. Send several."
+            raise Unreadable("too_many_items", message, status=413)
         calls = [(span, _call(span, received_at)) for span in called]
         around = self._around.note(spans, [span for span, call in calls if isinstance(call, Request)])
         return Pushed(tuple(call for span, call in calls if _key(span) not in around))
@@ -118,7 +148,7 @@ def _request(span: Span, received_at: int) -> Request:
     has_failed = span.has_failed or bool(attributes.get(read.ERROR_TYPE)) or (http_status or 0) >= 400
     bodies = request_body(span), response_body(span)
     return Request(
-        source=Source.OTLP,
+        source=OTLP,
         external_id=response_id or _own_id(span),
         received_at=received_at,
         occurred_at=happened.occurred_at,
@@ -174,3 +204,58 @@ def _first_token(span: Span) -> int | None:
 def _milliseconds(nanoseconds: float) -> int | None:
     """None for a length of time that no call has."""
     return round(nanoseconds / _NANO_PER_MS) if 0 <= nanoseconds <= _LONGEST else None
+
+
+def _content_type(named: Sequence[bytes]) -> ContentType:
+    name = named[0].partition(b";")[0].strip().lower() if len(named) == 1 else b""
+    for content_type in (PROTOBUF, JSON):
+        if name == content_type.encode():
+            return content_type
+    message = "Send the Content-Type application/x-protobuf (OTLP/HTTP) or application/json."
+    raise Unreadable("unsupported_type", message, status=415)
+
+
+def _is_packed(named: Sequence[bytes]) -> bool:
+    codings = {value.strip().lower() for value in named}
+    if codings - {b"gzip", b"identity"} or len(codings) > 1:
+        message = "Send the body gzipped, or without Content-Encoding."
+        raise Unreadable("unsupported_encoding", message, status=415)
+    return b"gzip" in codings
+
+
+def _unpacked(body: bytes) -> bytes:
+    """The content of one gzip stream, never holding more than LARGEST_UNPACKED. Raises Unreadable."""
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        content = stream.decompress(body, LARGEST_UNPACKED + 1)
+    except zlib.error:
+        content = None
+    if content is not None and len(content) > LARGEST_UNPACKED:
+        message = f"The body unpacks to more than {LARGEST_UNPACKED:,} bytes."
+        raise Unreadable("too_large", message, status=413)
+    if content is None or not stream.eof or stream.unused_data:
+        raise Unreadable("bad_gzip", "The body is not one whole gzip stream.", status=400)
+    return content
+
+
+def _reply_in_json(rejected: Sequence[Invalid]) -> Reply:
+    partial = {"rejectedSpans": str(len(rejected)), "errorMessage": _why(rejected)}
+    return Reply(msgspec.json.encode({"partialSuccess": partial}) if rejected else b"{}", JSON.encode())
+
+
+def _reply_in_protobuf(rejected: Sequence[Invalid]) -> Reply:
+    if not rejected:
+        return Reply(b"", PROTOBUF.encode())
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTracePartialSuccess,
+        ExportTraceServiceResponse,
+    )
+
+    partial = ExportTracePartialSuccess(rejected_spans=len(rejected), error_message=_why(rejected))
+    return Reply(ExportTraceServiceResponse(partial_success=partial).SerializeToString(), PROTOBUF.encode())
+
+
+def _why(rejected: Sequence[Invalid]) -> str:
+    """Each attribute with what it has to be, once."""
+    reasons = {f"{name} {problem}" for item in rejected for name, problem in item.fields.items()}
+    return f"Some spans cannot be taken: {'; '.join(sorted(reasons)[:MOST_NAMED])}."

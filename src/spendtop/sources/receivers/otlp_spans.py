@@ -57,7 +57,7 @@ def spans_of_protobuf(raw: bytes) -> list[Span]:
     try:
         export = ExportTraceServiceRequest.FromString(raw)
     except DecodeError as error:
-        raise Unreadable("malformed", "The body is no trace export in protobuf.") from error
+        raise Unreadable("malformed", "The body is no trace export in protobuf.", status=400) from error
     spans = []
     for of_resource in export.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
@@ -71,7 +71,7 @@ def spans_of_json(raw: bytes) -> list[Span]:
     try:
         export = msgspec.json.decode(raw.decode(), type=_Export)
     except msgspec.ValidationError as error:
-        raise Unreadable("malformed", f"The body is no trace export: {error}.") from error
+        raise Unreadable("malformed", f"The body is no trace export: {error}.", status=400) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotJson("The body is not JSON") from error
     spans = []

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.reads.ledger import Account
 from spendtop.store.statements import insert_or_replace, table_of
@@ -70,7 +70,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     @property
     def asks_helicone(self) -> bool:
         """Whether there is a key for Helicone's API."""
-        return any(each.name == Source.HELICONE_API.value for each in self.pollers)
+        return any(each.name == HELICONE_API.name for each in self.pollers)
 
 
 class _WrittenLimit(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from spendtop.domain.alerting import Message
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import SOURCES, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
@@ -199,7 +199,7 @@ def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
     """Every source that ever reported a counted request, the last heard first."""
     today = {row.key.raw: row.spend.requests for row in by_key(connection, "source", today_starts_at, None, 99).rows}
-    heard = [(source.value, _last_arrival(connection, source)) for source in Source]
+    heard = [(source.name, _last_arrival(connection, source)) for source in SOURCES.values()]
     activities = [SourceActivity(name, at, today.get(name, 0)) for name, at in heard if at is not None]
     return tuple(sorted(activities, key=lambda activity: -activity.last_at))
 
@@ -208,12 +208,12 @@ def _last_arrival(connection: Connection, source: Source) -> int | None:
     """The latest arrival among the requests of the source's newest hour."""
     total, request = table_of(TotalTable), table_of(RequestTable)
     newest = connection.execute(
-        select(func.max(total.c.bucket)).where(total.c.dimension == "source", total.c.key == source.value)
+        select(func.max(total.c.bucket)).where(total.c.dimension == "source", total.c.key == source.name)
     ).scalar()
     if newest is None:
         return None
     arrived = select(func.max(request.c.received_at)).where(
-        request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.value
+        request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.name
     )
     return connection.execute(arrived).scalar() or int(newest)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
 from spendtop.store.reads.bucket_spans import Span
@@ -19,7 +19,7 @@ from spendtop.store.tables import CheckpointTable, GapTable, RequestTable, Total
 
 _CHECKPOINT, _GAP = table_of(CheckpointTable), table_of(GapTable)
 _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
-_OF_HELICONE = (Source.HELICONE_API.value, Source.HELICONE.value)
+_OF_HELICONE = (HELICONE_API.name, HELICONE.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def confirmed(connection: Connection, since: int, until: int) -> tuple[int, int]
     reported = case((_REQUEST.c.cached, 0), else_=func.coalesce(_REQUEST.c.reported_cost_nano, 0))
     requests, nano = connection.execute(
         select(func.count(), func.coalesce(func.sum(reported), 0)).where(
-            Span(since, until).holds(_REQUEST.c.occurred_at), _REQUEST.c.source == Source.HELICONE_API.value
+            Span(since, until).holds(_REQUEST.c.occurred_at), _REQUEST.c.source == HELICONE_API.name
         )
     ).one()
     return int(requests), int(nano)

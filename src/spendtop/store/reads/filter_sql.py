@@ -45,7 +45,8 @@ from spendtop.domain.filters import (
     TimeSpan,
 )
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Source, Status
+from spendtop.domain.request import Status
+from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.spend_sql import is_unpriced
@@ -140,7 +141,7 @@ def _text(field: str, pattern: Pattern, connection: Connection) -> Condition:
             return _is_id(pattern, connection)
         case "source":
             listed = "," + request.c.sources + ","
-            return or_(false(), *(listed.contains(f",{source},") for source in Source if pattern.matches(source)))
+            return or_(false(), *(listed.contains(f",{name},") for name in SOURCES if pattern.matches(name)))
         case name if name in _TEXT_COLUMNS:
             return _matches(request.c[_TEXT_COLUMNS[name]], pattern, connection)
     item = _items(request.c.properties, connection)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import by_trust
 from spendtop.store.ids import identity
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestKeyTable, TokenTable, TotalTable
@@ -32,10 +32,11 @@ def known_as(connection: Connection, external_id: str) -> list[int]:
 
 
 def _digests(connection: Connection, external_id: str) -> Iterator[bytes]:
-    for source in Source:
+    for source in by_trust():
         yield identity(source, external_id)
+    by_hand = [source for source in by_trust() if source.written_by_hand]
     for token in _tokens(connection):
-        yield identity(Source.INGEST, external_id, token)
+        yield from (identity(source, external_id, token) for source in by_hand)
 
 
 def _tokens(connection: Connection) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select, text
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import Source, TimeSource
+from spendtop.domain.request import TimeSource
+from spendtop.domain.sources import SOURCES, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.reads.bucket_spans import Span
@@ -106,7 +107,7 @@ class Sources:
 
     now: int
     sources: tuple[SourceRow, ...]
-    """Every one that there is, in the order of trust."""
+    """Every one that there is, in the order in which people see them."""
     tokens: tuple[TokenRow, ...]
     """The oldest first."""
     refusals: tuple[Refusal, ...]
@@ -134,16 +135,16 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         sources=tuple(
             SourceRow(
                 source=source,
-                last_at=max((heard.last.get((_SOURCE, source)), *tallies[_JOINED, source]), key=lambda at: at or 0),
-                last_minute=heard.last_minute[_SOURCE, source],
-                today=today.requests(_SOURCE, source) + today.hourly(_JOINED, source),
-                trend=tuple(tallies[_SOURCE, source][first_hour + n * HOUR] for n in range(TREND_HOURS)),
-                repeats=today.hourly(_REPEAT, source),
-                assumed_repeats=today.hourly(_ASSUMED, source),
-                refused=today.refused(source),
-                lag=lags.get(source),
+                last_at=max((heard.last.get((_SOURCE, name)), *tallies[_JOINED, name]), key=lambda at: at or 0),
+                last_minute=heard.last_minute[_SOURCE, name],
+                today=today.requests(_SOURCE, name) + today.hourly(_JOINED, name),
+                trend=tuple(tallies[_SOURCE, name][first_hour + n * HOUR] for n in range(TREND_HOURS)),
+                repeats=today.hourly(_REPEAT, name),
+                assumed_repeats=today.hourly(_ASSUMED, name),
+                refused=today.refused(name),
+                lag=lags.get(name),
             )
-            for source in Source
+            for name, source in SOURCES.items()
         ),
         tokens=tuple(
             TokenRow(
@@ -281,8 +282,8 @@ def _newest_hours(connection: Connection) -> dict[tuple[str, str], int]:
         found = select(func.max(total.c.bucket)).where(total.c.dimension == dimension, total.c.key == key)
         return found.scalar_subquery()
 
-    by_source = connection.execute(select(*(newest(_SOURCE, source.value) for source in Source))).one()
-    hours = {(_SOURCE, source.value): hour for source, hour in zip(Source, by_source, strict=True) if hour is not None}
+    by_source = connection.execute(select(*(newest(_SOURCE, name) for name in SOURCES))).one()
+    hours = {(_SOURCE, name): hour for name, hour in zip(SOURCES, by_source, strict=True) if hour is not None}
     by_token = select(token.c.token, newest(_TOKEN, token.c.token), newest(_SHADOW, token.c.token))
     for value, *found in connection.execute(by_token):
         if any(hour is not None for hour in found):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendtop.domain.request import BodyState, Source
+from spendtop.domain.request import BodyState
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.tui.requests.browsing import BrowsingScreen
 from spendtop.tui.screens.writing import Writing
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import RequestRow
 
-_OF_HELICONE = (Source.HELICONE_API.value, Source.HELICONE.value)
+_OF_HELICONE = (HELICONE_API.name, HELICONE.name)
 _NOT_FOR_GOOD = (BodyState.NOT_SENT, BodyState.NOT_KEPT, BodyState.TRUNCATED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.completeness import PollerRow
@@ -14,7 +14,7 @@ from spendtop.store.reads.sources import SourceRow, Sources
 
 _COSTS = "-costs"
 _SETTINGS = {
-    Source.HELICONE_API.value: "api_key under [helicone]",
+    HELICONE_API.name: "api_key under [helicone]",
     f"openai{_COSTS}": "admin_key under [openai]",
     f"anthropic{_COSTS}": "admin_key under [anthropic]",
 }
@@ -48,8 +48,8 @@ def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[Poll
     """Helicone's API first, then costs and balances; last those that wait for a key."""
     every = {each.name: each.every for each in applied.pollers} if applied else {}
     known = {row.name: row for row in found.pollers}
-    requests = next((row for row in found.sources if row.source is Source.HELICONE_API), None)
-    names = dict.fromkeys([Source.HELICONE_API.value, *every, *(_waiting(applied) if applied else ())])
+    requests = next((row for row in found.sources if row.source is HELICONE_API), None)
+    names = dict.fromkeys([HELICONE_API.name, *every, *(_waiting(applied) if applied else ())])
     rows = []
     for name in names:
         row = known.get(name)
@@ -61,7 +61,7 @@ def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[Poll
                 setting="" if name in every else _SETTINGS[name],
                 poller=row,
                 stale=name in every and succeeded is not None and now - succeeded > STALE_AFTER * every[name],
-                source=requests if name == Source.HELICONE_API.value else None,
+                source=requests if name == HELICONE_API.name else None,
             )
         )
     return tuple(rows)
@@ -76,7 +76,7 @@ def _waiting(applied: Applied) -> Iterator[str]:
 
 
 def _title(name: str) -> str:
-    if name == Source.HELICONE_API.value:
+    if name == HELICONE_API.name:
         return "helicone API"
     provider, _, account = name.partition("/")
     if provider.endswith(_COSTS):

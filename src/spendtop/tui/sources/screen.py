@@ -143,7 +143,7 @@ class SourcesScreen(SourcePolling):
         if is_token(row):
             return f"token:{row.token.raw}" if row.last_at is not None else None
         source = row.source if is_polled(row) else row
-        return f"source:{source.source.value}" if source is not None and source.last_at is not None else None
+        return f"source:{source.source.name}" if source is not None and source.last_at is not None else None
 
     def action_retry(self) -> None:
         """Ask the collector to read again what it did not understand."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source
 
 if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Doors
@@ -46,10 +46,10 @@ class Door(NamedTuple):
 
 _INGEST_KEYS = "set ingest_keys under [server]"
 DOORS: dict[Source, Door] = {
-    Source.HELICONE: Door("helicone webhook", "set webhook_secrets under [helicone]", "/webhook", "Helicone posts to"),
-    Source.INGEST: Door("ingest", _INGEST_KEYS, "/ingest", "apps post with X-Ingest-Key to"),
-    Source.LITELLM: Door("litellm", _INGEST_KEYS, "/litellm", "LiteLLM's generic_api callback posts to"),
-    Source.OTLP: Door("otlp", _INGEST_KEYS, "/v1/traces", "OpenTelemetry exports to"),
+    HELICONE: Door("helicone webhook", "set webhook_secrets under [helicone]", "/webhook", "Helicone posts to"),
+    INGEST: Door("ingest", _INGEST_KEYS, "/ingest", "apps post with X-Ingest-Key to"),
+    LITELLM: Door("litellm", _INGEST_KEYS, "/litellm", "LiteLLM's generic_api callback posts to"),
+    OTLP: Door("otlp", _INGEST_KEYS, "/v1/traces", "OpenTelemetry exports to"),
 }
 """The sources that push, in the order of the table."""
 
@@ -58,14 +58,14 @@ def is_open(source: Source, doors: Doors | None) -> bool:
     """Whether the collector takes what the source pushes."""
     if doors is None:
         return False
-    return doors.webhook_secret or doors.unsigned if source is Source.HELICONE else bool(doors.ingest_keys)
+    return doors.webhook_secret or doors.unsigned if source is HELICONE else bool(doors.ingest_keys)
 
 
 def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int) -> State:
     """Of a source that pushes, as the collector applied it and by what arrived."""
     if not is_open(row.source, doors):
         return State.OFF
-    if row.source is Source.HELICONE and doors is not None and doors.unsigned:
+    if row.source is HELICONE and doors is not None and doors.unsigned:
         return State.UNSIGNED
     return _by_age(row.last_at, recording, now)
 

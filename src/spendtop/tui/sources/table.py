@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual.message import Message
 
-from spendtop.domain.request import Source
+from spendtop.domain.sources import HELICONE, INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
@@ -62,7 +62,7 @@ class SourceTable(CursorPanel):
         self.recording = True
         """Whether a collector hears the sources."""
         self.rows: list[Row] = []
-        self.selected: RowKey = ("source", Source.HELICONE.value)
+        self.selected: RowKey = ("source", HELICONE.name)
 
     @property
     def title_line(self) -> Line:
@@ -124,7 +124,7 @@ class SourceTable(CursorPanel):
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
-            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
+            return token_state(row, self.recording and is_open(INGEST, self.doors), self.found.now)
         return source_state(row, self.doors, self.recording, self.found.now)
 
     def content(self, width: int, height: int) -> list[Line]:
@@ -197,7 +197,7 @@ class SourceTable(CursorPanel):
         """Nothing ever came: what to do about that, instead of dashes."""
         state, door = self.state(row), DOORS[row.source]
         words = door.setting if state is State.OFF else f"POST {door.path}"
-        if row.source is Source.INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
+        if row.source is INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
             words += " under a tracking token: n makes one"
         return [(fit(state, 9), _style(state, self.palette)), (" " + fit(words, width - 10), self.palette.muted)]
 
@@ -224,7 +224,7 @@ def key_of(row: Row) -> RowKey:
     """What stays the same while figures change."""
     if is_polled(row):
         return "poller", row.name
-    return ("token", str(row.id)) if is_token(row) else ("source", row.source.value)
+    return ("token", str(row.id)) if is_token(row) else ("source", row.source.name)
 
 
 def _tree(found: Sources) -> list[Row]:
@@ -232,7 +232,7 @@ def _tree(found: Sources) -> list[Row]:
     rows: list[Row] = []
     for row in sorted((row for row in found.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
         rows.append(row)
-        if row.source is Source.INGEST:
+        if row.source is INGEST:
             rows.extend(found.tokens)
     return rows
 

@@ -23,17 +23,18 @@ from sqlalchemy import select
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
-from spendtop.api.pushes import otlp as module
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Parsed, Request, Source
+from spendtop.domain.request import Parsed, Request
+from spendtop.domain.sources import OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
+from spendtop.sources.receivers import otlp as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -89,7 +90,7 @@ async def test_success_is_told_in_the_format_of_the_post(live: Live, recorder: F
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, PROTOBUF, b"")
     answer = await post(live, in_json(export(call())), f"{JSON}; charset=utf-8")
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, JSON, b"{}")
-    assert [request.source for request in recorded(recorder)] == [Source.OTLP] * 2
+    assert [request.source for request in recorded(recorder)] == [OTLP] * 2
     assert live.context.counters[Count.INGEST_SUCCESS] == 2
 
 
@@ -156,7 +157,7 @@ async def test_spans_that_cannot_be_taken_are_told_and_the_others_recorded(live:
     assert in_text.json() == {"partialSuccess": {"rejectedSpans": "3", "errorMessage": partial.error_message}}
     assert "77" not in in_text.text
     assert len(recorder.events) == 2
-    assert live.context.counters.take_refused() == {(Source.OTLP, Count.INGEST_INVALID): 6}
+    assert live.context.counters.take_refused() == {(OTLP, Count.INGEST_INVALID): 6}
 
 
 async def test_a_post_without_a_good_call_is_answered_likewise(live: Live, recorder: FakeRecorder) -> None:
@@ -241,7 +242,7 @@ async def test_a_bomb_is_refused_before_it_is_unpacked(
 
 
 async def test_bodies_above_the_limit_are_refused(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_EXPORT", 1_000)
+    monkeypatch.setattr(module.OtlpReceiver, "largest", 1_000)
     assert code_of(await post(live, CAPTURED)) == (413, "too_large")
 
 

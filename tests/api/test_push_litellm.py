@@ -11,17 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
-from spendtop.api.bodies import LARGE
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
+from spendtop.api.http_request import LARGE
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.request import Parsed, Request, Source
+from spendtop.domain.request import Parsed, Request
+from spendtop.domain.sources import LITELLM
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SDK = (FIXTURES / "litellm_sdk_batch.json").read_bytes()
 KEY = "a-key-of-thirty-two-characters-00"
 NOW = 1_795_197_060_000_000
@@ -51,7 +52,7 @@ async def test_a_batch_is_recorded_and_every_item_answered(live: Live, recorder:
     said = answer.json()
     assert (answer.status_code, said["accepted"], said["rejected"]) == (200, 3, 0)
     assert [result["id"] for result in said["results"]] == ["1", "2", "3"]
-    assert [request.source for request in recorded(recorder)] == [Source.LITELLM] * 3
+    assert [request.source for request in recorded(recorder)] == [LITELLM] * 3
 
 
 async def test_lines_and_a_single_object_are_taken(live: Live, recorder: FakeRecorder) -> None:
@@ -81,13 +82,13 @@ async def test_what_became_of_the_items_is_counted(live: Live, recorder: FakeRec
     await post(live, batch({"id": "a"}, {"id": 5}, {"id": 6}))
     counters = live.context.counters
     assert (counters[Count.INGEST_SUCCESS], counters[Count.INGEST_DUPLICATE]) == (1, 1)
-    assert counters.take_refused() == {(Source.LITELLM, Count.INGEST_INVALID): 2}
+    assert counters.take_refused() == {(LITELLM, Count.INGEST_INVALID): 2}
 
 
 async def test_a_batch_without_a_good_item_is_refused(live: Live, recorder: FakeRecorder) -> None:
     answer = await post(live, batch(5, {"litellm_call_id": ""}))
     assert (answer.status_code, answer.json()["rejected"], recorder.events) == (422, 2, [])
-    assert live.context.counters.take_refused() == {(Source.LITELLM, Count.INGEST_INVALID): 2}
+    assert live.context.counters.take_refused() == {(LITELLM, Count.INGEST_INVALID): 2}
 
 
 @pytest.mark.parametrize("raw", [b"", b"[", b"no", b"[" * 100_000])

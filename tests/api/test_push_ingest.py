@@ -13,17 +13,16 @@ import pytest
 from sqlalchemy import select
 
 from spendtop.api.counters import Count
-from spendtop.api.pushes.ingest import LARGEST_PUSH
 from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing import Price, Pricer, Rate
-from spendtop.domain.request import Source
+from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
-from spendtop.sources.receivers.ingest import MOST_ITEMS
+from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -133,7 +132,7 @@ class TestIdentity:
         before = stored(live)
         assert code_of(await post(live, {**ITEM, "request_id": "r-1", "cost_usd": 5})) == (409, "conflict")
         assert stored(live) == before
-        assert live.context.counters.take_refused() == {(Source.INGEST, Count.INGEST_CONFLICT): 1}
+        assert live.context.counters.take_refused() == {(INGEST, Count.INGEST_CONFLICT): 1}
 
     async def test_an_id_belongs_to_its_tracking_token(self, live: Live) -> None:
         await post(live, {**ITEM, "request_id": "r-1"})
@@ -231,8 +230,8 @@ class TestBatches:
         response = await post(live, [{}, 5, {**ITEM, "tracking_token": "nobody"}])
         assert code_of_all(response) == (422, ["invalid", "invalid", "unknown_token"])
         assert live.context.counters.take_refused() == {
-            (Source.INGEST, Count.INGEST_INVALID): 2,
-            (Source.INGEST, Count.INGEST_BAD_TOKEN): 1,
+            (INGEST, Count.INGEST_INVALID): 2,
+            (INGEST, Count.INGEST_BAD_TOKEN): 1,
         }
 
     async def test_the_same_id_twice_in_a_batch(self, live: Live) -> None:
@@ -256,13 +255,14 @@ class TestBatches:
 
     @pytest.mark.parametrize("path", ["/ingest", "/log"])
     async def test_what_is_larger_than_a_push_may_be_is_refused_unread(self, live: Live, path: str) -> None:
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-Ingest-Key: {KEY}\r\nContent-Length: {LARGEST_PUSH + 1}\r\n\r\n"
+        length = IngestReceiver.largest + 1
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-Ingest-Key: {KEY}\r\nContent-Length: {length}\r\n\r\n"
         assert (await live.exchange(head.encode(), ends=False)).startswith(b"HTTP/1.1 413 ")
 
     async def test_a_push_may_be_that_large(self, live: Live) -> None:
         raw = json.dumps({**ITEM, "request_body": ""}).encode()
-        full = raw.replace(b'""', b'"' + b"x" * (LARGEST_PUSH - len(raw)) + b'"')
-        assert (len(full), (await post(live, full)).status_code) == (LARGEST_PUSH, 200)
+        full = raw.replace(b'""', b'"' + b"x" * (IngestReceiver.largest - len(raw)) + b'"')
+        assert (len(full), (await post(live, full)).status_code) == (IngestReceiver.largest, 200)
 
     async def test_a_large_batch_is_read(self, live: Live) -> None:
         large = [{**ITEM, "request_body": "x" * 5000, "user_id": str(number)} for number in range(200)]

@@ -1,0 +1,152 @@
+"""What reports requests: one record per source, which every floor may read; `spendtop.sources` binds it to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class KeyRule(StrEnum):
+    """How one who pushes shows who they are."""
+
+    SIGNED = "signature"
+    """Each event is signed with a secret of the source's own settings."""
+    INGEST_KEY = "ingest key"
+    """The post carries one of our own keys."""
+
+
+class Source(Struct, frozen=True, eq=False, kw_only=True):
+    """One source. There is one record of each, so records are compared by identity."""
+
+    name: str
+    """As the store, exports and filters spell it."""
+    trust: int
+    """Rank: a field that a smaller one set is never replaced by a larger one. Ranks leave room between them."""
+    trusted_because: str
+    """Why it ranks there, as a sentence."""
+    space: str
+    """Where its ids are unique: a gateway's webhook and its API give one request the same id."""
+    title: str
+    """On the Sources screen."""
+    setting: str
+    """What switches it on, as in `set ... in spendtop.toml`."""
+    written_by_hand: bool = False
+    """Whether applications make up its requests themselves: an id is unique within a tracking token only and may be
+    missing, and so may the provider."""
+
+    comes_again: ClassVar[bool] = True
+    """Whether we read the same requests over and over, and the last word counts; else each is sent once."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PushedSource(Source, frozen=True, eq=False, kw_only=True):
+    """Posts to our listener, each request once."""
+
+    path: str
+    older_paths: tuple[str, ...] = ()
+    """Where older clients still post."""
+    key: KeyRule
+    sender: str
+    """Who posts, as the beginning of a sentence that ends with our address."""
+    label: str = "Pushes"
+    """Of its line in the banner, which sources of one label share."""
+
+    comes_again: ClassVar[bool] = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path, *self.older_paths)
+
+
+class AskedSource(Source, frozen=True, eq=False, kw_only=True):
+    """Is asked at a steady pace, with a key of the provider."""
+
+
+class FileSource(Source, frozen=True, eq=False, kw_only=True):
+    """Files on this machine that grow; they are read from where the last look ended."""
+
+    places: tuple[str, ...]
+    """Where they lie, as patterns below the home folder."""
+
+
+HELICONE_API = AskedSource(
+    name="helicone-api",
+    trust=10,
+    trusted_because="The gateway's own record of the whole call: its time, cost, session and properties.",
+    space="helicone",
+    title="helicone API",
+    setting="api_key under [helicone]",
+)
+HELICONE = PushedSource(
+    name="helicone",
+    trust=20,
+    trusted_because="The gateway that carried the call, signed; but a webhook has no time, session or properties.",
+    space="helicone",
+    title="helicone webhook",
+    setting="webhook_secrets under [helicone]",
+    path="/webhook",
+    key=KeyRule.SIGNED,
+    sender="Helicone posts to",
+    label="Webhook",
+)
+INGEST = PushedSource(
+    name="ingest",
+    trust=90,
+    trusted_because="What an application says of its own call, by hand.",
+    space="ingest",
+    title="ingest",
+    setting="ingest_keys under [server]",
+    written_by_hand=True,
+    path="/ingest",
+    older_paths=("/log",),
+    key=KeyRule.INGEST_KEY,
+    sender="apps post with X-Ingest-Key to",
+)
+LITELLM = PushedSource(
+    name="litellm",
+    trust=50,
+    trusted_because="The gateway that carried the call, but its cost comes from a price list of its own.",
+    space="litellm",
+    title="litellm",
+    setting="ingest_keys under [server]",
+    path="/litellm",
+    key=KeyRule.INGEST_KEY,
+    sender="LiteLLM's generic_api callback posts to",
+)
+OTLP = PushedSource(
+    name="otlp",
+    trust=60,
+    trusted_because="Instrumentation inside the application: what its library saw of the call.",
+    space="otlp",
+    title="otlp",
+    setting="ingest_keys under [server]",
+    path="/v1/traces",
+    key=KeyRule.INGEST_KEY,
+    sender="OpenTelemetry exports to",
+)
+
+SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP)}
+"""By name, in the order in which people see them."""
+
+
+def source_named(name: str) -> Source:
+    """Raises ValueError where there is none."""
+    try:
+        return SOURCES[name]
+    except KeyError:
+        raise ValueError(f"there is no source {name!r}") from None
+
+
+def by_trust() -> list[Source]:
+    """The most trusted first."""
+    return sorted(SOURCES.values(), key=lambda source: source.trust)
+
+
+def pushed_sources() -> Iterator[PushedSource]:
+    """Those that post to our listener."""
+    return (source for source in SOURCES.values() if isinstance(source, PushedSource))

@@ -1,0 +1,67 @@
+"""Which reader belongs to which source, and which section of the configuration it is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from spendtop.config.types import Section
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.sources.pollers import RequestPoller
+from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
+from spendtop.sources.pollers.balances import (
+    DeepSeekBalance,
+    KeyedBalance,
+    MoonshotBalance,
+    NovitaBalance,
+    OpenRouterBalance,
+    SiliconFlowBalance,
+)
+from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.receivers import BatchReceiver, SignedReceiver
+from spendtop.sources.receivers.helicone import HeliconeReceiver
+from spendtop.sources.receivers.ingest import IngestReceiver
+from spendtop.sources.receivers.litellm import LitellmReceiver
+from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.settings import HeliconeSettings, IngestSettings
+
+
+class Readers(Struct, frozen=True):
+    """What reads the sources that report requests, by the source's name."""
+
+    signed: Mapping[str, type[SignedReceiver]]
+    """Those that sign each event."""
+    batches: Mapping[str, type[BatchReceiver]]
+    """Those that post with an ingest key."""
+    asked: Mapping[str, type[RequestPoller]]
+
+
+READERS = Readers(
+    signed={HELICONE.name: HeliconeReceiver},
+    batches={INGEST.name: IngestReceiver, LITELLM.name: LitellmReceiver, OTLP.name: OtlpReceiver},
+    asked={HELICONE_API.name: HeliconeApi},
+)
+
+SECTION_OF: Mapping[str, type[Section]] = {
+    HELICONE_API.name: HeliconeSettings,
+    HELICONE.name: HeliconeSettings,
+    INGEST.name: IngestSettings,
+}
+"""Source to the section that is its own; the others have none beside the ingest keys of [server]."""
+
+COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {
+    "openai": OpenAICosts,
+    "anthropic": AnthropicCosts,
+}
+"""Provider to what reads its bills, as `CostPoller`."""
+
+BALANCE_POLLERS: Mapping[str, type[KeyedBalance]] = {
+    "deepseek": DeepSeekBalance,
+    "moonshot": MoonshotBalance,
+    "novita": NovitaBalance,
+    "openrouter": OpenRouterBalance,
+    "siliconflow": SiliconFlowBalance,
+}
+"""Provider to what reads a balance there, as `BalancePoller`."""
