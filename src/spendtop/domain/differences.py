@@ -119,7 +119,7 @@ class Holder(NamedTuple):
     api_key: str
 
 
-class _BillLine(NamedTuple):
+class _Line(NamedTuple):
     model: str
     has_surcharge: bool
     """Whether it says that it is priced above the usual."""
@@ -191,12 +191,12 @@ def same_model(name: str) -> str:
     return " ".join(sorted(re.findall(r"\w+", bare)))
 
 
-def _line(text: str) -> _BillLine | None:
+def _line(text: str) -> _Line | None:
     match = _LINE_ITEM.fullmatch(text)
     if match:
-        return _BillLine(match["model"], bool(match["tier"] or match["long"]))
+        return _Line(match["model"], bool(match["tier"] or match["long"]))
     match = _DESCRIPTION.fullmatch(text)
-    return _BillLine(match["model"], False) if match else None
+    return _Line(match["model"], False) if match else None
 
 
 _Others = defaultdict[str, defaultdict[Holder, int]]
@@ -209,7 +209,7 @@ def _sorted_by_model(parts: Sequence[BilledPart], seen: Iterable[SeenModel]) -> 
     models: defaultdict[str, _Model] = defaultdict(_Model)
     others: _Others = defaultdict(lambda: defaultdict(int))
     for part in parts:
-        line = _line(part.line_item) if is_split else None if part.line_item else _BillLine("", False)
+        line = _line(part.line_item) if is_split else None if part.line_item else _Line("", False)
         holder = Holder(part.project, part.api_key)
         if line is None:
             others[part.line_item][holder] += part.cost.nano
