@@ -1,4 +1,4 @@
-"""The JSON about sessions, users and models, with the names that scripts of gateways use where SPEC 5 has them."""
+"""The JSON about sessions, users and models, where they can with the names that scripts of gateways use."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command. From 64 on they are those of sysexits.h; the README explains all of them."""
+    """Exit codes of every command; numbers follow sysexits.h."""
 
     OK = 0
     USAGE = 2
