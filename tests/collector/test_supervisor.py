@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from spendtop.collector.supervisor import Supervisor, pause
+from spendtop.collector.supervisor import Supervisor, pause, wait_for_any
 from tests.waiting import DEADLINE, soon
 
 
@@ -95,3 +95,18 @@ async def test_a_pause_ends_with_the_stop_event() -> None:
     stop.set()
     async with asyncio.timeout(DEADLINE):
         await pause(stop, 10 * DEADLINE)
+
+
+async def test_waiting_ends_with_whichever_event_is_set_first_and_leaves_no_task_behind() -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+        tasks.create_task(wait_for_any(first, second))
+        second.set()
+    await soon(lambda: asyncio.all_tasks() == before)
+    assert not first.is_set()
+
+
+async def test_waiting_for_events_ends_with_its_time() -> None:
+    async with asyncio.timeout(DEADLINE):
+        await wait_for_any(asyncio.Event(), asyncio.Event(), seconds=0)
