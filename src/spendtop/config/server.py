@@ -8,6 +8,12 @@ from pydantic import Field, SecretStr, field_validator
 
 from spendtop.config.section import Section
 from spendtop.config.types import OptionalHttpUrl, Origins, Port, Secret, Texts
+from spendtop.domain.sources import KeyRule, pushed_sources
+
+
+def _keyed_paths() -> str:
+    *paths, last = (source.path for source in pushed_sources(KeyRule.INGEST_KEY))
+    return f"{', '.join(paths)} and {last}"
 
 
 class RateLimit(Section):
@@ -43,8 +49,7 @@ class ServerSettings(Section):
     """ngrok's authtoken, for `spendtop --tunnel ngrok`; NGROK_AUTHTOKEN in the environment does as well."""
     api_key: Secret = SecretStr("")
     """Key of the admin API; empty = local use only."""
-    ingest_keys: dict[str, Secret] = Field(default_factory=dict)
-    """Named secrets for /ingest, /litellm and /v1/traces."""
+    ingest_keys: dict[str, Secret] = Field(default_factory=dict, description=f"Named secrets for {_keyed_paths()}.")
     allowed_origins: Origins = ()
     """Origins of web pages that may call the API (CORS); none by default."""
     rate_limit: RateLimit = RateLimit()
