@@ -16,7 +16,29 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
-from spendtop.sources.helicone_names import provider_named
+
+_PROVIDERS = {
+    "bedrock": "aws",
+    "vertex": "google",
+    "gemini": "google",
+    "google_ai_studio": "google",
+    "x": "x-ai",
+    "xai": "x-ai",
+    "togetherai": "together",
+    "custom": None,
+    "local": None,
+}
+"""Helicone's names, lower-cased, that are not ours. `custom` names no provider, so the model has to."""
+
+
+def provider_named(helicone_name: str | None) -> str | None:
+    """Our name of a provider that Helicone names; None for none."""
+    if not helicone_name:
+        return None
+    lowered = helicone_name.lower()
+    ours = _PROVIDERS.get(lowered, lowered)
+    return storable_name(ours) if ours else None
+
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _NO_ONE = frozenset({"", "null", "undefined"})

@@ -10,8 +10,15 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.difference_shapes import ExplanationItem
-from spendtop.api.ledger_shapes import AccountItem, AccountsAnswer, EventBody, LedgerAnswer, SyncAnswer, SyncBody
+from spendtop.api.ledger_shapes import (
+    AccountItem,
+    AccountsAnswer,
+    EventBody,
+    ExplanationItem,
+    LedgerAnswer,
+    SyncAnswer,
+    SyncBody,
+)
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, written
 from spendtop.api.shapes import ErrorAnswer

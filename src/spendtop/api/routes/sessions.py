@@ -9,8 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import ListParameters, wrong_search
-from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
-from spendtop.api.routes.streaming import streamed
+from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
 from spendtop.api.shapes import dollars, raw
 from spendtop.api.usage_shapes import (
     DebugRequest,

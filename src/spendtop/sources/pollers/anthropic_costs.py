@@ -7,11 +7,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.sources.pollers import Costs, PollFailed
-from spendtop.sources.pollers.billed import CENT, Billed
+from spendtop.sources.pollers import Costs, PollFailed, wrong_kind
+from spendtop.sources.pollers.cost_pages import CENT, Billed, all_pages
 from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Query
-from spendtop.sources.pollers.key_kinds import wrong_kind
-from spendtop.sources.pollers.paging import all_pages
 
 _WHO = "Anthropic"
 _KEY_BEGINS = "sk-ant-admin"

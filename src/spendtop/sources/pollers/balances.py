@@ -11,9 +11,8 @@ from msgspec import Struct, field
 
 from spendtop.domain.billing import exact
 from spendtop.domain.money import ZERO, Usd
-from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Poll, shaped
-from spendtop.sources.pollers.key_kinds import wrong_kind
 
 _EXACT = Context(prec=60)
 _DOLLAR = Decimal(1)

@@ -10,11 +10,9 @@ from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.request import Usage
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count
-from spendtop.sources.pollers import Costs, PollFailed
-from spendtop.sources.pollers.billed import DOLLAR, Billed
+from spendtop.sources.pollers import Costs, PollFailed, wrong_kind
+from spendtop.sources.pollers.cost_pages import DOLLAR, Billed, all_pages
 from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Poll, Query, Rejected
-from spendtop.sources.pollers.key_kinds import wrong_kind
-from spendtop.sources.pollers.paging import all_pages
 
 _WHO = "OpenAI"
 _KEY_BEGINS = "sk-admin-"

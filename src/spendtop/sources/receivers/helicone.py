@@ -33,7 +33,7 @@ from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
-from spendtop.sources.helicone_names import provider_named
+from spendtop.sources.helicone_rows import provider_named
 from spendtop.sources.receivers import Described, NotJson, Signing
 from spendtop.sources.settings import HeliconeSettings
 

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct
 
-from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import USUAL, Answer, Bounds, Fetcher, Poll, Query, Rejected
-from spendtop.sources.pollers.key_kinds import wrong_kind
 
 WHO = "Helicone"
 _US, _EU = "https://api.helicone.ai", "https://eu.api.helicone.ai"

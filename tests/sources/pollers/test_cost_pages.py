@@ -4,8 +4,8 @@ import pytest
 from msgspec import Struct
 
 from spendtop.sources.pollers import PollFailed
+from spendtop.sources.pollers.cost_pages import MOST_PAGES, all_pages
 from spendtop.sources.pollers.http_client import Bounds, Fetcher
-from spendtop.sources.pollers.paging import MOST_PAGES, all_pages
 from tests.sources.pollers.fake_provider import Answer, Asked, FakeProvider, answer, failed
 
 
