@@ -221,7 +221,7 @@ class DayItem(BaseModel):
         )
 
 
-class LedgerAnswer(AccountItem):
+class AccountAnswer(AccountItem):
     """One account with its ledger."""
 
     events: list[EventItem]
@@ -232,7 +232,7 @@ class LedgerAnswer(AccountItem):
     """Why the bill of the `day` that was asked about differs; null where none was, or no poll covers it."""
 
     @classmethod
-    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> LedgerAnswer:
+    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:
         return cls(
             **cls.fields_of(found),
             events=[EventItem.of(each) for each in events],

@@ -1,4 +1,4 @@
-"""The headless face: a banner, then a line per request and per alert (SPEC 2)."""
+"""The headless face: a banner, then a line per request and per alert."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command (SPEC 2; numbers follow sysexits.h)."""
+    """Exit codes of every command; numbers follow sysexits.h."""
 
     OK = 0
     USAGE = 2

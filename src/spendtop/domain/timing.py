@@ -1,4 +1,4 @@
-"""When a request happened: its own time where that can be believed, else its arrival (SPEC 4)."""
+"""When a request happened: its own time where that can be believed, else its arrival."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def instant_of(row: Row) -> int:
     return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-class _Body(Struct, frozen=True):
+class _RowBody(Struct, frozen=True):
     raw: bytes | None
     """Its JSON, or None where nothing was stored."""
     value: object = None
@@ -159,13 +159,13 @@ def request_of(row: Row, now: int) -> Request:
     )
 
 
-def _prompt(sent: Raw) -> _Body:
+def _prompt(sent: Raw) -> _RowBody:
     """As `_body`, but what is too long to stand for nothing is not looked into."""
     raw = bytes(sent)
-    return _Body(raw) if len(raw) > _LONGEST_PLACEHOLDER and raw.startswith(b"{") else _body(sent)
+    return _RowBody(raw) if len(raw) > _LONGEST_PLACEHOLDER and raw.startswith(b"{") else _body(sent)
 
 
-def _body(sent: Raw) -> _Body:
+def _body(sent: Raw) -> _RowBody:
     """A body is JSON, or a text that holds JSON; `{"model": ...}` stands where none was stored."""
     raw = bytes(sent)
     try:
@@ -174,10 +174,10 @@ def _body(sent: Raw) -> _Body:
             raw = value.encode()
             value = msgspec.json.decode(raw) if raw else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _Body(None)
+        return _RowBody(None)
     if not value or (isinstance(value, dict) and (value.keys() <= {"model"} or _ELSEWHERE in value)):
-        return _Body(None)
-    return _Body(raw, value)
+        return _RowBody(None)
+    return _RowBody(raw, value)
 
 
 def _usage(row: Row, answer: dict[str, object]) -> Usage:

@@ -12,8 +12,8 @@ from spendtop.api.query import FilterParameters, Range, SummaryParameters, wrong
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.shapes import (
     GroupSpend,
+    LimitItem,
     LimitsAnswer,
-    LimitState,
     LimitSummary,
     ModelSpend,
     SummaryAnswer,
@@ -104,7 +104,7 @@ def limits(request: Request) -> LimitsAnswer:
     context = context_of(request)
     with context.store.reading() as connection:
         found = uses_in_force(connection, context)
-    return LimitsAnswer(data=[LimitState.of(use) for use in found])
+    return LimitsAnswer(data=[LimitItem.of(use) for use in found])
 
 
 def uses_in_force(connection: Connection, context: Context) -> tuple[LimitUse, ...]:

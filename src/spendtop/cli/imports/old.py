@@ -10,7 +10,7 @@ from spendtop.cli.imports.target import Target
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import UsageError
 from spendtop.domain.untrusted import Untrusted, clean_line
-from spendtop.sources.legacy.columns import ORIGINS, Kind, Table
+from spendtop.sources.legacy.columns import ORIGINS, LegacyKind, Table
 from spendtop.sources.legacy.database import OldDatabase, opened
 
 
@@ -26,10 +26,10 @@ def take_over(place: str, target: Target, report: Report, now: int) -> None:
         if left := _left(old):
             say(left)
         say("")
-        if any(each.origin.kind is Kind.TOKENS for each in old.tables):
+        if any(each.origin.kind is LegacyKind.TOKENS for each in old.tables):
             _take_tokens(old, target)
         for each in old.tables:
-            if each.origin.kind is Kind.REQUESTS:
+            if each.origin.kind is LegacyKind.REQUESTS:
                 _take_requests(old, each, target, report, now)
 
 
@@ -49,7 +49,7 @@ def _mapped(old: OldDatabase, found: Table) -> tuple[object, ...]:
         for meaning, column in found.columns.items()
         if meaning != "key"
     ]
-    kind = "tracking tokens" if found.origin.kind is Kind.TOKENS else f"requests of {found.origin.source}"
+    kind = "tracking tokens" if found.origin.kind is LegacyKind.TOKENS else f"requests of {found.origin.source}"
     unused = clean_line(", ".join(found.unused)) or "-"
     return Untrusted(found.name), f"{old.count(found):,}", kind, clean_line(", ".join(columns)), unused
 

@@ -27,7 +27,7 @@ class KeyRefused(PollFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PolledPage:
     """One step of reading requests."""
 
     requests: tuple[Request, ...]
@@ -42,7 +42,7 @@ class Page:
 class RequestPoller(Protocol):
     """Reads requests from an API, page by page."""
 
-    async def step(self, cursor: str | None, now: int) -> Page:
+    async def step(self, cursor: str | None, now: int) -> PolledPage:
         """The page behind a cursor; the first one for None. Raises PollFailed."""
 
 

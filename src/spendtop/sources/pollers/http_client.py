@@ -153,7 +153,7 @@ class _Passing(PollFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class FetchBounds:
     """What one poll may take; times in seconds."""
 
     deadline: float = 30.0
@@ -171,7 +171,7 @@ class Bounds:
     """Up to this much is added to a wait, at random."""
 
 
-USUAL = Bounds()
+USUAL = FetchBounds()
 
 
 def check_the_key(status: int, said: str) -> str:
@@ -189,7 +189,7 @@ class Fetcher:
         headers: Mapping[str, str],
         *,
         advise: Advise = check_the_key,
-        bounds: Bounds = USUAL,
+        bounds: FetchBounds = USUAL,
     ) -> None:
         self.provider = provider
         self._base_url = base_url
@@ -233,7 +233,7 @@ class Fetcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FetchedAnswer:
     """A whole answer, unpacked."""
 
     raw: bytes
@@ -244,7 +244,7 @@ class Answer:
 class Poll:
     """A poll under way."""
 
-    def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: Bounds) -> None:
+    def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: FetchBounds) -> None:
         self.provider = provider
         self._client = client
         self._advise = advise
@@ -259,7 +259,7 @@ class Poll:
         except (ValueError, ArithmeticError, RecursionError):
             raise self.no_json(answer) from None
 
-    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> Answer:
+    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> FetchedAnswer:
         """An answer as it came. 429, 5xx and network faults are asked again.
 
         Raises KeyRefused for 401 and 403, Rejected for other 4xx, AnswerTooLarge, and PollFailed for all else that is
@@ -279,7 +279,7 @@ class Poll:
                 return await self._once(method, path, query, body)
         raise AssertionError("an attempt returns or raises")
 
-    def no_json(self, answer: Answer) -> PollFailed:
+    def no_json(self, answer: FetchedAnswer) -> PollFailed:
         """What to raise about an answer that no decoder takes."""
         if "html" in answer.kind or answer.raw.lstrip()[:1] == b"<":
             return PollFailed(f"{self.provider} answered with a web page in place of JSON; {_LOOK}")
@@ -294,7 +294,7 @@ class Poll:
             return False
         return True if failure.retry_after is None else failure.retry_after
 
-    async def _once(self, method: str, path: str, query: Query, body: object) -> Answer:
+    async def _once(self, method: str, path: str, query: Query, body: object) -> FetchedAnswer:
         import httpx
 
         within = min(self._bounds.deadline, self._ends - asyncio.get_running_loop().time())
@@ -315,7 +315,7 @@ class Poll:
             raise AnswerTooLarge(f"{self.provider}'s answer is larger than {size} and was not read; {_LOOK}") from None
         except Unpackable:
             raise PollFailed(f"{self.provider}'s answer is packed in a way that cannot be read; {_LOOK}") from None
-        return Answer(raw, response.headers.get("content-type", ""))
+        return FetchedAnswer(raw, response.headers.get("content-type", ""))
 
     async def _refusal(self, response: httpx.Response) -> PollFailed:
         who, status = self.provider, response.status_code
