@@ -18,6 +18,7 @@ from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, duration_text, is_duration
 from spendtop.domain.filters import FIELDS
+from spendtop.domain.sources import FileSource, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, key_name
 from spendtop.tui.screens import SCREENS
@@ -73,6 +74,20 @@ def filters() -> str:
     return "\n".join(["| short | long | |", "|---|---|---|", *rows])
 
 
+def sources() -> str:
+    """Every source of requests, the most trusted first."""
+    lines = ["| source | comes in | switched on by | why it is trusted so far |", "|---|---|---|---|"]
+    for source in by_trust():
+        lines.append(f"| {source.name} | {_way_in(source)} | `{source.setting}` | {_cell(source.trusted_because)} |")
+    return "\n".join(lines)
+
+
+def _way_in(source: Source) -> str:
+    if isinstance(source, PushedSource):
+        return f"{' '.join(f'`{path}`' for path in source.paths)}, with {source.key.value}"
+    return "read from files" if isinstance(source, FileSource) else "asked"
+
+
 def commands() -> str:
     """Every command with its example."""
     rows = [("spendtop", VIEW), ("spendtop --no-ui", HEADLESS)]
@@ -122,6 +137,7 @@ def _cell(text: str) -> str:
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "keys": keys,
     "filters": filters,
+    "sources": sources,
     "commands": commands,
     "configuration": configuration,
 }

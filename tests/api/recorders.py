@@ -13,6 +13,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
+from spendtop.sources.registry import READERS, Readers
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.reads.ledger import Account
@@ -27,6 +28,7 @@ async def recording(
     settings: Settings | None = None,
     limits: Sequence[Limit] = (),
     allowance: Allowance | None = None,
+    readers: Readers = READERS,
 ) -> AsyncIterator[tuple[Live, Recorder]]:
     """A listener and the recorder behind it, under these limits."""
     apply(store, clock, limits)
@@ -34,7 +36,7 @@ async def recording(
     recorder = Recorder(store, preparer, LimitBook(limits, Calendar(), {}))
     recorder.start()
     try:
-        async with listening(store, clock, recorder, settings, allowance) as live:
+        async with listening(store, clock, recorder, settings, allowance, readers=readers) as live:
             yield live, recorder
     finally:
         recorder.stop()

@@ -21,22 +21,7 @@ from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import (
-    alerts,
-    events,
-    exports,
-    ledger,
-    limits,
-    metrics,
-    models,
-    pages,
-    requests,
-    reset,
-    sessions,
-    spending,
-    tokens,
-    users,
-)
+from spendtop.api.routes import alerts, events, exports, ledger, requests, service, sessions, spending, tokens, users
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.sources.registry import Readers
@@ -80,19 +65,15 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
             requests.router,
             sessions.router,
             users.router,
-            models.router,
             exports.router,
-            limits.router,
             ledger.router,
             alerts.router,
-            reset.router,
             tokens.router,
             events.router,
-            metrics.router,
-            pages.description_router,
+            service.router,
         ):
             app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_INVALID)
-        app.include_router(pages.dashboard_router(), prefix=prefix)
+        app.include_router(service.dashboard_router(), prefix=prefix)
     describe_routes(app, readers)
     return app
 

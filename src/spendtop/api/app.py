@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator
 import msgspec
 
 from spendtop import __version__
-from spendtop.api.access_rules import current_rules
 from spendtop.api.answers import (
     INTERNAL,
     SAFE_HEADERS,
@@ -26,7 +25,7 @@ from spendtop.api.answers import (
 )
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
-from spendtop.api.guards import Guards
+from spendtop.api.guards import Guards, current_rules
 from spendtop.api.http_request import Disconnected, HttpRequest
 from spendtop.api.pushes import OlderPath, PushRoute
 from spendtop.api.verdict import VerdictRoute

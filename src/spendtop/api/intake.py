@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from spendtop.api.answers import INTERNAL, STORE_FULL, STORE_UNAVAILABLE, HttpAnswer, Refused
-from spendtop.api.commit_waiters import Acks
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE, MOST_LARGE, HttpRequest
@@ -19,6 +20,40 @@ from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
+
+
+class Acks(Generic[Result]):
+    """Wakes the loop once for all outcomes of a committed group, not once per waiter."""
+
+    def __init__(self) -> None:
+        self._arrived: deque[tuple[asyncio.Future[Sequence[Result]], Sequence[Result] | Exception]] = deque()
+        self._loop_is_called = False
+
+    def waiter(self) -> tuple[asyncio.Future[Sequence[Result]], Callable[[Sequence[Result] | Exception], None]]:
+        """A future of the running loop, and the callback that settles it from any thread."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Sequence[Result]] = loop.create_future()
+
+        def done(result: Sequence[Result] | Exception) -> None:
+            self._arrived.append((future, result))
+            if not self._loop_is_called:
+                self._loop_is_called = True
+                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(self._settle)
+
+        return future, done
+
+    def _settle(self) -> None:
+        # Cleared first: what arrives from here on calls the loop again, so nothing is left behind.
+        self._loop_is_called = False
+        while self._arrived:
+            future, result = self._arrived.popleft()
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
 
 async def aside(size: int, work: Callable[[], Result]) -> Result:

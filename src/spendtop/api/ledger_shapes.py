@@ -8,13 +8,81 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from spendtop.api.difference_shapes import ExplanationItem
 from spendtop.api.shapes import dollars, instant, raw
 from spendtop.domain.billing import exact
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.differences import Explanation, ProjectBill, Share
 from spendtop.domain.money import Usd
+from spendtop.services.bill_differences import sentence
 from spendtop.services.ledger import Calibrated
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent
+
+
+class ShareItem(BaseModel):
+    """A part of the difference."""
+
+    kind: str
+    """unpriced, day boundary, not seen, price, beside tokens or rest."""
+    text: str
+    amount_usd: float | None
+    amount_nanousd: int
+    """Positive: billed and not in our figures."""
+    project: str
+    api_key: str
+    models: list[str]
+    line_item: str
+    requests: int
+    """Requests without a price, of the kind unpriced."""
+
+    @classmethod
+    def of(cls, share: Share) -> ShareItem:
+        return cls(
+            kind=share.kind.value,
+            text=sentence(share),
+            amount_usd=dollars(share.amount),
+            amount_nanousd=share.amount.nano,
+            project=share.project,
+            api_key=share.api_key,
+            models=list(share.models),
+            line_item=share.line_item,
+            requests=share.requests,
+        )
+
+
+class ProjectItem(BaseModel):
+    """What one project was billed."""
+
+    project: str
+    billed_nanousd: int
+    unseen_nanousd: int
+    """What of it never passed through us."""
+
+    @classmethod
+    def of(cls, bill: ProjectBill) -> ProjectItem:
+        return cls(project=bill.project, billed_nanousd=bill.billed.nano, unseen_nanousd=bill.unseen.nano)
+
+
+class ExplanationItem(BaseModel):
+    """One UTC day; the amounts of its shares sum up to the difference."""
+
+    date: str
+    billed_nanousd: int
+    ours_nanousd: int
+    difference_nanousd: int
+    shares: list[ShareItem]
+    projects: list[ProjectItem]
+
+    @classmethod
+    def of(cls, day: int, found: Explanation) -> ExplanationItem:
+        """`day` counts UTC days since 1970."""
+        return cls(
+            date=f"{to_datetime(day * DAY):%Y-%m-%d}",
+            billed_nanousd=found.billed.nano,
+            ours_nanousd=found.ours.nano,
+            difference_nanousd=found.difference.nano,
+            shares=[ShareItem.of(each) for each in found.shares],
+            projects=[ProjectItem.of(each) for each in found.projects],
+        )
 
 
 def _amount(value: object) -> Decimal:
@@ -153,7 +221,7 @@ class DayItem(BaseModel):
         )
 
 
-class LedgerAnswer(AccountItem):
+class AccountAnswer(AccountItem):
     """One account with its ledger."""
 
     events: list[EventItem]
@@ -164,7 +232,7 @@ class LedgerAnswer(AccountItem):
     """Why the bill of the `day` that was asked about differs; null where none was, or no poll covers it."""
 
     @classmethod
-    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> LedgerAnswer:
+    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:
         return cls(
             **cls.fields_of(found),
             events=[EventItem.of(each) for each in events],

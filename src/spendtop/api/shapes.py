@@ -154,7 +154,7 @@ class SummaryAnswer(BaseModel):
     """Only when asked for with `by`."""
 
 
-class LimitState(BaseModel):
+class LimitItem(BaseModel):
     """How a limit stands."""
 
     name: str
@@ -172,7 +172,7 @@ class LimitState(BaseModel):
     """Not computed yet."""
 
     @classmethod
-    def of(cls, use: LimitUse) -> LimitState:
+    def of(cls, use: LimitUse) -> LimitItem:
         return cls(
             name=use.limit.name,
             entity=use.entity.raw,
@@ -191,10 +191,10 @@ class LimitState(BaseModel):
 class LimitsAnswer(BaseModel):
     """All limits, the fullest first."""
 
-    data: list[LimitState]
+    data: list[LimitItem]
 
 
-class Totals(BaseModel):
+class RequestTotals(BaseModel):
     """Sums over all requests that the query selects, not only those of the page."""
 
     requests: int
@@ -204,7 +204,7 @@ class Totals(BaseModel):
     tokens: int
 
     @classmethod
-    def of(cls, spend: Spend) -> Totals:
+    def of(cls, spend: Spend) -> RequestTotals:
         return cls(
             requests=spend.requests,
             cost_usd=float(spend.cost.dollars),
@@ -218,7 +218,7 @@ class RequestsAnswer(BaseModel):
     """One page of requests, newest first."""
 
     data: list[Record]
-    totals: Totals
+    totals: RequestTotals
     next_cursor: str | None
 
 

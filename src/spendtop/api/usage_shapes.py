@@ -44,7 +44,7 @@ class SessionItem(BaseModel):
         )
 
 
-class SessionsAnswer(BaseModel):
+class SessionListAnswer(BaseModel):
     """One page of sessions, those with the newest requests first."""
 
     data: list[SessionItem]
@@ -134,7 +134,7 @@ class Period(BaseModel):
     until: str
 
 
-class DayCost(BaseModel):
+class DayCostItem(BaseModel):
     """One local day."""
 
     date: str
@@ -144,7 +144,7 @@ class DayCost(BaseModel):
     requests: int
 
     @classmethod
-    def of(cls, day: DaySpend, calendar: Calendar) -> DayCost:
+    def of(cls, day: DaySpend, calendar: Calendar) -> DayCostItem:
         return cls(
             date=f"{calendar.local(day.start):%Y-%m-%d}",
             costUSD=dollars(known_cost(day.spend)),
@@ -165,7 +165,7 @@ class UserCostsAnswer(BaseModel):
     requestCount: int
     unpriced: int
     """Requests whose cost is not known."""
-    byDay: list[DayCost]
+    byDay: list[DayCostItem]
     """Every day of the period, the oldest first."""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from spendtop.api.access_rules import Rules
 from spendtop.api.answers import NOT_JSON, HttpAnswer, Refused, error
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
+from spendtop.api.guards import Rules
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.intake import Intake
 from spendtop.sources.receivers import NotJson, SignedReceiver, Signing

@@ -27,9 +27,11 @@ from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
+from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import RunningCollector, running_collector
-from spendtop.sources.settings import HeliconeSettings
+from spendtop.sources.receivers import Signing
+from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store
 from spendtop.store.failures import named
 from spendtop.store.files import locate, prepare
@@ -88,21 +90,26 @@ def of_configuration(loaded: Loaded) -> Iterator[Finding]:
 
 def of_keys(settings: Settings) -> Iterator[Finding]:
     """The secrets that open our routes. That one is short is a warning of the configuration."""
-    helicone = settings.section(HeliconeSettings)
-    if helicone.allow_unsigned:
-        fix = "remove allow_unsigned under [helicone]"
-        yield Finding("webhook", FindingState.WARNING, "takes webhooks that nobody signed", fix)
-    elif helicone.webhook_secrets:
-        yield Finding("webhook", FindingState.OK, _counted(len(helicone.webhook_secrets), "signing secret"))
-    else:
-        fix = "set webhook_secrets under [helicone]"
-        yield Finding("webhook", FindingState.WARNING, "off: /webhook answers 403 without a signing secret", fix)
+    for source in pushed_sources(KeyRule.SIGNED):
+        yield _signing(source, READERS.signed[source.name].signing(settings))
     ingest = ", ".join(map(clean_line, settings.server.ingest_keys))
     yield Finding(
         "ingest keys", FindingState.OK if ingest else FindingState.NOTE, ingest or "none: /ingest answers 403"
     )
     admin = "set" if settings.server.api_key else "none: the admin routes answer this machine only"
     yield Finding("admin key", FindingState.OK if settings.server.api_key else FindingState.NOTE, admin)
+
+
+def _signing(source: PushedSource, signing: Signing) -> Finding:
+    subject = source.label.lower()
+    if signing.allow_unsigned:
+        return Finding(
+            subject, FindingState.WARNING, "takes posts that nobody signed", f"remove {source.unsigned_setting}"
+        )
+    if signing.secrets:
+        return Finding(subject, FindingState.OK, _counted(len(signing.secrets), "signing secret"))
+    off = f"off: {source.path} answers 403 without a signing secret"
+    return Finding(subject, FindingState.WARNING, off, f"set {source.setting}")
 
 
 def of_channels(settings: Settings) -> Iterator[Finding]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from spendtop.collector import from_settings
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
+from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.retention import RetentionPeriods
-from spendtop.sources.settings import HeliconeSettings
+from spendtop.sources.registry import READERS
 
 
 class ActiveConfig:
@@ -48,20 +49,22 @@ class ActiveConfig:
 
     def facts(self, url: str, store_name: str) -> list[tuple[str, str]]:
         """What the start banner says."""
-        helicone = self.settings.section(HeliconeSettings)
-        public = self.settings.server.public_url or url
-        webhook = f"{public}/webhook"
-        if not helicone.webhook_secrets and not helicone.allow_unsigned:
-            webhook += "  (off: set webhook_secrets under [helicone])"
-        keys = ", ".join(self.settings.server.ingest_keys)
-        pushes = f"/ingest, /litellm, /v1/traces  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"
         limits = ", ".join(f"{limit.name} {limit.amount}/{limit.window}" for limit in self.book.limits)
         return [
             ("Listening", url),
-            ("Webhook", webhook),
-            ("Pushes", pushes),
+            *self._ways_in(self.settings.server.public_url or url),
             ("Store", store_name),
             ("Limits", limits or "none"),
             ("Channels", ", ".join(self.channel_urls) or "none"),
             ("Stop", "Ctrl+C stops"),
         ]
+
+    def _ways_in(self, base: str) -> Iterator[tuple[str, str]]:
+        """Where sources post to; `base` is our address without a path."""
+        for source in pushed_sources(KeyRule.SIGNED):
+            signing = READERS.signed[source.name].signing(self.settings)
+            is_open = signing.secrets or signing.allow_unsigned
+            yield source.label, f"{base}{source.path}{'' if is_open else f'  (off: set {source.setting})'}"
+        keys = ", ".join(self.settings.server.ingest_keys)
+        paths = ", ".join(source.path for source in pushed_sources(KeyRule.INGEST_KEY))
+        yield "Pushes", f"{paths}  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"

@@ -44,12 +44,18 @@ from spendtop.config.types import (
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
+from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.domain.windows import Calendar, parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)
 
 SCOPE_FIELDS = frozenset({"user", "model", "token", "session", "provider"})
 """The fields that a limit's `where` may use: those that every request carries by itself."""
+
+
+def _keyed_paths() -> str:
+    *paths, last = (source.path for source in pushed_sources(KeyRule.INGEST_KEY))
+    return f"{', '.join(paths)} and {last}"
 
 
 class RateLimit(Section):
@@ -85,8 +91,7 @@ class ServerSettings(Section):
     """ngrok's authtoken, for `spendtop --tunnel ngrok`; NGROK_AUTHTOKEN in the environment does as well."""
     api_key: Secret = SecretStr("")
     """Key of the admin API; empty = local use only."""
-    ingest_keys: dict[str, Secret] = Field(default_factory=dict)
-    """Named secrets for /ingest, /litellm and /v1/traces."""
+    ingest_keys: dict[str, Secret] = Field(default_factory=dict, description=f"Named secrets for {_keyed_paths()}.")
     allowed_origins: Origins = ()
     """Origins of web pages that may call the API (CORS); none by default."""
     rate_limit: RateLimit = RateLimit()

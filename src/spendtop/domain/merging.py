@@ -1,4 +1,4 @@
-"""One request reported by several sources, in any order, is one record: fields merge by trust (SPEC 4)."""
+"""One request reported by several sources, in any order, is one record: fields merge by trust."""
 
 from __future__ import annotations
 

@@ -53,8 +53,10 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
     key: KeyRule
     sender: str
     """Who posts, as the beginning of a sentence that ends with our address."""
+    unsigned_setting: str = ""
+    """What lets posts in that nobody signed, where that can be."""
     label: str = "Pushes"
-    """Of its line in the banner, which sources of one label share."""
+    """Of its line in the banner, which all that push with an ingest key share."""
 
     comes_again: ClassVar[bool] = False
 
@@ -92,6 +94,7 @@ HELICONE = PushedSource(
     path="/webhook",
     key=KeyRule.SIGNED,
     sender="Helicone posts to",
+    unsigned_setting="allow_unsigned under [helicone]",
     label="Webhook",
 )
 INGEST = PushedSource(
@@ -147,6 +150,7 @@ def by_trust() -> list[Source]:
     return sorted(SOURCES.values(), key=lambda source: source.trust)
 
 
-def pushed_sources() -> Iterator[PushedSource]:
-    """Those that post to our listener."""
-    return (source for source in SOURCES.values() if isinstance(source, PushedSource))
+def pushed_sources(key: KeyRule | None = None) -> Iterator[PushedSource]:
+    """Those that post to our listener, or those of them that show who they are in one way."""
+    pushed = (source for source in SOURCES.values() if isinstance(source, PushedSource))
+    return (source for source in pushed if key in (None, source.key))

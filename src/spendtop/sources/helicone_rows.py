@@ -16,7 +16,29 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
-from spendtop.sources.helicone_names import provider_named
+
+_PROVIDERS = {
+    "bedrock": "aws",
+    "vertex": "google",
+    "gemini": "google",
+    "google_ai_studio": "google",
+    "x": "x-ai",
+    "xai": "x-ai",
+    "togetherai": "together",
+    "custom": None,
+    "local": None,
+}
+"""Helicone's names, lower-cased, that are not ours. `custom` names no provider, so the model has to."""
+
+
+def provider_named(helicone_name: str | None) -> str | None:
+    """Our name of a provider that Helicone names; None for none."""
+    if not helicone_name:
+        return None
+    lowered = helicone_name.lower()
+    ours = _PROVIDERS.get(lowered, lowered)
+    return storable_name(ours) if ours else None
+
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _NO_ONE = frozenset({"", "null", "undefined"})
@@ -97,7 +119,7 @@ def instant_of(row: Row) -> int:
     return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-class _Body(Struct, frozen=True):
+class _RowBody(Struct, frozen=True):
     raw: bytes | None
     """Its JSON, or None where nothing was stored."""
     value: object = None
@@ -137,13 +159,13 @@ def request_of(row: Row, now: int) -> Request:
     )
 
 
-def _prompt(sent: Raw) -> _Body:
+def _prompt(sent: Raw) -> _RowBody:
     """As `_body`, but what is too long to stand for nothing is not looked into."""
     raw = bytes(sent)
-    return _Body(raw) if len(raw) > _LONGEST_PLACEHOLDER and raw.startswith(b"{") else _body(sent)
+    return _RowBody(raw) if len(raw) > _LONGEST_PLACEHOLDER and raw.startswith(b"{") else _body(sent)
 
 
-def _body(sent: Raw) -> _Body:
+def _body(sent: Raw) -> _RowBody:
     """A body is JSON, or a text that holds JSON; `{"model": ...}` stands where none was stored."""
     raw = bytes(sent)
     try:
@@ -152,10 +174,10 @@ def _body(sent: Raw) -> _Body:
             raw = value.encode()
             value = msgspec.json.decode(raw) if raw else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _Body(None)
+        return _RowBody(None)
     if not value or (isinstance(value, dict) and (value.keys() <= {"model"} or _ELSEWHERE in value)):
-        return _Body(None)
-    return _Body(raw, value)
+        return _RowBody(None)
+    return _RowBody(raw, value)
 
 
 def _usage(row: Row, answer: dict[str, object]) -> Usage:

@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.errors import UsageError
-from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import Bounds, Rejected
+from spendtop.sources.pollers.helicone_access import WHO, ask, helicone
+from spendtop.sources.pollers.http_client import FetchBounds, Rejected
 
-ONCE = Bounds(attempts=1)
+ONCE = FetchBounds(attempts=1)
 """Nothing is asked twice: a second webhook to one address would bring every event twice."""
 _PATH = "/v1/webhooks"
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -60,7 +60,7 @@ class _Listed(Struct):
 class HeliconeWebhooks:
     """Asks Helicone's management API. All methods raise PollFailed; KeyRefused where the key is at fault."""
 
-    def __init__(self, key: str, base_url: str, bounds: Bounds = ONCE) -> None:
+    def __init__(self, key: str, base_url: str, bounds: FetchBounds = ONCE) -> None:
         self._fetcher = helicone(key, base_url, bounds)
 
     async def list(self) -> tuple[Webhook, ...]:

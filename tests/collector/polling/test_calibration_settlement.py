@@ -7,7 +7,7 @@ import pytest
 from spendtop.collector.polling.calibration_settlement import CalibrationSettlement
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.reads.ledger import kept_balance, latest_calibration
 from tests.collector.conftest import Bench
@@ -41,9 +41,9 @@ async def settled(bench: Bench, fake: FakeOpenAI, after: int) -> Usd | None:
     fake.costs = [*bills(), Cost(day=FOURTH, amount="2.52")]
     bench.clock.advance(after)
     await office.poll(month.job)
-    await CalibrationSettlement(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.context).settle(
-        "openai"
-    )
+    await CalibrationSettlement(
+        OpenAICosts(ADMIN_KEY, fake.url, bounds=FetchBounds(attempts=1)), office.context
+    ).settle("openai")
     with bench.store.reading() as connection:
         found = latest_calibration(connection, "openai")
     assert found is not None
@@ -78,7 +78,7 @@ async def test_usage_that_cannot_be_read_is_told_in_the_log(bench: Bench, caplog
         month.sync("41.00")
         bench.clock.advance(2 * DAY)
         fake.always = no_scopes
-        await CalibrationSettlement(OpenAICosts(ADMIN_KEY, fake.url, bounds=Bounds(attempts=1)), office.context).settle(
-            "openai"
-        )
+        await CalibrationSettlement(
+            OpenAICosts(ADMIN_KEY, fake.url, bounds=FetchBounds(attempts=1)), office.context
+        ).settle("openai")
     assert "a calibration could not be settled" in caplog.text

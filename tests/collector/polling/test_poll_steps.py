@@ -18,9 +18,9 @@ from spendtop.domain.request import Cost, Request, TimeSource
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.services import ledger
 from spendtop.services.ledger import Calibrated
-from spendtop.sources.pollers import Costs, Page, PollFailed
+from spendtop.sources.pollers import Costs, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.reads import completeness
 from spendtop.store.reads.ledger import kept_balance
@@ -30,7 +30,7 @@ from tests.sources.pollers.fake_helicone import FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import failed
 
-ONCE = Bounds(attempts=1)
+ONCE = FetchBounds(attempts=1)
 DOLLAR = 1_000_000_000
 
 
@@ -52,11 +52,11 @@ class Pages:
     def __init__(self, *pages: tuple[Request, ...]) -> None:
         self.pages = pages
 
-    async def step(self, cursor: str | None, now: int) -> Page:
+    async def step(self, cursor: str | None, now: int) -> PolledPage:
         place = int(cursor or 0)
         requests = self.pages[place] if place < len(self.pages) else ()
         more = place + 1 < len(self.pages)
-        return Page(requests=requests, cursor=str(place + 1), complete_until=now, more=more)
+        return PolledPage(requests=requests, cursor=str(place + 1), complete_until=now, more=more)
 
 
 def helicone_job(office: Polling, fake: FakeHelicone, since: int = 0) -> RequestSteps:

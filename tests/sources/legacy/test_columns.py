@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.sources.legacy.columns import Left, Table, recognised
+from spendtop.sources.legacy.columns import NotTaken, Table, recognised
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_what_has_no_place_is_named() -> None:
 )
 def test_a_table_that_cannot_be_taken_is_left_with_the_reason(name: str, columns: list[str], reason: str) -> None:
     found = recognised(name, columns, ())
-    assert isinstance(found, Left)
+    assert isinstance(found, NotTaken)
     assert reason in found.reason

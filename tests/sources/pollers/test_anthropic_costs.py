@@ -10,7 +10,7 @@ from spendtop.domain.billing import total
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
-from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.http_client import FetchBounds
 from tests.sources.pollers.fake_anthropic import ADMIN_KEY, Cost, FakeAnthropic
 from tests.sources.pollers.fake_provider import Fault, edited, error_in_200, failed, slow_down, truncated, web_page
 
@@ -19,7 +19,7 @@ FIRST_DAY = 20_758
 
 
 async def poll(fake: FakeAnthropic, last_day: int = FIRST_DAY + 59, key: str = ADMIN_KEY) -> Costs:
-    return await AnthropicCosts(key, fake.url, bounds=Bounds(attempts=1)).costs(FIRST_DAY, last_day)
+    return await AnthropicCosts(key, fake.url, bounds=FetchBounds(attempts=1)).costs(FIRST_DAY, last_day)
 
 
 async def test_cents_by_workspace_and_description_over_all_pages() -> None:

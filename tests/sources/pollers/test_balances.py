@@ -7,11 +7,11 @@ import pytest
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.balances import KeyedBalance, OpenRouterBalance
-from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from tests.sources.pollers.fake_provider import Answer, FakeRoutes, Fault, bad_key, error_in_200, truncated, web_page
 
-ONCE = Bounds(attempts=1)
+ONCE = FetchBounds(attempts=1)
 ADDRESSES = {
     "deepseek": ("https://api.deepseek.com", "/user/balance"),
     "moonshot": ("https://api.moonshot.ai", "/v1/users/me/balance"),

@@ -12,10 +12,10 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.request import BodyState, Request, TimeSource
 from spendtop.domain.sources import HELICONE_API
-from spendtop.sources.pollers import KeyRefused, Page, PollFailed
+from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_cursor import OVERLAP, SETTLING, progress, range_cursor, resumed
-from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, Bounds
+from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBounds
 from tests.sources.pollers.fake_helicone import (
     ELSEWHERE,
     KEY,
@@ -27,15 +27,15 @@ from tests.sources.pollers.fake_helicone import (
 )
 
 NOW = 1_795_197_600 * SECOND
-ONCE = Bounds(attempts=1)
-SMALL = Bounds(attempts=1, most_bytes=200_000)
+ONCE = FetchBounds(attempts=1)
+SMALL = FetchBounds(attempts=1, most_bytes=200_000)
 """Pages of about 125 plain rows."""
 
 
 class Collector:
     """Keeps what a poller gives and its cursor together, as one transaction does."""
 
-    def __init__(self, fake: FakeHelicone, bounds: Bounds = ONCE, backfill: int = 3 * DAY) -> None:
+    def __init__(self, fake: FakeHelicone, bounds: FetchBounds = ONCE, backfill: int = 3 * DAY) -> None:
         self.fake = fake
         self.bounds = bounds
         self.backfill = backfill
@@ -55,7 +55,7 @@ class Collector:
         reported = [request.cost.reported for request in found if not request.cached]
         return len(found), sum(cost.nano for cost in reported if cost is not None)
 
-    def keep(self, page: Page) -> None:
+    def keep(self, page: PolledPage) -> None:
         self.cursor = page.cursor
         self.given += len(page.requests)
         self.pages += 1
@@ -393,7 +393,7 @@ async def test_a_long_retry_after_is_left_to_the_next_poll(fake: FakeHelicone) -
 
 async def test_answers_that_are_too_large_are_asked_for_in_halves(fake: FakeHelicone) -> None:
     wanted = fake.add_many(burst(300, NOW - HOUR, SECOND), request_body={"messages": ["x" * 20_000]})
-    collector = Collector(fake, Bounds(attempts=1, most_bytes=500_000), backfill=2 * HOUR)
+    collector = Collector(fake, FetchBounds(attempts=1, most_bytes=500_000), backfill=2 * HOUR)
     await collector.poll(NOW)
     assert sorted(collector.kept) == sorted(wanted)
     limits = [body["limit"] for body in fake.questions(QUERY)]

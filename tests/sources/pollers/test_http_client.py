@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import AnswerTooLarge, Bounds, Fetcher, Rejected
+from spendtop.sources.pollers.http_client import AnswerTooLarge, FetchBounds, Fetcher, Rejected
 from tests.sources.pollers.fake_provider import (
     Answer,
     FakeProvider,
@@ -30,19 +30,19 @@ from tests.sources.pollers.fake_provider import (
 )
 
 CANARIES = ("canary-key", "canary-query", "canary-body", "canary-answer", "127.0.0.1", "http")
-ONCE = Bounds(attempts=1)
+ONCE = FetchBounds(attempts=1)
 
 
-def fetcher(fake: FakeProvider, bounds: Bounds = ONCE) -> Fetcher:
+def fetcher(fake: FakeProvider, bounds: FetchBounds = ONCE) -> Fetcher:
     return Fetcher("Acme", fake.url, {"Authorization": "Bearer canary-key"}, bounds=bounds)
 
 
-async def ask(fake: FakeProvider, bounds: Bounds = ONCE) -> object:
+async def ask(fake: FakeProvider, bounds: FetchBounds = ONCE) -> object:
     query = (("canary-query", "a"), ("canary-query", "b"), ("limit", 7))
     return await fetcher(fake, bounds).json("POST", "/v1/costs", query=query, body={"filter": "canary-body"})
 
 
-async def failure(fake: FakeProvider, fault: Fault | None = None, bounds: Bounds = ONCE) -> PollFailed:
+async def failure(fake: FakeProvider, fault: Fault | None = None, bounds: FetchBounds = ONCE) -> PollFailed:
     """How it fails; never with anything that was sent, nor with what came back."""
     if fault:
         fake.always = fault
@@ -151,7 +151,7 @@ async def test_a_key_that_cannot_be_sent_is_refused_without_being_shown() -> Non
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
     with FakeProvider(tls=True) as fake:
-        assert str(await failure(fake, bounds=Bounds())) == (
+        assert str(await failure(fake, bounds=FetchBounds())) == (
             "The certificate of Acme's address cannot be trusted; check the address configured for it"
         )
     assert fake.asked == []
@@ -167,7 +167,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 async def test_what_passes_is_asked_again_with_growing_waits(waits: list[float]) -> None:
     with FakeProvider() as fake:
         fake.script(failed(500), cut_off, slow_down(), failed(502), None)
-        assert await ask(fake, Bounds()) == {"ok": True}
+        assert await ask(fake, FetchBounds()) == {"ok": True}
     assert len(fake.asked) == 5
     assert [least <= wait <= least + 1 for least, wait in zip((1, 2, 4, 8), waits, strict=True)] == [True] * 4
     assert len({wait % 1 for wait in waits}) > 1  # jitter
@@ -179,29 +179,29 @@ async def test_a_provider_that_says_when_is_asked_then(waits: list[float]) -> No
             Date="Fri, 20 Nov 2026 14:00:00 GMT", Retry_After="Fri, 20 Nov 2026 14:00:42 GMT"
         )
         fake.script(slow_down(7), lambda good: dated, slow_down(0), slow_down("soon"), None)
-        assert await ask(fake, Bounds()) == {"ok": True}
+        assert await ask(fake, FetchBounds()) == {"ok": True}
     assert waits[:2] == [7, 42]
     assert [4 <= waits[2] <= 5, 8 <= waits[3] <= 9] == [True, True]
 
 
 async def test_a_wait_that_is_too_long_for_the_poll_is_left_to_the_next_one(waits: list[float]) -> None:
     with FakeProvider() as fake:
-        assert (await failure(fake, slow_down(121), Bounds())).retry_after == 121
-        assert (await failure(fake, slow_down(10**8), Bounds())).retry_after == 900
-        assert (await failure(fake, failed(500), Bounds(total=15))).retry_after is None
+        assert (await failure(fake, slow_down(121), FetchBounds())).retry_after == 121
+        assert (await failure(fake, slow_down(10**8), FetchBounds())).retry_after == 900
+        assert (await failure(fake, failed(500), FetchBounds(total=15))).retry_after is None
     assert (len(fake.asked), waits) == (3, [])
 
 
 async def test_it_gives_up_after_its_attempts(waits: list[float]) -> None:
     with FakeProvider() as fake:
-        assert "(503)" in str(await failure(fake, failed(503), Bounds(attempts=3)))
+        assert "(503)" in str(await failure(fake, failed(503), FetchBounds(attempts=3)))
     assert (len(fake.asked), len(waits)) == (3, 2)
 
 
 @pytest.mark.parametrize("fault", [failed(400), bad_key, no_scopes, failed(422), truncated, web_page])
 async def test_what_will_not_pass_is_not_asked_again(fault: Fault, waits: list[float]) -> None:
     with FakeProvider() as fake:
-        await failure(fake, fault, Bounds())
+        await failure(fake, fault, FetchBounds())
     assert (len(fake.asked), waits) == (1, [])
 
 
@@ -213,20 +213,20 @@ async def test_a_rejected_question_tells_its_status() -> None:
 
 async def test_a_redirect_is_not_followed() -> None:
     with FakeProvider() as fake, FakeProvider() as other:
-        await failure(fake, redirected(f"{other.url}/canary-answer"), Bounds())
+        await failure(fake, redirected(f"{other.url}/canary-answer"), FetchBounds())
     assert (len(fake.asked), other.asked) == (1, [])
 
 
 async def test_a_drip_ends_at_the_deadline() -> None:
     with FakeProvider() as fake:
         fake.always = lambda good: fake.drip(answer({"much": "x" * 10_000}))
-        told = await failure(fake, bounds=Bounds(attempts=1, deadline=0.2))
+        told = await failure(fake, bounds=FetchBounds(attempts=1, deadline=0.2))
     assert str(told) == "Acme did not answer in time; it is asked again at the next poll"
 
 
 async def test_all_questions_of_a_poll_share_its_time() -> None:
     with FakeProvider() as fake:
-        async with fetcher(fake, Bounds(total=0.5, longest_wait=0)).poll() as poll:
+        async with fetcher(fake, FetchBounds(total=0.5, longest_wait=0)).poll() as poll:
             assert await poll.json("GET", "/") == {"ok": True}
             fake.always = lambda good: fake.drip(answer({"much": "x" * 10_000}))
             with pytest.raises(PollFailed, match="did not answer in time"):
@@ -260,7 +260,7 @@ async def test_gzip_that_nobody_asked_for_is_read() -> None:
 async def test_bytes_are_counted_as_they_come(kind: str) -> None:
     with FakeProvider() as fake:
         fake.always = bomb if kind == "bomb" else fake.endless
-        await failure(fake, bounds=Bounds(attempts=1, most_bytes=1))  # what is loaded once is loaded
+        await failure(fake, bounds=FetchBounds(attempts=1, most_bytes=1))  # what is loaded once is loaded
         tracemalloc.start()
         try:
             told = await failure(fake)
@@ -275,7 +275,7 @@ async def test_no_log_holds_a_key_or_a_query(caplog: pytest.LogCaptureFixture, w
     caplog.set_level(logging.WARNING)
     with FakeProvider() as fake:
         fake.script(failed(500), failed(500))
-        await ask(fake, Bounds())
+        await ask(fake, FetchBounds())
     logged = " ".join(str(record.__dict__) for record in caplog.records)
     assert [canary for canary in CANARIES if canary in logged] == []
 

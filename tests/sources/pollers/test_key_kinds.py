@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.sources.pollers.key_kinds import wrong_kind
+from spendtop.sources.pollers import wrong_kind
 
 
 @pytest.mark.parametrize(

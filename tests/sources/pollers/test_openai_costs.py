@@ -13,7 +13,7 @@ from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Usage
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import Bounds
+from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, Cost, FakeOpenAI, Used, a_month
 from tests.sources.pollers.fake_provider import (
@@ -31,7 +31,7 @@ from tests.sources.pollers.fake_provider import (
 )
 
 LAST_DAY = FIRST_DAY + 29
-ONCE = Bounds(attempts=1)
+ONCE = FetchBounds(attempts=1)
 
 
 async def poll(fake: FakeOpenAI, first_day: int = FIRST_DAY, last_day: int = LAST_DAY, key: str = ADMIN_KEY) -> Costs:

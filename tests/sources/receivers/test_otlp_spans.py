@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.sources.receivers.otlp_spans import Span, SpanEvent, spans_of_json, spans_of_protobuf
+from spendtop.sources.receivers.otlp_spans import SpanEvent, TraceSpan, spans_of_json, spans_of_protobuf
 from tests.otlp_posts import END, START, TRACE, export, in_json, in_protobuf, span
 
 ATTRIBUTES = {
@@ -20,7 +20,7 @@ ATTRIBUTES = {
 }
 
 
-def of_json(given: dict[str, Any]) -> Span:
+def of_json(given: dict[str, Any]) -> TraceSpan:
     (found,) = spans_of_json(in_json(export(given)))
     return found
 
@@ -31,7 +31,7 @@ def test_both_encodings_give_the_same() -> None:
     )
     first, second = spans_of_protobuf(in_protobuf(given))
     assert [first, second] == spans_of_json(in_json(given))
-    assert first == Span(
+    assert first == TraceSpan(
         trace_id=TRACE,
         span_id=f"{2:016x}",
         parent_id=f"{1:016x}",

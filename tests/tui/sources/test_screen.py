@@ -28,6 +28,7 @@ from spendtop.tui.sources.screen import SourcesScreen
 from spendtop.tui.sources.snippets import SnippetsScreen
 from spendtop.tui.sources.table import SourceTable
 from tests.conftest import SettableClock
+from tests.made_up_source import ACME, with_acme
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
 OPEN = Doors(webhook_secret=True, ingest_keys=("default",))
@@ -168,7 +169,7 @@ async def test_unsigned_webhooks_are_shown_in_red_and_in_words(face: SpendtopApp
     in_force(store, Doors(unsigned=True))
     async with face.run_test(size=(width, 40)) as pilot:
         screen = await shown(pilot)
-        assert "! anybody can post to /webhook: set allow_unsigned = false under [helicone]" in picture(pilot)
+        assert "! anybody can post to /webhook: remove allow_unsigned under [helicone]" in picture(pilot)
         assert ("UNSIGNED too" in picture(pilot)) is (width == 140)
         await pilot.press("j")
         for place, words in ((0, "! anybody can post webhooks"), (2, "!UNSIGNED")):
@@ -406,3 +407,13 @@ async def test_nothing_is_retried_while_no_collector_runs(
         await until(pilot, lambda: "No collector runs that could do it" in picture(pilot))
     with store.reading() as connection:
         assert not tasks.are_queued(connection)
+
+
+async def test_a_source_that_is_added_has_its_row(
+    busy: Till, session_over: Sessions, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_acme(monkeypatch)
+    busy.record(*(a_request(n, clock(), source=ACME, external_id=f"acme-{n}") for n in range(4)))
+    async with SpendtopApp(session_over()).run_test(size=(80, 24), notifications=True) as pilot:
+        await shown(pilot)
+        assert row_of(pilot, "acme gateway")[2:] == ["OK", "now", "4", "4", "0", "0", "0.0s"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source
+from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source, pushed_sources
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import Doors
 from spendtop.store.reads.completeness import PollerRow
 from spendtop.store.reads.sources import SourceRow, TokenRow
 from spendtop.tui.sources.polled_rows import PolledRow
 from spendtop.tui.sources.state import (
-    DOORS,
     State,
     advice,
     poller_advice,
@@ -112,7 +111,7 @@ def test_a_poller_stands_as_its_key_and_its_last_poll(row: PolledRow, recording:
     assert said in poller_advice(row, state)
 
 
-@pytest.mark.parametrize("which", DOORS)
+@pytest.mark.parametrize("which", list(pushed_sources()), ids=str)
 @pytest.mark.parametrize("state", [State.OFF, State.WAITS, State.UNSIGNED])
 def test_advice_fits_the_notice_of_a_small_screen(which: Source, state: State) -> None:
     assert len(advice(which, state, "http://127.0.0.1:65535")) <= 78

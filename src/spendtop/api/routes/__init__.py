@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
+from itertools import chain
 from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
@@ -46,3 +48,12 @@ def written(request: Request, work: Callable[[Connection], Result]) -> Result:
     if call.cancel():
         raise TimeoutError
     return call.result()
+
+
+def streamed(chunks: Iterator[bytes], media_type: str, headers: Mapping[str, str] | None = None) -> StreamingResponse:
+    """An answer that is sent as it is made. What fails before the first chunk is there fails as usual.
+
+    Later failures break the connection: the last, empty chunk of the transfer never comes, so that the client knows.
+    """
+    first = next(chunks, b"")
+    return StreamingResponse(chain([first], chunks), media_type=media_type, headers=headers)

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import FilterParameters, wrong_search
-from spendtop.api.routes import calendar_of, context_of
-from spendtop.api.routes.streaming import streamed
+from spendtop.api.routes import calendar_of, context_of, streamed
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.services.request_export import FORMATS, pages

@@ -10,8 +10,15 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.difference_shapes import ExplanationItem
-from spendtop.api.ledger_shapes import AccountItem, AccountsAnswer, EventBody, LedgerAnswer, SyncAnswer, SyncBody
+from spendtop.api.ledger_shapes import (
+    AccountAnswer,
+    AccountItem,
+    AccountsAnswer,
+    EventBody,
+    ExplanationItem,
+    SyncAnswer,
+    SyncBody,
+)
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, written
 from spendtop.api.shapes import ErrorAnswer
@@ -77,7 +84,7 @@ def list_accounts(request: Request) -> AccountsAnswer:
     return AccountsAnswer(data=[AccountItem(**AccountItem.fields_of(each)) for each in found])
 
 
-def show(request: Request, account: str, parameters: Annotated[LedgerParameters, Query()]) -> LedgerAnswer:
+def show(request: Request, account: str, parameters: Annotated[LedgerParameters, Query()]) -> AccountAnswer:
     """One account with what was entered, and day by day what was billed and what we saw."""
     context = context_of(request)
     with context.store.reading() as connection:
@@ -110,12 +117,12 @@ def sync(request: Request, account: str, body: SyncBody) -> SyncAnswer:
         raise InvalidField("balance", str(failure)) from None
 
 
-def enter(request: Request, account: str, body: EventBody) -> LedgerAnswer:
+def enter(request: Request, account: str, body: EventBody) -> AccountAnswer:
     """Enter a deposit, refund, expiry or adjustment. Nothing is ever edited: enter the opposite to take one back."""
     now = context_of(request).clock()
     at = now if body.effective_at is None else to_micros(body.effective_at)
 
-    def work(connection: Connection) -> LedgerAnswer:
+    def work(connection: Connection) -> AccountAnswer:
         kept = _kept(connection, account)
         kind, amount = EntryKind(body.kind), Usd.of(body.amount)
         ledger.record(connection, kept.name, kind, amount, at, now, note=body.note, by=_BY)
@@ -129,9 +136,9 @@ def enter(request: Request, account: str, body: EventBody) -> LedgerAnswer:
         raise InvalidField("amount", str(failure)) from None
 
 
-def _ledger(connection: Connection, account: Account, now: int, wanted: LedgerParameters) -> LedgerAnswer:
+def _ledger(connection: Connection, account: Account, now: int, wanted: LedgerParameters) -> AccountAnswer:
     today = now // DAY
-    return LedgerAnswer.of(
+    return AccountAnswer.of(
         account_now(connection, account, now),
         events(connection, account.name, wanted.events),
         days(connection, account, today - wanted.days + 1, today),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from spendtop.api.query import ListParameters, wrong_search
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
-from spendtop.api.shapes import RequestAnswer, RequestsAnswer, Totals, request_answer
+from spendtop.api.shapes import RequestAnswer, RequestsAnswer, RequestTotals, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.services.request_export import record
@@ -38,7 +38,7 @@ def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -
         raise wrong_search(parameters.cursor) from None
     return RequestsAnswer(
         data=[record(row) for row in found.rows],
-        totals=Totals.of(totals),
+        totals=RequestTotals.of(totals),
         next_cursor=found.next_cursor,
     )
 

@@ -9,8 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import ListParameters, wrong_search
-from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
-from spendtop.api.routes.streaming import streamed
+from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
 from spendtop.api.shapes import dollars, raw
 from spendtop.api.usage_shapes import (
     DebugRequest,
@@ -18,7 +17,7 @@ from spendtop.api.usage_shapes import (
     SessionCostsAnswer,
     SessionDebugAnswer,
     SessionItem,
-    SessionsAnswer,
+    SessionListAnswer,
 )
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
@@ -51,7 +50,7 @@ def router() -> APIRouter:
     return routes
 
 
-def list_sessions(request: Request, parameters: Annotated[ListParameters, Query()]) -> SessionsAnswer:
+def list_sessions(request: Request, parameters: Annotated[ListParameters, Query()]) -> SessionListAnswer:
     """Sessions, those with the newest requests first; their figures are of the requests that the query selects."""
     context = context_of(request)
     filters = FilterContext(context.clock(), calendar_of(request))
@@ -60,7 +59,7 @@ def list_sessions(request: Request, parameters: Annotated[ListParameters, Query(
         found = sessions(context.store, query, filters, parameters.cursor, parameters.limit)
     except UsageError:
         raise wrong_search(parameters.cursor) from None
-    return SessionsAnswer(data=[SessionItem.of(row) for row in found.rows], next_cursor=found.next_cursor)
+    return SessionListAnswer(data=[SessionItem.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 def costs(request: Request, id: str) -> SessionCostsAnswer:

@@ -1,4 +1,4 @@
-"""What was spent."""
+"""What was spent, on which models, against which limits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
 
-from spendtop.api.query import Range, SummaryParameters
+from spendtop.api.context import Context
+from spendtop.api.query import FilterParameters, Range, SummaryParameters, wrong_search
 from spendtop.api.routes import calendar_of, context_of
-from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import (
     GroupSpend,
+    LimitItem,
+    LimitsAnswer,
     LimitSummary,
     ModelSpend,
     SummaryAnswer,
@@ -20,7 +22,12 @@ from spendtop.api.shapes import (
     dollars,
     instant,
 )
-from spendtop.store.reads.limits import LimitUse
+from spendtop.api.usage_shapes import ModelItem, ModelsAnswer
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters import FilterContext
+from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.models import models
 from spendtop.store.reads.spending import by_key, spend
 
 DEFAULT_HOURS = 24
@@ -30,9 +37,13 @@ _MOST_GROUPS = 1000
 
 
 def router() -> APIRouter:
-    """`/spending/summary`."""
-    routes = APIRouter(tags=["spending"])
-    routes.add_api_route("/spending/summary", summary, methods=["GET"], response_model_exclude_none=False)
+    """`/spending/summary`, `/limits` and `/models`."""
+    routes = APIRouter()
+    routes.add_api_route(
+        "/spending/summary", summary, methods=["GET"], response_model_exclude_none=False, tags=["spending"]
+    )
+    routes.add_api_route("/limits", limits, methods=["GET"], tags=["limits"])
+    routes.add_api_route("/models", list_models, methods=["GET"], tags=["models"])
     return routes
 
 
@@ -86,3 +97,31 @@ def _summary(
         limits=[LimitSummary.of(use) for use in limits],
         by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
     )
+
+
+def limits(request: Request) -> LimitsAnswer:
+    """Every limit as it stands now, the fullest first."""
+    context = context_of(request)
+    with context.store.reading() as connection:
+        found = uses_in_force(connection, context)
+    return LimitsAnswer(data=[LimitItem.of(use) for use in found])
+
+
+def uses_in_force(connection: Connection, context: Context) -> tuple[LimitUse, ...]:
+    """The limits that the collector applied last, as they stand now; none where it never ran."""
+    in_force = applied(connection)
+    if in_force is None:
+        return ()
+    return uses(connection, in_force.limits, in_force.calendar, context.clock(), ceilings=context.ceilings())
+
+
+def list_models(request: Request, parameters: Annotated[FilterParameters, Query()]) -> ModelsAnswer:
+    """The models of all requests that are kept, or that the query selects, the costliest first."""
+    context = context_of(request)
+    filters = FilterContext(context.clock(), calendar_of(request))
+    query = parameters.query(filters)
+    try:
+        found = models(context.store, query, filters)
+    except UsageError:
+        raise wrong_search() from None
+    return ModelsAnswer(data=[ModelItem.of(use) for use in found])

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
 from spendtop.api.shapes import Tokens, dollars
-from spendtop.api.usage_shapes import DayCost, Period, UserCostsAnswer, known_cost
+from spendtop.api.usage_shapes import DayCostItem, Period, UserCostsAnswer, known_cost
 from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.rows import Spend
@@ -51,7 +51,7 @@ def costs(request: Request, id: str, parameters: Annotated[DaysParameters, Query
         totalTokens=Tokens.of(whole),
         requestCount=whole.requests,
         unpriced=whole.unpriced,
-        byDay=[DayCost.of(day, calendar) for day in days],
+        byDay=[DayCostItem.of(day, calendar) for day in days],
     )
 
 

@@ -15,7 +15,7 @@ from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.sources.files import Format
-from spendtop.sources.legacy.columns import ORIGINS, Kind, Table
+from spendtop.sources.legacy.columns import ORIGINS, LegacyKind, Table
 from spendtop.sources.legacy.database import OldDatabase, opened
 
 _INTERRUPTED = 130
@@ -71,10 +71,10 @@ def _take_over(place: str, target: Target, report: Report, now: int) -> None:
         if left := _left(old):
             say(left)
         say("")
-        if any(each.origin.kind is Kind.TOKENS for each in old.tables):
+        if any(each.origin.kind is LegacyKind.TOKENS for each in old.tables):
             _take_tokens(old, target)
         for each in old.tables:
-            if each.origin.kind is Kind.REQUESTS:
+            if each.origin.kind is LegacyKind.REQUESTS:
                 _take_requests(old, each, target, report, now)
 
 
@@ -94,7 +94,7 @@ def _mapped(old: OldDatabase, their: Table) -> tuple[object, ...]:
         for meaning, column in their.columns.items()
         if meaning != "key"
     ]
-    kind = "tracking tokens" if their.origin.kind is Kind.TOKENS else f"requests of {their.origin.source}"
+    kind = "tracking tokens" if their.origin.kind is LegacyKind.TOKENS else f"requests of {their.origin.source}"
     unused = clean_line(", ".join(their.unused)) or "-"
     return Untrusted(their.name), f"{old.count(their):,}", kind, clean_line(", ".join(columns)), unused
 

@@ -17,7 +17,7 @@ from spendtop.domain.sources import Source
 from spendtop.services import checkpoints, gaps, ledger
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
-from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, Page, RequestPoller
+from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, RequestPoller
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write
 
@@ -90,7 +90,7 @@ class RequestSteps:
             self._tell()
         return page.more
 
-    async def _store(self, requests: Sequence[Request], page: Page | None, run_began_at: int) -> None:
+    async def _store(self, requests: Sequence[Request], page: PolledPage | None, run_began_at: int) -> None:
         now = self._context.clock()
 
         def work(connection: Connection, outcomes: list[Outcome]) -> list[Request]:

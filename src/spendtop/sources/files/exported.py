@@ -107,7 +107,7 @@ def read_jsonl(lines: Iterable[bytes], now: int) -> Read:
         place = f"line {number}"
         try:
             yield _restored(decoder.decode(line), now)
-        except _Wrong as wrong:
+        except _WrongField as wrong:
             yield _skipped(place, wrong.field)
         except msgspec.ValidationError as error:
             yield _skipped(place, _field_of(error))
@@ -130,7 +130,7 @@ def read_csv(lines: Iterable[bytes], now: int) -> Read:
         else:
             try:
                 yield _restored(_row({name: cells[position] for position, name in wanted if cells[position]}), now)
-            except _Wrong as wrong:
+            except _WrongField as wrong:
                 yield _skipped(place, wrong.field)
 
 
@@ -142,7 +142,7 @@ def columns_of(line: bytes) -> frozenset[str]:
         return frozenset()
 
 
-class _Wrong(Exception):
+class _WrongField(Exception):
     """A field that is not as it has to be."""
 
     def __init__(self, field: str) -> None:
@@ -173,20 +173,20 @@ def _row(cells: dict[str, str]) -> _Row:
     try:
         return msgspec.convert(values, _Row, strict=False)
     except msgspec.ValidationError as error:
-        raise _Wrong(_field_of(error)) from None
+        raise _WrongField(_field_of(error)) from None
 
 
 def _json(name: str, cell: str) -> object:
     try:
         return msgspec.json.decode(cell)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise _Wrong(name) from None
+        raise _WrongField(name) from None
 
 
 def _restored(row: _Row, now: int) -> Restored:
     """The request without its bodies, as an export has none."""
     if not row.external_ids.keys() <= SOURCES.keys():
-        raise _Wrong("external_ids")
+        raise _WrongField("external_ids")
     source = min(map(source_named, row.external_ids), key=lambda each: each.trust)
     ids = {name: storable_name(given) for name, given in row.external_ids.items()}
     request = Request(
@@ -226,7 +226,7 @@ def _restored(row: _Row, now: int) -> Restored:
 
 def _cost(row: _Row) -> Cost:
     if (row.cost_nanousd is None) is not (row.basis is Basis.UNKNOWN):
-        raise _Wrong("cost_nanousd")
+        raise _WrongField("cost_nanousd")
     return Cost(
         amount=None if row.cost_nanousd is None else Usd(row.cost_nanousd),
         basis=row.basis,
@@ -242,14 +242,14 @@ def _usd(dollars: Decimal | None, field: str) -> Usd | None:
     try:
         return Usd.of(dollars)
     except ValueError:
-        raise _Wrong(field) from None
+        raise _WrongField(field) from None
 
 
 def _instant(moment: datetime, field: str, now: int) -> int:
     """UTC µs. An id made of a time to come would stand above all that follow."""
     micros = to_micros(moment)
     if not 0 <= micros <= now + NEWEST:
-        raise _Wrong(field)
+        raise _WrongField(field)
     return micros
 
 

@@ -46,27 +46,27 @@ _TOKEN_MEANINGS = {
 _SAYS_SOMETHING = ("model", "cost", "prompt_tokens", "completion_tokens", "total_tokens")
 
 
-class Kind(StrEnum):
+class LegacyKind(StrEnum):
     """What the rows of a table are."""
 
     REQUESTS = "requests"
     TOKENS = "tokens"
 
 
-class Origin(Struct, frozen=True):
+class TableOrigin(Struct, frozen=True):
     """An older system's table."""
 
-    kind: Kind
+    kind: LegacyKind
     source: Source
     """Who reported what is in it."""
     time_source: TimeSource
 
 
-ORIGINS: Mapping[str, Origin] = {
-    "requests": Origin(Kind.REQUESTS, HELICONE, TimeSource.RECEIVED),
-    "llm_usage": Origin(Kind.REQUESTS, HELICONE, TimeSource.RECEIVED),
-    "usage_log": Origin(Kind.REQUESTS, INGEST, TimeSource.CLIENT),
-    "ingest_tokens": Origin(Kind.TOKENS, INGEST, TimeSource.CLIENT),
+ORIGINS: Mapping[str, TableOrigin] = {
+    "requests": TableOrigin(LegacyKind.REQUESTS, HELICONE, TimeSource.RECEIVED),
+    "llm_usage": TableOrigin(LegacyKind.REQUESTS, HELICONE, TimeSource.RECEIVED),
+    "usage_log": TableOrigin(LegacyKind.REQUESTS, INGEST, TimeSource.CLIENT),
+    "ingest_tokens": TableOrigin(LegacyKind.TOKENS, INGEST, TimeSource.CLIENT),
 }
 """By name of table. Gateways' monitors dated a request by its webhook, the usage service by its client."""
 
@@ -75,7 +75,7 @@ class Table(Struct, frozen=True, kw_only=True):
     """A table that is taken over."""
 
     name: str
-    origin: Origin
+    origin: TableOrigin
     columns: Mapping[str, str]
     """Meaning to name of column."""
     key: tuple[str, ...]
@@ -84,23 +84,23 @@ class Table(Struct, frozen=True, kw_only=True):
     """Columns that have no place in a request or token."""
 
 
-class Left(Struct, frozen=True):
+class NotTaken(Struct, frozen=True):
     """A table that is not taken over, and why."""
 
     name: str
     reason: str
 
 
-def recognised(name: str, columns: Sequence[str], key: Sequence[str]) -> Table | Left:
+def recognised(name: str, columns: Sequence[str], key: Sequence[str]) -> Table | NotTaken:
     """What a table of this name, columns and primary key is."""
     origin = ORIGINS.get(name.lower())
     if origin is None:
-        return Left(name, f"only {', '.join(ORIGINS)} are taken over")
-    found = _meanings(columns, _TOKEN_MEANINGS if origin.kind is Kind.TOKENS else _MEANINGS)
+        return NotTaken(name, f"only {', '.join(ORIGINS)} are taken over")
+    found = _meanings(columns, _TOKEN_MEANINGS if origin.kind is LegacyKind.TOKENS else _MEANINGS)
     own_key = tuple(key) or tuple(found[each] for each in ("key", "request_id") if each in found)[:1]
     reason = _missing(origin.kind, found, own_key)
     if reason:
-        return Left(name, reason)
+        return NotTaken(name, reason)
     used = {*found.values(), *own_key}
     unused = tuple(column for column in columns if column not in used)
     return Table(name=name, origin=origin, columns=found, key=own_key, unused=unused)
@@ -122,9 +122,9 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-def _missing(kind: Kind, found: Mapping[str, str], key: Sequence[str]) -> str:
+def _missing(kind: LegacyKind, found: Mapping[str, str], key: Sequence[str]) -> str:
     """What a table lacks to be taken over; empty for nothing."""
-    if kind is Kind.TOKENS:
+    if kind is LegacyKind.TOKENS:
         return "" if "token" in found else "it has no column with the token, such as `token`"
     if "occurred_at" not in found:
         return "it has no column with the time, such as `timestamp` or `created_at`"

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.request import Request
 from spendtop.sources.files import Skipped
-from spendtop.sources.legacy.columns import Kind, Left, Table, recognised
+from spendtop.sources.legacy.columns import LegacyKind, NotTaken, Table, recognised
 from spendtop.sources.legacy.rows import OldToken, Rows, token_of
 
 _OUR_TABLE = "request_key"
@@ -38,7 +38,7 @@ class OldDatabase:
             )
         found = [self._recognised(name) for name in names]
         self.tables = [table for table in found if isinstance(table, Table)]
-        self.left = [table for table in found if isinstance(table, Left)]
+        self.left = [table for table in found if isinstance(table, NotTaken)]
 
     def count(self, table: Table) -> int:
         """How many rows a table has."""
@@ -63,7 +63,7 @@ class OldDatabase:
         for key, row in self._rows(table):
             yield rows.request(row, key)
 
-    def _recognised(self, name: str) -> Table | Left:
+    def _recognised(self, name: str) -> Table | NotTaken:
         inspector = inspect(self._connection)
         columns = [each["name"] for each in inspector.get_columns(name)]
         key = inspector.get_pk_constraint(name)["constrained_columns"]
@@ -72,7 +72,7 @@ class OldDatabase:
         return recognised(name, columns, key)
 
     def _token_tables(self) -> list[Table]:
-        return [table for table in self.tables if table.origin.kind is Kind.TOKENS]
+        return [table for table in self.tables if table.origin.kind is LegacyKind.TOKENS]
 
     def _rows(self, table: Table) -> Iterator[tuple[str, dict[str, object]]]:
         """Key and values by meaning of each row, in the order of the keys."""

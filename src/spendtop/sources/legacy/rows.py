@@ -48,7 +48,7 @@ class Rows:
         """The request that a row recorded; `key` tells it from other rows of its table."""
         try:
             return self._request(row, key)
-        except _Wrong as wrong:
+        except _WrongCell as wrong:
             column = self._table.columns[wrong.meaning]
             return Skipped(f"row {key}", column, f"has to be {_HAS_TO_BE[wrong.meaning]}")
 
@@ -84,7 +84,7 @@ class Rows:
     def _occurred_at(self, row: Row) -> int:
         happened = _read(row, "occurred_at", cells.instant)
         if happened.micros > self._now + NEWEST:
-            raise _Wrong("occurred_at")
+            raise _WrongCell("occurred_at")
         self.zoneless += not happened.had_zone
         return happened.micros
 
@@ -130,7 +130,7 @@ _HAS_TO_BE = {
 }
 
 
-class _Wrong(Exception):
+class _WrongCell(Exception):
     """A value that is not as its column's meaning has to be."""
 
     def __init__(self, meaning: str) -> None:
@@ -142,7 +142,7 @@ def _read(row: Row, meaning: str, read: Callable[[object], Value]) -> Value:
     try:
         return read(row.get(meaning))
     except (ValueError, OverflowError):
-        raise _Wrong(meaning) from None
+        raise _WrongCell(meaning) from None
 
 
 def _usage(row: Row) -> Usage:

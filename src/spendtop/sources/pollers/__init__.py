@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,7 +27,7 @@ class KeyRefused(PollFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PolledPage:
     """One step of reading requests."""
 
     requests: tuple[Request, ...]
@@ -41,7 +42,7 @@ class Page:
 class RequestPoller(Protocol):
     """Reads requests from an API, page by page."""
 
-    async def step(self, cursor: str | None, now: int) -> Page:
+    async def step(self, cursor: str | None, now: int) -> PolledPage:
         """The page behind a cursor; the first one for None. Raises PollFailed."""
 
 
@@ -57,3 +58,29 @@ class BalancePoller(Protocol):
 
     async def balance(self) -> Usd:
         """What is left. Raises PollFailed, also for a balance that is not in US dollars."""
+
+
+_KINDS: Mapping[str, str] = {
+    "sk-admin-": "an admin key of OpenAI",
+    "sk-proj-": "a project key of OpenAI",
+    "sk-svcacct-": "a service-account key of OpenAI",
+    "sk-ant-admin": "an admin key of Anthropic",
+    "sk-ant-": "a workspace key of Anthropic",
+    "sk-or-": "a key of OpenRouter",
+    "sk-helicone-": "a key of Helicone",
+    "pk-helicone-": "a key of Helicone",
+}
+"""Longer beginnings stand before the shorter ones that they hold."""
+
+
+def wrong_kind(key: str, beginning: str) -> str:
+    """A sentence about a key that does not begin as it should, ready to stand before others; empty for one that does.
+
+    The key itself is not in it.
+    """
+    if key.startswith(beginning):
+        return ""
+    for prefix, kind in _KINDS.items():
+        if key.startswith(prefix):
+            return f"The key looks like {kind}; one that begins with {beginning} is needed. "
+    return f"The key does not begin with {beginning}. "

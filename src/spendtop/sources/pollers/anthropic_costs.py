@@ -7,11 +7,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.sources.pollers import Costs, PollFailed
-from spendtop.sources.pollers.billed import CENT, Billed
-from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Query
-from spendtop.sources.pollers.key_kinds import wrong_kind
-from spendtop.sources.pollers.paging import all_pages
+from spendtop.sources.pollers import Costs, PollFailed, wrong_kind
+from spendtop.sources.pollers.cost_pages import CENT, Billed, all_pages
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Query
 
 _WHO = "Anthropic"
 _KEY_BEGINS = "sk-ant-admin"
@@ -19,20 +17,20 @@ _COSTS = "/v1/organizations/cost_report"
 _NO_DAYS = "Anthropic's answer names none of the days that it was asked for; nothing of this poll is kept"
 
 
-class _Cost(Struct):
+class _AnthropicCost(Struct):
     amount: object = None
     currency: str | None = None
     workspace_id: str | None = None
     description: str | None = None
 
 
-class _Day(Struct):
+class _AnthropicDay(Struct):
     starting_at: datetime
-    results: list[_Cost]
+    results: list[_AnthropicCost]
 
 
-class _Days(Struct):
-    data: list[_Day]
+class _AnthropicDays(Struct):
+    data: list[_AnthropicDay]
     has_more: bool
     next_page: str | None = None
 
@@ -40,7 +38,7 @@ class _Days(Struct):
 class AnthropicCosts:
     """Reads Anthropic's admin API with an admin key."""
 
-    def __init__(self, key: str, base_url: str = "https://api.anthropic.com", *, bounds: Bounds = USUAL) -> None:
+    def __init__(self, key: str, base_url: str = "https://api.anthropic.com", *, bounds: FetchBounds = USUAL) -> None:
         self._key = key
         headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
         self._fetcher = Fetcher(_WHO, base_url, headers, advise=self._what_to_do, bounds=bounds)
@@ -59,7 +57,7 @@ class AnthropicCosts:
             ("group_by[]", "description"),
         )
         async with self._fetcher.poll() as poll:
-            pages = await all_pages(poll, _COSTS, query, _Days)
+            pages = await all_pages(poll, _COSTS, query, _AnthropicDays)
         billed = Billed(_WHO, first_day, last_day, CENT)
         days = [day for page in pages for day in page.data]
         if not days:

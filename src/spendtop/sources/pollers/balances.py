@@ -11,9 +11,8 @@ from msgspec import Struct, field
 
 from spendtop.domain.billing import exact
 from spendtop.domain.money import ZERO, Usd
-from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Poll, shaped
-from spendtop.sources.pollers.key_kinds import wrong_kind
+from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, shaped
 
 _EXACT = Context(prec=60)
 _DOLLAR = Decimal(1)
@@ -30,7 +29,7 @@ class KeyedBalance(ABC):
     remark: str = ""
     """What the last balance is, a sentence; empty where it is the whole account's."""
 
-    def __init__(self, key: str, base_url: str = "", *, bounds: Bounds = USUAL) -> None:
+    def __init__(self, key: str, base_url: str = "", *, bounds: FetchBounds = USUAL) -> None:
         """`base_url` takes the place of the provider's own address."""
         self._key = key
         self._base_url = base_url or self.address

@@ -14,15 +14,15 @@ from msgspec import Raw
 
 from spendtop.domain.clock import DAY, MINUTE, to_datetime
 from spendtop.domain.request import Request
-from spendtop.sources.helicone_access import WHO
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
-from spendtop.sources.pollers import KeyRefused, Page, PollFailed
+from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
+from spendtop.sources.pollers.helicone_access import WHO
 from spendtop.sources.pollers.helicone_cursor import (
     Following,
     Place,
     Ranging,
-    Span,
-    Window,
+    ReadSpan,
+    ReadWindow,
     after_comparing,
     after_page,
     after_reading,
@@ -35,7 +35,7 @@ from spendtop.sources.pollers.helicone_cursor import (
     written,
 )
 from spendtop.sources.pollers.helicone_queries import HeliconeQueries
-from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, Bounds, Rejected
+from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBounds, Rejected
 
 _FIRST_PAGE, _LARGEST_PAGE = 250, 1000
 _WIDEST, _NARROWEST = DAY, 10 * MINUTE
@@ -58,7 +58,7 @@ class HeliconeApi:
     read again. A cursor of `range_cursor` reads just that span, and ends.
     """
 
-    def __init__(self, key: str, base_url: str, *, backfill: int, known: Known, bounds: Bounds = USUAL) -> None:
+    def __init__(self, key: str, base_url: str, *, backfill: int, known: Known, bounds: FetchBounds = USUAL) -> None:
         self._queries = HeliconeQueries(key, base_url, bounds)
         self._backfill = backfill
         self._known = known
@@ -67,12 +67,12 @@ class HeliconeApi:
         self._given = _Given()
         self._in_turn = asyncio.Lock()
 
-    async def step(self, cursor: str | None, now: int) -> Page:
+    async def step(self, cursor: str | None, now: int) -> PolledPage:
         """The page behind a cursor; the first one for None. Raises PollFailed."""
         async with self._in_turn:
             return await self._step(cursor, now)
 
-    async def _step(self, cursor: str | None, now: int) -> Page:
+    async def _step(self, cursor: str | None, now: int) -> PolledPage:
         self._given.go_on_from(cursor)
         place = placed(cursor)
         if isinstance(place, Ranging):
@@ -101,12 +101,14 @@ class HeliconeApi:
         except NotARow:
             raise PollFailed(f"{WHO}'s request is not as documented; a newer spendtop may be needed") from None
 
-    def _page(self, requests: tuple[Request, ...], place: Place, complete_until: int | None, *, more: bool) -> Page:
+    def _page(
+        self, requests: tuple[Request, ...], place: Place, complete_until: int | None, *, more: bool
+    ) -> PolledPage:
         cursor = written(place)
         self._given.handed_back(cursor)
-        return Page(requests=requests, cursor=cursor, complete_until=complete_until, more=more)
+        return PolledPage(requests=requests, cursor=cursor, complete_until=complete_until, more=more)
 
-    async def _read(self, reading: Span, now: int) -> tuple[tuple[Request, ...], Span]:
+    async def _read(self, reading: ReadSpan, now: int) -> tuple[tuple[Request, ...], ReadSpan]:
         """The requests of the next page that were not given yet, and where the page behind it begins."""
         if reading.ended:
             return (), reading
@@ -122,9 +124,9 @@ class HeliconeApi:
         self._given.add(fresh)
         return requests, after_page(reading, newest, window)
 
-    async def _ask(self, reading: Span) -> tuple[list[Raw], Window]:
+    async def _ask(self, reading: ReadSpan) -> tuple[list[Raw], ReadWindow]:
         while True:
-            window = Window(min(reading.until, reading.at + self._size.reach), self._size.limit)
+            window = ReadWindow(min(reading.until, reading.at + self._size.reach), self._size.limit)
             try:
                 found = await self._queries.rows(reading.at, window.until, reading.offset, window.limit)
             except AnswerTooLarge:
@@ -155,7 +157,7 @@ class HeliconeApi:
             _log.warning("%d of %d requests of Helicone cannot be read: %s", len(wrong), len(found), fields)
         return rows
 
-    async def _compare(self, place: Following, comparing: Span, now: int) -> Following:
+    async def _compare(self, place: Following, comparing: ReadSpan, now: int) -> Following:
         """Goes on behind a part that is as Helicone has it, else into it. Totals that fail never hold up reading."""
         part = to_compare(comparing)
         try:

@@ -23,7 +23,7 @@ COMPARED_AT_ONCE = 6 * HOUR
 """The span of one comparison."""
 
 
-class Span(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReadSpan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A span of time that is read or compared from its begin to its end."""
 
     since: int
@@ -51,8 +51,8 @@ class Following(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="foll
     """When the last comparison began."""
     compared_far_at: int = 0
     """When the last one of FAR_TRAILING began."""
-    reading: Span | None = None
-    comparing: Span | None = None
+    reading: ReadSpan | None = None
+    comparing: ReadSpan | None = None
     """While it is there, `reading` is a part of it whose totals differ."""
 
     @property
@@ -71,7 +71,7 @@ class Following(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="foll
 class Ranging(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="range"):
     """Reading one span that was asked for."""
 
-    reading: Span
+    reading: ReadSpan
 
 
 Place: TypeAlias = Following | Ranging
@@ -129,10 +129,10 @@ def written(place: Place) -> str:
     return msgspec.json.encode(place).decode()
 
 
-def span(since: int, until: int) -> Span:
+def span(since: int, until: int) -> ReadSpan:
     """A whole span from its begin, in whole seconds."""
     first = _second(since)
-    return Span(since=first, until=_second(until), at=first)
+    return ReadSpan(since=first, until=_second(until), at=first)
 
 
 def first_run(now: int, backfill: int) -> Following:
@@ -147,7 +147,7 @@ def next_run(place: Following, now: int) -> Following:
     return place if reading.ended else replace(place, reading=reading)
 
 
-def after_reading(place: Following, reading: Span, now: int) -> Following:
+def after_reading(place: Following, reading: ReadSpan, now: int) -> Following:
     """One page further; behind the last one it may be time to compare."""
     if not reading.ended:
         return replace(place, reading=reading)
@@ -164,7 +164,7 @@ def after_reading(place: Following, reading: Span, now: int) -> Following:
     )
 
 
-def to_compare(comparing: Span) -> Span:
+def to_compare(comparing: ReadSpan) -> ReadSpan:
     """The next part whose totals are compared."""
     return span(comparing.at, min(comparing.at + COMPARED_AT_ONCE, comparing.until))
 
@@ -181,12 +181,12 @@ def compare_later(place: Following, now: int) -> Following:
     return replace(place, comparing=None, compared_at=now - COMPARE_EVERY + HOUR)
 
 
-def read_again(place: Following, part: Span) -> Following:
+def read_again(place: Following, part: ReadSpan) -> Following:
     """A part whose totals differ is read."""
     return replace(place, reading=part)
 
 
-class Window(NamedTuple):
+class ReadWindow(NamedTuple):
     """What one question was about, from where reading stands."""
 
     until: int
@@ -194,7 +194,7 @@ class Window(NamedTuple):
     limit: int
 
 
-def after_page(reading: Span, newest: int | None, window: Window) -> Span:
+def after_page(reading: ReadSpan, newest: int | None, window: ReadWindow) -> ReadSpan:
     """Where the next page begins. `newest` is the instant of a page's last request, None for an empty page.
 
     It begins within the second of that request, as more may share it: the page was cut somewhere in there.

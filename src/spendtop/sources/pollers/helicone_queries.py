@@ -12,16 +12,16 @@ from msgspec import Raw
 
 from spendtop.domain.clock import SECOND, to_datetime
 from spendtop.domain.money import Usd
-from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import PollFailed
-from spendtop.sources.pollers.http_client import USUAL, Bounds, Poll
+from spendtop.sources.pollers.helicone_access import WHO, ask, helicone
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Poll
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _Filter: TypeAlias = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class HeliconeTotals:
     """What Helicone has of a span."""
 
     requests: int
@@ -32,7 +32,7 @@ class Totals:
 class HeliconeQueries:
     """Asks for what Helicone has. Instants are UTC µs of whole seconds; spans end before `until`."""
 
-    def __init__(self, key: str, base_url: str, bounds: Bounds = USUAL) -> None:
+    def __init__(self, key: str, base_url: str, bounds: FetchBounds = USUAL) -> None:
         self._fetcher = helicone(key, base_url, bounds)
         self._rows = msgspec.json.Decoder(list[Raw])
 
@@ -54,7 +54,7 @@ class HeliconeQueries:
         except ValueError:
             raise _undocumented() from None
 
-    async def totals(self, since: int, until: int) -> Totals:
+    async def totals(self, since: int, until: int) -> HeliconeTotals:
         """How many requests a span has, and what they cost. Raises PollFailed."""
         span = _between(since, until)
         times = {"start": _iso(since), "end": _iso(until)}
@@ -63,7 +63,7 @@ class HeliconeQueries:
             requests = await _number(poll, "/v1/metrics/totalRequests", {"filter": span, "timeFilter": times})
             cost = await _number(poll, "/v1/metrics/totalCost", {"filter": paid, "timeFilter": times})
         try:
-            return Totals(int(requests), Usd.of(cost))
+            return HeliconeTotals(int(requests), Usd.of(cost))
         except (ValueError, ArithmeticError):
             raise _undocumented() from None
 

@@ -12,12 +12,116 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import msgspec
 
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.answers import TooLarge, Unpackable, read, retry_after, said, untrusted_certificate
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
+import ssl
+import zlib
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+
+_PIECE = 64 * 1024
+"""Bytes that are unpacked at a time."""
+_MOST_ERROR_BYTES = 64 * 1024
+_LONGEST_RETRY_AFTER = 900.0
+_GZIP = 31
+"""zlib's number for gzip."""
+
+_Unpack: TypeAlias = Callable[[bytes], Iterator[bytes]]
+
+
+class TooLarge(Exception):
+    """More bytes than are taken."""
+
+
+class Unpackable(Exception):
+    """Bytes that are packed wrongly, or in a way that was not asked for."""
+
+
+async def read(response: httpx.Response, most: int) -> bytes:
+    """The unpacked body. Raises TooLarge as soon as it has more than `most` bytes, and Unpackable."""
+    whole = bytearray()
+    unpack = _unpacking(response.headers.get("content-encoding", "identity"))
+    async for chunk in response.aiter_raw():
+        for piece in unpack(chunk):
+            whole += piece
+            if len(whole) > most:
+                whole.clear()  # or the exception's traceback keeps it
+                raise TooLarge
+    return bytes(whole)
+
+
+async def said(response: httpx.Response) -> str:
+    """A provider's own words about an error, empty where there are none; they may quote what was sent."""
+    try:
+        document = msgspec.json.decode(await read(response, _MOST_ERROR_BYTES))
+    except (TooLarge, Unpackable, ValueError, RecursionError):
+        return ""
+    error = document.get("error") if isinstance(document, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds until the provider wants to be asked again, at most 15 minutes; None where it does not say.
+
+    A date is compared with the provider's own, so that no clock of ours matters.
+    """
+    header = response.headers.get("retry-after", "")
+    if header.isascii() and header.isdigit():
+        seconds = float(header[:9])
+    else:
+        try:
+            until, now = parsedate_to_datetime(header), parsedate_to_datetime(response.headers.get("date", ""))
+            seconds = (until - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else None
+
+
+def untrusted_certificate(error: BaseException) -> bool:
+    """Whether this is, at bottom, about the certificate of the other side."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
+
+
+def _unpacking(encoding: str) -> _Unpack:
+    match encoding.strip().lower():
+        case "identity" | "":
+            return _as_it_is
+        case "gzip" | "x-gzip":
+            return _Gunzip().pieces
+    raise Unpackable
+
+
+def _as_it_is(chunk: bytes) -> Iterator[bytes]:
+    yield chunk
+
+
+class _Gunzip:
+    """Unpacks a little at a time, however much the packed bytes hold."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(_GZIP)
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next packed bytes hold. Raises Unpackable."""
+        try:
+            while chunk and not self._stream.eof:
+                yield self._stream.decompress(chunk, _PIECE)
+                chunk = self._stream.unconsumed_tail
+        except zlib.error:
+            raise Unpackable from None
+
 
 MIB = 1 << 20
 _LOOK = "check the address configured for it"
@@ -49,7 +153,7 @@ class _Passing(PollFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class FetchBounds:
     """What one poll may take; times in seconds."""
 
     deadline: float = 30.0
@@ -67,7 +171,7 @@ class Bounds:
     """Up to this much is added to a wait, at random."""
 
 
-USUAL = Bounds()
+USUAL = FetchBounds()
 
 
 def check_the_key(status: int, said: str) -> str:
@@ -85,7 +189,7 @@ class Fetcher:
         headers: Mapping[str, str],
         *,
         advise: Advise = check_the_key,
-        bounds: Bounds = USUAL,
+        bounds: FetchBounds = USUAL,
     ) -> None:
         self.provider = provider
         self._base_url = base_url
@@ -129,7 +233,7 @@ class Fetcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FetchedAnswer:
     """A whole answer, unpacked."""
 
     raw: bytes
@@ -140,7 +244,7 @@ class Answer:
 class Poll:
     """A poll under way."""
 
-    def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: Bounds) -> None:
+    def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: FetchBounds) -> None:
         self.provider = provider
         self._client = client
         self._advise = advise
@@ -155,7 +259,7 @@ class Poll:
         except (ValueError, ArithmeticError, RecursionError):
             raise self.no_json(answer) from None
 
-    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> Answer:
+    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> FetchedAnswer:
         """An answer as it came. 429, 5xx and network faults are asked again.
 
         Raises KeyRefused for 401 and 403, Rejected for other 4xx, AnswerTooLarge, and PollFailed for all else that is
@@ -175,7 +279,7 @@ class Poll:
                 return await self._once(method, path, query, body)
         raise AssertionError("an attempt returns or raises")
 
-    def no_json(self, answer: Answer) -> PollFailed:
+    def no_json(self, answer: FetchedAnswer) -> PollFailed:
         """What to raise about an answer that no decoder takes."""
         if "html" in answer.kind or answer.raw.lstrip()[:1] == b"<":
             return PollFailed(f"{self.provider} answered with a web page in place of JSON; {_LOOK}")
@@ -190,7 +294,7 @@ class Poll:
             return False
         return True if failure.retry_after is None else failure.retry_after
 
-    async def _once(self, method: str, path: str, query: Query, body: object) -> Answer:
+    async def _once(self, method: str, path: str, query: Query, body: object) -> FetchedAnswer:
         import httpx
 
         within = min(self._bounds.deadline, self._ends - asyncio.get_running_loop().time())
@@ -211,7 +315,7 @@ class Poll:
             raise AnswerTooLarge(f"{self.provider}'s answer is larger than {size} and was not read; {_LOOK}") from None
         except Unpackable:
             raise PollFailed(f"{self.provider}'s answer is packed in a way that cannot be read; {_LOOK}") from None
-        return Answer(raw, response.headers.get("content-type", ""))
+        return FetchedAnswer(raw, response.headers.get("content-type", ""))
 
     async def _refusal(self, response: httpx.Response) -> PollFailed:
         who, status = self.provider, response.status_code

@@ -10,11 +10,9 @@ from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.request import Usage
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count
-from spendtop.sources.pollers import Costs, PollFailed
-from spendtop.sources.pollers.billed import DOLLAR, Billed
-from spendtop.sources.pollers.http_client import USUAL, Bounds, Fetcher, Poll, Query, Rejected
-from spendtop.sources.pollers.key_kinds import wrong_kind
-from spendtop.sources.pollers.paging import all_pages
+from spendtop.sources.pollers import Costs, PollFailed, wrong_kind
+from spendtop.sources.pollers.cost_pages import DOLLAR, Billed, all_pages
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, Rejected
 
 _WHO = "OpenAI"
 _KEY_BEGINS = "sk-admin-"
@@ -32,20 +30,20 @@ class _Amount(Struct):
     currency: str | None = None
 
 
-class _Cost(Struct):
+class _OpenAICost(Struct):
     amount: _Amount | None = None
     project_id: str | None = None
     line_item: str | None = None
     api_key_id: str | None = None
 
 
-class _Day(Struct):
+class _OpenAIDay(Struct):
     start_time: int
-    results: list[_Cost]
+    results: list[_OpenAICost]
 
 
-class _Days(Struct):
-    data: list[_Day]
+class _OpenAIDays(Struct):
+    data: list[_OpenAIDay]
     has_more: bool
     next_page: str | None = None
 
@@ -83,7 +81,7 @@ class MinuteOfUse:
 class OpenAICosts:
     """Reads OpenAI's organization API with an admin key. Amounts are billed ones, and settle over hours."""
 
-    def __init__(self, key: str, base_url: str = "https://api.openai.com", *, bounds: Bounds = USUAL) -> None:
+    def __init__(self, key: str, base_url: str = "https://api.openai.com", *, bounds: FetchBounds = USUAL) -> None:
         self._key = key
         self._fetcher = Fetcher(
             _WHO, base_url, {"Authorization": f"Bearer {key}"}, advise=self._what_to_do, bounds=bounds
@@ -124,12 +122,12 @@ def _window(first_day: int, last_day: int) -> Query:
     return (("start_time", first_day * _DAY_SECONDS), ("end_time", (last_day + 1) * _DAY_SECONDS))
 
 
-async def _pages(poll: Poll, first_day: int, last_day: int, split: Query) -> list[_Days]:
+async def _pages(poll: Poll, first_day: int, last_day: int, split: Query) -> list[_OpenAIDays]:
     query = (*_window(first_day, last_day), ("bucket_width", "1d"), ("limit", 180), *split)
-    return await all_pages(poll, _COSTS, query, _Days)
+    return await all_pages(poll, _COSTS, query, _OpenAIDays)
 
 
-def _billed(pages: list[_Days], first_day: int, last_day: int, *flaws: str) -> Costs:
+def _billed(pages: list[_OpenAIDays], first_day: int, last_day: int, *flaws: str) -> Costs:
     billed = Billed(_WHO, first_day, last_day, DOLLAR)
     days = [day for page in pages for day in page.data]
     if not days:

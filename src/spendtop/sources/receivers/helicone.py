@@ -33,7 +33,7 @@ from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
-from spendtop.sources.helicone_names import provider_named
+from spendtop.sources.helicone_rows import provider_named
 from spendtop.sources.receivers import Described, NotJson, Signing
 from spendtop.sources.settings import HeliconeSettings
 
@@ -55,7 +55,7 @@ class _Metadata(Struct):
     latency: _Number = msgspec.field(name="latencyMs", default=None)
 
 
-class _Event(Struct):
+class _WebhookEvent(Struct):
     """The fields of an event that are ours to read; the bodies stay as they were sent."""
 
     request_id: str
@@ -82,7 +82,7 @@ class _Created(Struct):
     data: _CreatedData
 
 
-class _Body(Struct, frozen=True):
+class _EventBody(Struct, frozen=True):
     """A prompt or response: its JSON as sent, or None where nothing worth keeping was, and the same decoded."""
 
     raw: bytes | None
@@ -123,7 +123,7 @@ class HeliconeReceiver:
 
     def __init__(self) -> None:
         self._any = msgspec.json.Decoder()
-        self._event = msgspec.json.Decoder(_Event)
+        self._event = msgspec.json.Decoder(_WebhookEvent)
         self._created = msgspec.json.Decoder(_Created)
         self._keyed: tuple[tuple[bytes, ...], tuple[hmac.HMAC, ...]] = ((), ())
 
@@ -215,16 +215,16 @@ class HeliconeReceiver:
             user_id=_name(data.user_id),
         )
 
-    def _body(self, sent: Raw, value: object) -> _Body:
+    def _body(self, sent: Raw, value: object) -> _EventBody:
         if not isinstance(value, str):
-            return _Body(bytes(sent) if _says_something(value) else None, value)
+            return _EventBody(bytes(sent) if _says_something(value) else None, value)
         if value.startswith(_TOO_LARGE):
-            return _Body(None, None, truncated=True)
+            return _EventBody(None, None, truncated=True)
         try:
             inner = self._any.decode(value)
         except (msgspec.DecodeError, RecursionError):
-            return _Body(bytes(sent) if value else None, value)
-        return _Body(value.encode() if _says_something(inner) else None, inner, was_text=True)
+            return _EventBody(bytes(sent) if value else None, value)
+        return _EventBody(value.encode() if _says_something(inner) else None, inner, was_text=True)
 
 
 class _NotUnderstood(Exception):
@@ -243,7 +243,7 @@ def _says_something(value: object) -> bool:
     return value is not None and value != "" and not (isinstance(value, dict) and value.keys() <= _NOTHING_BUT)
 
 
-def _is_test(event: _Event, prompt: _Body, response: _Body) -> bool:
+def _is_test(event: _WebhookEvent, prompt: _EventBody, response: _EventBody) -> bool:
     if _TEST_CREDENTIAL in (event.request_response_url or ""):
         return True
     if not (prompt.was_text and response.was_text):
@@ -268,14 +268,14 @@ def _reported(metadata: _Metadata) -> Usd | None:
     return reported if believed or (reported is not None and reported < ZERO) else None
 
 
-def _status(response: _Body) -> Status:
+def _status(response: _EventBody) -> Status:
     said = response.value
     if not isinstance(said, dict):
         return Status.OK
     return Status.ERROR if said.get("error") or said.get("helicone_error") or said.get("html_response") else Status.OK
 
 
-def _body_state(prompt: _Body, response: _Body) -> BodyState:
+def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
     if prompt.truncated or response.truncated:
         return BodyState.TRUNCATED
     return BodyState.NOT_SENT if prompt.raw is None and response.raw is None else BodyState.STORED

@@ -17,7 +17,7 @@ from spendtop.domain.usage import usage_of_response
 from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_messages import opened, request_body, response_body
-from spendtop.sources.receivers.otlp_spans import Attributes, Span, spans_of_json, spans_of_protobuf
+from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
 JSON: Literal["application/json"] = "application/json"
@@ -97,7 +97,7 @@ class _Around:
         self._known: dict[_Key, None] = {}
         self._lock = Lock()
 
-    def note(self, spans: Iterable[Span], taken: Iterable[Span]) -> set[_Key]:
+    def note(self, spans: Iterable[TraceSpan], taken: Iterable[TraceSpan]) -> set[_Key]:
         """Which spans of a post are around those that are taken from it, or from earlier posts."""
         by_key = {_key(span): span for span in spans}
         with self._lock:
@@ -109,11 +109,11 @@ class _Around:
         return known | around.keys()
 
 
-def _upwards(starts: Iterable[Span], by_key: Mapping[_Key, Span]) -> dict[_Key, None]:
+def _upwards(starts: Iterable[TraceSpan], by_key: Mapping[_Key, TraceSpan]) -> dict[_Key, None]:
     """All spans around these, as far up as the post knows them and one further, nearest first."""
     around: dict[_Key, None] = {}
     for start in starts:
-        span: Span | None = start
+        span: TraceSpan | None = start
         while span is not None and span.trace_id and span.parent_id:
             parent = (span.trace_id, span.parent_id)
             if parent in around or parent == _key(start):
@@ -123,18 +123,18 @@ def _upwards(starts: Iterable[Span], by_key: Mapping[_Key, Span]) -> dict[_Key, 
     return around
 
 
-def _key(span: Span) -> _Key:
+def _key(span: TraceSpan) -> _Key:
     return span.trace_id, span.span_id
 
 
-def _call(span: Span, received_at: int) -> Request | Invalid:
+def _call(span: TraceSpan, received_at: int) -> Request | Invalid:
     try:
         return _request(span, received_at)
     except read.CannotTake as problem:
         return Invalid(problem.fields)
 
 
-def _request(span: Span, received_at: int) -> Request:
+def _request(span: TraceSpan, received_at: int) -> Request:
     """The call that a span tells of. Raises CannotTake."""
     attributes = span.attributes
     response = _response(attributes)
@@ -183,7 +183,7 @@ def _usage(attributes: Attributes, response: Attributes) -> Usage:
     return usage_of_response(response) if usage.total is None else usage
 
 
-def _own_id(span: Span) -> str:
+def _own_id(span: TraceSpan) -> str:
     missing = {"traceId": span.trace_id, "spanId": span.span_id}
     wrong = {
         name: "has to be an id in hexadecimal digits, not all zero" for name, value in missing.items() if not value
@@ -193,7 +193,7 @@ def _own_id(span: Span) -> str:
     return f"{span.trace_id}-{span.span_id}"
 
 
-def _first_token(span: Span) -> int | None:
+def _first_token(span: TraceSpan) -> int | None:
     seconds = read.number(span.attributes, read.FIRST_TOKEN)
     if seconds is not None:
         return _milliseconds(seconds * _NANO_PER_SECOND)

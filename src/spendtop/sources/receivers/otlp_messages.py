@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from spendtop.sources.receivers.otlp_spans import Attributes, Span
+from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 
 _Message: TypeAlias = dict[str, object]
 
@@ -31,7 +31,7 @@ def opened(value: object) -> object:
         return value
 
 
-def request_body(span: Span) -> bytes | None:
+def request_body(span: TraceSpan) -> bytes | None:
     """JSON of the prompt side, or None when the span does not hold it."""
     given = _given(span)
     messages = _conventional(given.get("gen_ai.input.messages")) or [
@@ -50,7 +50,7 @@ def request_body(span: Span) -> bytes | None:
     return _encoded({"system": system, "messages": messages} if system else {"messages": messages})
 
 
-def response_body(span: Span) -> bytes | None:
+def response_body(span: TraceSpan) -> bytes | None:
     """JSON of the response side with the error of a failed call, or None when the span does not hold it."""
     given = _given(span)
     messages = _conventional(given.get("gen_ai.output.messages")) or [
@@ -67,7 +67,7 @@ def response_body(span: Span) -> bytes | None:
     return _encoded(body) if body else None
 
 
-def _given(span: Span) -> Attributes:
+def _given(span: TraceSpan) -> Attributes:
     """The span's attributes, and those of the event to which newer instrumentations move the content."""
     details = [event.attributes for event in span.events if event.name == _DETAILS]
     return {**details[0], **span.attributes} if details else span.attributes
@@ -188,7 +188,7 @@ def _as_sent(value: object, wrapped: Callable[[object], object]) -> bytes | None
     return _encoded(wrapped(inner))
 
 
-def _error(span: Span) -> _Message:
+def _error(span: TraceSpan) -> _Message:
     """Why the call failed, by its status or the exception that the span recorded."""
     kind = span.attributes.get("error.type")
     if not span.has_failed and not kind:

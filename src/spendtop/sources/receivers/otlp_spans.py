@@ -33,7 +33,7 @@ class SpanEvent(Struct, frozen=True):
     attributes: Attributes
 
 
-class Span(Struct, frozen=True, kw_only=True):
+class TraceSpan(Struct, frozen=True, kw_only=True):
     """One span. Ids are lower-case hex, empty where they are missing or not valid; times Unix ns, 0 where unknown."""
 
     trace_id: str
@@ -49,7 +49,7 @@ class Span(Struct, frozen=True, kw_only=True):
     resource: Attributes
 
 
-def spans_of_protobuf(raw: bytes) -> list[Span]:
+def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
     """All spans of an `ExportTraceServiceRequest`. Raises Unreadable."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -66,7 +66,7 @@ def spans_of_protobuf(raw: bytes) -> list[Span]:
     return spans
 
 
-def spans_of_json(raw: bytes) -> list[Span]:
+def spans_of_json(raw: bytes) -> list[TraceSpan]:
     """All spans of an export in OTLP's JSON mapping. Raises NotJson, and Unreadable for other JSON."""
     try:
         export = msgspec.json.decode(raw.decode(), type=_Export)
@@ -82,8 +82,8 @@ def spans_of_json(raw: bytes) -> list[Span]:
     return spans
 
 
-def _span(span: trace_pb2.Span, resource: Attributes) -> Span:
-    return Span(
+def _span(span: trace_pb2.Span, resource: Attributes) -> TraceSpan:
+    return TraceSpan(
         trace_id=_hex(span.trace_id.hex(), 32),
         span_id=_hex(span.span_id.hex(), 16),
         parent_id=_hex(span.parent_span_id.hex(), 16),
@@ -150,7 +150,7 @@ class _Status(_Json):
     message: str | None = None
 
 
-class _Event(_Json):
+class _JsonEvent(_Json):
     name: str | None = None
     time_unix_nano: str | int | float | None = None
     attributes: list[_Pair] | None = None
@@ -164,7 +164,7 @@ class _Span(_Json):
     end_time_unix_nano: str | int | float | None = None
     status: _Status | None = None
     attributes: list[_Pair] | None = None
-    events: list[_Event] | None = None
+    events: list[_JsonEvent] | None = None
 
 
 class _ScopeSpans(_Json):
@@ -180,9 +180,9 @@ class _Export(_Json):
     resource_spans: list[_ResourceSpans] | None = None
 
 
-def _json_span(span: _Span, resource: Attributes) -> Span:
+def _json_span(span: _Span, resource: Attributes) -> TraceSpan:
     status = span.status or _Status()
-    return Span(
+    return TraceSpan(
         trace_id=_hex(span.trace_id, 32),
         span_id=_hex(span.span_id, 16),
         parent_id=_hex(span.parent_span_id, 16),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources import SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.completeness import PollerRow
@@ -14,11 +14,10 @@ from spendtop.store.reads.sources import SourceRow, Sources
 
 _COSTS = "-costs"
 _SETTINGS = {
-    HELICONE_API.name: "api_key under [helicone]",
     f"openai{_COSTS}": "admin_key under [openai]",
     f"anthropic{_COSTS}": "admin_key under [anthropic]",
 }
-"""What switches a poller on."""
+"""What switches a poller of costs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +44,11 @@ class PolledRow:
 
 
 def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[PolledRow, ...]:
-    """Helicone's API first, then costs and balances; last those that wait for a key."""
+    """Those that tell of requests first, then costs and balances; last those that wait for a key."""
     every = {each.name: each.every for each in applied.pollers} if applied else {}
     known = {row.name: row for row in found.pollers}
-    requests = next((row for row in found.sources if row.source is HELICONE_API), None)
-    names = dict.fromkeys([HELICONE_API.name, *every, *(_waiting(applied) if applied else ())])
+    requests = {row.source.name: row for row in found.sources if isinstance(row.source, AskedSource)}
+    names = dict.fromkeys([*requests, *every, *(_waiting(applied) if applied else ())])
     rows = []
     for name in names:
         row = known.get(name)
@@ -58,10 +57,10 @@ def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[Poll
             PolledRow(
                 name=name,
                 title=_title(name),
-                setting="" if name in every else _SETTINGS[name],
+                setting="" if name in every else _setting(name),
                 poller=row,
                 stale=name in every and succeeded is not None and now - succeeded > STALE_AFTER * every[name],
-                source=requests if name == HELICONE_API.name else None,
+                source=requests.get(name),
             )
         )
     return tuple(rows)
@@ -75,9 +74,14 @@ def _waiting(applied: Applied) -> Iterator[str]:
             yield name
 
 
+def _setting(name: str) -> str:
+    """What switches a poller on."""
+    return SOURCES[name].setting if name in SOURCES else _SETTINGS[name]
+
+
 def _title(name: str) -> str:
-    if name == HELICONE_API.name:
-        return "helicone API"
+    if name in SOURCES:
+        return SOURCES[name].title
     provider, _, account = name.partition("/")
     if provider.endswith(_COSTS):
         return clean_line(f"{provider.removesuffix(_COSTS)} costs {account}".rstrip(), 40)

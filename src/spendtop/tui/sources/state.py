@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source
+from spendtop.domain.sources import KeyRule, PushedSource, Source
 
 if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Doors
@@ -33,39 +33,21 @@ class State(StrEnum):
     QUIET_SHADOW = "-- shadow"
 
 
-class Door(NamedTuple):
-    """How requests come in from one source."""
-
-    title: str
-    setting: str
-    """What switches it on."""
-    path: str
-    sender: str
-    """Who sends there, as the beginning of a sentence that ends with our address."""
-
-
-_INGEST_KEYS = "set ingest_keys under [server]"
-DOORS: dict[Source, Door] = {
-    HELICONE: Door("helicone webhook", "set webhook_secrets under [helicone]", "/webhook", "Helicone posts to"),
-    INGEST: Door("ingest", _INGEST_KEYS, "/ingest", "apps post with X-Ingest-Key to"),
-    LITELLM: Door("litellm", _INGEST_KEYS, "/litellm", "LiteLLM's generic_api callback posts to"),
-    OTLP: Door("otlp", _INGEST_KEYS, "/v1/traces", "OpenTelemetry exports to"),
-}
-"""The sources that push, in the order of the table."""
-
-
 def is_open(source: Source, doors: Doors | None) -> bool:
     """Whether the collector takes what the source pushes."""
-    if doors is None:
+    if doors is None or not isinstance(source, PushedSource):
         return False
-    return doors.webhook_secret or doors.unsigned if source is HELICONE else bool(doors.ingest_keys)
+    if source.key is KeyRule.SIGNED:
+        return doors.webhook_secret or doors.unsigned
+    return bool(doors.ingest_keys)
 
 
 def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int) -> State:
     """Of a source that pushes, as the collector applied it and by what arrived."""
     if not is_open(row.source, doors):
         return State.OFF
-    if row.source is HELICONE and doors is not None and doors.unsigned:
+    is_signed = isinstance(row.source, PushedSource) and row.source.key is KeyRule.SIGNED
+    if is_signed and doors is not None and doors.unsigned:
         return State.UNSIGNED
     return _by_age(row.last_at, recording, now)
 
@@ -115,10 +97,10 @@ def poller_advice(row: PolledRow, state: State) -> str:
 
 
 def advice(source: Source, state: State, base: str) -> str:
-    """What the notice says of a source; `base` is our address without a path."""
-    door = DOORS[source]
+    """What the notice says of a source that pushes; `base` is our address without a path."""
+    assert isinstance(source, PushedSource)
     if state is State.OFF:
-        return f"{door.setting} in spendtop.toml; saving it is enough"
+        return f"set {source.setting} in spendtop.toml; saving it is enough"
     if state is State.UNSIGNED:
-        return "! anybody can post to /webhook: set allow_unsigned = false under [helicone]"
-    return f"{door.sender} {base}{door.path}"
+        return f"! anybody can post to {source.path}: remove {source.unsigned_setting}"
+    return f"{source.sender} {base}{source.path}"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual.message import Message
 
-from spendtop.domain.sources import HELICONE, INGEST
+from spendtop.domain.sources import HELICONE, INGEST, PushedSource
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
-from spendtop.tui.sources.state import DOORS, State, is_open, poller_state, source_state, token_state
+from spendtop.tui.sources.state import State, is_open, poller_state, source_state, token_state
 from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, laid_over, length
 from spendtop.tui.widgets.cursor_panel import CursorPanel
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 RowKey = tuple[str, str]
 """`source`, `token` or `poller`, and which one."""
-_ORDER = {source: place for place, source in enumerate(DOORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +194,17 @@ class SourceTable(CursorPanel):
 
     def _silent(self, row: SourceRow, width: int) -> list[Piece]:
         """Nothing ever came: what to do about that, instead of dashes."""
-        state, door = self.state(row), DOORS[row.source]
-        words = door.setting if state is State.OFF else f"POST {door.path}"
+        state, source = self.state(row), row.source
+        words = f"set {source.setting}"
+        if state is not State.OFF and isinstance(source, PushedSource):
+            words = f"POST {source.path}"
         if row.source is INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
             words += " under a tracking token: n makes one"
         return [(fit(state, 9), _style(state, self.palette)), (" " + fit(words, width - 10), self.palette.muted)]
 
     def _named(self, row: SourceRow | TokenRow, place: int, width: int) -> Piece:
         if not is_token(row):
-            return fit(DOORS[row.source].title, width, self.glyphs.cut), self.palette.strong
+            return fit(row.source.title, width, self.glyphs.cut), self.palette.strong
         more = is_token(self.rows[place + 1])
         branch = self.glyphs.branch if more else self.glyphs.last_branch
         style = self.palette.text if row.active else self.palette.muted
@@ -230,7 +231,7 @@ def key_of(row: Row) -> RowKey:
 def _tree(found: Sources) -> list[Row]:
     """Sources that push, and tokens below the one that needs them."""
     rows: list[Row] = []
-    for row in sorted((row for row in found.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
+    for row in (row for row in found.sources if isinstance(row.source, PushedSource)):
         rows.append(row)
         if row.source is INGEST:
             rows.extend(found.tokens)

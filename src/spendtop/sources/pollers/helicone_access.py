@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct
 
-from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import USUAL, Answer, Bounds, Fetcher, Poll, Query, Rejected
-from spendtop.sources.pollers.key_kinds import wrong_kind
+from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, FetchedAnswer, Fetcher, Poll, Query, Rejected
 
 WHO = "Helicone"
 _US, _EU = "https://api.helicone.ai", "https://eu.api.helicone.ai"
@@ -30,7 +29,7 @@ class _Envelope(Struct):
     error: Raw = Raw()
 
 
-def helicone(key: str, base_url: str = _US, bounds: Bounds = USUAL) -> Fetcher:
+def helicone(key: str, base_url: str = _US, bounds: FetchBounds = USUAL) -> Fetcher:
     """What asks Helicone with this key; its refusals name a wrong region and a key that may only read."""
 
     def advise(status: int, said: str) -> str:
@@ -57,7 +56,7 @@ async def ask(poll: Poll, method: str, path: str, *, query: Query = (), body: ob
     return b"" if data == b"null" else data
 
 
-def _opened(poll: Poll, answer: Answer) -> _Envelope:
+def _opened(poll: Poll, answer: FetchedAnswer) -> _Envelope:
     with suppress(ValueError, RecursionError):  # half surrogates are mended below, and the rest is told there
         return msgspec.json.decode(answer.raw, type=_Envelope)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.api.commit_waiters import Acks
+from spendtop.api.intake import Acks
 
 
 async def test_each_waiter_gets_its_own_outcome() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.sources.helicone_access import advice
+from spendtop.sources.pollers.helicone_access import advice
 
 US, EU = "https://api.helicone.ai", "https://eu.api.helicone.ai"
 KEY = "sk-helicone-abcdefg-hijklmn-opqrstu-vwxyzab"

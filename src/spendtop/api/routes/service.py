@@ -1,21 +1,22 @@
-"""Figures about the service itself."""
+"""The service itself: its figures, its description, starting anew."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from spendtop import __version__
 from spendtop.api.context import Context
 from spendtop.api.exposition import Figures, exposed
-from spendtop.api.routes import context_of
-from spendtop.api.routes.limits import uses_in_force
+from spendtop.api.routes import context_of, written
+from spendtop.api.routes.spending import uses_in_force
 from spendtop.api.shapes import instant
 from spendtop.domain.windows import bounds, parse_window
+from spendtop.services import store_reset
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.spending import by_key
 from spendtop.store.reads.store_figures import Measures, measures
@@ -57,16 +58,19 @@ class MetricsAnswer(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/metrics`."""
-    routes = APIRouter(tags=["state"])
+    """`/metrics`, `/reset` and `/openapi.json`."""
+    routes = APIRouter()
+    routes.add_api_route("/reset", reset, methods=["DELETE"], tags=["state"])
     text = {"schema": {"type": "string"}}
     routes.add_api_route(
         "/metrics",
         metrics,
         methods=["GET"],
+        tags=["state"],
         response_model=MetricsAnswer,
         responses={200: {"content": dict.fromkeys(_TEXT_TYPES, text)}},
     )
+    routes.add_api_route("/openapi.json", description, methods=["GET"], tags=["pages"])
     return routes
 
 
@@ -113,3 +117,50 @@ def _figures(connection: Connection, context: Context) -> Figures:
         limits=uses_in_force(connection, context),
         writes_waiting=waiting if isinstance(waiting, int) else None,
     )
+
+
+class ResetAnswer(BaseModel):
+    """What a reset did."""
+
+    deleted: int
+    """Requests."""
+    backup: str
+    """The file, on the machine of the collector."""
+
+
+def reset(request: Request) -> ResetAnswer:
+    """Write a backup, then delete all usage. Duplicate keys, tokens and settings stay."""
+    context = context_of(request)
+    now = context.clock()
+    done = written(request, lambda connection: store_reset.reset(context.store, connection, context.backups, now))
+    return ResetAnswer(deleted=done.deleted, backup=str(done.backup))
+
+
+_DASHBOARD = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>spendtop</title>
+<h1>spendtop</h1>
+<p>The dashboard lives in a terminal. On the machine that runs this service:</p>
+<pre>spendtop attach</pre>
+<p>From elsewhere: <code>ssh -t HOST spendtop attach</code></p>
+</html>
+"""
+
+
+def dashboard_router() -> APIRouter:
+    """`/dashboard`, for everybody."""
+    routes = APIRouter(tags=["pages"])
+    routes.add_api_route("/dashboard", dashboard, methods=["GET"], response_class=HTMLResponse)
+    return routes
+
+
+async def dashboard() -> HTMLResponse:
+    """How to open the dashboard in a terminal; a page without data."""
+    return HTMLResponse(_DASHBOARD, headers={"Content-Security-Policy": "default-src 'none'"})
+
+
+def description(request: Request) -> dict[str, Any]:
+    """This description."""
+    described: dict[str, Any] = request.app.openapi()
+    return described

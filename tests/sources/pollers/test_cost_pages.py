@@ -4,8 +4,8 @@ import pytest
 from msgspec import Struct
 
 from spendtop.sources.pollers import PollFailed
-from spendtop.sources.pollers.http_client import Bounds, Fetcher
-from spendtop.sources.pollers.paging import MOST_PAGES, all_pages
+from spendtop.sources.pollers.cost_pages import MOST_PAGES, all_pages
+from spendtop.sources.pollers.http_client import FetchBounds, Fetcher
 from tests.sources.pollers.fake_provider import Answer, Asked, FakeProvider, answer, failed
 
 
@@ -27,7 +27,7 @@ class Pages(FakeProvider):
 
 
 async def numbers(fake: FakeProvider) -> list[int]:
-    async with Fetcher("Acme", fake.url, {}, bounds=Bounds(attempts=1)).poll() as poll:
+    async with Fetcher("Acme", fake.url, {}, bounds=FetchBounds(attempts=1)).poll() as poll:
         pages = await all_pages(poll, "/numbers", (("limit", 1),), Numbers)
     return [number for page in pages for number in page.data]
 
