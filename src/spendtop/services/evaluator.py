@@ -159,7 +159,7 @@ class Evaluator:
             return []
         request = request_row(found)
         ceiling = self._book.ceilings.get(limit.name)
-        used = request.cost or (ceiling(request) if ceiling else ZERO)
+        used = request.cost.amount or (ceiling(request) if ceiling else ZERO)
         reading = Reading(
             used=used,
             unpriced=0,
