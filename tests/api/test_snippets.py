@@ -120,19 +120,19 @@ def stored(store: Store) -> list[RequestRow]:
 
 async def test_the_python_snippet_records_every_client(live: Live, readable_store: Store, tmp_path: Path) -> None:
     assert await ran_python(live, tmp_path) == ("hello\n", "")
-    rows = {row.response_id: row for row in stored(readable_store)}
+    rows = {str(row.response_id): row for row in stored(readable_store)}
     assert set(rows) == {"chatcmpl-Say hello.", "chatcmpl-async", "msg_1"}
     for row in rows.values():
         assert (str(row.token), str(row.user_id), row.latency_ms is not None) == ("web-token", "alice", True)
     ours = rows["chatcmpl-async"]
-    assert (str(ours.provider), ours.prompt_tokens, ours.cached_tokens, ours.reasoning_tokens) == (
+    assert (str(ours.provider), ours.usage.prompt, ours.usage.cache_read, ours.usage.reasoning) == (
         "openai",
         1000,
         400,
         20,
     )
     theirs = rows["msg_1"]
-    assert (str(theirs.provider), theirs.prompt_tokens, theirs.cache_write_tokens) == ("anthropic", 160, 50)
+    assert (str(theirs.provider), theirs.usage.prompt, theirs.usage.cache_write) == ("anthropic", 160, 50)
     assert theirs.external_ids == {"ingest": "req_1"}
 
 
@@ -152,7 +152,7 @@ async def test_the_curl_snippet_records(live: Live, readable_store: Store) -> No
     out, err = await ran("sh", "-c", snippets("web-token", url(live))["curl"])
     assert ('"status":"stored"' in out, err) == (True, "")
     (row,) = stored(readable_store)
-    assert (str(row.token), str(row.model), row.prompt_tokens, row.completion_tokens) == (
+    assert (str(row.token), str(row.model), row.usage.prompt, row.usage.completion) == (
         "web-token",
         "gpt-4o-mini",
         1200,

@@ -6,7 +6,7 @@ import pytest
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.join_rule import bare_model, partner
-from spendtop.domain.merging import Record
+from spendtop.domain.merging import StoredRequest
 from spendtop.domain.request import Request, TimeSource
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, Source
 
@@ -27,10 +27,10 @@ def report(source: Source, **fields: Any) -> Request:
     return Request(**{**values, **fields})
 
 
-def record(*sources: Source, number: int = 1, **fields: Any) -> Record:
+def record(*sources: Source, number: int = 1, **fields: Any) -> StoredRequest:
     """A stored request that these sources reported."""
     ids = {source.name: f"{source}-{number}" for source in sources}
-    return Record(id=number, request=report(sources[0], **fields), external_ids=ids)
+    return StoredRequest(id=number, request=report(sources[0], **fields), external_ids=ids)
 
 
 def test_the_one_candidate_of_another_source_is_joined() -> None:

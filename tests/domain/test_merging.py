@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spendtop.domain.merging import Record, differences, merge
+from spendtop.domain.merging import StoredRequest, differences, merge
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Price, Pricer, Rate
 from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
@@ -35,10 +35,10 @@ def cost(nano: int) -> Cost:
     return Cost(amount=Usd(nano), basis=Basis.REPORTED, reported=Usd(nano))
 
 
-def told(*reports: Request) -> Record:
+def told(*reports: Request) -> StoredRequest:
     """What is known after these reports, in this order."""
     first, *others = reports
-    record = Record(id=1, request=first, external_ids={first.source.name: first.external_id})
+    record = StoredRequest(id=1, request=first, external_ids={first.source.name: first.external_id})
     for other in others:
         record = merge(record, other, PRICER.cost)
     return record

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Each
-from spendtop.domain.merging import Record, differences, merge
+from spendtop.domain.merging import StoredRequest, differences, merge
 from spendtop.domain.pricing import Price, Rate
 from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST, SOURCES
@@ -98,14 +98,14 @@ def reports(draw: st.DrawFn) -> Request:
     )
 
 
-def _told_together(groups: list[list[Request]]) -> tuple[dict[str, Record], int]:
+def _told_together(groups: list[list[Request]]) -> tuple[dict[str, StoredRequest], int]:
     """What is known of each request after all reports, and how often a known one changed."""
-    known: dict[str, Record] = {}
+    known: dict[str, StoredRequest] = {}
     revisions = 0
     for report in (report for group in groups for report in group):
         old = known.get(report.external_id)
         if old is None:
-            known[report.external_id] = Record(
+            known[report.external_id] = StoredRequest(
                 id=0, request=report, external_ids={report.source.name: report.external_id}
             )
             continue

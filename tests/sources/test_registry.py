@@ -9,7 +9,7 @@ import pytest
 
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import load
-from spendtop.domain.merging import Record, merge
+from spendtop.domain.merging import StoredRequest, merge
 from spendtop.domain.request import Cost, Request, TimeSource
 from spendtop.domain.sources import (
     INGEST,
@@ -86,7 +86,7 @@ def test_a_new_source_is_trusted_as_its_record_says(monkeypatch: pytest.MonkeyPa
             user_id=f"user of {source}",
         )
 
-    record = Record(id=1, request=report(ACME), external_ids={"acme": "acme"})
+    record = StoredRequest(id=1, request=report(ACME), external_ids={"acme": "acme"})
     for other, prevailing in ((INGEST, ACME), (LITELLM, LITELLM)):
         merged = merge(record, report(other), lambda request: Cost())
         assert (merged.request.source, merged.request.user_id) == (prevailing, f"user of {prevailing}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic import BaseModel
@@ -11,12 +12,16 @@ from typing_extensions import TypedDict
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
+from spendtop.domain.request import FIELDS, Kind
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services.request_export import Record, record
+from spendtop.services.request_export import record
 from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import KeySpend
+
+if TYPE_CHECKING:
+    from spendtop.services.request_export import Record
 
 
 def dollars(amount: Usd | None) -> float | None:
@@ -214,14 +219,6 @@ class RequestTotals(BaseModel):
         )
 
 
-class RequestsAnswer(BaseModel):
-    """One page of requests, newest first."""
-
-    data: list[Record]
-    totals: RequestTotals
-    next_cursor: str | None
-
-
 class RevisionItem(TypedDict):
     """What a later report changed."""
 
@@ -231,16 +228,59 @@ class RevisionItem(TypedDict):
     """Field to its old and new value."""
 
 
-class RequestAnswer(Record):
-    """One request with its bodies."""
+_JSON: Mapping[Kind, Any] = {
+    Kind.FLAG: bool,
+    Kind.TEXTS: dict[str, str],
+    Kind.IDS: dict[str, str],
+    Kind.SOURCES: list[str],
+    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.NAME, Kind.WORD, Kind.INSTANT), str),
+    **dict.fromkeys((Kind.TOKENS, Kind.MILLISECONDS, Kind.HTTP_STATUS, Kind.MONEY), int),
+}
+_NEVER_NULL = (Kind.ID, Kind.IDS, Kind.SOURCES, Kind.TEXTS)
 
-    request_body: Any
-    response_body: Any
-    prompt: str
-    """The prompt as readable text."""
-    response: str
-    """The answer as readable text."""
-    revisions: list[RevisionItem]
+
+def _described(name: str, about: str, more: Mapping[str, Any]) -> Any:
+    """What the description says of a request's JSON: its fields as `record` gives them, and more."""
+    shapes: dict[str, Any] = {}
+    for field in FIELDS:
+        for column in field.exported:
+            shape = float if column.endswith("_usd") else _JSON[field.kind]
+            shapes[column] = shape if field.default is not None or field.kind in _NEVER_NULL else shape | None
+    described = TypedDict(name, {**shapes, **more})  # type: ignore[misc]  # its keys are known when it runs
+    described.__doc__ = about
+    return described
+
+
+if TYPE_CHECKING:
+    RequestAnswer = Record
+else:
+    Record = _described(
+        "Record",
+        """One request as JSON values: the columns of every export, in their order. None is unknown.
+
+        Instants are RFC 3339 in UTC; text is as it came from outside.
+        """,
+        {},
+    )
+    RequestAnswer = _described(
+        "RequestAnswer",
+        "One request with its bodies.",
+        {
+            "request_body": Any,
+            "response_body": Any,
+            "prompt": str,
+            "response": str,
+            "revisions": list[RevisionItem],
+        },
+    )
+
+
+class RequestsAnswer(BaseModel):
+    """One page of requests, newest first."""
+
+    data: list[Record]
+    totals: RequestTotals
+    next_cursor: str | None
 
 
 def request_answer(found: RequestDetail) -> RequestAnswer:

@@ -14,8 +14,9 @@ from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.request import BodyState
-from spendtop.domain.untrusted import Untrusted, clean_line, clean_text
+from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
+from spendtop.services.request_lines import Wording, request_lines
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
@@ -55,7 +56,7 @@ def _read(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Cal
 
 
 def _parts(detail: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
-    fields = [(name, str(value)) for name, value in _fields(detail.row, calendar) if value is not None]
+    fields = [(name, value) for name, value in _fields(detail.row, calendar) if value is not None]
     width = max(len(name) for name, _ in fields)
     yield [f"{name:<{width}}{_INDENT}{value}" for name, value in fields]
     yield [line for revision in detail.revisions for line in _revision(revision, calendar)]
@@ -65,44 +66,21 @@ def _parts(detail: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]
         yield list(_bodies(detail))
 
 
-def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, object]]:
-    yield "id", row.id
-    for source, external_id in row.external_ids.items():
-        yield f"id of {source}", Untrusted(external_id)
-    yield "response id", None if row.response_id is None else Untrusted(row.response_id)
+def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | None]]:
     doubt = ", in doubt" if row.time_suspect else ""
-    yield "time", f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})"
-    yield "received", _time(row.received_at, calendar)
-    yield "user", row.user_id
-    yield "session", row.session_id
-    yield "path", row.session_path
-    yield "token", row.token
-    yield "provider", row.provider
-    yield "model", row.model
-    yield "status", status(row)
-    yield (
-        "prompt tokens",
-        _tokens(row.prompt_tokens, ("cache read", row.cached_tokens), ("cache write", row.cache_write_tokens)),
+    wording = Wording(
+        instant=lambda micros: _time(micros, calendar),
+        tokens="{:,}".format,
+        milliseconds=latency,
+        fields={
+            "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
+            "status": status,
+            "cost": lambda row: f"{amount(row.cost.amount)} ({row.cost.basis})",
+            "cached": lambda row: "answered it" if row.cached else None,
+            "counted": lambda row: None if row.counted else "no, as another source counts it",
+        },
     )
-    yield "completion tokens", _tokens(row.completion_tokens, ("reasoning", row.reasoning_tokens))
-    yield "cost", f"{amount(row.cost)} ({row.basis.value})"
-    yield "reported cost", row.reported_cost
-    yield "computed cost", row.computed_cost
-    yield "prices", row.price_version
-    yield "latency", latency(row.latency_ms)
-    yield "first token after", latency(row.ttft_ms)
-    yield "gateway's cache", "answered it" if row.cached else None
-    yield "verified", "yes" if row.verified else "no"
-    yield "counted", None if row.counted else "no, as another source counts it"
-    for name, value in row.properties.items():
-        yield clean_line(name), Untrusted(value)
-
-
-def _tokens(whole: int | None, *parts: tuple[str, int | None]) -> str | None:
-    if whole is None:
-        return None
-    shares = ", ".join(f"{count:,} {name}" for name, count in parts if count is not None)
-    return f"{whole:,} ({shares})" if shares else f"{whole:,}"
+    return request_lines(row, wording)
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:

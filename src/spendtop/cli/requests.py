@@ -38,9 +38,9 @@ def run(options: Options) -> int:
     return ExitCode.OK
 
 
-def latency(milliseconds: int | None) -> str | None:
-    """Seconds with two digits; None where not known."""
-    return None if milliseconds is None else f"{milliseconds / 1000:.2f}s"
+def latency(milliseconds: int) -> str:
+    """Seconds with two digits."""
+    return f"{milliseconds / 1000:.2f}s"
 
 
 def status(row: RequestRow) -> str:
@@ -73,8 +73,8 @@ def _cells(row: RequestRow, calendar: Calendar) -> tuple[object, ...]:
         f"{calendar.local(row.occurred_at):%Y-%m-%d %H:%M:%S}",
         row.user_id,
         row.model,
-        None if row.total_tokens is None else f"{row.total_tokens:,}",
-        amount(row.cost),
+        None if row.usage.total is None else f"{row.usage.total:,}",
+        amount(row.cost.amount),
         status(row),
-        latency(row.latency_ms),
+        None if row.latency_ms is None else latency(row.latency_ms),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.merging import Record
+from spendtop.domain.merging import StoredRequest
 from spendtop.domain.request import Request
 from spendtop.domain.sources import source_named
 
@@ -16,7 +16,7 @@ WITHIN = HOUR
 _RELEASE = re.compile(r"(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3}|latest))+$")
 
 
-def partner(report: Request, candidates: Iterable[Record]) -> Record | None:
+def partner(report: Request, candidates: Iterable[StoredRequest]) -> StoredRequest | None:
     """The one record among those with the report's response id that it joins; None where none or several qualify.
 
     A record qualifies that no report of this source belongs to yet, of the same model, within an hour.
@@ -25,7 +25,7 @@ def partner(report: Request, candidates: Iterable[Record]) -> Record | None:
     return found[0] if len(found) == 1 else None
 
 
-def _qualifies(report: Request, record: Record) -> bool:
+def _qualifies(report: Request, record: StoredRequest) -> bool:
     known = record.request
     return (
         report.source.space not in {source_named(name).space for name in record.external_ids}

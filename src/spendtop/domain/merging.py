@@ -1,37 +1,33 @@
-"""One request reported by several sources, in any order, is one record: fields merge by trust."""
+"""What several sources report of one request, in any order, is one request: its fields merge by trust."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
+from operator import attrgetter
+from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
+from spendtop.domain.money import Usd
 from spendtop.domain.pricing import is_amount
-from spendtop.domain.request import BodyState, Cost, Request, TimeSource
+from spendtop.domain.request import REPORTED, BodyState, Cost, Merging, Request, TimeSource, Usage
 from spendtop.domain.sources import Source, source_named
 
-_PLAIN_FIELDS = (
-    "response_id",
-    "provider",
-    "model",
-    "http_status",
-    "user_id",
-    "session_id",
-    "session_path",
-    "token",
-    "properties",
-    "latency_ms",
-    "ttft_ms",
+_OF_ITSELF, _OF_USAGE = (
+    tuple((field.attribute, field.merging) for field in REPORTED if field.part == part) for part in ("", "usage")
 )
+_REVISED = tuple(field.revision for field in REPORTED if field.revised)
+_revised = attrgetter(*(field.path for field in REPORTED if field.revised))
 _TIME_RANK = {time_source: rank for rank, time_source in enumerate(TimeSource)}
 
 Price = Callable[[Request], Cost]
 """What a request costs, by its tokens and what a gateway reported."""
 
 
-class Record(Struct, frozen=True, kw_only=True):
-    """A stored request: what its sources say together."""
+class StoredRequest(Struct, frozen=True, kw_only=True):
+    """What all sources of a request say together."""
 
     id: int
     request: Request
@@ -44,6 +40,8 @@ class Record(Struct, frozen=True, kw_only=True):
     @property
     def sources(self) -> tuple[str, ...]:
         """All sources, most trusted first."""
+        if len(self.external_ids) == 1:
+            return tuple(self.external_ids)
         return tuple(sorted(self.external_ids, key=lambda name: source_named(name).trust))
 
     def giver(self, name: str) -> Source:
@@ -51,60 +49,66 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.given_by.get(name, self.request.source)
 
 
-def merge(record: Record, report: Request, price: Price) -> Record:
-    """The record with one more report: a trusted value is never replaced by a less trusted one, gaps are filled.
+def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest:
+    """The request with one more report, each field as its `Merging` says.
 
     A cost whose grounds changed is decided anew; the grounds are tokens, model, outcome and reported cost.
     """
-    record, report = _without_shadow(record, report)
-    known = record.request
-    prevails = _prevails(report.source, known.source)
-    merged = _Merged(record, report)
-    plain = {name: merged.choose(name, getattr(known, name), getattr(report, name)) for name in _PLAIN_FIELDS}
-    usage = {
-        name: merged.choose(name, value, getattr(report.usage, name)) for name, value in asdict(known.usage).items()
-    }
-    first = report if prevails else known
+    stored, report = _without_shadow(stored, report)
+    known = stored.request
+    choice = _Choice(stored, report)
+    first = report if _prevails(report.source, known.source) else known
     request = replace(
         first,
-        **plain,
-        usage=replace(known.usage, **usage),
-        received_at=known.received_at,
-        verified=known.verified or report.verified,
-        counted=known.counted or report.counted,
+        **choice.fields(_OF_ITSELF, known, report),
+        usage=replace(first.usage, **choice.fields(_OF_USAGE, known.usage, report.usage)),
         body_state=_body_state(known, report, first),
         content=None,
     )
-    request = replace(request, cost=replace(known.cost, reported=merged.reported_cost()), **merged.time())
+    request = replace(request, cost=replace(known.cost, reported=choice.reported_cost()), **choice.time())
     if _grounds(request) != _grounds(known):
         request = replace(request, cost=price(request))
-    return Record(
-        id=record.id,
+    return StoredRequest(
+        id=stored.id,
         request=request,
-        external_ids={report.source.name: report.external_id, **record.external_ids},
-        given_by={name: source for name, source in merged.givers.items() if source is not request.source},
+        external_ids={report.source.name: report.external_id, **stored.external_ids},
+        given_by={name: source for name, source in choice.givers.items() if source is not request.source},
     )
 
 
-def _without_shadow(record: Record, report: Request) -> tuple[Record, Request]:
+def _without_shadow(stored: StoredRequest, report: Request) -> tuple[StoredRequest, Request]:
     """A request that counts does so under its own token, whichever shadow token it was pushed under as well."""
-    if record.request.counted and not report.counted:
-        return record, replace(report, token=None)
-    if report.counted and not record.request.counted:
-        return replace(record, request=replace(record.request, token=None)), report
-    return record, report
+    if stored.request.counted and not report.counted:
+        return stored, replace(report, token=None)
+    if report.counted and not stored.request.counted:
+        return replace(stored, request=replace(stored.request, token=None)), report
+    return stored, report
 
 
-class _Merged:
+class _Choice:
     """Chooses field by field, and remembers who gave what was chosen."""
 
-    def __init__(self, record: Record, report: Request) -> None:
-        self._record = record
+    def __init__(self, stored: StoredRequest, report: Request) -> None:
+        self._stored = stored
         self._report = report
         self.givers: dict[str, Source] = {}
 
-    def choose(self, name: str, known: object, reported: object) -> object:
-        giver = self._record.giver(name)
+    def fields(
+        self, fields: Sequence[tuple[str, Merging | None]], known: Request | Usage, report: Request | Usage
+    ) -> dict[str, Any]:
+        """Those of the attributes that are decided one by one."""
+        merged: dict[str, Any] = {}
+        for name, merging in fields:
+            if merging is Merging.FILL:
+                merged[name] = self._filled(name, getattr(known, name), getattr(report, name))
+            elif merging is Merging.EITHER:
+                merged[name] = getattr(known, name) or getattr(report, name)
+            elif merging is Merging.STAY:
+                merged[name] = getattr(known, name)
+        return merged
+
+    def _filled(self, name: str, known: object, reported: object) -> object:
+        giver = self._stored.giver(name)
         if reported is not None and (known is None or _prevails(self._report.source, giver)):
             self.givers[name] = self._report.source
             return reported
@@ -114,8 +118,8 @@ class _Merged:
 
     def time(self) -> dict[str, object]:
         """The best known instant: by who measured it, then by trust."""
-        known, report = self._record.request, self._report
-        giver = self._record.giver("occurred_at")
+        known, report = self._stored.request, self._report
+        giver = self._stored.giver("occurred_at")
         ranks = _TIME_RANK[report.time_source], _TIME_RANK[known.time_source]
         better = ranks[0] < ranks[1] or (ranks[0] == ranks[1] and _prevails(report.source, giver))
         self.givers["occurred_at"] = report.source if better else giver
@@ -124,14 +128,14 @@ class _Merged:
 
     def reported_cost(self) -> object:
         """What the most trusted gateway reported; what is no amount gives way to what another one says."""
-        known, reported = self._record.request.cost.reported, self._report.cost.reported
-        giver = self._record.giver("reported_cost")
+        known, reported = self._stored.request.cost.reported, self._report.cost.reported
+        giver = self._stored.giver("reported_cost")
         if known is not None and reported is not None and giver is not self._report.source:
             if is_amount(known) and not is_amount(reported):
                 reported = None
             elif is_amount(reported) and not is_amount(known):
                 known = None
-        return self.choose("reported_cost", known, reported)
+        return self._filled("reported_cost", known, reported)
 
 
 def _prevails(source: Source, over: Source) -> bool:
@@ -155,21 +159,14 @@ def _body_state(known: Request, report: Request, first: Request) -> BodyState:
 
 def differences(old: Request, new: Request) -> dict[str, tuple[object, object]]:
     """Fields whose value changed, for the revision: name to (old, new), as plain JSON values."""
-    before, after = _plain(old), _plain(new)
-    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+    values = zip(_REVISED, _revised(old), _revised(new), strict=True)
+    return {name: (_plain(before), _plain(after)) for name, before, after in values if before != after}
 
 
-def _plain(request: Request) -> dict[str, object]:
-    cost = request.cost.amount
-    return {
-        **{name: getattr(request, name) for name in _PLAIN_FIELDS},
-        **{f"{name}_tokens": value for name, value in asdict(request.usage).items()},
-        "cost_nano": None if cost is None else cost.nano,
-        "basis": request.cost.basis.value,
-        "status": request.status.value,
-        "occurred_at": request.occurred_at,
-        "time_source": request.time_source.value,
-        "cached": request.cached,
-        "verified": request.verified,
-        "counted": request.counted,
-    }
+def _plain(value: object) -> object:
+    match value:
+        case Usd(nano=nano):
+            return nano
+        case Enum(value=word):
+            return word
+    return value

@@ -37,6 +37,20 @@ class Usd:
             raise ValueError("amount out of range")
         return cls(nano)
 
+    @staticmethod
+    def of_nano(nano: int | None) -> Usd | None:
+        """None, an amount that is not known, stays None; so in the two below."""
+        return None if nano is None else Usd(nano)
+
+    @staticmethod
+    def nano_of(amount: Usd | None) -> int | None:
+        return None if amount is None else amount.nano
+
+    @staticmethod
+    def float_of(amount: Usd | None) -> float | None:
+        """Dollars as a JSON number."""
+        return None if amount is None else float(amount.dollars)
+
     def __add__(self, other: Usd) -> Usd:
         return Usd(self.nano + other.nano)
 

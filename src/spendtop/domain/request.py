@@ -1,9 +1,16 @@
-"""One LLM API call, as a source reports it and as the store keeps it."""
+"""One LLM API call, as a source reports it and as the store keeps it.
+
+Whatever holds requests (table, rows, exports and their import, API, revisions, screens) derives from `FIELDS`.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from enum import Enum, StrEnum, auto
+from operator import attrgetter, itemgetter
+from typing import Any, Generic, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from spendtop.domain.money import Usd
@@ -48,7 +55,8 @@ class BodyState(StrEnum):
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one request; None is unknown.
 
-    `prompt` counts all input including cache reads and writes; `completion` includes reasoning.
+    `prompt` counts all input, cache reads and writes among it; `completion` includes reasoning. That is how OpenAI
+    counts, and what other providers say is brought into this form.
     """
 
     prompt: int | None = None
@@ -59,7 +67,7 @@ class Usage(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int | None:
-        """All tokens, or None when neither side is known."""
+        """None when neither side is known."""
         if self.prompt is None and self.completion is None:
             return None
         return (self.prompt or 0) + (self.completion or 0)
@@ -77,39 +85,50 @@ class Cost(Struct, frozen=True, kw_only=True):
     price_version: str | None = None
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """One request as a source reports it. Strings are raw text from outside."""
+TextT = TypeVar("TextT", bound=str)
+
+
+class RequestFields(Struct, Generic[TextT], frozen=True, kw_only=True):
+    """What there is to know of a request. Text from outside is raw where it is a `str`; faces get it `Untrusted`.
+
+    Instants are UTC microseconds.
+    """
+
+    occurred_at: int
+    time_source: TimeSource
+    time_suspect: bool = False
+    received_at: int
+    provider: TextT | None = None
+    model: TextT | None = None
+    status: Status = Status.OK
+    http_status: int | None = None
+    user_id: TextT | None = None
+    session_id: TextT | None = None
+    session_path: TextT | None = None
+    token: TextT | None = None
+    properties: dict[str, str] | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+    verified: bool = False
+    cached: bool = False
+    """A hit in the gateway's cache: costs nothing, shown apart."""
+    latency_ms: int | None = None
+    ttft_ms: int | None = None
+    response_id: TextT | None = None
+    counted: bool = True
+    """False for requests of a shadow token: stored and shown, in no total."""
+    body_state: BodyState = BodyState.NOT_SENT
+
+
+class Request(RequestFields[str], frozen=True, kw_only=True):
+    """One request as a source reports it."""
 
     source: Source
     external_id: str
     """The request's identity within its source."""
-    received_at: int
-    occurred_at: int
-    time_source: TimeSource
-    time_suspect: bool = False
-    response_id: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    status: Status = Status.OK
-    http_status: int | None = None
-    usage: Usage = Usage()
-    cost: Cost = Cost()
-    user_id: str | None = None
-    session_id: str | None = None
-    session_path: str | None = None
-    token: str | None = None
-    properties: dict[str, str] | None = None
-    latency_ms: int | None = None
-    ttft_ms: int | None = None
-    cached: bool = False
-    """A hit in the gateway's cache: costs nothing, shown apart."""
-    counted: bool = True
-    """False for requests of a shadow token: stored and shown, in no total."""
-    verified: bool = False
     request_body: bytes | None = None
     """JSON of the prompt side as it was sent, or None when it was not."""
     response_body: bytes | None = None
-    body_state: BodyState = BodyState.NOT_SENT
     content: bytes | None = None
     """Digest of what a push said, where its client gave an id: the same id with other content is a conflict."""
 
@@ -117,6 +136,184 @@ class Request(Struct, frozen=True, kw_only=True):
     def scope(self) -> str:
         """What `external_id` is unique within, besides its source: a client's ids belong to its tracking token."""
         return (self.token or "") if self.source.written_by_hand else ""
+
+
+class Kind(Enum):
+    """What a field's values are: it says how they are stored, exported, read back and shown."""
+
+    TEXT = auto()
+    """Text from outside."""
+    TEXTS = auto()
+    """Names and texts from outside."""
+    NAME = auto()
+    """Text of our own making."""
+    WORD = auto()
+    """A member of an enumeration."""
+    FLAG = auto()
+    INSTANT = auto()
+    TOKENS = auto()
+    MILLISECONDS = auto()
+    HTTP_STATUS = auto()
+    MONEY = auto()
+    ID = auto()
+    """Our own id."""
+    IDS = auto()
+    """By source, the ids that it gave."""
+    SOURCES = auto()
+    """Names of sources, most trusted first."""
+
+
+class Merging(Enum):
+    """What a further report does to a field."""
+
+    FILL = auto()
+    """It fills a gap, or replaces what a less trusted source gave."""
+    FOLLOW = auto()
+    """The field is as the more trusted of the two reports says."""
+    EITHER = auto()
+    """True as soon as one report says so."""
+    STAY = auto()
+    """Nothing."""
+    RULE = auto()
+    """What a rule of its own says, together with other fields."""
+
+
+class RequestField(Struct, frozen=True):
+    """One field of a request, for all that holds requests."""
+
+    name: str
+    """Its name in a flat list of all fields."""
+    kind: Kind
+    label: str | None
+    """What people read; None where a face shows it together with another field."""
+    merging: Merging | None = Merging.FILL
+    """None for what is no part of a report: it follows from the reports together."""
+    at: str = ""
+    """Where it is found in a request, where that is not its name: `usage.prompt`."""
+    required: bool = False
+    """Whether an export without it is no export of requests."""
+    exact: bool = False
+    """Whether an amount is exported in nano-USD as well."""
+    revised: bool = True
+    """Whether a revision says how it changed."""
+    revised_as: str = ""
+    """Its name in revisions, where that is not its column's."""
+
+    @property
+    def path(self) -> str:
+        """Attributes that lead from a request to the value, joined by dots."""
+        return self.at or self.name
+
+    @property
+    def part(self) -> str:
+        """`usage`, `cost`, or nothing for what a request holds itself."""
+        return self.path.rpartition(".")[0]
+
+    @property
+    def attribute(self) -> str:
+        """The last name of the path."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def column(self) -> str:
+        """Its column in the table."""
+        return f"{self.name}_nano" if self.kind is Kind.MONEY else self.name
+
+    @property
+    def exported(self) -> tuple[str, ...]:
+        """Its names in exports and in the API; the last one is read back."""
+        if self.kind is not Kind.MONEY:
+            return (self.name,)
+        return (f"{self.name}_usd", f"{self.name}_nanousd") if self.exact else (f"{self.name}_usd",)
+
+    @property
+    def revision(self) -> str:
+        """Its name in revisions."""
+        return self.revised_as or self.column
+
+    @property
+    def default(self) -> Any:
+        """What a report has that does not give it; `msgspec.NODEFAULT` where every report does."""
+        return _DECLARED[self.path].default if self.path in _DECLARED else None
+
+    @property
+    def words(self) -> type[StrEnum]:
+        """Of a field of kind WORD, what its values are."""
+        types = msgspec.inspect.type_info(_DECLARED[self.path].type)
+        members = types.types if isinstance(types, msgspec.inspect.UnionType) else (types,)
+        enums = [each.cls for each in members if isinstance(each, msgspec.inspect.EnumType)]
+        return next(each for each in enums if issubclass(each, StrEnum))
+
+    @property
+    def text_of_word(self) -> Callable[[Any], Any]:
+        """Of a field of kind WORD, what gives a value's text."""
+        return attrgetter("_value_") if self.default is not None else lambda word: word and word.value
+
+
+_DECLARED = {
+    f"{part}{field.name}": field
+    for part, struct in (("", RequestFields), ("usage.", Usage), ("cost.", Cost))
+    for field in msgspec.structs.fields(struct)
+}
+
+FIELDS = (
+    RequestField("id", Kind.ID, "id", None),
+    RequestField("external_ids", Kind.IDS, "id of", None, required=True),
+    RequestField("occurred_at", Kind.INSTANT, "time", Merging.RULE, required=True),
+    RequestField("time_source", Kind.WORD, None, Merging.RULE, required=True),
+    RequestField("received_at", Kind.INSTANT, "received", Merging.STAY, required=True, revised=False),
+    RequestField("provider", Kind.TEXT, "provider"),
+    RequestField("model", Kind.TEXT, "model"),
+    RequestField("status", Kind.WORD, "status", Merging.FOLLOW, required=True),
+    RequestField("http_status", Kind.HTTP_STATUS, None),
+    RequestField("user_id", Kind.TEXT, "user"),
+    RequestField("session_id", Kind.TEXT, "session"),
+    RequestField("session_path", Kind.TEXT, "session path"),
+    RequestField("token", Kind.TEXT, "token"),
+    RequestField("properties", Kind.TEXTS, "property"),
+    RequestField("prompt_tokens", Kind.TOKENS, "prompt tokens", at="usage.prompt"),
+    RequestField("completion_tokens", Kind.TOKENS, "completion tokens", at="usage.completion"),
+    RequestField("total_tokens", Kind.TOKENS, None, None, at="usage.total"),
+    RequestField("cached_tokens", Kind.TOKENS, "cache read", at="usage.cache_read", revised_as="cache_read_tokens"),
+    RequestField("cache_write_tokens", Kind.TOKENS, "cache write", at="usage.cache_write"),
+    RequestField("reasoning_tokens", Kind.TOKENS, "reasoning", at="usage.reasoning"),
+    RequestField("cost", Kind.MONEY, "cost", Merging.RULE, at="cost.amount", exact=True),
+    RequestField("basis", Kind.WORD, None, Merging.RULE, at="cost.basis", required=True),
+    RequestField("reported_cost", Kind.MONEY, "reported cost", Merging.RULE, at="cost.reported", revised=False),
+    RequestField("computed_cost", Kind.MONEY, "computed cost", Merging.RULE, at="cost.computed", revised=False),
+    RequestField("verified", Kind.FLAG, "verified", Merging.EITHER),
+    RequestField("cached", Kind.FLAG, "gateway's cache", Merging.FOLLOW),
+    RequestField("latency_ms", Kind.MILLISECONDS, "latency"),
+    RequestField("ttft_ms", Kind.MILLISECONDS, "first token"),
+    RequestField("sources", Kind.SOURCES, "sources", None),
+    RequestField("response_id", Kind.TEXT, "response id"),
+    RequestField("time_suspect", Kind.FLAG, None, Merging.RULE, revised=False),
+    RequestField("price_version", Kind.NAME, "price version", Merging.RULE, at="cost.price_version", revised=False),
+    RequestField("counted", Kind.FLAG, "counted", Merging.EITHER),
+    RequestField("body_state", Kind.WORD, "bodies", Merging.RULE, revised=False),
+)
+"""All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
+
+REPORTED = tuple(field for field in FIELDS if field.merging is not None)
+"""What a report consists of."""
+
+
+def _those_of(part: str) -> tuple[tuple[str, ...], itemgetter[Sequence[Any]]]:
+    places = [place for place, field in enumerate(REPORTED) if field.part == part]
+    return tuple(REPORTED[place].attribute for place in places), itemgetter(*places)
+
+
+_OWN, _USAGE, _COST = _those_of(""), _those_of("usage"), _those_of("cost")
+
+
+def arguments(values: Sequence[Any]) -> dict[str, Any]:
+    """Values of `REPORTED`, in its order, as keyword arguments for `Request` or another class with its fields."""
+    (own, of_own), (usage, of_usage), (cost, of_cost) = _OWN, _USAGE, _COST
+    return {
+        **dict(zip(own, of_own(values), strict=True)),
+        "usage": Usage(**dict(zip(usage, of_usage(values), strict=True))),
+        "cost": Cost(**dict(zip(cost, of_cost(values), strict=True))),
+    }
 
 
 SAME_CONTENT = "content:"

@@ -150,7 +150,7 @@ class _LimitInTurn:
                 continue
             request = request_row(row)
             reading = Reading(
-                used=request.cost or (self._ceiling(request) if self._ceiling else ZERO),
+                used=request.cost.amount or (self._ceiling(request) if self._ceiling else ZERO),
                 unpriced=0,
                 window_start=request.occurred_at,
                 window_end=self._now + _SINGLE_SHOWN_FOR,

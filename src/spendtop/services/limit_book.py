@@ -8,7 +8,7 @@ from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price
-from spendtop.domain.request import Request, Usage
+from spendtop.domain.request import Request
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.rows import RequestRow
@@ -57,13 +57,7 @@ class LimitBook:
 
 def _ceiling(price: Price) -> Ceiling:
     def most(row: RequestRow) -> Usd:
-        usage = Usage(
-            prompt=row.prompt_tokens,
-            completion=row.completion_tokens,
-            cache_read=row.cached_tokens,
-            cache_write=row.cache_write_tokens,
-        )
-        return price.cost(usage) or ZERO
+        return price.cost(row.usage) or ZERO
 
     return most
 

@@ -5,18 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from hashlib import blake2b
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, TestEvent
+from spendtop.domain.request import (
+    REPORTED,
+    BodyState,
+    Cost,
+    Event,
+    Kind,
+    NotUnderstood,
+    Request,
+    Restored,
+    TestEvent,
+)
 from spendtop.domain.sources import source_named
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
 
 _log = logging.getLogger(__name__)
+_TEXTS = tuple(field.path for field in REPORTED if field.kind is Kind.TEXT)
+_texts_of = attrgetter(*_TEXTS)
 
 
 class Prepared(Struct, frozen=True):
@@ -151,14 +164,8 @@ def _clean(request: Request) -> Request:
     return replace(
         request,
         external_id=storable_name(request.external_id),
-        provider=_name(request.provider),
-        model=_name(request.model),
-        user_id=_name(request.user_id),
-        session_id=_name(request.session_id),
-        session_path=_name(request.session_path),
-        token=_name(request.token),
-        response_id=_name(request.response_id),
         properties=_names(request.properties),
+        **{name: _name(text) for name, text in zip(_TEXTS, _texts_of(request), strict=True)},
     )
 
 

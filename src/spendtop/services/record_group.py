@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from spendtop.domain.join_rule import partner
-from spendtop.domain.merging import Price, Record, differences, merge
+from spendtop.domain.merging import Price, StoredRequest, differences, merge
 from spendtop.domain.request import BodyState, Request, is_assumed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
@@ -29,7 +29,9 @@ class Key(NamedTuple):
 class Group:
     """What is known about the events of one group, and what they change, folded."""
 
-    def __init__(self, book: LimitBook, price: Price, known: dict[bytes, Key], stored: dict[int, Record]) -> None:
+    def __init__(
+        self, book: LimitBook, price: Price, known: dict[bytes, Key], stored: dict[int, StoredRequest]
+    ) -> None:
         """`known` and `stored` are the keys and records that these events are about; a purged request has no record."""
         self._price = price
         self._known = known
@@ -37,13 +39,13 @@ class Group:
         self._by_response: dict[str, list[int]] | None = None
         """Ids of requests by response id; None while requests of one kind of source do not join."""
         self.totals = TotalsByDifference(book)
-        self.new: dict[int, Record] = {}
-        self.changed: dict[int, Record] = {}
+        self.new: dict[int, StoredRequest] = {}
+        self.changed: dict[int, StoredRequest] = {}
         self.keys: list[tuple[bytes, int, bytes | None]] = []
         self.bodies: dict[int, tuple[int, bytes]] = {}
         self.revisions: list[dict[str, Any]] = []
 
-    def join_by_response(self, candidates: Mapping[str, Sequence[Record]]) -> None:
+    def join_by_response(self, candidates: Mapping[str, Sequence[StoredRequest]]) -> None:
         """From here on requests join what has their response id: these, and those of the group itself."""
         self._by_response = {each: [record.id for record in records] for each, records in candidates.items()}
         for records in candidates.values():
@@ -57,7 +59,7 @@ class Group:
             return known
         return next((self._known[digest] for digest in event.other_digests if digest in self._known), None)
 
-    def partner(self, event: Prepared) -> Record | None:
+    def partner(self, event: Prepared) -> StoredRequest | None:
         """The request of another source that this one is the same as."""
         response_id = event.request.response_id
         if self._by_response is None or response_id is None or event.external_ids is not None:
@@ -68,7 +70,7 @@ class Group:
     def first(self, request_id: int, event: Prepared) -> None:
         """A request that nobody reported before."""
         request = event.request
-        record = Record(
+        record = StoredRequest(
             id=request_id,
             request=request,
             external_ids=event.external_ids or {request.source.name: request.external_id},
@@ -80,7 +82,7 @@ class Group:
             self.bodies[request_id] = event.body
         self.totals.add(request, request_id)
 
-    def join(self, record: Record, event: Prepared) -> None:
+    def join(self, record: StoredRequest, event: Prepared) -> None:
         """A request that another source reported."""
         self._add_keys(record.id, event)
         less_trusted = max(record.request.source, event.request.source, key=lambda source: source.trust)
@@ -103,7 +105,7 @@ class Group:
         if record is not None and not is_assumed(event.request):
             self._merge(record, event)
 
-    def _merge(self, old: Record, event: Prepared) -> None:
+    def _merge(self, old: StoredRequest, event: Prepared) -> None:
         merged = merge(old, event.request, self._price)
         if merged == old:
             return
@@ -118,7 +120,7 @@ class Group:
         if changes:
             self._revise(request_id, event.request, changes)
 
-    def _note_response(self, record: Record) -> None:
+    def _note_response(self, record: StoredRequest) -> None:
         response_id = record.request.response_id
         if self._by_response is not None and response_id is not None:
             ids = self._by_response.setdefault(response_id, [])

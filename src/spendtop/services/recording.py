@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 from sqlalchemy import Connection, Dialect, select, update
 
-from spendtop.domain.merging import Price, Record
+from spendtop.domain.merging import Price, StoredRequest
 from spendtop.domain.request import BodyState, Request
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared, Ready, SetAside
@@ -67,7 +67,7 @@ class Recording:
         self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
-        """Record a group of events in the open transaction; one outcome per event, in their order."""
+        """StoredRequest a group of events in the open transaction; one outcome per event, in their order."""
         group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
         outcomes = [
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
@@ -134,7 +134,7 @@ class Recording:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
 
-def _stored(connection: Connection, ids: Collection[int]) -> dict[int, Record]:
+def _stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredRequest]:
     """Records behind known ids, kept from other collectors until the commit; a purged request has none."""
     if not ids:
         return {}

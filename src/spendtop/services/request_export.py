@@ -7,13 +7,15 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection
-from typing_extensions import TypedDict  # the one that pydantic can describe on Python 3.11
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
+from spendtop.domain.request import FIELDS, Kind, RequestField
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
@@ -28,91 +30,49 @@ PAGE = 500
 Pages = Iterable[Sequence[RequestRow]]
 
 
-class Record(TypedDict):
-    """One request as JSON values: the columns of every export, in their order. None is unknown.
-
-    Instants are RFC 3339 in UTC; text is as it came from outside.
-    """
-
-    id: str
-    external_ids: dict[str, str]
-    occurred_at: str
-    time_source: str
-    received_at: str
-    provider: str | None
-    model: str | None
-    status: str
-    http_status: int | None
-    user_id: str | None
-    session_id: str | None
-    session_path: str | None
-    token: str | None
-    properties: dict[str, str]
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    total_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    cost_usd: float | None
-    cost_nanousd: int | None
-    basis: str
-    reported_cost_usd: float | None
-    computed_cost_usd: float | None
-    verified: bool
-    cached: bool
-    latency_ms: int | None
-    ttft_ms: int | None
-    sources: list[str]
-    response_id: str | None
-    time_suspect: bool
-    price_version: str | None
-    counted: bool
-    body_state: str
-
-
-COLUMNS = tuple(Record.__annotations__)
+Record = dict[str, Any]
+"""One request as JSON values by the names of `COLUMNS`. Instants are RFC 3339 in UTC; text is as it came."""
 
 
 def record(row: RequestRow) -> Record:
     """One request as JSON values."""
-    return {
-        "id": str(row.id),
-        "external_ids": row.external_ids,
-        "occurred_at": to_iso(row.occurred_at),
-        "time_source": row.time_source,
-        "received_at": to_iso(row.received_at),
-        "provider": _raw(row.provider),
-        "model": _raw(row.model),
-        "status": row.status.value,
-        "http_status": row.http_status,
-        "user_id": _raw(row.user_id),
-        "session_id": _raw(row.session_id),
-        "session_path": _raw(row.session_path),
-        "token": _raw(row.token),
-        "properties": row.properties,
-        "prompt_tokens": row.prompt_tokens,
-        "completion_tokens": row.completion_tokens,
-        "total_tokens": row.total_tokens,
-        "cached_tokens": row.cached_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
-        "cost_usd": _dollars(row.cost),
-        "cost_nanousd": None if row.cost is None else row.cost.nano,
-        "basis": row.basis.value,
-        "reported_cost_usd": _dollars(row.reported_cost),
-        "computed_cost_usd": _dollars(row.computed_cost),
-        "verified": row.verified,
-        "cached": row.cached,
-        "latency_ms": row.latency_ms,
-        "ttft_ms": row.ttft_ms,
-        "sources": list(row.sources),
-        "response_id": row.response_id,
-        "time_suspect": row.time_suspect,
-        "price_version": row.price_version,
-        "counted": row.counted,
-        "body_state": row.body_state.value,
-    }
+    values = list(_values(row))
+    for place, convert in _TO_JSON:
+        values[place] = convert(values[place])
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _to_json(field: RequestField, column: str) -> Callable[[Any], Any] | None:
+    """What makes a JSON value of a field's value that is none."""
+    match field.kind:
+        case Kind.ID:
+            return str
+        case Kind.SOURCES:
+            return list
+        case Kind.INSTANT:
+            return to_iso
+        case Kind.TEXT:
+            return _raw
+        case Kind.WORD:
+            return field.text_of_word
+        case Kind.MONEY:
+            return Usd.nano_of if column.endswith("_nanousd") else Usd.float_of
+    return None
+
+
+def _raw(text: Untrusted | None) -> str | None:
+    return None if text is None else str.__str__(text)
+
+
+_EXPORTED = tuple((column, field) for field in FIELDS for column in field.exported)
+COLUMNS = tuple(column for column, _ in _EXPORTED)
+"""Of every export, in their order."""
+_values = attrgetter(*(field.path for _, field in _EXPORTED))
+_TO_JSON = tuple(
+    (place, convert)
+    for place, (column, field) in enumerate(_EXPORTED)
+    if (convert := _to_json(field, column)) is not None
+)
 
 
 def pages(store: Store, query: RequestQuery, context: FilterContext) -> Iterator[tuple[RequestRow, ...]]:
@@ -184,11 +144,3 @@ def _pages(store: Store, query: RequestQuery, context: FilterContext, first: Pag
         with store.reading() as connection:
             found = page(connection, query, context, found.next_cursor, PAGE)
         yield found.rows
-
-
-def _raw(text: Untrusted | None) -> str | None:
-    return None if text is None else text.raw
-
-
-def _dollars(amount: Usd | None) -> float | None:
-    return None if amount is None else float(amount.dollars)

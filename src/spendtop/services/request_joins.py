@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection, Transaction, select, text
 
-from spendtop.domain.merging import Record
+from spendtop.domain.merging import StoredRequest
 from spendtop.services.request_rows import from_row
 from spendtop.store import facts
 from spendtop.store.statements import insert_or_ignore, table_of
@@ -62,10 +62,10 @@ class Joining:
         self._noting = connection.get_transaction()
         return seen
 
-    def candidates(self, connection: Connection, response_ids: Iterable[str]) -> dict[str, list[Record]]:
+    def candidates(self, connection: Connection, response_ids: Iterable[str]) -> dict[str, list[StoredRequest]]:
         """Stored records by response id. On PostgreSQL other collectors wait with the same ids until the commit."""
         wanted = sorted(set(response_ids))
-        found: defaultdict[str, list[Record]] = defaultdict(list)
+        found: defaultdict[str, list[StoredRequest]] = defaultdict(list)
         if wanted and connection.dialect.name == "postgresql":
             _lock(connection, wanted)
         for start in range(0, len(wanted), _IDS_PER_QUERY):

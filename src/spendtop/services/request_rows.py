@@ -1,113 +1,68 @@
-"""Between a domain record and a row of the table `request`."""
+"""Between what is known of a request and its row of the table `request`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from spendtop.domain.merging import Record
+from spendtop.domain.merging import StoredRequest
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.request import REPORTED, Kind, Request, RequestField
 from spendtop.domain.sources import Source, source_named
+from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 
 
-def to_values(record: Record) -> dict[str, Any]:
+def to_values(stored: StoredRequest) -> dict[str, Any]:
     """Column name to value."""
-    request = record.request
-    usage, cost = request.usage, request.cost
-    return {
-        "id": record.id,
-        "source": request.source.name,
-        "sources": ",".join(record.sources),
-        "external_ids": msgspec.json.encode(record.external_ids).decode(),
-        "response_id": request.response_id,
-        "occurred_at": request.occurred_at,
-        "time_source": request.time_source._value_,
-        "time_suspect": request.time_suspect,
-        "received_at": request.received_at,
-        "provider": request.provider,
-        "model": request.model,
-        "status": request.status._value_,
-        "http_status": request.http_status,
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "cached_tokens": usage.cache_read,
-        "cache_write_tokens": usage.cache_write,
-        "reasoning_tokens": usage.reasoning,
-        "cost_nano": _nano(cost.amount),
-        "basis": cost.basis._value_,
-        "reported_cost_nano": _nano(cost.reported),
-        "computed_cost_nano": _nano(cost.computed),
-        "price_version": cost.price_version,
-        "user_id": request.user_id,
-        "session_id": request.session_id,
-        "session_path": request.session_path,
-        "token": request.token,
-        "properties": msgspec.json.encode(request.properties).decode() if request.properties else None,
-        "latency_ms": request.latency_ms,
-        "ttft_ms": request.ttft_ms,
-        "cached": request.cached,
-        "verified": request.verified,
-        "counted": request.counted,
-        "body_state": request.body_state._value_,
-        "given_by": _names(record.given_by) if record.given_by else None,
-    }
-
-
-def from_row(row: Any) -> Record:
-    """The record behind a row with all columns."""
-    external_ids = msgspec.json.decode(row.external_ids, type=dict[str, str])
-    request = Request(
-        source=source_named(row.source),
-        external_id=external_ids[row.source],
-        received_at=row.received_at,
-        occurred_at=row.occurred_at,
-        time_source=TimeSource(row.time_source),
-        time_suspect=bool(row.time_suspect),
-        response_id=row.response_id,
-        provider=row.provider,
-        model=row.model,
-        status=Status(row.status),
-        http_status=row.http_status,
-        usage=Usage(
-            prompt=row.prompt_tokens,
-            completion=row.completion_tokens,
-            cache_read=row.cached_tokens,
-            cache_write=row.cache_write_tokens,
-            reasoning=row.reasoning_tokens,
-        ),
-        cost=Cost(
-            amount=_usd(row.cost_nano),
-            basis=Basis(row.basis),
-            reported=_usd(row.reported_cost_nano),
-            computed=_usd(row.computed_cost_nano),
-            price_version=row.price_version,
-        ),
-        user_id=row.user_id,
-        session_id=row.session_id,
-        session_path=row.session_path,
-        token=row.token,
-        properties=msgspec.json.decode(row.properties, type=dict[str, str]) if row.properties else None,
-        latency_ms=row.latency_ms,
-        ttft_ms=row.ttft_ms,
-        cached=bool(row.cached),
-        verified=bool(row.verified),
-        counted=bool(row.counted),
-        body_state=BodyState(row.body_state),
+    request = stored.request
+    values = list(_fields(request))
+    for place, convert in _TO_COLUMN:
+        values[place] = convert(values[place])
+    values += (
+        stored.id,
+        request.source.name,
+        ",".join(stored.sources),
+        msgspec.json.encode(stored.external_ids).decode(),
+        _names(stored.given_by) if stored.given_by else None,
     )
-    names = msgspec.json.decode(row.given_by, type=dict[str, str]) if row.given_by else {}
-    given_by = {field: source_named(name) for field, name in names.items()}
-    return Record(id=row.id, request=request, external_ids=external_ids, given_by=given_by)
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def from_row(row: Sequence[Any]) -> StoredRequest:
+    """What is known of a request, from a row that begins with all columns."""
+    id, source, external_ids, given_by = _identity_of(row)
+    ids = TEXTS.decode(external_ids)
+    return StoredRequest(
+        id=id,
+        request=Request(source=source_named(source), external_id=ids[source], **fields_of(row, _FROM_COLUMN)),
+        external_ids=ids,
+        given_by={name: source_named(giver) for name, giver in TEXTS.decode(given_by).items()} if given_by else {},
+    )
 
 
 def _names(given_by: dict[str, Source]) -> str:
     return msgspec.json.encode({field: source.name for field, source in given_by.items()}).decode()
 
 
-def _nano(amount: Usd | None) -> int | None:
-    return None if amount is None else amount.nano
+def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
+    """What makes a column's value of a field's value that is none."""
+    match field.kind:
+        case Kind.WORD:
+            return field.text_of_word
+        case Kind.MONEY:
+            return Usd.nano_of
+        case Kind.TEXTS:
+            return lambda texts: msgspec.json.encode(texts).decode() if texts else None
+    return None
 
 
-def _usd(nano: int | None) -> Usd | None:
-    return None if nano is None else Usd(nano)
+_COLUMNS = (*(field.column for field in REPORTED), "id", "source", "sources", "external_ids", "given_by")
+_fields = attrgetter(*(field.path for field in REPORTED))
+_TO_COLUMN = tuple(
+    (place, convert) for place, field in enumerate(REPORTED) if (convert := _to_column(field)) is not None
+)
+_identity_of = columns("id", "source", "external_ids", "given_by")
+_FROM_COLUMN = conversions({Kind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})

@@ -197,7 +197,7 @@ async def test_prompt_and_response_are_fetched_and_stored_redacted(bench: Bench,
         found = detail(connection, recorded.id)
     assert found is not None and found.request_body is not None and found.response_body is not None
     assert b"my key is" in found.request_body and secret.encode() not in found.request_body
-    assert (found.row.cost, found.row.verified) == (Usd.of("0.1"), False)  # an old answer corrects nothing
+    assert (found.row.cost.amount, found.row.verified) == (Usd.of("0.1"), False)  # an old answer corrects nothing
     assert await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id))) == (
         "Prompt and response are stored already."
     )

@@ -29,7 +29,7 @@ def test_holds_row_bodies_and_revisions(recorded: Recorded) -> None:
         found = detail(connection, request_id)
     assert found is not None
     assert (found.request_body, found.response_body) == (b'{"a": 1}', b'{"b": 2}')
-    assert found.row.cost == Usd(9)
+    assert found.row.cost.amount == Usd(9)
     assert found.row.external_ids == {"helicone": first.external_id}
     (revision,) = found.revisions
     assert (revision.at, revision.source) == (START + 5, "helicone")

@@ -50,9 +50,9 @@ def value(row: RequestRow, order: Order) -> int | None:
         case Order.TIME:
             return row.occurred_at
         case Order.COST:
-            return row.cost.nano if row.cost else None
+            return Usd.nano_of(row.cost.amount)
         case Order.TOKENS:
-            return row.total_tokens
+            return row.usage.total
         case Order.LATENCY:
             return row.latency_ms
 
@@ -105,7 +105,7 @@ class TestPage:
     def test_keeps_what_is_not_known_apart_from_zero(self, recorded: Recorded) -> None:
         recorded.add([recorded.request(START, None, user_id="al\x1bice")])
         (row,) = all_pages(recorded, RequestQuery(), 5)
-        assert (row.cost, row.total_tokens, row.model, row.latency_ms) == (None, None, None, None)
+        assert (row.cost.amount, row.usage.total, row.model, row.latency_ms) == (None, None, None, None)
         assert row.user_id is not None
         assert (row.user_id.raw, str(row.user_id)) == ("al\x1bice", "al␛ice")
 

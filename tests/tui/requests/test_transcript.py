@@ -67,7 +67,7 @@ def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock
     first = a_request(0, clock(), properties={"env": "prod"}, response_id="chatcmpl-1")
     second = a_request(0, clock(), source=HELICONE_API, cost=Cost(reported=Usd.of("0.02")))
     text = shown(stored(first, second), Pane.META)
-    for word in ("external-0", "chatcmpl-1", "prop env", "prod", "2 104", "1 792", "first token", "verified"):
+    for word in ("external-0", "chatcmpl-1", "property env", "prod", "2 104", "1 792", "first token", "verified"):
         assert word in text
 
 

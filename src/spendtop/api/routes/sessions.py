@@ -116,8 +116,8 @@ def _debug(found: RequestDetail) -> DebugRequest:
     return DebugRequest(
         timestamp=to_iso(row.occurred_at),
         model=raw(row.model),
-        cost=dollars(row.cost),
-        tokens=RequestTokens(prompt=row.prompt_tokens, completion=row.completion_tokens),
+        cost=dollars(row.cost.amount),
+        tokens=RequestTokens(prompt=row.usage.prompt, completion=row.usage.completion),
         prompt=prompt_text(conversation) if is_readable else None,
         response=response_text(conversation) if is_readable else None,
         latency=row.latency_ms,

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, TypeAlias
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.request import (
+    FIELDS,
+    REPORTED,
+    Basis,
+    BodyState,
+    Kind,
+    Request,
+    RequestField,
+    Restored,
+    arguments,
+)
 from spendtop.domain.sources import SOURCES, by_trust, source_named
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.timing import NEWEST
@@ -24,83 +35,73 @@ from spendtop.sources.files import Read, Skipped
 
 _MOST_NANO = 9_000_000_000_000_000
 
-_Id: TypeAlias = Annotated[str, Meta(min_length=1)]
-_Ids: TypeAlias = Annotated[dict[str, _Id], Meta(min_length=1)]
-_Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
-_Tokens: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
-_Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)] | None
-_Nano: TypeAlias = Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None
+_TEXT_IS = "a text, or empty"
 
 
-class _Row(Struct, frozen=True, kw_only=True):
-    """What of a line has to be read; the rest, such as sums and our own id, follows from it or is given anew."""
+class _Form(NamedTuple):
+    """How the values of a field have to be."""
 
-    external_ids: _Ids
-    occurred_at: _Instant
-    time_source: TimeSource
-    time_suspect: bool = False
-    received_at: _Instant
-    response_id: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    status: Status
-    http_status: Annotated[int, Meta(ge=0, le=999)] | None = None
-    user_id: str | None = None
-    session_id: str | None = None
-    session_path: str | None = None
-    token: str | None = None
-    properties: dict[str, str] | None = None
-    prompt_tokens: _Tokens = None
-    completion_tokens: _Tokens = None
-    cached_tokens: _Tokens = None
-    cache_write_tokens: _Tokens = None
-    reasoning_tokens: _Tokens = None
-    cost_nanousd: _Nano = None
-    basis: Basis
-    reported_cost_usd: Decimal | None = None
-    computed_cost_usd: Decimal | None = None
-    price_version: str | None = None
-    verified: bool = False
-    cached: bool = False
-    counted: bool = True
-    latency_ms: _Milliseconds = None
-    ttft_ms: _Milliseconds = None
-    body_state: BodyState = BodyState.NOT_SENT
+    type: Any
+    said: str
 
 
-COLUMNS = frozenset(_Row.__struct_fields__)
-"""What is read of a line."""
-REQUIRED = frozenset(
-    field.name for field in msgspec.structs.fields(_Row) if field.default is field.default_factory is msgspec.NODEFAULT
-)
-"""Without these a line is no request."""
-
-_TOKENS_ARE = f"a whole number from 0 to {MOST_TOKENS:,}, or empty"
-_AMOUNT_IS = "an amount in USD, or empty"
-_TRUTH_IS = "true or false"
-_HAS_TO_BE = {
-    "external_ids": f"an object with the id that each source gave, of {', '.join(each.name for each in by_trust())}",
-    **dict.fromkeys(("occurred_at", "received_at"), "a date and time with its zone, and not in the future"),
-    "time_source": f"one of {', '.join(TimeSource)}",
-    "status": f"one of {', '.join(Status)}",
-    "http_status": "a whole number from 0 to 999, or empty",
-    "properties": "an object of texts, or empty",
-    **{name: _TOKENS_ARE for name in COLUMNS if name.endswith("_tokens")},
-    "cost_nanousd": "a whole number of nano-USD, and empty where the basis is unknown, only there",
-    "basis": f"one of {', '.join(Basis)}",
-    **dict.fromkeys(("reported_cost_usd", "computed_cost_usd"), _AMOUNT_IS),
-    **dict.fromkeys(("time_suspect", "verified", "cached", "counted"), _TRUTH_IS),
-    **dict.fromkeys(("latency_ms", "ttft_ms"), "a whole number of milliseconds, or empty"),
-    "body_state": f"one of {', '.join(BodyState)}",
+_FORMS: Mapping[Kind, _Form] = {
+    Kind.IDS: _Form(
+        Annotated[dict[str, Annotated[str, Meta(min_length=1)]], Meta(min_length=1)],
+        f"an object with the id that each source gave, of {', '.join(map(str, by_trust()))}",
+    ),
+    Kind.INSTANT: _Form(Annotated[datetime, Meta(tz=True)], "a date and time with its zone, and not in the future"),
+    Kind.TEXT: _Form(str | None, _TEXT_IS),
+    Kind.NAME: _Form(str | None, _TEXT_IS),
+    Kind.TEXTS: _Form(dict[str, str] | None, "an object of texts, or empty"),
+    Kind.FLAG: _Form(bool, "true or false"),
+    Kind.TOKENS: _Form(
+        Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None, f"a whole number from 0 to {MOST_TOKENS:,}, or empty"
+    ),
+    Kind.MILLISECONDS: _Form(Annotated[int, Meta(ge=0, le=2**53)] | None, "a whole number of milliseconds, or empty"),
+    Kind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
+    Kind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
 }
-_JSON_COLUMNS = ("external_ids", "properties")
+_NANO = _Form(
+    Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None,
+    "a whole number of nano-USD, and empty where the basis is unknown, only there",
+)
+
+
+def _form(field: RequestField) -> _Form:
+    if field.kind is Kind.WORD:
+        word = field.words if field.default is not None else field.words | None
+        return _Form(word, f"one of {', '.join(field.words)}")
+    return _NANO if field.exact else _FORMS[field.kind]
+
+
+_READ = {field.exported[-1]: field for field in FIELDS if field.merging is not None or field.kind is Kind.IDS}
+"""By their columns, the fields that have to be read; the rest, such as sums and our own id, follows from them or is
+given anew."""
+_FORM = {column: _form(field) for column, field in _READ.items()}
+COLUMNS = frozenset(_READ)
+"""What is read of a line."""
+REQUIRED = frozenset(column for column, field in _READ.items() if field.required)
+"""Without these a line is no request."""
+_Line = msgspec.defstruct(
+    "_Line",
+    [
+        (column, _FORM[column].type) if field.required else (column, _FORM[column].type, field.default)
+        for column, field in _READ.items()
+    ],
+    frozen=True,
+    kw_only=True,
+)
+_ids_of = attrgetter("external_ids")
+_values_of = attrgetter(*(field.exported[-1] for field in REPORTED))
+_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (Kind.IDS, Kind.TEXTS))
 _AT = re.compile(r" - at `(?:key` in `)?\$\.?(\w*)[^`]*`")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
 
 def read_jsonl(lines: Iterable[bytes], now: int) -> Read:
     """Requests from lines of JSON. What says that it happened after `now` (UTC µs) is not taken."""
-    decoder = msgspec.json.Decoder(_Row)
+    decoder = msgspec.json.Decoder(_Line)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -165,13 +166,13 @@ def _records(reader: Iterator[list[str]]) -> Iterator[tuple[str, list[str] | Ski
                 yield place, cells
 
 
-def _row(cells: dict[str, str]) -> _Row:
+def _row(cells: dict[str, str]) -> Struct:
     values: dict[str, object] = {name: restored(cell) for name, cell in cells.items()}
     for name in _JSON_COLUMNS:
         if name in values:
             values[name] = _json(name, str(values[name]))
     try:
-        return msgspec.convert(values, _Row, strict=False)
+        return msgspec.convert(values, _Line, strict=False)
     except msgspec.ValidationError as error:
         raise _WrongField(_field_of(error)) from None
 
@@ -183,74 +184,51 @@ def _json(name: str, cell: str) -> object:
         raise _WrongField(name) from None
 
 
-def _restored(row: _Row, now: int) -> Restored:
+def _restored(line: Struct, now: int) -> Restored:
     """The request without its bodies, as an export has none."""
-    if not row.external_ids.keys() <= SOURCES.keys():
+    external_ids: dict[str, str] = _ids_of(line)
+    if not external_ids.keys() <= SOURCES.keys():
         raise _WrongField("external_ids")
-    source = min(map(source_named, row.external_ids), key=lambda each: each.trust)
-    ids = {name: storable_name(given) for name, given in row.external_ids.items()}
-    request = Request(
-        source=source,
-        external_id=ids[source.name],
-        received_at=_instant(row.received_at, "received_at", now),
-        occurred_at=_instant(row.occurred_at, "occurred_at", now),
-        time_source=row.time_source,
-        time_suspect=row.time_suspect,
-        response_id=row.response_id,
-        provider=row.provider,
-        model=row.model,
-        status=row.status,
-        http_status=row.http_status,
-        usage=Usage(
-            prompt=row.prompt_tokens,
-            completion=row.completion_tokens,
-            cache_read=row.cached_tokens,
-            cache_write=row.cache_write_tokens,
-            reasoning=row.reasoning_tokens,
-        ),
-        cost=_cost(row),
-        user_id=row.user_id,
-        session_id=row.session_id,
-        session_path=row.session_path,
-        token=row.token,
-        properties=row.properties,
-        latency_ms=row.latency_ms,
-        ttft_ms=row.ttft_ms,
-        cached=row.cached,
-        counted=row.counted,
-        verified=row.verified,
-        body_state=BodyState.NOT_KEPT if row.body_state is BodyState.STORED else row.body_state,
-    )
+    source = min(map(source_named, external_ids), key=lambda each: each.trust)
+    ids = {name: storable_name(given) for name, given in external_ids.items()}
+    values = list(_values_of(line))
+    for place, column, convert in _RESTORED:
+        if values[place] is not None:
+            try:
+                values[place] = convert(values[place])
+            except ValueError:
+                raise _WrongField(column) from None
+    request = Request(source=source, external_id=ids[source.name], **arguments(values))
+    for column in ("received_at", "occurred_at"):
+        # An id made of a time to come would stand above all that follow.
+        if not 0 <= getattr(request, column) <= now + NEWEST:
+            raise _WrongField(column)
+    if (request.cost.amount is None) is not (request.cost.basis is Basis.UNKNOWN):
+        raise _WrongField("cost_nanousd")
     return Restored(request=request, external_ids=ids)
 
 
-def _cost(row: _Row) -> Cost:
-    if (row.cost_nanousd is None) is not (row.basis is Basis.UNKNOWN):
-        raise _WrongField("cost_nanousd")
-    return Cost(
-        amount=None if row.cost_nanousd is None else Usd(row.cost_nanousd),
-        basis=row.basis,
-        reported=_usd(row.reported_cost_usd, "reported_cost_usd"),
-        computed=_usd(row.computed_cost_usd, "computed_cost_usd"),
-        price_version=storable_name(row.price_version) if row.price_version else None,
-    )
+def _restoring(field: RequestField) -> Callable[[Any], Any] | None:
+    """What makes a field's value of what a line holds in its place."""
+    match field.kind:
+        case Kind.INSTANT:
+            return to_micros
+        case Kind.NAME:
+            return lambda name: storable_name(name) or None
+        case Kind.MONEY:
+            return Usd if field.exact else Usd.of
+    return _without_body if field.name == "body_state" else None
 
 
-def _usd(dollars: Decimal | None, field: str) -> Usd | None:
-    if dollars is None:
-        return None
-    try:
-        return Usd.of(dollars)
-    except ValueError:
-        raise _WrongField(field) from None
+def _without_body(state: BodyState) -> BodyState:
+    return BodyState.NOT_KEPT if state is BodyState.STORED else state
 
 
-def _instant(moment: datetime, field: str, now: int) -> int:
-    """UTC µs. An id made of a time to come would stand above all that follow."""
-    micros = to_micros(moment)
-    if not 0 <= micros <= now + NEWEST:
-        raise _WrongField(field)
-    return micros
+_RESTORED = tuple(
+    (place, field.exported[-1], convert)
+    for place, field in enumerate(REPORTED)
+    if (convert := _restoring(field)) is not None
+)
 
 
 def _field_of(error: msgspec.ValidationError) -> str:
@@ -261,4 +239,4 @@ def _field_of(error: msgspec.ValidationError) -> str:
 def _skipped(place: str, field: str) -> Skipped:
     if not field:
         return Skipped(place, "", "it has to be one JSON object")
-    return Skipped(place, field, f"has to be {_HAS_TO_BE.get(field, 'a text, or empty')}")
+    return Skipped(place, field, f"has to be {_FORM[field].said if field in _FORM else _TEXT_IS}")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
+from msgspec.json import Decoder
+
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Status
+from spendtop.domain.request import REPORTED, Kind, RequestField, RequestFields, arguments
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRow:
-    """One LLM API call. None is unknown; instants are UTC microseconds."""
+class RequestRow(RequestFields[Untrusted], frozen=True, kw_only=True):
+    """One LLM API call as faces see it. None is unknown."""
 
     id: int
     source: str
@@ -22,82 +26,18 @@ class RequestRow:
     sources: tuple[str, ...]
     external_ids: dict[str, str]
     """Source name to the id it gave."""
-    response_id: str | None
-    occurred_at: int
-    time_source: str
-    time_suspect: bool
-    received_at: int
-    provider: Untrusted | None
-    model: Untrusted | None
-    status: Status
-    http_status: int | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    cost: Usd | None
-    basis: Basis
-    reported_cost: Usd | None
-    computed_cost: Usd | None
-    price_version: str | None
-    user_id: Untrusted | None
-    session_id: Untrusted | None
-    session_path: Untrusted | None
-    token: Untrusted | None
     properties: dict[str, str]
-    latency_ms: int | None
-    ttft_ms: int | None
-    cached: bool
-    verified: bool
-    counted: bool
-    body_state: BodyState
-
-    @property
-    def total_tokens(self) -> int | None:
-        """All tokens, or None when neither side is known."""
-        if self.prompt_tokens is None and self.completion_tokens is None:
-            return None
-        return (self.prompt_tokens or 0) + (self.completion_tokens or 0)
 
 
-def from_row(row: Any) -> RequestRow:
-    """A row with all columns of the table `request`."""
+def from_row(row: Sequence[Any]) -> RequestRow:
+    """A row that begins with all columns of the table `request`."""
+    id, source, sources, external_ids = _identity_of(row)
     return RequestRow(
-        id=row.id,
-        source=row.source,
-        sources=tuple(row.sources.split(",")),
-        external_ids=json.loads(row.external_ids),
-        response_id=row.response_id,
-        occurred_at=row.occurred_at,
-        time_source=row.time_source,
-        time_suspect=bool(row.time_suspect),
-        received_at=row.received_at,
-        provider=outside(row.provider),
-        model=outside(row.model),
-        status=Status(row.status),
-        http_status=row.http_status,
-        prompt_tokens=row.prompt_tokens,
-        completion_tokens=row.completion_tokens,
-        cached_tokens=row.cached_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        reasoning_tokens=row.reasoning_tokens,
-        cost=_usd(row.cost_nano),
-        basis=Basis(row.basis),
-        reported_cost=_usd(row.reported_cost_nano),
-        computed_cost=_usd(row.computed_cost_nano),
-        price_version=row.price_version,
-        user_id=outside(row.user_id),
-        session_id=outside(row.session_id),
-        session_path=outside(row.session_path),
-        token=outside(row.token),
-        properties=json.loads(row.properties) if row.properties else {},
-        latency_ms=row.latency_ms,
-        ttft_ms=row.ttft_ms,
-        cached=bool(row.cached),
-        verified=bool(row.verified),
-        counted=bool(row.counted),
-        body_state=BodyState(row.body_state),
+        id=id,
+        source=source,
+        sources=tuple(sources.split(",")),
+        external_ids=TEXTS.decode(external_ids),
+        **fields_of(row, _FOR_FACES),
     )
 
 
@@ -106,8 +46,48 @@ def outside(text: str | None) -> Untrusted | None:
     return None if text is None else Untrusted(text)
 
 
-def _usd(nano: int | None) -> Usd | None:
-    return None if nano is None else Usd(nano)
+Conversions = Sequence[tuple[int, Callable[[Any], Any]]]
+"""Which of the columns of a request's fields are not the values themselves, and what makes these of them."""
+
+
+def columns(*names: str) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What gets these columns from a row that begins with all columns of the table `request`.
+
+    They are known by their places, as looking up names is what takes most of the time in reading a row.
+    """
+    places = {column.name: place for place, column in enumerate(table_of(RequestTable).c)}
+    return itemgetter(*(places[name] for name in names))
+
+
+def fields_of(row: Sequence[Any], conversions: Conversions) -> dict[str, Any]:
+    """The fields of a request as keyword arguments for a class that has them."""
+    values = list(_columns_of(row))
+    for place, convert in conversions:
+        values[place] = convert(values[place])
+    return arguments(values)
+
+
+def conversions(by_kind: Mapping[Kind, Callable[[Any], Any]]) -> Conversions:
+    """Those that all need, and `by_kind` those of one's own."""
+    kinds: dict[Kind, Callable[[Any], Any]] = {Kind.FLAG: bool, Kind.MONEY: Usd.of_nano, **by_kind}
+    return tuple(
+        (place, _word(field) if field.kind is Kind.WORD else kinds[field.kind])
+        for place, field in enumerate(REPORTED)
+        if field.kind is Kind.WORD or field.kind in kinds
+    )
+
+
+def _word(field: RequestField) -> Callable[[Any], Any]:
+    words: dict[str | None, Any] = {word.value: word for word in field.words}
+    if field.default is None:
+        words[None] = None
+    return words.__getitem__
+
+
+TEXTS = Decoder(dict[str, str])
+_identity_of = columns("id", "source", "sources", "external_ids")
+_columns_of = columns(*(field.column for field in REPORTED))
+_FOR_FACES = conversions({Kind.TEXT: outside, Kind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
 
 
 @dataclass(frozen=True, slots=True)

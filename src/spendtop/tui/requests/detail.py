@@ -51,7 +51,7 @@ class DetailView(Panel):
         row = self.detail.row
         when: Piece = (formats.clock(row.occurred_at, self.calendar), palette.title)
         end: list[Piece] = [
-            (f" {cost_word(row)}", palette.unknown if row.cost is None else palette.money),
+            (f" {cost_word(row)}", palette.unknown if row.cost.amount is None else palette.money),
             (f" {status_word(row)} {formats.latency(row.latency_ms)}", palette.muted),
         ]
         model, who = f" {row.model or '-'}", f" {row.user_id or '-'}"

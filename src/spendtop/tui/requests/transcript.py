@@ -25,6 +25,7 @@ from spendtop.domain.conversation import (
 )
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
+from spendtop.services.request_lines import Wording, request_lines
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
-_NAME_WIDTH = 17
+_NAME_WIDTH = 18
 
 
 class Pane(StrEnum):
@@ -82,17 +83,14 @@ def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, page
 def price_basis(row: RequestRow) -> str:
     """Where the cost comes from: `$0.0075 reported by helicone (computed $0.0075)`."""
     other = ""
-    match row.basis:
+    cost = row.cost
+    match cost.basis:
         case Basis.REPORTED:
             word = f"reported by {row.source}"
-            other = (
-                f" (computed {row.computed_cost})" if row.computed_cost is not None else " (no price known to compare)"
-            )
+            other = f" (computed {cost.computed})" if cost.computed is not None else " (no price known to compare)"
         case Basis.COMPUTED:
             word = "computed from tokens"
-            other = (
-                f" ({row.source} reported {row.reported_cost}, not trusted)" if row.reported_cost is not None else ""
-            )
+            other = f" ({row.source} reported {cost.reported}, not trusted)" if cost.reported is not None else ""
         case Basis.UNKNOWN:
             word = "no price is known for this model"
     shadow = "" if row.counted else ", shadow token: in no total"
@@ -101,13 +99,13 @@ def price_basis(row: RequestRow) -> str:
 
 def summary(row: RequestRow, page: Page) -> list[Line]:
     """The figures of a request in three lines."""
-    palette = page.palette
-    style = palette.unknown if row.cost is None else palette.money
+    palette, usage = page.palette, row.usage
+    style = palette.unknown if row.cost.amount is None else palette.money
     cost = cost_word(row)
     basis = price_basis(row).removeprefix(cost)
-    cached = f" (cached {formats.grouped(row.cached_tokens)})" if row.cached_tokens else ""
-    thought = f" (reasoning {formats.grouped(row.reasoning_tokens)})" if row.reasoning_tokens else ""
-    tokens = f"{formats.grouped(row.prompt_tokens)}{cached}"
+    cached = f" (cached {formats.grouped(usage.cache_read)})" if usage.cache_read else ""
+    thought = f" (reasoning {formats.grouped(usage.reasoning)})" if usage.reasoning else ""
+    tokens = f"{formats.grouped(usage.prompt)}{cached}"
     first = f"  ttft {formats.latency(row.ttft_ms)}" if row.ttft_ms is not None else ""
     names = [
         (name, str(value))
@@ -121,7 +119,7 @@ def summary(row: RequestRow, page: Page) -> list[Line]:
             ("in ", palette.muted),
             (tokens, palette.text),
             ("  out ", palette.muted),
-            (f"{formats.grouped(row.completion_tokens)}{thought}", palette.text),
+            (f"{formats.grouped(usage.completion)}{thought}", palette.text),
             (f"{first}  total {formats.latency(row.latency_ms)}  ", palette.muted),
             (status_word(row), palette.bad if status_word(row).startswith("!") else palette.good),
         ],
@@ -228,41 +226,25 @@ def _absence(state: BodyState) -> str:
 
 
 def _meta(detail: RequestDetail, page: Page) -> Iterator[Line]:
-    row, calendar = detail.row, page.calendar
-    suspect = ", suspect" if row.time_suspect else ""
-    fields: list[tuple[str, object]] = [
-        ("id", row.id),
-        ("occurred", f"{formats.full_time(row.occurred_at, calendar)} ({row.time_source}{suspect})"),
-        ("received", formats.full_time(row.received_at, calendar)),
-        ("sources", ", ".join(row.sources)),
-        *((f"id {source}", clean_line(found)) for source, found in row.external_ids.items()),
-        ("response id", None if row.response_id is None else clean_line(row.response_id)),
-        ("verified", "yes, by Helicone's API" if row.verified else "no"),
-        ("provider", row.provider),
-        ("model", row.model),
-        ("status", f"{row.status} {row.http_status if row.http_status is not None else ''}".strip()),
-        ("cost", price_basis(row)),
-        ("reported", row.reported_cost),
-        ("computed", row.computed_cost),
-        ("price version", None if row.price_version is None else clean_line(row.price_version)),
-        ("prompt tokens", formats.grouped(row.prompt_tokens)),
-        ("  cache read", formats.grouped(row.cached_tokens)),
-        ("  cache write", formats.grouped(row.cache_write_tokens)),
-        ("completion tok.", formats.grouped(row.completion_tokens)),
-        ("  reasoning", formats.grouped(row.reasoning_tokens)),
-        ("latency", formats.latency(row.latency_ms)),
-        ("first token", formats.latency(row.ttft_ms)),
-        ("gateway cache", "hit, costs nothing" if row.cached else "no"),
-        ("counted", "yes" if row.counted else "no: shadow token"),
-        ("user", row.user_id),
-        ("session", row.session_id),
-        ("session path", row.session_path),
-        ("token", row.token),
-        *((f"prop {clean_line(name, 40)}", clean_line(value)) for name, value in row.properties.items()),
-        ("bodies", str(row.body_state)),
-    ]
-    for name, value in fields:
-        yield from _field(name, formats.UNKNOWN if value is None else str(value), page)
+    calendar = page.calendar
+    wording = Wording(
+        instant=lambda micros: formats.full_time(micros, calendar),
+        tokens=formats.grouped,
+        milliseconds=formats.latency,
+        fields={
+            "occurred_at": lambda row: (
+                f"{formats.full_time(row.occurred_at, calendar)} "
+                f"({row.time_source}{', suspect' if row.time_suspect else ''})"
+            ),
+            "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
+            "cost": price_basis,
+            "verified": lambda row: "yes, by Helicone's API" if row.verified else "no",
+            "cached": lambda row: "hit, costs nothing" if row.cached else "no",
+            "counted": lambda row: "yes" if row.counted else "no: shadow token",
+        },
+    )
+    for label, value in request_lines(detail.row, wording):
+        yield from _field(label, formats.UNKNOWN if value is None else value, page)
     yield from _revisions(detail, page)
 
 

@@ -115,11 +115,12 @@ def status_word(row: RequestRow) -> str:
 
 def cost_word(row: RequestRow) -> str:
     """The cost, or why there is none. A cost in parentheses is in no total."""
-    if row.cached and not (row.cost and row.cost.nano):
+    amount = row.cost.amount
+    if row.cached and not (amount and amount.nano):
         return "cached"
-    if row.cost is None:
+    if amount is None:
         return "unpriced"
-    return str(row.cost) if row.counted else f"({row.cost})"
+    return str(amount) if row.counted else f"({amount})"
 
 
 def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -146,19 +147,19 @@ def _model(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _input(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.prompt_tokens), ink.palette.text
+    return formats.count(row.usage.prompt), ink.palette.text
 
 
 def _output(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.completion_tokens), ink.palette.text
+    return formats.count(row.usage.completion), ink.palette.text
 
 
 def _tokens(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.total_tokens), ink.palette.text
+    return formats.count(row.usage.total), ink.palette.text
 
 
 def _cache(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.cached_tokens or None), ink.palette.muted
+    return formats.count(row.usage.cache_read or None), ink.palette.muted
 
 
 def _cost(row: RequestRow, ink: Ink, width: int) -> Piece:

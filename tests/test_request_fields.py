@@ -1,0 +1,185 @@
+"""One definition of a request's fields: whatever holds requests has all of them, and derives them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from fastapi import FastAPI
+
+from spendtop.api.routes.requests import router
+from spendtop.domain.clock import HOUR
+from spendtop.domain.merging import StoredRequest, differences
+from spendtop.domain.money import Usd
+from spendtop.domain.request import (
+    FIELDS,
+    REPORTED,
+    Basis,
+    BodyState,
+    Cost,
+    Kind,
+    Request,
+    RequestField,
+    RequestFields,
+    Status,
+    TimeSource,
+    Usage,
+)
+from spendtop.domain.sources import LITELLM, OTLP
+from spendtop.services.request_export import COLUMNS, csv_chunks, jsonl_chunks, record
+from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_rows import from_row, to_values
+from spendtop.sources.files import exported
+from spendtop.store.engine import Store
+from spendtop.store.reads.rows import from_row as shown_row
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+SOURCE = Path(__file__).parents[1] / "src" / "spendtop"
+FULL = Request(
+    source=LITELLM,
+    external_id="call-1",
+    occurred_at=1_795_000_000_000_000,
+    time_source=TimeSource.API,
+    time_suspect=True,
+    received_at=1_795_000_000_000_001,
+    provider="openai",
+    model="gpt-4o",
+    status=Status.ERROR,
+    http_status=429,
+    user_id="alice",
+    session_id="s",
+    session_path="/a",
+    token="app",
+    properties={"env": "prod"},
+    usage=Usage(prompt=10, completion=5, cache_read=4, cache_write=1, reasoning=2),
+    cost=Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(6), computed=Usd(7), price_version="v"),
+    verified=True,
+    cached=True,
+    latency_ms=900,
+    ttft_ms=100,
+    response_id="chatcmpl-1",
+    counted=False,
+    body_state=BodyState.TRUNCATED,
+)
+STORED = StoredRequest(id=7, request=FULL, external_ids={"litellm": "call-1"}, given_by={"model": OTLP})
+DERIVING = (
+    "domain/merging.py",
+    "services/preparation.py",
+    "services/record_group.py",
+    "services/request_export.py",
+    "services/request_import.py",
+    "services/request_lines.py",
+    "services/request_rows.py",
+    "store/reads/rows.py",
+    "sources/files/exported.py",
+    "api/shapes.py",
+    "cli/request.py",
+)
+ORDINARY = (
+    "http_status",
+    "latency_ms",
+    "reasoning_tokens",
+    "session_path",
+    "ttft_ms",
+    "price_version",
+    "computed_cost",
+)
+"""Fields that nothing treats specially, of several kinds."""
+
+
+def declared() -> set[str]:
+    parts = {"": RequestFields, "usage.": Usage, "cost.": Cost}
+    names = {f"{part}{name}" for part, struct in parts.items() for name in struct.__struct_fields__}
+    return names - {"usage", "cost"}
+
+
+def value(request: Request, field: RequestField) -> Any:
+    found: Any = request
+    for name in field.path.split("."):
+        found = getattr(found, name)
+    return found
+
+
+@pytest.fixture
+def row(store: Store) -> Any:
+    """`STORED` in a database."""
+    request = table_of(RequestTable)
+    with store.writing() as connection:
+        connection.execute(request.insert(), [to_values(STORED)])
+        return connection.execute(request.select()).one()
+
+
+def test_the_definition_has_every_field_of_a_report_once() -> None:
+    paths = [field.path for field in REPORTED]
+    assert (set(paths), len(set(paths))) == (declared(), len(paths))
+    assert len({field.name for field in FIELDS}) == len(FIELDS)
+
+
+@pytest.mark.parametrize("field", REPORTED, ids=lambda field: field.name)
+def test_the_example_differs_from_a_report_that_says_nothing(field: RequestField) -> None:
+    assert value(FULL, field) not in (field.default, None)
+
+
+def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> None:
+    columns = {field.column for field in FIELDS if field.kind is not Kind.TOKENS or field.merging is not None}
+    assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
+    assert from_row(row) == STORED
+    seen = shown_row(row)
+    assert [value(seen, field) for field in REPORTED] == [value(FULL, field) for field in REPORTED]  # type: ignore[arg-type]
+
+
+def test_a_revision_tells_of_each_that_it_is_to_tell_of() -> None:
+    nothing = Request(source=LITELLM, external_id="call-1", occurred_at=0, time_source=TimeSource.CLIENT, received_at=0)
+    changes = differences(nothing, FULL)
+    assert set(changes) == {field.revision for field in REPORTED if field.revised}
+    assert msgspec.json.decode(msgspec.json.encode(changes))["cost_nano"] == [None, 5]
+
+
+def test_exports_and_the_api_have_each_in_one_order_and_an_import_gives_it_back(row: Any) -> None:
+    seen = shown_row(row)
+    names = [name for field in FIELDS for name in field.exported]
+    assert list(COLUMNS) == list(record(seen)) == names
+    app = FastAPI()
+    app.include_router(router())
+    schemas = app.openapi()["components"]["schemas"]
+    assert list(schemas["Record"]["properties"]) == schemas["Record"]["required"] == names
+    assert list(schemas["RequestAnswer"]["properties"])[: len(names)] == names
+    for chunks, read in ((csv_chunks, exported.read_csv), (jsonl_chunks, exported.read_jsonl)):
+        lines = b"".join(chunks([[seen]])).splitlines(keepends=True)
+        (restored,) = read(lines, FULL.received_at + HOUR)
+        assert (restored.request, restored.external_ids) == (FULL, {"litellm": "call-1"})  # type: ignore[union-attr]
+
+
+def test_people_read_each_that_has_a_label(row: Any) -> None:
+    lines = dict(request_lines(shown_row(row), Wording(instant=str, tokens=str, milliseconds=str)))
+    named = {"external_ids": "id of litellm", "properties": "property env"}
+    assert list(lines) == [named.get(field.name, field.label) for field in FIELDS if field.label is not None]
+    assert None not in lines.values()
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_derives_from_the_definition_names_no_ordinary_field(name: str) -> None:
+    assert name in {field.name for field in FIELDS}
+    word = re.compile(rf"\b{name}\b")
+    assert [module for module in DERIVING if word.search((SOURCE / module).read_text(encoding="utf-8"))] == []
+
+
+def test_a_field_is_defined_stored_filled_by_sources_and_shown_where_somebody_wants_it() -> None:
+    """A new field touches the definition, the table with its migration, who fills it, and who shows it specially."""
+    naming = {
+        str(module.relative_to(SOURCE))
+        for module in SOURCE.rglob("*.py")
+        if re.search(r"\bttft_ms\b", module.read_text(encoding="utf-8"))
+    }
+    filling = {name for name in naming if name.startswith(("sources/", "collector/demo/"))}
+    assert naming - filling == {
+        "domain/request.py",
+        "store/tables/usage.py",
+        "store/migrations/versions/0001_the_first_schema.py",
+        "tui/requests/transcript.py",
+    }
+    assert "sources/files/exported.py" not in filling
