@@ -15,6 +15,8 @@ from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
 
+_NAMES = ("provider", "model", "user_id", "session_id", "session_path", "token", "response_id")
+"""Fields of a request that are names from outside."""
 _log = logging.getLogger(__name__)
 
 
@@ -144,23 +146,11 @@ def _scope(source: str, request: Request) -> str:
 
 
 def _clean(request: Request) -> Request:
-    """With names as both databases take them."""
+    """With names as both databases take them; one of nothing is none."""
+    names = {field: storable_name(text) or None for field in _NAMES if (text := getattr(request, field)) is not None}
     return replace(
-        request,
-        external_id=storable_name(request.external_id),
-        provider=_name(request.provider),
-        model=_name(request.model),
-        user_id=_name(request.user_id),
-        session_id=_name(request.session_id),
-        session_path=_name(request.session_path),
-        token=_name(request.token),
-        response_id=_name(request.response_id),
-        properties=_names(request.properties),
+        request, external_id=storable_name(request.external_id), properties=_names(request.properties), **names
     )
-
-
-def _name(text: str | None) -> str | None:
-    return (storable_name(text) or None) if text else None
 
 
 def _names(properties: dict[str, str] | None) -> dict[str, str] | None:
