@@ -160,17 +160,13 @@ def _scope(source: str, request: Request) -> str:
 
 
 def _clean(request: Request) -> Request:
-    """With names as both databases take them."""
+    """With names as both databases take them; one of nothing is none."""
     return replace(
         request,
         external_id=storable_name(request.external_id),
         properties=_names(request.properties),
         **{name: _name(text) for name, text in zip(_TEXTS, _texts_of(request), strict=True)},
     )
-
-
-def _name(text: str | None) -> str | None:
-    return (storable_name(text) or None) if text else None
 
 
 def _names(properties: dict[str, str] | None) -> dict[str, str] | None:

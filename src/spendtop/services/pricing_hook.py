@@ -43,11 +43,11 @@ def load(reference: str) -> Hook:
 
 
 def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
-    asked = _Asked(cost)
+    thread = _HookThread(cost)
 
     def hook(request: Request) -> tuple[Usd | None, bool]:
         try:
-            dollars = asked.answer(request)
+            dollars = thread.answer(request)
             amount = None if dollars is None else _amount(dollars)
         except TimeoutError:
             _log.warning("the pricing hook took longer than %d ms", _LONGEST_SECONDS * 1000)
@@ -60,7 +60,7 @@ def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
     return hook
 
 
-class _Asked:
+class _HookThread:
     """Asks the user's function in a thread of its own, so that nobody waits longer than 50 ms for it.
 
     While it is still busy with an earlier request, it is not asked at all.

@@ -123,15 +123,16 @@ class Recording:
         self._body.run_many(connection, [(request_id, *body) for request_id, body in group.bodies.items()])
         self._total.run_many(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
-        self._update(connection, group)
+        if group.changed:
+            self._update(connection, group)
+        if group.revisions:
+            connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
     def _update(self, connection: Connection, group: Group) -> None:
         changed = [to_values(group.changed[request_id]) for request_id in sorted(group.changed)]
         rows = [{_bind(k): v for k, v in values.items()} for values in changed]
         names = self._request_update.names
         self._request_update.run_many(connection, [tuple(row[name] for name in names) for row in rows])
-        if group.revisions:
-            connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
 
 def _stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredRequest]:

@@ -118,9 +118,9 @@ def _helicone(settings: Settings) -> Iterator[PolledRequests]:
 def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
     by_key: dict[_CostKey, list[AccountSettings]] = {}
     for account in settings.accounts:
-        asked = _cost_key(settings, account)
-        if asked is not None:
-            by_key.setdefault(asked, []).append(account)
+        cost_key = _cost_key(settings, account)
+        if cost_key is not None:
+            by_key.setdefault(cost_key, []).append(account)
         elif _tells_balance(account):
             yield PolledBalance(
                 name=_balance_poller(account),
@@ -130,19 +130,19 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
                 account=account.name,
                 notify=account.notify,
             )
-    for asked, accounts in by_key.items():
-        yield _costs(settings, asked, accounts)
+    for cost_key, accounts in by_key.items():
+        yield _costs(settings, cost_key, accounts)
 
 
-def _costs(settings: Settings, asked: _CostKey, accounts: list[AccountSettings]) -> PolledCosts:
-    section = settings.section(_COST_SECTIONS[asked.provider])
+def _costs(settings: Settings, cost_key: _CostKey, accounts: list[AccountSettings]) -> PolledCosts:
+    section = settings.section(_COST_SECTIONS[cost_key.provider])
     of_openai = section if isinstance(section, OpenAISettings) else None
     notify = [account.notify for account in accounts]
     return PolledCosts(
-        name=asked.poller,
+        name=cost_key.poller,
         every=section.poll_every,
-        provider=asked.provider,
-        key=asked.key,
+        provider=cost_key.provider,
+        key=cost_key.key,
         base_url=section.base_url,
         accounts=tuple(account.name for account in accounts),
         epoch=of_openai.epoch if of_openai else None,
@@ -172,13 +172,13 @@ def _balance_poller(account: AccountSettings) -> str:
 
 
 def _account(settings: Settings, account: AccountSettings) -> Account:
-    asked = _cost_key(settings, account)
-    tells = asked is None and _tells_balance(account)
-    every = settings.section(_COST_SECTIONS[asked.provider]).poll_every if asked else account.poll_every
+    cost_key = _cost_key(settings, account)
+    tells = cost_key is None and _tells_balance(account)
+    every = settings.section(_COST_SECTIONS[cost_key.provider]).poll_every if cost_key else account.poll_every
     return Account(
         name=account.name,
         provider=account.provider,
-        poller=asked.poller if asked else _balance_poller(account) if tells else None,
+        poller=cost_key.poller if cost_key else _balance_poller(account) if tells else None,
         poll_every=every,
         low_balance=account.low_balance,
         tells_balance=tells,
