@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from spendtop.api.shapes import dollars
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.differences import Explanation, ProjectBill, Share
+from spendtop.domain.money import Usd
 from spendtop.services.bill_differences import sentence
 
 
@@ -31,7 +31,7 @@ class ShareItem(BaseModel):
         return cls(
             kind=share.kind.value,
             text=sentence(share),
-            amount_usd=dollars(share.amount),
+            amount_usd=Usd.float_of(share.amount),
             amount_nanousd=share.amount.nano,
             project=share.project,
             api_key=share.api_key,

@@ -17,9 +17,9 @@ from spendtop.api.shapes import (
     SummaryAnswer,
     Tokens,
     UserSpend,
-    dollars,
     instant,
 )
+from spendtop.domain.money import Usd
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.spending import by_key, spend
 
@@ -61,7 +61,7 @@ def _summary(
         requests=whole.requests,
         unpriced=whole.unpriced,
         tokens=Tokens.of(whole),
-        average_cost_usd=dollars(whole.average),
+        average_cost_usd=Usd.float_of(whole.average),
         by_model=[
             ModelSpend(
                 model=row.key.raw or None,
