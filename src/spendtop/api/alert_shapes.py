@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from spendtop.api.shapes import dollars, instant, raw
+from spendtop.api.shapes import instant, raw
+from spendtop.domain.money import Usd
 from spendtop.store.reads.attention import AlertRow, DeliveryRow
 
 
@@ -76,9 +77,9 @@ class AlertItem(BaseModel):
             severity=row.severity,
             window_start=instant(row.window_start),
             window_end=instant(row.window_end),
-            used_usd=dollars(row.used),
+            used_usd=Usd.float_of(row.used),
             used_nanousd=row.used.nano,
-            limit_usd=dollars(row.limit),
+            limit_usd=Usd.float_of(row.limit),
             limit_nanousd=row.limit.nano,
             unpriced=row.unpriced,
             crossed_at=instant(row.crossed_at),

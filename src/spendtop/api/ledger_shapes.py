@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from spendtop.api.shapes import dollars, instant, raw
+from spendtop.api.shapes import instant, raw
 from spendtop.domain.billing import exact
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.differences import Explanation, ProjectBill, Share
@@ -39,7 +39,7 @@ class ShareItem(BaseModel):
         return cls(
             kind=share.kind.value,
             text=sentence(share),
-            amount_usd=dollars(share.amount),
+            amount_usd=Usd.float_of(share.amount),
             amount_nanousd=share.amount.nano,
             project=share.project,
             api_key=share.api_key,
@@ -145,15 +145,15 @@ class AccountItem(BaseModel):
         return {
             "account": found.account.name,
             "provider": found.account.provider,
-            "balance_usd": dollars(found.balance),
-            "balance_nanousd": _nano(found.balance),
+            "balance_usd": Usd.float_of(found.balance),
+            "balance_nanousd": Usd.nano_of(found.balance),
             "state": found.state.value,
             "as_of": instant(found.as_of),
             "failure": raw(found.failure),
-            "low_balance_usd": dollars(found.account.low_balance),
+            "low_balance_usd": Usd.float_of(found.account.low_balance),
             "calibrated_at": instant(found.calibrated_at),
-            "drift_usd": dollars(found.drift),
-            "burn_per_day_usd": dollars(found.burn_per_day),
+            "drift_usd": Usd.float_of(found.drift),
+            "burn_per_day_usd": Usd.float_of(found.burn_per_day),
             "run_out_at": instant(found.run_out_at),
         }
 
@@ -186,10 +186,10 @@ class EventItem(BaseModel):
             kind=event.kind.value,
             effective_at=instant(event.effective_at),
             recorded_at=instant(event.recorded_at),
-            amount_usd=dollars(event.amount),
-            amount_nanousd=_nano(event.amount),
-            observed_nanousd=_nano(event.observed),
-            predicted_nanousd=_nano(event.predicted),
+            amount_usd=Usd.float_of(event.amount),
+            amount_nanousd=Usd.nano_of(event.amount),
+            observed_nanousd=Usd.nano_of(event.observed),
+            predicted_nanousd=Usd.nano_of(event.predicted),
             note=raw(event.note),
             recorded_by=raw(event.recorded_by),
         )
@@ -213,7 +213,7 @@ class DayItem(BaseModel):
     def of(cls, day: LedgerDay) -> DayItem:
         return cls(
             date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
-            billed_nanousd=_nano(day.billed),
+            billed_nanousd=Usd.nano_of(day.billed),
             ours_nanousd=day.ours.nano,
             unpriced=day.unpriced,
             restated=day.restated,
@@ -257,12 +257,8 @@ class SyncAnswer(BaseModel):
     def of(cls, account: str, found: Calibrated, state: str) -> SyncAnswer:
         return cls(
             account=account,
-            predicted_nanousd=_nano(found.predicted),
+            predicted_nanousd=Usd.nano_of(found.predicted),
             observed_nanousd=found.observed.nano,
-            drift_nanousd=_nano(found.drift),
+            drift_nanousd=Usd.nano_of(found.drift),
             state=state,
         )
-
-
-def _nano(amount: Usd | None) -> int | None:
-    return None if amount is None else amount.nano

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
-from spendtop.domain.money import Usd
 from spendtop.domain.request import FIELDS, Kind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
@@ -22,11 +21,6 @@ from spendtop.store.reads.spending import KeySpend
 
 if TYPE_CHECKING:
     from spendtop.services.request_export import Record
-
-
-def dollars(amount: Usd | None) -> float | None:
-    """US dollars as a JSON number."""
-    return None if amount is None else float(amount.dollars)
 
 
 def raw(text: Untrusted | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from spendtop.api.shapes import Tokens, dollars, instant, raw
+from spendtop.api.shapes import Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
@@ -36,8 +36,8 @@ class SessionItem(BaseModel):
             first_at=to_iso(row.first_at),
             last_at=to_iso(row.last_at),
             requests=row.spend.requests,
-            cost_usd=dollars(known_cost(row.spend)),
-            cost_nanousd=_nano(known_cost(row.spend)),
+            cost_usd=Usd.float_of(known_cost(row.spend)),
+            cost_nanousd=Usd.nano_of(known_cost(row.spend)),
             unpriced=row.spend.unpriced,
             tokens=Tokens.of(row.spend),
             models=[model.raw for model in row.models],
@@ -77,14 +77,14 @@ class SessionCostsAnswer(BaseModel):
     def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
         whole = costs.whole
         return cls(
-            totalCostUSD=dollars(known_cost(whole)),
+            totalCostUSD=Usd.float_of(known_cost(whole)),
             unpriced=whole.unpriced,
             requestCount=whole.requests,
             tokenCounts=Tokens.of(whole),
             breakdown=[
                 ModelCost(
                     model=raw(model),
-                    costUSD=dollars(known_cost(spend)),
+                    costUSD=Usd.float_of(known_cost(spend)),
                     unpriced=spend.unpriced,
                     tokens=spend.tokens,
                 )
@@ -147,7 +147,7 @@ class DayCostItem(BaseModel):
     def of(cls, day: DaySpend, calendar: Calendar) -> DayCostItem:
         return cls(
             date=f"{calendar.local(day.start):%Y-%m-%d}",
-            costUSD=dollars(known_cost(day.spend)),
+            costUSD=Usd.float_of(known_cost(day.spend)),
             unpriced=day.spend.unpriced,
             tokens=day.spend.tokens,
             requests=day.spend.requests,
@@ -186,8 +186,8 @@ class ModelItem(BaseModel):
             model=raw(use.model),
             provider=raw(use.provider),
             requests=use.spend.requests,
-            cost_usd=dollars(known_cost(use.spend)),
-            cost_nanousd=_nano(known_cost(use.spend)),
+            cost_usd=Usd.float_of(known_cost(use.spend)),
+            cost_nanousd=Usd.nano_of(known_cost(use.spend)),
             unpriced=use.spend.unpriced,
             last_seen=instant(use.last_seen),
         )
@@ -202,7 +202,3 @@ class ModelsAnswer(BaseModel):
 def known_cost(spend: Spend) -> Usd | None:
     """The sum of the known costs; None where there are requests and the cost of none is known."""
     return None if 0 < spend.requests == spend.unpriced else spend.cost
-
-
-def _nano(amount: Usd | None) -> int | None:
-    return None if amount is None else amount.nano

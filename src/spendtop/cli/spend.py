@@ -15,6 +15,7 @@ from spendtop.cli.request_selection import span_of
 from spendtop.cli.tables import amount, csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
@@ -137,7 +138,6 @@ def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[s
 
 
 def _sums(spend: Spend) -> dict[str, object]:
-    average = spend.average
     return {
         "cost_usd": None if _is_unknown(spend) else float(spend.cost.dollars),
         "cost_nanousd": None if _is_unknown(spend) else spend.cost.nano,
@@ -145,7 +145,7 @@ def _sums(spend: Spend) -> dict[str, object]:
         "unpriced": spend.unpriced,
         "errors": spend.errors,
         "tokens": {"prompt": spend.prompt_tokens, "completion": spend.completion_tokens, "total": spend.tokens},
-        "average_cost_usd": None if average is None else float(average.dollars),
+        "average_cost_usd": Usd.float_of(spend.average),
     }
 
 

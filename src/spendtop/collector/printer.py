@@ -106,8 +106,8 @@ class Printer:
                     "model": request.model,
                     "user_id": request.user_id,
                     "status": request.status.value,
-                    "cost_usd": None if cost is None else float(cost.dollars),
-                    "cost_nanousd": None if cost is None else cost.nano,
+                    "cost_usd": Usd.float_of(cost),
+                    "cost_nanousd": Usd.nano_of(cost),
                     "last_hour_usd": float(last_hour.dollars),
                     "last_hour_unpriced": unpriced,
                 }

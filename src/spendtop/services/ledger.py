@@ -89,7 +89,7 @@ def calibrate(
         now,
         by=by,
         observed_nano=observed.nano,
-        predicted_nano=None if found.predicted is None else found.predicted.nano,
+        predicted_nano=Usd.nano_of(found.predicted),
         spent_nano=spent(connection, account).nano,
     )
     return found

@@ -165,7 +165,11 @@ def _clean(request: Request) -> Request:
         request,
         external_id=storable_name(request.external_id),
         properties=_names(request.properties),
-        **{name: _name(text) for name, text in zip(_TEXTS, _texts_of(request), strict=True)},
+        **{
+            name: storable_name(text) or None
+            for name, text in zip(_TEXTS, _texts_of(request), strict=True)
+            if text is not None
+        },
     )
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import ListParameters, wrong_search
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
-from spendtop.api.shapes import dollars, raw
+from spendtop.api.shapes import raw
 from spendtop.api.usage_shapes import (
     DebugRequest,
     RequestTokens,
@@ -23,6 +23,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Status
 from spendtop.services.request_export import ascii_json
 from spendtop.store.engine import Store
@@ -116,7 +117,7 @@ def _debug(found: RequestDetail) -> DebugRequest:
     return DebugRequest(
         timestamp=to_iso(row.occurred_at),
         model=raw(row.model),
-        cost=dollars(row.cost.amount),
+        cost=Usd.float_of(row.cost.amount),
         tokens=RequestTokens(prompt=row.usage.prompt, completion=row.usage.completion),
         prompt=prompt_text(conversation) if is_readable else None,
         response=response_text(conversation) if is_readable else None,

@@ -19,12 +19,12 @@ from spendtop.api.shapes import (
     SummaryAnswer,
     Tokens,
     UserSpend,
-    dollars,
     instant,
 )
 from spendtop.api.usage_shapes import ModelItem, ModelsAnswer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.money import Usd
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.limits import LimitUse, uses
 from spendtop.store.reads.models import models
@@ -72,7 +72,7 @@ def _summary(
         requests=whole.requests,
         unpriced=whole.unpriced,
         tokens=Tokens.of(whole),
-        average_cost_usd=dollars(whole.average),
+        average_cost_usd=Usd.float_of(whole.average),
         by_model=[
             ModelSpend(
                 model=row.key.raw or None,

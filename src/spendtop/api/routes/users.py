@@ -10,9 +10,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
-from spendtop.api.shapes import Tokens, dollars
+from spendtop.api.shapes import Tokens
 from spendtop.api.usage_shapes import DayCostItem, Period, UserCostsAnswer, known_cost
 from spendtop.domain.clock import to_iso
+from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.users import is_known_user, user_days
@@ -47,7 +48,7 @@ def costs(request: Request, id: str, parameters: Annotated[DaysParameters, Query
     return UserCostsAnswer(
         userId=id,
         period=Period(days=parameters.days, since=to_iso(starts[0]), until=to_iso(now)),
-        totalCostUSD=dollars(known_cost(whole)),
+        totalCostUSD=Usd.float_of(known_cost(whole)),
         totalTokens=Tokens.of(whole),
         requestCount=whole.requests,
         unpriced=whole.unpriced,

@@ -146,8 +146,8 @@ def events(connection: Connection, account: str, most: int) -> tuple[LedgerEvent
             amount=_amount(row),
             note=outside(row.note),
             recorded_by=outside(row.recorded_by),
-            observed=None if row.observed_nano is None else Usd(row.observed_nano),
-            predicted=None if row.predicted_nano is None else Usd(row.predicted_nano),
+            observed=Usd.of_nano(row.observed_nano),
+            predicted=Usd.of_nano(row.predicted_nano),
         )
         for row in rows
     )
@@ -247,8 +247,7 @@ def spent_on(connection: Connection, account: str, day: int) -> Usd:
 def told_balance(connection: Connection, account: str) -> Usd | None:
     """What the provider said last, or None."""
     query = select(_READING.c.balance_nano).where(_READING.c.account == account).order_by(_READING.c.at.desc()).limit(1)
-    nano = connection.execute(query).scalar()
-    return None if nano is None else Usd(nano)
+    return Usd.of_nano(connection.execute(query).scalar())
 
 
 def balance_now(connection: Connection, account: Account) -> Usd | None:
@@ -309,9 +308,9 @@ def latest_calibration(connection: Connection, account: str) -> Calibration | No
     return Calibration(
         at=row.effective_at,
         observed=Usd(row.observed_nano),
-        predicted=None if row.predicted_nano is None else Usd(row.predicted_nano),
+        predicted=Usd.of_nano(row.predicted_nano),
         spent=Usd(row.spent_nano),
-        settled=None if row.settled_nano is None else Usd(row.settled_nano),
+        settled=Usd.of_nano(row.settled_nano),
     )
 
 

@@ -39,13 +39,13 @@ def day_record(account: str, each: LedgerDay) -> dict[str, object]:
     values = (
         account,
         f"{to_datetime(each.day * DAY):%Y-%m-%d}",
-        _dollars(each.billed),
-        _nano(each.billed),
-        _dollars(each.ours),
+        Usd.float_of(each.billed),
+        Usd.nano_of(each.billed),
+        Usd.float_of(each.ours),
         each.ours.nano,
         each.unpriced,
-        _dollars(difference),
-        _nano(difference),
+        Usd.float_of(difference),
+        Usd.nano_of(difference),
         each.restated,
         each.doubted,
     )
@@ -59,19 +59,11 @@ def entry_record(account: str, each: LedgerEvent) -> dict[str, object]:
         each.kind.value,
         to_iso(each.effective_at),
         to_iso(each.recorded_at),
-        _dollars(each.amount),
-        _nano(each.amount),
-        _nano(each.observed),
-        _nano(each.predicted),
+        Usd.float_of(each.amount),
+        Usd.nano_of(each.amount),
+        Usd.nano_of(each.observed),
+        Usd.nano_of(each.predicted),
         None if each.note is None else each.note.raw,
         None if each.recorded_by is None else each.recorded_by.raw,
     )
     return dict(zip(ENTRY_COLUMNS, values, strict=True))
-
-
-def _dollars(amount: Usd | None) -> float | None:
-    return None if amount is None else float(amount.dollars)
-
-
-def _nano(amount: Usd | None) -> int | None:
-    return None if amount is None else amount.nano
