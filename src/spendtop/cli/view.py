@@ -17,7 +17,7 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
-from spendtop.tui.session import Collector, Session
+from spendtop.tui.session import RunningCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
@@ -70,7 +70,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
 
 def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:
     """Run the screens over a store, with the collector that was just started or the one that runs."""
-    from spendtop.tui.run import run as run_screens
+    from spendtop.tui.app import run as run_screens
 
     with ExitStack() as stack:
         link = _Link(loaded, child, stack, options.tunnel is not None)
@@ -140,7 +140,7 @@ class _Link:
         self.stack.enter_context(watching(self._places.viewers))
         return store
 
-    def collector(self) -> Collector | None:
+    def collector(self) -> RunningCollector | None:
         """Who holds the store now."""
         from spendtop.services.presence import holder, watchers
 
@@ -149,7 +149,7 @@ class _Link:
         held = holder(self._places.holder)
         if held is None:
             return None
-        return Collector(
+        return RunningCollector(
             pid=held.pid,
             state=held.state.value,
             url=held.url,

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.errors import UsageError
-from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers.http_client import Bounds, Rejected
 
 ONCE = Bounds(attempts=1)

@@ -223,7 +223,7 @@ async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_
         await listed(pilot)
         await pilot.press("space", "space")
         assert "2 marked" in picture(pilot)
-        await pilot.press("x", "j")
+        await pilot.press("x", "l")
         await until(pilot, lambda: list(tmp_path.glob("spendtop-requests-*.jsonl")))
         await until(pilot, lambda: "2 requests in" in picture(pilot))
     assert exported(tmp_path) == {"external-0", "external-1"}

@@ -14,9 +14,9 @@ from msgspec import Raw
 
 from spendtop.domain.clock import DAY, MINUTE, to_datetime
 from spendtop.domain.request import Request
-from spendtop.sources.helicone_access import WHO
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
 from spendtop.sources.pollers import KeyRefused, Page, PollFailed
+from spendtop.sources.pollers.helicone_access import WHO
 from spendtop.sources.pollers.helicone_cursor import (
     Following,
     Place,

@@ -12,8 +12,8 @@ from msgspec import Raw
 
 from spendtop.domain.clock import SECOND, to_datetime
 from spendtop.domain.money import Usd
-from spendtop.sources.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers import PollFailed
+from spendtop.sources.pollers.helicone_access import WHO, ask, helicone
 from spendtop.sources.pollers.http_client import USUAL, Bounds, Poll
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
