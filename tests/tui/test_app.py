@@ -79,12 +79,14 @@ async def test_a_source_is_not_well_when_no_collector_hears_it(session_over: Ses
         await until(pilot, lambda: "OK helicone" in picture(pilot))
 
 
-async def test_the_footer_says_what_the_time_key_does_on_each_screen(app: SpendtopApp) -> None:
+async def test_time_is_a_key_of_lists_and_zoom_one_of_the_chart(app: SpendtopApp) -> None:
     async with app.run_test(size=(140, 24)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "t chart span" in picture(pilot).splitlines()[-1])
+        await until(pilot, lambda: "z zoom in" in picture(pilot).splitlines()[-1])
+        assert "t time" not in picture(pilot).splitlines()[-1]
         await pilot.press("2")
         await until(pilot, lambda: "t time" in picture(pilot).splitlines()[-1])
+        assert "zoom" not in picture(pilot).splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Every action that a key can start: keys, footer, help and palette are made from these tables.
+"""Every action that a key can start: keys, footer, help, palette and the README's table are made from these tables.
 
-An action's id is what `[ui] keymap` names. Help and footer show only the actions that work at that moment.
+An action's id is what `[ui] keymap` names. Help and footer show only the actions that work at that moment. A key does
+one thing on every screen; where two actions share one, never more than one of them works.
 """
 
 from __future__ import annotations
@@ -45,10 +46,9 @@ LIVE = (
 )
 
 OVERVIEW = (
-    Action("time", "t", "screen.time", "chart span", "the next longer time in the chart, round and round", "time", 12),
     Action("open", "enter", "screen.open", "open", "the selected request with its prompt and response", "open", 3),
     Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
-    Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time"),
+    Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time", 12),
     Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time", 11),
 )
 
@@ -80,11 +80,17 @@ REQUESTS = (
     Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
 )
 
+_OF_THE_LIST = ("time", "filter", "clear-filter", "follow", "order", "order-left", "order-right", "invert")
+
+REQUEST_LIST = tuple(action for action in REQUESTS if action.id in _OF_THE_LIST)
+"""Those of REQUESTS that need the list on screen."""
+
 DETAIL = (
     Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 3),
     Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
     Action("next-request", "J", "screen.neighbour(1)", "next", "next request", "move", 5),
     Action("previous-request", "K", "screen.neighbour(-1)", "previous", "request before", "move"),
+    Action("find", "slash", "screen.find", "find", "look for a text in the detail", "find", 4),
     Action("find-next", "n", "screen.find_next(1)", "next match", "find: next match", "find"),
     Action("find-previous", "N", "screen.find_next(-1)", "match before", "find: match before", "find"),
     Action("fetch", "f", "screen.fetch", "fetch bodies", "ask Helicone for prompt and response", "act", 4),
@@ -127,12 +133,14 @@ SESSION = (
 
 LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
-    Action("next-account", "right_square_bracket,tab", "screen.account(1)", "account", "the next account", "move", 7),
-    Action("previous-account", "left_square_bracket,shift+tab", "screen.account(-1)", "account before", "back", "move"),
+    Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
+    Action("previous-account", "left_square_bracket", "screen.account(-1)", "account before", "the one before", "move"),
     Action("calibrate", "c", "screen.calibrate", "calibrate", "enter the balance on the provider's page", "act", 4),
-    Action("record", "plus", "screen.record", "entry", "record a deposit, refund, expiry or adjustment", "act", 5),
+    Action(
+        "record", "plus,n", "screen.record", "new entry", "record a deposit, refund, expiry or adjustment", "act", 5
+    ),
     Action("undo-entry", "u", "screen.undo", "undo", "append the opposite of the last entry made here", "act", 6),
-    Action("poll", "R", "screen.poll", "poll now", "ask the provider at once", "act", 10),
+    Action("poll", "r", "screen.poll", "poll now", "ask the provider at once", "act", 10),
     Action("export", "x", "screen.export", "export", "write the days or the entries to a file", "act", 9),
 )
 

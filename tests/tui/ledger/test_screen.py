@@ -303,7 +303,7 @@ async def test_enter_shows_a_day_part_by_part_beside_ours_and_why(face: Spendtop
         await until(pilot, lambda: isinstance(face.screen, LedgerScreen))
 
 
-@pytest.mark.parametrize("key", ["c", "plus", "R"])
+@pytest.mark.parametrize("key", ["c", "plus", "n", "r"])
 async def test_a_read_only_viewer_changes_nothing_and_says_why(kept: Till, session_over: Sessions, key: str) -> None:
     app = SpendtopApp(session_over(read_only=True))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -316,7 +316,7 @@ async def test_poll_now_asks_the_collector_and_tells_what_came_of_it(
     face: SpendtopApp, store: Store, clock: SettableClock
 ) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
-        await shown(pilot, "R")
+        await shown(pilot, "r")
 
         def asked() -> bool:
             with store.reading() as connection:

@@ -96,7 +96,7 @@ class OverviewScreen(LiveScreen):
     def tick(self) -> None:
         """Also tells the welcome and the sources who records."""
         super().tick()
-        if not self.is_mounted:
+        if not self.is_built:
             return
         sources, recording = self.query_one(SourcesPanel), not self.face.status_facts().nobody_records
         if sources.recording != recording:
@@ -111,7 +111,7 @@ class OverviewScreen(LiveScreen):
 
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in."""
-        needs_rows = action in MOVE or action.id in ("open", "zoom-in", "zoom-out", "time")
+        needs_rows = action in MOVE or action.id in ("open", "zoom-in", "zoom-out")
         return not (needs_rows and self.has_class("-empty"))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -145,10 +145,6 @@ class OverviewScreen(LiveScreen):
     def action_filter(self) -> None:
         """The screen of requests, asking for a filter."""
         self.face.open_filter()
-
-    def action_time(self) -> None:
-        """The next longer span of the chart, round and round."""
-        self.action_zoom(1 if self._zoom < len(_SPANS) - 1 else -len(_SPANS))
 
     def action_zoom(self, step: int) -> None:
         """A longer or shorter span of the chart."""

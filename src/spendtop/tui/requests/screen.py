@@ -16,7 +16,7 @@ from textual.widget import Widget
 from spendtop.domain.filters import Filter
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, Action, bindings
+from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.detail import DetailView
@@ -96,10 +96,11 @@ class RequestsScreen(LiveScreen):
         return found or self.list_pane.remarks()
 
     def works_now(self, action: Action) -> bool:
-        """Keys of the detail need one on screen, and those of a row need a row."""
+        """Keys of a side need it on screen, and those of a row need a row."""
         if action in DETAIL:
-            shown = self.layout_shown is not Layout.LIST
-            return shown and (action.id != "fetch" or self.detail_pane.fetchable is not None)
+            return self.layout_shown is not Layout.LIST and self._works_in_detail(action)
+        if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
+            return False
         if action.id == "clear-filter":
             return bool(self.browser.selection.text.strip())
         if action.id == "unmark":
@@ -107,6 +108,14 @@ class RequestsScreen(LiveScreen):
         if action.id == "open":
             return self.rows.row is not None and self.layout_shown is not Layout.DETAIL
         return self.rows.row is not None or action.id not in ("mark", "copy", "export")
+
+    def _works_in_detail(self, action: Action) -> bool:
+        """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""
+        if action.id == "find":
+            return self.layout_shown is Layout.DETAIL
+        if action.id in ("find-next", "find-previous"):
+            return self.detail.match_count > 0
+        return action.id != "fetch" or self.detail_pane.fetchable is not None
 
     # Layout
 
@@ -180,11 +189,10 @@ class RequestsScreen(LiveScreen):
         return "searching" if waiting or sums is None else formats.requests(sums.requests)
 
     def action_filter(self) -> None:
-        """Ask for a filter, or in the detail for a text to find."""
-        if self.layout_shown is Layout.DETAIL:
-            self.detail_pane.ask_needle()
-        else:
-            self.filter_prompt.open(self.browser.selection.text)
+        self.filter_prompt.open(self.browser.selection.text)
+
+    def action_find(self) -> None:
+        self.detail_pane.ask_needle()
 
     def action_clear_filter(self) -> None:
         self.list_only("")

@@ -70,7 +70,7 @@ class LiveScreen(ReaderScreen):
 
     def tick(self) -> None:
         """Once a second, and whenever something around the body changed."""
-        if not self.is_mounted:
+        if not self.is_built:
             return
         face = self.face
         facts = face.status_facts()

@@ -95,7 +95,7 @@ class SourcesScreen(LiveScreen):
     def tick(self) -> None:
         """Also tells the table and the facts who records."""
         super().tick()
-        if not self.is_mounted:
+        if not self.is_built:
             return
         facts, recording = self.query_one(SourceFacts), not self.face.status_facts().nobody_records
         if (facts.collector, self.table.recording) != (self.face.collector, recording):
