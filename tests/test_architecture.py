@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "spendtop"
 LONGEST_FILE, LONGEST_CLASS, LONGEST_FUNCTION = 450, 300, 60
 """Lines. Generous, as what is one thing is not cut in two to be short."""
+MOST_CLASSES_IN_ONE = 4
+"""Of ours in the order of resolution, the class itself included: a class has parts, it is not stacked of slices."""
 ALIKE = {
     "_Body": "a prompt or response of Helicone, raw and read",
     "_Cost": "one amount in a provider's bill",
@@ -74,6 +77,22 @@ def test_files_classes_and_functions_can_be_looked_over() -> None:
         if lines_of(node) > (LONGEST_CLASS if isinstance(node, ast.ClassDef) else LONGEST_FUNCTION)
     ]
     assert (files, large) == ([], [])
+
+
+def test_no_class_is_stacked_of_many() -> None:
+    stacked = {
+        f"{each.__module__}.{each.__qualname__}": ours
+        for module in modules()
+        if module.name != "__main__.py" and "client" not in module.parts  # what applications load needs its extras
+        for each in vars(importlib.import_module(dotted(module))).values()
+        if isinstance(each, type)
+        and (ours := sum(str(base.__module__).startswith("spendtop.") for base in each.__mro__)) > MOST_CLASSES_IN_ONE
+    }
+    assert stacked == {}
+
+
+def dotted(module: Path) -> str:
+    return ".".join(("spendtop", *module.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
 
 
 def test_every_room_has_its_tests_in_the_mirrored_folder() -> None:

@@ -20,7 +20,7 @@ from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import News, config_news
+from spendtop.store.reads.config_outcome import ConfigOutcome, config_outcome
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed
@@ -102,11 +102,11 @@ def public_url(rooms: CompanionContext) -> str:
     return found.collector.public_url if found is not None else ""
 
 
-def news_of(rooms: CompanionContext) -> News:
+def outcome_of(rooms: CompanionContext) -> ConfigOutcome:
     with rooms.store.reading() as connection:
-        news = config_news(connection)
-    assert news is not None
-    return news
+        outcome = config_outcome(connection)
+    assert outcome is not None
+    return outcome
 
 
 def test_the_tunnel_leads_to_the_listener_and_every_face_can_read_its_address(
@@ -191,8 +191,8 @@ def test_where_the_secret_cannot_be_kept_it_says_what_to_do(
 
     async def look(rooms: CompanionContext) -> None:
         await soon(lambda: len(running.said) == 2)
-        await soon(lambda: news_of(rooms).text.raw == running.said[1])
-        assert not news_of(rooms).ok
+        await soon(lambda: outcome_of(rooms).text.raw == running.said[1])
+        assert not outcome_of(rooms).ok
 
     running.run(look)
     assert "webhook_secrets" in running.said[1] and "--show-secret" in running.said[1]

@@ -13,7 +13,7 @@ from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.session import Collector
+from spendtop.tui.session import RunningCollector
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
 
@@ -80,13 +80,14 @@ async def test_a_source_is_not_well_when_no_collector_hears_it(session_over: Ses
         await until(pilot, lambda: "OK helicone" in picture(pilot))
 
 
-async def test_the_footer_says_that_a_chart_is_zoomed_and_a_list_has_a_window_of_time(app: SpendtopApp) -> None:
+async def test_time_is_a_key_of_lists_and_zoom_one_of_the_chart(app: SpendtopApp) -> None:
     async with app.run_test(size=(140, 24)) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "z zoom in" in picture(pilot).splitlines()[-1])
         assert "t time" not in picture(pilot).splitlines()[-1]
         await pilot.press("2")
         await until(pilot, lambda: "t time" in picture(pilot).splitlines()[-1])
+        assert "zoom" not in picture(pilot).splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:
 
 async def test_leaving_offers_to_stop_only_a_collector_that_was_started_here(session_over: Sessions) -> None:
     stopped: list[bool] = []
-    mine = Collector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
+    mine = RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
     app = SpendtopApp(session_over(collector=lambda: mine, stop_collector=lambda: stopped.append(True)))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

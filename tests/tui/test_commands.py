@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.tui.app import SpendtopApp
-from spendtop.tui.store_messages import SLOW_PACE_SECONDS
+from spendtop.tui.app import SLOW_PACE_SECONDS, SpendtopApp
 from spendtop.tui.widgets.chart import Graph, SpendChart
 from tests.tui.conftest import Sessions, opened, picture, until
 

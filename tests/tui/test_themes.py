@@ -23,9 +23,9 @@ def test_the_shipped_themes_are_all_valid() -> None:
 
 @pytest.mark.parametrize("name", ["spendtop-dark", "spendtop-light", "high-contrast", "colour-blind"])
 def test_figures_and_states_stand_out_from_the_background(name: str) -> None:
-    dress = read_theme(shipped_themes() / f"{name}.toml")
-    background = Color.parse(dress.theme.background or "")
-    palette = dress.palette
+    theme = read_theme(shipped_themes() / f"{name}.toml")
+    background = Color.parse(theme.textual.background or "")
+    palette = theme.palette
     for style in (palette.text, palette.money, palette.good, palette.warn, palette.bad, palette.unknown, palette.muted):
         assert style.color is not None and style.color.triplet is not None
         ink = Color(*style.color.triplet)
@@ -40,10 +40,10 @@ def test_the_colour_blind_theme_tells_good_from_bad_by_lightness_or_blue() -> No
 
 
 def test_mono_has_no_colour_in_its_palette() -> None:
-    dress = read_theme(shipped_themes() / "mono.toml")
-    assert dress.colorless
-    for name in dress.palette.__slots__:
-        style = getattr(dress.palette, name)
+    theme = read_theme(shipped_themes() / "mono.toml")
+    assert theme.colorless
+    for name in theme.palette.__slots__:
+        style = getattr(theme.palette, name)
         assert style.color is None and style.bgcolor is None
 
 

@@ -23,7 +23,7 @@ from spendtop.services.presence import running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
-from spendtop.tui.session import Collector, Session
+from spendtop.tui.session import RunningCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
@@ -95,7 +95,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
 
 def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:
     """Run the screens over a store, with the collector that was just started or the one that runs."""
-    from spendtop.tui.run import run as run_screens
+    from spendtop.tui.app import run as run_screens
 
     with ExitStack() as stack:
         link = _Link(loaded, child, stack, options.tunnel is not None)
@@ -165,7 +165,7 @@ class _Link:
         self.stack.enter_context(counted_as_viewer(self._places.viewers))
         return store
 
-    def collector(self) -> Collector | None:
+    def collector(self) -> RunningCollector | None:
         """Who holds the store now."""
         from spendtop.services.presence import running_collector, viewer_count
 
@@ -174,7 +174,7 @@ class _Link:
         held = running_collector(self._places.holder)
         if held is None:
             return None
-        return Collector(
+        return RunningCollector(
             pid=held.pid,
             state=held.state.value,
             url=held.url,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
+import os
+import signal
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.color import ColorSystem
@@ -18,44 +23,60 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.commands import Commands
-from spendtop.tui.config_status import ConfigNews
+from spendtop.tui.face import Pause, StatusFacts
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.pause import Pause
-from spendtop.tui.screens import SCREENS
-from spendtop.tui.session import Collector, Session
-from spendtop.tui.store_messages import PACE_SECONDS, SLOW_PACE_SECONDS, CollectorSeen, Failed, StoreOpened
-from spendtop.tui.store_watch import StoreWatch
-from spendtop.tui.themed_app import DressedApp
-from spendtop.tui.widgets.prompt import Asking
-from spendtop.tui.widgets.status import Standing
+from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.screens import FIRST, SCREENS, screen_class
+from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.store_watch import CollectorSeen, StoreOpened, StoreWatch, WatchFailed
+from spendtop.tui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
+    from spendtop.tui.modals.leave import Leaving
     from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
+PACE_SECONDS, SLOW_PACE_SECONDS = 0.3, 2.0
+"""Between two reads at least: as usual, and for thin lines."""
 _log = logging.getLogger(__name__)
+
+
+def run(session: Session) -> int:
+    """Show the screens until the user leaves; returns the exit code. The caller checked that there is a terminal.
+
+    SIGTERM and SIGHUP end it as 128 + their number, with the terminal restored.
+    """
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    app = SpendtopApp(session)
+    code = asyncio.run(_run(app, session))
+    if app.failure is not None:
+        sys.stderr.write(f"spendtop: {app.failure}\n")
+    return code
+
+
+async def _run(app: SpendtopApp, session: Session) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
+    await app.run_async(mouse=session.mouse)
+    return ExitCode.OK if app.return_code is None else app.return_code
 
 
 def _factory(name: str) -> Callable[[], Screen[object]]:
     """Imports the screen's module when it is first opened."""
-
-    def make() -> Screen[object]:
-        module, _, cls = SCREENS[name].factory.partition(":")
-        return cast("Screen[object]", getattr(importlib.import_module(module), cls)())
-
-    return make
+    return lambda: cast("Screen[object]", screen_class(name)())
 
 
-class SpendtopApp(DressedApp):
+class SpendtopApp(ThemedApp):
     """One viewer. What it shows comes from the session's store, and what it asks goes there too."""
 
     TITLE = "spendtop"
     CSS_PATH = "styles/spendtop.tcss"
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: _factory(name) for name in SCREENS}
-    DEFAULT_MODE = next(iter(SCREENS))
+    DEFAULT_MODE = FIRST
     BINDINGS: ClassVar[list[BindingType]] = bindings(APP) + [
         Binding(entry.key, f"app.open_screen('{name}')", entry.title, show=False, id=f"screen-{name}")
         for name, entry in SCREENS.items()
@@ -74,14 +95,14 @@ class SpendtopApp(DressedApp):
         self.pause: Pause | None = None
         self.trouble: str | None = None
         """Why the picture is not up to date."""
-        self.collector: Collector | None = None
+        self.collector: RunningCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.history: defaultdict[Asking, list[str]] = defaultdict(list)
+        self.history: defaultdict[str, list[str]] = defaultdict(list)
         self.commands = Commands(self)
-        self.config_news = ConfigNews()
+        self.config_status = ConfigStatus()
         self._collector_asked = False
-        self._watch = StoreWatch(session, self.post_message)
+        self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -113,7 +134,7 @@ class SpendtopApp(DressedApp):
         self.collector, self._collector_asked = event.collector, True
         self._tick()
 
-    def on_failed(self, event: Failed) -> None:
+    def on_watch_failed(self, event: WatchFailed) -> None:
         """End with the error's own exit code; what nobody expected is a crash."""
         if not isinstance(event.failure, SpendtopError):
             raise event.failure
@@ -157,17 +178,15 @@ class SpendtopApp(DressedApp):
             return self.session.webhook_url
         return f"{self.collector.url.rstrip('/')}/webhook" if self.collector and self.collector.url else None
 
-    def standing(self) -> Standing:
-        """What the status line says besides the figures."""
-        calendar = self.headline.calendar if self.headline else self.session.calendar
-        applied = self.headline.applied if self.headline else None
-        return Standing(
+    def status_facts(self) -> StatusFacts:
+        headline = self.headline
+        return StatusFacts(
             store=clean_line(self.session.store_name, 24),
             collector=self.collector,
             asked=self._collector_asked,
             paused=self.pause is not None,
-            clock=formats.clock(self.session.clock(), calendar),
-            differences=self.session.config_differences(applied) if applied else (),
+            clock=formats.clock(self.session.clock(), headline.calendar if headline else self.session.calendar),
+            differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
         )
 
@@ -191,19 +210,19 @@ class SpendtopApp(DressedApp):
             self.switch_mode(name)
 
     def open_request(self, request_id: int) -> None:
-        """The request's detail on the screen of requests."""
-        self.with_requests(lambda screen: screen.open_request(request_id))
+        self._on_requests(lambda screen: screen.open_request(request_id))
+
+    def list_requests(self, text: str) -> None:
+        self._on_requests(lambda screen: screen.list_only(text))
+
+    def open_filter(self) -> None:
+        self._on_requests(lambda screen: screen.action_filter())
 
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
-        self.with_requests(lambda screen: screen.export(kind, path))
+        self._on_requests(lambda screen: screen.export(kind, path))
 
-    def open_filter(self) -> None:
-        """The screen of requests, asking for a filter."""
-        self.with_requests(lambda screen: screen.action_filter())
-
-    def with_requests(self, act: Callable[[RequestsScreen], None]) -> None:
-        """Open the screen of requests, and do something there."""
+    def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
         self.open_screen("requests")
         self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
 
@@ -216,8 +235,8 @@ class SpendtopApp(DressedApp):
             yield SystemCommand(f"Screen: {entry.title}", entry.help, lambda name=name: self.open_screen(name))
         for action, _ in live.offered() if live else ():
             yield SystemCommand(action.label.capitalize(), action.help, lambda call=action.call: self._run(call))
-        for dress in self.dresses.values():
-            yield SystemCommand(f"Theme: {dress.name}", dress.description, lambda name=dress.name: self._wear(name))
+        for theme in self.themes_by_name.values():
+            yield SystemCommand(f"Theme: {theme.name}", theme.description, lambda name=theme.name: self._wear(name))
 
     def _run(self, call: str) -> None:
         self.call_later(self.run_action, call, self.live_screen)
@@ -230,11 +249,12 @@ class SpendtopApp(DressedApp):
         self.open_screen(name)
 
     def action_help(self) -> None:
-        """The keys that work now."""
-        from spendtop.tui.modals.help import HelpScreen
+        from spendtop.tui.modals.help import HelpScreen, Topic
 
         if (screen := self.live_screen) and screen.is_current:
-            self.push_screen(HelpScreen(screen.offered()))
+            screens = [(entry.key, entry.title, entry.help) for entry in SCREENS.values()]
+            commands = [(f":{each.name}", "", f"{each.usage}: {each.help}") for each in self.commands.all.values()]
+            self.push_screen(HelpScreen(screen.offered(), Topic("screens", 9, screens), Topic("commands", 9, commands)))
 
     async def action_back(self) -> None:
         """Back, or at the first screen out."""
@@ -244,13 +264,20 @@ class SpendtopApp(DressedApp):
         if screen is None or screen.is_root:
             self.action_leave()
         else:
-            self.open_screen(next(iter(SCREENS)))
+            self.open_screen(FIRST)
 
     def action_leave(self) -> None:
         """Ask what becomes of the collector, then leave."""
         from spendtop.tui.modals.leave import LeaveScreen
 
-        self.push_screen(LeaveScreen(self.collector, self.session.demo))
+        self.push_screen(LeaveScreen(self.collector, self.session.demo), self._leave)
+
+    def _leave(self, leaving: Leaving | None) -> None:
+        if leaving == "detach":
+            self.action_detach()
+        elif leaving == "stop":
+            self.notify("Stopping the collector...", markup=False)
+            self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
 
     async def action_quit(self) -> None:
         """Textual's own way out asks too."""
@@ -260,17 +287,12 @@ class SpendtopApp(DressedApp):
         """Leave; the collector goes on."""
         self.exit(return_code=ExitCode.OK)
 
-    def stop_and_leave(self) -> None:
-        """Stop the collector that this viewer started, then leave."""
-        self.notify("Stopping the collector...", markup=False)
-        self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
-
     def _stop_collector(self) -> None:
         """Runs in a thread."""
         try:
             self.session.stop_collector()
         except SpendtopError as failure:
-            self.post_message(Failed(failure))
+            self.post_message(WatchFailed(failure))
         else:
             self.call_from_thread(self.action_detach)
 
@@ -292,3 +314,7 @@ class SpendtopApp(DressedApp):
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
         self._tell_screen()
         self._tick()
+
+
+def _import_first_questions() -> None:
+    importlib.import_module(f"spendtop.tui.{FIRST}.questions")

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
+from spendtop.tui.face import Face
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.chart import Graph, SpendChart
 
 if TYPE_CHECKING:
-    from spendtop.tui.app import SpendtopApp
+    from textual.notifications import SeverityLevel
+    from textual.screen import Screen
+
+    from spendtop.tui.themes import Theme
+
+
+class CommandedFace(Face, Protocol):
+    """What commands do something to."""
+
+    theme: str
+    themes_by_name: dict[str, Theme]
+
+    @property
+    def screen_stack(self) -> Sequence[Screen[object]]: ...
+    def notify(self, message: str, *, severity: SeverityLevel, markup: bool) -> None: ...
+    def action_leave(self) -> None: ...
+    def action_pause(self) -> None: ...
+    def action_help(self) -> None: ...
+    def action_detach(self) -> None: ...
+    def set_slow(self, slow: bool) -> None: ...
+    def reload(self) -> None: ...
+    def export(self, kind: str, path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PromptCommand:
     """One command of the `:` line."""
 
     name: str
@@ -32,26 +54,29 @@ class Command:
 class Commands:
     """All commands, bound to one app."""
 
-    def __init__(self, app: SpendtopApp) -> None:
+    def __init__(self, app: CommandedFace) -> None:
         self._app = app
         commands = [
-            Command("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
-            Command("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.dresses)),
-            Command("set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]),
-            Command("reload", "reload", "read theme files and the store again", self._reload),
-            Command(
+            PromptCommand("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
+            PromptCommand("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.themes_by_name)),
+            PromptCommand(
+                "set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]
+            ),
+            PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
+            PromptCommand(
                 "export",
                 "export csv|jsonl PATH",
                 "write what is listed to a file",
                 self._export,
                 lambda: ["csv", "jsonl"],
             ),
-            Command("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
-            Command("help", "help", "the keys that work now", lambda _: app.action_help()),
-            Command("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
+            PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
+            PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
+            PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
         ]
         commands += [
-            Command(entry.command, entry.command, entry.help, self._opener(name)) for name, entry in SCREENS.items()
+            PromptCommand(entry.command, entry.command, entry.help, self._opener(name))
+            for name, entry in SCREENS.items()
         ]
         self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
 
@@ -92,7 +117,7 @@ class Commands:
             return [(f" no command {word[:20]!r}", palette.bad), (self._nearest(word), palette.muted)]
         return [(" ", palette.text), ("  ".join(names), palette.muted)]
 
-    def _find(self, name: str) -> Command:
+    def _find(self, name: str) -> PromptCommand:
         if name in self.all:
             return self.all[name]
         fitting = [known for known in self.all if known.startswith(name)]
@@ -108,7 +133,7 @@ class Commands:
         return lambda _: self._app.open_screen(name)
 
     def _theme(self, words: list[str]) -> None:
-        names = self._app.dresses
+        names = self._app.themes_by_name
         if len(words) != 1 or words[0] not in names:
             raise UsageError(f"Themes are {', '.join(sorted(names))}.")
         self._app.theme = words[0]

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spendtop.domain.clock import SECOND
+
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.config_outcome import News
+    from spendtop.store.reads.config_outcome import ConfigOutcome
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
+
+
+_SUCCESS_SHOWN = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,7 @@ class Headline:
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
-    config_news: News | None
+    config_outcome: ConfigOutcome | None
     """What the last change of the configuration did."""
 
     @property
@@ -42,3 +47,27 @@ class Headline:
         if self.baseline is None or not self.baseline.nano:
             return None
         return self.last_hour.cost.nano / self.baseline.nano - 1
+
+
+class ConfigStatus:
+    """What a changed configuration did, for the notice: a refusal until it is repaired, a success for a while."""
+
+    def __init__(self) -> None:
+        self._told_at: int | None = None
+
+    def present(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
+        """What still matters at `now` (UTC µs). Whatever was applied after a refusal has repaired it."""
+        outcome = headline.config_outcome if headline else None
+        if headline is None or outcome is None:
+            return None
+        if outcome.ok:
+            return outcome if now - outcome.at < _SUCCESS_SHOWN else None
+        return outcome if headline.applied is None or headline.applied.at <= outcome.at else None
+
+    def untold(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
+        """A refusal that was not told in full yet; from now on it was."""
+        outcome = self.present(headline, now)
+        if outcome is None or outcome.ok or outcome.at == self._told_at:
+            return None
+        self._told_at = outcome.at
+        return outcome

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.filters import EVERYTHING, And, Filter
+from spendtop.domain.filters import EVERYTHING, And, Filter, Or
 from spendtop.domain.windows import Calendar, bounds, parse_window
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests import RequestQuery
 
+NOTHING: Filter = Or(())
+"""No request passes it."""
 OrderName = Literal["time", "cost", "tokens", "latency"]
 ORDERS: tuple[OrderName, ...] = ("time", "tokens", "cost", "latency")
 """In the order of their columns."""

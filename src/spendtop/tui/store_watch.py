@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from spendtop.tui.session import Collector, Session
-from spendtop.tui.store_messages import POLL_SECONDS, CollectorSeen, Failed, StoreChanged, StoreOpened
-
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
+    from spendtop.tui.session import RunningCollector, Session
 
+_LOOK_SECONDS = 0.05
 _COLLECTOR_EVERY = 40
 """Looks at the store between two looks at the collector."""
+
+
+class StoreOpened(Message):
+    """The store can be read from now on."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.store = store
+
+
+class StoreChanged(Message):
+    """Something was committed. Several of them in a row are one."""
+
+    def can_replace(self, message: Message) -> bool:
+        """News replaces older news."""
+        return isinstance(message, StoreChanged)
+
+
+class CollectorSeen(Message):
+    """Another collector holds the store, or none does any more."""
+
+    def __init__(self, collector: RunningCollector | None) -> None:
+        super().__init__()
+        self.collector = collector
+
+
+class WatchFailed(Message):
+    """A thread ended with an error that ends the program."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 class StoreWatch:
     """Posts what it sees; knows no screen."""
 
-    def __init__(self, session: Session, post: Callable[[Message], object]) -> None:
+    def __init__(self, session: Session, post: Callable[[Message], object], prepare: Callable[[], object]) -> None:
+        """`prepare` imports what the first picture needs; it runs in the thread too."""
         self._session = session
         self._post = post
+        self._prepare = prepare
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -35,21 +67,21 @@ class StoreWatch:
         """Until `stop`. An error is posted, not raised."""
         try:
             store = self._session.connect()
-            importlib.import_module("spendtop.tui.reading")
+            self._prepare()
             collector = self._session.collector()
             self._post(CollectorSeen(collector))
             self._post(StoreOpened(store))
             self._look(store, collector)
         except Exception as failure:
-            self._post(Failed(failure))
+            self._post(WatchFailed(failure))
 
-    def _look(self, store: Store, collector: Collector | None) -> None:
+    def _look(self, store: Store, collector: RunningCollector | None) -> None:
         from spendtop.store.changes import Changes
 
         changes = Changes(store)
         try:
             rounds = 0
-            while not self._stopping.wait(POLL_SECONDS):
+            while not self._stopping.wait(_LOOK_SECONDS):
                 if changes.poll():
                     self._post(StoreChanged())
                 rounds += 1

@@ -10,38 +10,38 @@ from textual.app import App
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.compat import CarefulApp
 from spendtop.tui.palette import PLAIN, Palette
-from spendtop.tui.themes import DEFAULT, Dress, ThemeError, read_themes, shipped_themes
+from spendtop.tui.themes import DEFAULT, Theme, ThemeError, read_themes, shipped_themes
 
 
-class DressedApp(CarefulApp):
+class ThemedApp(CarefulApp):
     """Wears one of the themes in its folders."""
 
     def __init__(self, theme: str, folders: Sequence[Path], ascii_marks: bool) -> None:
         super().__init__(ascii_marks)
-        self.dresses: dict[str, Dress] = {}
+        self.themes_by_name: dict[str, Theme] = {}
         """All themes by name."""
         self.watching_themes = False
         """Whether a saved theme file is noticed."""
         self._folders = [shipped_themes(), *folders]
         self._wished = theme
         self._failures = self._load()
-        self.theme = theme if theme in self.dresses else DEFAULT
+        self.theme = theme if theme in self.themes_by_name else DEFAULT
 
     @property
-    def dress(self) -> Dress:
+    def shown_theme(self) -> Theme:
         """The current theme with its palette."""
-        return self.dresses.get(self.theme) or self.dresses[DEFAULT]
+        return self.themes_by_name.get(self.theme) or self.themes_by_name[DEFAULT]
 
     @property
     def palette(self) -> Palette:
         """The styles to draw with: the theme's, or emphasis alone where there are no colours."""
-        return PLAIN if self.colorless else self.dress.palette
+        return PLAIN if self.colorless else self.shown_theme.palette
 
     def on_mount(self) -> None:
         """Say what was wrong with the theme that was asked for, or with a file."""
         self.theme_changed_signal.subscribe(self, lambda _: self._take_colors())
         self._take_colors()
-        if self._wished not in self.dresses:
+        if self._wished not in self.themes_by_name:
             self.notify(f"No theme is called {clean_line(self._wished)}.", severity="warning", markup=False)
         self._complain(self._failures)
 
@@ -63,15 +63,15 @@ class DressedApp(CarefulApp):
                 self.reload_themes()
 
     def _load(self) -> list[ThemeError]:
-        found, failures = read_themes(self._folders)
-        for name, dress in found.items():
-            self.dresses[name] = dress
-            self.register_theme(dress.theme)
+        themes, failures = read_themes(self._folders)
+        for name, theme in themes.items():
+            self.themes_by_name[name] = theme
+            self.register_theme(theme.textual)
         return failures
 
     def _take_colors(self) -> None:
         """A theme without colours also takes them from Textual's own widgets."""
-        self.colorless = self.no_color or self.dress.colorless
+        self.colorless = self.no_color or self.shown_theme.colorless
 
     def _complain(self, failures: Sequence[ThemeError]) -> None:
         """One message, however many files are broken."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import Theme as TextualTheme
 
 from spendtop.domain.errors import ConfigError, nearest
 from spendtop.tui.palette import BACKGROUND_ROLES, PLAIN, ROLES, Palette, palette_of
@@ -65,10 +65,10 @@ class ThemeError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class Dress:
+class Theme:
     """A theme for Textual together with the palette of our own pictures."""
 
-    theme: Theme
+    textual: TextualTheme
     palette: Palette
     description: str
     colorless: bool
@@ -77,10 +77,10 @@ class Dress:
     @property
     def name(self) -> str:
         """What `theme = ` in the configuration calls it."""
-        return self.theme.name
+        return self.textual.name
 
 
-def read_theme(path: Path) -> Dress:
+def read_theme(path: Path) -> Theme:
     """The theme in one file. Raises ThemeError."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def read_theme(path: Path) -> Dress:
     _Checked(path, found).check()
     colors = found["colors"]
     ansi = found.get("ansi", False)
-    theme = Theme(
+    textual = TextualTheme(
         name=found.get("name", path.stem),
         dark=found.get("dark", True),
         ansi=ansi,
@@ -100,21 +100,21 @@ def read_theme(path: Path) -> Dress:
     )
     mono = found.get("mono", False)
     palette = PLAIN if mono else palette_of(_role_pairs(colors, found.get("roles", {})))
-    return Dress(theme, palette, found.get("description", ""), mono, path)
+    return Theme(textual, palette, found.get("description", ""), mono, path)
 
 
-def read_themes(folders: Iterable[Path]) -> tuple[dict[str, Dress], list[ThemeError]]:
+def read_themes(folders: Iterable[Path]) -> tuple[dict[str, Theme], list[ThemeError]]:
     """All themes of these folders by name, a later folder's before an earlier one's, and what could not be used."""
-    themes: dict[str, Dress] = {}
+    themes: dict[str, Theme] = {}
     failures: list[ThemeError] = []
     for folder in folders:
         for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
             try:
-                dress = read_theme(path)
+                theme = read_theme(path)
             except ThemeError as failure:
                 failures.append(failure)
             else:
-                themes[dress.name] = dress
+                themes[theme.name] = theme
     return themes, failures
 
 

@@ -1,4 +1,4 @@
-"""One of several, by arrows or by its letter."""
+"""One of several, by arrows or by its letter; and a question where staying is the answer that takes least."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections.abc import Sequence
 import pytest
 
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.modals.choose import ChooseScreen
-from tests.tui.conftest import opened, until
+from spendtop.tui.modals.choose import ChooseScreen, ConfirmScreen
+from tests.tui.conftest import opened, picture, until
 
 
 @pytest.mark.parametrize(
     ("keys", "chosen"),
-    [(["enter"], "m"), (["down", "enter"], "i"), (["i"], "i"), (["escape"], None), (["z", "q"], None)],
+    [
+        (["enter"], "m"),
+        (["down", "enter"], "i"),
+        (["j", "enter"], "i"),
+        (["j", "k", "enter"], "m"),
+        (["i"], "i"),
+        (["escape"], None),
+        (["z", "q"], None),
+    ],
 )
 async def test_the_choice_is_told(app: SpendtopApp, keys: Sequence[str], chosen: str | None) -> None:
     told: list[str | None] = []
@@ -24,3 +32,25 @@ async def test_the_choice_is_told(app: SpendtopApp, keys: Sequence[str], chosen:
         await pilot.press(*keys)
         await until(pilot, lambda: told)
     assert told == [chosen]
+
+
+@pytest.mark.parametrize(
+    ("keys", "meant"),
+    [
+        (["enter"], False),
+        (["escape"], False),
+        (["n"], False),
+        (["y"], True),
+        (["down", "enter"], True),
+        (["j", "enter"], True),
+    ],
+)
+async def test_only_a_clear_yes_is_one(app: SpendtopApp, keys: Sequence[str], meant: bool) -> None:
+    told: list[bool | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.push_screen(ConfirmScreen("Delete [it]?", "What stays.", "Delete it", "Keep it"), told.append)
+        await until(pilot, lambda: "What stays." in picture(pilot))
+        await pilot.press(*keys)
+        await until(pilot, lambda: told)
+    assert told == [meant]

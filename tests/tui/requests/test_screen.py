@@ -139,6 +139,31 @@ async def test_a_filter_applies_while_it_is_valid_and_points_at_what_is_not(app:
         await until(pilot, lambda: "row 1 of 60" in picture(pilot))
 
 
+async def test_a_filter_from_elsewhere_that_is_not_valid_is_said_and_lists_nothing(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await listed(pilot)
+        app.list_requests("~cst >1 [x]")
+        await until(pilot, lambda: "nothing matches" in picture(pilot))
+        (notice,) = app._notifications
+        assert "~cst >1 [x] cannot be used" in notice.message and "did you mean '~cost'?" in notice.message
+        assert not list(screen.browser.listing) and "~cst >1 [x]" in picture(pilot)
+        await pilot.press("backspace")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+
+
+async def test_slash_filters_a_list_and_finds_in_a_detail_alone(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 24)) as pilot:
+        await listed(pilot)
+        await until(pilot, lambda: "/ filter" in picture(pilot).splitlines()[-1])
+        await pilot.press("enter")
+        await until(pilot, lambda: "Ticket 0" in picture(pilot))
+        assert "/ filter" in picture(pilot).splitlines()[-1]
+        await pilot.press("enter")
+        await until(pilot, lambda: "/ find" in picture(pilot).splitlines()[-1])
+        footer = picture(pilot).splitlines()[-1]
+        assert "/ filter" not in footer and "t time" not in footer
+
+
 async def test_tab_completes_fields_and_seen_values_and_up_brings_back_the_last_filter(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await listed(pilot)
@@ -224,7 +249,7 @@ async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_
         await listed(pilot)
         await pilot.press("space", "space")
         assert "2 marked" in picture(pilot)
-        await pilot.press("x", "j")
+        await pilot.press("x", "l")
         await until(pilot, lambda: list(tmp_path.glob("spendtop-requests-*.jsonl")))
         await until(pilot, lambda: "2 requests in" in picture(pilot))
     assert exported(tmp_path) == {"external-0", "external-1"}

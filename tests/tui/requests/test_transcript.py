@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from spendtop.domain.conversation import parse_conversation
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Request
 from spendtop.domain.sources import HELICONE_API
@@ -14,11 +15,11 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.requests import newest_id
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.requests.transcript import Page, Pane, conversation_of, lines_of, price_basis, wrap
+from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of, price_basis, wrap
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, chat
 
-PAGE = Page(60, True, PLAIN, "─", Calendar())
+PAGE = PaneFormat(60, True, PLAIN, "─", Calendar())
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def stored(store: Store, till: Till) -> object:
 
 def shown(found: RequestDetail, pane: Pane) -> str:
     """The pane as text."""
-    lines = lines_of(found, conversation_of(found), pane, PAGE)
+    lines = lines_of(found, parse_conversation(found.request_body, found.response_body), pane, PAGE)
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 

@@ -13,7 +13,7 @@ from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.request import Cost
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import Layout
-from spendtop.tui.screens.copying import Copying
+from spendtop.tui.screens.clipboard import Clipboard
 from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen
 from tests.conftest import SettableClock
@@ -237,7 +237,7 @@ async def test_what_arrives_in_an_open_session_is_announced_and_moves_nothing(
 
 async def test_copy_gives_the_id_or_the_table(face: SpendtopApp, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
-    monkeypatch.setattr(Copying, "copy_text", lambda self, text: copied.append(text))
+    monkeypatch.setattr(Clipboard, "copy", lambda self, text: copied.append(text))
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "j", "y", "i", "y", "t")
         await until(pilot, lambda: len(copied) == 2)
@@ -252,7 +252,7 @@ def written(folder: Path, ending: str) -> str:
     return file.read_text()
 
 
-@pytest.mark.parametrize(("key", "ending"), [("c", "csv"), ("j", "jsonl")])
+@pytest.mark.parametrize(("key", "ending"), [("c", "csv"), ("l", "jsonl")])
 async def test_export_writes_every_session_that_is_selected(
     face: SpendtopApp, tmp_path: Path, key: str, ending: str
 ) -> None:

@@ -20,12 +20,11 @@ from spendtop.store.reads.applied_config import Applied, Doors, applied, keep, t
 from spendtop.store.statements import table_of
 from spendtop.store.tables import QuarantineTable
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.modals.confirm import ConfirmScreen
+from spendtop.tui.modals.choose import ConfirmScreen
 from spendtop.tui.requests.screen import RequestsScreen
-from spendtop.tui.screens.copying import Copying
-from spendtop.tui.sources.new_token import NewTokenScreen
+from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.sources.dialogs import NewTokenScreen, SnippetsScreen
 from spendtop.tui.sources.screen import SourcesScreen
-from spendtop.tui.sources.snippets import SnippetsScreen
 from spendtop.tui.sources.table import SourceTable
 from tests.conftest import SettableClock
 from tests.made_up_source import ACME, with_acme
@@ -197,7 +196,7 @@ async def test_a_new_token_is_selected_and_its_snippets_can_be_copied(
     face: SpendtopApp, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied: list[str] = []
-    monkeypatch.setattr(Copying, "copy_text", lambda self, text: copied.append(text))
+    monkeypatch.setattr(Clipboard, "copy", lambda self, text: copied.append(text))
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot)
         await pilot.press("n")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
+from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.widgets.canvas import fit, fit_right
 
 if TYPE_CHECKING:
@@ -24,31 +24,21 @@ _AMOUNT, _NAMES = 11, 56
 _WIDE_FROM, _WIDEST, _FRAME = 120, 136, 6
 
 
-class LedgerDayScreen(ModalScreen[None]):
+class LedgerDayScreen(ReadingDialog):
     """Two lists side by side, or one below the other."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,q,enter", "close", "close"),
-        ("down,j", "scroll(1)", "down"),
-        ("up,k", "scroll(-1)", "up"),
-        ("pagedown,ctrl+d", "scroll(10)", "page down"),
-        ("pageup,ctrl+u", "scroll(-10)", "page up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [("q,enter", "cancel", "close")]
+    HINT = "j k scroll · esc closes"
 
     def __init__(self, title: str, age: str, answer: DayAnswer) -> None:
         """`age` says how old the bill is."""
-        super().__init__()
-        self._title = title
+        super().__init__(title)
         self._age = age
         self._answer = answer
 
-    def compose(self) -> ComposeResult:
-        """The lists."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
-            dialog.border_subtitle = "j k scroll · esc closes"
-            with VerticalScroll(id="day", can_focus=False):
-                yield Static(id="lists", markup=False)
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="text", can_focus=False):
+            yield Static(id="lists", markup=False)
 
     def on_resize(self) -> None:
         """Beside each other only where there is room."""
@@ -95,14 +85,6 @@ class LedgerDayScreen(ModalScreen[None]):
             unpriced = f" +{model.unpriced} unpriced" if model.unpriced else ""
             rows.append(_row((model.model or "(no model)", f"{model.requests} requests{unpriced}"), model.cost))
         return rows or ["  nothing passed through us"]
-
-    def action_scroll(self, step: int) -> None:
-        """Up or down."""
-        self.query_one("#day").scroll_relative(y=step, animate=False)
-
-    def action_close(self) -> None:
-        """Back."""
-        self.dismiss()
 
 
 def _titled(words: str, amount: Usd | None, width: int) -> list[str]:

@@ -14,7 +14,7 @@ from spendtop.services.bill_differences import explain, sentence
 from spendtop.store.reads.differences import Bill, bill, seen
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
 from spendtop.tui.headline import Headline
-from spendtop.tui.reading import read_headline
+from spendtop.tui.screens.questions import read_headline
 
 DAYS = 92
 _EVENTS = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -12,35 +11,30 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.errors import SpendtopError
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import LEDGER, LIVE, MOVE, Action, bindings
 from spendtop.tui.ledger.account_table import AccountTable, is_low
 from spendtop.tui.ledger.days import LedgerDays
-from spendtop.tui.ledger.entering import LedgerEntering
 from spendtop.tui.ledger.entries import LedgerEntries
-from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.ledger.entry_desk import EntryDesk, bill_age
+from spendtop.tui.ledger.exports import LedgerExport
+from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import LedgerDay
+    from spendtop.store.reads.ledger import AccountNow, LedgerDay
     from spendtop.tui.headline import Headline
     from spendtop.tui.ledger.questions import DayAnswer, LedgerAnswer
 
 _WIDE_FROM = 120
 _BY_HAND = ("calibrate", "record")
-_EXPORTS = (
-    ("d", "CSV, days: billed and ours"),
-    ("e", "CSV, entries and calibrations"),
-    ("j", "JSON lines, days"),
-    ("k", "JSON lines, entries and calibrations"),
-)
 
 
-class LedgerScreen(LedgerEntering):
+class LedgerScreen(LiveScreen):
     """Accounts above, days and entries of the chosen one below."""
 
     NAME: ClassVar[str] = "ledger"
@@ -49,8 +43,12 @@ class LedgerScreen(LedgerEntering):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: LedgerAnswer | None = None
+        self.writer = StoreWriter(self)
+        self.entries = EntryDesk(self, self.writer)
+        self.exports = LedgerExport(self)
+        self._answer: LedgerAnswer | None = None
         self._account: str | None = None
+        """The name of the account that was chosen here."""
 
     def body(self) -> ComposeResult:
         """Accounts, days, entries."""
@@ -58,6 +56,11 @@ class LedgerScreen(LedgerEntering):
         with Container(id="ledger-lower"):
             yield LedgerDays()
             yield LedgerEntries()
+
+    @property
+    def chosen(self) -> AccountNow | None:
+        """The account that is shown in full."""
+        return self._answer.chosen if self._answer else None
 
     @property
     def days(self) -> LedgerDays:
@@ -73,7 +76,7 @@ class LedgerScreen(LedgerEntering):
 
     def show(self, answer: LedgerAnswer) -> Headline:
         """Figures, days and entries."""
-        self._found, self.chosen = answer, answer.chosen
+        self._answer = answer
         self.set_class(not answer.accounts, "-no-account")
         calendar, chosen = answer.headline.calendar, answer.chosen
         name = chosen.account.name if chosen else None
@@ -81,7 +84,7 @@ class LedgerScreen(LedgerEntering):
         calibrated = {event.effective_at // DAY for event in answer.events if event.kind is EntryKind.CALIBRATION}
         entries, days, palette = self.query_one(LedgerEntries), self.days, self.face.palette
         days.subtitle = f" {clean_line(name, 24)}" if name else ""
-        days.note = [(f"billed {self.bill_age()} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
+        days.note = [(f"billed {self._bill_age()} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
         days.show(answer.days, frozenset(calibrated), answer.now // DAY)
         entries.events, entries.calendar = answer.events, calendar
         entries.redraw()
@@ -93,7 +96,7 @@ class LedgerScreen(LedgerEntering):
 
     def works_now(self, action: Action) -> bool:
         """Keys of an account need one, and entries one that is kept here."""
-        answer, chosen = self._found, self.chosen
+        answer, chosen = self._answer, self.chosen
         if answer is None or chosen is None:
             return action not in LEDGER and action not in MOVE
         if action.id in _BY_HAND:
@@ -101,7 +104,7 @@ class LedgerScreen(LedgerEntering):
         if action.id in ("next-account", "previous-account"):
             return len(answer.accounts) > 1
         if action.id == "undo-entry":
-            return bool(self.made)
+            return self.entries.can_undo
         if action.id == "poll":
             return chosen.account.poller is not None
         return action.id != "open" or self.days.day is not None
@@ -117,16 +120,19 @@ class LedgerScreen(LedgerEntering):
             return [(f"! less than {chosen.account.low_balance} is left", palette.bad), *self._basis()]
         return self._basis()
 
+    def _bill_age(self) -> str:
+        return bill_age(self.chosen, self.face.session.clock())
+
     def _basis(self) -> Line:
         chosen, palette = self.chosen, self.face.palette
         assert chosen is not None
         if chosen.account.tells_balance:
-            return [(f"  balance: told by the provider, {self.bill_age()}", palette.muted)]
+            return [(f"  balance: told by the provider, {self._bill_age()}", palette.muted)]
         if chosen.calibrated_at is None:
             return [("  uncalibrated: c enters what the provider's page says is left", palette.warn)]
         ago = formats.age(max(self.face.session.clock() - chosen.calibrated_at, 0))
         drift = "" if chosen.drift is None else f", drift {formats.change(chosen.drift)}"
-        words = f"  est. = page {ago} ago{drift} + entries - billed {self.bill_age()}"
+        words = f"  est. = page {ago} ago{drift} + entries - billed {self._bill_age()}"
         if chosen.burn_per_day is not None and self.size.width >= _WIDE_FROM:
             words += f" {self.face.glyphs.between} burn: mean of the last 7 whole UTC days, as billed"
         return [(words, palette.muted)]
@@ -151,8 +157,8 @@ class LedgerScreen(LedgerEntering):
 
     def action_account(self, step: int) -> None:
         """The next or previous account, round and round."""
-        if self._found is not None and self.chosen is not None:
-            names = [each.account.name for each in self._found.accounts]
+        if self._answer is not None and self.chosen is not None:
+            names = [each.account.name for each in self._answer.accounts]
             self._choose(names[(names.index(self.chosen.account.name) + step) % len(names)])
 
     def on_account_table_chosen(self, event: AccountTable.Chosen) -> None:
@@ -166,12 +172,22 @@ class LedgerScreen(LedgerEntering):
 
     # What is asked and taken away
 
+    def action_calibrate(self) -> None:
+        if self.chosen is not None:
+            self.entries.calibrate(self.chosen)
+
+    def action_record(self) -> None:
+        if self.chosen is not None:
+            self.entries.record(self.chosen)
+
+    def action_undo(self) -> None:
+        self.entries.undo()
+
     def action_poll(self) -> None:
-        """Have the collector ask the provider."""
         from spendtop.services.tasks import TaskKind
 
         if self.chosen is not None:
-            self.ask_collector(TaskKind.POLL_NOW, {"poller": self.chosen.account.poller})
+            self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.chosen.account.poller})
 
     def action_open(self) -> None:
         """Both sides of the day."""
@@ -183,7 +199,6 @@ class LedgerScreen(LedgerEntering):
             self.ask(DayQuestion(account.name, account.provider, day.day), partial(self._show_day, account.name, day))
 
     def on_ledger_days_opened(self) -> None:
-        """A click on the selected day."""
         self.action_open()
 
     def _show_day(self, account: str, day: LedgerDay, answer: DayAnswer) -> None:
@@ -191,38 +206,8 @@ class LedgerScreen(LedgerEntering):
 
         if self.is_current:
             title = f"{clean_line(account)}, {to_datetime(day.day * DAY):%Y-%m-%d} UTC"
-            self.app.push_screen(LedgerDayScreen(title, self.bill_age(), answer))
+            self.app.push_screen(LedgerDayScreen(title, self._bill_age(), answer))
 
     def action_export(self) -> None:
-        """Ask what, and in which format."""
-        if self._found is not None:
-            self.app.push_screen(ChooseScreen("Export to a file", _EXPORTS), partial(self._take_format, self._found))
-
-    def _take_format(self, answer: LedgerAnswer, key: str | None) -> None:
-        if key is None or answer.chosen is None:
-            return
-        what = "days" if key in "dj" else "entries"
-        moment = answer.headline.calendar.local(self.face.session.clock())
-        name = f"spendtop-ledger-{what}-{moment:%Y%m%d-%H%M%S}.{'csv' if key in 'de' else 'jsonl'}"
-        work = partial(self._write_file, answer, what, self.face.session.folder / name)
-        self.run_worker(work, thread=True, exit_on_error=False, group="export")
-
-    def _write_file(self, answer: LedgerAnswer, what: str, target: Path) -> None:
-        """Runs in a thread."""
-        from spendtop.tui.ledger import records as records
-        from spendtop.tui.record_files import write
-
-        assert answer.chosen is not None
-        account = answer.chosen.account.name
-        try:
-            if what == "days":
-                count = write(target, records.DAY_COLUMNS, (records.day_record(account, day) for day in answer.days))
-            else:
-                rows = (records.entry_record(account, event) for event in answer.events)
-                count = write(target, records.ENTRY_COLUMNS, rows)
-        except SpendtopError as failure:
-            self.report(str(failure), "warning")
-        except Exception as failure:
-            self.report(f"The export failed ({type(failure).__name__}); no file was written.", "error")
-        else:
-            self.report(f"{formats.grouped(count)} {what} in {target}", "information")
+        if self._answer is not None:
+            self.exports.ask(self._answer)

@@ -8,35 +8,33 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import OptionList
+from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from spendtop.tui.modals.dialog import Dialog, Picker
+
 CHOOSE_HINT = "enter chooses · esc stays"
+MOVING = frozenset("jkq")
+"""Characters that mean the same in every picker: no option has one of them as its key."""
 
 
-class ChooseScreen(ModalScreen[str | None]):
+class ChooseScreen(Dialog[str]):
     """Gives the chosen option's key, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "cancel", "cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [("q", "cancel", "cancel")]
+    HINT = CHOOSE_HINT
 
     def __init__(self, title: str, options: Sequence[tuple[str, str]]) -> None:
-        """`options` are key and words; a key is one character."""
-        super().__init__()
-        self._title = title
+        """`options` are key and words; a key is one character, and none of `MOVING`."""
+        super().__init__(title)
+        assert MOVING.isdisjoint(key for key, _ in options)
         self._options = options
 
-    def compose(self) -> ComposeResult:
-        """The options."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
-            dialog.border_subtitle = CHOOSE_HINT
-            options = [Option(f"{key}  {words}", id=key) for key, words in self._options]
-            yield OptionList(*options, compact=True, markup=False)
+    def body(self) -> ComposeResult:
+        options = [Option(f"{key}  {words}", id=key) for key, words in self._options]
+        yield Picker(*options, compact=True, markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter or click."""
         self.dismiss(event.option_id)
 
     def on_key(self, event: events.Key) -> None:
@@ -45,6 +43,28 @@ class ChooseScreen(ModalScreen[str | None]):
             event.stop()
             self.dismiss(event.character)
 
+
+class ConfirmScreen(Dialog[bool]):
+    """A question before something is done that cannot be undone: staying is what enter does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "stay"), ("y", "confirm", "do it")]
+    HINT = CHOOSE_HINT
+
+    def __init__(self, title: str, words: str, yes: str, no: str) -> None:
+        """`words` say what it does; `yes` and `no` are the answers in words."""
+        super().__init__(title)
+        self._words = words
+        self._answers = (Option(f"n  {no}", id="no"), Option(f"y  {yes}", id="yes"))
+
+    def body(self) -> ComposeResult:
+        yield Label(self._words, markup=False)
+        yield Picker(*self._answers, compact=True, markup=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id == "yes")
+
+    def action_confirm(self) -> None:
+        self.dismiss(True)
+
     def action_cancel(self) -> None:
-        """Nothing."""
-        self.dismiss(None)
+        self.dismiss(False)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from spendtop.domain.filters import FIELDS
 from spendtop.tui.actions import GROUPS, Action, key_name
-from spendtop.tui.screens import SCREENS
+from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.widgets.canvas import fit
 
 if TYPE_CHECKING:
-    from spendtop.tui.app import SpendtopApp
+    from spendtop.tui.face import Face
 
 
 _COLUMN = 25
@@ -39,54 +37,36 @@ class Topic:
     entries: list[tuple[str, str, str]]
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ReadingDialog):
     """Made from the tables of actions, screens, commands and fields."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "close", "close"),
-        ("down", "scroll(1)", "down"),
-        ("up", "scroll(-1)", "up"),
-        ("pagedown", "scroll(10)", "page down"),
-        ("pageup", "scroll(-10)", "page up"),
-    ]
+    HINT = "type to search, arrows scroll, esc closes"
 
-    def __init__(self, offered: Sequence[tuple[Action, str]]) -> None:
-        super().__init__()
+    def __init__(self, offered: Sequence[tuple[Action, str]], screens: Topic, commands: Topic) -> None:
+        super().__init__("Help: the keys that work now")
         self._offered = offered
+        self._screens = screens
+        self._commands = commands
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """A search line over the topics."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Help: the keys that work now"
-            dialog.border_subtitle = "type to search, arrows scroll, esc closes"
-            yield Input(placeholder="search keys, commands and filter fields", compact=True)
-            with VerticalScroll(id="topics", can_focus=False):
-                yield Static(id="found", markup=False)
+        yield Input(placeholder="search keys, commands and filter fields", compact=True)
+        with VerticalScroll(id="text", can_focus=False):
+            yield Static(id="found", markup=False)
 
     def on_mount(self) -> None:
-        """Everything."""
         self.query_one(Input).focus()
         self._search("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """What matches."""
         self._search(event.value)
 
     def on_input_submitted(self) -> None:
-        """Enter closes too."""
-        self.action_close()
-
-    def action_close(self) -> None:
-        """Back."""
-        self.dismiss()
-
-    def action_scroll(self, step: int) -> None:
-        """Up or down."""
-        self.query_one("#topics").scroll_relative(y=step, animate=False)
+        self.action_cancel()
 
     def _search(self, needle: str) -> None:
         """All in columns, or what matches with its full words."""
-        palette = cast("SpendtopApp", self.app).palette
+        palette = cast("Face", self.app).palette
         text = Text()
         for topic in self.topics():
             found = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]
@@ -111,17 +91,11 @@ class HelpScreen(ModalScreen[None]):
             for group in GROUPS
             if (entries := [pair for pair in self._offered if pair[0].group == group])
         ]
-        topics.append(Topic("screens", 9, [(entry.key, entry.title, entry.help) for entry in SCREENS.values()]))
         fields = [
             (f"~{field.short}", field.name, f"{field.help}, e.g. {field.example} or {field.long_example}")
             for field in FIELDS.values()
         ]
-        topics.append(Topic("filter, after /", 9, [*fields, *_COMBINE]))
-        commands = cast("SpendtopApp", self.app).commands.all.values()
-        topics.append(
-            Topic("commands", 9, [(f":{found.name}", "", f"{found.usage}: {found.help}") for found in commands])
-        )
-        return topics
+        return [*topics, self._screens, Topic("filter, after /", 9, [*fields, *_COMBINE]), self._commands]
 
     def _keys(self, action: Action, key: str) -> str:
         """The key in use, and the others of the table where the user's keymap did not replace them."""

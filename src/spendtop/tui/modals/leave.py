@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from enum import StrEnum
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from spendtop.tui.modals.choose import CHOOSE_HINT
-from spendtop.tui.session import Collector
-
-if TYPE_CHECKING:
-    from spendtop.tui.app import SpendtopApp
+from spendtop.tui.modals.dialog import Dialog, Picker
+from spendtop.tui.session import RunningCollector
 
 _SHORT = 14
 
 
-class LeaveScreen(ModalScreen[None]):
+class Leaving(StrEnum):
+    """How to leave."""
+
+    DETACH = "detach"
+    """The collector goes on."""
+    STOP = "stop"
+
+
+class LeaveScreen(Dialog[Leaving]):
     """Asks only what matters: a collector that this viewer did not start is never stopped here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,n", "cancel", "cancel"), ("y", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "cancel"), ("y", "leave", "leave")]
+    HINT = CHOOSE_HINT
 
-    def __init__(self, collector: Collector | None, demo: bool) -> None:
-        super().__init__()
+    def __init__(self, collector: RunningCollector | None, demo: bool) -> None:
+        super().__init__("Leave spendtop?")
         self._collector = collector
         self._demo = demo
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """What goes on, and the choices; these first where not all may fit."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Leave spendtop?"
-            dialog.border_subtitle = CHOOSE_HINT
-            words = Label(self._words(), markup=False)
-            choices = OptionList(*self._choices(), compact=True, markup=False)
-            yield from (choices, words) if self.app.size.height < _SHORT else (words, choices)
+        words = Label(self._words(), markup=False)
+        choices = Picker(*self._choices(), compact=True, markup=False)
+        yield from (choices, words) if self.app.size.height < _SHORT else (words, choices)
 
     def _words(self) -> str:
         collector = self._collector
@@ -54,27 +57,15 @@ class LeaveScreen(ModalScreen[None]):
     def _choices(self) -> list[Option]:
         collector = self._collector
         if self._demo or collector is None or not collector.started_here:
-            return [Option("Leave", id="leave"), Option("Stay", id="stay")]
+            return [Option("Leave", id=Leaving.DETACH), Option("Stay", id="stay")]
         return [
-            Option("Leave it running, requests are still recorded", id="leave"),
-            Option("Stop it: requests are missed until it runs again", id="stop"),
+            Option("Leave it running, requests are still recorded", id=Leaving.DETACH),
+            Option("Stop it: requests are missed until it runs again", id=Leaving.STOP),
             Option("Stay", id="stay"),
         ]
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Do as chosen."""
-        app = cast("SpendtopApp", self.app)
-        if event.option_id == "leave":
-            self.action_leave()
-        elif event.option_id == "stop":
-            app.stop_and_leave()
-        else:
-            self.dismiss()
+        self.dismiss(None if event.option_id == "stay" else Leaving(event.option_id or ""))
 
     def action_leave(self) -> None:
-        """Leave; the collector goes on."""
-        cast("SpendtopApp", self.app).action_detach()
-
-    def action_cancel(self) -> None:
-        """Stay."""
-        self.dismiss()
+        self.dismiss(Leaving.DETACH)

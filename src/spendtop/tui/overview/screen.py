@@ -60,7 +60,7 @@ class OverviewScreen(LiveScreen):
 
     def question(self) -> Question:
         """What this size needs."""
-        from spendtop.tui.reading import OverviewQuestion
+        from spendtop.tui.overview.questions import OverviewQuestion
 
         span = _SPANS[self._zoom]
         return OverviewQuestion(
@@ -96,9 +96,9 @@ class OverviewScreen(LiveScreen):
     def tick(self) -> None:
         """Also tells the welcome and the sources who records."""
         super().tick()
-        if not self.is_mounted:
+        if not self.is_built:
             return
-        sources, recording = self.query_one(SourcesPanel), not self.face.standing().nobody_records
+        sources, recording = self.query_one(SourcesPanel), not self.face.status_facts().nobody_records
         if sources.recording != recording:
             sources.recording = recording
             sources.redraw()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spendtop.store.reads.rows import Spend
-    from spendtop.tui.reading import ListAnswer, ListQuestion
+    from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
 _SUMS_REST = 8
 """Sums are asked again after so many times the seconds that their last answer took."""
@@ -106,7 +106,7 @@ class Browser:
     def _ask(
         self, cursors: Mapping[int, str | None], now: int, calendar: Calendar, *, restart: bool, sums: bool
     ) -> ListQuestion:
-        from spendtop.tui.reading import ListQuestion
+        from spendtop.tui.requests.questions import ListQuestion
 
         return ListQuestion(
             now=now,

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
-from textual.message import Message
 
 from spendtop.domain.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.requests.transcript import PANES, Page, Pane, conversation_of, lines_of
+from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.request_columns import cost_word, status_word
 
@@ -23,22 +22,18 @@ if TYPE_CHECKING:
 class DetailView(Panel):
     """Scrolls; keeps pane and wrapping from one request to the next."""
 
-    class Scrolled(Message):
-        """Another part is in view."""
-
     def __init__(self) -> None:
         super().__init__(id="detail")
         self.calendar = Calendar()
         self.wrap = True
         self.detail: RequestDetail | None = None
-        self.waiting = False
-        """Whether another request was asked for and has not come yet."""
         self._conversation = Conversation()
         self._pane = Pane.CHAT
         self._top = 0
         self._lines: list[Line] | None = None
         self._lines_for = (0, "")
-        self._needle = ""
+        self.needle = ""
+        """What is looked for."""
         self._matches: list[int] = []
         self._match = 0
 
@@ -61,22 +56,20 @@ class DetailView(Panel):
         return [when, *names, *end]
 
     @property
-    def conversation(self) -> Conversation:
-        """Both sides as a chat."""
-        return self._conversation
+    def match(self) -> int:
+        """Which match is shown, from 1; 0 where there is none."""
+        return self._match + 1 if self._matches else 0
 
     @property
-    def found(self) -> tuple[str, int, int]:
-        """What is looked for, which match is shown (from 1), and how many there are."""
-        return self._needle, self._match + 1 if self._matches else 0, len(self._matches)
+    def match_count(self) -> int:
+        return len(self._matches)
 
     def show(self, detail: RequestDetail | None, conversation: Conversation | None = None) -> None:
         """Another request, or a newer state of the same one."""
         same = detail is not None and self.detail is not None and detail.row.id == self.detail.row.id
         if same and detail == self.detail:
-            self.waiting = False
             return
-        self.detail, self.waiting = detail, False
+        self.detail = detail
         self._conversation = conversation or Conversation()
         self._top = self._top if same else 0
         self._renew()
@@ -105,7 +98,7 @@ class DetailView(Panel):
 
     def find(self, needle: str) -> None:
         """Look for a text in this pane and go to its first match from here on."""
-        self._needle = needle.strip()
+        self.needle = needle.strip()
         self._search()
         following = [index for index, line in enumerate(self._matches) if line >= self._top]
         self._match = following[0] if following else 0
@@ -121,7 +114,7 @@ class DetailView(Panel):
         """Panes' names, then the lines in view."""
         palette = self.palette
         if self.detail is None:
-            return [[("", palette.text)] if self.waiting else [("No request is selected.", palette.faint)]]
+            return [[("No request is selected.", palette.faint)]]
         body = self._body()
         shown = body[self._top : self._top + height - 1]
         lines = [self._panes(width, len(body), height - 1)]
@@ -158,14 +151,14 @@ class DetailView(Panel):
 
     def _lit(self, line: Line, number: int) -> Line:
         """The line with matches of the search marked."""
-        if not self._needle or number not in self._matches:
+        if not self.needle or number not in self._matches:
             return line
         here = self._matches[self._match] == number
         return [piece for text, style in line for piece in self._split(text, style, here)]
 
     def _split(self, text: str, style: Style, here: bool) -> list[Piece]:
         pieces: list[Piece] = []
-        at, low, needle = 0, text.lower(), self._needle.lower()
+        at, low, needle = 0, text.lower(), self.needle.lower()
         lit = style + self.palette.found + (Style(bold=True) if here else Style())
         while (start := low.find(needle, at)) >= 0:
             pieces += [(text[at:start], style), (text[start : start + len(needle)], lit)]
@@ -185,7 +178,7 @@ class DetailView(Panel):
         self.scroll_lines(0)
 
     def _search(self) -> None:
-        needle = self._needle.lower()
+        needle = self.needle.lower()
         lines = enumerate(self._body()) if needle and self.detail else ()
         self._matches = [number for number, line in lines if needle in "".join(text for text, _ in line).lower()]
         self._match = min(self._match, max(len(self._matches) - 1, 0))
@@ -195,10 +188,7 @@ class DetailView(Panel):
         if self.detail is None:
             return []
         if self._lines is None or self._lines_for != (width, self.app.theme):
-            page = Page(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
+            page = PaneFormat(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
             self._lines = lines_of(self.detail, self._conversation, self._pane, page)
             self._lines_for = (width, self.app.theme)
         return self._lines
-
-
-__all__ = ("DetailView", "conversation_of")

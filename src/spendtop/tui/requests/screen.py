@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.widget import Widget
 
+from spendtop.domain.filters import Filter
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
-from spendtop.tui.requests.copy_export import TakingAway
-from spendtop.tui.requests.fetch_bodies import Fetching
-from spendtop.tui.requests.filter_prompt import FilterPrompt
-from spendtop.tui.requests.ordering import Ordering
+from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.requests.browser import Browser
+from spendtop.tui.requests.detail import DetailView
+from spendtop.tui.requests.detail_pane import DetailPane
+from spendtop.tui.requests.exports import RequestCopy, RequestExport
+from spendtop.tui.requests.list_pane import ListPane
+from spendtop.tui.screens.filter_prompt import FilterPrompt, check
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.reader_screen import LongQuestion, Question
+from spendtop.tui.selection import NOTHING, ORDERS, TIME_CHOICES, Selection
+from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.prompt import Prompt, PromptKind
+from spendtop.tui.widgets.request_table import RequestList
+
+if TYPE_CHECKING:
+    from spendtop.tui.headline import Headline
 
 _SPLIT_FROM = 120
 _FAR = 1_000_000
+_TYPING_SECONDS = 0.15
+"""So long nothing is typed before the list follows."""
 
 
 class Layout(StrEnum):
@@ -29,8 +48,8 @@ class Layout(StrEnum):
     DETAIL = "detail"
 
 
-class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
-    """The whole: which side is shown, and where keys move."""
+class RequestsScreen(LiveScreen):
+    """Which side is shown, and where keys lead; the sides are parts of their own."""
 
     NAME: ClassVar[str] = "requests"
     ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *REQUESTS, *DETAIL, *LIVE)
@@ -38,16 +57,48 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
 
     def __init__(self) -> None:
         super().__init__()
+        self.browser = Browser()
+        self.list_pane = ListPane(self, self.browser)
+        self.detail_pane = DetailPane(self)
+        self.filter_prompt = FilterPrompt(self, self._matches, self._filter_by)
+        self.copying = RequestCopy(self, self.browser, self.list_pane)
+        self.exporting = RequestExport(self, self.browser, self.list_pane)
         self.layout_shown = Layout.LIST
-        self._detail_asked: int | None = None
+
+    def body(self) -> ComposeResult:
+        """List and detail."""
+        with Horizontal(id="columns"):
+            yield RequestList("Requests", id="list")
+            yield DetailView()
+
+    @property
+    def rows(self) -> RequestList:
+        return self.list_pane.rows
+
+    @property
+    def detail(self) -> DetailView:
+        return self.detail_pane.view
+
+    def question(self) -> Question | LongQuestion:
+        return self.list_pane.question()
+
+    def show(self, answer: Any) -> Headline:
+        """Rows, sums and, where it is open, the detail."""
+        self.list_pane.take(answer)
+        self.filter_prompt.show_hint()
+        if self.layout_shown is not Layout.LIST and self.rows.selected is not None:
+            self.detail_pane.read(self.rows.selected)
+        headline: Headline = answer.headline
+        return headline
+
+    def remarks(self) -> Line:
+        found = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
+        return found or self.list_pane.remarks()
 
     def works_now(self, action: Action) -> bool:
-        """Keys of list and detail need theirs on screen, and those of a row need a row."""
-        if action.id == "find":
-            return self.layout_shown is Layout.DETAIL  # beside the list the key filters that
+        """Keys of a side need it on screen, and those of a row need a row."""
         if action in DETAIL:
-            shown = self.layout_shown is not Layout.LIST
-            return shown and (action.id != "fetch" or self.fetchable is not None)
+            return self.layout_shown is not Layout.LIST and self._works_in_detail(action)
         if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
             return False
         if action.id == "clear-filter":
@@ -57,6 +108,14 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         if action.id == "open":
             return self.rows.row is not None and self.layout_shown is not Layout.DETAIL
         return self.rows.row is not None or action.id not in ("mark", "copy", "export")
+
+    def _works_in_detail(self, action: Action) -> bool:
+        """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""
+        if action.id == "find":
+            return self.layout_shown is Layout.DETAIL
+        if action.id in ("find-next", "find-previous"):
+            return self.detail.match_count > 0
+        return action.id != "fetch" or self.detail_pane.fetchable is not None
 
     # Layout
 
@@ -69,15 +128,19 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         self.layout_shown = layout
         self.set_class(layout is Layout.SPLIT, "-split")
         self.set_class(layout is Layout.DETAIL, "-detail")
-        self._ask_detail(again=False)
+        self._show_detail()
         self.rest_focus()
         self.tick()
+
+    def _show_detail(self) -> None:
+        if self.layout_shown is not Layout.LIST and self.rows.selected is not None:
+            self.detail_pane.show(self.rows.selected)
 
     def on_resize(self, event: events.Resize) -> None:
         """A split needs room."""
         if event.size.width < _SPLIT_FROM and self.layout_shown is Layout.SPLIT:
             self.lay_out(Layout.LIST)
-        self.came_into_view()
+        self.list_pane.came_into_view()
 
     def action_layout(self) -> None:
         """The next layout that fits."""
@@ -93,7 +156,6 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         self.lay_out(Layout.SPLIT if beside else Layout.DETAIL)
 
     def go_back(self) -> bool:
-        """From the detail to the list; False when the list is shown alone."""
         if self.layout_shown is Layout.LIST:
             return False
         self.lay_out(Layout.LIST)
@@ -102,84 +164,103 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
     def open_request(self, request_id: int) -> None:
         """One request's detail, also when it is not in the list."""
         self.browser.follow(False)
-        found = self.browser.listing.position_of(request_id)
-        if found is not None:
-            self.rows.to(found)
+        position = self.browser.listing.position_of(request_id)
+        if position is not None:
+            self.rows.to(position)
         self.rows.selected = request_id
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
-    # Detail
+    # What is listed
 
-    def refresh_detail(self) -> None:
-        """Read it again if it is on screen."""
-        self._ask_detail(again=True)
+    def list_only(self, text: str) -> None:
+        """List what a filter selects. One that is not valid selects nothing, and what is wrong with it is said."""
+        checked = check(text)
+        if checked.error is not None:
+            self.warn(f"The filter {clean_line(text, 60)} cannot be used: {clean_line(str(checked.error))}.")
+        self._filter_by(text, NOTHING if checked.filter is None else checked.filter)
 
-    def _ask_detail(self, again: bool) -> None:
-        """Read the selected request if its detail is on screen."""
-        wanted, shown = self.rows.selected, self.detail.detail
-        if self.layout_shown is Layout.LIST or wanted is None:
-            return
-        if again or shown is None or shown.row.id != wanted:
-            from spendtop.tui.reading import DetailQuestion
+    def _filter_by(self, text: str, selected: Filter) -> None:
+        if text != self.browser.selection.text:
+            self.list_pane.choose(replace(self.browser.selection, text=text, filter=selected))
 
-            self._detail_asked = wanted
-            self.ask(DetailQuestion(wanted), partial(self._take_detail, wanted))
+    def _matches(self, text: str) -> str:
+        sums = self.browser.sums
+        waiting = self.browser.selection.text != text
+        return "searching" if waiting or sums is None else formats.requests(sums.requests)
 
-    def _take_detail(self, wanted: int, answer: Any) -> None:
-        if wanted == self._detail_asked:
-            self.detail.calendar = self.calendar
-            self.detail.show(*answer)
-            self.tick()
+    def action_filter(self) -> None:
+        self.filter_prompt.open(self.browser.selection.text)
 
-    def on_request_list_moved(self) -> None:
-        """The detail goes along."""
-        self._ask_detail(again=False)
+    def action_find(self) -> None:
+        self.detail_pane.ask_needle()
 
-    def on_request_list_opened(self) -> None:
-        """A click on the selected row."""
-        self.action_open()
+    def action_clear_filter(self) -> None:
+        self.list_only("")
 
-    def action_pane(self, step: int) -> None:
-        """Another pane."""
-        self.detail.turn(step)
+    def on_prompt_edited(self, event: Prompt.Edited) -> None:
+        """Apply what is valid, and point at what is not."""
+        if event.kind is PromptKind.FIND:
+            self.detail_pane.find(event.text)
+        elif event.kind is PromptKind.FILTER:
+            self.filter_prompt.show_hint()
+            self.set_timer(_TYPING_SECONDS, lambda: self._apply_typed(event.text))
 
-    def action_wrap(self) -> None:
-        """Wrap or cut."""
-        self.detail.toggle_wrap()
+    def _apply_typed(self, text: str) -> None:
+        checked = check(text)
+        if self.filter_prompt.holds(text) and checked.filter is not None:
+            self._filter_by(text, checked.filter)
 
-    def action_find_next(self, step: int) -> None:
-        """Another match."""
-        self.detail.find_next(step)
-        self.refresh_notice()
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        if event.kind is PromptKind.FILTER:
+            self.filter_prompt.submit(event.text)
 
-    def action_neighbour(self, step: int) -> None:
-        """The next or previous request."""
-        self.move_list(step)
+    def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
+        """The filter of before."""
+        if event.kind is PromptKind.FILTER:
+            self.list_only(event.before)
+        elif event.kind is PromptKind.FIND:
+            self.detail.find("")
 
-    # Movement
-
-    def action_move(self, step: int) -> None:
-        """Rows, or lines of the detail."""
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(step)
+    def complete(self, kind: PromptKind, text: str) -> None:
+        if kind is PromptKind.FILTER:
+            self.filter_prompt.complete(text)
         else:
-            self.move_list(step)
+            super().complete(kind, text)
 
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        height = self.detail.page_height if self.layout_shown is Layout.DETAIL else self.rows.rows_high
-        self.action_move(halves * max(height // 2, 1))
+    def choose(self, selection: Selection) -> None:
+        """List something else."""
+        self.list_pane.choose(selection)
 
-    def action_move_top(self) -> None:
-        """The first row."""
-        self._jump(first=True)
+    def action_order(self, step: int) -> None:
+        """By another column."""
+        self.browser.follow(False)
+        self.choose(self.browser.selection.ordered(step))
 
-    def action_move_end(self) -> None:
-        """New rows if any were announced, else the last row."""
-        if self.browser.pending and self.layout_shown is not Layout.DETAIL:
-            self._newest()
-        else:
-            self._jump(first=False)
+    def action_order_menu(self) -> None:
+        """By a column that is chosen from a list."""
+        names = [(name[0], name) for name in ORDERS if name != "tokens"] + [("n", "tokens")]
+        self.app.push_screen(ChooseScreen("Order by", names), self._take_order)
+
+    def _take_order(self, chosen: str | None) -> None:
+        order = next((name for name in ORDERS if chosen == ("n" if name == "tokens" else name[0])), None)
+        if order is not None:
+            self.browser.follow(order == "time")
+            self.choose(replace(self.browser.selection, order=order, descending=True))
+
+    def action_invert(self) -> None:
+        """The other way round."""
+        self.browser.invert()
+        self.list_pane.show(self.calendar)
+        self.news()
+
+    def action_time(self) -> None:
+        """Another window of time."""
+        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
+        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
+
+    def _take_time(self, chosen: str | None) -> None:
+        if chosen is not None:
+            self.choose(replace(self.browser.selection, time=TIME_CHOICES[int(chosen)]))
 
     def action_follow(self) -> None:
         """Keep the newest in view, or stand still."""
@@ -189,25 +270,73 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         else:
             self.browser.selection = replace(self.browser.selection, order="time")
             self.browser.follow(True)
-            self._newest()
+            self.list_pane.begin_newest()
 
-    def _newest(self) -> None:
-        self.browser.begin(self.browser.selection.newest_last)
-        self.rows.selected = None
-        self.begin()
-        self.tick()
+    # What is done with rows
 
-    def _jump(self, first: bool) -> None:
+    def action_mark(self) -> None:
+        self.list_pane.toggle_mark()
+
+    def action_unmark(self) -> None:
+        self.list_pane.unmark()
+
+    def action_copy(self) -> None:
+        self.copying.ask()
+
+    def action_export(self) -> None:
+        self.exporting.ask()
+
+    def export(self, kind: str, path: str) -> None:
+        """Write the marked rows, or all that are listed."""
+        self.exporting.write(kind, self.face.session.folder / Path(path).expanduser())
+
+    def action_pane(self, step: int) -> None:
+        self.detail.turn(step)
+
+    def action_wrap(self) -> None:
+        self.detail.toggle_wrap()
+
+    def action_fetch(self) -> None:
+        self.detail_pane.fetch()
+
+    def action_find_next(self, step: int) -> None:
+        self.detail.find_next(step)
+        self.refresh_notice()
+
+    def action_neighbour(self, step: int) -> None:
+        self.list_pane.move(step)
+
+    # Movement
+
+    def on_request_list_moved(self) -> None:
+        """The detail goes along."""
+        self._show_detail()
+
+    def on_request_list_opened(self) -> None:
+        self.action_open()
+
+    def action_move(self, step: int) -> None:
+        """Rows, or lines of the detail."""
         if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(-_FAR if first else _FAR)
-            return
-        at_newest = first is not self.browser.selection.newest_last and self.browser.selection.order == "time"
-        if at_newest and self.browser.pending:
-            self._newest()
-            return
-        position = self.browser.jump(first)
-        if position is not None:
-            self.to(position)
+            self.detail.scroll_lines(step)
         else:
-            self.rows.selected = None
-            self.begin()
+            self.list_pane.move(step)
+
+    def action_move_page(self, halves: int) -> None:
+        height = self.detail.page_height if self.layout_shown is Layout.DETAIL else self.rows.rows_high
+        self.action_move(halves * max(height // 2, 1))
+
+    def action_move_top(self) -> None:
+        if self.layout_shown is Layout.DETAIL:
+            self.detail.scroll_lines(-_FAR)
+        else:
+            self.list_pane.jump(first=True)
+
+    def action_move_end(self) -> None:
+        """New rows if any were announced, else the last row."""
+        if self.layout_shown is Layout.DETAIL:
+            self.detail.scroll_lines(_FAR)
+        elif self.browser.pending:
+            self.list_pane.begin_newest()
+        else:
+            self.list_pane.jump(first=False)

@@ -21,7 +21,6 @@ from spendtop.domain.conversation import (
     ToolCall,
     ToolResult,
     Turn,
-    parse_conversation,
 )
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
@@ -52,7 +51,7 @@ PANES = tuple(Pane)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PaneFormat:
     """What the lines are made for."""
 
     width: int
@@ -62,12 +61,7 @@ class Page:
     calendar: Calendar
 
 
-def conversation_of(detail: RequestDetail) -> Conversation:
-    """Both bodies as one chat."""
-    return parse_conversation(detail.request_body, detail.response_body)
-
-
-def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, page: Page) -> list[Line]:
+def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, page: PaneFormat) -> list[Line]:
     """The pane's lines, cleaned and fitted to the page."""
     match pane:
         case Pane.CHAT:
@@ -97,7 +91,7 @@ def price_basis(row: RequestRow) -> str:
     return f"{cost_word(row)} {word}{other}{shadow}"
 
 
-def summary(row: RequestRow, page: Page) -> list[Line]:
+def summary(row: RequestRow, page: PaneFormat) -> list[Line]:
     """The figures of a request in three lines."""
     palette, usage = page.palette, row.usage
     style = palette.unknown if row.cost.amount is None else palette.money
@@ -131,7 +125,7 @@ def summary(row: RequestRow, page: Page) -> list[Line]:
     return lines
 
 
-def _chat(detail: RequestDetail, conversation: Conversation, page: Page) -> Iterator[Line]:
+def _chat(detail: RequestDetail, conversation: Conversation, page: PaneFormat) -> Iterator[Line]:
     palette = page.palette
     if conversation.error is not None:
         yield _rule("error", "", palette.bad, page)
@@ -145,7 +139,7 @@ def _chat(detail: RequestDetail, conversation: Conversation, page: Page) -> Iter
             yield [("The bodies are of a shape that is not known; tab shows them raw.", palette.muted)]
 
 
-def _turn(turn: Turn, page: Page) -> Iterator[Line]:
+def _turn(turn: Turn, page: PaneFormat) -> Iterator[Line]:
     styles = {"user": page.palette.who, "assistant": page.palette.good, "system": page.palette.title}
     tokens = f"{formats.grouped(turn.tokens)} tok" if turn.tokens is not None else ""
     yield _rule(clean_line(turn.role, 30), tokens, styles.get(turn.role, page.palette.key), page)
@@ -154,7 +148,7 @@ def _turn(turn: Turn, page: Page) -> Iterator[Line]:
     yield ()
 
 
-def _part(part: Part, page: Page) -> Iterator[Line]:
+def _part(part: Part, page: PaneFormat) -> Iterator[Line]:
     palette = page.palette
     match part:
         case Text(text=text):
@@ -172,13 +166,13 @@ def _part(part: Part, page: Page) -> Iterator[Line]:
             yield [(f"[{kind}]", palette.cached), (f" {clean_line(about, 120)}", palette.muted)]
 
 
-def _rule(name: str, note: str, style: Style, page: Page) -> Line:
+def _rule(name: str, note: str, style: Style, page: PaneFormat) -> Line:
     line: list[Piece] = [(page.rule * 2 + " ", page.palette.line), (name, style), (" ", page.palette.line)]
     tail: list[Piece] = [(f" {note} ", page.palette.muted), (page.rule * 2, page.palette.line)] if note else []
     return [*line, (page.rule * max(page.width - length(line) - length(tail), 0), page.palette.line), *tail]
 
 
-def _wrapped(text: str, style: Style, page: Page) -> Iterator[Line]:
+def _wrapped(text: str, style: Style, page: PaneFormat) -> Iterator[Line]:
     for line in clean_text(text).split("\n"):
         for piece in wrap(line, page.width) if page.wrap else (line,):
             yield [(piece, style)]
@@ -192,7 +186,7 @@ def wrap(line: str, width: int) -> list[str]:
     return [part for piece in broken for part in chop_cells(piece, width)] or [""]
 
 
-def _raw(body: bytes | None, state: BodyState, page: Page) -> Iterator[Line]:
+def _raw(body: bytes | None, state: BodyState, page: PaneFormat) -> Iterator[Line]:
     if body is None:
         yield [(_absence(state), page.palette.muted)]
         return
@@ -225,7 +219,7 @@ def _absence(state: BodyState) -> str:
     }[state]
 
 
-def _meta(detail: RequestDetail, page: Page) -> Iterator[Line]:
+def _meta(detail: RequestDetail, page: PaneFormat) -> Iterator[Line]:
     calendar = page.calendar
     wording = Wording(
         instant=lambda micros: formats.full_time(micros, calendar),
@@ -248,7 +242,7 @@ def _meta(detail: RequestDetail, page: Page) -> Iterator[Line]:
     yield from _revisions(detail, page)
 
 
-def _field(name: str, value: str, page: Page) -> Iterator[Line]:
+def _field(name: str, value: str, page: PaneFormat) -> Iterator[Line]:
     room = max(page.width - _NAME_WIDTH, 8)
     first, *more = wrap(value, room) if page.wrap else [value]
     yield [(fit(name, _NAME_WIDTH - 1) + " ", page.palette.muted), (first, page.palette.text)]
@@ -256,7 +250,7 @@ def _field(name: str, value: str, page: Page) -> Iterator[Line]:
         yield [(" " * _NAME_WIDTH, page.palette.muted), (piece, page.palette.text)]
 
 
-def _revisions(detail: RequestDetail, page: Page) -> Iterable[Line]:
+def _revisions(detail: RequestDetail, page: PaneFormat) -> Iterable[Line]:
     if not detail.revisions:
         return
     yield ()

@@ -1,8 +1,15 @@
-"""The screens by their key. A new screen is one file here and one line below."""
+"""The screens by their name. A new screen is a folder of that name beside this one, and a line below.
+
+Tabs, digit keys, help, palette, commands, ids of the keymap and the README's table of keys are made from here.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import importlib
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from spendtop.tui.screens.live_screen import LiveScreen
 
 
 class ScreenEntry(NamedTuple):
@@ -14,37 +21,23 @@ class ScreenEntry(NamedTuple):
     """For narrow terminals."""
     command: str
     """What the `:` line calls it."""
-    factory: str
-    """`module:Class`, imported when the screen is first opened."""
+    screen: str
+    """Its class, in `screen.py` of its folder; imported when the screen is first opened."""
     help: str
 
 
 SCREENS: dict[str, ScreenEntry] = {
-    "overview": ScreenEntry(
-        "1", "Overview", "1Over", "over", "spendtop.tui.overview.screen:OverviewScreen", "spend now, against limits"
-    ),
-    "requests": ScreenEntry(
-        "2",
-        "Requests",
-        "2Reqs",
-        "req",
-        "spendtop.tui.requests.screen:RequestsScreen",
-        "every request, prompt and response",
-    ),
+    "overview": ScreenEntry("1", "Overview", "1Over", "over", "OverviewScreen", "spend now, against limits"),
+    "requests": ScreenEntry("2", "Requests", "2Reqs", "req", "RequestsScreen", "every request, prompt and response"),
     "sessions": ScreenEntry(
-        "3",
-        "Sessions",
-        "3Sess",
-        "sess",
-        "spendtop.tui.sessions.screen:SessionsScreen",
-        "what each session or job cost, by path and model",
+        "3", "Sessions", "3Sess", "sess", "SessionsScreen", "what each session or job cost, by path and model"
     ),
     "ledger": ScreenEntry(
         "7",
         "Ledger",
         "7Ledgr",
         "ledger",
-        "spendtop.tui.ledger.screen:LedgerScreen",
+        "LedgerScreen",
         "prepaid balances, what providers bill, and what we saw of it",
     ),
     "sources": ScreenEntry(
@@ -52,7 +45,14 @@ SCREENS: dict[str, ScreenEntry] = {
         "Sources",
         "8Srcs",
         "sources",
-        "spendtop.tui.sources.screen:SourcesScreen",
+        "SourcesScreen",
         "where requests come from, tracking tokens, what was refused",
     ),
 }
+FIRST = next(iter(SCREENS))
+
+
+def screen_class(name: str) -> type[LiveScreen]:
+    """The class of a screen, with all that it needs."""
+    module = importlib.import_module(f"spendtop.tui.{name}.screen")
+    return cast("type[LiveScreen]", getattr(module, SCREENS[name].screen))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,14 +14,19 @@ from textual.widget import Widget
 from spendtop.domain.clock import to_datetime
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
-from spendtop.tui.screens import SCREENS
-from spendtop.tui.screens.reader_screen import AskingScreen
+from spendtop.tui.screens import FIRST
+from spendtop.tui.screens.reader_screen import ReaderScreen
+from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.widgets.canvas import Line, Piece, clip, length
-from spendtop.tui.widgets.prompt import Asking, Prompt
-from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
+from spendtop.tui.widgets.prompt import Prompt, PromptKind
+
+if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
+    from spendtop.domain.windows import Calendar
 
 
-class LiveScreen(AskingScreen):
+class LiveScreen(ReaderScreen):
     """A screen that shows the store and follows it.
 
     Subclasses give `NAME`, `ACTIONS`, `body`, `question` and `show`.
@@ -50,7 +56,7 @@ class LiveScreen(AskingScreen):
     @property
     def is_root(self) -> bool:
         """Whether going back from here leaves the program."""
-        return next(iter(SCREENS)) == self.NAME
+        return self.NAME == FIRST
 
     def compose(self) -> ComposeResult:
         """Status, tabs, body, notice or prompt, keys."""
@@ -64,18 +70,16 @@ class LiveScreen(AskingScreen):
 
     def tick(self) -> None:
         """Once a second, and whenever something around the body changed."""
-        if not self.is_mounted:
+        if not self.is_built:
             return
         face = self.face
-        standing = face.standing()
+        facts = face.status_facts()
         status, tabs = self.query_one(StatusLine), self.query_one(TabBar)
-        if (status.standing, status.headline) != (standing, face.headline):
-            status.standing, status.headline = standing, face.headline
+        if (status.facts, status.headline) != (facts, face.headline):
+            status.facts, status.headline = facts, face.headline
             status.redraw()
-        if tabs.standing is None or (
-            (tabs.standing.collector, tabs.standing.asked) != (standing.collector, standing.asked)
-        ):
-            tabs.standing = standing
+        if tabs.facts is None or ((tabs.facts.collector, tabs.facts.asked) != (facts.collector, facts.asked)):
+            tabs.facts = facts
             tabs.redraw()
         self.refresh_notice()
         if self.app.screen is self:
@@ -113,25 +117,23 @@ class LiveScreen(AskingScreen):
             return
         trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
         attention = self._attention()
-        notice.say([*trouble, *self._config_news(attention), *attention, *self.remarks()], self.window_words())
+        notice.say([*trouble, *self._config_outcome(attention), *attention, *self.remarks()], self.window_words())
 
     def tell_news(self) -> None:
         """Why a changed configuration was refused, in full."""
-        news = self.face.config_news.untold(self.face.headline, self.face.session.clock())
-        if news is not None:
-            self.notify(str(news.text), title="Configuration refused", severity="error", timeout=15, markup=False)
+        outcome = self.face.config_status.untold(self.face.headline, self.face.session.clock())
+        if outcome is not None:
+            self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
 
-    def _config_news(self, attention: Line) -> Line:
+    def _config_outcome(self, attention: Line) -> Line:
         """Cut to the room that the words after it leave, or to half the line."""
-        news = self.face.config_news.present(self.face.headline, self.face.session.clock())
-        if news is None:
+        outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
+        if outcome is None:
             return ()
-        width = self.size.width
+        width, palette = self.size.width, self.face.palette
         room = max(width - length(attention) - 6, width // 2)
-        words, style = (
-            (f"{news.text}", self.face.palette.good) if news.ok else (f"! {news.text}", self.face.palette.bad)
-        )
-        return [*clip([(words, style)], room), ("   ", self.face.palette.text)]
+        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
+        return [*clip([words], room), ("   ", palette.text)]
 
     def window_words(self) -> Line:
         """Which day "today" is, where it is not the one of the machine's own clock."""
@@ -161,57 +163,64 @@ class LiveScreen(AskingScreen):
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
         return words
 
+    def warn(self, words: str) -> None:
+        """Tell why something is not done."""
+        self.notify(words, severity="warning", markup=False)
+
+    def report(self, words: str, severity: SeverityLevel = "information") -> None:
+        """Tell what came of work in a thread; called there."""
+        self.app.call_from_thread(partial(self.notify, words, severity=severity, markup=False))
+
+    @property
+    def calendar(self) -> Calendar:
+        """The one that the collector applies."""
+        return self.face.headline.calendar if self.face.headline else self.face.session.calendar
+
+    # Prompt
+
     @property
     def prompt(self) -> Prompt:
-        """The line for filters and commands."""
         return self.query_one(Prompt)
 
-    def open_prompt(self, asking: Asking, text: str = "") -> None:
+    def open_prompt(self, kind: PromptKind, text: str = "") -> None:
         """Ask in place of the notice."""
         self.query_one(Notice).display = False
-        self.prompt.ask(asking, text, self.face.history[asking])
+        self.prompt.ask(kind, text, self.face.history[kind])
 
     def action_command(self) -> None:
-        """Ask for a command."""
-        self.open_prompt(Asking.COMMAND)
+        self.open_prompt(PromptKind.COMMAND)
 
     def action_prompt_history(self, step: int) -> None:
-        """Up and down in the prompt."""
         self.prompt.recall(step)
 
     def action_prompt_complete(self) -> None:
-        """Tab in the prompt."""
-        self.complete(self.prompt.asking, self.prompt.input.value)
+        self.complete(self.prompt.kind, self.prompt.input.value)
 
     def action_prompt_cancel(self) -> None:
-        """Escape in the prompt."""
         self.prompt.give_up()
 
-    def complete(self, asking: Asking, text: str) -> None:
+    def complete(self, kind: PromptKind, text: str) -> None:
         """Complete what is being typed."""
-        if asking is Asking.COMMAND:
+        if kind is PromptKind.COMMAND:
             self.prompt.put(self.face.commands.complete(text))
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
-        """Show a hint for what is typed."""
-        if event.asking is Asking.COMMAND:
+        if event.kind is PromptKind.COMMAND:
             self.hint(self.face.commands.hint(event.text))
 
-    def on_prompt_done(self, event: Prompt.Done) -> None:
-        """Run a command."""
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         if self.prompt.open:
             return
-        self.prompt_closed(event.asking, event.text)
-        if event.asking is Asking.COMMAND:
+        self.prompt_closed(event.kind, event.text)
+        if event.kind is PromptKind.COMMAND:
             self.face.commands.run(event.text)
 
-    def on_prompt_left(self, event: Prompt.Left) -> None:
-        """Back to the notice."""
-        self.prompt_closed(event.asking, "")
+    def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
+        self.prompt_closed(event.kind, "")
 
-    def prompt_closed(self, asking: Asking, text: str) -> None:
+    def prompt_closed(self, kind: PromptKind, text: str) -> None:
         """Notice and keys again; remember the text."""
-        history = self.face.history[asking]
+        history = self.face.history[kind]
         if text.strip() and text not in history[-1:]:
             history.append(text)
         self.query_one(Notice).display = True

@@ -1,8 +1,9 @@
-"""Asking the store at a steady pace, without ever waiting for it."""
+"""A screen that asks the store at a steady pace, without ever waiting for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from textual.message import Message
 from textual.screen import Screen
 
-from spendtop.tui.store_messages import Pace
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from spendtop.store.engine import Store
-    from spendtop.tui.app import SpendtopApp
+    from spendtop.tui.face import Face
     from spendtop.tui.headline import Headline
 
+STALE_SECONDS = 15.0
+"""A picture is read again after so long without news, because windows of time move on."""
 _RETRY_SECONDS = 2.0
 
 
@@ -37,17 +38,16 @@ class LongQuestion(Protocol):
         """The answer. Runs in a thread."""
 
 
-class Answered(Message):
+class QuestionAnswered(Message):
     """A screen's question was answered."""
 
-    def __init__(self, question: Question | LongQuestion, answer: Any, take: Callable[[Any], None]) -> None:
+    def __init__(self, answer: Any, take: Callable[[Any], None]) -> None:
         super().__init__()
-        self.question = question
         self.answer = answer
         self.take = take
 
 
-class CannotRead(Message):
+class ReadFailed(Message):
     """The store could not answer."""
 
     def __init__(self, failure: Exception, paced: bool) -> None:
@@ -56,7 +56,41 @@ class CannotRead(Message):
         self.paced = paced
 
 
-class AskingScreen(Screen[None]):
+@dataclass(slots=True)
+class Pace:
+    """Times in seconds of a monotonic clock. At most one read runs; news meanwhile leads to one more."""
+
+    interval: float
+    _started: float = field(default=float("-inf"))
+    _running: bool = False
+    _waiting: bool = False
+    _again: bool = False
+
+    def news(self, now: float) -> float | None:
+        """In how many seconds to start a read; None when one is already due or running."""
+        if self._running:
+            self._again = True
+            return None
+        if self._waiting:
+            return None
+        self._waiting = True
+        return max(0.0, self._started + self.interval - now)
+
+    def start(self, now: float) -> None:
+        """A read starts."""
+        self._started, self._running, self._waiting, self._again = now, True, False, False
+
+    def finish(self, now: float) -> float | None:
+        """A read ended. In how many seconds to start the next one, if there was news meanwhile."""
+        self._running = False
+        return self.news(now) if self._again else None
+
+    def stale(self, now: float) -> bool:
+        """Whether the last read is so old that another is due without news."""
+        return not self._running and not self._waiting and now - self._started >= STALE_SECONDS
+
+
+class ReaderScreen(Screen[None]):
     """A screen whose picture is the answer to one question, asked again whenever the store changes.
 
     Subclasses give `question`, `show` and `tick`.
@@ -68,9 +102,8 @@ class AskingScreen(Screen[None]):
         self._missed_news = True
 
     @property
-    def face(self) -> SpendtopApp:
-        """The app."""
-        return cast("SpendtopApp", self.app)
+    def face(self) -> Face:
+        return cast("Face", self.app)
 
     def question(self) -> Question | LongQuestion:
         """What to read for the present picture."""
@@ -88,7 +121,6 @@ class AskingScreen(Screen[None]):
         """Something was read that is told once, beside the picture."""
 
     def on_mount(self) -> None:
-        """Begin with what the app knows already."""
         self._pace = Pace(self.face.pace_seconds)
         self.tick()
 
@@ -97,6 +129,11 @@ class AskingScreen(Screen[None]):
         if self._missed_news:
             self.news()
         self.tick()
+
+    @property
+    def is_built(self) -> bool:
+        """Whether its widgets are there: not yet when Textual calls a screen mounted, and no longer when it ends."""
+        return self._pace is not None and bool(self.children)
 
     @property
     def is_stale(self) -> bool:
@@ -132,26 +169,27 @@ class AskingScreen(Screen[None]):
             return
         self._missed_news = False
         self._pace.start(monotonic())
-        paused = self.face.pause
-        if paused:
-            self._start(paused.question(), self.face.count_behind, paced=True)
+        if self.face.pause:
+            from spendtop.tui.screens.questions import CountQuestion
+
+            self._start(CountQuestion(), self.face.count_behind, paced=True)
         else:
             self._start(self.question(), self._take, paced=True)
 
     def _start(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
-        work = partial(self._answer, question, take, paced)
+        work = partial(self._ask_store, question, take, paced)
         self.run_worker(work, group="read", thread=True, exit_on_error=False)
 
-    def _answer(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
+    def _ask_store(self, question: Question | LongQuestion, take: Callable[[Any], None], paced: bool) -> None:
         """Runs in a thread."""
         store = self.face.store
         assert store is not None
         try:
             answer = _answer(store, question)
         except Exception as failure:
-            self.post_message(CannotRead(failure, paced))
+            self.post_message(ReadFailed(failure, paced))
         else:
-            self.post_message(Answered(question, answer, partial(self._finish, take) if paced else take))
+            self.post_message(QuestionAnswered(answer, partial(self._finish, take) if paced else take))
 
     def _finish(self, take: Callable[[Any], None], answer: Any) -> None:
         assert self._pace is not None
@@ -166,12 +204,11 @@ class AskingScreen(Screen[None]):
         self.tell_news()
         self.tick()
 
-    def on_answered(self, event: Answered) -> None:
-        """Back on the app's loop."""
+    def on_question_answered(self, event: QuestionAnswered) -> None:
         event.stop()
         event.take(event.answer)
 
-    def on_cannot_read(self, event: CannotRead) -> None:
+    def on_read_failed(self, event: ReadFailed) -> None:
         """Say so, and try again in a while."""
         event.stop()
         self.face.cannot_read(event.failure)

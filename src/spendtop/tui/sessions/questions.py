@@ -13,7 +13,8 @@ from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.session_paths import Branch, branches, path_spends
 from spendtop.store.reads.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
 from spendtop.tui.headline import Headline
-from spendtop.tui.reading import ListAnswer, ListQuestion, read_headline
+from spendtop.tui.requests.questions import ListAnswer, ListQuestion
+from spendtop.tui.screens.questions import read_headline
 
 _PAGE = 100
 

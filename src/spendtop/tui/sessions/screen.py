@@ -9,16 +9,19 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.tui import filter_line, formats
+from spendtop.domain.filters import Filter
+from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, SESSIONS, Action, bindings
 from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.screens.filter_prompt import FilterPrompt
+from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
+from spendtop.tui.sessions.exports import SessionCopy, SessionExport
 from spendtop.tui.sessions.order import ORDERS, is_active
-from spendtop.tui.sessions.session_export import SessionExport
 from spendtop.tui.sessions.table import SessionTable
 from spendtop.tui.widgets.canvas import Line, Piece
-from spendtop.tui.widgets.prompt import Asking, Prompt
+from spendtop.tui.widgets.prompt import Prompt, PromptKind
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
@@ -29,7 +32,7 @@ _NEAR_END = 10
 _ORDER_KEYS = {"l": "last", "f": "first", "c": "cost", "r": "requests", "t": "tokens", "m": "$/min"}
 
 
-class SessionsScreen(SessionExport):
+class SessionsScreen(LiveScreen):
     """The list; one session is a screen of its own above it."""
 
     NAME: ClassVar[str] = "sessions"
@@ -38,12 +41,16 @@ class SessionsScreen(SessionExport):
 
     def __init__(self) -> None:
         super().__init__()
+        self.table = SessionTable()
+        self.selection = Selection()
+        self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self._filter_by)
+        self.copying = SessionCopy(self, self.table)
+        self.exporting = SessionExport(self)
         self._wanted = _PAGE
         self._is_whole = True
 
     def body(self) -> ComposeResult:
-        """The list."""
-        yield SessionTable()
+        yield self.table
 
     def question(self) -> LongQuestion:
         """As many as were scrolled to."""
@@ -197,31 +204,31 @@ class SessionsScreen(SessionExport):
             self.choose(replace(self.selection, time=TIME_CHOICES[int(chosen)]))
 
     def action_filter(self) -> None:
-        """Ask for a filter."""
-        self.open_prompt(Asking.FILTER, self.selection.text)
+        self.filter_prompt.open(self.selection.text)
 
     def action_clear_filter(self) -> None:
         """Everything again."""
         self.choose(Selection())
 
+    def _filter_by(self, text: str, selected: Filter) -> None:
+        self.choose(replace(self.selection, text=text, filter=selected))
+
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
-        """Say what is wrong with what is typed."""
-        if event.asking is Asking.FILTER:
-            checked = filter_line.check(event.text)
-            self.hint(filter_line.hint(checked, "enter lists their sessions", self.face.palette, self.size.width))
+        if event.kind is PromptKind.FILTER:
+            self.filter_prompt.show_hint()
 
-    def on_prompt_done(self, event: Prompt.Done) -> None:
-        """List what the filter selects; one that is not valid goes back to be changed."""
-        if event.asking is Asking.FILTER:
-            checked = filter_line.check(event.text)
-            if checked.filter is None:
-                self.open_prompt(Asking.FILTER, event.text)
-            else:
-                self.choose(replace(self.selection, text=event.text, filter=checked.filter))
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        if event.kind is PromptKind.FILTER:
+            self.filter_prompt.submit(event.text)
 
-    def complete(self, asking: Asking, text: str) -> None:
-        """Names of fields."""
-        if asking is Asking.FILTER:
-            self.prompt.put(filter_line.complete_field(text))
+    def complete(self, kind: PromptKind, text: str) -> None:
+        if kind is PromptKind.FILTER:
+            self.filter_prompt.complete(text)
         else:
-            super().complete(asking, text)
+            super().complete(kind, text)
+
+    def action_copy(self) -> None:
+        self.copying.ask()
+
+    def action_export(self) -> None:
+        self.exporting.ask(self.selection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -52,14 +51,13 @@ class OneSessionScreen(RequestsScreen):
         """The session's costs with its requests."""
         from spendtop.tui.sessions.questions import OneSessionQuestion
 
-        listed = self.browser.question(self.rows.in_view, self.face.session.clock(), self.calendar, monotonic())
-        return OneSessionQuestion(session=self.session.raw, listed=listed)
+        return OneSessionQuestion(session=self.session.raw, listed=self.list_pane.question())
 
     def show(self, answer: Any) -> Headline:
         """Figures, paths and requests."""
-        found: OneSessionAnswer = answer
-        self.paths.show(found, found.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
-        return super().show(found.listed)
+        session: OneSessionAnswer = answer
+        self.paths.show(session, session.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
+        return super().show(session.listed)
 
     def works_now(self, action: Action) -> bool:
         """Paths can be chosen where there are some."""
@@ -79,10 +77,10 @@ class OneSessionScreen(RequestsScreen):
         branch = self.paths.branches[position - 1] if position else None
         self.paths.chosen = branch
         self.paths.redraw()
-        self.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
+        self.list_pane.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
         self.choose(replace(self.browser.selection, within=_within(self.session, branch)))
         self.browser.begin(False)
-        self.begin()
+        self.list_pane.begin()
 
     def go_back(self) -> bool:
         """From the detail to the requests, from these to the list of sessions."""

@@ -1,70 +1,65 @@
-"""Which span of time is to be read from Helicone again."""
+"""Reading a span of Helicone again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from spendtop.domain.filter_values import parse_since_until
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.store_writer import StoreWriter
+from spendtop.tui.sources.dialogs import BackfillScreen, SpanDraft
 
-_HINT = "tab next · enter begins · esc gives up"
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
-
-@dataclass(frozen=True, slots=True)
-class SpanDraft:
-    """A span as it was typed; `until` empty is now."""
-
-    since: str = ""
-    until: str = ""
+    from spendtop.services.tasks import Task
 
 
-class BackfillScreen(ModalScreen[SpanDraft | None]):
-    """Gives what was typed, or None."""
+class Backfill:
+    """Begins one, or stops the one that is under way."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "cancel", "cancel"),
-        ("down", "app.focus_next", "next"),
-        ("up", "app.focus_previous", "previous"),
-    ]
+    def __init__(self, screen: LiveScreen, writer: StoreWriter) -> None:
+        self._screen = screen
+        self._writer = writer
 
-    def __init__(self, draft: SpanDraft, complaint: str = "") -> None:
-        """`complaint` says why the draft could not be used."""
-        super().__init__()
-        self._draft = draft
-        self._complaint = complaint
+    def ask(self, draft: SpanDraft, complaint: str = "") -> None:
+        """Ask which span, and have the collector read it."""
+        if self._writer.may_write():
+            self._screen.app.push_screen(BackfillScreen(draft, complaint), self._take_draft)
 
-    def compose(self) -> ComposeResult:
-        """Two lines to type."""
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Back-fill from Helicone's API"
-            dialog.border_subtitle = _HINT
-            yield Label("Since: 24h, 14:00, yesterday, 2026-11-01, 2026-11-01T14:00", markup=False)
-            yield Input(self._draft.since, placeholder="yesterday", id="since", compact=True)
-            yield Label("Until, likewise; a date counts whole", classes="spaced", markup=False)
-            yield Input(self._draft.until, placeholder="leave it empty for now", id="until", compact=True)
-            yield Label("What is missing there is recorded; nothing is counted twice.", classes="dim", markup=False)
-            if self._complaint:
-                yield Label(f"! {self._complaint}", id="complaint", markup=False)
+    def _take_draft(self, draft: SpanDraft | None) -> None:
+        from spendtop.services.tasks import TaskKind
 
-    def on_mount(self) -> None:
-        """Begin with the begin."""
-        self.query_one("#since", Input).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Keep what is typed."""
-        if event.input.id == "since":
-            self._draft = replace(self._draft, since=event.value)
+        if draft is None:
+            return
+        now = self._screen.face.session.clock()
+        try:
+            bounds = parse_since_until(draft.since.strip(), draft.until.strip()).resolve(now, self._screen.calendar)
+        except ValueError as wrong:
+            self.ask(draft, f"{wrong}.")
+            return
+        until = now if bounds.end_us is None else min(bounds.end_us, now)
+        if bounds.start_us is None:
+            self.ask(draft, "A back-fill needs a begin.")
+        elif bounds.start_us >= until:
+            self.ask(draft, "The span ends before it begins.")
         else:
-            self._draft = replace(self._draft, until=event.value)
+            self._writer.ask_collector(TaskKind.BACKFILL, {"since": bounds.start_us, "until": until})
 
-    def on_input_submitted(self) -> None:
-        """Enter in either line."""
-        self.dismiss(self._draft)
+    def stop(self, task: Task) -> None:
+        """It goes on there when it is asked for again."""
+        if not self._writer.may_write():
+            return
+        now = self._screen.face.session.clock()
 
-    def action_cancel(self) -> None:
-        """Nothing."""
-        self.dismiss(None)
+        def work(connection: Connection) -> None:
+            from spendtop.services import tasks
+
+            tasks.stop(connection, task.id, now)
+
+        self._writer.write(work, lambda _: self._stopped())
+
+    def _stopped(self) -> None:
+        words = "The back-fill stops after its present page. Asked for again, it goes on there."
+        self._screen.notify(words, markup=False)
+        self._screen.news()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.sources import StoreSize
     from spendtop.tui.headline import Headline
-    from spendtop.tui.session import Collector
+    from spendtop.tui.session import RunningCollector
 
 _LABEL = 10
 
@@ -27,7 +27,7 @@ class SourceFacts(Panel):
         super().__init__(id="source-facts")
         self.headline: Headline | None = None
         self.size_on_disk: StoreSize | None = None
-        self.collector: Collector | None = None
+        self.collector: RunningCollector | None = None
 
     @property
     def title_line(self) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -11,28 +12,39 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
+from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.screens.store_writer import StoreWriter
+from spendtop.tui.sources.backfill import Backfill
+from spendtop.tui.sources.dialogs import SpanDraft, TokenDraft
 from spendtop.tui.sources.events import SourceEvents
 from spendtop.tui.sources.facts import SourceFacts
-from spendtop.tui.sources.polling import SourcePolling
 from spendtop.tui.sources.state import State, advice, poller_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
+from spendtop.tui.sources.tracking_tokens import TrackingTokens, base_url
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sources import TokenRow
     from spendtop.tui.headline import Headline
-    from spendtop.tui.reading import SourcesAnswer
+    from spendtop.tui.sources.polled_rows import PolledRow
+    from spendtop.tui.sources.questions import SourcesAnswer
 
 _FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
 
 
-class SourcesScreen(SourcePolling):
+class SourcesScreen(LiveScreen):
     """Sources as a table with the tokens as a tree in it, facts beside or below, events."""
 
     NAME: ClassVar[str] = "sources"
     ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *SOURCES, *LIVE)
     BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, SOURCES, LIVE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writer = StoreWriter(self)
+        self.tokens = TrackingTokens(self, self.writer, lambda token_id: self.table.select(("token", str(token_id))))
+        self.backfill = Backfill(self, self.writer)
 
     def body(self) -> ComposeResult:
         """Table, facts and events."""
@@ -41,9 +53,30 @@ class SourcesScreen(SourcePolling):
             yield SourceFacts()
         yield SourceEvents()
 
+    @property
+    def table(self) -> SourceTable:
+        return self.query_one(SourceTable)
+
+    @property
+    def token(self) -> TokenRow | None:
+        """The token under the cursor."""
+        row = self.table.row
+        return row if row is not None and is_token(row) else None
+
+    @property
+    def poller(self) -> PolledRow | None:
+        """The provider under the cursor, if it has a key."""
+        row = self.table.row
+        return row if row is not None and is_polled(row) and not row.setting else None
+
+    @property
+    def asks_helicone(self) -> bool:
+        """Whether there is a key for Helicone's API."""
+        applied = self.face.headline.applied if self.face.headline else None
+        return applied is not None and applied.asks_helicone
+
     def question(self) -> Question:
-        """All of it."""
-        from spendtop.tui.reading import SourcesQuestion
+        from spendtop.tui.sources.questions import SourcesQuestion
 
         return SourcesQuestion(now=self.face.session.clock(), calendar=self.face.session.calendar)
 
@@ -62,9 +95,9 @@ class SourcesScreen(SourcePolling):
     def tick(self) -> None:
         """Also tells the table and the facts who records."""
         super().tick()
-        if not self.is_mounted:
+        if not self.is_built:
             return
-        facts, recording = self.query_one(SourceFacts), not self.face.standing().nobody_records
+        facts, recording = self.query_one(SourceFacts), not self.face.status_facts().nobody_records
         if (facts.collector, self.table.recording) != (self.face.collector, recording):
             facts.collector, self.table.recording = self.face.collector, recording
             facts.redraw()
@@ -87,6 +120,15 @@ class SourcesScreen(SourcePolling):
             return self.asks_helicone
         return action.id != "open" or self._listed() is not None
 
+    def offered(self) -> list[tuple[Action, str]]:
+        """While a back-fill runs its key stops it, and says so."""
+        if self.table.backfill is None:
+            return super().offered()
+        return [
+            (replace(action, label="stop back-fill") if action.id == "backfill" else action, key)
+            for action, key in super().offered()
+        ]
+
     def remarks(self) -> Line:
         """What the row under the cursor is about."""
         row, palette = self.table.row, self.face.palette
@@ -99,7 +141,7 @@ class SourcesScreen(SourcePolling):
             return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
         style = palette.bad if state is State.UNSIGNED else palette.muted
         assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
-        return [(advice(row.source, state, self.base_url), style), (assumed, palette.muted)]
+        return [(advice(row.source, state, base_url(self.face)), style), (assumed, palette.muted)]
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size has other room for words."""
@@ -131,9 +173,9 @@ class SourcesScreen(SourcePolling):
 
     def action_open(self) -> None:
         """The requests of the source or token."""
-        chosen = self._listed()
-        if chosen is not None:
-            self.face.with_requests(lambda screen: screen.list_only(chosen))
+        text = self._listed()
+        if text is not None:
+            self.face.list_requests(text)
 
     def _listed(self) -> str | None:
         """The filter that selects the requests of the row under the cursor, where it has any."""
@@ -149,7 +191,35 @@ class SourcesScreen(SourcePolling):
         """Ask the collector to read again what it did not understand."""
         from spendtop.services.tasks import TaskKind
 
-        self.ask_collector(TaskKind.QUARANTINE_RETRY, {})
+        self.writer.ask_collector(TaskKind.QUARANTINE_RETRY, {})
+
+    def action_poll(self) -> None:
+        """Have the collector ask the selected provider."""
+        from spendtop.services.tasks import TaskKind
+
+        if self.poller is not None:
+            self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.poller.name})
+
+    def action_backfill(self) -> None:
+        if self.table.backfill is not None:
+            self.backfill.stop(self.table.backfill)
+        else:
+            self.backfill.ask(SpanDraft())
+
+    def action_new_token(self) -> None:
+        self.tokens.create(TokenDraft())
+
+    def action_snippets(self) -> None:
+        if self.token is not None:
+            self.tokens.show_snippets(self.token)
+
+    def action_toggle_token(self) -> None:
+        if self.token is not None:
+            self.tokens.toggle(self.token)
+
+    def action_delete_token(self) -> None:
+        if self.token is not None:
+            self.tokens.delete(self.token)
 
 
 def _of_token(token: TokenRow) -> str:

@@ -15,7 +15,7 @@ from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
 
 if TYPE_CHECKING:
-    from spendtop.tui.app import SpendtopApp
+    from spendtop.tui.face import Face
 
 Piece = tuple[str, Style]
 Line = Sequence[Piece]
@@ -93,9 +93,9 @@ class Canvas(Widget):
         return self.face.glyphs
 
     @property
-    def face(self) -> SpendtopApp:
+    def face(self) -> Face:
         """The app."""
-        return cast("SpendtopApp", self.app)
+        return cast("Face", self.app)
 
     def draw(self, width: int, height: int) -> Iterable[Line]:
         """The lines from top to bottom, each at most `width` cells; missing ones are blank."""

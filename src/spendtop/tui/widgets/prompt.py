@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 
-class Asking(StrEnum):
+class PromptKind(StrEnum):
     """What the line is for; the value is what stands in front of it."""
 
     FILTER = "/"
@@ -45,31 +45,31 @@ class Prompt(Horizontal):
     class Edited(Message):
         """The text changed."""
 
-        def __init__(self, asking: Asking, text: str) -> None:
+        def __init__(self, kind: PromptKind, text: str) -> None:
             super().__init__()
-            self.asking = asking
+            self.kind = kind
             self.text = text
 
-    class Done(Message):
+    class Submitted(Message):
         """Enter was pressed."""
 
-        def __init__(self, asking: Asking, text: str) -> None:
+        def __init__(self, kind: PromptKind, text: str) -> None:
             super().__init__()
-            self.asking = asking
+            self.kind = kind
             self.text = text
 
-    class Left(Message):
+    class Cancelled(Message):
         """The prompt was given up; `before` is the text it began with."""
 
-        def __init__(self, asking: Asking, before: str) -> None:
+        def __init__(self, kind: PromptKind, before: str) -> None:
             super().__init__()
-            self.asking = asking
+            self.kind = kind
             self.before = before
 
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.display = False
-        self.asking = Asking.COMMAND
+        self.kind = PromptKind.COMMAND
         self._before = ""
         self._history: Sequence[str] = ()
         self._at = 0
@@ -89,16 +89,16 @@ class Prompt(Horizontal):
         """Whether something is being asked."""
         return bool(self.display)
 
-    def ask(self, asking: Asking, text: str, history: Sequence[str]) -> None:
+    def ask(self, kind: PromptKind, text: str, history: Sequence[str]) -> None:
         """Open with this text."""
-        self.asking, self._before, self._history, self._at = asking, text, history, len(history)
-        self.query_one(Label).update(asking.value)
+        self.kind, self._before, self._history, self._at = kind, text, history, len(history)
+        self.query_one(Label).update(kind.value)
         self.input.value = text
         self.input.cursor_position = len(text)
         self.display = True
         # At once, so that keys typed ahead reach the field.
         self.screen.set_focus(self.input)
-        self.post_message(self.Edited(asking, text))
+        self.post_message(self.Edited(kind, text))
 
     def close(self) -> None:
         """Hide."""
@@ -108,7 +108,7 @@ class Prompt(Horizontal):
     def give_up(self) -> None:
         """Close without a result."""
         self.close()
-        self.post_message(self.Left(self.asking, self._before))
+        self.post_message(self.Cancelled(self.kind, self._before))
 
     def recall(self, step: int) -> None:
         """An older (-1) or newer (1) entry."""
@@ -124,10 +124,10 @@ class Prompt(Horizontal):
         """Pass it on."""
         event.stop()
         if self.open:
-            self.post_message(self.Edited(self.asking, event.value))
+            self.post_message(self.Edited(self.kind, event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Pass it on."""
         event.stop()
         self.close()
-        self.post_message(self.Done(self.asking, event.value))
+        self.post_message(self.Submitted(self.kind, event.value))

@@ -1,0 +1,121 @@
+"""What screens, widgets and dialogs know of the program that they are shown in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+    from spendtop.store.engine import Store
+    from spendtop.tui.glyphs import Glyphs
+    from spendtop.tui.headline import ConfigStatus, Headline
+    from spendtop.tui.palette import Palette
+    from spendtop.tui.session import RunningCollector, Session
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What the status line knows besides the figures."""
+
+    store: str
+    collector: RunningCollector | None
+    asked: bool
+    """Whether the collector was looked for already."""
+    paused: bool
+    clock: str
+    differences: tuple[str, ...]
+    read_only: bool
+
+    @property
+    def nobody_records(self) -> bool:
+        """Whether it is known that no collector runs."""
+        return self.asked and self.collector is None
+
+
+@dataclass(slots=True)
+class Pause:
+    """The picture stands still from `since` (UTC µs) on; recording goes on."""
+
+    since: int
+    recorded: int
+    """Requests in the store when it began."""
+    behind: int = 0
+
+    def count(self, recorded: int) -> None:
+        """Take in how many there are now."""
+        self.behind = max(recorded - self.recorded, 0)
+
+
+class CommandLine(Protocol):
+    """What can be typed after `:`."""
+
+    def run(self, text: str) -> None:
+        """Run one line; what is wrong with it is said on screen."""
+
+    def complete(self, text: str) -> str:
+        """The line with its last word completed as far as it is clear."""
+
+    def hint(self, text: str) -> Sequence[tuple[str, Style]]:
+        """What could follow, or what the command does."""
+
+
+class Face(Protocol):
+    """The running program, as far as it is anybody's business but its own."""
+
+    session: Session
+    glyphs: Glyphs
+    """The marks that the terminal can show."""
+    store: Store | None
+    """None until it is open."""
+    headline: Headline | None
+    """As last read, by whichever screen."""
+    collector: RunningCollector | None
+    pause: Pause | None
+    trouble: str | None
+    """Why the picture is not up to date."""
+    pace_seconds: float
+    """Time between two reads at least."""
+    config_status: ConfigStatus
+
+    @property
+    def history(self) -> Mapping[str, list[str]]:
+        """What was typed into the prompt, by what it was for."""
+
+    @property
+    def palette(self) -> Palette:
+        """The current theme's styles."""
+
+    @property
+    def commands(self) -> CommandLine:
+        """The `:` line."""
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where gateways reach us."""
+
+    def status_facts(self) -> StatusFacts:
+        """What the status line says besides the figures."""
+
+    def count_behind(self, recorded: int) -> None:
+        """Take in how many requests there are now, while the picture is paused."""
+
+    def cannot_read(self, failure: Exception) -> None:
+        """A read failed; the notice says so until one succeeds."""
+
+    def send_to_terminal(self, sequence: str) -> None:
+        """An escape sequence, as it is."""
+
+    def open_screen(self, name: str) -> None:
+        """Show that screen."""
+
+    def open_request(self, request_id: int) -> None:
+        """The request's detail on the screen of requests."""
+
+    def open_filter(self) -> None:
+        """The screen of requests, asking for a filter."""
+
+    def list_requests(self, text: str) -> None:
+        """The screen of requests, with what a filter selects."""

@@ -1,0 +1,54 @@
+"""What the overview asks the store. Imported by reader threads only: it brings the whole store along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from spendtop.domain.windows import Calendar
+from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.overview import Overview, overview
+from spendtop.tui.headline import Headline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewQuestion:
+    """What an Overview of this size needs."""
+
+    now: int
+    calendar: Calendar
+    feed_size: int
+    chart_span: int
+    chart_step: int
+    top: int
+
+    def ask(self, connection: Connection) -> tuple[Headline, Overview]:
+        """The answer, with the status line's figures from the same view of the store."""
+        config = applied(connection)
+        calendar = config.calendar if config else self.calendar
+        figures = overview(
+            connection,
+            config.limits if config else (),
+            calendar,
+            self.now,
+            feed_size=self.feed_size,
+            chart_span=self.chart_span,
+            chart_step=self.chart_step,
+            top=self.top,
+        )
+        headline = Headline(
+            at=self.now,
+            today=figures.today,
+            last_hour=figures.last_hour,
+            baseline=figures.baseline_hour,
+            worst=figures.limits[0] if figures.limits else None,
+            attention=figures.attention,
+            recorded=figures.total.requests,
+            day=figures.day_bounds,
+            calendar=calendar,
+            applied=config,
+            config_outcome=config_outcome(connection),
+        )
+        return headline, figures

@@ -1,0 +1,169 @@
+"""Requests from the list to elsewhere: onto the clipboard, or into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendtop.domain.conversation import prompt_text, response_text
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.requests.browser import Browser
+from spendtop.tui.requests.list_pane import ListPane
+from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.file_export import FORMATS, FileExport
+from spendtop.tui.screens.live_screen import LiveScreen
+
+if TYPE_CHECKING:
+    from spendtop.domain.conversation import Conversation
+    from spendtop.domain.filters import FilterContext
+    from spendtop.services.request_export import Pages
+    from spendtop.store.engine import Store
+    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.store.reads.requests import RequestQuery
+    from spendtop.store.reads.rows import RequestRow
+
+_COPIES = (
+    ("m", "message: prompt and response as text"),
+    ("a", "all fields, as JSON"),
+    ("b", "request body, raw"),
+    ("r", "response body, raw"),
+    ("i", "id"),
+    ("t", "table: marked rows, or this one"),
+)
+_TABLE = ("occurred_at", "user_id", "model", "prompt_tokens", "completion_tokens", "cost_usd", "status", "latency_ms")
+
+
+class RequestCopy:
+    """Copies the request under the cursor, or the marked ones."""
+
+    def __init__(self, screen: LiveScreen, browser: Browser, pane: ListPane) -> None:
+        self._screen = screen
+        self._browser = browser
+        self._pane = pane
+        self._clipboard = Clipboard(screen)
+
+    def ask(self) -> None:
+        """Ask what to copy."""
+        self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
+
+    def _take(self, key: str | None) -> None:
+        row = self._pane.rows.row
+        if key is None or row is None:
+            return
+        if key == "t":
+            marked = [each for each in self._browser.listing if each.id in self._pane.rows.marks]
+            self._clipboard.copy(as_table(marked or [row]))
+        elif key == "i":
+            self._clipboard.copy(str(row.id))
+        elif key == "a":
+            self._clipboard.copy(as_json(row))
+        else:
+            from spendtop.tui.requests.questions import DetailQuestion
+
+            self._screen.ask(DetailQuestion(row.id), partial(self._copy_body, key))
+
+    def _copy_body(self, key: str, answer: tuple[RequestDetail | None, Conversation]) -> None:
+        detail, conversation = answer
+        if detail is None:
+            self._screen.warn("The request is gone.")
+            return
+        if key == "m":
+            text = f"{prompt_text(conversation)}\n\n{response_text(conversation)}\n"
+        else:
+            body = detail.request_body if key == "b" else detail.response_body
+            text = (body or b"").decode("utf-8", "replace")
+        if text.strip():
+            self._clipboard.copy(text)
+        else:
+            self._screen.warn("There is nothing to copy: no body is stored.")
+
+
+class RequestExport:
+    """Writes the marked requests, or all that are listed."""
+
+    def __init__(self, screen: LiveScreen, browser: Browser, pane: ListPane) -> None:
+        self._screen = screen
+        self._browser = browser
+        self._pane = pane
+        self._files = FileExport(screen)
+
+    def ask(self) -> None:
+        """Ask for the format; the file's name says when."""
+        marked = len(self._pane.rows.marks)
+        what = f"{marked} marked" if marked else "all that are listed"
+        options = [("c", f"CSV, {what}"), ("l", f"JSON lines, {what}")]
+        self._screen.app.push_screen(ChooseScreen("Export to a file", options), self._take)
+
+    def _take(self, key: str | None) -> None:
+        if key is not None:
+            self.write(FORMATS[key], self._files.dated("requests", FORMATS[key]))
+
+    def write(self, kind: str, target: Path) -> None:
+        """As `csv` or `jsonl`, whatever the target is called."""
+        from spendtop.domain.filters import FilterContext
+
+        store, now, calendar = self._screen.face.store, self._screen.face.session.clock(), self._screen.calendar
+        if store is None:
+            return
+        if marks := sorted(self._pane.rows.marks):
+            work = partial(write_marked, kind=kind, store=store, marks=marks)
+        else:
+            query = self._browser.selection.query(now, calendar, False)
+            context = FilterContext(now, calendar)
+            work = partial(write_listed, kind=kind, store=store, query=query, context=context)
+        self._files.write(target, ("request", "requests"), work)
+
+
+def write_listed(path: Path, kind: str, store: Store, query: RequestQuery, context: FilterContext) -> int:
+    """Write all that the query selects as `csv` or `jsonl` into a new file; returns how many.
+
+    Raises CannotCreate, CannotWrite.
+    """
+    from spendtop.services.request_export import pages
+
+    return _write(path, kind, pages(store, query, context))
+
+
+def write_marked(path: Path, kind: str, store: Store, marks: Iterable[int]) -> int:
+    """Write the requests with these ids, in their order. Raises CannotCreate, CannotWrite."""
+    return _write(path, kind, _marked(store, marks))
+
+
+def as_table(rows: Iterable[RequestRow]) -> str:
+    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
+    from spendtop.services.request_export import record
+
+    lines = ["\t".join(_TABLE)]
+    for row in rows:
+        values = dict(record(row))
+        lines.append("\t".join(clean_line("" if values[name] is None else str(values[name])) for name in _TABLE))
+    return "\n".join(lines) + "\n"
+
+
+def as_json(row: RequestRow) -> str:
+    """All fields of one request as indented JSON in ASCII."""
+    from spendtop.services.request_export import ascii_json, record
+
+    return ascii_json(record(row), indent=2)
+
+
+def _write(path: Path, kind: str, pages: Pages) -> int:
+    from spendtop.services.export_files import create
+    from spendtop.services.request_export import FORMATS, counting
+
+    counts = [0]
+    create(path.expanduser(), FORMATS[kind](counting(pages, counts.append)))
+    return counts[-1]
+
+
+def _marked(store: Store, marks: Iterable[int]) -> Iterator[Sequence[RequestRow]]:
+    from spendtop.store.reads.detail import detail
+
+    for request_id in marks:
+        with store.reading() as connection:
+            stored = detail(connection, request_id)
+        if stored is not None:
+            yield [stored.row]

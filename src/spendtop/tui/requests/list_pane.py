@@ -1,0 +1,157 @@
+"""The list of requests on a screen: what is read and shown of it, and what the words around it say."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from spendtop.domain.windows import Calendar
+from spendtop.tui import formats
+from spendtop.tui.requests.browser import Browser
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.selection import ALL_TIME, Selection
+from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.request_table import RequestList
+
+if TYPE_CHECKING:
+    from spendtop.tui.requests.questions import ListAnswer, ListQuestion
+
+
+class ListPane:
+    """Keeps the widget in step with its browser."""
+
+    def __init__(self, screen: LiveScreen, browser: Browser) -> None:
+        self._screen = screen
+        self._browser = browser
+        self.whole = "all"
+        """What the title calls the list while no filter is set."""
+
+    @property
+    def rows(self) -> RequestList:
+        return self._screen.query_one("#list", RequestList)
+
+    def question(self) -> ListQuestion:
+        """The newest page while following, else the pages on screen."""
+        now = self._screen.face.session.clock()
+        return self._browser.question(self.rows.in_view, now, self._screen.calendar, monotonic())
+
+    def take(self, answer: ListAnswer) -> None:
+        """Show an answer, unless it is about a list of before."""
+        if self._browser.take(answer, monotonic()):
+            self.show(answer.headline.calendar)
+
+    def choose(self, selection: Selection) -> None:
+        """List something else; the cursor stays on its request where that is listed too."""
+        self._browser.choose(selection)
+        self.begin()
+
+    def begin(self) -> None:
+        """Show the browser's new listing from its start."""
+        self.rows.begin(self._browser.listing)
+        self._title()
+        self._screen.news()
+
+    def begin_newest(self) -> None:
+        """The same list from its newest request on."""
+        self._browser.begin(self._browser.selection.newest_last)
+        self.rows.selected = None
+        self.begin()
+        self._screen.tick()
+
+    def jump(self, first: bool) -> None:
+        """To the first or last row; where new ones are announced there, to these."""
+        browser = self._browser
+        at_newest = first is not browser.selection.newest_last and browser.selection.order == "time"
+        if at_newest and browser.pending:
+            self.begin_newest()
+            return
+        position = browser.jump(first)
+        if position is not None:
+            self.to(position)
+        else:
+            self.rows.selected = None
+            self.begin()
+
+    def show(self, calendar: Calendar) -> None:
+        """Show the browser's listing; the cursor stays on its request."""
+        rows, browser = self.rows, self._browser
+        rows.listing, rows.calendar = browser.listing, calendar
+        rows.order, rows.descending = browser.selection.order, browser.selection.descending
+        self._title()
+        rows.show(keep_selected=not browser.following)
+
+    def came_into_view(self) -> None:
+        """Read what is in view and not here yet."""
+        question = self._browser.more(self.rows.in_view, self._screen.face.session.clock(), self._screen.calendar)
+        if question is not None:
+            self._screen.ask(question, self._take_more)
+
+    def _take_more(self, answer: ListAnswer) -> None:
+        if self._browser.take(answer, monotonic()):
+            self.rows.show(keep_selected=True)
+
+    def move(self, step: int) -> None:
+        """Down (up when negative) on screen."""
+        self.to(self.rows.position + (-step if self._browser.listing.from_end else step))
+
+    def to(self, position: int) -> None:
+        """The cursor to this position; away from the newest it follows no more."""
+        self.rows.to(position)
+        if self.rows.position > 0 and self._browser.following:
+            self._browser.follow(False)
+        self.came_into_view()
+        self._screen.refresh_notice()
+
+    def toggle_mark(self) -> None:
+        """Mark the row, or take its mark away, and go on."""
+        row = self.rows.row
+        if row is not None:
+            self.rows.marks ^= {row.id}
+            self.move(1)
+            self.rows.redraw()
+
+    def unmark(self) -> None:
+        self.rows.marks.clear()
+        self.rows.redraw()
+        self._screen.tick()
+
+    # Words
+
+    def _title(self) -> None:
+        palette, glyphs, selection = self._screen.face.palette, self._screen.face.glyphs, self._browser.selection
+        text = selection.text.strip()
+        when = "" if selection.time == ALL_TIME else f" {glyphs.between} {selection.time.name}"
+        self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
+        sums = self._browser.sums
+        arrow = glyphs.down_arrow if selection.descending else glyphs.up
+        note: list[Piece] = [(f"{selection.order} {arrow}", palette.muted)]
+        if sums is not None:
+            note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
+            note.insert(1, (f"{formats.spend(sums)} ", palette.money))
+            note.insert(2, (f"{glyphs.between} ", palette.text))
+        self.rows.note = note
+        narrowed = text or selection.time != ALL_TIME
+        self.rows.nothing = "nothing matches; backspace shows all again" if narrowed else "nothing yet"
+        self.rows.redraw()
+
+    def remarks(self) -> Line:
+        """New rows, whether the list follows, marks, and where the cursor is."""
+        palette, browser = self._screen.face.palette, self._browser
+        parts: list[Piece] = []
+        if browser.pending:
+            parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
+        elif browser.following:
+            parts.append((f"{self._screen.face.glyphs.live} following   ", palette.good))
+        if self.rows.marks:
+            parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
+        if len(browser.listing):
+            parts.append((self._place(), palette.muted))
+        return parts
+
+    def _place(self) -> str:
+        counted = self._browser.sums.requests if self._browser.sums else 0
+        total = max(counted, len(self._browser.listing))
+        place = self.rows.position + 1
+        if self._browser.listing.from_end:
+            place = max(total - place + 1, 1)
+        return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"

@@ -1,0 +1,64 @@
+"""What every screen asks the store. Imported by reader threads only: it brings the whole store along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.attention import attention
+from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.limits import uses
+from spendtop.store.reads.requests import observed_values
+from spendtop.store.reads.spending import spend
+from spendtop.tui.headline import Headline
+
+
+def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headline:
+    """The status line's figures at `now`."""
+    config = applied(connection)
+    calendar = config.calendar if config else fallback
+    day = bounds(parse_window("day"), now, calendar)
+    limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
+    baseline = spend(connection, now - DAY - HOUR, now - DAY)
+    return Headline(
+        at=now,
+        today=spend(connection, day.start_us, None),
+        last_hour=spend(connection, now - HOUR, None),
+        baseline=baseline.cost if baseline.requests else None,
+        worst=limits[0] if limits else None,
+        attention=attention(connection),
+        recorded=_counted(connection),
+        day=day,
+        calendar=calendar,
+        applied=config,
+        config_outcome=config_outcome(connection),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CountQuestion:
+    """How many counted requests the store holds; all that is asked while the picture is paused."""
+
+    def ask(self, connection: Connection) -> int:
+        return _counted(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesQuestion:
+    """Observed values of a field that begin with a prefix, the costliest first."""
+
+    field: str
+    prefix: str
+    most: int = 8
+
+    def ask(self, connection: Connection) -> list[Untrusted]:
+        return observed_values(connection, self.field, self.prefix, self.most)
+
+
+def _counted(connection: Connection) -> int:
+    return spend(connection, None, None).requests

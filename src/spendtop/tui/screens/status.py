@@ -1,0 +1,209 @@
+"""The lines around every screen: status, tabs, notice and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from textual import events
+
+from spendtop.domain.limits import LimitState
+from spendtop.tui import formats
+from spendtop.tui.actions import Action, key_name
+from spendtop.tui.face import StatusFacts
+from spendtop.tui.headline import Headline
+from spendtop.tui.screens import SCREENS
+from spendtop.tui.widgets.canvas import Canvas, Line, Piece, fit, length, spread
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.limits import LimitUse
+
+_NARROW = 40
+
+
+class StatusLine(Canvas):
+    """Store, spend today, pace, the fullest limit, alerts and the time."""
+
+    def __init__(self) -> None:
+        super().__init__(id="status")
+        self.headline: Headline | None = None
+        self.facts: StatusFacts | None = None
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        facts = self.facts
+        palette = self.palette
+        base = palette.header
+        if facts is None:
+            return [[(" " * width, base)]]
+        state = self._state(facts)
+        right: list[Piece] = [(f"{facts.clock} ", base), *state, (" ", base)]
+        if width < _NARROW:
+            right = [(state[0][0][:1], state[0][1]), (" ", base)]
+        left: list[Piece] = [(" spendtop", base + palette.title), (f" {facts.store} ", base + palette.muted)]
+        room = width - length(right) - 1
+        parts = self._figures(wide=width >= 120)
+        if room - length(left) < sum(length(choices[-1]) for choices in parts[:2]) + 4:
+            left = [(" ", base)]
+        for choices in parts:
+            fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
+            if part := next(fitting, None):
+                left += [("  ", base), *part]
+        return [[(text, base + style) for text, style in spread(left, right, width, base)]]
+
+    def _state(self, facts: StatusFacts) -> list[Piece]:
+        palette, glyphs = self.palette, self.glyphs
+        if facts.paused:
+            return [(f"{glyphs.paused} PAUSED", palette.warn)]
+        if facts.nobody_records:
+            return [("! NOT RECORDING", palette.bad)]
+        if self.headline is None:
+            return [(f"{glyphs.wait} OPENING", palette.muted)]
+        return [(f"{glyphs.live} LIVE", palette.good)]
+
+    def _figures(self, wide: bool) -> list[list[Line]]:
+        """The figures, the most important first; of each one its forms, the longest first."""
+        headline, palette = self.headline, self.palette
+        if headline is None:
+            return []
+        label = ("today ", palette.muted)
+        short: Piece = (formats.spend(headline.today), palette.money)
+        long: Piece = (formats.spend_long(headline.today), palette.money)
+        figures: list[list[Line]] = [[*([[label, long]] if wide else []), [label, short], [short]]]
+        if alerts := headline.attention.open_alerts:
+            style = palette.bad if headline.attention.exceeded else palette.warn
+            figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
+        if headline.worst:
+            figures.append(self._limit(headline.worst))
+        rate: Piece = (f"{headline.last_hour.cost}/h", palette.text)
+        if (trend := headline.trend) is not None:
+            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
+            figures.append([[rate, (f" {arrow}{formats.trend(trend)}", palette.muted)], [rate]])
+        else:
+            figures.append([[rate]])
+        return figures
+
+    def _limit(self, use: LimitUse) -> list[Line]:
+        """The fullest limit: by whom and how full, or how full alone."""
+        palette = self.palette
+        styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
+        sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
+        share: Piece = (f"{formats.percent(use.fraction)}{sign}", styles[use.state])
+        name = fit(str(use.entity) or use.limit.name, 16).rstrip()
+        amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
+        return [
+            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share],
+            [(f"{name} ", palette.muted), share],
+            [share],
+        ]
+
+
+class TabBar(Canvas):
+    """The screens that exist, and who records."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(id="tabs")
+        self._current = current
+        self.facts: StatusFacts | None = None
+        self._ends: list[tuple[int, str]] = []
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        palette = self.palette
+        tabs: list[Piece] = [(" ", palette.text)]
+        self._ends = []
+        wide = width >= max(60, sum(len(entry.key + entry.title) + 4 for entry in SCREENS.values()))
+        for name, entry in SCREENS.items():
+            label = f" {entry.key} {entry.title} " if wide else f" {entry.short} "
+            tabs.append((label, palette.tab if name == self._current else palette.muted))
+            self._ends.append((length(tabs), name))
+            tabs.append((" ", palette.text))
+        return [spread(tabs, self._recorder(width), width, palette.text)]
+
+    def _recorder(self, width: int) -> Line:
+        facts, palette = self.facts, self.palette
+        if facts is None or not facts.asked:
+            return ()
+        notes: list[Piece] = []
+        if facts.read_only:
+            notes.append(("read-only  ", palette.muted))
+        if facts.differences:
+            changed = ", ".join(facts.differences)
+            notes.append((f"config differs: {changed}  ", palette.warn))
+        collector = facts.collector
+        if collector is None:
+            notes.append(("no collector: start `spendtop --no-ui` ", palette.bad))
+        else:
+            how = "own collector" if collector.started_here else "attached"
+            place = (collector.url or "").removeprefix("http://").removeprefix("https://").rstrip("/")
+            notes.append((how, palette.muted))
+            if place:
+                notes.append((f" {place}", palette.faint))
+            notes.append((" ", palette.text))
+        while notes and length(notes) > width - self._ends[-1][0] - 2:
+            notes.pop(0)
+        return notes
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the screen whose tab was clicked."""
+        for end, name in self._ends:
+            if event.x < end:
+                self.face.open_screen(name)
+                return
+
+
+class Notice(Canvas):
+    """One line that says what is going on; the newest word wins."""
+
+    def __init__(self) -> None:
+        super().__init__(id="notice")
+        self.left: Line = ()
+        self.right: Line = ()
+
+    def say(self, left: Line, right: Line = ()) -> None:
+        """Show these words."""
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line over the whole width."""
+        blank = self.palette.text
+        right = self.right if length(self.left) + length(self.right) + 3 <= width else ()
+        return [spread([(" ", blank), *self.left], [*right, (" ", blank)], width, blank)]
+
+
+class KeyBar(Canvas):
+    """The keys that work now, as many as fit."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+        self._shown: tuple[tuple[int, str, str], ...] = ()
+        self._hint: Line | None = None
+
+    def hint(self, line: Line | None) -> None:
+        """Show this in place of the keys; None shows the keys again."""
+        self._hint = line
+        self.redraw()
+
+    def offer(self, actions: Iterable[tuple[Action, str]]) -> None:
+        """Show these actions with their keys."""
+        shown = tuple((action.footer, key_name(key), action.label) for action, key in actions if action.footer)
+        if shown != self._shown:
+            self._shown = shown
+            self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One line, in the order offered; what does not fit is left out, the least important first."""
+        if self._hint is not None:
+            return [self._hint]
+        palette = self.palette
+        gap = "  " if width < 120 else "   "
+        fitting = list(self._shown)
+        while fitting and sum(cell_len(key + label) + 1 + len(gap) for _, key, label in fitting) > width + len(gap) - 2:
+            fitting.remove(max(fitting))
+        line: list[Piece] = [(" ", palette.text)]
+        for _, key, label in fitting:
+            line += [(key, palette.key), (f" {label}{gap}", palette.muted)]
+        return [line]

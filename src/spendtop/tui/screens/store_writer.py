@@ -1,0 +1,109 @@
+"""What a screen changes: writes of its own, and tasks for the collector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, TypeVar
+
+from spendtop.domain.errors import SpendtopError
+from spendtop.tui.screens.live_screen import LiveScreen
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from spendtop.services.tasks import Task, TaskKind
+
+Result = TypeVar("Result")
+
+_LOOK, _PATIENCE = 0.1, 20.0
+"""Seconds between two looks at a task, and after which one that is not begun is no longer waited for."""
+
+
+class StoreWriter:
+    """Writes in threads, and says what came of it."""
+
+    def __init__(self, screen: LiveScreen) -> None:
+        self._screen = screen
+
+    def may_write(self) -> bool:
+        """Whether this viewer may change anything; says so when it may not."""
+        if self._screen.face.session.read_only:
+            self._screen.warn("This viewer is read-only: leave it and start `spendtop attach` without --read-only.")
+            return False
+        return self._screen.face.store is not None
+
+    def write(
+        self,
+        work: Callable[[Connection], Result],
+        done: Callable[[Result], None],
+        refused: Callable[[str], None] | None = None,
+    ) -> None:
+        """Write in a thread, in one transaction; then `done` gets the result, or `refused` the reason.
+
+        Where `refused` is not given, the reason is shown.
+        """
+        write = partial(self._write, work, done, refused or self._screen.warn)
+        self._screen.run_worker(write, thread=True, exit_on_error=False, group="write")
+
+    def _write(
+        self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
+    ) -> None:
+        store, tell = self._screen.face.store, self._screen.app.call_from_thread
+        assert store is not None
+        try:
+            with store.writing() as connection:
+                result = work(connection)
+        except SpendtopError as failure:
+            tell(refused, str(failure))
+        except Exception as failure:
+            words = f"The store cannot be written ({type(failure).__name__}); nothing was changed."
+            self._screen.report(words, "error")
+        else:
+            tell(done, result)
+
+    def ask_collector(self, kind: TaskKind, arguments: Mapping[str, object]) -> None:
+        """Queue a task, and tell its result once it is there."""
+        if not self.may_write():
+            return
+        if self._screen.face.status_facts().nobody_records:
+            self._screen.warn("No collector runs that could do it: start `spendtop --no-ui`.")
+            return
+        now = self._screen.face.session.clock()
+
+        def work(connection: Connection) -> int:
+            from spendtop.services import tasks
+
+            return tasks.ask(connection, kind, dict(arguments), now)
+
+        self.write(work, self._await)
+
+    def _await(self, task_id: int) -> None:
+        self._screen.run_worker(partial(self._look, task_id), thread=True, exit_on_error=False, group="task")
+
+    def _look(self, task_id: int) -> None:
+        """Runs in a thread until the task has a result."""
+        from spendtop.services.tasks import TaskState
+
+        deadline = monotonic() + _PATIENCE
+        while self._screen.is_running:
+            task = self._task(task_id)
+            if task is not None and task.state is TaskState.QUEUED and monotonic() > deadline:
+                self._screen.report("The collector has not taken it up yet; it stays queued.", "warning")
+                return
+            if task is None or task.finished:
+                result = task.result if task else None
+                failed = task is None or task.state is TaskState.FAILED
+                words = result or "The collector did not say what came of it."
+                self._screen.report(words, "warning" if failed else "information")
+                return
+            sleep(_LOOK)
+
+    def _task(self, task_id: int) -> Task | None:
+        from spendtop.services import tasks
+
+        store = self._screen.face.store
+        assert store is not None
+        with store.reading() as connection:
+            return tasks.look(connection, task_id)

@@ -1,0 +1,116 @@
+"""Sessions to elsewhere: onto the clipboard, or into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spendtop.domain.clock import to_iso
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.selection import Selection
+from spendtop.tui.sessions.table import SessionTable
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.sessions import SessionRow
+
+_COPIES = (("i", "id of the session"), ("t", "table: all that are listed"))
+_FORMATS = (("c", "CSV, all sessions that are selected"), ("l", "JSON lines, all sessions that are selected"))
+COLUMNS = (
+    "session_id",
+    "first_at",
+    "last_at",
+    "requests",
+    "cost_usd",
+    "cost_nanousd",
+    "unpriced",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "models",
+)
+
+
+class SessionCopy:
+    """Copies the session under the cursor, or the table."""
+
+    def __init__(self, screen: LiveScreen, table: SessionTable) -> None:
+        self._screen = screen
+        self._table = table
+        self._clipboard = Clipboard(screen)
+
+    def ask(self) -> None:
+        """Ask what to copy."""
+        self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
+
+    def _take(self, key: str | None) -> None:
+        row = self._table.row
+        if key is not None and row is not None:
+            self._clipboard.copy(str(row.session) if key == "i" else as_table(self._table.rows))
+
+
+class SessionExport:
+    """Writes all sessions that are selected, listed or not."""
+
+    def __init__(self, screen: LiveScreen) -> None:
+        self._screen = screen
+        self._files = FileExport(screen)
+
+    def ask(self, selection: Selection) -> None:
+        """Ask for the format; the file's name says when."""
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self._write(selection, FORMATS[key])
+
+        self._screen.app.push_screen(ChooseScreen("Export to a file", _FORMATS), take)
+
+    def _write(self, selection: Selection, kind: str) -> None:
+        store, now, calendar = self._screen.face.store, self._screen.face.session.clock(), self._screen.calendar
+        if store is None:
+            return
+        query = selection.query(now, calendar, False)
+
+        def work(path: Path) -> int:
+            from spendtop.domain.filters import FilterContext
+            from spendtop.tui.sessions.questions import all_sessions
+
+            return write_records(path, COLUMNS, map(record, all_sessions(store, query, FilterContext(now, calendar))))
+
+        self._files.write(self._files.dated("sessions", kind), ("session", "sessions"), work)
+
+
+def as_table(rows: Iterable[SessionRow]) -> str:
+    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
+    lines = ["\t".join(COLUMNS)]
+    lines += ["\t".join(clean_line(_word(value)) for value in record(row).values()) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def record(row: SessionRow) -> dict[str, object]:
+    """One session as JSON values. A cost that is of no request known is None."""
+    known = row.spend.requests > row.spend.unpriced
+    values = (
+        row.session.raw,
+        to_iso(row.first_at),
+        to_iso(row.last_at),
+        row.spend.requests,
+        float(row.spend.cost.dollars) if known else None,
+        row.spend.cost.nano if known else None,
+        row.spend.unpriced,
+        row.spend.prompt_tokens,
+        row.spend.completion_tokens,
+        row.spend.tokens,
+        [model.raw for model in row.models],
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
