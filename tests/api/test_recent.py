@@ -31,7 +31,7 @@ class Reads:
 
 
 async def begun(reads: Reads) -> None:
-    assert await asyncio.to_thread(reads.begun.wait, 10)
+    assert await asyncio.to_thread(reads.begun.wait, DEADLINE)
 
 
 async def test_answers_from_memory_while_it_is_fresh() -> None:

@@ -64,7 +64,7 @@ def test_events_are_sent_once(make: Make, server: Server, tmp_path: Path) -> Non
     logger = make(server.url)
     log(logger, "a", "b")
     logger.log_failure_event(call("c"), None, None, None)
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.taken == ["a", "b", "c"]
     assert spooled(tmp_path) == []
     assert {post.path for post in server.posts} == {"/litellm"}
@@ -81,7 +81,7 @@ async def test_the_asynchronous_interface_reports_too(make: Make, server: Server
     logger = make(server.url)
     await logger.async_log_success_event(call("a"), None, None, None)
     await logger.async_log_failure_event(call("b"), None, None, None)
-    assert await asyncio.to_thread(logger.flush, 10)
+    assert await asyncio.to_thread(logger.flush, DEADLINE)
     assert server.taken == ["a", "b"]
 
 
@@ -92,7 +92,7 @@ def test_nothing_is_lost_while_spendtop_is_away(make: Make) -> None:
     assert not logger.flush(0.2)
     log(logger, "b")
     with serving(int(url.rpartition(":")[2])) as server:
-        assert logger.flush(10)
+        assert logger.flush(DEADLINE)
         assert server.taken == ["a", "b"]
     assert logger.dropped == 0
 
@@ -136,7 +136,7 @@ def test_what_a_killed_process_did_not_send_is_sent_by_the_next(make: Make, lite
     with serving(int(url.rpartition(":")[2])) as server:
         logger = make(url)
         log(logger, "d")
-        assert logger.flush(10)
+        assert logger.flush(DEADLINE)
         assert server.taken == ["a", "b", "c", "d"]
 
 
@@ -154,11 +154,11 @@ def test_what_was_not_sent_is_tried_at_the_end_of_the_process(litellm: Path, ser
 def test_an_event_that_its_process_wrote_in_part_is_left_out(make: Make, server: Server, tmp_path: Path) -> None:
     logger = make(server.url)
     log(logger, "a")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     (folder,) = (tmp_path / "spool").iterdir()
     (folder / "00000000000000000001-cut.jsonl").write_bytes(b'{"id":"b"}\n{"id":"c')
     log(logger, "d")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.taken == ["a", "b", "d"]
 
 
@@ -175,7 +175,7 @@ def test_two_processes_share_a_spool(make: Make, litellm: Path, server: Server, 
     ]
     log(logger, *map(str, range(2 * SEGMENT_EVENTS)))
     assert [other.wait(DEADLINE) for other in others] == [0, 0]
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert sorted(server.taken) == sorted([*map(str, range(2 * SEGMENT_EVENTS)), *"aabbcc"])
 
 
@@ -187,9 +187,9 @@ logger.log_success_event({"standard_logging_object": {"id": "parent"}}, None, No
 child = os.fork()
 if child == 0:
     logger.log_success_event({"standard_logging_object": {"id": "child"}}, None, None, None)
-    os._exit(0 if logger.flush(10) else 1)
+    os._exit(0 if logger.flush(120) else 1)
 assert os.waitpid(child, 0)[1] == 0
-assert logger.flush(10)
+assert logger.flush(120)
 """
 
 
@@ -226,7 +226,7 @@ def test_an_event_larger_than_the_spool_is_counted_as_dropped(make: Make, server
     logger = make(server.url, most_bytes=64 * 1024)
     log(logger, "large", messages="x" * 70_000)
     log(logger, "small")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert (server.taken, logger.dropped) == (["small"], 1)
 
 
@@ -234,7 +234,7 @@ def test_a_poisonous_event_does_not_block_the_others(make: Make, server: Server)
     server.answer = lambda post: (400 if b"poison" in post.raw else 200, {})
     logger = make(server.url)
     log(logger, "a", "b", "poison", "c", "d")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert (server.taken, logger.dropped) == (["a", "b", "c", "d"], 1)
 
 
@@ -243,7 +243,7 @@ def test_a_refusal_for_good_is_not_repeated(make: Make, server: Server, status: 
     server.answer = lambda post: (status, {})
     logger = make(server.url)
     log(logger, "a", "b")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     alone = [post.events[0]["id"] for post in server.posts if len(post.events) == 1]
     assert (alone, logger.dropped) == (["a", "b"], 2)
 
@@ -255,7 +255,7 @@ def test_what_can_be_mended_is_kept_and_sent_again(make: Make, server: Server, s
     log(logger, "a")
     assert not logger.flush(0.2)
     server.answer = lambda post: (200, {})
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert (server.taken, logger.dropped) == (["a"], 0)
     assert {post.path for post in server.posts} == {"/litellm"}
 
@@ -292,7 +292,7 @@ def test_an_answer_that_is_not_spendtops_is_no_delivery(make: Make, tmp_path: Pa
 def test_a_tracking_token_goes_along(make: Make, server: Server) -> None:
     logger = make(server.url, tracking_token="shop-1")
     log(logger, "a")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.posts[0].headers["X-Tracking-Token"] == "shop-1"
 
 
@@ -301,7 +301,7 @@ def test_loggers_for_other_destinations_do_not_mix(make: Make, server: Server) -
     log(away, "a")
     logger = make(server.url)
     log(logger, "b")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.taken == ["b"]
 
 
@@ -324,7 +324,7 @@ def test_a_callback_never_fails(make: Make, server: Server, kwargs: Any) -> None
     logger = make(server.url)
     logger.log_success_event(kwargs, None, None, None)
     log(logger, "a")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.taken == ["a"]
 
 
@@ -332,7 +332,7 @@ def test_a_callback_never_fails(make: Make, server: Server, kwargs: Any) -> None
 def test_an_event_is_rather_sent_without_bodies_than_not_at_all(make: Make, server: Server, bodies: Any) -> None:
     logger = make(server.url)
     log(logger, "a", response_cost=0.5, **bodies)
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     (event,) = server.posts[0].events
     assert (event["id"], event["response_cost"]) == ("a", 0.5)
 
@@ -342,7 +342,7 @@ def test_a_spool_that_is_taken_away_is_made_again(make: Make, server: Server, tm
     (folder,) = (tmp_path / "spool").iterdir()
     folder.rmdir()
     log(logger, "a")
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.taken == ["a"]
 
 
@@ -375,7 +375,7 @@ def test_a_session_that_the_application_names_goes_along(
 ) -> None:
     logger = make(server.url)
     logger.log_success_event({**call("a"), "litellm_params": params}, None, None, None)
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.posts[0].events[0]["session_id"] == session
 
 
@@ -387,7 +387,7 @@ def test_the_key_may_come_from_the_environment(
     logger = make(server.url, key=None, spool=None)
     log(logger, "a")
     assert list((tmp_path / "state" / "spendtop" / "litellm").iterdir())
-    assert logger.flush(10)
+    assert logger.flush(DEADLINE)
     assert server.posts[0].headers["Authorization"] == "Bearer from-the-environment"
 
 

@@ -105,6 +105,14 @@ def configured(folder: Path, config: str = LISTENER) -> Path:
     return file
 
 
+def save(file: Path, text: str) -> None:
+    """As editors save: a collector that looks meanwhile sees the old file or the new one."""
+    new = file.with_name("new")
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(file)
+
+
 def command(*arguments: str | Path) -> list[str]:
     """The command line of spendtop with these arguments."""
     return [sys.executable, "-P", "-m", "spendtop", *map(str, arguments)]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import LISTENER, CollectorProcess, collecting, configured, rows, spendtop, webhook
+from tests.e2e.processes import LISTENER, CollectorProcess, collecting, configured, rows, save, spendtop, webhook
 from tests.helicone_captures import captures, secret, sign
 from tests.waiting import DEADLINE, eventually
 
@@ -121,12 +121,12 @@ def test_a_bad_configuration_is_refused_with_its_line_and_the_old_one_goes_on(tm
     with collecting(tmp_path) as collector:
         file = tmp_path / "spendtop.toml"
         good = file.read_text()
-        file.write_text(good + '[[limit]]\nname = "daily"\nwindow = "dya"\nusd = 5\n')
+        save(file, good + '[[limit]]\nname = "daily"\nwindow = "dya"\nusd = 5\n')
         eventually(lambda: "refused" in collector.out)
         assert "spendtop.toml:9" in collector.out
         assert collector.health()["status"] == "degraded"
         assert collector.post(CAPTURE).status_code == 200
-        file.write_text(good + '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n')
+        save(file, good + '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n')
         eventually(lambda: "limit.daily: added" in collector.out)
         assert collector.health()["status"] == "healthy"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from spendtop.store import bodies
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import CollectorProcess, collecting, refused, rows, webhook
+from tests.e2e.processes import CollectorProcess, collecting, refused, rows, save, webhook
 from tests.helicone_captures import sign
 from tests.waiting import eventually
 
@@ -83,9 +83,9 @@ def provoke(collector: CollectorProcess, folder: Path) -> list[str]:
     eventually(lambda: collector.err.count("WARNING spendtop.alerts") >= 2)
     file = folder / "spendtop.toml"
     good = file.read_text()
-    file.write_text(good + f'[[limit]]\nname = "{CANARIES["router"]}"\nkey = "{CANARIES["openai"]}"\n')
+    save(file, good + f'[[limit]]\nname = "{CANARIES["router"]}"\nkey = "{CANARIES["openai"]}"\n')
     eventually(lambda: "refused" in collector.out)
-    file.write_text(good.replace(CANARIES["ingest"], "canary-of-a-second-ingest-key"))
+    save(file, good.replace(CANARIES["ingest"], "canary-of-a-second-ingest-key"))
     eventually(lambda: "Configuration applied" in collector.out)
     return [answer.text for answer in answers]
 
