@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import EVERYTHING, And, Filter
@@ -11,10 +11,6 @@ from spendtop.domain.windows import Calendar, bounds, parse_window
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests import RequestQuery
-
-OrderName = Literal["time", "cost", "tokens", "latency"]
-ORDERS: tuple[OrderName, ...] = ("time", "tokens", "cost", "latency")
-"""In the order of their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Selection:
     within: Filter = field(default=EVERYTHING)
     """What can be listed at all, whatever is typed."""
     time: TimeChoice = ALL_TIME
-    order: OrderName = "time"
+    order: str = "time"
     descending: bool = True
 
     @property
@@ -82,8 +78,3 @@ class Selection:
             order=Order(self.order),
             descending=self.descending is not inverted,
         )
-
-    def ordered(self, step: int) -> Selection:
-        """By the next or previous column that orders."""
-        at = (ORDERS.index(self.order) + step) % len(ORDERS)
-        return replace(self, order=ORDERS[at], descending=True)

@@ -133,6 +133,10 @@ async def test_order_and_its_direction(face: SpendtopApp) -> None:
         await pilot.press("I")
         assert names(screen)[0] == "lab"
         assert "COST▲" in picture(pilot)
+        await pilot.press(">")
+        assert "TOKEN▼" in picture(pilot)
+        await pilot.press("<", "<")
+        assert "REQ▼" in picture(pilot)
 
 
 async def test_a_filter_lists_the_sessions_of_its_requests_and_says_so(face: SpendtopApp) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -24,6 +25,7 @@ from spendtop.tui.ledger.entries import LedgerEntries
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import LedgerDay
@@ -77,12 +79,15 @@ class LedgerScreen(LedgerEntering):
         self.set_class(not answer.accounts, "-no-account")
         calendar, chosen = answer.headline.calendar, answer.chosen
         name = chosen.account.name if chosen else None
-        self.query_one(AccountTable).show(answer.accounts, name, answer.now, calendar)
+        accounts = self.query_one(AccountTable)
+        accounts.now, accounts.calendar = answer.now, calendar
+        accounts.show(answer.accounts)
         calibrated = {event.effective_at // DAY for event in answer.events if event.kind is EntryKind.CALIBRATION}
         entries, days, palette = self.query_one(LedgerEntries), self.days, self.face.palette
-        days.subtitle = f" {clean_line(name, 24)}" if name else ""
+        days.subtitle = [(f" {clean_line(name, 24)}", palette.muted)] if name else ()
         days.note = [(f"billed {self.bill_age()} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
-        days.show(answer.days, frozenset(calibrated), answer.now // DAY)
+        days.calibrated, days.now = frozenset(calibrated), answer.now
+        days.show(answer.days)
         entries.events, entries.calendar = answer.events, calendar
         entries.redraw()
         return answer.headline
@@ -104,7 +109,7 @@ class LedgerScreen(LedgerEntering):
             return bool(self.made)
         if action.id == "poll":
             return chosen.account.poller is not None
-        return action.id != "open" or self.days.day is not None
+        return action.id != "open" or self.days.row is not None
 
     def remarks(self) -> Line:
         """Where the chosen account's figures come from, and what is wrong with them."""
@@ -131,38 +136,21 @@ class LedgerScreen(LedgerEntering):
             words += f" {self.face.glyphs.between} burn: mean of the last 7 whole UTC days, as billed"
         return [(words, palette.muted)]
 
-    # Movement
-
-    def action_move(self, step: int) -> None:
-        """Along the days."""
-        self.days.to(self.days.position + step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.days.rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """The newest day."""
-        self.days.to(0)
-
-    def action_move_end(self) -> None:
-        """The oldest day."""
-        self.days.to(len(self.days.days) - 1)
+    # The chosen account
 
     def action_account(self, step: int) -> None:
         """The next or previous account, round and round."""
-        if self._found is not None and self.chosen is not None:
-            names = [each.account.name for each in self._found.accounts]
-            self._choose(names[(names.index(self.chosen.account.name) + step) % len(names)])
+        accounts = self.query_one(AccountTable)
+        accounts.to((accounts.position + step) % max(len(accounts.rows), 1))
 
-    def on_account_table_chosen(self, event: AccountTable.Chosen) -> None:
-        """A click on an account."""
-        self._choose(event.name)
-
-    def _choose(self, name: str) -> None:
-        self._account = name
-        self.days.selected = None
-        self.news()
+    @on(Table.Moved, "#accounts")
+    def account_chosen(self, event: Table.Moved) -> None:
+        """Days and entries of another account."""
+        name = event.table.selected
+        if self.chosen is not None and name not in (None, self._account or self.chosen.account.name):
+            self._account = name
+            self.days.to_top()
+            self.news()
 
     # What is asked and taken away
 
@@ -177,12 +165,13 @@ class LedgerScreen(LedgerEntering):
         """Both sides of the day."""
         from spendtop.tui.ledger.questions import DayQuestion
 
-        day, chosen = self.days.day, self.chosen
+        day, chosen = self.days.row, self.chosen
         if day is not None and chosen is not None:
             account = chosen.account
             self.ask(DayQuestion(account.name, account.provider, day.day), partial(self._show_day, account.name, day))
 
-    def on_ledger_days_opened(self) -> None:
+    @on(Table.Opened, "#ledger-days")
+    def day_opened(self) -> None:
         """A click on the selected day."""
         self.action_open()
 

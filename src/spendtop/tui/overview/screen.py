@@ -42,8 +42,6 @@ class OverviewScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self._zoom = 1
-        self._moved = False
-        """Whether the cursor was moved away from the newest request."""
 
     def body(self) -> ComposeResult:
         """Panels, or the welcome of an empty store."""
@@ -111,30 +109,12 @@ class OverviewScreen(LiveScreen):
 
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in."""
-        needs_rows = action in MOVE or action.id in ("open", "zoom-in", "zoom-out", "time")
+        needs_rows = action in MOVE or action.id in ("open", "zoom-in", "zoom-out")
         return not (needs_rows and self.has_class("-empty"))
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
         self.news()
-
-    def action_move(self, step: int) -> None:
-        """Along the list of what arrives."""
-        live = self.query_one(RequestList)
-        live.to(live.position + step)
-        self._moved = live.position > 0
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.query_one(RequestList).rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """To the newest."""
-        self.action_move(-len(self.query_one(RequestList).listing))
-
-    def action_move_end(self) -> None:
-        """To the oldest that is shown."""
-        self.action_move(len(self.query_one(RequestList).listing))
 
     def action_open(self) -> None:
         """The selected request, on the screen of requests."""
@@ -146,10 +126,6 @@ class OverviewScreen(LiveScreen):
         """The screen of requests, asking for a filter."""
         self.face.open_filter()
 
-    def action_time(self) -> None:
-        """The next longer span of the chart, round and round."""
-        self.action_zoom(1 if self._zoom < len(_SPANS) - 1 else -len(_SPANS))
-
     def action_zoom(self, step: int) -> None:
         """A longer or shorter span of the chart."""
         zoom = max(0, min(self._zoom + step, len(_SPANS) - 1))
@@ -157,7 +133,7 @@ class OverviewScreen(LiveScreen):
             self._zoom = zoom
             self.news()
 
-    def on_request_list_opened(self) -> None:
+    def on_table_opened(self) -> None:
         """A click on the selected request."""
         self.action_open()
 
@@ -176,9 +152,10 @@ class OverviewScreen(LiveScreen):
         live.calendar = headline.calendar
         hour = found.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
-        live.listing = Listing()
-        live.listing.restart(Page(found.feed, None))
-        live.show(keep_selected=self._moved)
+        listing = Listing()
+        listing.restart(Page(found.feed, None))
+        live.following = live.position == live.start
+        live.show(listing)
 
     @staticmethod
     def _step(span: int) -> int:

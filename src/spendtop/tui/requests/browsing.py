@@ -73,16 +73,15 @@ class BrowsingScreen(LiveScreen):
     def begin(self) -> None:
         """Show the browser's new listing from its start."""
         self.rows.begin(self.browser.listing)
-        self._title()
+        self.title_rows()
         self.news()
 
     def show_rows(self, calendar: Calendar) -> None:
         """Show the browser's listing; the cursor stays on its request."""
         rows, browser = self.rows, self.browser
-        rows.listing, rows.calendar = browser.listing, calendar
-        rows.order, rows.descending = browser.selection.order, browser.selection.descending
-        self._title()
-        rows.show(keep_selected=not browser.following)
+        rows.calendar, rows.following = calendar, browser.following
+        self.title_rows()
+        rows.show(browser.listing)
 
     def came_into_view(self) -> None:
         """Read what is in view and not here yet."""
@@ -92,7 +91,7 @@ class BrowsingScreen(LiveScreen):
 
     def _take_more(self, answer: ListAnswer) -> None:
         if self.browser.take(answer, monotonic()):
-            self.rows.show(keep_selected=True)
+            self.rows.show(self.browser.listing)
 
     def refresh_detail(self) -> None:
         """The store changed: the detail may be out of date."""
@@ -100,8 +99,10 @@ class BrowsingScreen(LiveScreen):
     def sums_changed(self) -> None:
         """How many are selected is known anew."""
 
-    def _title(self) -> None:
+    def title_rows(self) -> None:
+        """What the list is of, in its frame and heads."""
         palette, glyphs, chosen = self.face.palette, self.face.glyphs, self.browser.selection
+        self.rows.order, self.rows.descending = chosen.order, chosen.descending
         text = chosen.text.strip()
         when = "" if chosen.time == ALL_TIME else f" {glyphs.between} {chosen.time.name}"
         self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
@@ -140,17 +141,5 @@ class BrowsingScreen(LiveScreen):
         total = max(counted, len(self.browser.listing))
         place = self.rows.position + 1
         if self.browser.listing.from_end:
-            place = max(total - place + 1, 1)
+            place += total - len(self.browser.listing)
         return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"
-
-    def move_list(self, step: int) -> None:
-        """Down (up when negative) on screen."""
-        self.to(self.rows.position + (-step if self.browser.listing.from_end else step))
-
-    def to(self, position: int) -> None:
-        """The cursor to this position; away from the newest it follows no more."""
-        self.rows.to(position)
-        if self.rows.position > 0 and self.browser.following:
-            self.browser.follow(False)
-        self.came_into_view()
-        self.refresh_notice()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.widget import Widget
 
@@ -16,9 +16,9 @@ from spendtop.tui.requests.copy_export import TakingAway
 from spendtop.tui.requests.fetch_bodies import Fetching
 from spendtop.tui.requests.filter_prompt import FilterPrompt
 from spendtop.tui.requests.ordering import Ordering
+from spendtop.tui.widgets.table import Table
 
 _SPLIT_FROM = 120
-_FAR = 1_000_000
 
 
 class Layout(StrEnum):
@@ -98,10 +98,7 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
     def open_request(self, request_id: int) -> None:
         """One request's detail, also when it is not in the list."""
         self.browser.follow(False)
-        found = self.browser.listing.position_of(request_id)
-        if found is not None:
-            self.rows.to(found)
-        self.rows.selected = request_id
+        self.rows.select(request_id)
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
     # Detail
@@ -127,11 +124,17 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
             self.detail.show(*answer)
             self.tick()
 
-    def on_request_list_moved(self) -> None:
-        """The detail goes along."""
+    @on(Table.Moved, "#list")
+    def row_moved(self) -> None:
+        """The detail goes along; away from the newest the list follows no more."""
+        if self.rows.position != self.rows.start:
+            self.browser.follow(False)
+        self.came_into_view()
+        self.refresh_notice()
         self._ask_detail(again=False)
 
-    def on_request_list_opened(self) -> None:
+    @on(Table.Opened, "#list")
+    def row_opened(self) -> None:
         """A click on the selected row."""
         self.action_open()
 
@@ -150,29 +153,22 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
 
     def action_neighbour(self, step: int) -> None:
         """The next or previous request."""
-        self.move_list(step)
+        self.rows.move(step)
 
     # Movement
 
-    def action_move(self, step: int) -> None:
-        """Rows, or lines of the detail."""
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(step)
-        else:
-            self.move_list(step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        height = self.detail.page_height if self.layout_shown is Layout.DETAIL else self.rows.rows_high
-        self.action_move(halves * max(height // 2, 1))
-
     def action_move_top(self) -> None:
-        """The first row."""
-        self._jump(first=True)
+        """The first row, which may have to be read first."""
+        if self.layout_shown is Layout.DETAIL:
+            super().action_move_top()
+        else:
+            self._jump(first=True)
 
     def action_move_end(self) -> None:
         """New rows if any were announced, else the last row."""
-        if self.browser.pending and self.layout_shown is not Layout.DETAIL:
+        if self.layout_shown is Layout.DETAIL:
+            super().action_move_end()
+        elif self.browser.pending:
             self._newest()
         else:
             self._jump(first=False)
@@ -194,16 +190,13 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         self.tick()
 
     def _jump(self, first: bool) -> None:
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(-_FAR if first else _FAR)
-            return
         at_newest = first is not self.browser.selection.newest_last and self.browser.selection.order == "time"
         if at_newest and self.browser.pending:
             self._newest()
             return
         position = self.browser.jump(first)
         if position is not None:
-            self.to(position)
+            self.rows.to(position)
         else:
             self.rows.selected = None
             self.begin()

@@ -13,11 +13,13 @@ from textual.widget import Widget
 from spendtop.domain.clock import to_datetime
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
+from spendtop.tui.arranging import Arranging
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.screens.reader_screen import AskingScreen
 from spendtop.tui.widgets.canvas import Line, Piece, clip, length
 from spendtop.tui.widgets.prompt import Asking, Prompt
 from spendtop.tui.widgets.status import KeyBar, Notice, StatusLine, TabBar
+from spendtop.tui.widgets.table import Movable
 
 
 class LiveScreen(AskingScreen):
@@ -232,3 +234,39 @@ class LiveScreen(AskingScreen):
     def focus_target(self) -> Widget | None:
         """What has the keyboard by default."""
         return None
+
+    # Keys of lists
+
+    arranging: Arranging
+    """Of screens that have keys for a window of time and an order."""
+
+    @property
+    def movable(self) -> Movable:
+        """What the movement keys move in."""
+        target = self.focus_target()
+        assert isinstance(target, Movable)
+        return target
+
+    def action_move(self, step: int) -> None:
+        self.movable.move(step)
+
+    def action_move_page(self, halves: int) -> None:
+        self.movable.move(halves * max(self.movable.rows_high // 2, 1))
+
+    def action_move_top(self) -> None:
+        self.movable.to_top()
+
+    def action_move_end(self) -> None:
+        self.movable.to_end()
+
+    def action_time(self) -> None:
+        self.arranging.ask_time()
+
+    def action_order_menu(self) -> None:
+        self.arranging.ask_order()
+
+    def action_order(self, step: int) -> None:
+        self.arranging.by_neighbour(step)
+
+    def action_invert(self) -> None:
+        self.arranging.invert()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -16,6 +17,7 @@ from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.tree import SessionTree
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.session_paths import Branch
@@ -58,7 +60,7 @@ class OneSessionScreen(RequestsScreen):
     def show(self, answer: Any) -> Headline:
         """Figures, paths and requests."""
         found: OneSessionAnswer = answer
-        self.paths.show(found, found.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
+        self.paths.renew(found, found.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
         return super().show(found.listed)
 
     def works_now(self, action: Action) -> bool:
@@ -69,20 +71,19 @@ class OneSessionScreen(RequestsScreen):
 
     def action_branch(self, step: int) -> None:
         """The requests of the next or previous branch, round and round."""
-        self._choose_branch((self.paths.position + step) % (len(self.paths.branches) + 1))
+        self.paths.to((self.paths.position + step) % len(self.paths.rows))
 
-    def on_session_tree_chosen(self, event: SessionTree.Chosen) -> None:
-        """A click on a branch."""
-        self._choose_branch(event.position)
-
-    def _choose_branch(self, position: int) -> None:
-        branch = self.paths.branches[position - 1] if position else None
-        self.paths.chosen = branch
-        self.paths.redraw()
-        self.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
-        self.choose(replace(self.browser.selection, within=_within(self.session, branch)))
-        self.browser.begin(False)
-        self.begin()
+    @on(Table.Moved, "#session-tree")
+    def branch_chosen(self) -> None:
+        """Its requests."""
+        row = self.paths.row
+        branch = row.branch if row else None
+        within = _within(self.session, branch)
+        if within != self.browser.selection.within:
+            self.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
+            self.choose(replace(self.browser.selection, within=within))
+            self.browser.begin(False)
+            self.begin()
 
     def go_back(self) -> bool:
         """From the detail to the requests, from these to the list of sessions."""
