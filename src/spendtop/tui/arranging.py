@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spendtop.tui.modals.choose import ChooseScreen
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from spendtop.tui.widgets.table import Table
+
+_MOVING = "jkq"
 
 
 class Arranging:
@@ -54,9 +56,10 @@ class Arranging:
         self._screen.app.push_screen(ChooseScreen(title, options), chosen)
 
 
-def order_keys(orders: list[str]) -> dict[str, str]:
-    """A key for each order: its first letter that no order before it has."""
+def order_keys(orders: Sequence[str]) -> dict[str, str]:
+    """A key for each order: its first letter that no order before it has, and that does not move or leave."""
     keys: dict[str, str] = {}
     for order in orders:
-        keys[next(letter for letter in order if letter.isalpha() and letter not in keys)] = order
+        free = (letter for letter in order if letter.isalpha() and letter not in keys and letter not in _MOVING)
+        keys[next(free)] = order
     return keys

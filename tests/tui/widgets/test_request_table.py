@@ -13,8 +13,8 @@ from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
+from spendtop.tui.widgets.columns import Ink, Sized, fitted, row_line
 from spendtop.tui.widgets.request_table import LAYOUTS, WITH_DAY, cost_word, status_word
-from spendtop.tui.widgets.table import Ink, Sized, fitted, row_line
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece
-from spendtop.tui.widgets.table import Column, Columns, Ink, Rows, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import Rows, Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import AccountNow

@@ -12,7 +12,8 @@ from spendtop.domain.ledger import Drift
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece
-from spendtop.tui.widgets.table import Column, Columns, Ink, Rows, Span, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink, Span
+from spendtop.tui.widgets.table import Rows, Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import LedgerDay

@@ -24,7 +24,7 @@ class Ordering(BrowsingScreen):
             self.show_rows(self.calendar)
             self.news()
         else:
-            self.browser.follow(order == "time")
+            self.browser.follow(self.browser.following and order == "time")
             self.choose(replace(chosen, order=order, descending=descending))
 
     def limit_to(self, time: TimeChoice) -> None:

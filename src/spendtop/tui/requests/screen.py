@@ -129,7 +129,8 @@ class RequestsScreen(FilterPrompt, Fetching, TakingAway, Ordering):
         """The detail goes along; away from the newest the list follows no more."""
         if self.rows.position != self.rows.start:
             self.browser.follow(False)
-        self.came_into_view()
+        if not self.browser.following:
+            self.came_into_view()
         self.refresh_notice()
         self._ask_detail(again=False)
 

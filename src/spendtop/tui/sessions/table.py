@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from spendtop.tui import formats
 from spendtop.tui.sessions.order import in_place, is_active, ordered, per_minute
 from spendtop.tui.widgets.canvas import Piece
-from spendtop.tui.widgets.table import Column, Columns, Ink, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
@@ -53,6 +54,7 @@ class SessionTable(Table["SessionRow", str]):
         """All that is known in its order, and the cursor stays on top."""
         self.following, self.pending = True, 0
         self.show(ordered(self._newest, self.order, self.descending))
+        self.post_message(self.Moved(self))
 
     def forget(self) -> None:
         """Another list is to come."""

@@ -12,7 +12,8 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.sessions.order import per_minute_of
 from spendtop.tui.widgets.canvas import Line, Piece, length
-from spendtop.tui.widgets.table import Column, Columns, Ink, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend

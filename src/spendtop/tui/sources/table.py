@@ -13,7 +13,8 @@ from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.sources.state import DOORS, State, is_open, poller_state, source_state, token_state
 from spendtop.tui.widgets.canvas import Line, Piece, fit_right
-from spendtop.tui.widgets.table import Column, Columns, Ink, Span, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink, Span
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs

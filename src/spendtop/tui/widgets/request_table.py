@@ -12,7 +12,8 @@ from spendtop.domain.request import Status
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing
 from spendtop.tui.widgets.canvas import Piece
-from spendtop.tui.widgets.table import Column, Columns, Ink, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
