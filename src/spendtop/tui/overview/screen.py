@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -42,8 +43,6 @@ class OverviewScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self._zoom = 1
-        self._moved = False
-        """Whether the cursor was moved away from the newest request."""
 
     def body(self) -> ComposeResult:
         """Panels, or the welcome of an empty store."""
@@ -105,9 +104,9 @@ class OverviewScreen(LiveScreen):
         if self.has_class("-empty"):
             self._welcome()
 
-    def focus_target(self) -> Widget | None:
-        """The list of what arrives."""
-        return self.query_one(RequestList)
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.query_one(RequestList)]
 
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in."""
@@ -117,24 +116,6 @@ class OverviewScreen(LiveScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
         self.news()
-
-    def action_move(self, step: int) -> None:
-        """Along the list of what arrives."""
-        live = self.query_one(RequestList)
-        live.to(live.position + step)
-        self._moved = live.position > 0
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.query_one(RequestList).rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """To the newest."""
-        self.action_move(-len(self.query_one(RequestList).listing))
-
-    def action_move_end(self) -> None:
-        """To the oldest that is shown."""
-        self.action_move(len(self.query_one(RequestList).listing))
 
     def action_open(self) -> None:
         """The selected request, on the screen of requests."""
@@ -153,7 +134,7 @@ class OverviewScreen(LiveScreen):
             self._zoom = zoom
             self.news()
 
-    def on_request_list_opened(self) -> None:
+    def on_table_opened(self) -> None:
         """A click on the selected request."""
         self.action_open()
 
@@ -172,9 +153,10 @@ class OverviewScreen(LiveScreen):
         live.calendar = headline.calendar
         hour = found.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
-        live.listing = Listing()
-        live.listing.restart(Page(found.feed, None))
-        live.show(keep_selected=self._moved)
+        listing = Listing()
+        listing.restart(Page(found.feed, None))
+        live.following = live.position == live.start
+        live.show(listing)
 
     @staticmethod
     def _step(span: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -83,7 +84,7 @@ class SourcesScreen(LiveScreen):
     def show(self, answer: SourcesAnswer) -> Headline:
         """Figures, facts and events."""
         headline = answer.headline
-        self.table.show(answer)
+        self.table.renew(answer)
         facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
         facts.headline, facts.size_on_disk = headline, answer.found.size
         happened.refusals, happened.set_aside = answer.found.refusals, answer.set_aside
@@ -103,9 +104,9 @@ class SourcesScreen(LiveScreen):
             facts.redraw()
             self.table.redraw()
 
-    def focus_target(self) -> Widget | None:
-        """The table."""
-        return self.table
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.table]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a token need one under the cursor."""
@@ -147,29 +148,13 @@ class SourcesScreen(LiveScreen):
         """Another size has other room for words."""
         self.tick()
 
-    def on_source_table_moved(self) -> None:
+    def on_table_moved(self) -> None:
         """Other words, other keys."""
         self.tick()
 
-    def on_source_table_opened(self) -> None:
+    def on_table_opened(self) -> None:
         """A click on the selected row."""
         self.action_open()
-
-    def action_move(self, step: int) -> None:
-        """Along the rows."""
-        self.table.to(self.table.position + step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.table.rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """The first row."""
-        self.table.to(0)
-
-    def action_move_end(self) -> None:
-        """The last row."""
-        self.table.to(len(self.table.rows) - 1)
 
     def action_open(self) -> None:
         """The requests of the source or token."""

@@ -52,13 +52,13 @@ def spread(left: Line, right: Line, width: int, gap: Style) -> list[Piece]:
     return [*kept, (" " * (room - length(kept)), gap), *right]
 
 
-def clip(line: Line, width: int) -> list[Piece]:
+def clip(line: Line, width: int, cut: str = "…") -> list[Piece]:
     """At most `width` cells of the line."""
     pieces: list[Piece] = []
     for text, style in line:
         size = cell_len(text)
         if size > width:
-            pieces.append((fit(text, width), style))
+            pieces.append((fit(text, width, cut), style))
             return pieces
         pieces.append((text, style))
         width -= size
