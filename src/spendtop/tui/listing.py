@@ -77,10 +77,10 @@ class Listing:
         if not self.read:
             return [(0, None)]
         missing = [number for number in numbers if number < len(self._slots) and self.lacks(number)]
-        found = [(number, self._slots[number].cursor) for number in missing]
+        pages = [(number, self._slots[number].cursor) for number in missing]
         if last + PAGE // 2 >= len(self) and self._next is not None:
-            found.append((len(self._slots), self._next))
-        return found
+            pages.append((len(self._slots), self._next))
+        return pages
 
     def shown(self, first: int, last: int) -> list[tuple[int, str | None]]:
         """Number and cursor of the pages that these positions lie on."""

@@ -11,7 +11,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.palette import PLAIN
 from spendtop.tui.widgets.canvas import Piece
-from spendtop.tui.widgets.columns import Column, Columns, Ink, Span, fitted, head_line, row_line
+from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell, fitted, head_line, row_line
 
 INK = Ink(PLAIN, UNICODE, Calendar())
 
@@ -26,9 +26,9 @@ def name(row: Fruit, ink: Ink, width: int) -> Piece:
     return row.name, ink.palette.text
 
 
-def weight(row: Fruit, ink: Ink, width: int) -> Piece | Span:
+def weight(row: Fruit, ink: Ink, width: int) -> Piece | SpanningCell:
     if row.weight < 0:
-        return Span([("nobody has ", ink.palette.bad), ("weighed it yet", ink.palette.text)])
+        return SpanningCell([("nobody has ", ink.palette.bad), ("weighed it yet", ink.palette.text)])
     return str(row.weight), ink.palette.text
 
 

@@ -11,7 +11,7 @@ from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.table import Rows, Table
+from spendtop.tui.widgets.table import ListTable, TableRows
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ NAME = Column("NAME", 6, name, wished=10, order="name")
 WEIGHT = Column("WEIGHT", 6, weight, right=True, order="weight")
 
 
-class FruitTable(Table[Fruit, str]):
+class FruitTable(ListTable[Fruit, str]):
     def layouts(self) -> Sequence[Columns[Fruit]]:
         return ((NAME, WEIGHT),)
 
@@ -54,10 +54,10 @@ class Basket(App[None]):
     def compose(self) -> ComposeResult:
         yield self.fruits
 
-    def on_table_moved(self, event: Table.Moved) -> None:
+    def on_list_table_moved(self, event: ListTable.Moved) -> None:
         self.happened.append(f"to {event.table.selected}")
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    def on_list_table_opened(self, event: ListTable.Opened) -> None:
         self.happened.append(f"open {event.table.selected}")
 
     @property
@@ -129,7 +129,7 @@ async def test_rows_around_the_cursor_stay_in_view() -> None:
 
 
 async def test_only_rows_in_view_are_asked_for_and_those_not_here_are_marked() -> None:
-    class Far(Rows[Fruit]):
+    class Far(TableRows[Fruit]):
         def __init__(self) -> None:
             self.asked: set[int] = set()
 

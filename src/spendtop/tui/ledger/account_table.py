@@ -9,7 +9,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.table import Rows, Table
+from spendtop.tui.widgets.table import ListTable, TableRows
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import AccountNow
@@ -30,7 +30,7 @@ _HOW_TO = (
 )
 
 
-class AccountTable(Table["AccountNow", str]):
+class AccountTable(ListTable["AccountNow", str]):
     """A row per account; the chosen one is lit. Without any: how to get one."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class AccountTable(Table["AccountNow", str]):
         """Only where there is something to choose."""
         return len(self.rows) > 1
 
-    def show(self, rows: Rows[AccountNow]) -> None:
+    def show(self, rows: TableRows[AccountNow]) -> None:
         super().show(rows)
         self.styles.height = min(len(rows), _MOST_ROWS) + 3 if len(rows) else "1fr"
 

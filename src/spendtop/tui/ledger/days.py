@@ -12,14 +12,14 @@ from spendtop.domain.ledger import Drift
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece
-from spendtop.tui.widgets.columns import Column, Columns, Ink, Span
-from spendtop.tui.widgets.table import Rows, Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell
+from spendtop.tui.widgets.table import ListTable, TableRows
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import LedgerDay
 
 
-class LedgerDays(Table["LedgerDay", int]):
+class LedgerDays(ListTable["LedgerDay", int]):
     """The newest first. On top the cursor stays on the newest, whichever that is."""
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class LedgerDays(Table["LedgerDay", int]):
     def key(self, row: LedgerDay) -> int:
         return row.day
 
-    def show(self, rows: Rows[LedgerDay]) -> None:
+    def show(self, rows: TableRows[LedgerDay]) -> None:
         self.following = self.position == self.start
         super().show(rows)
 
-    def _remarks(self, each: LedgerDay, ink: Ink, width: int) -> Span:
+    def _remarks(self, each: LedgerDay, ink: Ink, width: int) -> SpanningCell:
         palette = ink.palette
         words: list[Piece] = [(" ", palette.text)]
         if each.doubted:
@@ -61,7 +61,7 @@ class LedgerDays(Table["LedgerDay", int]):
             words.append(("no bill ", palette.muted))
         if each.day in self.calibrated:
             words.append(("calibrated", palette.good))
-        return Span(words)
+        return SpanningCell(words)
 
 
 def _is_open(each: LedgerDay, ink: Ink) -> bool:

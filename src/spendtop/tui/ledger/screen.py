@@ -26,12 +26,12 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.widgets.canvas import Line
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import AccountNow, LedgerDay
     from spendtop.tui.headline import Headline
-    from spendtop.tui.ledger.questions import DayAnswer, LedgerAnswer
+    from spendtop.tui.ledger.questions import DayAnswer, LedgerFigures
 
 _WIDE_FROM = 120
 _BY_HAND = ("calibrate", "record")
@@ -50,12 +50,11 @@ class LedgerScreen(LiveScreen):
         self.writer = StoreWriter(self)
         self.entries = EntryDesk(self, self.writer)
         self.exports = LedgerExport(self)
-        self._answer: LedgerAnswer | None = None
+        self._answer: LedgerFigures | None = None
         self._account: str | None = None
         """The name of the account that was chosen here."""
 
     def body(self) -> ComposeResult:
-        """Accounts, days, entries."""
         yield AccountTable()
         with Container(id="ledger-lower"):
             yield LedgerDays()
@@ -72,18 +71,15 @@ class LedgerScreen(LiveScreen):
 
     @property
     def days(self) -> LedgerDays:
-        """The days of the chosen account."""
         return self.query_one(LedgerDays)
 
     def question(self) -> Question:
-        """All accounts, and one in full."""
         from spendtop.tui.ledger.questions import LedgerQuestion
 
         session = self.face.session
         return LedgerQuestion(now=session.clock(), calendar=session.calendar, account=self._account)
 
-    def show(self, answer: LedgerAnswer) -> Headline:
-        """Figures, days and entries."""
+    def show(self, answer: LedgerFigures) -> Headline:
         self._answer = answer
         self.set_class(not answer.accounts, "-no-account")
         calendar, chosen = answer.headline.calendar, answer.chosen
@@ -155,8 +151,8 @@ class LedgerScreen(LiveScreen):
         accounts = self.accounts
         accounts.to((accounts.position + step) % max(len(accounts.rows), 1))
 
-    @on(Table.Moved, "#accounts")
-    def account_chosen(self, event: Table.Moved) -> None:
+    @on(ListTable.Moved, "#accounts")
+    def account_chosen(self, event: ListTable.Moved) -> None:
         """Days and entries of another account."""
         name = event.table.selected
         if self.chosen is not None and name not in (None, self._account or self.chosen.account.name):
@@ -184,7 +180,6 @@ class LedgerScreen(LiveScreen):
             self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.chosen.account.poller})
 
     def action_open(self) -> None:
-        """Both sides of the day."""
         from spendtop.tui.ledger.questions import DayQuestion
 
         day, chosen = self.days.row, self.chosen
@@ -192,9 +187,8 @@ class LedgerScreen(LiveScreen):
             account = chosen.account
             self.ask(DayQuestion(account.name, account.provider, day.day), partial(self._show_day, account.name, day))
 
-    @on(Table.Opened, "#ledger-days")
+    @on(ListTable.Opened, "#ledger-days")
     def day_opened(self) -> None:
-        """A click on the selected day."""
         self.action_open()
 
     def _show_day(self, account: str, day: LedgerDay, answer: DayAnswer) -> None:

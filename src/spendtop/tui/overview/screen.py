@@ -15,10 +15,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
-from spendtop.tui.overview.limit_gauges import LimitsPanel
-from spendtop.tui.overview.source_counts import SourcesPanel
-from spendtop.tui.overview.tops import TopPanel
-from spendtop.tui.overview.welcome import Welcome
+from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.widgets.chart import SpendChart
@@ -45,7 +42,6 @@ class OverviewScreen(LiveScreen):
         self._zoom = 1
 
     def body(self) -> ComposeResult:
-        """Panels, or the welcome of an empty store."""
         yield Welcome()
         with Vertical(id="figures"):
             with Horizontal(id="upper"):
@@ -58,7 +54,6 @@ class OverviewScreen(LiveScreen):
             yield RequestList("Live", id="live")
 
     def question(self) -> Question:
-        """What this size needs."""
         from spendtop.tui.overview.questions import OverviewQuestion
 
         span = _SPANS[self._zoom]
@@ -72,22 +67,21 @@ class OverviewScreen(LiveScreen):
         )
 
     def show(self, answer: Any) -> Headline:
-        """All panels from one view of the store."""
         headline: Headline
-        found: Overview
-        headline, found = answer
+        overview: Overview
+        headline, overview = answer
         self.set_class(not headline.recorded, "-empty")
         self._welcome()
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar
         span = _SPANS[self._zoom]
-        chart.show(found.chart, self._step(span), span, found.now)
+        chart.show(overview.chart, self._step(span), span, overview.now)
         limits = self.query_one(LimitsPanel)
-        limits.uses, limits.known = found.limits, headline.applied is not None
-        self.query_one("#users", TopPanel).breakdown = found.users
-        self.query_one("#models", TopPanel).breakdown = found.models
-        self.query_one(SourcesPanel).overview = found
-        self._feed(found, headline)
+        limits.uses, limits.is_configured = overview.limits, headline.applied is not None
+        self.query_one("#users", TopPanel).breakdown = overview.users
+        self.query_one("#models", TopPanel).breakdown = overview.models
+        self.query_one(SourcesPanel).overview = overview
+        self._feed(overview, headline)
         for panel in (limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
             panel.redraw()
         return headline
@@ -118,13 +112,11 @@ class OverviewScreen(LiveScreen):
         self.news()
 
     def action_open(self) -> None:
-        """The selected request, on the screen of requests."""
         selected = self.query_one(RequestList).selected
         if selected is not None:
             self.face.open_request(selected)
 
     def action_filter(self) -> None:
-        """The screen of requests, asking for a filter."""
         self.face.open_filter()
 
     def action_zoom(self, step: int) -> None:
@@ -134,8 +126,7 @@ class OverviewScreen(LiveScreen):
             self._zoom = zoom
             self.news()
 
-    def on_table_opened(self) -> None:
-        """A click on the selected request."""
+    def on_list_table_opened(self) -> None:
         self.action_open()
 
     def _welcome(self) -> None:
@@ -146,15 +137,15 @@ class OverviewScreen(LiveScreen):
             welcome.webhook, welcome.recording = webhook, recording
             welcome.redraw()
 
-    def _feed(self, found: Overview, headline: Headline) -> None:
+    def _feed(self, overview: Overview, headline: Headline) -> None:
         from spendtop.store.reads.requests import Page
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
-        hour = found.last_hour.requests
+        hour = overview.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
         listing = Listing()
-        listing.restart(Page(found.feed, None))
+        listing.restart(Page(overview.feed, None))
         live.following = live.position == live.start
         live.show(listing)
 

@@ -75,13 +75,11 @@ class DetailView(Panel):
         self._renew()
 
     def turn(self, step: int) -> None:
-        """The next or previous pane."""
         self._pane = PANES[(PANES.index(self._pane) + step) % len(PANES)]
         self._top = 0
         self._renew()
 
     def toggle_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
         self.wrap = not self.wrap
         self._renew()
 
@@ -117,7 +115,6 @@ class DetailView(Panel):
             self._to_match()
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Panes' names, then the lines in view."""
         palette = self.palette
         if self.detail is None:
             return [[("No request is selected.", palette.faint)]]
@@ -127,16 +124,13 @@ class DetailView(Panel):
         return [*lines, *(self._lit(line, self._top + index) for index, line in enumerate(shown))]
 
     def on_resize(self) -> None:
-        """Other widths wrap elsewhere."""
         self._renew()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three lines down."""
         event.stop()
         self.move(3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three lines up."""
         event.stop()
         self.move(-3)
 

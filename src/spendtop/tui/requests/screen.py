@@ -30,7 +30,7 @@ from spendtop.tui.selection import NOTHING
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.request_table import RequestList
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
@@ -67,7 +67,6 @@ class RequestsScreen(LiveScreen):
         self.layout_shown = Layout.LIST
 
     def body(self) -> ComposeResult:
-        """List and detail."""
         with Horizontal(id="columns"):
             yield RequestList("Requests", id="list")
             yield DetailView()
@@ -84,7 +83,6 @@ class RequestsScreen(LiveScreen):
         return self.list_pane.question()
 
     def show(self, answer: Any) -> Headline:
-        """Rows, sums and, where it is open, the detail."""
         self.list_pane.take(answer)
         self.filter_prompt.show_hint()
         if self.layout_shown is not Layout.LIST and self.rows.selected is not None:
@@ -93,8 +91,8 @@ class RequestsScreen(LiveScreen):
         return headline
 
     def remarks(self) -> Line:
-        found = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
-        return found or self.list_pane.remarks()
+        search = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
+        return search or self.list_pane.remarks()
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
@@ -194,7 +192,6 @@ class RequestsScreen(LiveScreen):
         self.list_only("")
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
-        """Apply what is valid, and point at what is not."""
         if event.kind is PromptKind.FIND:
             self.detail_pane.find(event.text)
         elif event.kind is PromptKind.FILTER:
@@ -263,15 +260,14 @@ class RequestsScreen(LiveScreen):
 
     # Movement
 
-    @on(Table.Moved, "#list")
+    @on(ListTable.Moved, "#list")
     def row_moved(self) -> None:
         """The detail goes along."""
         self.list_pane.cursor_moved()
         self._show_detail()
 
-    @on(Table.Opened, "#list")
+    @on(ListTable.Opened, "#list")
     def row_opened(self) -> None:
-        """A click on the selected row."""
         self.action_open()
 
     def action_pane(self, step: int) -> None:

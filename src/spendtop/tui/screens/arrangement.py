@@ -11,7 +11,7 @@ from spendtop.tui.selection import TIME_CHOICES, TimeChoice
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from spendtop.tui.widgets.table import Table
+    from spendtop.tui.widgets.table import ListTable
 
 
 class Arrangement:
@@ -20,7 +20,7 @@ class Arrangement:
     def __init__(
         self,
         screen: Screen[Any],
-        table: Callable[[], Table[Any, Any]],
+        table: Callable[[], ListTable[Any, Any]],
         limit_to: Callable[[TimeChoice], None],
         order_by: Callable[[str, bool], None],
     ) -> None:

@@ -46,7 +46,6 @@ class LiveScreen(ReaderScreen):
         self._pane: Widget | None = None
 
     def body(self) -> ComposeResult:
-        """The widgets between tabs and notice."""
         raise NotImplementedError
 
     def remarks(self) -> Line:
@@ -67,7 +66,6 @@ class LiveScreen(ReaderScreen):
         return self.NAME == FIRST
 
     def compose(self) -> ComposeResult:
-        """Status, tabs, body, notice or prompt, keys."""
         yield StatusLine()
         yield TabBar(self.NAME)
         with Vertical(id="body"):
@@ -78,8 +76,8 @@ class LiveScreen(ReaderScreen):
 
     @property
     def is_built(self) -> bool:
-        """Whether its widgets are there: not yet when Textual calls a screen mounted, and no longer when it ends."""
-        return len(self.query("StatusLine, KeyBar")) == 2
+        """Whether its widgets are there: all of them, and the program is not taking them away as it ends."""
+        return self.is_mounted and self.app.is_running
 
     def tick(self) -> None:
         """Once a second, and whenever something around the body changed."""

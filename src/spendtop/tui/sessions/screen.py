@@ -26,7 +26,7 @@ from spendtop.tui.widgets.prompt import Prompt, PromptKind
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
-    from spendtop.tui.sessions.questions import SessionsAnswer
+    from spendtop.tui.sessions.questions import SessionsFigures
 
 _PAGE = 100
 _NEAR_END = 10
@@ -62,7 +62,7 @@ class SessionsScreen(LiveScreen):
             now=now, calendar=self.calendar, query=self.selection.query(now, self.calendar, False), size=self._wanted
         )
 
-    def show(self, answer: SessionsAnswer) -> Headline:
+    def show(self, answer: SessionsFigures) -> Headline:
         """The sessions, if they are those that are asked for now."""
         question, table = answer.question, self.table
         if question.query.filter == self.selection.query(0, self.calendar, False).filter:
@@ -117,7 +117,7 @@ class SessionsScreen(LiveScreen):
             parts.append(("   figures of the requests that the filter selects", palette.muted))
         return parts
 
-    def on_table_moved(self) -> None:
+    def on_list_table_moved(self) -> None:
         """Other words; near the end more of them."""
         table = self.table
         if not self._is_whole and len(table.rows) >= self._wanted and table.position >= self._wanted - _NEAR_END:
@@ -125,12 +125,10 @@ class SessionsScreen(LiveScreen):
             self.news()
         self.tick()
 
-    def on_table_opened(self) -> None:
-        """A click on the selected row."""
+    def on_list_table_opened(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:
-        """One session."""
         from spendtop.tui.sessions.session_screen import OneSessionScreen
 
         row = self.table.row

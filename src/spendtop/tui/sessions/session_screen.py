@@ -18,7 +18,7 @@ from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.tree import SessionTree
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.session_paths import Branch
@@ -42,23 +42,19 @@ class OneSessionScreen(RequestsScreen):
         self.browser.follow(False)
 
     def body(self) -> ComposeResult:
-        """The session above its requests."""
         yield SessionTree(self.session)
         yield from super().body()
 
     @property
     def paths(self) -> SessionTree:
-        """The session's figures and paths."""
         return self.query_one(SessionTree)
 
     def question(self) -> Question | LongQuestion:
-        """The session's costs with its requests."""
         from spendtop.tui.sessions.questions import OneSessionQuestion
 
         return OneSessionQuestion(session=self.session.raw, listed=self.list_pane.question())
 
     def show(self, answer: Any) -> Headline:
-        """Figures, paths and requests."""
         session: OneSessionAnswer = answer
         calendar = session.listed.headline.calendar
         self.paths.renew(session, calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
@@ -80,9 +76,8 @@ class OneSessionScreen(RequestsScreen):
         """The requests of the next or previous branch, round and round."""
         self.paths.to((self.paths.position + step) % len(self.paths.rows))
 
-    @on(Table.Moved, "#session-tree")
+    @on(ListTable.Moved, "#session-tree")
     def branch_chosen(self) -> None:
-        """Its requests."""
         row = self.paths.row
         branch = row.branch if row else None
         within = _within(self.session, branch)

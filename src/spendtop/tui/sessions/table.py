@@ -10,7 +10,7 @@ from spendtop.tui import formats
 from spendtop.tui.sessions.order import in_place, is_active, ordered, per_minute
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
@@ -19,7 +19,7 @@ _LEAST_RATE = 100_000
 """Nano-USD per minute that still have digits in a narrow column."""
 
 
-class SessionTable(Table["SessionRow", str]):
+class SessionTable(ListTable["SessionRow", str]):
     """While it follows, the order is always that of the newest figures and the cursor on top; else every row stays in
     its place."""
 

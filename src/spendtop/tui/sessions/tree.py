@@ -13,7 +13,7 @@ from spendtop.tui import formats
 from spendtop.tui.sessions.order import per_minute_of
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
@@ -37,7 +37,7 @@ class PathRow:
         return self.branch is None, self.branch.path if self.branch else None
 
 
-class SessionTree(Table[PathRow, tuple[bool, "Untrusted | None"]]):
+class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     """Two lines of facts, then all paths and the branches; the chosen one is lit."""
 
     def __init__(self, session: Untrusted) -> None:

@@ -13,8 +13,8 @@ from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.sources.state import DOORS, State, is_open, poller_state, source_state, token_state
 from spendtop.tui.widgets.canvas import Line, Piece, fit_right
-from spendtop.tui.widgets.columns import Column, Columns, Ink, Span
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -32,12 +32,12 @@ RowKey = tuple[str, str]
 _ORDER = {source: place for place, source in enumerate(DOORS)}
 
 
-class SourceTable(Table["Row", RowKey]):
+class SourceTable(ListTable["Row", RowKey]):
     """Rows of three kinds. A polled source has words instead of figures; so has one that was never heard of."""
 
     def __init__(self) -> None:
         super().__init__("Sources", id="source-table")
-        self.found: Sources | None = None
+        self.sources: Sources | None = None
         self.doors: Doors | None = None
         self.backfill: Task | None = None
         """The one that is under way."""
@@ -61,16 +61,16 @@ class SourceTable(Table["Row", RowKey]):
     def renew(self, answer: SourcesAnswer) -> None:
         """Newer figures; the order of rows never depends on them."""
         applied = answer.headline.applied
-        self.found, self.doors = answer.found, applied.doors if applied else None
-        self.now, self.calendar = answer.found.now, answer.headline.calendar
+        self.sources, self.doors = answer.sources, applied.doors if applied else None
+        self.now, self.calendar = answer.sources.now, answer.headline.calendar
         self.backfill = answer.backfill
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
-        self.show([*_tree(answer.found), *answer.polled])
+        self.show([*_tree(answer.sources), *answer.polled])
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
-        assert self.found is not None
-        doors, share = self.doors, self.found.share_pushed
+        assert self.sources is not None
+        doors, share = self.doors, self.sources.share_pushed
         if doors is not None and doors.unsigned:
             return [("! anybody can post webhooks", self.palette.bad)]
         if share is None or not asks_helicone or doors is None or not doors.webhook_secret:
@@ -80,33 +80,33 @@ class SourceTable(Table["Row", RowKey]):
 
     def state(self, row: Row) -> State:
         """How it stands."""
-        assert self.found is not None
+        assert self.sources is not None
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
-            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
-        return source_state(row, self.doors, self.recording, self.found.now)
+            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.sources.now)
+        return source_state(row, self.doors, self.recording, self.sources.now)
 
     def _source(self, row: Row, ink: Ink, width: int) -> Piece:
         if is_polled(row):
             return row.title, ink.palette.strong
         if not is_token(row):
             return DOORS[row.source].title, ink.palette.strong
-        assert self.found is not None
-        branch = ink.glyphs.last_branch if row is self.found.tokens[-1] else ink.glyphs.branch
+        assert self.sources is not None
+        branch = ink.glyphs.last_branch if row is self.sources.tokens[-1] else ink.glyphs.branch
         return f" {branch} {row.name}", ink.palette.text if row.active else ink.palette.muted
 
     def _state(self, row: Row, ink: Ink, width: int) -> Piece:
         state = self.state(row)
         return state, _style(state, ink.palette)
 
-    def _last(self, row: Row, ink: Ink, width: int) -> Piece | Span:
+    def _last(self, row: Row, ink: Ink, width: int) -> Piece | SpanningCell:
         age = formats.UNKNOWN if row.last_at is None else formats.age(max(ink.now - row.last_at, 0))
         style = ink.palette.faint if row.last_at is None else ink.palette.text
         if is_polled(row):
-            return Span([(fit_right(age, width) + "  ", style), self._of_polled(row, self.state(row))])
+            return SpanningCell([(fit_right(age, width) + "  ", style), self._of_polled(row, self.state(row))])
         if row.last_at is None and not is_token(row) and not row.refused:
-            return Span([(self._of_silent(row), ink.palette.muted)])
+            return SpanningCell([(self._of_silent(row), ink.palette.muted)])
         return age, style
 
     def _of_polled(self, row: PolledRow, state: State) -> Piece:
@@ -126,8 +126,8 @@ class SourceTable(Table["Row", RowKey]):
 
     def _instant(self, at: int) -> str:
         """To the minute, with its day where that is another one."""
-        assert self.found is not None
-        is_today = self.calendar.local(at).date() == self.calendar.local(self.found.now).date()
+        assert self.sources is not None
+        is_today = self.calendar.local(at).date() == self.calendar.local(self.sources.now).date()
         return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
 
     def _of_silent(self, row: SourceRow) -> str:

@@ -28,7 +28,7 @@ class Ink:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class SpanningCell:
     """Words that run from their column to the edge, in place of all further cells."""
 
     line: Line
@@ -40,7 +40,7 @@ class Column(Generic[Row]):
 
     title: str
     least: int
-    cell: Callable[[Row, Ink, int], Piece | Span]
+    cell: Callable[[Row, Ink, int], Piece | SpanningCell]
     """Of a row, given the width."""
     wished: int = 0
     """The width it takes where there is room, if more than the least."""
@@ -99,7 +99,7 @@ def row_line(row: Row, columns: Sized[Row], ink: Ink, room: int) -> list[Piece]:
         if index:
             pieces.append((" ", ink.palette.text))
         cell = column.cell(row, ink, width)
-        if isinstance(cell, Span):
+        if isinstance(cell, SpanningCell):
             return [*pieces, *clip(cell.line, room - length(pieces), ink.glyphs.cut)]
         text, style = cell
         pieces.append(((fit_right if column.right else fit)(text, width, ink.glyphs.cut), style))

@@ -13,14 +13,14 @@ from spendtop.tui import formats
 from spendtop.tui.listing import Listing
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.table import Table
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
     from spendtop.store.reads.rows import RequestRow
 
 
-class RequestList(Table["RequestRow", int]):
+class RequestList(ListTable["RequestRow", int]):
     """Rows of a listing."""
 
     heads_from = 8

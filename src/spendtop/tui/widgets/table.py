@@ -21,7 +21,7 @@ _SCROLLED = 3
 """Rows per turn of the wheel."""
 
 
-class Rows(Protocol[Row_co]):
+class TableRows(Protocol[Row_co]):
     """What a table shows, from top to bottom. A plain sequence is one."""
 
     def __len__(self) -> int: ...
@@ -49,17 +49,17 @@ class Movable(Protocol):
 class TableMessage(Message):
     """Something happened in a table."""
 
-    def __init__(self, table: Table[Any, Any]) -> None:
+    def __init__(self, table: ListTable[Any, Any]) -> None:
         super().__init__()
         self.table = table
 
     @property
-    def control(self) -> Table[Any, Any]:
+    def control(self) -> ListTable[Any, Any]:
         """For `@on` with a selector, where a screen has several tables."""
         return self.table
 
 
-class Table(Panel, Generic[Row, Key]):
+class ListTable(Panel, Generic[Row, Key]):
     """Rows under a cursor, for keys and mouse. Those that inherit say which columns there are and what a row's key is.
 
     The cursor stays on its row by the row's key. While the table follows it stays at the start, whatever comes there.
@@ -82,7 +82,7 @@ class Table(Panel, Generic[Row, Key]):
         self.subtitle: Line = ()
         self.nothing = ""
         """What an empty list says, once it is known to be empty."""
-        self.rows: Rows[Row] = ()
+        self.rows: TableRows[Row] = ()
         self.order, self.descending = "", True
         self.calendar = Calendar()
         self.now = 0
@@ -157,7 +157,6 @@ class Table(Panel, Generic[Row, Key]):
 
     @property
     def rows_high(self) -> int:
-        """How many rows fit."""
         return max(self.size.height - self._rows_from - self._framed, 1)
 
     @property
@@ -176,11 +175,11 @@ class Table(Panel, Generic[Row, Key]):
 
     # What is shown
 
-    def begin(self, rows: Rows[Row]) -> None:
+    def begin(self, rows: TableRows[Row]) -> None:
         """Another list is to come, which is shown from its start."""
         self.rows, self.position, self._top, self._read, self._was_empty = rows, 0, 0, False, True
 
-    def show(self, rows: Rows[Row]) -> None:
+    def show(self, rows: TableRows[Row]) -> None:
         """Newer rows. The cursor stays on its row, or in its place where the row has gone."""
         self.rows, self._read = rows, True
         place = None if self.following or self.selected is None else self.position_of(self.selected)
@@ -261,7 +260,6 @@ class Table(Panel, Generic[Row, Key]):
         return Ink(self.palette, self.glyphs, self.calendar, self.now)
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Heads and the visible rows."""
         ink, columns = self.ink, fitted(self.layouts(), width - 1)
         lines: list[Line] = [*self.above(width)]
         if self._has_heads:
