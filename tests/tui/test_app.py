@@ -80,11 +80,15 @@ async def test_a_source_is_not_well_when_no_collector_hears_it(session_over: Ses
         await until(pilot, lambda: "OK helicone" in picture(pilot))
 
 
-async def test_time_is_a_key_of_lists_and_zoom_one_of_the_chart(app: SpendtopApp) -> None:
+async def test_t_is_the_window_of_time_of_a_list_and_z_zooms_the_chart(app: SpendtopApp) -> None:
     async with app.run_test(size=(140, 24)) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "z zoom in" in picture(pilot).splitlines()[-1])
-        assert "t time" not in picture(pilot).splitlines()[-1]
+        assert " t " not in picture(pilot).splitlines()[-1]
+        await pilot.press("Z")
+        await until(pilot, lambda: "Spend/min last 3h" in picture(pilot))
+        await pilot.press("z", "z")
+        await until(pilot, lambda: "Spend/min last 30m" in picture(pilot))
         await pilot.press("2")
         await until(pilot, lambda: "t time" in picture(pilot).splitlines()[-1])
         assert "zoom" not in picture(pilot).splitlines()[-1]

@@ -34,6 +34,9 @@ def read(listing: Listing, wanted: list[tuple[int, str | None]], total: int) -> 
     listing.put(pages)
 
 
+NOTHING_IN_VIEW = 0, -1
+
+
 def test_the_first_question_is_for_the_first_page() -> None:
     assert Listing().wanted(0, 20) == [(0, None)]
 
@@ -53,10 +56,10 @@ def test_a_million_rows_keep_a_dozen_pages_and_come_back() -> None:
     assert len(listing) == total
     assert listing.complete
     assert sum(1 for _ in listing) <= 12 * PAGE
-    assert listing.row(0) is None
+    assert listing[0] is None
     assert listing.wanted(0, 40) == [(0, None)]
     read(listing, listing.wanted(0, 40), total)
-    first, last = listing.row(0), listing.row(99)
+    first, last = listing[0], listing[99]
     assert first is not None and last is not None and (first.id, last.id) == (0, 99)
     assert len(listing) == total
 
@@ -82,3 +85,16 @@ def test_an_empty_answer_is_an_answer() -> None:
     listing = Listing()
     listing.put({0: Page((), None)})
     assert listing.read and listing.complete and len(listing) == 0
+
+
+def test_read_from_its_end_a_list_stands_the_right_way_up() -> None:
+    listing = Listing(from_end=True)
+    read(listing, listing.wanted(*NOTHING_IN_VIEW), 250)
+    assert [cast(Any, listing[position]).id for position in (0, 99)] == [99, 0]
+    assert (listing.start, listing.position_of(0)) == (99, 99)
+    assert listing.wanted(80, 99) == []
+    assert listing.shown(80, 99) == [(0, None)]
+    assert listing.wanted(10, 30) == [(1, "100")]
+    read(listing, listing.wanted(10, 30), 250)
+    assert (len(listing), listing.position_of(99), listing.shown(110, 130)) == (200, 100, [(0, None)])
+    assert listing.shown(90, 110) == [(0, None), (1, "100")]

@@ -64,9 +64,18 @@ MOVE = (
     Action("page-up", "pageup", "screen.move_page(-2)", "page up", "a page up", "move"),
 )
 
+TIME = Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12)
+
+ORDER = (
+    Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 15),
+    Action("order-left", "less_than_sign", "screen.order(-1)", "column before", "order by the column before", "order"),
+    Action("order-right", "greater_than_sign", "screen.order(1)", "next column", "order by the next column", "order"),
+    Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
+)
+
 REQUESTS = (
     Action("open", "enter", "screen.open", "open", "prompt, response and all fields", "open", 3),
-    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
+    TIME,
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
     Action("filter", "slash", "screen.filter", "filter", "show only what a filter selects", "find", 4),
     Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
@@ -75,10 +84,7 @@ REQUESTS = (
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
     Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 8),
     Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 9),
-    Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 15),
-    Action("order-left", "less_than_sign", "screen.order(-1)", "column before", "order by the column before", "order"),
-    Action("order-right", "greater_than_sign", "screen.order(1)", "next column", "order by the next column", "order"),
-    Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
+    *ORDER,
 )
 
 _OF_THE_LIST = ("time", "filter", "clear-filter", "follow", "order", "order-left", "order-right", "invert")
@@ -119,12 +125,11 @@ SESSIONS = (
         "filter", "slash", "screen.filter", "filter", "only sessions with requests that a filter selects", "find", 4
     ),
     Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
-    Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12),
+    TIME,
     Action("follow", "F", "screen.follow", "follow", "keep the active ones on top, or stand still", "time", 6),
     Action("copy", "y", "screen.copy", "copy", "copy the session's id or the table", "act", 8),
     Action("export", "x", "screen.export", "export", "write all sessions that are selected to a file", "act", 9),
-    Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 10),
-    Action("invert", "I", "screen.invert", "invert", "turn the order round", "order"),
+    *ORDER,
 )
 
 SESSION = (
@@ -136,6 +141,8 @@ LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
     Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
     Action("previous-account", "left_square_bracket", "screen.account(-1)", "account before", "the one before", "move"),
+    Action("next-pane", "tab", "screen.pane(1)", "pane", "next pane: days, accounts", "move", 8),
+    Action("previous-pane", "shift+tab", "screen.pane(-1)", "pane before", "pane before", "move"),
     Action("calibrate", "c", "screen.calibrate", "calibrate", "enter the balance on the provider's page", "act", 4),
     Action(
         "record", "plus,n", "screen.record", "new entry", "record a deposit, refund, expiry or adjustment", "act", 5

@@ -126,11 +126,9 @@ class SpendtopApp(ThemedApp):
         self._tell_screen()
 
     def on_store_changed(self) -> None:
-        """The visible screen reads."""
         self._tell_screen()
 
     def on_collector_seen(self, event: CollectorSeen) -> None:
-        """Who records now."""
         self.collector, self._collector_asked = event.collector, True
         self._tick()
 
@@ -142,11 +140,9 @@ class SpendtopApp(ThemedApp):
         self.exit(return_code=event.failure.exit_code)
 
     def on_unmount(self) -> None:
-        """End the watching thread."""
         self._watch.stop()
 
     def cannot_read(self, failure: Exception) -> None:
-        """A read failed; the notice says so until one succeeds."""
         _log.error("reading failed", exc_info=failure)
         self.trouble = f"the store cannot be read ({type(failure).__name__}); this is the last picture"
 
@@ -173,7 +169,6 @@ class SpendtopApp(ThemedApp):
 
     @property
     def webhook_url(self) -> str | None:
-        """Where gateways reach us."""
         if self.session.webhook_url:
             return self.session.webhook_url
         return f"{self.collector.url.rstrip('/')}/webhook" if self.collector and self.collector.url else None
@@ -191,7 +186,6 @@ class SpendtopApp(ThemedApp):
         )
 
     def count_behind(self, recorded: int) -> None:
-        """How many requests came since the pause began."""
         if self.pause:
             self.pause.count(recorded)
             self._tick()
@@ -205,7 +199,6 @@ class SpendtopApp(ThemedApp):
             screen.news()
 
     def open_screen(self, name: str) -> None:
-        """Show that screen."""
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
@@ -245,7 +238,6 @@ class SpendtopApp(ThemedApp):
         self.theme = name
 
     def action_open_screen(self, name: str) -> None:
-        """A digit key."""
         self.open_screen(name)
 
     def action_help(self) -> None:

@@ -81,7 +81,6 @@ class Commands:
         self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
 
     def run(self, text: str) -> None:
-        """Run one line; what is wrong with it is said on screen."""
         try:
             words = shlex.split(text)
             if words:
@@ -90,7 +89,6 @@ class Commands:
             self._app.notify(clean_line(str(failure)), severity="warning", markup=False)
 
     def complete(self, text: str) -> str:
-        """The line with its last word completed as far as it is clear."""
         head, space, last = text.rpartition(" ")
         options = list(self.all)
         if space:
@@ -104,7 +102,6 @@ class Commands:
         return head + space + done
 
     def hint(self, text: str) -> Line:
-        """What could follow, or what the command does."""
         palette = self._app.palette
         word, space, rest = text.lstrip().partition(" ")
         command = self.all.get(word)

@@ -163,7 +163,6 @@ class CarefulApp(App[int]):
         self.refresh(layout=True)
 
     def action_redraw(self) -> None:
-        """Paint everything again."""
         self.forget_terminal()
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:

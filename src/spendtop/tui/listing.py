@@ -23,10 +23,11 @@ class _Slot:
 
 
 class Listing:
-    """Positions count in reading order. `from_end` says that reading order is upside down on screen."""
+    """Positions count from top to bottom, as the rows stand on screen. Pages count in reading order."""
 
     def __init__(self, from_end: bool = False) -> None:
         self.from_end = from_end
+        """Whether it is read from the bottom up."""
         self.read = False
         """Whether the first page has come."""
         self._slots: list[_Slot] = []
@@ -44,9 +45,9 @@ class Listing:
         """Whether the last page was read."""
         return self.read and self._next is None
 
-    def row(self, position: int) -> RequestRow | None:
+    def __getitem__(self, position: int, /) -> RequestRow | None:
         """The request there; None when its page is not in memory."""
-        number, offset = divmod(position, PAGE)
+        number, offset = divmod(self._turned(position), PAGE)
         if not 0 <= number < len(self._slots):
             return None
         rows = self._slots[number].rows
@@ -57,22 +58,33 @@ class Listing:
         for number, slot in enumerate(self._slots):
             for offset, row in enumerate(slot.rows or ()):
                 if row.id == request_id:
-                    return number * PAGE + offset
+                    return self._turned(number * PAGE + offset)
         return None
+
+    @property
+    def start(self) -> int:
+        """Position of the request that is read first."""
+        return max(self._turned(0), 0)
+
+    def _turned(self, position: int) -> int:
+        """From a position on screen to one in reading order, or back."""
+        return len(self) - 1 - position if self.from_end else position
 
     def wanted(self, first: int, last: int) -> list[tuple[int, str | None]]:
         """Number and cursor of the pages to read, so that these positions can be shown and scrolled on from."""
+        first, last = sorted((self._turned(first), self._turned(last)))
         numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
         if not self.read:
             return [(0, None)]
         missing = [number for number in numbers if number < len(self._slots) and self.lacks(number)]
-        found = [(number, self._slots[number].cursor) for number in missing]
+        pages = [(number, self._slots[number].cursor) for number in missing]
         if last + PAGE // 2 >= len(self) and self._next is not None:
-            found.append((len(self._slots), self._next))
-        return found
+            pages.append((len(self._slots), self._next))
+        return pages
 
     def shown(self, first: int, last: int) -> list[tuple[int, str | None]]:
         """Number and cursor of the pages that these positions lie on."""
+        first, last = sorted((self._turned(first), self._turned(last)))
         numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
         return [(number, self._slots[number].cursor) for number in numbers if number < len(self._slots)] or [(0, None)]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import EVERYTHING, And, Filter, Or
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 NOTHING: Filter = Or(())
 """No request passes it."""
-OrderName = Literal["time", "cost", "tokens", "latency"]
-ORDERS: tuple[OrderName, ...] = ("time", "tokens", "cost", "latency")
-"""In the order of their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Selection:
     within: Filter = field(default=EVERYTHING)
     """What can be listed at all, whatever is typed."""
     time: TimeChoice = ALL_TIME
-    order: OrderName = "time"
+    order: str = "time"
     descending: bool = True
 
     @property
@@ -84,8 +81,3 @@ class Selection:
             order=Order(self.order),
             descending=self.descending is not inverted,
         )
-
-    def ordered(self, step: int) -> Selection:
-        """By the next or previous column that orders."""
-        at = (ORDERS.index(self.order) + step) % len(ORDERS)
-        return replace(self, order=ORDERS[at], descending=True)

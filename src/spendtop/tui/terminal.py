@@ -116,10 +116,10 @@ class Terminal:
 
     def _look(self, style: Style | None) -> tuple[Look, Look]:
         """How the style paints ink, and how it paints a space."""
-        known = self._looks.get(style)
-        if known is None:
-            known = self._looks[style] = _looks(style, self._colors or ColorSystem.TRUECOLOR)
-        return known
+        look = self._looks.get(style)
+        if look is None:
+            look = self._looks[style] = _looks(style, self._colors or ColorSystem.TRUECOLOR)
+        return look
 
 
 class _Pen:

@@ -83,24 +83,24 @@ class Theme:
 def read_theme(path: Path) -> Theme:
     """The theme in one file. Raises ThemeError."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ThemeError(f"{path}: cannot be read ({type(error).__name__}).") from None
     except tomllib.TOMLDecodeError as error:
         raise ThemeError(f"{path}: not TOML: {error}.") from None
-    _Checked(path, found).check()
-    colors = found["colors"]
-    ansi = found.get("ansi", False)
+    _Checked(path, values).check()
+    colors = values["colors"]
+    ansi = values.get("ansi", False)
     textual = TextualTheme(
-        name=found.get("name", path.stem),
-        dark=found.get("dark", True),
+        name=values.get("name", path.stem),
+        dark=values.get("dark", True),
         ansi=ansi,
-        variables={**_variables(colors, ansi, found.get("roles", {})), **found.get("variables", {})},
+        variables={**_variables(colors, ansi, values.get("roles", {})), **values.get("variables", {})},
         **colors,
     )
-    mono = found.get("mono", False)
-    palette = PLAIN if mono else palette_of(_role_pairs(colors, found.get("roles", {})))
-    return Theme(textual, palette, found.get("description", ""), mono, path)
+    mono = values.get("mono", False)
+    palette = PLAIN if mono else palette_of(_role_pairs(colors, values.get("roles", {})))
+    return Theme(textual, palette, values.get("description", ""), mono, path)
 
 
 def read_themes(folders: Iterable[Path]) -> tuple[dict[str, Theme], list[ThemeError]]:
@@ -128,28 +128,28 @@ def shipped_themes() -> Path:
 class _Checked:
     """One theme file against what a theme may hold."""
 
-    def __init__(self, path: Path, found: dict[str, Any]) -> None:
+    def __init__(self, path: Path, values: dict[str, Any]) -> None:
         self._path = path
-        self._found = found
+        self._values = values
 
     def check(self) -> None:
         """Raises ThemeError at the first thing that is wrong."""
-        self._names("", self._found, _TOP)
+        self._names("", self._values, _TOP)
         for flag in ("dark", "ansi", "mono"):
-            if not isinstance(self._found.get(flag, False), bool):
+            if not isinstance(self._values.get(flag, False), bool):
                 self._fail(flag, "is true or false")
         for table, valid in (("colors", _COLORS), ("roles", ROLES), ("variables", None)):
-            content = self._found.get(table, {})
+            content = self._values.get(table, {})
             if not isinstance(content, dict):
                 self._fail(table, "is a table of colours")
             if valid is not None:
                 self._names(f"{table}.", content, valid)
         for name in _COLORS:
-            if name not in self._found.get("colors", {}):
+            if name not in self._values.get("colors", {}):
                 self._fail(f"colors.{name}", "is missing")
-        for name, value in self._found["colors"].items():
+        for name, value in self._values["colors"].items():
             self._color(f"colors.{name}", value)
-        for name, value in self._found.get("roles", {}).items():
+        for name, value in self._values.get("roles", {}).items():
             self._role(name, value)
 
     def _role(self, name: str, value: object) -> None:
@@ -157,7 +157,7 @@ class _Checked:
         if len(pair) > 2 or (len(pair) == 2 and name not in BACKGROUND_ROLES):
             self._fail(f"roles.{name}", f"is one colour; two, text and background, take {', '.join(BACKGROUND_ROLES)}")
         for color in pair:
-            if color not in self._found["colors"]:
+            if color not in self._values["colors"]:
                 self._color(f"roles.{name}", color)
 
     def _names(self, prefix: str, table: dict[str, Any], valid: tuple[str, ...]) -> None:

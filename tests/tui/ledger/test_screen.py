@@ -201,6 +201,17 @@ async def test_brackets_choose_the_account_and_a_told_balance_has_nothing_to_ent
         assert face.screen is screen
 
 
+async def test_tab_goes_to_the_accounts_and_back_to_the_days(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot, "tab", "j")
+        await until(pilot, lambda: screen.chosen is not None and screen.chosen.account.name == "router")
+        assert screen.days.position == 0
+        await pilot.press("k")
+        await until(pilot, lambda: screen.chosen is not None and screen.chosen.account.name == "openai")
+        await pilot.press("tab", "j")
+        await until(pilot, lambda: screen.days.position == 1)
+
+
 async def test_the_cursor_stays_on_its_day(face: SpendtopApp, store: Store, clock: SettableClock) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "j")

@@ -133,6 +133,10 @@ async def test_order_and_its_direction(face: SpendtopApp) -> None:
         await pilot.press("I")
         assert names(screen)[0] == "lab"
         assert "COST▲" in picture(pilot)
+        await pilot.press(">")
+        assert "TOKEN▼" in picture(pilot)
+        await pilot.press("<", "<")
+        assert "REQ▼" in picture(pilot)
 
 
 async def test_a_filter_lists_the_sessions_of_its_requests_and_says_so(face: SpendtopApp) -> None:
@@ -188,6 +192,15 @@ async def test_its_requests_are_in_time_order_and_a_path_narrows_them(face: Spen
         await pilot.press("[", "[")
         await until(pilot, lambda: "row 3 of 4" in picture(pilot))
         assert screen.rows.selected == selected
+
+
+async def test_tab_goes_to_the_paths_and_back_to_the_requests(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await one(pilot, "tab", "j", "j")
+        await until(pilot, lambda: screen.paths.position == 2)
+        await until(pilot, lambda: {row.session_path for row in screen.browser.listing} == {"/etl/read"})
+        await pilot.press("tab", "j")
+        assert screen.paths.position == 2
 
 
 async def test_a_session_without_paths_is_a_flat_list_and_tells_what_is_not_verified(face: SpendtopApp) -> None:

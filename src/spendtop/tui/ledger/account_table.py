@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from textual import events
-from textual.message import Message
-
 from spendtop.domain.untrusted import clean_line
-from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import ListTable, TableRows
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import AccountNow
 
-_NAME = 12
 _MOST_ROWS = 5
 _HOW_TO = (
     "No account yet. A prepaid balance is watched once it is configured in spendtop.toml:",
@@ -34,79 +30,31 @@ _HOW_TO = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    width: int
-    cell: Callable[[AccountNow, AccountTable], Piece]
-    rank: int = 0
-    """Columns of rank 0 stay; others go, the highest rank first."""
-    right: bool = True
-
-
-class AccountTable(Panel):
+class AccountTable(ListTable["AccountNow", str]):
     """A row per account; the chosen one is lit. Without any: how to get one."""
 
-    class Chosen(Message):
-        """An account was clicked."""
-
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
     def __init__(self) -> None:
-        super().__init__(id="accounts")
-        self.accounts: tuple[AccountNow, ...] = ()
-        self.chosen: str | None = None
-        self.calendar = Calendar()
-        self.now = 0
-        self.known = False
-        """Whether the accounts were read."""
+        super().__init__("Accounts", id="accounts")
+
+    def layouts(self) -> Sequence[Columns[AccountNow]]:
+        return (_COLUMNS,)
+
+    def key(self, row: AccountNow) -> str:
+        return row.account.name
 
     @property
-    def title_line(self) -> Line:
-        """The title."""
-        return [("Accounts", self.palette.title)]
+    def lights_cursor(self) -> bool:
+        """Only where there is something to choose."""
+        return len(self.rows) > 1
 
-    def show(self, accounts: tuple[AccountNow, ...], chosen: str | None, now: int, calendar: Calendar) -> None:
-        """Newer figures."""
-        self.accounts, self.chosen, self.now, self.calendar, self.known = accounts, chosen, now, calendar, True
-        self.styles.height = min(len(accounts), _MOST_ROWS) + 3 if accounts else "1fr"
-        self.redraw()
+    def show(self, rows: TableRows[AccountNow]) -> None:
+        super().show(rows)
+        self.styles.height = min(len(rows), _MOST_ROWS) + 3 if len(rows) else "1fr"
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Heads and rows."""
-        if not self.accounts:
-            return [[(words, self.palette.muted)] for words in _HOW_TO] if self.known else []
-        columns = _columns(width)
-        name = min(width - 1 - sum(column.width + 1 for column in columns), 30)
-        head: list[Piece] = [(" " + fit("ACCOUNT", name, ""), self.palette.faint)]
-        for column in columns:
-            title = fit_right(column.title, column.width) if column.right else fit(column.title, column.width, "")
-            head.append((" " + title, self.palette.faint))
-        lines: list[Line] = [head]
-        place = next((at for at, each in enumerate(self.accounts) if each.account.name == self.chosen), 0)
-        top = max(0, min(place - (height - 2), len(self.accounts) - 1))
-        for each in self.accounts[top : top + height - 1]:
-            line: list[Piece] = [
-                (" ", self.palette.text),
-                (fit(clean_line(each.account.name), name, self.glyphs.cut), self.palette.strong),
-            ]
-            for column in columns:
-                text, style = column.cell(each, self)
-                text = fit_right(text, column.width) if column.right else fit(text, column.width, self.glyphs.cut)
-                line.append((" " + text, style))
-            if each.account.name == self.chosen:
-                line[0] = (self.glyphs.cursor, self.palette.mark)
-                if len(self.accounts) > 1:
-                    line = laid_over(line, self.palette.cursor, max(width, length(line)))
-            lines.append(line)
-        return lines
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose the clicked account."""
-        if 2 <= event.y < 2 + len(self.accounts):
-            self.post_message(self.Chosen(self.accounts[event.y - 2].account.name))
+        if self.is_empty:
+            return [[(words, self.palette.muted)] for words in _HOW_TO]
+        return super().content(width, height)
 
 
 def is_low(each: AccountNow) -> bool:
@@ -115,33 +63,30 @@ def is_low(each: AccountNow) -> bool:
     return low is not None and each.balance is not None and each.balance < low
 
 
-def _columns(width: int) -> list[_Column]:
-    columns = list(_COLUMNS)
-    while _NAME + 1 + sum(column.width + 1 for column in columns) > width and any(each.rank for each in columns):
-        columns.remove(max(columns, key=lambda column: column.rank))
-    return columns
+def _name(each: AccountNow, ink: Ink, width: int) -> Piece:
+    return clean_line(each.account.name), ink.palette.strong
 
 
-def _balance(each: AccountNow, table: AccountTable) -> Piece:
+def _balance(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.balance is None:
-        return "unknown", table.palette.unknown
+        return "unknown", ink.palette.unknown
     basis = "told" if each.account.tells_balance else "est."
     if is_low(each):
-        return f"! {each.balance.floored} {basis}", table.palette.bad
-    return f"{each.balance.floored} {basis}", table.palette.money
+        return f"! {each.balance.floored} {basis}", ink.palette.bad
+    return f"{each.balance.floored} {basis}", ink.palette.money
 
 
-def _low(each: AccountNow, table: AccountTable) -> Piece:
+def _low(each: AccountNow, ink: Ink, width: int) -> Piece:
     low = each.account.low_balance
     if low is None:
-        return "", table.palette.faint
+        return "", ink.palette.faint
     if is_low(each):
-        return f"below {formats.short_usd(low)}", table.palette.bad
-    return f"at {formats.short_usd(low)}", table.palette.faint
+        return f"below {formats.short_usd(low)}", ink.palette.bad
+    return f"at {formats.short_usd(low)}", ink.palette.faint
 
 
-def _state(each: AccountNow, table: AccountTable) -> Piece:
-    glyphs, palette = table.glyphs, table.palette
+def _state(each: AccountNow, ink: Ink, width: int) -> Piece:
+    glyphs, palette = ink.glyphs, ink.palette
     return {
         "ok": (f"{glyphs.good} ok", palette.good),
         "uncalibrated": ("? uncalibrated", palette.warn),
@@ -149,51 +94,52 @@ def _state(each: AccountNow, table: AccountTable) -> Piece:
     }[each.state.value]
 
 
-def _as_of(each: AccountNow, table: AccountTable) -> Piece:
+def _as_of(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.account.poller is None:
-        return "by hand", table.palette.faint
+        return "by hand", ink.palette.faint
     if each.as_of is None:
-        return "never", table.palette.warn
-    return formats.age(max(table.now - each.as_of, 0)), table.palette.text
+        return "never", ink.palette.warn
+    return formats.age(max(ink.now - each.as_of, 0)), ink.palette.text
 
 
-def _burn(each: AccountNow, table: AccountTable) -> Piece:
+def _burn(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.burn_per_day is None:
-        return formats.UNKNOWN, table.palette.faint
-    return formats.cents(each.burn_per_day), table.palette.text
+        return formats.UNKNOWN, ink.palette.faint
+    return formats.cents(each.burn_per_day), ink.palette.text
 
 
-def _runs_out(each: AccountNow, table: AccountTable) -> Piece:
+def _runs_out(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.run_out_at is None:
-        return formats.UNKNOWN, table.palette.faint
-    if each.run_out_at <= table.now:
-        return "! now", table.palette.bad
-    soon = each.run_out_at - table.now < 7 * 86_400_000_000
-    words = f"~{table.calendar.local(each.run_out_at):%Y-%m-%d}"
-    return words, table.palette.warn if soon else table.palette.text
+        return formats.UNKNOWN, ink.palette.faint
+    if each.run_out_at <= ink.now:
+        return "! now", ink.palette.bad
+    soon = each.run_out_at - ink.now < 7 * 86_400_000_000
+    words = f"~{ink.calendar.local(each.run_out_at):%Y-%m-%d}"
+    return words, ink.palette.warn if soon else ink.palette.text
 
 
-def _calibrated(each: AccountNow, table: AccountTable) -> Piece:
+def _calibrated(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.account.tells_balance:
-        return "not needed", table.palette.faint
+        return "not needed", ink.palette.faint
     if each.calibrated_at is None:
-        return "never", table.palette.warn
-    return f"{formats.age(max(table.now - each.calibrated_at, 0))} ago", table.palette.text
+        return "never", ink.palette.warn
+    return f"{formats.age(max(ink.now - each.calibrated_at, 0))} ago", ink.palette.text
 
 
-def _drift(each: AccountNow, table: AccountTable) -> Piece:
+def _drift(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.drift is None:
-        return formats.UNKNOWN, table.palette.faint
-    return formats.change(each.drift), table.palette.text
+        return formats.UNKNOWN, ink.palette.faint
+    return formats.change(each.drift), ink.palette.text
 
 
 _COLUMNS = (
-    _Column("BALANCE", 16, _balance),
-    _Column("LOW", 10, _low, rank=4, right=False),
-    _Column("STATE", 14, _state, right=False),
-    _Column("AS OF", 7, _as_of, rank=1),
-    _Column("BURN/DAY", 9, _burn, rank=3),
-    _Column("RUNS OUT", 11, _runs_out, rank=2),
-    _Column("CALIBRATED", 10, _calibrated, rank=5),
-    _Column("DRIFT", 10, _drift, rank=6),
+    Column("ACCOUNT", 12, _name, wished=30),
+    Column("BALANCE", 16, _balance, right=True),
+    Column("LOW", 10, _low, rank=4),
+    Column("STATE", 14, _state),
+    Column("AS OF", 7, _as_of, rank=1, right=True),
+    Column("BURN/DAY", 9, _burn, rank=3, right=True),
+    Column("RUNS OUT", 11, _runs_out, rank=2, right=True),
+    Column("CALIBRATED", 10, _calibrated, rank=5, right=True),
+    Column("DRIFT", 10, _drift, rank=6, right=True),
 )

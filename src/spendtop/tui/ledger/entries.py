@@ -24,11 +24,9 @@ class LedgerEntries(Panel):
 
     @property
     def title_line(self) -> Line:
-        """The title."""
         return [("Entries", self.palette.title), (" & calibrations, recorded by people", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
-        """The newest ones."""
         if not self.events:
             words = "nothing yet: c takes over the balance on the provider's page, + records a deposit"
             return [[(words, self.palette.muted)]]

@@ -14,7 +14,7 @@ from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import LedgerDay, LedgerEvent
-    from spendtop.tui.ledger.questions import LedgerAnswer
+    from spendtop.tui.ledger.questions import LedgerFigures
 
 _OPTIONS = (
     ("d", "CSV, days: billed and ours"),
@@ -57,11 +57,11 @@ class LedgerExport:
         self._screen = screen
         self._files = FileExport(screen)
 
-    def ask(self, answer: LedgerAnswer) -> None:
+    def ask(self, answer: LedgerFigures) -> None:
         """The days and entries of this answer are what is exported, whatever is read until the format is chosen."""
         self._screen.app.push_screen(ChooseScreen("Export to a file", _OPTIONS), partial(self._write, answer))
 
-    def _write(self, answer: LedgerAnswer, key: str | None) -> None:
+    def _write(self, answer: LedgerFigures, key: str | None) -> None:
         if key is None or answer.chosen is None:
             return
         kind, account = "csv" if key in "de" else "jsonl", answer.chosen.account.name

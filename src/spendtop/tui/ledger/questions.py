@@ -29,16 +29,15 @@ class LedgerQuestion:
     account: str | None
     """By name; the first one where it is None or gone."""
 
-    def ask(self, connection: Connection) -> LedgerAnswer:
-        """From one view of the store."""
+    def ask(self, connection: Connection) -> LedgerFigures:
         headline = read_headline(connection, self.now, self.calendar)
-        known = headline.applied.accounts if headline.applied else ()
-        accounts = tuple(account_now(connection, account, self.now) for account in known)
+        configured = headline.applied.accounts if headline.applied else ()
+        accounts = tuple(account_now(connection, account, self.now) for account in configured)
         chosen = next((each for each in accounts if each.account.name == self.account), next(iter(accounts), None))
         if chosen is None:
-            return LedgerAnswer(headline=headline, now=self.now, accounts=(), chosen=None, days=(), events=())
+            return LedgerFigures(headline=headline, now=self.now, accounts=(), chosen=None, days=(), events=())
         today = self.now // DAY
-        return LedgerAnswer(
+        return LedgerFigures(
             headline=headline,
             now=self.now,
             accounts=accounts,
@@ -49,7 +48,7 @@ class LedgerQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerAnswer:
+class LedgerFigures:
     """How the accounts stand at `now` (UTC µs); days and entries are the chosen one's, newest first."""
 
     headline: Headline
@@ -69,7 +68,6 @@ class DayQuestion:
     day: int
 
     def ask(self, connection: Connection) -> DayAnswer:
-        """From one view of the store."""
         explained = explain(connection, self.account, self.provider, self.day)
         return DayAnswer(
             bill=bill(connection, self.account, self.day),

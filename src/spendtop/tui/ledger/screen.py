@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -24,14 +26,16 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import AccountNow, LedgerDay
     from spendtop.tui.headline import Headline
-    from spendtop.tui.ledger.questions import DayAnswer, LedgerAnswer
+    from spendtop.tui.ledger.questions import DayAnswer, LedgerFigures
 
 _WIDE_FROM = 120
 _BY_HAND = ("calibrate", "record")
+_AMONG_ACCOUNTS = ("next-account", "previous-account", "next-pane", "previous-pane")
 
 
 class LedgerScreen(LiveScreen):
@@ -46,12 +50,11 @@ class LedgerScreen(LiveScreen):
         self.writer = StoreWriter(self)
         self.entries = EntryDesk(self, self.writer)
         self.exports = LedgerExport(self)
-        self._answer: LedgerAnswer | None = None
+        self._answer: LedgerFigures | None = None
         self._account: str | None = None
         """The name of the account that was chosen here."""
 
     def body(self) -> ComposeResult:
-        """Accounts, days, entries."""
         yield AccountTable()
         with Container(id="ledger-lower"):
             yield LedgerDays()
@@ -63,36 +66,40 @@ class LedgerScreen(LiveScreen):
         return self._answer.chosen if self._answer else None
 
     @property
+    def accounts(self) -> AccountTable:
+        return self.query_one(AccountTable)
+
+    @property
     def days(self) -> LedgerDays:
-        """The days of the chosen account."""
         return self.query_one(LedgerDays)
 
     def question(self) -> Question:
-        """All accounts, and one in full."""
         from spendtop.tui.ledger.questions import LedgerQuestion
 
         session = self.face.session
         return LedgerQuestion(now=session.clock(), calendar=session.calendar, account=self._account)
 
-    def show(self, answer: LedgerAnswer) -> Headline:
-        """Figures, days and entries."""
+    def show(self, answer: LedgerFigures) -> Headline:
         self._answer = answer
         self.set_class(not answer.accounts, "-no-account")
         calendar, chosen = answer.headline.calendar, answer.chosen
         name = chosen.account.name if chosen else None
-        self.query_one(AccountTable).show(answer.accounts, name, answer.now, calendar)
+        accounts = self.accounts
+        accounts.now, accounts.calendar = answer.now, calendar
+        accounts.show(answer.accounts)
         calibrated = {event.effective_at // DAY for event in answer.events if event.kind is EntryKind.CALIBRATION}
         entries, days, palette = self.query_one(LedgerEntries), self.days, self.face.palette
-        days.subtitle = f" {clean_line(name, 24)}" if name else ""
+        days.subtitle = [(f" {clean_line(name, 24)}", palette.muted)] if name else ()
         days.note = [(f"billed {self._bill_age()} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
-        days.show(answer.days, frozenset(calibrated), answer.now // DAY)
+        days.calibrated, days.now = frozenset(calibrated), answer.now
+        days.show(answer.days)
         entries.events, entries.calendar = answer.events, calendar
         entries.redraw()
         return answer.headline
 
-    def focus_target(self) -> Widget | None:
-        """The days."""
-        return self.days
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.days, self.accounts] if len(self.accounts.rows) > 1 else [self.days]
 
     def works_now(self, action: Action) -> bool:
         """Keys of an account need one, and entries one that is kept here."""
@@ -101,13 +108,13 @@ class LedgerScreen(LiveScreen):
             return action not in LEDGER and action not in MOVE
         if action.id in _BY_HAND:
             return not chosen.account.tells_balance
-        if action.id in ("next-account", "previous-account"):
+        if action.id in _AMONG_ACCOUNTS:
             return len(answer.accounts) > 1
         if action.id == "undo-entry":
             return self.entries.can_undo
         if action.id == "poll":
             return chosen.account.poller is not None
-        return action.id != "open" or self.days.day is not None
+        return action.id != "open" or self.days.row is not None
 
     def remarks(self) -> Line:
         """Where the chosen account's figures come from, and what is wrong with them."""
@@ -137,38 +144,21 @@ class LedgerScreen(LiveScreen):
             words += f" {self.face.glyphs.between} burn: mean of the last 7 whole UTC days, as billed"
         return [(words, palette.muted)]
 
-    # Movement
-
-    def action_move(self, step: int) -> None:
-        """Along the days."""
-        self.days.to(self.days.position + step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.days.rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """The newest day."""
-        self.days.to(0)
-
-    def action_move_end(self) -> None:
-        """The oldest day."""
-        self.days.to(len(self.days.days) - 1)
+    # The chosen account
 
     def action_account(self, step: int) -> None:
         """The next or previous account, round and round."""
-        if self._answer is not None and self.chosen is not None:
-            names = [each.account.name for each in self._answer.accounts]
-            self._choose(names[(names.index(self.chosen.account.name) + step) % len(names)])
+        accounts = self.accounts
+        accounts.to((accounts.position + step) % max(len(accounts.rows), 1))
 
-    def on_account_table_chosen(self, event: AccountTable.Chosen) -> None:
-        """A click on an account."""
-        self._choose(event.name)
-
-    def _choose(self, name: str) -> None:
-        self._account = name
-        self.days.selected = None
-        self.news()
+    @on(ListTable.Moved, "#accounts")
+    def account_chosen(self, event: ListTable.Moved) -> None:
+        """Days and entries of another account."""
+        name = event.table.selected
+        if self.chosen is not None and name not in (None, self._account or self.chosen.account.name):
+            self._account = name
+            self.days.to_top()
+            self.news()
 
     # What is asked and taken away
 
@@ -190,15 +180,15 @@ class LedgerScreen(LiveScreen):
             self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.chosen.account.poller})
 
     def action_open(self) -> None:
-        """Both sides of the day."""
         from spendtop.tui.ledger.questions import DayQuestion
 
-        day, chosen = self.days.day, self.chosen
+        day, chosen = self.days.row, self.chosen
         if day is not None and chosen is not None:
             account = chosen.account
             self.ask(DayQuestion(account.name, account.provider, day.day), partial(self._show_day, account.name, day))
 
-    def on_ledger_days_opened(self) -> None:
+    @on(ListTable.Opened, "#ledger-days")
+    def day_opened(self) -> None:
         self.action_open()
 
     def _show_day(self, account: str, day: LedgerDay, answer: DayAnswer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -14,10 +15,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
-from spendtop.tui.overview.limit_gauges import LimitsPanel
-from spendtop.tui.overview.source_counts import SourcesPanel
-from spendtop.tui.overview.tops import TopPanel
-from spendtop.tui.overview.welcome import Welcome
+from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.widgets.chart import SpendChart
@@ -42,11 +40,8 @@ class OverviewScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self._zoom = 1
-        self._moved = False
-        """Whether the cursor was moved away from the newest request."""
 
     def body(self) -> ComposeResult:
-        """Panels, or the welcome of an empty store."""
         yield Welcome()
         with Vertical(id="figures"):
             with Horizontal(id="upper"):
@@ -59,7 +54,6 @@ class OverviewScreen(LiveScreen):
             yield RequestList("Live", id="live")
 
     def question(self) -> Question:
-        """What this size needs."""
         from spendtop.tui.overview.questions import OverviewQuestion
 
         span = _SPANS[self._zoom]
@@ -73,22 +67,21 @@ class OverviewScreen(LiveScreen):
         )
 
     def show(self, answer: Any) -> Headline:
-        """All panels from one view of the store."""
         headline: Headline
-        found: Overview
-        headline, found = answer
+        overview: Overview
+        headline, overview = answer
         self.set_class(not headline.recorded, "-empty")
         self._welcome()
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar
         span = _SPANS[self._zoom]
-        chart.show(found.chart, self._step(span), span, found.now)
+        chart.show(overview.chart, self._step(span), span, overview.now)
         limits = self.query_one(LimitsPanel)
-        limits.uses, limits.known = found.limits, headline.applied is not None
-        self.query_one("#users", TopPanel).breakdown = found.users
-        self.query_one("#models", TopPanel).breakdown = found.models
-        self.query_one(SourcesPanel).overview = found
-        self._feed(found, headline)
+        limits.uses, limits.is_configured = overview.limits, headline.applied is not None
+        self.query_one("#users", TopPanel).breakdown = overview.users
+        self.query_one("#models", TopPanel).breakdown = overview.models
+        self.query_one(SourcesPanel).overview = overview
+        self._feed(overview, headline)
         for panel in (limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
             panel.redraw()
         return headline
@@ -105,9 +98,9 @@ class OverviewScreen(LiveScreen):
         if self.has_class("-empty"):
             self._welcome()
 
-    def focus_target(self) -> Widget | None:
-        """The list of what arrives."""
-        return self.query_one(RequestList)
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.query_one(RequestList)]
 
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in."""
@@ -118,32 +111,12 @@ class OverviewScreen(LiveScreen):
         """Another size needs other rows."""
         self.news()
 
-    def action_move(self, step: int) -> None:
-        """Along the list of what arrives."""
-        live = self.query_one(RequestList)
-        live.to(live.position + step)
-        self._moved = live.position > 0
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.query_one(RequestList).rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """To the newest."""
-        self.action_move(-len(self.query_one(RequestList).listing))
-
-    def action_move_end(self) -> None:
-        """To the oldest that is shown."""
-        self.action_move(len(self.query_one(RequestList).listing))
-
     def action_open(self) -> None:
-        """The selected request, on the screen of requests."""
         selected = self.query_one(RequestList).selected
         if selected is not None:
             self.face.open_request(selected)
 
     def action_filter(self) -> None:
-        """The screen of requests, asking for a filter."""
         self.face.open_filter()
 
     def action_zoom(self, step: int) -> None:
@@ -153,8 +126,7 @@ class OverviewScreen(LiveScreen):
             self._zoom = zoom
             self.news()
 
-    def on_request_list_opened(self) -> None:
-        """A click on the selected request."""
+    def on_list_table_opened(self) -> None:
         self.action_open()
 
     def _welcome(self) -> None:
@@ -165,16 +137,17 @@ class OverviewScreen(LiveScreen):
             welcome.webhook, welcome.recording = webhook, recording
             welcome.redraw()
 
-    def _feed(self, found: Overview, headline: Headline) -> None:
+    def _feed(self, overview: Overview, headline: Headline) -> None:
         from spendtop.store.reads.requests import Page
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
-        hour = found.last_hour.requests
+        hour = overview.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
-        live.listing = Listing()
-        live.listing.restart(Page(found.feed, None))
-        live.show(keep_selected=self._moved)
+        listing = Listing()
+        listing.restart(Page(overview.feed, None))
+        live.following = live.position == live.start
+        live.show(listing)
 
     @staticmethod
     def _step(span: int) -> int:

@@ -93,12 +93,10 @@ class Browser:
         return True
 
     def jump(self, first: bool) -> int | None:
-        """The position of the first or last row on screen; None when its end has to be read, which began."""
+        """The position of the first or last row; None when its end has to be read, which began."""
         listing = self.listing
-        if first is not listing.from_end:
-            return 0
-        if listing.complete:
-            return len(listing) - 1
+        if first is not listing.from_end or listing.complete:
+            return 0 if first else len(listing) - 1
         self.following = False
         self.begin(not listing.from_end)
         return None

@@ -13,7 +13,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
-from spendtop.tui.widgets.request_columns import cost_word, status_word
+from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
     from spendtop.store.reads.detail import RequestDetail
@@ -75,25 +75,29 @@ class DetailView(Panel):
         self._renew()
 
     def turn(self, step: int) -> None:
-        """The next or previous pane."""
         self._pane = PANES[(PANES.index(self._pane) + step) % len(PANES)]
         self._top = 0
         self._renew()
 
     def toggle_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
         self.wrap = not self.wrap
         self._renew()
 
-    def scroll_lines(self, step: int) -> None:
-        """Up or down."""
-        most = max(len(self._body()) - self.page_height, 0)
-        self._top = max(0, min(self._top + step, most))
+    def move(self, step: int) -> None:
+        self._show_from(self._top + step)
+
+    def to_top(self) -> None:
+        self._show_from(0)
+
+    def to_end(self) -> None:
+        self._show_from(len(self._body()))
+
+    def _show_from(self, line: int) -> None:
+        self._top = max(0, min(line, len(self._body()) - self.rows_high))
         self.redraw()
 
     @property
-    def page_height(self) -> int:
-        """Lines in view."""
+    def rows_high(self) -> int:
         return max(self.size.height - 3, 1)
 
     def find(self, needle: str) -> None:
@@ -111,7 +115,6 @@ class DetailView(Panel):
             self._to_match()
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Panes' names, then the lines in view."""
         palette = self.palette
         if self.detail is None:
             return [[("No request is selected.", palette.faint)]]
@@ -121,18 +124,15 @@ class DetailView(Panel):
         return [*lines, *(self._lit(line, self._top + index) for index, line in enumerate(shown))]
 
     def on_resize(self) -> None:
-        """Other widths wrap elsewhere."""
         self._renew()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three lines down."""
         event.stop()
-        self.scroll_lines(3)
+        self.move(3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three lines up."""
         event.stop()
-        self.scroll_lines(-3)
+        self.move(-3)
 
     def _panes(self, width: int, total: int, height: int) -> Line:
         palette = self.palette
@@ -168,14 +168,14 @@ class DetailView(Panel):
     def _to_match(self) -> None:
         if self._matches:
             line = self._matches[self._match]
-            if not self._top <= line < self._top + self.page_height:
-                self._top = max(line - self.page_height // 3, 0)
+            if not self._top <= line < self._top + self.rows_high:
+                self._top = max(line - self.rows_high // 3, 0)
         self.redraw()
 
     def _renew(self) -> None:
         self._lines = None
         self._search()
-        self.scroll_lines(0)
+        self._show_from(self._top)
 
     def _search(self) -> None:
         needle = self.needle.lower()

@@ -46,7 +46,6 @@ class RequestCopy:
         self._clipboard = Clipboard(screen)
 
     def ask(self) -> None:
-        """Ask what to copy."""
         self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
 
     def _take(self, key: str | None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from spendtop.domain.filters import Filter
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.selection import ALL_TIME, Selection
+from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.request_table import RequestList
 
@@ -59,7 +61,7 @@ class ListPane:
         self._screen.tick()
 
     def jump(self, first: bool) -> None:
-        """To the first or last row; where new ones are announced there, to these."""
+        """To the first or last row, which may have to be read first; where new ones are announced there, to these."""
         browser = self._browser
         at_newest = first is not browser.selection.newest_last and browser.selection.order == "time"
         if at_newest and browser.pending:
@@ -67,18 +69,44 @@ class ListPane:
             return
         position = browser.jump(first)
         if position is not None:
-            self.to(position)
+            self.rows.to(position)
         else:
             self.rows.selected = None
             self.begin()
 
+    def order_by(self, order: str, descending: bool) -> None:
+        """The same list turned over, or another one from its start."""
+        selection = self._browser.selection
+        if (selection.order, selection.descending) == (order, not descending):
+            self._browser.invert()
+            self.show(self._screen.calendar)
+            self._screen.news()
+        else:
+            self._browser.follow(self._browser.following and order == "time")
+            self.choose(replace(selection, order=order, descending=descending))
+
+    def limit_to(self, time: TimeChoice) -> None:
+        self.choose(replace(self._browser.selection, time=time))
+
+    def filter_by(self, text: str, selected: Filter) -> None:
+        """Only what passes; `text` says so."""
+        if text != self._browser.selection.text:
+            self.choose(replace(self._browser.selection, text=text, filter=selected))
+
     def show(self, calendar: Calendar) -> None:
         """Show the browser's listing; the cursor stays on its request."""
         rows, browser = self.rows, self._browser
-        rows.listing, rows.calendar = browser.listing, calendar
-        rows.order, rows.descending = browser.selection.order, browser.selection.descending
+        rows.calendar, rows.following = calendar, browser.following
         self._title()
-        rows.show(keep_selected=not browser.following)
+        rows.show(browser.listing)
+
+    def cursor_moved(self) -> None:
+        """Away from the newest the list follows no more."""
+        if self.rows.position != self.rows.start:
+            self._browser.follow(False)
+        if not self._browser.following:
+            self.came_into_view()
+        self._screen.refresh_notice()
 
     def came_into_view(self) -> None:
         """Read what is in view and not here yet."""
@@ -88,26 +116,14 @@ class ListPane:
 
     def _take_more(self, answer: ListAnswer) -> None:
         if self._browser.take(answer, monotonic()):
-            self.rows.show(keep_selected=True)
-
-    def move(self, step: int) -> None:
-        """Down (up when negative) on screen."""
-        self.to(self.rows.position + (-step if self._browser.listing.from_end else step))
-
-    def to(self, position: int) -> None:
-        """The cursor to this position; away from the newest it follows no more."""
-        self.rows.to(position)
-        if self.rows.position > 0 and self._browser.following:
-            self._browser.follow(False)
-        self.came_into_view()
-        self._screen.refresh_notice()
+            self.rows.show(self._browser.listing)
 
     def toggle_mark(self) -> None:
         """Mark the row, or take its mark away, and go on."""
         row = self.rows.row
         if row is not None:
             self.rows.marks ^= {row.id}
-            self.move(1)
+            self.rows.move(1)
             self.rows.redraw()
 
     def unmark(self) -> None:
@@ -119,6 +135,7 @@ class ListPane:
 
     def _title(self) -> None:
         palette, glyphs, selection = self._screen.face.palette, self._screen.face.glyphs, self._browser.selection
+        self.rows.order, self.rows.descending = selection.order, selection.descending
         text = selection.text.strip()
         when = "" if selection.time == ALL_TIME else f" {glyphs.between} {selection.time.name}"
         self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
@@ -153,5 +170,5 @@ class ListPane:
         total = max(counted, len(self._browser.listing))
         place = self.rows.position + 1
         if self._browser.listing.from_end:
-            place = max(total - place + 1, 1)
+            place += total - len(self._browser.listing)
         return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"

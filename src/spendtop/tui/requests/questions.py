@@ -65,5 +65,5 @@ class DetailQuestion:
 
     def ask(self, connection: Connection) -> tuple[RequestDetail | None, Conversation]:
         """The request and its chat; None when the store does not have it."""
-        found = detail(connection, self.request_id)
-        return found, parse_conversation(found.request_body, found.response_body) if found else Conversation()
+        stored = detail(connection, self.request_id)
+        return stored, parse_conversation(stored.request_body, stored.response_body) if stored else Conversation()

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from spendtop.domain.filters import Filter
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
-from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
 from spendtop.tui.requests.exports import RequestCopy, RequestExport
 from spendtop.tui.requests.list_pane import ListPane
+from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
-from spendtop.tui.selection import NOTHING, ORDERS, TIME_CHOICES, Selection
+from spendtop.tui.selection import NOTHING
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.request_table import RequestList
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _SPLIT_FROM = 120
-_FAR = 1_000_000
 _TYPING_SECONDS = 0.15
 """So long nothing is typed before the list follows."""
 
@@ -60,13 +60,13 @@ class RequestsScreen(LiveScreen):
         self.browser = Browser()
         self.list_pane = ListPane(self, self.browser)
         self.detail_pane = DetailPane(self)
-        self.filter_prompt = FilterPrompt(self, self._matches, self._filter_by)
+        self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
         self.copying = RequestCopy(self, self.browser, self.list_pane)
         self.exporting = RequestExport(self, self.browser, self.list_pane)
+        self.arrangement = Arrangement(self, lambda: self.rows, self.list_pane.limit_to, self.list_pane.order_by)
         self.layout_shown = Layout.LIST
 
     def body(self) -> ComposeResult:
-        """List and detail."""
         with Horizontal(id="columns"):
             yield RequestList("Requests", id="list")
             yield DetailView()
@@ -83,7 +83,6 @@ class RequestsScreen(LiveScreen):
         return self.list_pane.question()
 
     def show(self, answer: Any) -> Headline:
-        """Rows, sums and, where it is open, the detail."""
         self.list_pane.take(answer)
         self.filter_prompt.show_hint()
         if self.layout_shown is not Layout.LIST and self.rows.selected is not None:
@@ -92,11 +91,13 @@ class RequestsScreen(LiveScreen):
         return headline
 
     def remarks(self) -> Line:
-        found = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
-        return found or self.list_pane.remarks()
+        search = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
+        return search or self.list_pane.remarks()
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
+        if action.id in ("next-pane", "previous-pane"):
+            return self.layout_shown is not Layout.LIST or len(self.panes) > 1
         if action in DETAIL:
             return self.layout_shown is not Layout.LIST and self._works_in_detail(action)
         if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
@@ -119,9 +120,9 @@ class RequestsScreen(LiveScreen):
 
     # Layout
 
-    def focus_target(self) -> Widget | None:
-        """The list, or the detail in its place."""
-        return self.detail if self.layout_shown is Layout.DETAIL else self.rows
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.detail if self.layout_shown is Layout.DETAIL else self.rows]
 
     def lay_out(self, layout: Layout) -> None:
         """Show list, both, or the detail."""
@@ -164,10 +165,7 @@ class RequestsScreen(LiveScreen):
     def open_request(self, request_id: int) -> None:
         """One request's detail, also when it is not in the list."""
         self.browser.follow(False)
-        position = self.browser.listing.position_of(request_id)
-        if position is not None:
-            self.rows.to(position)
-        self.rows.selected = request_id
+        self.rows.select(request_id)
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
     # What is listed
@@ -177,11 +175,7 @@ class RequestsScreen(LiveScreen):
         checked = check(text)
         if checked.error is not None:
             self.warn(f"The filter {clean_line(text, 60)} cannot be used: {clean_line(str(checked.error))}.")
-        self._filter_by(text, NOTHING if checked.filter is None else checked.filter)
-
-    def _filter_by(self, text: str, selected: Filter) -> None:
-        if text != self.browser.selection.text:
-            self.list_pane.choose(replace(self.browser.selection, text=text, filter=selected))
+        self.list_pane.filter_by(text, NOTHING if checked.filter is None else checked.filter)
 
     def _matches(self, text: str) -> str:
         sums = self.browser.sums
@@ -198,7 +192,6 @@ class RequestsScreen(LiveScreen):
         self.list_only("")
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
-        """Apply what is valid, and point at what is not."""
         if event.kind is PromptKind.FIND:
             self.detail_pane.find(event.text)
         elif event.kind is PromptKind.FILTER:
@@ -208,7 +201,7 @@ class RequestsScreen(LiveScreen):
     def _apply_typed(self, text: str) -> None:
         checked = check(text)
         if self.filter_prompt.holds(text) and checked.filter is not None:
-            self._filter_by(text, checked.filter)
+            self.list_pane.filter_by(text, checked.filter)
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         if event.kind is PromptKind.FILTER:
@@ -226,41 +219,6 @@ class RequestsScreen(LiveScreen):
             self.filter_prompt.complete(text)
         else:
             super().complete(kind, text)
-
-    def choose(self, selection: Selection) -> None:
-        """List something else."""
-        self.list_pane.choose(selection)
-
-    def action_order(self, step: int) -> None:
-        """By another column."""
-        self.browser.follow(False)
-        self.choose(self.browser.selection.ordered(step))
-
-    def action_order_menu(self) -> None:
-        """By a column that is chosen from a list."""
-        names = [(name[0], name) for name in ORDERS if name != "tokens"] + [("n", "tokens")]
-        self.app.push_screen(ChooseScreen("Order by", names), self._take_order)
-
-    def _take_order(self, chosen: str | None) -> None:
-        order = next((name for name in ORDERS if chosen == ("n" if name == "tokens" else name[0])), None)
-        if order is not None:
-            self.browser.follow(order == "time")
-            self.choose(replace(self.browser.selection, order=order, descending=True))
-
-    def action_invert(self) -> None:
-        """The other way round."""
-        self.browser.invert()
-        self.list_pane.show(self.calendar)
-        self.news()
-
-    def action_time(self) -> None:
-        """Another window of time."""
-        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
-        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
-
-    def _take_time(self, chosen: str | None) -> None:
-        if chosen is not None:
-            self.choose(replace(self.browser.selection, time=TIME_CHOICES[int(chosen)]))
 
     def action_follow(self) -> None:
         """Keep the newest in view, or stand still."""
@@ -290,9 +248,6 @@ class RequestsScreen(LiveScreen):
         """Write the marked rows, or all that are listed."""
         self.exporting.write(kind, self.face.session.folder / Path(path).expanduser())
 
-    def action_pane(self, step: int) -> None:
-        self.detail.turn(step)
-
     def action_wrap(self) -> None:
         self.detail.toggle_wrap()
 
@@ -303,39 +258,38 @@ class RequestsScreen(LiveScreen):
         self.detail.find_next(step)
         self.refresh_notice()
 
-    def action_neighbour(self, step: int) -> None:
-        self.list_pane.move(step)
-
     # Movement
 
-    def on_request_list_moved(self) -> None:
+    @on(ListTable.Moved, "#list")
+    def row_moved(self) -> None:
         """The detail goes along."""
+        self.list_pane.cursor_moved()
         self._show_detail()
 
-    def on_request_list_opened(self) -> None:
+    @on(ListTable.Opened, "#list")
+    def row_opened(self) -> None:
         self.action_open()
 
-    def action_move(self, step: int) -> None:
-        """Rows, or lines of the detail."""
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(step)
+    def action_pane(self, step: int) -> None:
+        """Of the detail, where it is shown."""
+        if self.layout_shown is Layout.LIST:
+            super().action_pane(step)
         else:
-            self.list_pane.move(step)
+            self.detail.turn(step)
 
-    def action_move_page(self, halves: int) -> None:
-        height = self.detail.page_height if self.layout_shown is Layout.DETAIL else self.rows.rows_high
-        self.action_move(halves * max(height // 2, 1))
+    def action_neighbour(self, step: int) -> None:
+        self.rows.move(step)
 
     def action_move_top(self) -> None:
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(-_FAR)
-        else:
+        if self.pane is self.rows:
             self.list_pane.jump(first=True)
+        else:
+            super().action_move_top()
 
     def action_move_end(self) -> None:
         """New rows if any were announced, else the last row."""
-        if self.layout_shown is Layout.DETAIL:
-            self.detail.scroll_lines(_FAR)
+        if self.pane is not self.rows:
+            super().action_move_end()
         elif self.browser.pending:
             self.list_pane.begin_newest()
         else:

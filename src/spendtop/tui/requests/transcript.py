@@ -28,7 +28,7 @@ from spendtop.services.request_lines import Wording, request_lines
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.request_columns import cost_word, status_word
+from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar

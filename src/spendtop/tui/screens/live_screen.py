@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -15,10 +17,12 @@ from spendtop.domain.clock import to_datetime
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
+from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.widgets.canvas import Line, Piece, clip, length
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
+from spendtop.tui.widgets.table import Movable
 
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 class LiveScreen(ReaderScreen):
     """A screen that shows the store and follows it.
 
-    Subclasses give `NAME`, `ACTIONS`, `body`, `question` and `show`.
+    Subclasses give `NAME`, `ACTIONS`, `body`, `panes`, `question` and `show`.
     """
 
     NAME: ClassVar[str] = ""
@@ -37,8 +41,11 @@ class LiveScreen(ReaderScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(LIVE)
     AUTO_FOCUS = ""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._pane: Widget | None = None
+
     def body(self) -> ComposeResult:
-        """The widgets between tabs and notice."""
         raise NotImplementedError
 
     def remarks(self) -> Line:
@@ -59,7 +66,6 @@ class LiveScreen(ReaderScreen):
         return self.NAME == FIRST
 
     def compose(self) -> ComposeResult:
-        """Status, tabs, body, notice or prompt, keys."""
         yield StatusLine()
         yield TabBar(self.NAME)
         with Vertical(id="body"):
@@ -67,6 +73,11 @@ class LiveScreen(ReaderScreen):
         yield Notice()
         yield Prompt()
         yield KeyBar()
+
+    @property
+    def is_built(self) -> bool:
+        """Whether its widgets are there: all of them, and the program is not taking them away as it ends."""
+        return self.is_mounted and self.app.is_running
 
     def tick(self) -> None:
         """Once a second, and whenever something around the body changed."""
@@ -232,12 +243,63 @@ class LiveScreen(ReaderScreen):
         """Below the prompt, in place of the keys."""
         self.query_one(KeyBar).hint(line)
 
-    def rest_focus(self) -> None:
-        """Focus what the keys belong to when nothing is asked."""
-        target = self.focus_target()
-        if target is not None:
-            target.focus()
+    # Panes
 
-    def focus_target(self) -> Widget | None:
-        """What has the keyboard by default."""
-        return None
+    @property
+    def panes(self) -> Sequence[Widget]:
+        """What `tab` goes through; the first one has the keyboard at the beginning."""
+        raise NotImplementedError
+
+    @property
+    def pane(self) -> Widget:
+        """What the keys belong to while nothing is asked."""
+        panes = self.panes
+        return self._pane if self._pane is not None and self._pane in panes else panes[0]
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget in self.panes:
+            self._pane = event.widget
+            self.tick()
+
+    def action_pane(self, step: int) -> None:
+        self.panes[(self.panes.index(self.pane) + step) % len(self.panes)].focus()
+
+    def rest_focus(self) -> None:
+        """Focus what the keys belong to."""
+        self.pane.focus()
+
+    # Keys of lists
+
+    arrangement: Arrangement
+    """Of screens that have keys for a window of time and an order."""
+
+    @property
+    def movable(self) -> Movable:
+        """What the movement keys move in."""
+        pane = self.pane
+        assert isinstance(pane, Movable)
+        return pane
+
+    def action_move(self, step: int) -> None:
+        self.movable.move(step)
+
+    def action_move_page(self, halves: int) -> None:
+        self.movable.move(halves * max(self.movable.rows_high // 2, 1))
+
+    def action_move_top(self) -> None:
+        self.movable.to_top()
+
+    def action_move_end(self) -> None:
+        self.movable.to_end()
+
+    def action_time(self) -> None:
+        self.arrangement.ask_time()
+
+    def action_order_menu(self) -> None:
+        self.arrangement.ask_order()
+
+    def action_order(self, step: int) -> None:
+        self.arrangement.by_neighbour(step)
+
+    def action_invert(self) -> None:
+        self.arrangement.invert()

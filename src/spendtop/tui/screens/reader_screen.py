@@ -131,11 +131,6 @@ class ReaderScreen(Screen[None]):
         self.tick()
 
     @property
-    def is_built(self) -> bool:
-        """Whether its widgets are there: not yet when Textual calls a screen mounted, and no longer when it ends."""
-        return self._pace is not None and bool(self.children)
-
-    @property
     def is_stale(self) -> bool:
         """Whether the picture is so old that windows of time have moved on."""
         return self._pace is not None and self._pace.stale(monotonic())

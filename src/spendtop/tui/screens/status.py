@@ -31,7 +31,6 @@ class StatusLine(Canvas):
         self.facts: StatusFacts | None = None
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """One line over the whole width."""
         facts = self.facts
         palette = self.palette
         base = palette.header
@@ -109,7 +108,6 @@ class TabBar(Canvas):
         self._ends: list[tuple[int, str]] = []
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """One line over the whole width."""
         palette = self.palette
         tabs: list[Piece] = [(" ", palette.text)]
         self._ends = []
@@ -162,13 +160,11 @@ class Notice(Canvas):
         self.right: Line = ()
 
     def say(self, left: Line, right: Line = ()) -> None:
-        """Show these words."""
         if (left, right) != (self.left, self.right):
             self.left, self.right = left, right
             self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """One line over the whole width."""
         blank = self.palette.text
         right = self.right if length(self.left) + length(self.right) + 3 <= width else ()
         return [spread([(" ", blank), *self.left], [*right, (" ", blank)], width, blank)]

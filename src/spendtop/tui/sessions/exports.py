@@ -44,7 +44,6 @@ class SessionCopy:
         self._clipboard = Clipboard(screen)
 
     def ask(self) -> None:
-        """Ask what to copy."""
         self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
 
     def _take(self, key: str | None) -> None:
@@ -92,15 +91,15 @@ def as_table(rows: Iterable[SessionRow]) -> str:
 
 
 def record(row: SessionRow) -> dict[str, object]:
-    """One session as JSON values. A cost that is of no request known is None."""
-    known = row.spend.requests > row.spend.unpriced
+    """One session as JSON values. A cost that is of no request priced is None."""
+    priced = row.spend.requests > row.spend.unpriced
     values = (
         row.session.raw,
         to_iso(row.first_at),
         to_iso(row.last_at),
         row.spend.requests,
-        float(row.spend.cost.dollars) if known else None,
-        row.spend.cost.nano if known else None,
+        float(row.spend.cost.dollars) if priced else None,
+        row.spend.cost.nano if priced else None,
         row.spend.unpriced,
         row.spend.prompt_tokens,
         row.spend.completion_tokens,

@@ -28,17 +28,17 @@ class SessionsQuestion:
     query: RequestQuery
     size: int
 
-    def ask_in(self, store: Store) -> SessionsAnswer:
+    def ask_in(self, store: Store) -> SessionsFigures:
         """Status line and sessions, each from a view of its own."""
         with store.reading() as connection:
             headline = read_headline(connection, self.now, self.calendar)
         context = FilterContext(self.now, headline.calendar)
-        found = sessions(store, self.query, context, None, self.size)
-        return SessionsAnswer(question=self, headline=headline, rows=found.rows, is_whole=found.next_cursor is None)
+        page = sessions(store, self.query, context, None, self.size)
+        return SessionsFigures(question=self, headline=headline, rows=page.rows, is_whole=page.next_cursor is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsAnswer:
+class SessionsFigures:
     """Sessions, the one that was active last first, and whether these are all."""
 
     question: SessionsQuestion
@@ -84,8 +84,8 @@ def all_sessions(store: Store, query: RequestQuery, context: FilterContext) -> I
     """Every session with requests that the query selects, the one that was active last first."""
     cursor = None
     while True:
-        found = sessions(store, query, context, cursor, _PAGE)
-        yield from found.rows
-        cursor = found.next_cursor
+        page = sessions(store, query, context, cursor, _PAGE)
+        yield from page.rows
+        cursor = page.next_cursor
         if cursor is None:
             return

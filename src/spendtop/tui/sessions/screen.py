@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,25 +12,24 @@ from textual.widget import Widget
 
 from spendtop.domain.filters import Filter
 from spendtop.tui import formats
-from spendtop.tui.actions import LIVE, MOVE, SESSIONS, Action, bindings
-from spendtop.tui.modals.choose import ChooseScreen
+from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
+from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
-from spendtop.tui.selection import ALL_TIME, TIME_CHOICES, Selection
+from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
 from spendtop.tui.sessions.exports import SessionCopy, SessionExport
-from spendtop.tui.sessions.order import ORDERS, is_active
+from spendtop.tui.sessions.order import is_active
 from spendtop.tui.sessions.table import SessionTable
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
-    from spendtop.tui.sessions.questions import SessionsAnswer
+    from spendtop.tui.sessions.questions import SessionsFigures
 
 _PAGE = 100
 _NEAR_END = 10
-_ORDER_KEYS = {"l": "last", "f": "first", "c": "cost", "r": "requests", "t": "tokens", "m": "$/min"}
 
 
 class SessionsScreen(LiveScreen):
@@ -43,9 +43,10 @@ class SessionsScreen(LiveScreen):
         super().__init__()
         self.table = SessionTable()
         self.selection = Selection()
-        self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self._filter_by)
+        self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
         self.copying = SessionCopy(self, self.table)
         self.exporting = SessionExport(self)
+        self.arrangement = Arrangement(self, lambda: self.table, self.limit_to, self.order_by)
         self._wanted = _PAGE
         self._is_whole = True
 
@@ -61,7 +62,7 @@ class SessionsScreen(LiveScreen):
             now=now, calendar=self.calendar, query=self.selection.query(now, self.calendar, False), size=self._wanted
         )
 
-    def show(self, answer: SessionsAnswer) -> Headline:
+    def show(self, answer: SessionsFigures) -> Headline:
         """The sessions, if they are those that are asked for now."""
         question, table = answer.question, self.table
         if question.query.filter == self.selection.query(0, self.calendar, False).filter:
@@ -73,19 +74,19 @@ class SessionsScreen(LiveScreen):
                 if narrowed
                 else "no session yet: send Helicone-Session-Id, or session_id with a push"
             )
-            table.show(answer.rows)
+            table.renew(answer.rows)
         self._title(answer.headline)
         return answer.headline
 
-    def focus_target(self) -> Widget | None:
-        """The list."""
-        return self.table
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.table]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one."""
         if action.id == "clear-filter":
             return bool(self.selection.text.strip()) or self.selection.time != ALL_TIME
-        return self.table.row is not None or action.id not in ("open", "copy", "export", "order", "invert")
+        return self.table.row is not None or not (action in ORDER or action.id in ("open", "copy", "export"))
 
     def _title(self, headline: Headline) -> None:
         palette, glyphs, table = self.face.palette, self.face.glyphs, self.table
@@ -116,7 +117,7 @@ class SessionsScreen(LiveScreen):
             parts.append(("   figures of the requests that the filter selects", palette.muted))
         return parts
 
-    def on_session_table_moved(self) -> None:
+    def on_list_table_moved(self) -> None:
         """Other words; near the end more of them."""
         table = self.table
         if not self._is_whole and len(table.rows) >= self._wanted and table.position >= self._wanted - _NEAR_END:
@@ -124,12 +125,10 @@ class SessionsScreen(LiveScreen):
             self.news()
         self.tick()
 
-    def on_session_table_opened(self) -> None:
-        """A click on the selected row."""
+    def on_list_table_opened(self) -> None:
         self.action_open()
 
     def action_open(self) -> None:
-        """One session."""
         from spendtop.tui.sessions.session_screen import OneSessionScreen
 
         row = self.table.row
@@ -139,51 +138,20 @@ class SessionsScreen(LiveScreen):
 
     # Movement and order
 
-    def action_move(self, step: int) -> None:
-        """Along the rows."""
-        self.table.to(self.table.position + step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.table.rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """The first row, and what is new there."""
-        self.table.position, self.table.following = 0, True
-        self.table.rearrange()
-        self.tick()
-
-    def action_move_end(self) -> None:
-        """The last row."""
-        self.table.to(len(self.table.rows) - 1)
-
     def action_follow(self) -> None:
         """The active ones on top, or stand still."""
         if self.table.following:
             self.table.following = False
-            self.tick()
         else:
-            self.action_move_top()
+            self.table.to_top()
+        self.tick()
 
-    def action_order_menu(self) -> None:
-        """By a column that is chosen from a list."""
-        self.app.push_screen(ChooseScreen("Order by", list(_ORDER_KEYS.items())), self._take_order)
-
-    def _take_order(self, chosen: str | None) -> None:
-        if chosen is not None:
-            assert _ORDER_KEYS[chosen] in ORDERS
-            self.table.order, self.table.descending = _ORDER_KEYS[chosen], True
-            self._rearrange()
-
-    def action_invert(self) -> None:
-        """The other way round."""
-        self.table.descending = not self.table.descending
-        self._rearrange()
-
-    def _rearrange(self) -> None:
-        self.action_move_top()
+    def order_by(self, order: str, descending: bool) -> None:
+        self.table.order, self.table.descending = order, descending
+        self.table.to_top()
         if self.face.headline is not None:
             self._title(self.face.headline)
+        self.tick()
 
     # Selection
 
@@ -194,14 +162,11 @@ class SessionsScreen(LiveScreen):
             self.table.forget()
             self.news()
 
-    def action_time(self) -> None:
-        """Another window of time."""
-        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
-        self.app.push_screen(ChooseScreen("Window of time", names), self._take_time)
+    def limit_to(self, time: TimeChoice) -> None:
+        self.choose(replace(self.selection, time=time))
 
-    def _take_time(self, chosen: str | None) -> None:
-        if chosen is not None:
-            self.choose(replace(self.selection, time=TIME_CHOICES[int(chosen)]))
+    def filter_by(self, text: str, selected: Filter) -> None:
+        self.choose(replace(self.selection, text=text, filter=selected))
 
     def action_filter(self) -> None:
         self.filter_prompt.open(self.selection.text)
@@ -209,9 +174,6 @@ class SessionsScreen(LiveScreen):
     def action_clear_filter(self) -> None:
         """Everything again."""
         self.choose(Selection())
-
-    def _filter_by(self, text: str, selected: Filter) -> None:
-        self.choose(replace(self.selection, text=text, filter=selected))
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         if event.kind is PromptKind.FILTER:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.widget import Widget
 
 from spendtop.domain.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
 from spendtop.domain.untrusted import Untrusted
@@ -15,6 +18,7 @@ from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.tree import SessionTree
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.session_paths import Branch
@@ -38,26 +42,29 @@ class OneSessionScreen(RequestsScreen):
         self.browser.follow(False)
 
     def body(self) -> ComposeResult:
-        """The session above its requests."""
         yield SessionTree(self.session)
         yield from super().body()
 
     @property
     def paths(self) -> SessionTree:
-        """The session's figures and paths."""
         return self.query_one(SessionTree)
 
     def question(self) -> Question | LongQuestion:
-        """The session's costs with its requests."""
         from spendtop.tui.sessions.questions import OneSessionQuestion
 
         return OneSessionQuestion(session=self.session.raw, listed=self.list_pane.question())
 
     def show(self, answer: Any) -> Headline:
-        """Figures, paths and requests."""
         session: OneSessionAnswer = answer
-        self.paths.show(session, session.listed.headline.calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
+        calendar = session.listed.headline.calendar
+        self.paths.renew(session, calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
         return super().show(session.listed)
+
+    @property
+    def panes(self) -> Sequence[Widget]:
+        """The paths too, where there are some."""
+        requests = super().panes
+        return [*requests, self.paths] if self.rows in requests and self.paths.branches else requests
 
     def works_now(self, action: Action) -> bool:
         """Paths can be chosen where there are some."""
@@ -67,20 +74,18 @@ class OneSessionScreen(RequestsScreen):
 
     def action_branch(self, step: int) -> None:
         """The requests of the next or previous branch, round and round."""
-        self._choose_branch((self.paths.position + step) % (len(self.paths.branches) + 1))
+        self.paths.to((self.paths.position + step) % len(self.paths.rows))
 
-    def on_session_tree_chosen(self, event: SessionTree.Chosen) -> None:
-        """A click on a branch."""
-        self._choose_branch(event.position)
-
-    def _choose_branch(self, position: int) -> None:
-        branch = self.paths.branches[position - 1] if position else None
-        self.paths.chosen = branch
-        self.paths.redraw()
-        self.list_pane.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
-        self.choose(replace(self.browser.selection, within=_within(self.session, branch)))
-        self.browser.begin(False)
-        self.list_pane.begin()
+    @on(ListTable.Moved, "#session-tree")
+    def branch_chosen(self) -> None:
+        row = self.paths.row
+        branch = row.branch if row else None
+        within = _within(self.session, branch)
+        if within != self.browser.selection.within:
+            self.list_pane.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
+            self.list_pane.choose(replace(self.browser.selection, within=within))
+            self.browser.begin(False)
+            self.list_pane.begin()
 
     def go_back(self) -> bool:
         """From the detail to the requests, from these to the list of sessions."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from textual import events
-from textual.message import Message
 
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.sessions.order import per_minute_of
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, laid_over, length
+from spendtop.tui.widgets.canvas import Line, Piece, length
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
@@ -20,52 +21,53 @@ if TYPE_CHECKING:
     from spendtop.tui.sessions.questions import OneSessionAnswer
 
 _FACTS = 2
-_FIGURES = 5 + 1 + 12 + 1 + 7 + 1 + 5
-_BAR = 20
 
 
-class SessionTree(Panel):
+@dataclass(frozen=True, slots=True)
+class PathRow:
+    """All paths of the session, or one branch of them."""
+
+    branch: Branch | None
+    spend: Spend
+    share: float | None
+    """Of the session's cost."""
+
+    @property
+    def key(self) -> tuple[bool, Untrusted | None]:
+        return self.branch is None, self.branch.path if self.branch else None
+
+
+class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     """Two lines of facts, then all paths and the branches; the chosen one is lit."""
 
-    class Chosen(Message):
-        """A branch was clicked."""
-
-        def __init__(self, position: int) -> None:
-            super().__init__()
-            self.position = position
-
     def __init__(self, session: Untrusted) -> None:
-        super().__init__(id="session-tree")
+        super().__init__("Session ", id="session-tree")
         self.session = session
-        self.calendar = Calendar()
+        self.rows: Sequence[PathRow] = ()
         self.answer: OneSessionAnswer | None = None
-        self.chosen: Branch | None = None
-        """None for all paths."""
-        self._top = 0
 
     @property
     def title_line(self) -> Line:
-        """Which session."""
-        return [("Session ", self.palette.muted), (str(self.session), self.palette.title)]
+        return [(self.title, self.palette.muted), (str(self.session), self.palette.title)]
 
     @property
     def branches(self) -> tuple[Branch, ...]:
         """The branches from top to bottom; none where no request has a path."""
         return self.answer.branches if self.answer else ()
 
-    @property
-    def position(self) -> int:
-        """Of the chosen branch; 0 is all paths."""
-        paths = [branch.path for branch in self.branches]
-        return paths.index(self.chosen.path) + 1 if self.chosen and self.chosen.path in paths else 0
+    def layouts(self) -> Sequence[Columns[PathRow]]:
+        return _LAYOUTS
 
-    def show(self, answer: OneSessionAnswer, calendar: Calendar, most_lines: int) -> None:
+    def key(self, row: PathRow) -> tuple[bool, Untrusted | None]:
+        return row.key
+
+    def renew(self, answer: OneSessionAnswer, calendar: Calendar, most_lines: int) -> None:
         """Newer figures; as high as they need, up to so many lines."""
         self.answer, self.calendar = answer, calendar
         self.note = self._verified(answer)
-        rows = len(answer.branches) + 2 if answer.branches else 0
+        self.show(_rows(answer))
+        rows = len(self.rows) + 1 if self.rows else 0
         self.styles.height = min(_FACTS + rows + 2, most_lines)
-        self.redraw()
 
     def _verified(self, answer: OneSessionAnswer) -> Line:
         if answer.costs is None or not answer.costs.whole.requests:
@@ -75,17 +77,14 @@ class SessionTree(Panel):
         words = f"{formats.grouped(answer.costs.unverified)} not verified"
         return [(words, self.palette.muted)]
 
-    def content(self, width: int, height: int) -> list[Line]:
-        """Facts and tree."""
+    def above(self, width: int) -> Sequence[Line]:
+        """The session's figures and models."""
         answer = self.answer
         if answer is None:
-            return []
+            return ()
         if answer.costs is None or answer.span is None:
             return [[("no request names this session any more", self.palette.muted)]]
-        lines: list[Line] = [self._figures(answer, width), self._models(answer, width)]
-        if answer.branches and height > _FACTS + 1:
-            lines += self._tree(answer.costs.whole, width, height - _FACTS)
-        return lines
+        return [self._figures(answer, width), self._models(answer, width)]
 
     def _figures(self, answer: OneSessionAnswer, width: int) -> Line:
         assert answer.costs is not None
@@ -128,46 +127,50 @@ class SessionTree(Panel):
             line += part
         return line
 
-    def _tree(self, whole: Spend, width: int, height: int) -> list[Line]:
-        bar = _BAR if width >= 110 else 0
-        name = min(width - 2 - _FIGURES - (bar + 1 if bar else 0), 60)
-        faint = self.palette.faint
-        head = (
-            fit_right("REQ", 5) + " " + fit_right("COST", 12) + " " + fit_right("TOKENS", 7) + " " + fit_right("%", 5)
-        )
-        lines: list[Line] = [[(" " + fit("PATH", name, "") + " " + head, faint)]]
-        rows: list[tuple[str, Spend]] = [("all paths", whole)]
-        rows += [(self._branch_words(branch), branch.spend) for branch in self.branches]
-        self._top = max(min(self._top, self.position), self.position - (height - 1) + 1)
-        self._top = max(0, min(self._top, len(rows) - (height - 1)))
-        for place, (words, spend) in list(enumerate(rows))[self._top : self._top + height - 1]:
-            share = spend.cost.share_of(whole.cost)
-            cost = "unpriced" if spend.requests and spend.requests == spend.unpriced else formats.spend(spend)
-            line: list[Piece] = [
-                (" ", self.palette.text),
-                (fit(words, name, self.glyphs.cut), self.palette.strong if place == 0 else self.palette.text),
-                (" " + fit_right(formats.count(spend.requests), 5), self.palette.text),
-                (
-                    " " + fit_right(cost, 12),
-                    self.palette.unknown if cost == "unpriced" else self.palette.money,
-                ),
-                (" " + fit_right(formats.count(spend.tokens), 7), self.palette.text),
-                (" " + fit_right(formats.UNKNOWN if share is None else formats.percent(share), 5), self.palette.muted),
-            ]
-            if bar and share is not None:
-                line.append((" " + self.glyphs.grows[-1] * round(share * bar), self.palette.bar))
-            if place == self.position:
-                line[0] = (self.glyphs.cursor, self.palette.mark)
-                line = laid_over(line, self.palette.cursor, max(width, length(line)))
-            lines.append(line)
-        return lines
 
-    def _branch_words(self, branch: Branch) -> str:
-        mark = self.glyphs.last_branch if branch.is_last else self.glyphs.branch
-        return f"{'  ' * branch.depth}{mark} {branch.name if branch.name else '(no path)'}"
+def _rows(answer: OneSessionAnswer) -> list[PathRow]:
+    if answer.costs is None or not answer.branches:
+        return []
+    whole = answer.costs.whole
+    branches = [PathRow(each, each.spend, each.spend.cost.share_of(whole.cost)) for each in answer.branches]
+    return [PathRow(None, whole, whole.cost.share_of(whole.cost)), *branches]
 
-    def on_click(self, event: events.Click) -> None:
-        """Choose the clicked branch."""
-        position = self._top + event.y - 1 - _FACTS - 1
-        if 0 <= position <= len(self.branches) and event.y > _FACTS + 1:
-            self.post_message(self.Chosen(position))
+
+def _path(row: PathRow, ink: Ink, width: int) -> Piece:
+    if row.branch is None:
+        return "all paths", ink.palette.strong
+    mark = ink.glyphs.last_branch if row.branch.is_last else ink.glyphs.branch
+    return f"{'  ' * row.branch.depth}{mark} {row.branch.name or '(no path)'}", ink.palette.text
+
+
+def _requests(row: PathRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.requests), ink.palette.text
+
+
+def _cost(row: PathRow, ink: Ink, width: int) -> Piece:
+    if row.spend.requests and row.spend.requests == row.spend.unpriced:
+        return "unpriced", ink.palette.unknown
+    return formats.spend(row.spend), ink.palette.money
+
+
+def _tokens(row: PathRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.tokens), ink.palette.text
+
+
+def _percent(row: PathRow, ink: Ink, width: int) -> Piece:
+    return formats.UNKNOWN if row.share is None else formats.percent(row.share), ink.palette.muted
+
+
+def _bar(row: PathRow, ink: Ink, width: int) -> Piece:
+    return ink.glyphs.grows[-1] * round((row.share or 0) * width), ink.palette.bar
+
+
+_USUAL = (
+    Column("PATH", 14, _path, wished=60),
+    Column("REQ", 5, _requests, right=True),
+    Column("COST", 12, _cost, right=True),
+    Column("TOKENS", 7, _tokens, right=True),
+    Column("%", 5, _percent, right=True),
+)
+_WITH_BAR = (replace(_USUAL[0], least=55), *_USUAL[1:], Column("", 20, _bar))
+_LAYOUTS: Sequence[Columns[PathRow]] = (_WITH_BAR, _USUAL)

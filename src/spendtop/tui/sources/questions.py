@@ -25,14 +25,13 @@ class SourcesQuestion:
     most_events: int = 30
 
     def ask(self, connection: Connection) -> SourcesAnswer:
-        """From one view of the store."""
         headline = read_headline(connection, self.now, self.calendar)
         assert headline.day.start_us is not None
-        found = sources(connection, headline.day.start_us, self.now)
+        figures = sources(connection, headline.day.start_us, self.now)
         return SourcesAnswer(
             headline=headline,
-            found=found,
-            polled=polled_rows(headline.applied, found, self.now),
+            sources=figures,
+            polled=polled_rows(headline.applied, figures, self.now),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
         )
@@ -43,7 +42,7 @@ class SourcesAnswer:
     """All sources, what is polled, and events that are not counted, the newest first."""
 
     headline: Headline
-    found: Sources
+    sources: Sources
     polled: tuple[PolledRow, ...]
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None

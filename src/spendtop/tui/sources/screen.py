@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,8 +18,7 @@ from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill
 from spendtop.tui.sources.dialogs import SpanDraft, TokenDraft
-from spendtop.tui.sources.events import SourceEvents
-from spendtop.tui.sources.facts import SourceFacts
+from spendtop.tui.sources.panels import SourceEvents, SourceFacts
 from spendtop.tui.sources.state import State, advice, poller_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
 from spendtop.tui.sources.tracking_tokens import TrackingTokens, base_url
@@ -47,7 +47,6 @@ class SourcesScreen(LiveScreen):
         self.backfill = Backfill(self, self.writer)
 
     def body(self) -> ComposeResult:
-        """Table, facts and events."""
         with Container(id="sources-upper"):
             yield SourceTable()
             yield SourceFacts()
@@ -81,13 +80,12 @@ class SourcesScreen(LiveScreen):
         return SourcesQuestion(now=self.face.session.clock(), calendar=self.face.session.calendar)
 
     def show(self, answer: SourcesAnswer) -> Headline:
-        """Figures, facts and events."""
         headline = answer.headline
-        self.table.show(answer)
+        self.table.renew(answer)
         facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
-        facts.headline, facts.size_on_disk = headline, answer.found.size
-        happened.refusals, happened.set_aside = answer.found.refusals, answer.set_aside
-        happened.gaps, happened.calendar = answer.found.gaps, headline.calendar
+        facts.headline, facts.size_on_disk = headline, answer.sources.size
+        happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
+        happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
         facts.redraw()
         happened.redraw()
         return headline
@@ -103,9 +101,9 @@ class SourcesScreen(LiveScreen):
             facts.redraw()
             self.table.redraw()
 
-    def focus_target(self) -> Widget | None:
-        """The table."""
-        return self.table
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.table]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a token need one under the cursor."""
@@ -147,32 +145,14 @@ class SourcesScreen(LiveScreen):
         """Another size has other room for words."""
         self.tick()
 
-    def on_source_table_moved(self) -> None:
+    def on_list_table_moved(self) -> None:
         """Other words, other keys."""
         self.tick()
 
-    def on_source_table_opened(self) -> None:
-        """A click on the selected row."""
+    def on_list_table_opened(self) -> None:
         self.action_open()
 
-    def action_move(self, step: int) -> None:
-        """Along the rows."""
-        self.table.to(self.table.position + step)
-
-    def action_move_page(self, halves: int) -> None:
-        """By half pages."""
-        self.action_move(halves * max(self.table.rows_high // 2, 1))
-
-    def action_move_top(self) -> None:
-        """The first row."""
-        self.table.to(0)
-
-    def action_move_end(self) -> None:
-        """The last row."""
-        self.table.to(len(self.table.rows) - 1)
-
     def action_open(self) -> None:
-        """The requests of the source or token."""
         text = self._listed()
         if text is not None:
             self.face.list_requests(text)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING
 
 from rich.style import Style
-from textual.message import Message
 
-from spendtop.domain.sources import HELICONE, INGEST, PushedSource
-from spendtop.domain.windows import Calendar
+from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.sources.state import State, is_open, poller_state, source_state, token_state
-from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, laid_over, length
-from spendtop.tui.widgets.cursor_panel import CursorPanel
+from spendtop.tui.widgets.canvas import Line, Piece, fit_right
+from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -33,71 +31,45 @@ RowKey = tuple[str, str]
 """`source`, `token` or `poller`, and which one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    width: int
-    cell: Callable[[SourceRow | TokenRow, SourceTable], Piece]
-    rank: int = 0
-    """Columns of rank 0 stay; others go, the highest rank first."""
-
-
-class SourceTable(CursorPanel):
-    """Rows with a cursor that stays on its source or token."""
-
-    class Moved(Message):
-        """The cursor is on another row."""
-
-    class Opened(CursorPanel.Opened):
-        """A row was clicked that had the cursor already."""
+class SourceTable(ListTable["Row", RowKey]):
+    """Rows of three kinds. A polled source has words instead of figures; so has one that was never heard of."""
 
     def __init__(self) -> None:
-        super().__init__(id="source-table")
-        self.found: Sources | None = None
+        super().__init__("Sources", id="source-table")
+        self.sources: Sources | None = None
         self.doors: Doors | None = None
         self.backfill: Task | None = None
         """The one that is under way."""
-        self.calendar = Calendar()
         self.recording = True
         """Whether a collector hears the sources."""
-        self.rows: list[Row] = []
-        self.selected: RowKey = ("source", HELICONE.name)
+        self.rows: Sequence[Row] = ()
 
     @property
     def title_line(self) -> Line:
-        """The title."""
-        return [("Sources", self.palette.title), (", tracking tokens, polls", self.palette.muted)]
+        return [(self.title, self.palette.title), (", tracking tokens, polls", self.palette.muted)]
 
-    @property
-    def row(self) -> Row | None:
-        """What the cursor is on."""
-        return self.rows[self.position] if self.rows else None
+    def layouts(self) -> Sequence[Columns[Row]]:
+        name = Column("SOURCE", 19, self._source, grows=True)
+        return ((name, Column("STATE", 9, self._state), Column("LAST", 4, self._last, right=True), *_FIGURES),)
 
-    @property
-    def position(self) -> int:
-        """Of the cursor, from the top."""
-        return next((at for at, row in enumerate(self.rows) if key_of(row) == self.selected), 0)
+    def key(self, row: Row) -> RowKey:
+        if is_polled(row):
+            return "poller", row.name
+        return ("token", str(row.id)) if is_token(row) else ("source", row.source.name)
 
-    @property
-    def row_count(self) -> int:
-        """All rows, in view or not."""
-        return len(self.rows)
-
-    def show(self, answer: SourcesAnswer) -> None:
+    def renew(self, answer: SourcesAnswer) -> None:
         """Newer figures; the order of rows never depends on them."""
-        place, applied = self.position, answer.headline.applied
-        self.found, self.doors = answer.found, applied.doors if applied else None
-        self.backfill, self.calendar = answer.backfill, answer.headline.calendar
+        applied = answer.headline.applied
+        self.sources, self.doors = answer.sources, applied.doors if applied else None
+        self.now, self.calendar = answer.sources.now, answer.headline.calendar
+        self.backfill = answer.backfill
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
-        self.rows = [*_tree(answer.found), *answer.polled]
-        if all(key_of(row) != self.selected for row in self.rows):
-            self.selected = key_of(self.rows[min(place, len(self.rows) - 1)])
-        self._settle()
+        self.show([*_tree(answer.sources), *answer.polled])
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
-        assert self.found is not None
-        doors, share = self.doors, self.found.share_pushed
+        assert self.sources is not None
+        doors, share = self.doors, self.sources.share_pushed
         if doors is not None and doors.unsigned:
             return [("! anybody can post webhooks", self.palette.bad)]
         if share is None or not asks_helicone or doors is None or not doors.webhook_secret:
@@ -105,71 +77,36 @@ class SourceTable(CursorPanel):
         style = self.palette.muted if share == 1 else self.palette.warn
         return [(f"webhooks cover {floor(share * 100)} %", style)]
 
-    def to(self, position: int) -> None:
-        """Put the cursor there."""
-        if self.rows:
-            self.select(key_of(self.rows[max(0, min(position, len(self.rows) - 1))]))
-
-    def select(self, key: RowKey) -> None:
-        """Put the cursor on this row, now or once it is there."""
-        if key != self.selected:
-            self.selected = key
-            self.post_message(self.Moved())
-        self._settle()
-
     def state(self, row: Row) -> State:
         """How it stands."""
-        assert self.found is not None
+        assert self.sources is not None
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
-            return token_state(row, self.recording and is_open(INGEST, self.doors), self.found.now)
-        return source_state(row, self.doors, self.recording, self.found.now)
+            return token_state(row, self.recording and is_open(INGEST, self.doors), self.sources.now)
+        return source_state(row, self.doors, self.recording, self.sources.now)
 
-    def content(self, width: int, height: int) -> list[Line]:
-        """Heads and the visible rows."""
-        if self.found is None:
-            return []
-        columns = [column for column in _COLUMNS if not column.rank or column.rank <= _rank(width)]
-        name = width - 1 - sum(column.width + 1 for column in columns)
-        faint = self.palette.faint
-        head: list[Piece] = [(" " + fit("SOURCE", name, ""), faint)]
-        for column in columns:
-            head.append((" " + _aligned(column, column.title), faint))
-        lines: list[Line] = [head]
-        last = self._top + height - 1
-        for place, row in list(enumerate(self.rows))[self._top : last]:
-            line = self._polled(row, name, width) if is_polled(row) else self._line(row, place, columns, name, width)
-            if place == self.position:
-                line[0] = (self.glyphs.cursor, self.palette.mark)
-                line = laid_over(line, self.palette.cursor, max(width, length(line)))
-            lines.append(line)
-        return lines
+    def _source(self, row: Row, ink: Ink, width: int) -> Piece:
+        if is_polled(row):
+            return row.title, ink.palette.strong
+        if not is_token(row):
+            return row.source.title, ink.palette.strong
+        assert self.sources is not None
+        branch = ink.glyphs.last_branch if row is self.sources.tokens[-1] else ink.glyphs.branch
+        return f" {branch} {row.name}", ink.palette.text if row.active else ink.palette.muted
 
-    def _line(
-        self, row: SourceRow | TokenRow, place: int, columns: Sequence[_Column], name: int, width: int
-    ) -> list[Piece]:
-        line: list[Piece] = [(" ", self.palette.text), self._named(row, place, name)]
+    def _state(self, row: Row, ink: Ink, width: int) -> Piece:
+        state = self.state(row)
+        return state, _style(state, ink.palette)
+
+    def _last(self, row: Row, ink: Ink, width: int) -> Piece | SpanningCell:
+        age = formats.UNKNOWN if row.last_at is None else formats.age(max(ink.now - row.last_at, 0))
+        style = ink.palette.faint if row.last_at is None else ink.palette.text
+        if is_polled(row):
+            return SpanningCell([(fit_right(age, width) + "  ", style), self._of_polled(row, self.state(row))])
         if row.last_at is None and not is_token(row) and not row.refused:
-            return [*line, (" ", self.palette.text), *self._silent(row, width - name - 2)]
-        for column in columns:
-            text, style = column.cell(row, self)
-            line.append((" " + _aligned(column, text), style))
-        return line
-
-    def _polled(self, row: PolledRow, name: int, width: int) -> list[Piece]:
-        """State and last success in their columns, then words instead of figures."""
-        assert self.found is not None
-        state, palette = self.state(row), self.palette
-        age = formats.UNKNOWN if row.last_at is None else formats.age(max(self.found.now - row.last_at, 0))
-        words, style = self._of_polled(row, state)
-        return [
-            (" ", palette.text),
-            (fit(row.title, name, self.glyphs.cut), palette.strong),
-            (" " + fit(state, 9), _style(state, palette)),
-            (" " + fit_right(age, 4), palette.faint if row.last_at is None else palette.text),
-            ("  " + fit(words, width - name - 18, self.glyphs.cut), style),
-        ]
+            return SpanningCell([(self._of_silent(row), ink.palette.muted)])
+        return age, style
 
     def _of_polled(self, row: PolledRow, state: State) -> Piece:
         palette, poller = self.palette, row.poller
@@ -188,11 +125,11 @@ class SourceTable(CursorPanel):
 
     def _instant(self, at: int) -> str:
         """To the minute, with its day where that is another one."""
-        assert self.found is not None
-        is_today = self.calendar.local(at).date() == self.calendar.local(self.found.now).date()
+        assert self.sources is not None
+        is_today = self.calendar.local(at).date() == self.calendar.local(self.sources.now).date()
         return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
 
-    def _silent(self, row: SourceRow, width: int) -> list[Piece]:
+    def _of_silent(self, row: SourceRow) -> str:
         """Nothing ever came: what to do about that, instead of dashes."""
         state, source = self.state(row), row.source
         words = f"set {source.setting}"
@@ -200,15 +137,7 @@ class SourceTable(CursorPanel):
             words = f"POST {source.path}"
         if row.source is INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
             words += " under a tracking token: n makes one"
-        return [(fit(state, 9), _style(state, self.palette)), (" " + fit(words, width - 10), self.palette.muted)]
-
-    def _named(self, row: SourceRow | TokenRow, place: int, width: int) -> Piece:
-        if not is_token(row):
-            return fit(row.source.title, width, self.glyphs.cut), self.palette.strong
-        more = is_token(self.rows[place + 1])
-        branch = self.glyphs.branch if more else self.glyphs.last_branch
-        style = self.palette.text if row.active else self.palette.muted
-        return fit(f" {branch} {row.name}", width, self.glyphs.cut), style
+        return words
 
 
 def is_token(row: Row) -> TypeIs[TokenRow]:
@@ -221,13 +150,6 @@ def is_polled(row: Row) -> TypeIs[PolledRow]:
     return hasattr(row, "poller")
 
 
-def key_of(row: Row) -> RowKey:
-    """What stays the same while figures change."""
-    if is_polled(row):
-        return "poller", row.name
-    return ("token", str(row.id)) if is_token(row) else ("source", row.source.name)
-
-
 def _tree(found: Sources) -> list[Row]:
     """Sources that push, and tokens below the one that needs them."""
     rows: list[Row] = []
@@ -238,18 +160,6 @@ def _tree(found: Sources) -> list[Row]:
     return rows
 
 
-def _rank(width: int) -> int:
-    """The highest rank of columns for which there is room."""
-    for rank in range(max(column.rank for column in _COLUMNS), 0, -1):
-        if sum(column.width + 1 for column in _COLUMNS if column.rank <= rank) + _LEAST_NAME + 1 <= width:
-            return rank
-    return 0
-
-
-def _aligned(column: _Column, text: str) -> str:
-    return fit(text, column.width, "") if column.title in ("STATE", _TREND) else fit_right(text, column.width)
-
-
 def _style(state: State, palette: Palette) -> Style:
     if state in (State.LIVE, State.SHADOW):
         return palette.good
@@ -258,69 +168,55 @@ def _style(state: State, palette: Palette) -> Style:
     return palette.bad if state in (State.UNSIGNED, State.FAILING) else palette.muted
 
 
-def _state(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    state = table.state(row)
-    return state, _style(state, table.palette)
+def _of_pushed(cell: Callable[[SourceRow | TokenRow, Ink], Piece]) -> Callable[[Row, Ink, int], Piece]:
+    """A figure of sources that push and of tokens."""
+    return lambda row, ink, width: ("", ink.palette.faint) if is_polled(row) else cell(row, ink)
 
 
-def _last(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    assert table.found is not None
-    if row.last_at is None:
-        return formats.UNKNOWN, table.palette.faint
-    return formats.age(max(table.found.now - row.last_at, 0)), table.palette.text
+def _of_source(cell: Callable[[SourceRow, Ink], Piece]) -> Callable[[Row, Ink, int], Piece]:
+    """A figure that tokens have none of."""
+    return _of_pushed(lambda row, ink: ("", ink.palette.faint) if is_token(row) else cell(row, ink))
 
 
-def _per_minute(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    return _count(row.last_minute, table)
+def _per_minute(row: SourceRow | TokenRow, ink: Ink) -> Piece:
+    return _count(row.last_minute, ink)
 
 
-def _today(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    text, style = _count(row.today, table)
-    return (f"({text})", table.palette.muted) if is_token(row) and row.shadow and row.today else (text, style)
+def _today(row: SourceRow | TokenRow, ink: Ink) -> Piece:
+    text, style = _count(row.today, ink)
+    return (f"({text})", ink.palette.muted) if is_token(row) and row.shadow and row.today else (text, style)
 
 
-def _repeats(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    if is_token(row):
-        return "", table.palette.faint
-    text, style = _count(row.repeats, table)
+def _repeats(row: SourceRow, ink: Ink) -> Piece:
+    text, style = _count(row.repeats, ink)
     return (f"{text} ~{formats.count(row.assumed_repeats)}", style) if row.assumed_repeats else (text, style)
 
 
-def _refused(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    if is_token(row):
-        return "", table.palette.faint
-    return (formats.count(row.refused), table.palette.warn) if row.refused else ("0", table.palette.faint)
+def _refused(row: SourceRow, ink: Ink) -> Piece:
+    return (formats.count(row.refused), ink.palette.warn) if row.refused else ("0", ink.palette.faint)
 
 
-def _lag(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    if is_token(row):
-        return "", table.palette.faint
+def _lag(row: SourceRow, ink: Ink) -> Piece:
     lag = None if row.lag is None else row.lag // 1_000
-    return formats.latency(lag), table.palette.faint if lag is None else table.palette.text
+    return formats.latency(lag), ink.palette.faint if lag is None else ink.palette.text
 
 
-def _trend(row: SourceRow | TokenRow, table: SourceTable) -> Piece:
-    if is_token(row):
-        return "", table.palette.faint
-    rises, peak = table.glyphs.rises, max(row.trend, default=0)
+def _trend(row: SourceRow, ink: Ink) -> Piece:
+    rises, peak = ink.glyphs.rises, max(row.trend, default=0)
     marks = (rises[-(-count * len(rises) // peak) - 1] if count > 0 else " " for count in row.trend)
-    return "".join(marks), table.palette.chart
+    return "".join(marks), ink.palette.chart
 
 
-def _count(number: int, table: SourceTable) -> Piece:
+def _count(number: int, ink: Ink) -> Piece:
     text = formats.grouped(number) if number < 100_000 else formats.count(number)
-    return text, table.palette.text if number else table.palette.faint
+    return text, ink.palette.text if number else ink.palette.faint
 
 
-_TREND = "LAST 12 H"
-_LEAST_NAME = 19
-_COLUMNS = (
-    _Column("STATE", 9, _state),
-    _Column("LAST", 4, _last),
-    _Column("RATE/min", 8, _per_minute, rank=2),
-    _Column(_TREND, 12, _trend, rank=5),
-    _Column("TODAY", 7, _today),
-    _Column("DUP", 9, _repeats, rank=3),
-    _Column("REJ", 5, _refused, rank=1),
-    _Column("LAG p95", 7, _lag, rank=4),
+_FIGURES: Columns[Row] = (
+    Column("RATE/min", 8, _of_pushed(_per_minute), rank=2, right=True),
+    Column("LAST 12 H", 12, _of_source(_trend), rank=5),
+    Column("TODAY", 7, _of_pushed(_today), right=True),
+    Column("DUP", 9, _of_source(_repeats), rank=3, right=True),
+    Column("REJ", 5, _of_source(_refused), rank=1, right=True),
+    Column("LAG p95", 7, _of_source(_lag), rank=4, right=True),
 )

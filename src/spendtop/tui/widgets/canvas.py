@@ -52,13 +52,13 @@ def spread(left: Line, right: Line, width: int, gap: Style) -> list[Piece]:
     return [*kept, (" " * (room - length(kept)), gap), *right]
 
 
-def clip(line: Line, width: int) -> list[Piece]:
+def clip(line: Line, width: int, cut: str = "…") -> list[Piece]:
     """At most `width` cells of the line."""
     pieces: list[Piece] = []
     for text, style in line:
         size = cell_len(text)
         if size > width:
-            pieces.append((fit(text, width), style))
+            pieces.append((fit(text, width, cut), style))
             return pieces
         pieces.append((text, style))
         width -= size
@@ -84,17 +84,14 @@ class Canvas(Widget):
 
     @property
     def palette(self) -> Palette:
-        """The current theme's styles."""
         return self.face.palette
 
     @property
     def glyphs(self) -> Glyphs:
-        """The marks that the terminal can show."""
         return self.face.glyphs
 
     @property
     def face(self) -> Face:
-        """The app."""
         return cast("Face", self.app)
 
     def draw(self, width: int, height: int) -> Iterable[Line]:
@@ -112,7 +109,6 @@ class Canvas(Widget):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        """One line of the drawn picture."""
         width, height = self.size
         if self._drawn is None or self._drawn_for != (width, height, self.app.theme):
             self._drawn_for = (width, height, self.app.theme)
@@ -144,7 +140,6 @@ class Panel(Canvas):
         raise NotImplementedError
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """Frame and content."""
         if width < 4 or height < 3:
             return list(self.content(width, height))
         glyphs, edge = self.glyphs, self.palette.focus if self.has_focus else self.palette.line

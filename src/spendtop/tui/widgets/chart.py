@@ -84,7 +84,6 @@ class SpendChart(Panel):
 
     @property
     def title_line(self) -> Line:
-        """What the columns are."""
         return [("Spend/min", self.palette.title), (f" last {formats.span(self.span)}", self.palette.muted)]
 
     def show(self, buckets: Sequence[Bucket], step: int, span: int, until: int) -> None:
@@ -95,7 +94,6 @@ class SpendChart(Panel):
         self.redraw()
 
     def content(self, width: int, height: int) -> list[Line]:
-        """Axis, columns, and times below them."""
         plot, rows = max(width - _AXIS, 1), max(height - 1, 1)
         dense = 2 if self._drawn_as is Graph.BRAILLE else 1
         series = resample(self.buckets, self.step, self.until - self.span, self.until, plot * dense)

@@ -75,22 +75,18 @@ class Prompt(Horizontal):
         self._at = 0
 
     def compose(self) -> ComposeResult:
-        """A sign and a field."""
         yield Label("", markup=False)
         yield PromptInput(compact=True, select_on_focus=False)
 
     @property
     def input(self) -> PromptInput:
-        """The field."""
         return self.query_one(PromptInput)
 
     @property
     def open(self) -> bool:
-        """Whether something is being asked."""
         return bool(self.display)
 
     def ask(self, kind: PromptKind, text: str, history: Sequence[str]) -> None:
-        """Open with this text."""
         self.kind, self._before, self._history, self._at = kind, text, history, len(history)
         self.query_one(Label).update(kind.value)
         self.input.value = text
@@ -101,7 +97,6 @@ class Prompt(Horizontal):
         self.post_message(self.Edited(kind, text))
 
     def close(self) -> None:
-        """Hide."""
         self.display = False
         self.screen.set_focus(None)
 
@@ -116,18 +111,15 @@ class Prompt(Horizontal):
         self.put(self._history[self._at] if self._at < len(self._history) else "")
 
     def put(self, text: str) -> None:
-        """Replace the text."""
         self.input.value = text
         self.input.cursor_position = len(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass it on."""
         event.stop()
         if self.open:
             self.post_message(self.Edited(self.kind, event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Pass it on."""
         event.stop()
         self.close()
         self.post_message(self.Submitted(self.kind, event.value))

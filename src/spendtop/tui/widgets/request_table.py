@@ -1,176 +1,175 @@
-"""The list of requests: only what is visible is ever drawn, however many rows there are."""
+"""The list of requests: what stands in its columns, and its marks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from textual import events
-from textual.message import Message
+from rich.style import Style
 
-from spendtop.domain.windows import Calendar
+from spendtop.domain.request import Status
+from spendtop.tui import formats
 from spendtop.tui.listing import Listing
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, laid_over, length
-from spendtop.tui.widgets.request_columns import Ink, columns_for, head_line, row_line
+from spendtop.tui.widgets.canvas import Piece
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
+    from spendtop.domain.untrusted import Untrusted
     from spendtop.store.reads.rows import RequestRow
 
-_MARGIN = 2
 
+class RequestList(ListTable["RequestRow", int]):
+    """Rows of a listing."""
 
-class RequestList(Panel):
-    """Rows of a listing with a cursor that stays on its request."""
-
-    can_focus = True
-
-    class Moved(Message):
-        """The cursor is on another request."""
-
-    class Opened(Message):
-        """A request was clicked that had the cursor already."""
+    heads_from = 8
 
     def __init__(self, title: str, *, id: str) -> None:
-        super().__init__(id=id)
-        self.title = title
-        self.subtitle: Line = ()
+        super().__init__(title, id=id)
         self.nothing = "nothing yet"
-        """What an empty list says."""
-        self.listing = Listing()
-        self.marks: set[int] = set()
-        self.calendar = Calendar()
+        self.rows: Listing = Listing()
         self.order = "time"
-        self.descending = True
-        self.position = 0
-        """Of the cursor, in reading order."""
-        self.selected: int | None = None
-        """Id of the request under the cursor."""
-        self._top = 0
+        self.marks: set[int] = set()
         self._with_day = False
-        """Whether times carry their day: where one in view is of another day, and from then on until the top is in view
-        again, so that columns do not jump."""
+        """Whether times carry their day: where one in view is of another day, and from then on until the start is in
+        view again, so that columns do not jump."""
 
-    @property
-    def title_line(self) -> Line:
-        """The title, then what the list is of."""
-        return [(self.title, self.palette.title), *self.subtitle]
-
-    @property
-    def row(self) -> RequestRow | None:
-        """The request under the cursor."""
-        return self.listing.row(self.position)
-
-    @property
-    def in_view(self) -> tuple[int, int]:
-        """First and last position on screen."""
-        return self._top, min(self._top + self.rows_high, len(self.listing)) - 1
-
-    @property
-    def rows_high(self) -> int:
-        """How many rows fit."""
-        height = self.size.height
-        framed = height >= 3 and self.size.width >= 4
-        return max(height - (2 if framed else 0) - self._head_height, 1)
-
-    @property
-    def _head_height(self) -> int:
-        return 1 if self.size.height >= 8 else 0
-
-    def show(self, keep_selected: bool) -> None:
-        """The listing changed. The cursor stays on its request, or stays in its place where the request has gone."""
-        if keep_selected and self.selected is not None:
-            found = self.listing.position_of(self.selected)
-            if found is not None:
-                self._top += found - self.position
-                self.position = found
-        self._settle()
-        self.redraw()
-
-    def begin(self, listing: Listing) -> None:
-        """Show another listing from its start."""
-        self.listing, self.position, self._with_day = listing, 0, False
-
-    def to(self, position: int) -> None:
-        """Put the cursor there."""
-        self.position = position
-        self._settle()
-        self.redraw()
-
-    def _settle(self) -> None:
-        """Cursor and scroll within what there is; says so when the cursor is on another request."""
-        last = len(self.listing) - 1
-        self.position = max(0, min(self.position, last))
-        high = self.rows_high
-        lead = min(_MARGIN, (high - 1) // 2)
-        self._top = min(self._top, self.position - lead)
-        self._top = max(self._top, self.position - high + 1 + lead)
-        self._top = max(0, min(self._top, len(self.listing) - high))
-        row = self.row
-        now_selected = row.id if row else self.selected if len(self.listing) else None
-        if now_selected != self.selected:
-            self.selected = now_selected
-            self.post_message(self.Moved())
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._settle()
-        self.redraw()
-
-    def content(self, width: int, height: int) -> list[Line]:
-        """Titles and the visible rows."""
+    def layouts(self) -> Sequence[Columns[RequestRow]]:
         first, last = self.in_view
-        positions = range(first, last + 1)
-        if self.listing.from_end:
-            positions = positions[::-1]
-        rows = [(position, self.listing.row(position)) for position in positions]
-        ink = self._ink([row for _, row in rows if row])
-        columns = columns_for(width - 1, ink.with_day)
-        lines: list[Line] = []
-        if self._head_height:
-            lines.append([(" ", ink.palette.faint), *head_line(columns, self.order, self.descending, ink)])
-        if not rows:
-            lines.append([(f"  {self.nothing}" if self.listing.read else "", ink.palette.muted)])
-        for position, row in rows:
-            if row is None:
-                lines.append([(f"  {ink.glyphs.wait}", ink.palette.faint)])
-                continue
-            marked = row.id in self.marks
-            line: list[Piece] = [(ink.glyphs.marked if marked else " ", ink.palette.mark)]
-            line += row_line(row, columns, ink)
-            if position == self.position and self.shows_cursor:
-                line[0] = (ink.glyphs.marked if marked else ink.glyphs.cursor, ink.palette.mark)
-                line = laid_over(line, ink.palette.cursor, max(width, length(line)))
-            lines.append(line)
-        return lines
-
-    @property
-    def shows_cursor(self) -> bool:
-        """Whether a row is lit."""
-        return True
-
-    def _ink(self, rows: list[RequestRow]) -> Ink:
         today = self.calendar.local(self.face.session.clock()).date()
-        other_days = any(self.calendar.local(row.occurred_at).date() != today for row in rows)
-        self._with_day = other_days or (self._with_day and self._top > 0)
-        return Ink(self.palette, self.glyphs, self.calendar, self._with_day)
+        rows = (self.rows[position] for position in range(first, last + 1))
+        other_days = any(self.calendar.local(row.occurred_at).date() != today for row in rows if row)
+        self._with_day = other_days or (self._with_day and last >= 0 and not first <= self.start <= last)
+        return WITH_DAY if self._with_day else LAYOUTS
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self.to(self.position + (-3 if self.listing.from_end else 3))
+    def key(self, row: RequestRow) -> int:
+        return row.id
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self.to(self.position + (3 if self.listing.from_end else -3))
+    def position_of(self, key: int) -> int | None:
+        return self.rows.position_of(key)
 
-    def on_click(self, event: events.Click) -> None:
-        """The cursor to the clicked row, or open it."""
-        line = event.y - 1 - self._head_height
-        first, last = self.in_view
-        position = last - line if self.listing.from_end else first + line
-        if not first <= position <= last:
-            return
-        if position == self.position:
-            self.post_message(self.Opened())
-        else:
-            self.to(position)
+    def mark(self, row: RequestRow, ink: Ink) -> Piece:
+        return (ink.glyphs.marked if row.id in self.marks else " "), ink.palette.mark
+
+    @property
+    def start(self) -> int:
+        return self.rows.start
+
+
+def status_word(row: RequestRow) -> str:
+    """The HTTP status, or the state's first letters; `!` marks a failure, `~` a cancelled request."""
+    sign = {Status.OK: "", Status.ERROR: "!", Status.CANCELLED: "~"}[row.status]
+    word = {Status.OK: "ok", Status.ERROR: "err", Status.CANCELLED: "can"}[row.status]
+    return sign + (str(row.http_status) if row.http_status is not None else word)
+
+
+def cost_word(row: RequestRow) -> str:
+    """The cost, or why there is none. A cost in parentheses is in no total."""
+    amount = row.cost.amount
+    if row.cached and not (amount and amount.nano):
+        return "cached"
+    if amount is None:
+        return "unpriced"
+    return str(amount) if row.counted else f"({amount})"
+
+
+def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
+    if width < _CLOCK:
+        text = formats.minute(row.occurred_at, ink.calendar)
+    elif width < _DAY_CLOCK:
+        text = formats.clock(row.occurred_at, ink.calendar)
+    else:
+        text = formats.day_clock(row.occurred_at, ink.calendar)
+    return text, ink.palette.faint if row.time_suspect else ink.palette.muted
+
+
+def _named(text: Untrusted | None, ink: Ink, style: Style) -> Piece:
+    return (str(text), style) if text else ("-", ink.palette.faint)
+
+
+def _who(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return _named(row.user_id, ink, ink.palette.who)
+
+
+def _model(row: RequestRow, ink: Ink, width: int) -> Piece:
+    text, style = _named(row.model, ink, ink.palette.model)
+    return formats.model(text, width), style
+
+
+def _input(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.usage.prompt), ink.palette.text
+
+
+def _output(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.usage.completion), ink.palette.text
+
+
+def _tokens(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.usage.total), ink.palette.text
+
+
+def _cache(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.usage.cache_read or None), ink.palette.muted
+
+
+def _cost(row: RequestRow, ink: Ink, width: int) -> Piece:
+    word, palette = cost_word(row), ink.palette
+    if word == "cached":
+        return word, palette.cached
+    if word == "unpriced":
+        return (word if width >= 8 else "unpr"), palette.unknown
+    return word, palette.money if row.counted else palette.muted
+
+
+def _status(row: RequestRow, ink: Ink, width: int) -> Piece:
+    styles = {Status.OK: ink.palette.good, Status.ERROR: ink.palette.bad, Status.CANCELLED: ink.palette.warn}
+    return status_word(row), styles[row.status]
+
+
+def _latency(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.latency(row.latency_ms), ink.palette.muted
+
+
+def _token(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return _named(row.token, ink, ink.palette.muted)
+
+
+def _session(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return _named(row.session_id, ink, ink.palette.muted)
+
+
+def _path(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return _named(row.session_path, ink, ink.palette.muted)
+
+
+_CLOCK, _DAY_CLOCK = 8, 14
+"""Widths of a time, and of one with its day."""
+_TIME = Column("TIME", _CLOCK, _time, order="time")
+_REST = (
+    Column("USER", 9, _who, wished=14),
+    Column("MODEL", 15, _model, wished=26),
+    Column("IN", 5, _input, right=True, order="tokens"),
+    Column("OUT", 5, _output, right=True),
+    Column("CACHE", 5, _cache, wished=6, rank=3, right=True),
+    Column("COST", 9, _cost, wished=10, right=True, order="cost"),
+    Column("ST", 4, _status, right=True),
+    Column("LAT", 5, _latency, right=True, order="latency"),
+    Column("TOKEN", 6, _token, wished=12, rank=4),
+    Column("SESSION", 8, _session, wished=18, rank=2),
+    Column("PATH", 12, _path, wished=24, rank=1, grows=True),
+)
+_TIGHT: Columns[RequestRow] = (
+    Column("TIME", 5, _time, wished=_CLOCK, order="time"),
+    Column("USER", 4, _who, wished=8),
+    Column("MODEL", 6, _model, wished=14),
+    Column("TOK", 5, _tokens, right=True, order="tokens"),
+    Column("COST", 7, _cost, wished=9, right=True, order="cost"),
+    Column("ST", 4, _status, right=True),
+    Column("LAT", 5, _latency, right=True, order="latency"),
+)
+"""Where not even the seven fit: input and output tokens are one figure."""
+LAYOUTS: Sequence[Columns[RequestRow]] = ((_TIME, *_REST), _TIGHT)
+"""Time, who, model, tokens, cost, status and latency never disappear."""
+WITH_DAY: Sequence[Columns[RequestRow]] = ((replace(_TIME, least=_DAY_CLOCK), *_REST), _TIGHT)
+"""With the day of each time, because not all that are shown are of today."""

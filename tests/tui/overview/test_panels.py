@@ -9,7 +9,7 @@ from rich.style import Style
 
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.overview.limit_gauges import LimitsPanel, gauge
+from spendtop.tui.overview.panels import LimitsPanel, gauge
 from tests.tui.conftest import opened, until
 
 FILL, OVER, REST = Style(bold=True), Style(reverse=True), Style(dim=True)

@@ -13,7 +13,8 @@ from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.widgets.request_columns import Ink, columns_for, cost_word, row_line, status_word
+from spendtop.tui.widgets.columns import Ink, Sized, fitted, row_line
+from spendtop.tui.widgets.request_table import LAYOUTS, WITH_DAY, cost_word, status_word
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request
 
@@ -23,16 +24,16 @@ INK = Ink(PLAIN, UNICODE, Calendar())
 @pytest.mark.parametrize("width", [38, 45, 56, 66, 75, 100, 136, 220])
 @pytest.mark.parametrize("with_day", [False, True])
 def test_the_seven_never_disappear_and_the_width_is_kept(width: int, with_day: bool) -> None:
-    columns = columns_for(width, with_day)
-    names = {column.name for column, _ in columns}
-    assert names >= {"time", "who", "model", "cost", "status", "latency"}
-    assert names & {"in", "tokens"}
+    columns = fitted(WITH_DAY if with_day else LAYOUTS, width)
+    titles = titles_of(columns)
+    assert titles >= {"TIME", "USER", "MODEL", "COST", "ST", "LAT"}
+    assert titles & {"IN", "TOK"}
     if width >= 56:
         assert sum(size + 1 for _, size in columns) - 1 <= width
 
 
 def test_wider_terminals_show_more() -> None:
-    assert {column.name for column, _ in columns_for(136, False)} >= {"cache", "token", "session", "path"}
+    assert titles_of(fitted(LAYOUTS, 136)) >= {"CACHE", "TOKEN", "SESSION", "PATH"}
 
 
 def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -> None:
@@ -58,6 +59,10 @@ def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -
     assert drawn(known["external-0"], 67) == "14:03:07 alice     gpt-4.1          2.1k   410   $0.0075  200  1.9s"
 
 
+def titles_of(columns: Sized[RequestRow]) -> set[str]:
+    return {column.title for column, _ in columns}
+
+
 def drawn(row: RequestRow, width: int) -> str:
     """The row as text."""
-    return "".join(text for text, _ in row_line(row, columns_for(width, False), INK))
+    return "".join(text for text, _ in row_line(row, fitted(LAYOUTS, width), INK, width))

@@ -1,21 +1,28 @@
-"""What happened around the sources: refusals by hour and reason, events set aside, gaps that polls filled."""
+"""What stands around the table of sources: the process that listens with the store that it keeps, and what happened."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.style import Style
+
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import ZERO
+from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit
 
 if TYPE_CHECKING:
+    from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import QuarantineRow
     from spendtop.store.reads.completeness import GapRow
-    from spendtop.store.reads.sources import Refusal
+    from spendtop.store.reads.sources import Refusal, StoreSize
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.session import RunningCollector
 
+_LABEL = 10
 _REASONS = {
     "bad_auth": "wrong or missing key or signature",
     "bad_token": "unknown or disabled tracking token",
@@ -28,9 +35,94 @@ _REASONS = {
     "foreign_origin": "from a web page of a foreign origin",
 }
 """The listener's reasons in words."""
-
-
 _GAPS_SHOWN = 3
+
+
+class SourceFacts(Panel):
+    """One fact per line; in a single line those of the store alone."""
+
+    def __init__(self) -> None:
+        super().__init__(id="source-facts")
+        self.headline: Headline | None = None
+        self.size_on_disk: StoreSize | None = None
+        self.collector: RunningCollector | None = None
+
+    @property
+    def title_line(self) -> Line:
+        return [("Collector", self.palette.title), (" & store", self.palette.muted)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        headline, size = self.headline, self.size_on_disk
+        if headline is None or size is None:
+            return []
+        calendar = headline.calendar
+        if height == 1:
+            return [self._short(headline, size, calendar)]
+        lines = self._process(headline.applied, calendar)
+        log = "" if size.log is None else f", wal {formats.size(size.log)}"
+        lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
+        lines.append(self._fact("holds", f"{formats.grouped(headline.recorded)} counted requests"))
+        lines.append(self._fact("bodies", self._bodies(size, calendar)))
+        return [*lines, *self._waiting(headline)]
+
+    def _short(self, headline: Headline, size: StoreSize, calendar: Calendar) -> Line:
+        log = "" if size.log is None else f" wal {formats.size(size.log)}"
+        parts = [
+            f"store {formats.size(size.data)}{log}",
+            f"{formats.grouped(headline.recorded)} requests",
+            f"bodies {self._bodies(size, calendar)}",
+        ]
+        if headline.applied is not None:
+            parts.append(f"up {self._uptime(headline.applied)}")
+        return [(f" {self.glyphs.between} ".join(parts), self.palette.muted)]
+
+    def _process(self, applied: Applied | None, calendar: Calendar) -> list[Line]:
+        palette = self.palette
+        if applied is None or self.collector is None:
+            return [self._fact("collector", "none: start `spendtop --no-ui`", palette.bad)]
+        process = applied.collector
+        doors = applied.doors
+        signed: tuple[str, Style] = ("signed ones only", palette.good)
+        if doors.unsigned:
+            signed = ("! UNSIGNED too (allow_unsigned)", palette.bad)
+        elif not doors.webhook_secret:
+            signed = ("off: no secret", palette.muted)
+        watching = self.collector.other_viewers
+        return [
+            self._fact("listens", clean_line(process.url.removeprefix("http://").rstrip("/"), 60)),
+            *([self._fact("tunnel", clean_line(process.public_url, 60))] if process.public_url else []),
+            self._fact("webhooks", *signed),
+            self._fact("pushes", "with an ingest key" if doors.ingest_keys else "off: no ingest key"),
+            self._fact(
+                "process", f"{process.pid} on {clean_line(process.host, 30)}, v{clean_line(process.version, 20)}"
+            ),
+            self._fact("up", f"{self._uptime(applied)}, since {formats.day_clock(process.started_at, calendar)[:-3]}"),
+            self._fact("viewers", f"this one{f' and {watching} more' if watching else ''}"),
+        ]
+
+    def _waiting(self, headline: Headline) -> list[Line]:
+        attention, palette = headline.attention, self.palette
+        counts: tuple[tuple[int, str, str, Style], ...] = (
+            (attention.unrecognized, "!!", "not understood", palette.bad),
+            (attention.tests, "T", "test events, not counted", palette.test),
+            (attention.dead_deliveries, "!!", "messages undelivered", palette.bad),
+            (attention.waiting_deliveries, "..", "messages to be delivered", palette.warn),
+        )
+        return [
+            [(fit(sign, _LABEL), style), (f"{formats.count(number)} {words}", palette.text)]
+            for number, sign, words, style in counts
+            if number
+        ]
+
+    def _uptime(self, applied: Applied) -> str:
+        return formats.span(max(self.face.session.clock() - applied.collector.started_at, 0))
+
+    def _bodies(self, size: StoreSize, calendar: Calendar) -> str:
+        return "none" if size.bodies_since is None else f"since {calendar.local(size.bodies_since):%Y-%m-%d}"
+
+    def _fact(self, label: str, words: str, style: Style | None = None) -> Line:
+        value: Piece = (words, style or self.palette.text)
+        return [(fit(label, _LABEL), self.palette.muted), value]
 
 
 class SourceEvents(Panel):
@@ -45,11 +137,9 @@ class SourceEvents(Panel):
 
     @property
     def title_line(self) -> Line:
-        """The title."""
         return [("Events", self.palette.title), (" refused in 24 h, set aside, gaps", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
-        """As many as fit."""
         events = [*map(self._refusal, self.refusals), *map(self._aside, self.set_aside)]
         events += map(self._gap, self.gaps[:_GAPS_SHOWN])
         if older := self.gaps[_GAPS_SHOWN:]:

@@ -1,0 +1,293 @@
+"""Limits as gauges, who and what spends most, the sources, and the welcome of an empty store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.limits import LimitState
+from spendtop.domain.money import ZERO, Usd
+from spendtop.tui import formats
+from spendtop.tui.glyphs import Glyphs
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, length
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.overview import Overview
+    from spendtop.store.reads.rows import Spend
+    from spendtop.store.reads.spending import Breakdown
+
+_SIGNS = {LimitState.OK: " ", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "X"}
+_QUIET = HOUR
+
+
+def gauge(fraction: float, width: int, fill: Style, over: Style, rest: Style, glyphs: Glyphs) -> list[Piece]:
+    """A bar of `width` cells. Beyond 100 % it is drawn to a smaller scale, with a mark where 100 % is."""
+    if fraction <= 1:
+        parts = len(glyphs.grows)
+        filled = round(max(fraction, 0.0) * width * parts)
+        if fraction > 0:
+            filled = max(filled, 1)
+        whole, part = divmod(filled, parts)
+        bar = glyphs.grows[-1] * whole + (glyphs.grows[part - 1] if part else "")
+        return [(bar, fill), (glyphs.rest * (width - len(bar)), rest)]
+    mark = min(max(round(width / fraction), 1), width - 1)
+    full = glyphs.grows[-1]
+    return [(full * (mark - 1), fill), (glyphs.mark_100, rest + over), (full * (width - mark), over)]
+
+
+class LimitsPanel(Panel):
+    """The fullest limits."""
+
+    def __init__(self) -> None:
+        super().__init__(id="limits")
+        self.uses: Sequence[LimitUse] | None = None
+        """None until they were read."""
+        self.is_configured = False
+        """Whether a collector has applied a configuration."""
+
+    @property
+    def title_line(self) -> Line:
+        return [("Limits", self.palette.title), (" fullest first", self.palette.muted)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        palette = self.palette
+        if self.uses is None:
+            return []
+        if not self.uses:
+            words = "none set" if self.is_configured else "known once a collector ran"
+            return [[(words, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]
+        shown = self.uses if len(self.uses) <= height else self.uses[: height - 1]
+        unpriced = max(len(_unpriced(use)) for use in shown)
+        lines = [self._line(use, width, unpriced) for use in shown]
+        hidden = len(self.uses) - len(shown)
+        if hidden:
+            lines.append([(f"  +{hidden} more", palette.muted)])
+        return lines
+
+    def _line(self, use: LimitUse, width: int, unpriced: int) -> Line:
+        """`unpriced` is the width of the longest `+N?`, so that all bars begin at one cell."""
+        palette = self.palette
+        ok, warn, bad = palette.good, palette.warn, palette.bad
+        style = {LimitState.OK: ok, LimitState.APPROACHING: warn, LimitState.EXCEEDED: bad}[use.state]
+        fill = {LimitState.OK: palette.bar, LimitState.APPROACHING: warn, LimitState.EXCEEDED: warn}[use.state]
+        name = f"{use.entity}" if use.entity else use.limit.name
+        window = f" {use.limit.window}" if use.entity else ""
+        amounts = f"{formats.short_usd(use.used)}/{formats.short_usd(use.limit.amount)}"
+        room = width - 2 - 6
+        named = min(max(room * 2 // 5, 10), 20)
+        bar_width = room - named - 1
+        pieces: list[Piece] = [
+            (f"{_SIGNS[use.state]} ", style),
+            (fit(name + window, named), palette.text),
+            (" ", palette.text),
+        ]
+        if bar_width >= 20:
+            bar_width -= 14
+            pieces += [(fit_right(amounts, 13) + " ", palette.muted)]
+        if unpriced and bar_width >= 10:
+            bar_width -= unpriced + 1
+            pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]
+        pieces += gauge(use.fraction, max(bar_width, 2), fill, bad, palette.rest, self.glyphs)
+        pieces.append((fit_right(formats.percent(use.fraction), 6), style))
+        return pieces
+
+
+def _unpriced(use: LimitUse) -> str:
+    return f"+{formats.count(use.unpriced)}?" if use.unpriced else ""
+
+
+class TopPanel(Panel):
+    """The largest keys of one dimension, and the rest in one line."""
+
+    def __init__(self, title: str, nobody: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self.title = title
+        self.nobody = nobody
+        """What requests that name no key are called."""
+        self.breakdown: Breakdown | None = None
+
+    @property
+    def title_line(self) -> Line:
+        return [(self.title, self.palette.title), (" today", self.palette.muted)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        breakdown, palette = self.breakdown, self.palette
+        if breakdown is None:
+            return []
+        if not breakdown.rows:
+            return [[("nothing spent yet", palette.faint)]]
+        everything = sum((row.spend.cost for row in breakdown.rows), breakdown.others.cost)
+        keys = len(breakdown.rows) + breakdown.other_keys
+        shown = breakdown.rows if keys <= height else breakdown.rows[: height - 1]
+        named = palette.who if self.id == "users" else palette.model
+        lines = [(str(row.key) or self.nobody, row.spend, named) for row in shown]
+        if keys > len(shown):
+            others = sum((row.spend for row in breakdown.rows[len(shown) :]), breakdown.others)
+            lines.append((f"+{keys - len(shown)} more", others, palette.muted))
+        money = max(len(str(spent.cost)) for _, spent, _ in lines) + 1
+        return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
+
+    def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int, money: int) -> list[Piece]:
+        palette = self.palette
+        bar = min(width - 36, 20) if width >= 42 else 0
+        calls = 6 if width >= 44 else 0
+        named = width - money - 5 - (bar + 1 if bar else 0) - calls
+        unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced else ""
+        shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
+        if unpriced:
+            shown = shown.rstrip()
+        share = spent.cost.share_of(everything) or 0.0
+        only_unpriced = spent.cost == ZERO and spent.unpriced
+        pieces: list[Piece] = [
+            (shown, style),
+            (fit(unpriced, named - cell_len(shown)), palette.unknown),
+            (fit_right("-" if only_unpriced else str(spent.cost), money), palette.money),
+            (fit_right(formats.percent(share), 5), palette.muted),
+        ]
+        if bar:
+            pieces.append((" ", palette.text))
+            pieces += gauge(share, bar, palette.bar, palette.bad, palette.rest, self.glyphs)
+        if calls:
+            pieces.append((fit_right(formats.count(spent.requests), calls), palette.faint))
+        return pieces
+
+
+class SourcesPanel(Panel):
+    """One line per source, the totals, and what needs attention."""
+
+    def __init__(self) -> None:
+        super().__init__(id="sources")
+        self.overview: Overview | None = None
+        self.recording = True
+        """Whether a collector hears the sources."""
+
+    @property
+    def title_line(self) -> Line:
+        return [("Sources", self.palette.title), (" & totals", self.palette.muted)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        """Sources, sums of today, and where there is room what waits (the notice counts that too)."""
+        overview = self.overview
+        if overview is None:
+            return []
+        heard, totals = self._heard(width), self._totals(width)
+        room = max(height - len(totals), 1)
+        return [*heard[:room], *totals, *self._waiting()]
+
+    def _waiting(self) -> list[Line]:
+        assert self.overview is not None
+        attention, palette = self.overview.attention, self.palette
+        lines: list[Line] = []
+        for number, word, sign, style in (
+            (attention.unrecognized, "not understood", "!! ", palette.bad),
+            (attention.dead_deliveries, "undelivered", "!! ", palette.bad),
+            (attention.waiting_deliveries, "to be delivered", ".. ", palette.warn),
+            (attention.tests, "tests, not counted", "T  ", palette.test),
+        ):
+            if number:
+                lines.append([(sign, style), (f"{formats.count(number)} {word}", palette.text)])
+        return lines
+
+    def _heard(self, width: int) -> list[Line]:
+        assert self.overview is not None
+        palette, now = self.palette, self.overview.now
+        lines: list[Line] = []
+        for source in self.overview.sources:
+            since = max(now - source.last_at, 0)
+            live = self.recording and since < _QUIET
+            sign, style = ("OK ", palette.good) if live else ("-- ", palette.muted)
+            today = f"{formats.count(source.requests_today)} today"
+            ago = formats.age(since)
+            counted = 12 if width >= 32 else 0
+            lines.append(
+                [
+                    (sign, style),
+                    (fit(source.source, max(width - 3 - counted - 4, 6)), palette.text),
+                    (fit_right(today, counted), palette.muted),
+                    (fit_right(ago, 4), palette.text if live else palette.muted),
+                ]
+            )
+        return lines or [[("-- ", palette.muted), ("nothing heard yet", palette.faint)]]
+
+    def _totals(self, width: int) -> list[Line]:
+        assert self.overview is not None
+        palette = self.palette
+        today = self.overview.today
+        average = today.average
+        errors = f"{formats.percent(today.errors / today.requests)}" if today.requests else "-"
+
+        def line(name: str, value: str, style: Style) -> Line:
+            return [(fit(name, max(width - 14, 6)), palette.muted), (fit_right(value, min(14, width - 6)), style)]
+
+        return [
+            line("requests", formats.grouped(today.requests), palette.text),
+            line("average", str(average) if average is not None else formats.UNKNOWN, palette.text),
+            line("errors", errors, palette.bad if today.errors else palette.text),
+        ]
+
+
+class Welcome(Panel):
+    """How the first request gets here."""
+
+    def __init__(self) -> None:
+        super().__init__(id="welcome")
+        self.webhook: str | None = None
+        self.recording = False
+
+    @property
+    def title_line(self) -> Line:
+        return [("Welcome to spendtop", self.palette.title)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        lines = self._words()
+        if len(lines) > height:
+            lines = [line for line in lines if line]
+        block = max((length(line) for line in lines), default=0)
+        margin: Piece = (" " * max((width - block) // 2, 0), self.palette.text)
+        above = max((height - len(lines)) // 2, 0)
+        return [*([()] * above), *([margin, *line] for line in lines)]
+
+    def _words(self) -> list[Line]:
+        palette = self.palette
+        text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
+
+        def step(number: str, what: str, command: str) -> Line:
+            return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
+
+        first: Line = (
+            [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
+            if self.recording
+            else [("Nothing recorded yet, and ", strong), ("no collector runs: start `spendtop --no-ui`.", palette.bad)]
+        )
+        address = self.webhook or "http://127.0.0.1:8000/webhook"
+        port = urlsplit(address).port or 8000
+        return [
+            first,
+            (),
+            [("See it alive at once", palette.title)],
+            step("-", "a month of made-up traffic", "spendtop demo"),
+            (),
+            [("Connect Helicone", palette.title)],
+            step("1", "write spendtop.toml", "spendtop init"),
+            step("2", "make an address reachable", f"cloudflared tunnel --url localhost:{port}"),
+            step("3", "add the webhook", "in Helicone: Settings, Webhooks"),
+            step("4", "try the way in", "spendtop send-test"),
+            (),
+            [("   webhook  ", muted), (address, palette.good)],
+            [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
+            (),
+            [
+                ("?", key),
+                (" keys and help   ", muted),
+                (":", key),
+                (" commands   ", muted),
+                ("Q", key),
+                (" leave", muted),
+            ],
+        ]

@@ -1,0 +1,63 @@
+"""Which window of time a list is of and by which column it is ordered: the keys and menus for that, for every list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spendtop.tui.modals.choose import MOVING, ChooseScreen
+from spendtop.tui.selection import TIME_CHOICES, TimeChoice
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from spendtop.tui.widgets.table import ListTable
+
+
+class Arrangement:
+    """Asks, and hands the choice to the screen: `limit_to` a window of time, `order_by` a column and a direction."""
+
+    def __init__(
+        self,
+        screen: Screen[Any],
+        table: Callable[[], ListTable[Any, Any]],
+        limit_to: Callable[[TimeChoice], None],
+        order_by: Callable[[str, bool], None],
+    ) -> None:
+        self._screen = screen
+        self._table = table
+        self._limit_to = limit_to
+        self._order_by = order_by
+
+    def ask_time(self) -> None:
+        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
+        self._ask("Window of time", names, lambda chosen: self._limit_to(TIME_CHOICES[int(chosen)]))
+
+    def ask_order(self) -> None:
+        keys = order_keys(self._table().orders)
+        self._ask("Order by", list(keys.items()), lambda chosen: self._order_by(keys[chosen], True))
+
+    def by_neighbour(self, step: int) -> None:
+        """By the next or previous column that orders, round and round."""
+        table = self._table()
+        self._order_by(table.orders[(table.orders.index(table.order) + step) % len(table.orders)], True)
+
+    def invert(self) -> None:
+        """The same column, the other way round."""
+        self._order_by(self._table().order, not self._table().descending)
+
+    def _ask(self, title: str, options: list[tuple[str, str]], take: Callable[[str], None]) -> None:
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                take(key)
+
+        self._screen.app.push_screen(ChooseScreen(title, options), chosen)
+
+
+def order_keys(orders: Sequence[str]) -> dict[str, str]:
+    """A key for each order: its first letter that no order before it has, and that does not move or leave."""
+    keys: dict[str, str] = {}
+    for order in orders:
+        free = (letter for letter in order if letter.isalpha() and letter not in keys and letter not in MOVING)
+        keys[next(free)] = order
+    return keys
