@@ -37,7 +37,7 @@ class SourceTable(Table["Row", RowKey]):
 
     def __init__(self) -> None:
         super().__init__("Sources", id="source-table")
-        self.found: Sources | None = None
+        self.sources: Sources | None = None
         self.doors: Doors | None = None
         self.backfill: Task | None = None
         """The one that is under way."""
@@ -61,7 +61,7 @@ class SourceTable(Table["Row", RowKey]):
     def renew(self, answer: SourcesAnswer) -> None:
         """Newer figures; the order of rows never depends on them."""
         applied = answer.headline.applied
-        self.found, self.doors = answer.found, applied.doors if applied else None
+        self.sources, self.doors = answer.found, applied.doors if applied else None
         self.now, self.calendar = answer.found.now, answer.headline.calendar
         self.backfill = answer.backfill
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
@@ -69,8 +69,8 @@ class SourceTable(Table["Row", RowKey]):
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
-        assert self.found is not None
-        doors, share = self.doors, self.found.share_pushed
+        assert self.sources is not None
+        doors, share = self.doors, self.sources.share_pushed
         if doors is not None and doors.unsigned:
             return [("! anybody can post webhooks", self.palette.bad)]
         if share is None or not asks_helicone or doors is None or not doors.webhook_secret:
@@ -80,20 +80,19 @@ class SourceTable(Table["Row", RowKey]):
 
     def state(self, row: Row) -> State:
         """How it stands."""
-        assert self.found is not None
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
-            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.found.now)
-        return source_state(row, self.doors, self.recording, self.found.now)
+            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.now)
+        return source_state(row, self.doors, self.recording, self.now)
 
     def _source(self, row: Row, ink: Ink, width: int) -> Piece:
         if is_polled(row):
             return row.title, ink.palette.strong
         if not is_token(row):
             return DOORS[row.source].title, ink.palette.strong
-        assert self.found is not None
-        branch = ink.glyphs.last_branch if row is self.found.tokens[-1] else ink.glyphs.branch
+        assert self.sources is not None
+        branch = ink.glyphs.last_branch if row is self.sources.tokens[-1] else ink.glyphs.branch
         return f" {branch} {row.name}", ink.palette.text if row.active else ink.palette.muted
 
     def _state(self, row: Row, ink: Ink, width: int) -> Piece:
@@ -126,8 +125,7 @@ class SourceTable(Table["Row", RowKey]):
 
     def _instant(self, at: int) -> str:
         """To the minute, with its day where that is another one."""
-        assert self.found is not None
-        is_today = self.calendar.local(at).date() == self.calendar.local(self.found.now).date()
+        is_today = self.calendar.local(at).date() == self.calendar.local(self.now).date()
         return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
 
     def _of_silent(self, row: SourceRow) -> str:
@@ -149,13 +147,13 @@ def is_polled(row: Row) -> TypeIs[PolledRow]:
     return hasattr(row, "poller")
 
 
-def _tree(found: Sources) -> list[Row]:
+def _tree(sources: Sources) -> list[Row]:
     """Sources that push, and tokens below the one that needs them."""
     rows: list[Row] = []
-    for row in sorted((row for row in found.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
+    for row in sorted((row for row in sources.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
         rows.append(row)
         if row.source is Source.INGEST:
-            rows.extend(found.tokens)
+            rows.extend(sources.tokens)
     return rows
 
 
