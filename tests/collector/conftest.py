@@ -23,7 +23,7 @@ from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import SCHEMA, Store
 from spendtop.store.schema import upgrade
 from tests.conftest import SettableClock
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 SECRET = "a-webhook-secret-0123456789"
 BASE = f'[helicone]\nwebhook_secrets = ["{SECRET}"]\n[time]\nzone = "UTC"\n'
@@ -123,4 +123,4 @@ def bench(sqlite_store: Store, clock: SettableClock, tmp_path: Path) -> Iterator
     made.configure()
     yield made
     if hasattr(made, "recorder"):
-        made.recorder.stop(10)
+        made.recorder.stop(DEADLINE)

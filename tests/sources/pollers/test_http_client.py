@@ -28,6 +28,7 @@ from tests.sources.pollers.fake_provider import (
     truncated,
     web_page,
 )
+from tests.waiting import DEADLINE, put_forward, soon
 
 CANARIES = ("canary-key", "canary-query", "canary-body", "canary-answer", "127.0.0.1", "http")
 ONCE = FetchBounds(attempts=1)
@@ -226,11 +227,15 @@ async def test_a_drip_ends_at_the_deadline() -> None:
 
 async def test_all_questions_of_a_poll_share_its_time() -> None:
     with FakeProvider() as fake:
-        async with fetcher(fake, FetchBounds(total=0.5, longest_wait=0)).poll() as poll:
+        bounds = FetchBounds(deadline=2 * DEADLINE, total=DEADLINE, longest_wait=0)
+        async with fetcher(fake, bounds).poll() as poll:
             assert await poll.json("GET", "/") == {"ok": True}
             fake.always = lambda good: fake.drip(answer({"much": "x" * 10_000}))
+            asked = asyncio.ensure_future(poll.json("GET", "/"))
+            await soon(lambda: len(fake.asked) == 2)
+            put_forward(bounds.total)
             with pytest.raises(PollFailed, match="did not answer in time"):
-                await poll.json("GET", "/")
+                await asked
             with pytest.raises(PollFailed, match="did not answer in time"):
                 await poll.json("GET", "/")
     assert len(fake.asked) == 2
