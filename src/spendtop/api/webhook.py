@@ -46,8 +46,8 @@ class WebhookRoute:
         except Refused as refused:
             return self._intake.refuse(refused)
         self._context.counters.add(_COUNTED_AS[outcome.status])
-        said = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
-        return HttpAnswer(202 if outcome.status == "quarantined" else 200, said)
+        content = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
+        return HttpAnswer(202 if outcome.status == "quarantined" else 200, content)
 
     def _submit(self, body: bytes, signatures: Sequence[bytes], signing: Signing, done: Done) -> None:
         """Verify, read, hand over. Raises Refused, and CannotWrite."""

@@ -106,8 +106,8 @@ def router() -> APIRouter:
 def list_tokens(request: Request) -> TokensAnswer:
     """All tracking tokens, the oldest first."""
     with context_of(request).store.reading() as connection:
-        found = token_uses(connection)
-    return TokensAnswer(data=[TokenItem.of(use) for use in found])
+        uses = token_uses(connection)
+    return TokensAnswer(data=[TokenItem.of(use) for use in uses])
 
 
 async def create(request: Request, body: NewToken) -> CreatedToken:

@@ -36,9 +36,9 @@ class OldDatabase:
                 "This is a store of spendtop, not of an older system. Use it with --database-url, or move what it holds"
                 " with `spendtop export` and `spendtop import FILE`."
             )
-        found = [self._recognised(name) for name in names]
-        self.tables = [table for table in found if isinstance(table, Table)]
-        self.left = [table for table in found if isinstance(table, NotTaken)]
+        recognised = [self._recognised(name) for name in names]
+        self.tables = [table for table in recognised if isinstance(table, Table)]
+        self.left = [table for table in recognised if isinstance(table, NotTaken)]
 
     def count(self, table: Table) -> int:
         """How many rows a table has."""

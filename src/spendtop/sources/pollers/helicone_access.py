@@ -32,8 +32,8 @@ class _Envelope(Struct):
 def helicone(key: str, base_url: str = _US, bounds: FetchBounds = USUAL) -> Fetcher:
     """What asks Helicone with this key; its refusals name a wrong region and a key that may only read."""
 
-    def advise(status: int, said: str) -> str:
-        return advice(key, base_url, status, said)
+    def advise(status: int, message: str) -> str:
+        return advice(key, base_url, status, message)
 
     return Fetcher(WHO, base_url, {"Authorization": f"Bearer {key}"}, advise=advise, bounds=bounds)
 
@@ -71,7 +71,7 @@ def _whole(escape: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if escape[1] else escape[0]
 
 
-def advice(key: str, base_url: str, status: int, said: str) -> str:
+def advice(key: str, base_url: str, status: int, message: str) -> str:
     """What to do about a refused key; Helicone says nothing of one that is known but may not write."""
     kind = wrong_kind(key, "sk-helicone-")
     if kind.startswith(_OTHER_KIND):
@@ -79,7 +79,7 @@ def advice(key: str, base_url: str, status: int, said: str) -> str:
     host = urlsplit(base_url).hostname or ""
     if key.startswith(_EU_KEYS) and host == urlsplit(_US).hostname:
         return f'It is a key of the EU region: set base_url = "{_EU}" in [helicone].'
-    if status == 401 and not said:
+    if status == 401 and not message:
         return (
             "A key that may only read is not enough, as queries are written questions to Helicone: "
             "create one with read and write permission and set it as api_key in [helicone]."

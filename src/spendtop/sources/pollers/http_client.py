@@ -174,7 +174,7 @@ class FetchBounds:
 USUAL = FetchBounds()
 
 
-def check_the_key(status: int, said: str) -> str:
+def check_the_key(status: int, message: str) -> str:
     """The advice where nothing better is known."""
     return "Check the key in the configuration."
 

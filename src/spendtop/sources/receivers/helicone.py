@@ -160,9 +160,9 @@ class HeliconeReceiver:
             raise NotJson("The body is not JSON") from error
 
     def _keyed_for(self, secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
-        known, keyed = self._keyed
+        keyed_for, keyed = self._keyed
         wanted = tuple(secrets)
-        if known != wanted:
+        if keyed_for != wanted:
             keyed = tuple(hmac.new(secret, digestmod=hashlib.sha256) for secret in wanted if secret)
             self._keyed = (wanted, keyed)
         return keyed
@@ -269,10 +269,9 @@ def _reported(metadata: _Metadata) -> Usd | None:
 
 
 def _status(response: _EventBody) -> Status:
-    said = response.value
-    if not isinstance(said, dict):
-        return Status.OK
-    return Status.ERROR if said.get("error") or said.get("helicone_error") or said.get("html_response") else Status.OK
+    answer = response.value if isinstance(response.value, dict) else {}
+    failed = answer.get("error") or answer.get("helicone_error") or answer.get("html_response")
+    return Status.ERROR if failed else Status.OK
 
 
 def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
