@@ -31,7 +31,6 @@ from spendtop.domain.request import (
 )
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
 from spendtop.sources.helicone_rows import provider_named
 from spendtop.sources.receivers import Described, NotJson, Signing
@@ -184,13 +183,13 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            response_id=_name(response.text("id")),
+            response_id=response.text("id"),
             provider=provider_named(event.provider),
-            model=_name(event.model or response.text("model") or prompt.text("model")),
+            model=event.model or response.text("model") or prompt.text("model"),
             status=_status(response),
             usage=_usage(response.value, metadata),
             cost=Cost(reported=_reported(metadata)),
-            user_id=_name(event.user_id),
+            user_id=event.user_id or None,
             latency_ms=_milliseconds(metadata.latency),
             request_body=prompt.raw,
             response_body=response.raw,
@@ -209,10 +208,10 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            model=_name(data.model),
+            model=data.model or None,
             usage=Usage(prompt=count(data.tokens)),
             cost=Cost(reported=_dollars(data.cost, "$.data.cost")),
-            user_id=_name(data.user_id),
+            user_id=data.user_id or None,
         )
 
     def _body(self, sent: Raw, value: object) -> _EventBody:
@@ -278,10 +277,6 @@ def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
     if prompt.truncated or response.truncated:
         return BodyState.TRUNCATED
     return BodyState.NOT_SENT if prompt.raw is None and response.raw is None else BodyState.STORED
-
-
-def _name(text: str | None) -> str | None:
-    return storable_name(text) if text else None
 
 
 def _dollars(number: Raw, field: str) -> Usd | None:
