@@ -49,7 +49,6 @@ class SnoozeBody(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/alerts`."""
     routes = APIRouter(tags=["alerts"])
     routes.add_api_route("/alerts", list_alerts, methods=["GET"])
     routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)

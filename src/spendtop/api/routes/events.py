@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 
 
 def router() -> APIRouter:
-    """`/events`."""
     routes = APIRouter(tags=["events"])
     stream = {"description": "Events `request` and `alert`.", "content": {EventStream.media_type: {"schema": _EVENT}}}
     routes.add_api_route("/events", events, methods=["GET"], response_class=Response, responses={200: stream})

@@ -65,7 +65,6 @@ class LedgerParameters(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/ledger`."""
     routes = APIRouter(tags=["ledger"])
     one = "/ledger/{account}"
     routes.add_api_route("/ledger", list_accounts, methods=["GET"])

@@ -17,7 +17,6 @@ from spendtop.store.reads.requests import page, spend_of
 
 
 def router() -> APIRouter:
-    """`/requests`, the same as `/data`, and `/requests/{id}`."""
     routes = APIRouter(tags=["requests"])
     for path in ("/requests", "/data"):
         routes.add_api_route(path, requests, methods=["GET"])

@@ -35,7 +35,6 @@ _READABLE = (BodyState.STORED, BodyState.TRUNCATED)
 
 
 def router() -> APIRouter:
-    """`/sessions`, and one session, also as `/jobs/{id}`."""
     routes = APIRouter(tags=["sessions"])
     routes.add_api_route("/sessions", list_sessions, methods=["GET"])
     for name in ("sessions", "jobs"):

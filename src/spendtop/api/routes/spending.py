@@ -37,7 +37,6 @@ _MOST_GROUPS = 1000
 
 
 def router() -> APIRouter:
-    """`/spending/summary`, `/limits` and `/models`."""
     routes = APIRouter()
     routes.add_api_route(
         "/spending/summary", summary, methods=["GET"], response_model_exclude_none=False, tags=["spending"]

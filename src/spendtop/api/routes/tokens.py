@@ -93,7 +93,6 @@ class Activation(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/ingest/tokens`."""
     routes = APIRouter(tags=["tokens"])
     one = "/ingest/tokens/{id}"
     routes.add_api_route("/ingest/tokens", list_tokens, methods=["GET"])

@@ -41,11 +41,9 @@ class OldDatabase:
         self.left = [table for table in recognised if isinstance(table, NotTaken)]
 
     def count(self, table: Table) -> int:
-        """How many rows a table has."""
         return int(self._connection.execute(select(func.count()).select_from(table_named(table.name))).scalar_one())
 
     def tokens(self) -> list[OldToken]:
-        """All tracking tokens."""
         found = (token_of(row) for table in self._token_tables() for _, row in self._rows(table))
         return [token for token in found if token is not None]
 

@@ -242,8 +242,6 @@ class FetchedAnswer:
 
 
 class Poll:
-    """A poll under way."""
-
     def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: FetchBounds) -> None:
         self.provider = provider
         self._client = client

@@ -100,8 +100,6 @@ class _EventBody(Struct, frozen=True):
 
 
 class HeliconeReceiver:
-    """Verifies and reads what Helicone posts."""
-
     source: ClassVar[PushedSource] = HELICONE
     largest: ClassVar[int] = 32 * 1024 * 1024
     signature_header: ClassVar[bytes] = b"helicone-signature"

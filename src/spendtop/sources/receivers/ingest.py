@@ -48,8 +48,6 @@ _EXAMPLE: Schema = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens
 
 
 class IngestReceiver:
-    """Reads what clients push."""
-
     source: ClassVar[PushedSource] = INGEST
     largest: ClassVar[int] = 8 * 1024 * 1024
     unpacks: ClassVar[bool] = False

@@ -111,8 +111,6 @@ class _Payload(Struct):
 
 
 class LitellmReceiver:
-    """Reads what LiteLLM posts."""
-
     source: ClassVar[PushedSource] = LITELLM
     largest: ClassVar[int] = 32 * 1024 * 1024
     unpacks: ClassVar[bool] = False

@@ -45,11 +45,9 @@ class SourceEvents(Panel):
 
     @property
     def title_line(self) -> Line:
-        """The title."""
         return [("Events", self.palette.title), (" refused in 24 h, set aside, gaps", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
-        """As many as fit."""
         events = [*map(self._refusal, self.refusals), *map(self._aside, self.set_aside)]
         events += map(self._gap, self.gaps[:_GAPS_SHOWN])
         if older := self.gaps[_GAPS_SHOWN:]:
