@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY, MINUTE, to_datetime
 from spendtop.domain.request import Request
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
 from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
-from spendtop.sources.pollers.helicone_access import WHO
+from spendtop.sources.pollers.helicone_access import WHO, HeliconeQueries
 from spendtop.sources.pollers.helicone_cursor import (
     Following,
     Place,
@@ -34,7 +34,6 @@ from spendtop.sources.pollers.helicone_cursor import (
     to_compare,
     written,
 )
-from spendtop.sources.pollers.helicone_queries import HeliconeQueries
 from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBounds, Rejected
 
 _FIRST_PAGE, _LARGEST_PAGE = 250, 1000
