@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import load
+from spendtop.config.settings import settings_class
+from spendtop.config.shape import fields_by_key, type_at
 from spendtop.domain.merging import StoredRequest, merge
 from spendtop.domain.request import Cost, Request, TimeSource
 from spendtop.domain.sources import (
@@ -18,10 +21,11 @@ from spendtop.domain.sources import (
     AskedSource,
     FileSource,
     KeyRule,
+    PushedSource,
     Source,
     pushed_sources,
 )
-from spendtop.sources.registry import READERS, SECTION_OF
+from spendtop.sources.registry import READERS
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.reads import sources as reads
@@ -49,9 +53,13 @@ def test_every_record_has_one_reader_and_every_reader_a_record() -> None:
     assert all(receiver.source is SOURCES[name] for name, receiver in pushed)
 
 
-def test_the_section_of_a_source_is_one_of_the_configuration() -> None:
-    assert SECTION_OF.keys() <= SOURCES.keys()
-    assert set(SECTION_OF.values()) <= set(SECTIONS.values())
+@pytest.mark.parametrize("source", SOURCES.values(), ids=str)
+def test_what_switches_a_source_on_is_a_key_of_the_configuration(source: Source) -> None:
+    texts = [source.setting, *([source.unsigned_setting] if isinstance(source, PushedSource) else [])]
+    for text in filter(None, texts):
+        named = re.fullmatch(r"(\w+) under \[(\w+)\]", text)
+        assert named is not None
+        assert named[1] in fields_by_key(type_at(settings_class(SECTIONS), (named[2],)))
 
 
 async def test_a_new_source_is_posted_to_recorded_and_described(

@@ -37,7 +37,6 @@ class Counters:
         self._refused: Counter[tuple[Source, Count]] = Counter()
 
     def add(self, name: Count) -> None:
-        """One more."""
         self._counts[name] += 1
 
     def refuse(self, source: Source, why: Count, items: int = 1) -> None:

@@ -19,7 +19,6 @@ _CHALLENGE: Schema = {"description": "The scheme that is asked for.", "required"
 
 
 def json_answer(description: str, schema: Schema) -> Schema:
-    """An answer in JSON."""
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 

@@ -55,14 +55,14 @@ class Rules:
 
 def current_rules(settings: Callable[[], Settings], signed: Mapping[str, type[SignedReceiver]]) -> Callable[[], Rules]:
     """Gives the rules in force; they are built again only when the settings have been replaced."""
-    known: tuple[Settings, Rules] | None = None
+    latest_built: tuple[Settings, Rules] | None = None
 
     def rules() -> Rules:
-        nonlocal known
+        nonlocal latest_built
         latest = settings()
-        if known is None or known[0] is not latest:
-            known = (latest, Rules.of(latest, signed))
-        return known[1]
+        if latest_built is None or latest_built[0] is not latest:
+            latest_built = (latest, Rules.of(latest, signed))
+        return latest_built[1]
 
     return rules
 
@@ -174,10 +174,10 @@ class Guards:
 
     def ingest_key(self, http: HttpRequest) -> str | None:
         """The name of the ingest key that was sent as the only credential. All are compared, whichever fits."""
-        given = [*http.header(b"x-ingest-key"), *_bearers(http)]
-        if len(given) != 1:
+        credentials = [*http.header(b"x-ingest-key"), *_bearers(http)]
+        if len(credentials) != 1:
             return None
-        fitting = [name for name, key in self._rules().ingest_keys.items() if hmac.compare_digest(given[0], key)]
+        fitting = [name for name, key in self._rules().ingest_keys.items() if hmac.compare_digest(credentials[0], key)]
         return fitting[0] if fitting else None
 
     def rate(self, path: str, who: str) -> HttpAnswer | None:
@@ -194,9 +194,9 @@ class Guards:
 
     def holds_api_key(self, http: HttpRequest) -> bool:
         """Whether exactly one credential was sent, and it is the api key."""
-        given = [*http.header(b"x-api-key"), *_bearers(http)]
+        credentials = [*http.header(b"x-api-key"), *_bearers(http)]
         expected = self._rules().api_key
-        return len(given) == 1 and bool(expected) and hmac.compare_digest(given[0], expected)
+        return len(credentials) == 1 and bool(expected) and hmac.compare_digest(credentials[0], expected)
 
     def failure(self, http: HttpRequest, answer: HttpAnswer) -> HttpAnswer:
         """The answer to give for a refusal: itself, or 429 to somebody who keeps failing."""

@@ -140,21 +140,21 @@ class AccountItem(BaseModel):
     run_out_at: str | None
 
     @classmethod
-    def fields_of(cls, found: AccountNow) -> dict[str, Any]:
+    def fields_of(cls, standing: AccountNow) -> dict[str, Any]:
         """What every shape of an account has."""
         return {
-            "account": found.account.name,
-            "provider": found.account.provider,
-            "balance_usd": Usd.float_of(found.balance),
-            "balance_nanousd": Usd.nano_of(found.balance),
-            "state": found.state.value,
-            "as_of": instant(found.as_of),
-            "failure": raw(found.failure),
-            "low_balance_usd": Usd.float_of(found.account.low_balance),
-            "calibrated_at": instant(found.calibrated_at),
-            "drift_usd": Usd.float_of(found.drift),
-            "burn_per_day_usd": Usd.float_of(found.burn_per_day),
-            "run_out_at": instant(found.run_out_at),
+            "account": standing.account.name,
+            "provider": standing.account.provider,
+            "balance_usd": Usd.float_of(standing.balance),
+            "balance_nanousd": Usd.nano_of(standing.balance),
+            "state": standing.state.value,
+            "as_of": instant(standing.as_of),
+            "failure": raw(standing.failure),
+            "low_balance_usd": Usd.float_of(standing.account.low_balance),
+            "calibrated_at": instant(standing.calibrated_at),
+            "drift_usd": Usd.float_of(standing.drift),
+            "burn_per_day_usd": Usd.float_of(standing.burn_per_day),
+            "run_out_at": instant(standing.run_out_at),
         }
 
 

@@ -61,7 +61,7 @@ class ListenerConfig(uvicorn.Config):
         self.allowance = allowance
 
 
-class _Refused(Exception):
+class _EndConnection(Exception):
     """Raised in a callback of the parser to end the connection with `answer`."""
 
 
@@ -123,10 +123,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         if len(self.headers) > MOST_HEADERS or self._head_is_too_large():
             self._refusal = error(431, "headers_too_large", "The headers are too large or too many.")
-            raise _Refused
+            raise _EndConnection
         if len(self.url) > LONGEST_TARGET:
             self._refusal = error(414, "address_too_long", "The address is too long.")
-            raise _Refused
+            raise _EndConnection
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -24,12 +24,12 @@ def bind(host: str, port: int) -> socket.socket:
     Raises PortBusy, NoPermission for a port that needs rights, and UsageError for a host that is not this machine's.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror:
         raise UsageError(
             f"The host {host} cannot be resolved. Set host under [server] to an address of ours."
         ) from None
-    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    family, _, _, _, address = min(addresses, key=lambda each: each[0] != socket.AF_INET)
     # With its protocol named, as asyncio only then sends an answer's head and body without delay.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

@@ -277,18 +277,18 @@ class RequestsAnswer(BaseModel):
     next_cursor: str | None
 
 
-def request_answer(found: RequestDetail) -> RequestAnswer:
+def request_answer(detail: RequestDetail) -> RequestAnswer:
     """One request with its bodies, as JSON values."""
-    conversation = parse_conversation(found.request_body, found.response_body)
+    conversation = parse_conversation(detail.request_body, detail.response_body)
     return {
-        **record(found.row),
-        "request_body": _json(found.request_body),
-        "response_body": _json(found.response_body),
+        **record(detail.row),
+        "request_body": _json(detail.request_body),
+        "response_body": _json(detail.response_body),
         "prompt": prompt_text(conversation),
         "response": response_text(conversation),
         "revisions": [
             {"at": to_iso(revision.at), "source": revision.source, "changes": dict(revision.changes)}
-            for revision in found.revisions
+            for revision in detail.revisions
         ],
     }
 

@@ -112,36 +112,36 @@ class VerdictRoute:
 
     def _read_in_force(self, keys: Collection[None]) -> Mapping[None, _InForce]:
         with self._context.store.reading() as connection:
-            found = applied(connection)
-        if found is None:
+            configured = applied(connection)
+        if configured is None:
             return {None: _InForce()}
-        summing = tuple(limit for limit in found.limits if limit.window.kind is not WindowKind.REQUEST)
-        return {None: _InForce(summing, found.calendar)}
+        summing = tuple(limit for limit in configured.limits if limit.window.kind is not WindowKind.REQUEST)
+        return {None: _InForce(summing, configured.calendar)}
 
     def _read_uses(self, wanted: Collection[_Use]) -> Mapping[_Use, Usd]:
         in_force, now, ceilings = self._latest, self._context.clock(), self._context.ceilings()
         entities: defaultdict[str, list[str]] = defaultdict(list)
         for name, entity in wanted:
             entities[name].append(entity)
-        found = dict.fromkeys(wanted, ZERO)
+        uses = dict.fromkeys(wanted, ZERO)
         with self._context.store.reading() as connection:
             for limit in in_force.limits:
                 if limit.name not in entities:
                     continue
                 window = self._bounds(limit.window, now, in_force.calendar)
                 used = self._reader.used(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
-                found.update(((limit.name, entity), amount) for entity, amount in used.items())
-        return found
+                uses.update(((limit.name, entity), amount) for entity, amount in used.items())
+        return uses
 
     def _bounds(self, window: Window, now: int, calendar: Calendar) -> Bounds:
         """The window's bounds now. Those of a calendar's windows stay until the next one begins."""
-        known = self._turns.get((window, calendar))
-        if known is not None and now in known:
-            return known
-        found = bounds(window, now, calendar)
+        current = self._turns.get((window, calendar))
+        if current is not None and now in current:
+            return current
+        current = bounds(window, now, calendar)
         if window.kind in CALENDAR_KINDS:
-            self._turns[window, calendar] = found
-        return found
+            self._turns[window, calendar] = current
+        return current
 
 
 def _subject(query: bytes) -> Subject:

@@ -41,15 +41,15 @@ class WebhookRoute:
             if not signing.secrets and not signing.allow_unsigned:
                 raise Refused(self._closed, Count.INGEST_BAD_AUTH)
             body = await self._intake.body(http)
-            submit = partial(self._submit, body, http.header(receiver.signature_header), signing)
-            (outcome,) = await self._intake.record(len(body), submit)
+            hand_over = partial(self._hand_over, body, http.header(receiver.signature_header), signing)
+            (outcome,) = await self._intake.record(len(body), hand_over)
         except Refused as refused:
             return self._intake.refuse(refused)
         self._context.counters.add(_COUNTED_AS[outcome.status])
-        said = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
-        return HttpAnswer(202 if outcome.status == "quarantined" else 200, said)
+        content = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
+        return HttpAnswer(202 if outcome.status == "quarantined" else 200, content)
 
-    def _submit(self, body: bytes, signatures: Sequence[bytes], signing: Signing, done: Done) -> None:
+    def _hand_over(self, body: bytes, signatures: Sequence[bytes], signing: Signing, done: Done) -> None:
         """Verify, read, hand over. Raises Refused, and CannotWrite."""
         is_admitted = signing.allow_unsigned and not (signatures and signing.secrets)
         if not is_admitted and not self._receiver.verify(body, signatures, signing.secrets):

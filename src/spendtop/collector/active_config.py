@@ -9,7 +9,7 @@ from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
-from spendtop.domain.sources import KeyRule, pushed_sources
+from spendtop.domain.sources import INGEST, KeyRule, pushed_sources
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
@@ -67,4 +67,4 @@ class ActiveConfig:
             yield source.label, f"{base}{source.path}{'' if is_open else f'  (off: set {source.setting})'}"
         keys = ", ".join(self.settings.server.ingest_keys)
         paths = ", ".join(source.path for source in pushed_sources(KeyRule.INGEST_KEY))
-        yield "Pushes", f"{paths}  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"
+        yield INGEST.label, f"{paths}  ({f'keys: {keys}' if keys else 'off: name a key under ingest_keys'})"

@@ -90,8 +90,6 @@ class NotARow(ValueError):
 
 
 class RowReader:
-    """Reads rows."""
-
     def __init__(self) -> None:
         self._row = msgspec.json.Decoder(Row, strict=False)
 

@@ -115,8 +115,8 @@ class HeliconeWebhooks:
             ) from None
 
     async def _leading_to(self, destination: str) -> Webhook | None:
-        found = [webhook for webhook in await self.list() if webhook.destination == destination]
-        return found[-1] if found else None
+        leading = [webhook for webhook in await self.list() if webhook.destination == destination]
+        return leading[-1] if leading else None
 
 
 def is_reachable(destination: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which reader belongs to which source, and which section of the configuration it is handed."""
+"""Which reader belongs to which source of requests, to whose bills and to whose balances."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from spendtop.config.types import Section
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.pollers import RequestPoller
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
@@ -25,7 +24,6 @@ from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.receivers.litellm import LitellmReceiver
 from spendtop.sources.receivers.otlp import OtlpReceiver
-from spendtop.sources.settings import HeliconeSettings, IngestSettings
 
 
 class Readers(Struct, frozen=True):
@@ -43,13 +41,6 @@ READERS = Readers(
     batches={INGEST.name: IngestReceiver, LITELLM.name: LitellmReceiver, OTLP.name: OtlpReceiver},
     asked={HELICONE_API.name: HeliconeApi},
 )
-
-SECTION_OF: Mapping[str, type[Section]] = {
-    HELICONE_API.name: HeliconeSettings,
-    HELICONE.name: HeliconeSettings,
-    INGEST.name: IngestSettings,
-}
-"""Source to the section that is its own; the others have none beside the ingest keys of [server]."""
 
 COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {
     "openai": OpenAICosts,

@@ -14,9 +14,11 @@ from msgspec.structs import asdict
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import BodyState, Cost, NotUnderstood, Request, Status, TimeSource, Usage
 from spendtop.domain.request import TestEvent as GatewayTest
 from spendtop.domain.sources import HELICONE
+from spendtop.services.preparation import Prepared, Preparer
 from spendtop.sources.receivers import NotJson
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from tests.helicone_captures import captures, secret
@@ -385,8 +387,11 @@ def test_providers_have_our_names(theirs: str, ours: str | None) -> None:
     assert request_of(provider=theirs).provider == ours
 
 
-def test_names_are_storable() -> None:
-    request = request_of(user_id="a\0b", model="m" * 1000)
+def test_names_are_recorded_as_stores_can_hold_them() -> None:
+    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=False)
+    prepared = preparer.prepare(request_of(user_id="a\0b", model="m" * 1000))
+    assert isinstance(prepared, Prepared)
+    request = prepared.request
     assert request.user_id == "a␀b"
     assert request.model == "m" * 256
     assert request_of(user_id="").user_id is None

@@ -27,7 +27,6 @@ Result = TypeVar("Result")
 
 
 def context_of(request: Request) -> Context:
-    """The listener's surroundings."""
     context = request.app.state.context
     assert isinstance(context, Context)
     return context

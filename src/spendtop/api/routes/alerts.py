@@ -49,7 +49,6 @@ class SnoozeBody(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/alerts`."""
     routes = APIRouter(tags=["alerts"])
     routes.add_api_route("/alerts", list_alerts, methods=["GET"])
     routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)
@@ -61,9 +60,9 @@ def router() -> APIRouter:
 def list_alerts(request: Request, parameters: Annotated[AlertParameters, Query()]) -> AlertsAnswer:
     """Alerts with the messages that went out about them, the newest first."""
     with context_of(request).store.reading() as connection:
-        found = alerts(connection, parameters.open, parameters.limit)
-        told = deliveries_of(connection, [each.id for each in found])
-    return AlertsAnswer(data=[AlertItem.of(each, told.get(each.id, ())) for each in found])
+        listed = alerts(connection, parameters.open, parameters.limit)
+        deliveries = deliveries_of(connection, [each.id for each in listed])
+    return AlertsAnswer(data=[AlertItem.of(each, deliveries.get(each.id, ())) for each in listed])
 
 
 def ack(request: Request, id: AlertId, body: AckBody | None = None) -> AlertItem:
@@ -88,9 +87,9 @@ def unack(request: Request, id: AlertId) -> AlertItem:
 def _changed(request: Request, alert_id: int, change: Callable[[Connection], None]) -> AlertItem:
     def work(connection: Connection) -> AlertItem:
         change(connection)
-        found = alert(connection, alert_id)
-        assert found is not None
-        return AlertItem.of(found, deliveries_of(connection, [alert_id]).get(alert_id, ()))
+        changed = alert(connection, alert_id)
+        assert changed is not None
+        return AlertItem.of(changed, deliveries_of(connection, [alert_id]).get(alert_id, ()))
 
     try:
         return written(request, work)

@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 
 
 def router() -> APIRouter:
-    """`/events`."""
     routes = APIRouter(tags=["events"])
     stream = {"description": "Events `request` and `alert`.", "content": {EventStream.media_type: {"schema": _EVENT}}}
     routes.add_api_route("/events", events, methods=["GET"], response_class=Response, responses={200: stream})
@@ -83,18 +82,18 @@ class EventStream(Response):
             _log.warning("events could not be read: %s", type(failure).__name__)
 
     async def _texts(self) -> AsyncIterator[bytes]:
-        position, told = self._position, dict[int, AlertRow]()
+        position, sent = self._position, dict[int, AlertRow]()
         yield f"retry: {_RETRY_MILLISECONDS}\nid: {position}\n\n".encode()
         while True:
             changes = self._feed.changes
-            found = await self._feed.after(position)
-            for event in found.events:
-                if event.alert is None or told.get(event.alert.id) != event.alert:
+            news = await self._feed.after(position)
+            for event in news.events:
+                if event.alert is None or sent.get(event.alert.id) != event.alert:
                     yield event.text
                 if event.alert is not None:
-                    told[event.alert.id] = event.alert
-            position = found.position
-            if found.more:
+                    sent[event.alert.id] = event.alert
+            position = news.position
+            if news.more:
                 continue
             await asyncio.sleep(_READ_SECONDS)
             if not await self._feed.changed(changes, HEARTBEAT_SECONDS):

@@ -18,7 +18,6 @@ _MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 
 def router() -> APIRouter:
-    """`/export.csv` and `/export.jsonl`."""
     routes = APIRouter(tags=["exports"])
     routes.add_api_route("/export.csv", export_csv, **_described("csv"))
     routes.add_api_route("/export.jsonl", export_jsonl, **_described("jsonl"))

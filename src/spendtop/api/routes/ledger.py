@@ -65,7 +65,6 @@ class LedgerParameters(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/ledger`."""
     routes = APIRouter(tags=["ledger"])
     one = "/ledger/{account}"
     routes.add_api_route("/ledger", list_accounts, methods=["GET"])
@@ -88,10 +87,10 @@ def show(request: Request, account: str, parameters: Annotated[LedgerParameters,
     """One account with what was entered, and day by day what was billed and what we saw."""
     context = context_of(request)
     with context.store.reading() as connection:
-        found = _account(connection, account)
-        answer = _ledger(connection, found, context.clock(), parameters)
+        kept = _account(connection, account)
+        answer = _ledger(connection, kept, context.clock(), parameters)
         if parameters.day is not None:
-            answer.explanation = _explanation(connection, found, parameters.day)
+            answer.explanation = _explanation(connection, kept, parameters.day)
         return answer
 
 
@@ -147,8 +146,8 @@ def _ledger(connection: Connection, account: Account, now: int, wanted: LedgerPa
 
 def _explanation(connection: Connection, account: Account, wanted: date) -> ExplanationItem | None:
     day = to_micros(datetime(wanted.year, wanted.month, wanted.day, tzinfo=UTC)) // DAY
-    found = explain(connection, account.name, account.provider, day)
-    return None if found is None else ExplanationItem.of(day, found)
+    explanation = explain(connection, account.name, account.provider, day)
+    return None if explanation is None else ExplanationItem.of(day, explanation)
 
 
 def _accounts(connection: Connection) -> tuple[Account, ...]:
@@ -179,7 +178,7 @@ def _poll(request: Request, account: Account) -> None:
     deadline = time.monotonic() + _POLLED_WITHIN
     while time.monotonic() < deadline:
         with context.store.reading() as connection:
-            found = tasks.look(connection, task)
-        if found is None or found.state in (TaskState.DONE, TaskState.FAILED):
+            latest = tasks.look(connection, task)
+        if latest is None or latest.state in (TaskState.DONE, TaskState.FAILED):
             return
         time.sleep(_LOOK)

@@ -17,7 +17,6 @@ from spendtop.store.reads.requests import page, spend_of
 
 
 def router() -> APIRouter:
-    """`/requests`, the same as `/data`, and `/requests/{id}`."""
     routes = APIRouter(tags=["requests"])
     for path in ("/requests", "/data"):
         routes.add_api_route(path, requests, methods=["GET"])
@@ -32,21 +31,21 @@ def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -
     query = parameters.query(filters)
     try:
         with context.store.reading() as connection:
-            found = page(connection, query, filters, parameters.cursor, parameters.limit)
+            listed = page(connection, query, filters, parameters.cursor, parameters.limit)
             totals = spend_of(connection, query, filters)
     except UsageError:
         raise wrong_search(parameters.cursor) from None
     return RequestsAnswer(
-        data=[record(row) for row in found.rows],
+        data=[record(row) for row in listed.rows],
         totals=RequestTotals.of(totals),
-        next_cursor=found.next_cursor,
+        next_cursor=listed.next_cursor,
     )
 
 
 def one_request(request: Request, id: str) -> RequestAnswer:
     """One request by our id or by one that a source gave it."""
     with context_of(request).store.reading() as connection:
-        found = find(connection, id)
-    if found is None:
+        detail = find(connection, id)
+    if detail is None:
         raise HTTPException(404, "The store has no request with this id.")
-    return request_answer(found)
+    return request_answer(detail)

@@ -58,7 +58,6 @@ class MetricsAnswer(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/metrics`, `/reset` and `/openapi.json`."""
     routes = APIRouter()
     routes.add_api_route("/reset", reset, methods=["DELETE"], tags=["state"])
     text = {"schema": {"type": "string"}}
@@ -149,7 +148,6 @@ _DASHBOARD = """<!doctype html>
 
 
 def dashboard_router() -> APIRouter:
-    """`/dashboard`, for everybody."""
     routes = APIRouter(tags=["pages"])
     routes.add_api_route("/dashboard", dashboard, methods=["GET"], response_class=HTMLResponse)
     return routes

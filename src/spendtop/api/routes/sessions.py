@@ -36,7 +36,6 @@ _READABLE = (BodyState.STORED, BodyState.TRUNCATED)
 
 
 def router() -> APIRouter:
-    """`/sessions`, and one session, also as `/jobs/{id}`."""
     routes = APIRouter(tags=["sessions"])
     routes.add_api_route("/sessions", list_sessions, methods=["GET"])
     for name in ("sessions", "jobs"):
@@ -57,10 +56,10 @@ def list_sessions(request: Request, parameters: Annotated[ListParameters, Query(
     filters = FilterContext(context.clock(), calendar_of(request))
     query = parameters.query(filters)
     try:
-        found = sessions(context.store, query, filters, parameters.cursor, parameters.limit)
+        page = sessions(context.store, query, filters, parameters.cursor, parameters.limit)
     except UsageError:
         raise wrong_search(parameters.cursor) from None
-    return SessionListAnswer(data=[SessionItem.of(row) for row in found.rows], next_cursor=found.next_cursor)
+    return SessionListAnswer(data=[SessionItem.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 def costs(request: Request, id: str) -> SessionCostsAnswer:

@@ -37,7 +37,6 @@ _MOST_GROUPS = 1000
 
 
 def router() -> APIRouter:
-    """`/spending/summary`, `/limits` and `/models`."""
     routes = APIRouter()
     routes.add_api_route(
         "/spending/summary", summary, methods=["GET"], response_model_exclude_none=False, tags=["spending"]
@@ -103,8 +102,8 @@ def limits(request: Request) -> LimitsAnswer:
     """Every limit as it stands now, the fullest first."""
     context = context_of(request)
     with context.store.reading() as connection:
-        found = uses_in_force(connection, context)
-    return LimitsAnswer(data=[LimitItem.of(use) for use in found])
+        in_force = uses_in_force(connection, context)
+    return LimitsAnswer(data=[LimitItem.of(use) for use in in_force])
 
 
 def uses_in_force(connection: Connection, context: Context) -> tuple[LimitUse, ...]:
@@ -121,7 +120,7 @@ def list_models(request: Request, parameters: Annotated[FilterParameters, Query(
     filters = FilterContext(context.clock(), calendar_of(request))
     query = parameters.query(filters)
     try:
-        found = models(context.store, query, filters)
+        rows = models(context.store, query, filters)
     except UsageError:
         raise wrong_search() from None
-    return ModelsAnswer(data=[ModelItem.of(use) for use in found])
+    return ModelsAnswer(data=[ModelItem.of(use) for use in rows])

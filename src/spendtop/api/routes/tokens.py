@@ -93,7 +93,6 @@ class Activation(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/ingest/tokens`."""
     routes = APIRouter(tags=["tokens"])
     one = "/ingest/tokens/{id}"
     routes.add_api_route("/ingest/tokens", list_tokens, methods=["GET"])
@@ -106,8 +105,8 @@ def router() -> APIRouter:
 def list_tokens(request: Request) -> TokensAnswer:
     """All tracking tokens, the oldest first."""
     with context_of(request).store.reading() as connection:
-        found = token_uses(connection)
-    return TokensAnswer(data=[TokenItem.of(use) for use in found])
+        uses = token_uses(connection)
+    return TokensAnswer(data=[TokenItem.of(use) for use in uses])
 
 
 async def create(request: Request, body: NewToken) -> CreatedToken:

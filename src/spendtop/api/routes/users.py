@@ -29,7 +29,6 @@ class DaysParameters(BaseModel):
 
 
 def router() -> APIRouter:
-    """`/users/{id}/costs`."""
     routes = APIRouter(tags=["users"])
     routes.add_api_route("/users/{id:path}/costs", costs, methods=["GET"], responses=UNKNOWN_ID)
     return routes

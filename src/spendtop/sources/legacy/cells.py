@@ -73,10 +73,10 @@ def tokens(value: object) -> int | None:
         return None
     if isinstance(value, str | Decimal):
         value = float(value) if _is_number(str(value)) else None
-    found = count(value)
-    if found is None:
+    number = count(value)
+    if number is None:
         raise ValueError("not a number of tokens")
-    return found
+    return number
 
 
 def name(value: object) -> str | None:

@@ -96,25 +96,25 @@ def recognised(name: str, columns: Sequence[str], key: Sequence[str]) -> Table |
     origin = ORIGINS.get(name.lower())
     if origin is None:
         return NotTaken(name, f"only {', '.join(ORIGINS)} are taken over")
-    found = _meanings(columns, _TOKEN_MEANINGS if origin.kind is LegacyKind.TOKENS else _MEANINGS)
-    own_key = tuple(key) or tuple(found[each] for each in ("key", "request_id") if each in found)[:1]
-    reason = _missing(origin.kind, found, own_key)
+    meanings = _meanings(columns, _TOKEN_MEANINGS if origin.kind is LegacyKind.TOKENS else _MEANINGS)
+    own_key = tuple(key) or tuple(meanings[each] for each in ("key", "request_id") if each in meanings)[:1]
+    reason = _missing(origin.kind, meanings, own_key)
     if reason:
         return NotTaken(name, reason)
-    used = {*found.values(), *own_key}
+    used = {*meanings.values(), *own_key}
     unused = tuple(column for column in columns if column not in used)
-    return Table(name=name, origin=origin, columns=found, key=own_key, unused=unused)
+    return Table(name=name, origin=origin, columns=meanings, key=own_key, unused=unused)
 
 
 def _meanings(columns: Iterable[str], synonyms: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Each column means one thing, the first that its name stands for; each thing has one column."""
     by_name = {_plain(column): column for column in columns}
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for meaning, names in synonyms.items():
         column = next((by_name[_plain(name)] for name in names if _plain(name) in by_name), None)
         if column is not None:
-            found[meaning] = column
-    return found
+            meanings[meaning] = column
+    return meanings
 
 
 def _plain(name: str) -> str:
@@ -122,12 +122,12 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-def _missing(kind: LegacyKind, found: Mapping[str, str], key: Sequence[str]) -> str:
+def _missing(kind: LegacyKind, meanings: Mapping[str, str], key: Sequence[str]) -> str:
     """What a table lacks to be taken over; empty for nothing."""
     if kind is LegacyKind.TOKENS:
-        return "" if "token" in found else "it has no column with the token, such as `token`"
-    if "occurred_at" not in found:
+        return "" if "token" in meanings else "it has no column with the token, such as `token`"
+    if "occurred_at" not in meanings:
         return "it has no column with the time, such as `timestamp` or `created_at`"
-    if not any(meaning in found for meaning in _SAYS_SOMETHING):
+    if not any(meaning in meanings for meaning in _SAYS_SOMETHING):
         return "it has no column with model, cost or tokens"
     return "" if key else "it has no primary key and no `id` that tells its rows apart"

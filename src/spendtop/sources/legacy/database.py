@@ -36,16 +36,14 @@ class OldDatabase:
                 "This is a store of spendtop, not of an older system. Use it with --database-url, or move what it holds"
                 " with `spendtop export` and `spendtop import FILE`."
             )
-        found = [self._recognised(name) for name in names]
-        self.tables = [table for table in found if isinstance(table, Table)]
-        self.left = [table for table in found if isinstance(table, NotTaken)]
+        recognised = [self._recognised(name) for name in names]
+        self.tables = [table for table in recognised if isinstance(table, Table)]
+        self.left = [table for table in recognised if isinstance(table, NotTaken)]
 
     def count(self, table: Table) -> int:
-        """How many rows a table has."""
         return int(self._connection.execute(select(func.count()).select_from(table_named(table.name))).scalar_one())
 
     def tokens(self) -> list[OldToken]:
-        """All tracking tokens."""
         found = (token_of(row) for table in self._token_tables() for _, row in self._rows(table))
         return [token for token in found if token is not None]
 

@@ -68,7 +68,7 @@ class AnthropicCosts:
                 billed.add(number, cost.amount, cost.currency, project=cost.workspace_id, line_item=cost.description)
         return billed.costs()
 
-    def _what_to_do(self, status: int, said: str) -> str:
+    def _what_to_do(self, status: int, message: str) -> str:
         return (
             f"{wrong_kind(self._key, _KEY_BEGINS)}An admin of the organization creates an admin key at "
             "console.anthropic.com/settings/admin-keys (accounts of individuals have none); "

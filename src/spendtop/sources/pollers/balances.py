@@ -41,7 +41,7 @@ class KeyedBalance(ABC):
     async def balance(self) -> Usd:
         """What is left. Raises PollFailed, also for a balance that is not in US dollars."""
 
-    def _what_to_do(self, status: int, said: str) -> str:
+    def _what_to_do(self, status: int, message: str) -> str:
         return f"{wrong_kind(self._key, self.key_begins)}Check the key of this account in the configuration."
 
     def _usd(self, amount: object, *, minus: object = 0, unit: Decimal = _DOLLAR) -> Usd:

@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY, MINUTE, to_datetime
 from spendtop.domain.request import Request
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
 from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
-from spendtop.sources.pollers.helicone_access import WHO
+from spendtop.sources.pollers.helicone_access import WHO, HeliconeQueries
 from spendtop.sources.pollers.helicone_cursor import (
     Following,
     Place,
@@ -34,7 +34,6 @@ from spendtop.sources.pollers.helicone_cursor import (
     to_compare,
     written,
 )
-from spendtop.sources.pollers.helicone_queries import HeliconeQueries
 from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBounds, Rejected
 
 _FIRST_PAGE, _LARGEST_PAGE = 250, 1000
@@ -128,7 +127,7 @@ class HeliconeApi:
         while True:
             window = ReadWindow(min(reading.until, reading.at + self._size.reach), self._size.limit)
             try:
-                found = await self._queries.rows(reading.at, window.until, reading.offset, window.limit)
+                raws = await self._queries.rows(reading.at, window.until, reading.offset, window.limit)
             except AnswerTooLarge:
                 if window.limit == 1:
                     raise
@@ -140,21 +139,21 @@ class HeliconeApi:
                     self._size.was_too_slow()
                 raise
             else:
-                self._size.fitted(sum(memoryview(row).nbytes for row in found))
-                return found, window
+                self._size.fitted(sum(memoryview(row).nbytes for row in raws))
+                return raws, window
 
-    def _readable(self, found: Sequence[Raw], now: int) -> list[Row]:
+    def _readable(self, raws: Sequence[Raw], now: int) -> list[Row]:
         """Rows by which requests can be made; others are told in the log."""
         rows: list[Row] = []
         wrong: list[str] = []
-        for raw in found:
+        for raw in raws:
             try:
                 rows.append(self._rows.row(raw, now))
             except NotARow as error:
                 wrong.append(error.field)
         if wrong:
             fields = ", ".join(sorted(filter(None, set(wrong)))) or "the whole row"
-            _log.warning("%d of %d requests of Helicone cannot be read: %s", len(wrong), len(found), fields)
+            _log.warning("%d of %d requests of Helicone cannot be read: %s", len(wrong), len(raws), fields)
         return rows
 
     async def _compare(self, place: Following, comparing: ReadSpan, now: int) -> Following:

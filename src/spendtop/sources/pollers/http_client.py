@@ -174,7 +174,7 @@ class FetchBounds:
 USUAL = FetchBounds()
 
 
-def check_the_key(status: int, said: str) -> str:
+def check_the_key(status: int, message: str) -> str:
     """The advice where nothing better is known."""
     return "Check the key in the configuration."
 
@@ -242,8 +242,6 @@ class FetchedAnswer:
 
 
 class Poll:
-    """A poll under way."""
-
     def __init__(self, provider: str, client: httpx.AsyncClient, advise: Advise, bounds: FetchBounds) -> None:
         self.provider = provider
         self._client = client

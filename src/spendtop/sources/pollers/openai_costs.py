@@ -107,12 +107,12 @@ class OpenAICosts:
             pages = await all_pages(poll, _USAGE, query, _Minutes)
         return tuple(_use(minute, used) for page in pages for minute in page.data for used in minute.results)
 
-    def _what_to_do(self, status: int, said: str) -> str:
+    def _what_to_do(self, status: int, message: str) -> str:
         create = (
             "Create an admin key with the permission api.usage.read at "
             "platform.openai.com/settings/organization/admin-keys and set it as admin_key in [openai]."
         )
-        if status == 401 and "scopes" not in said and self._key.startswith(_KEY_BEGINS):
+        if status == 401 and "scopes" not in message and self._key.startswith(_KEY_BEGINS):
             return f"It may be mistyped or revoked: check admin_key in [openai]. {create}"
         return wrong_kind(self._key, _KEY_BEGINS) + create
 

@@ -31,7 +31,6 @@ from spendtop.domain.request import (
 )
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
 from spendtop.sources.helicone_rows import provider_named
 from spendtop.sources.receivers import Described, NotJson, Signing
@@ -101,8 +100,6 @@ class _EventBody(Struct, frozen=True):
 
 
 class HeliconeReceiver:
-    """Verifies and reads what Helicone posts."""
-
     source: ClassVar[PushedSource] = HELICONE
     largest: ClassVar[int] = 32 * 1024 * 1024
     signature_header: ClassVar[bytes] = b"helicone-signature"
@@ -160,9 +157,9 @@ class HeliconeReceiver:
             raise NotJson("The body is not JSON") from error
 
     def _keyed_for(self, secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
-        known, keyed = self._keyed
+        keyed_for, keyed = self._keyed
         wanted = tuple(secrets)
-        if known != wanted:
+        if keyed_for != wanted:
             keyed = tuple(hmac.new(secret, digestmod=hashlib.sha256) for secret in wanted if secret)
             self._keyed = (wanted, keyed)
         return keyed
@@ -184,13 +181,13 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            response_id=_name(response.text("id")),
+            response_id=response.text("id"),
             provider=provider_named(event.provider),
-            model=_name(event.model or response.text("model") or prompt.text("model")),
+            model=event.model or response.text("model") or prompt.text("model"),
             status=_status(response),
             usage=_usage(response.value, metadata),
             cost=Cost(reported=_reported(metadata)),
-            user_id=_name(event.user_id),
+            user_id=event.user_id or None,
             latency_ms=_milliseconds(metadata.latency),
             request_body=prompt.raw,
             response_body=response.raw,
@@ -209,10 +206,10 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            model=_name(data.model),
+            model=data.model or None,
             usage=Usage(prompt=count(data.tokens)),
             cost=Cost(reported=_dollars(data.cost, "$.data.cost")),
-            user_id=_name(data.user_id),
+            user_id=data.user_id or None,
         )
 
     def _body(self, sent: Raw, value: object) -> _EventBody:
@@ -269,20 +266,15 @@ def _reported(metadata: _Metadata) -> Usd | None:
 
 
 def _status(response: _EventBody) -> Status:
-    said = response.value
-    if not isinstance(said, dict):
-        return Status.OK
-    return Status.ERROR if said.get("error") or said.get("helicone_error") or said.get("html_response") else Status.OK
+    answer = response.value if isinstance(response.value, dict) else {}
+    failed = answer.get("error") or answer.get("helicone_error") or answer.get("html_response")
+    return Status.ERROR if failed else Status.OK
 
 
 def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
     if prompt.truncated or response.truncated:
         return BodyState.TRUNCATED
     return BodyState.NOT_SENT if prompt.raw is None and response.raw is None else BodyState.STORED
-
-
-def _name(text: str | None) -> str | None:
-    return storable_name(text) if text else None
 
 
 def _dollars(number: Raw, field: str) -> Usd | None:

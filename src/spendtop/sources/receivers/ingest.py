@@ -48,8 +48,6 @@ _EXAMPLE: Schema = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens
 
 
 class IngestReceiver:
-    """Reads what clients push."""
-
     source: ClassVar[PushedSource] = INGEST
     largest: ClassVar[int] = 8 * 1024 * 1024
     unpacks: ClassVar[bool] = False
@@ -132,84 +130,84 @@ def _pushed(document: object, post: _Post) -> Pushed:
     if len(document) > MOST_ITEMS:
         raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} objects at once.", status=413)
     return Pushed(
-        tuple(_item(given, post, key and f"{key}/{index}") for index, given in enumerate(document)), is_batch=True
+        tuple(_item(item, post, key and f"{key}/{index}") for index, item in enumerate(document)), is_batch=True
     )
 
 
-def _item(given: object, post: _Post, key: str | None) -> Request | Invalid:
+def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     """One request; `key` is its identity by the post's Idempotency-Key."""
-    if not isinstance(given, dict):
+    if not isinstance(item, dict):
         return Invalid({"item": NO_OBJECT})
-    said, problems = _read(given)
+    fields, problems = _read(item)
     for field in ("tracking_token", "model"):
-        if field not in said:
+        if field not in fields:
             problems.setdefault(field, "is missing")
-    if "timestamp" in said and (problem := _problem_of_time(said["timestamp"], post)):
+    if "timestamp" in fields and (problem := _problem_of_time(fields["timestamp"], post)):
         problems["timestamp"] = problem
-    usage = _usage(given, said)
+    usage = _usage(item, fields)
     if not any(field.partition(".")[0] in _GROUNDS for field in problems):
-        problems |= _problems_of_usage(said, usage)
-    return Invalid(problems) if problems else _request(given, said, usage, post, key)
+        problems |= _problems_of_usage(fields, usage)
+    return Invalid(problems) if problems else _request(item, fields, usage, post, key)
 
 
-def _read(given: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+def _read(item: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
     """The known fields in their one form, and what is wrong with the others. A null says nothing."""
-    said: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for field, value in given.items():
+    for field, value in item.items():
         read = READERS.get(field)
         if read is None or value is None:
             continue
         try:
-            said[field] = read(value)
+            fields[field] = read(value)
         except Wrong as wrong:
             problems.update({field + part: message for part, message in wrong.parts.items()})
-    return said, problems
+    return fields, problems
 
 
-def _request(given: dict[str, object], said: dict[str, Any], usage: Usage, post: _Post, key: str | None) -> Request:
-    at: int | None = said.get("timestamp")
-    own_id = said.get("request_id", key)
+def _request(item: dict[str, object], fields: dict[str, Any], usage: Usage, post: _Post, key: str | None) -> Request:
+    at: int | None = fields.get("timestamp")
+    own_id = fields.get("request_id", key)
     return Request(
         source=INGEST,
-        external_id=own_id or _assumed_id(said, usage),
+        external_id=own_id or _assumed_id(fields, usage),
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
-        response_id=said.get("response_id"),
-        provider=said.get("provider"),
-        model=said["model"],
-        status=said.get("status", Status.OK),
+        response_id=fields.get("response_id"),
+        provider=fields.get("provider"),
+        model=fields["model"],
+        status=fields.get("status", Status.OK),
         usage=usage,
-        cost=Cost(reported=said.get("cost_usd")),
-        user_id=said.get("user_id"),
-        session_id=said.get("session_id"),
-        session_path=said.get("session_path"),
-        token=said["tracking_token"],
-        properties=said.get("properties") or None,
-        latency_ms=said.get("latency_ms"),
-        request_body=said.get("request_body"),
-        response_body=said.get("response_body"),
-        body_state=BodyState.NOT_SENT if said.keys().isdisjoint(BODIES) else BodyState.STORED,
-        content=None if own_id is None else _content(given, said),
+        cost=Cost(reported=fields.get("cost_usd")),
+        user_id=fields.get("user_id"),
+        session_id=fields.get("session_id"),
+        session_path=fields.get("session_path"),
+        token=fields["tracking_token"],
+        properties=fields.get("properties") or None,
+        latency_ms=fields.get("latency_ms"),
+        request_body=fields.get("request_body"),
+        response_body=fields.get("response_body"),
+        body_state=BodyState.NOT_SENT if fields.keys().isdisjoint(BODIES) else BodyState.STORED,
+        content=None if own_id is None else _content(item, fields),
     )
 
 
-def _assumed_id(said: dict[str, Any], usage: Usage) -> str:
+def _assumed_id(fields: dict[str, Any], usage: Usage) -> str:
     """The identity of a request without id: what it says, where it says when; else none but its own.
 
     Two answers of a provider are two requests, however alike.
     """
-    if "timestamp" not in said:
+    if "timestamp" not in fields:
         return f"post:{uuid4().hex}"
-    content = (said["model"], said.get("user_id"), usage, said["timestamp"], said.get("response_id"))
+    content = (fields["model"], fields.get("user_id"), usage, fields["timestamp"], fields.get("response_id"))
     return SAME_CONTENT + blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
 
 
-def _content(given: dict[str, object], said: dict[str, Any]) -> bytes:
+def _content(item: dict[str, object], fields: dict[str, Any]) -> bytes:
     """Digest of all that an item says, however it is written."""
-    decoded = {field: given[field] for field in BODIES if field in said}
-    return blake2b(msgspec.json.encode({**said, **decoded}, order="deterministic"), digest_size=16).digest()
+    decoded = {field: item[field] for field in BODIES if field in fields}
+    return blake2b(msgspec.json.encode({**fields, **decoded}, order="deterministic"), digest_size=16).digest()
 
 
 def _problem_of_time(at: int, post: _Post) -> str | None:
@@ -223,13 +221,13 @@ def _problem_of_time(at: int, post: _Post) -> str | None:
     return None
 
 
-def _usage(given: dict[str, object], said: dict[str, Any]) -> Usage:
+def _usage(item: dict[str, object], fields: dict[str, Any]) -> Usage:
     """Tokens: the flat counts, and what they leave open from `usage`; without both from the response's own."""
-    flat = {name: said[field] for field, name in FLAT_COUNTS.items() if field in said}
-    total: int | None = said.get("total_tokens")
-    if not flat and total is None and "usage" not in said:
-        return usage_of_response(given.get("response_body"))
-    usage: Usage = replace(said.get("usage", Usage()), **flat)
+    flat = {name: fields[field] for field, name in FLAT_COUNTS.items() if field in fields}
+    total: int | None = fields.get("total_tokens")
+    if not flat and total is None and "usage" not in fields:
+        return usage_of_response(item.get("response_body"))
+    usage: Usage = replace(fields.get("usage", Usage()), **flat)
     return usage if total is None else _completed(usage, total)
 
 
@@ -246,18 +244,18 @@ def _completed(usage: Usage, total: int) -> Usage:
     return completed
 
 
-def _problems_of_usage(said: dict[str, Any], usage: Usage) -> dict[str, str]:
+def _problems_of_usage(fields: dict[str, Any], usage: Usage) -> dict[str, str]:
     """Counts that are missing, and flat counts that cannot be true together. A provider's `usage` is taken as it is."""
     problems = {}
-    total: int | None = said.get("total_tokens")
-    if total is not None and total < said.get("prompt_tokens", 0) + said.get("completion_tokens", 0):
+    total: int | None = fields.get("total_tokens")
+    if total is not None and total < fields.get("prompt_tokens", 0) + fields.get("completion_tokens", 0):
         problems["total_tokens"] = "is less than prompt_tokens and completion_tokens together"
     if (usage.cache_read or 0) + (usage.cache_write or 0) > (usage.prompt or 0):
         parts = ("cached_tokens", "cache_write_tokens")
-        problems |= {field: _PART_OF_PROMPT for field in parts if field in said}
-    if said.get("reasoning_tokens", 0) > (usage.completion or 0):
+        problems |= {field: _PART_OF_PROMPT for field in parts if field in fields}
+    if fields.get("reasoning_tokens", 0) > (usage.completion or 0):
         problems["reasoning_tokens"] = _PART_OF_COMPLETION
-    is_used = said.get("status", Status.OK) is Status.OK
-    if is_used and not problems and usage.total is None and "cost_usd" not in said:
+    is_used = fields.get("status", Status.OK) is Status.OK
+    if is_used and not problems and usage.total is None and "cost_usd" not in fields:
         problems["prompt_tokens"] = _NO_TOKENS
     return problems

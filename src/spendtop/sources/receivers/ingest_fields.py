@@ -130,11 +130,11 @@ def _provider_usage(value: object) -> Usage:
     return usage_of(given)
 
 
-def _miscounted(given: Mapping[str, object], counts: frozenset[str], inside: str) -> dict[str, str]:
+def _miscounted(counts_sent: Mapping[str, object], counts: frozenset[str], inside: str) -> dict[str, str]:
     return {
         f"{inside}.{name}": _NO_COUNT
-        for name in given.keys() & counts
-        if given[name] is not None and count(given[name]) is None
+        for name in counts_sent.keys() & counts
+        if counts_sent[name] is not None and count(counts_sent[name]) is None
     }
 
 

@@ -111,8 +111,6 @@ class _Payload(Struct):
 
 
 class LitellmReceiver:
-    """Reads what LiteLLM posts."""
-
     source: ClassVar[PushedSource] = LITELLM
     largest: ClassVar[int] = 32 * 1024 * 1024
     unpacks: ClassVar[bool] = False
@@ -243,9 +241,9 @@ def _model(payload: _Payload) -> str | None:
 
 
 def _tokens(payload: _Payload, field: str) -> int | None:
-    given = getattr(payload, field)
-    tokens = count(given)
-    if tokens is None and given is not None:
+    value = getattr(payload, field)
+    tokens = count(value)
+    if tokens is None and value is not None:
         raise _Unusable(field, "has to be a whole number of tokens, 0 or more")
     return tokens
 

@@ -174,8 +174,8 @@ def _request(span: TraceSpan, received_at: int) -> Request:
 
 def _response(attributes: Attributes) -> Attributes:
     """The provider's whole response, where the span holds it."""
-    found = (opened(attributes.get(name)) for name in _RESPONSES)
-    return next((each for each in found if isinstance(each, dict)), {})
+    candidates = (opened(attributes.get(name)) for name in _RESPONSES)
+    return next((each for each in candidates if isinstance(each, dict)), {})
 
 
 def _usage(attributes: Attributes, response: Attributes) -> Usage:

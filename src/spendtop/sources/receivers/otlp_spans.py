@@ -214,32 +214,32 @@ def _json_value(value: _Value | None, depth: int = 0) -> object:
     return next((each for each in plain if each is not None), None)
 
 
-def _number(given: str | int | float | None) -> object:
+def _number(value: str | int | float | None) -> object:
     """A whole number, which OTLP spells as a text; any other text as it is."""
-    return int(given) if isinstance(given, str) and _WHOLE.fullmatch(given) else given
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
 
 
-def _decimal(given: str | int | float | None) -> object:
+def _decimal(value: str | int | float | None) -> object:
     """A number that is none in JSON, such as `NaN`, comes as a text."""
-    if not isinstance(given, str):
-        return given
+    if not isinstance(value, str):
+        return value
     try:
-        return float(given)
+        return float(value)
     except ValueError:
-        return given
+        return value
 
 
-def _nanoseconds(given: str | int | float | None) -> int:
-    number = _number(given)
+def _nanoseconds(value: str | int | float | None) -> int:
+    number = _number(value)
     return int(number) if isinstance(number, int | float) and 0 <= number < _LONGEST_TIME else 0
 
 
-def _hex(given: str | None, length: int) -> str:
+def _hex(value: str | None, length: int) -> str:
     """An id as it has to be: so many hex digits, not all of them zero."""
-    if given is None or len(given) != length or not given.isascii():
+    if value is None or len(value) != length or not value.isascii():
         return ""
     try:
-        return given.lower() if any(bytes.fromhex(given)) and " " not in given else ""
+        return value.lower() if any(bytes.fromhex(value)) and " " not in value else ""
     except ValueError:
         return ""
 
