@@ -17,6 +17,15 @@ from spendtop.api.http_request import HttpRequest
 from spendtop.config.settings import Settings
 from spendtop.sources.receivers import SignedReceiver, Signing
 
+MOST_FAILURES_PER_MINUTE = 100
+_FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
+_FORWARDING = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+"""Headers that proxies add and local programs do not send."""
+_CORS_METHODS = b"GET, POST, PATCH, DELETE"
+_CORS_HEADERS = (
+    b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rules:
@@ -37,7 +46,6 @@ class Rules:
 
     @classmethod
     def of(cls, settings: Settings, signed: Mapping[str, type[SignedReceiver]]) -> Rules:
-        """The rules that these settings ask for."""
         server = settings.server
         return cls(
             api_key=_bytes(server.api_key),
@@ -55,30 +63,20 @@ class Rules:
 
 def current_rules(settings: Callable[[], Settings], signed: Mapping[str, type[SignedReceiver]]) -> Callable[[], Rules]:
     """Gives the rules in force; they are built again only when the settings have been replaced."""
-    latest_built: tuple[Settings, Rules] | None = None
+    built: tuple[Settings, Rules] | None = None
 
     def rules() -> Rules:
-        nonlocal latest_built
-        latest = settings()
-        if latest_built is None or latest_built[0] is not latest:
-            latest_built = (latest, Rules.of(latest, signed))
-        return latest_built[1]
+        nonlocal built
+        in_force = settings()
+        if built is None or built[0] is not in_force:
+            built = (in_force, Rules.of(in_force, signed))
+        return built[1]
 
     return rules
 
 
 def _bytes(secret: SecretStr) -> bytes:
     return secret.get_secret_value().encode()
-
-
-MOST_FAILURES_PER_MINUTE = 100
-_FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
-_FORWARDING = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
-"""Headers that proxies add and local programs do not send."""
-_CORS_METHODS = b"GET, POST, PATCH, DELETE"
-_CORS_HEADERS = (
-    b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-)
 
 
 class Buckets:

@@ -1,4 +1,4 @@
-"""Gathering what a provider billed, row by row, into a whole poll of costs."""
+"""What a provider billed: all pages of an answer or none, and their rows gathered into a whole poll of costs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from spendtop.domain.untrusted import storable_name
 from spendtop.sources.pollers import CostPart, Costs, PollFailed
 from spendtop.sources.pollers.http_client import Poll, Query, shaped
 
+MOST_PAGES = 100
+_DISCARDED = "nothing of this poll is kept"
 _EXACT = Context(prec=60)
 DOLLAR = Decimal(1)
 CENT = Decimal("0.01")
@@ -51,9 +53,7 @@ class Billed:
         try:
             amount = _EXACT.multiply(exact(value), self._unit)
         except NotAnAmount:
-            raise PollFailed(
-                f"{self._provider} sent something as an amount that is none; nothing of this poll is kept"
-            ) from None
+            raise PollFailed(f"{self._provider} sent something as an amount that is none; {_DISCARDED}") from None
         if currency is None:
             self._flaws["had no currency and are taken as US dollars"] += 1
         elif currency.lower() != "usd":
@@ -79,9 +79,6 @@ class Billed:
             other_currencies=frozenset(self._currencies),
             flaws=(*counted, *more_flaws),
         )
-
-
-MOST_PAGES = 100
 
 
 class Paged(Protocol):
@@ -117,6 +114,3 @@ async def all_pages(poll: Poll, path: str, query: Query, kind: type[_Page]) -> l
         seen.add(page.next_page)
         cursor = (("page", page.next_page),)
     raise PollFailed(f"{poll.provider}'s answer does not end after {MOST_PAGES} pages; {_DISCARDED}")
-
-
-_DISCARDED = "nothing of this poll is kept"

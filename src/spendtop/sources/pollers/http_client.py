@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import httpx
 
 
+MIB = 1 << 20
+_LOOK = "check the address configured for it"
 _PIECE = 64 * 1024
 """Bytes that are unpacked at a time."""
 _MOST_ERROR_BYTES = 64 * 1024
@@ -34,19 +36,27 @@ _LONGEST_RETRY_AFTER = 900.0
 _GZIP = 31
 """zlib's number for gzip."""
 
+Query: TypeAlias = Sequence[tuple[str, str | int]]
+"""Names and values in their order; a name may come several times."""
+Advise: TypeAlias = Callable[[int, str], str]
+"""What to do about a refused key: a sentence, for the HTTP status and the provider's own words.
+
+Those words may quote the key, so they are for telling cases apart and never part of the sentence.
+"""
+_Shape = TypeVar("_Shape")
 _Unpack: TypeAlias = Callable[[bytes], Iterator[bytes]]
 
 
-class TooLarge(Exception):
+class _TooLarge(Exception):
     """More bytes than are taken."""
 
 
-class Unpackable(Exception):
+class _Unpackable(Exception):
     """Bytes that are packed wrongly, or in a way that was not asked for."""
 
 
-async def read(response: httpx.Response, most: int) -> bytes:
-    """The unpacked body. Raises TooLarge as soon as it has more than `most` bytes, and Unpackable."""
+async def _whole_body(response: httpx.Response, most: int) -> bytes:
+    """The unpacked body. Raises _TooLarge as soon as it has more than `most` bytes, and _Unpackable."""
     whole = bytearray()
     unpack = _unpacking(response.headers.get("content-encoding", "identity"))
     async for chunk in response.aiter_raw():
@@ -54,22 +64,22 @@ async def read(response: httpx.Response, most: int) -> bytes:
             whole += piece
             if len(whole) > most:
                 whole.clear()  # or the exception's traceback keeps it
-                raise TooLarge
+                raise _TooLarge
     return bytes(whole)
 
 
-async def said(response: httpx.Response) -> str:
+async def _error_text(response: httpx.Response) -> str:
     """A provider's own words about an error, empty where there are none; they may quote what was sent."""
     try:
-        document = msgspec.json.decode(await read(response, _MOST_ERROR_BYTES))
-    except (TooLarge, Unpackable, ValueError, RecursionError):
+        document = msgspec.json.decode(await _whole_body(response, _MOST_ERROR_BYTES))
+    except (_TooLarge, _Unpackable, ValueError, RecursionError):
         return ""
     error = document.get("error") if isinstance(document, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) else ""
 
 
-def retry_after(response: httpx.Response) -> float | None:
+def _retry_after(response: httpx.Response) -> float | None:
     """Seconds until the provider wants to be asked again, at most 15 minutes; None where it does not say.
 
     A date is compared with the provider's own, so that no clock of ours matters.
@@ -86,7 +96,7 @@ def retry_after(response: httpx.Response) -> float | None:
     return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else None
 
 
-def untrusted_certificate(error: BaseException) -> bool:
+def _is_untrusted_certificate(error: BaseException) -> bool:
     """Whether this is, at bottom, about the certificate of the other side."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
@@ -100,7 +110,7 @@ def _unpacking(encoding: str) -> _Unpack:
             return _as_it_is
         case "gzip" | "x-gzip":
             return _Gunzip().pieces
-    raise Unpackable
+    raise _Unpackable
 
 
 def _as_it_is(chunk: bytes) -> Iterator[bytes]:
@@ -114,26 +124,13 @@ class _Gunzip:
         self._stream = zlib.decompressobj(_GZIP)
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What the next packed bytes hold. Raises Unpackable."""
+        """What the next packed bytes hold. Raises _Unpackable."""
         try:
             while chunk and not self._stream.eof:
                 yield self._stream.decompress(chunk, _PIECE)
                 chunk = self._stream.unconsumed_tail
         except zlib.error:
-            raise Unpackable from None
-
-
-MIB = 1 << 20
-_LOOK = "check the address configured for it"
-
-Query: TypeAlias = Sequence[tuple[str, str | int]]
-"""Names and values in their order; a name may come several times."""
-Advise: TypeAlias = Callable[[int, str], str]
-"""What to do about a refused key: a sentence, for the HTTP status and the provider's own words.
-
-Those words may quote the key, so they are for telling cases apart and never part of the sentence.
-"""
-_Shape = TypeVar("_Shape")
+            raise _Unpackable from None
 
 
 class Rejected(PollFailed):
@@ -303,15 +300,15 @@ class Poll:
             ):
                 if not response.is_success:
                     raise await self._refusal(response)
-                raw = await read(response, self._bounds.most_bytes)
+                raw = await _whole_body(response, self._bounds.most_bytes)
         except (TimeoutError, httpx.TimeoutException):
             raise _Passing(f"{self.provider} did not answer in time; it is asked again at the next poll") from None
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
-        except TooLarge:
+        except _TooLarge:
             size = f"{self._bounds.most_bytes / MIB:g} MiB"
             raise AnswerTooLarge(f"{self.provider}'s answer is larger than {size} and was not read; {_LOOK}") from None
-        except Unpackable:
+        except _Unpackable:
             raise PollFailed(f"{self.provider}'s answer is packed in a way that cannot be read; {_LOOK}") from None
         return FetchedAnswer(raw, response.headers.get("content-type", ""))
 
@@ -319,13 +316,15 @@ class Poll:
         who, status = self.provider, response.status_code
         match status:
             case 401 | 403:
-                return KeyRefused(f"{who} refused the key ({status}). {self._advise(status, await said(response))}")
+                return KeyRefused(
+                    f"{who} refused the key ({status}). {self._advise(status, await _error_text(response))}"
+                )
             case 429:
-                return _Passing(f"{who} asks for fewer questions (429); poll less often", retry_after(response))
+                return _Passing(f"{who} asks for fewer questions (429); poll less often", _retry_after(response))
             case _ if status >= 500:
                 return _Passing(
                     f"{who} has a fault of its own ({status}); it is asked again at the next poll",
-                    retry_after(response),
+                    _retry_after(response),
                 )
             case _ if status < 400:
                 return PollFailed(f"{who} answered with a redirect ({status}), which is never followed; {_LOOK}")
@@ -334,7 +333,7 @@ class Poll:
         return Rejected(f"{who} did not take the question ({status}); a newer spendtop may be needed", status)
 
     def _unreachable(self, error: Exception) -> PollFailed:
-        if untrusted_certificate(error):
+        if _is_untrusted_certificate(error):
             return PollFailed(f"The certificate of {self.provider}'s address cannot be trusted; {_LOOK}")
         return _Passing(
             f"{self.provider} cannot be reached ({type(error).__name__}); check the network and the address configured"
