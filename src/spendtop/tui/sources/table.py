@@ -80,12 +80,11 @@ class SourceTable(ListTable["Row", RowKey]):
 
     def state(self, row: Row) -> State:
         """How it stands."""
-        assert self.sources is not None
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
-            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.sources.now)
-        return source_state(row, self.doors, self.recording, self.sources.now)
+            return token_state(row, self.recording and is_open(Source.INGEST, self.doors), self.now)
+        return source_state(row, self.doors, self.recording, self.now)
 
     def _source(self, row: Row, ink: Ink, width: int) -> Piece:
         if is_polled(row):
@@ -126,8 +125,7 @@ class SourceTable(ListTable["Row", RowKey]):
 
     def _instant(self, at: int) -> str:
         """To the minute, with its day where that is another one."""
-        assert self.sources is not None
-        is_today = self.calendar.local(at).date() == self.calendar.local(self.sources.now).date()
+        is_today = self.calendar.local(at).date() == self.calendar.local(self.now).date()
         return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
 
     def _of_silent(self, row: SourceRow) -> str:
@@ -149,13 +147,13 @@ def is_polled(row: Row) -> TypeIs[PolledRow]:
     return hasattr(row, "poller")
 
 
-def _tree(found: Sources) -> list[Row]:
+def _tree(sources: Sources) -> list[Row]:
     """Sources that push, and tokens below the one that needs them."""
     rows: list[Row] = []
-    for row in sorted((row for row in found.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
+    for row in sorted((row for row in sources.sources if row.source in DOORS), key=lambda row: _ORDER[row.source]):
         rows.append(row)
         if row.source is Source.INGEST:
-            rows.extend(found.tokens)
+            rows.extend(sources.tokens)
     return rows
 
 
