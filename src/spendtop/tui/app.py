@@ -34,7 +34,6 @@ from spendtop.tui.themed_app import ThemedApp
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.modals.leave import Leaving
     from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -260,16 +259,15 @@ class SpendtopApp(ThemedApp):
 
     def action_leave(self) -> None:
         """Ask what becomes of the collector, then leave."""
-        from spendtop.tui.modals.leave import LeaveScreen
+        from spendtop.tui.modals.leave import LeaveScreen, Leaving
 
-        self.push_screen(LeaveScreen(self.collector, self.session.demo), self._leave)
+        ways = {Leaving.DETACH: self.action_detach, Leaving.STOP: self._stop}
+        screen = LeaveScreen(self.collector, self.session.demo)
+        self.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
 
-    def _leave(self, leaving: Leaving | None) -> None:
-        if leaving == "detach":
-            self.action_detach()
-        elif leaving == "stop":
-            self.notify("Stopping the collector...", markup=False)
-            self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
+    def _stop(self) -> None:
+        self.notify("Stopping the collector...", markup=False)
+        self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
 
     async def action_quit(self) -> None:
         """Textual's own way out asks too."""

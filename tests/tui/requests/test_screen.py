@@ -190,9 +190,9 @@ async def test_enter_opens_the_detail_and_its_panes(app: SpendtopApp) -> None:
         await pilot.press("J")
         await until(pilot, lambda: "Ticket 1:" in picture(pilot))
         await pilot.press("tab")
-        assert '"messages"' in picture(pilot)
+        await until(pilot, lambda: '"messages"' in picture(pilot))
         await pilot.press("tab", "tab")
-        assert "external-1" in picture(pilot)
+        await until(pilot, lambda: "external-1" in picture(pilot))
         await pilot.press("q")
         assert "Requests all" in picture(pilot)
 

@@ -48,8 +48,8 @@ class LedgerScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self.writer = StoreWriter(self)
-        self.entries = EntryDesk(self, self.writer)
-        self.exports = LedgerExport(self)
+        self.entry_desk = EntryDesk(self, self.writer)
+        self.exporter = LedgerExport(self)
         self._answer: LedgerFigures | None = None
         self._account: str | None = None
         """The name of the account that was chosen here."""
@@ -111,7 +111,7 @@ class LedgerScreen(LiveScreen):
         if action.id in _AMONG_ACCOUNTS:
             return len(answer.accounts) > 1
         if action.id == "undo-entry":
-            return self.entries.can_undo
+            return self.entry_desk.can_undo
         if action.id == "poll":
             return chosen.account.poller is not None
         return action.id != "open" or self.days.row is not None
@@ -164,14 +164,14 @@ class LedgerScreen(LiveScreen):
 
     def action_calibrate(self) -> None:
         if self.chosen is not None:
-            self.entries.calibrate(self.chosen)
+            self.entry_desk.calibrate(self.chosen)
 
     def action_record(self) -> None:
         if self.chosen is not None:
-            self.entries.record(self.chosen)
+            self.entry_desk.record(self.chosen)
 
     def action_undo(self) -> None:
-        self.entries.undo()
+        self.entry_desk.undo()
 
     def action_poll(self) -> None:
         from spendtop.services.tasks import TaskKind
@@ -200,4 +200,4 @@ class LedgerScreen(LiveScreen):
 
     def action_export(self) -> None:
         if self._answer is not None:
-            self.exports.ask(self._answer)
+            self.exporter.ask(self._answer)

@@ -37,10 +37,12 @@ class ListPane:
         now = self._screen.face.session.clock()
         return self._browser.question(self.rows.in_view, now, self._screen.calendar, monotonic())
 
-    def take(self, answer: ListAnswer) -> None:
-        """Show an answer, unless it is about a list of before."""
-        if self._browser.take(answer, monotonic()):
-            self.show(answer.headline.calendar)
+    def take(self, answer: ListAnswer) -> bool:
+        """Show an answer; False when it is about a list of before."""
+        if not self._browser.take(answer, monotonic()):
+            return False
+        self.show(answer.headline.calendar)
+        return True
 
     def choose(self, selection: Selection) -> None:
         """List something else; the cursor stays on its request where that is listed too."""

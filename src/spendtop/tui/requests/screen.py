@@ -61,8 +61,8 @@ class RequestsScreen(LiveScreen):
         self.list_pane = ListPane(self, self.browser)
         self.detail_pane = DetailPane(self)
         self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
-        self.copying = RequestCopy(self, self.browser, self.list_pane)
-        self.exporting = RequestExport(self, self.browser, self.list_pane)
+        self.copier = RequestCopy(self, self.browser, self.list_pane)
+        self.exporter = RequestExport(self, self.browser, self.list_pane)
         self.arrangement = Arrangement(self, lambda: self.rows, self.list_pane.limit_to, self.list_pane.order_by)
         self.layout_shown = Layout.LIST
 
@@ -83,8 +83,8 @@ class RequestsScreen(LiveScreen):
         return self.list_pane.question()
 
     def show(self, answer: Any) -> Headline:
-        self.list_pane.take(answer)
-        self.filter_prompt.show_hint()
+        if self.list_pane.take(answer):
+            self.filter_prompt.show_hint()
         if self.layout_shown is not Layout.LIST and self.rows.selected is not None:
             self.detail_pane.read(self.rows.selected)
         headline: Headline = answer.headline
@@ -239,14 +239,14 @@ class RequestsScreen(LiveScreen):
         self.list_pane.unmark()
 
     def action_copy(self) -> None:
-        self.copying.ask()
+        self.copier.ask()
 
     def action_export(self) -> None:
-        self.exporting.ask()
+        self.exporter.ask()
 
     def export(self, kind: str, path: str) -> None:
         """Write the marked rows, or all that are listed."""
-        self.exporting.write(kind, self.face.session.folder / Path(path).expanduser())
+        self.exporter.write(kind, self.face.session.folder / Path(path).expanduser())
 
     def action_wrap(self) -> None:
         self.detail.toggle_wrap()

@@ -44,8 +44,8 @@ class SessionsScreen(LiveScreen):
         self.table = SessionTable()
         self.selection = Selection()
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
-        self.copying = SessionCopy(self, self.table)
-        self.exporting = SessionExport(self)
+        self.copier = SessionCopy(self, self.table)
+        self.exporter = SessionExport(self)
         self.arrangement = Arrangement(self, lambda: self.table, self.limit_to, self.order_by)
         self._wanted = _PAGE
         self._is_whole = True
@@ -190,7 +190,7 @@ class SessionsScreen(LiveScreen):
             super().complete(kind, text)
 
     def action_copy(self) -> None:
-        self.copying.ask()
+        self.copier.ask()
 
     def action_export(self) -> None:
-        self.exporting.ask(self.selection)
+        self.exporter.ask(self.selection)
