@@ -20,8 +20,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import config_news
+from spendtop.store.reads.applied_config import applied, config_news
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed

@@ -8,8 +8,7 @@ from spendtop.domain.clock import SECOND
 from spendtop.domain.request import NotUnderstood, Source
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied, keep
-from spendtop.store.reads.config_outcome import CONFIG_NEWS
+from spendtop.store.reads.applied_config import CONFIG_NEWS, applied, keep
 from spendtop.tui.app import SpendtopApp
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, opened, picture, until

@@ -13,8 +13,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spend_by_two import Pair, by_pair, oldest_hour
-from spendtop.store.reads.spending import by_key, spend
+from spendtop.store.reads.spending import Pair, by_key, by_pair, oldest_hour, spend
 
 _STEP = 6 * HOUR
 """What is read of the requests within one transaction, in µs."""

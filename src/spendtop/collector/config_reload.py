@@ -23,8 +23,8 @@ from spendtop.services import limit_marks, scoped_totals
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
+from spendtop.store.reads.applied_config import CONFIG_NEWS as CONFIG_NEWS
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied, keep
-from spendtop.store.reads.config_outcome import CONFIG_NEWS as CONFIG_NEWS
 
 
 class Reloading:

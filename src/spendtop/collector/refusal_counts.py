@@ -7,7 +7,7 @@ import asyncio
 from spendtop.api.counters import Counters
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
-from spendtop.services import refusals
+from spendtop.services import missed_requests
 from spendtop.services.recorder import Recorder
 
 _EVERY_SECONDS = 5.0
@@ -36,7 +36,9 @@ class Tallying:
         counts = {(source.value, why.value): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
-            await asyncio.wrap_future(self._recorder.run(lambda tx: refusals.note(tx, counts, now, self._shard)))
+            await asyncio.wrap_future(
+                self._recorder.run(lambda tx: missed_requests.note_refusals(tx, counts, now, self._shard))
+            )
         except BaseException:
             for (source, why), count in taken.items():
                 self._counters.refuse(source, why, count)

@@ -19,10 +19,9 @@ from spendtop.domain.request import FIELDS, Kind, RequestField
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.bucket_spans import Span, in_slices
 from spendtop.store.reads.requests import Order, Page, RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
-from spendtop.store.reads.time_slices import in_slices
 
 PAGE = 500
 """Requests per read."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
-    from spendtop.store.reads.applied_config import Applied
+    from spendtop.store.reads.applied_config import Applied, ConfigChange
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.config_outcome import News
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -33,7 +32,7 @@ class Headline:
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
-    config_news: News | None
+    config_news: ConfigChange | None
     """What the last change of the configuration did."""
 
     @property

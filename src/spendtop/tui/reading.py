@@ -15,9 +15,8 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind
-from spendtop.store.reads.applied_config import Applied, applied
+from spendtop.store.reads.applied_config import Applied, applied, config_news
 from spendtop.store.reads.attention import QuarantineRow, attention, quarantined
-from spendtop.store.reads.config_outcome import config_news
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.overview import Overview, overview

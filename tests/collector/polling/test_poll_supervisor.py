@@ -12,7 +12,7 @@ import pytest
 from spendtop.collector.polling.poll_supervisor import Pollers
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
-from spendtop.services.first_start import first_start
+from spendtop.store.facts import first_start
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Office
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone

@@ -3,7 +3,7 @@ from __future__ import annotations
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.reads.config_outcome import CONFIG_NEWS, News, config_news
+from spendtop.store.reads.applied_config import CONFIG_NEWS, ConfigChange, config_news
 
 
 def test_without_a_change_there_is_no_news(store: Store) -> None:
@@ -17,5 +17,5 @@ def test_the_last_change_is_told(store: Store) -> None:
         facts.put(connection, CONFIG_NEWS, '{"at": 7, "ok": false, "text": "line 3\\u001b[2J"}')
     with store.reading() as connection:
         news = config_news(connection)
-    assert news == News(7, False, Untrusted("line 3\x1b[2J"))
+    assert news == ConfigChange(7, False, Untrusted("line 3\x1b[2J"))
     assert news is not None and str(news.text) == "line 3␛[2J"

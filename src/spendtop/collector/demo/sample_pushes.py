@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.request import SAME_CONTENT, Request, Source, TimeSource, Usage
-from spendtop.services import refusals, tokens
+from spendtop.services import missed_requests, tokens
 
 _MADE = (
     ("billing prod", "billing-prod", False),
@@ -42,7 +42,7 @@ def make_tokens(connection: Connection, now: int) -> None:
     for name, value, shadow in _MADE:
         made = tokens.create(connection, name, now, value=value, shadow=shadow)
         tokens.set_active(connection, made.id, value != _OFF)
-    refusals.note(connection, {(Source.INGEST.value, "ingest_bad_token"): 3}, now - HOUR, 0)
+    missed_requests.note_refusals(connection, {(Source.INGEST.value, "ingest_bad_token"): 3}, now - HOUR, 0)
 
 
 def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:

@@ -1,19 +1,22 @@
-"""Requests that should have been pushed and came by a poll only: what was missed, when, and for how much."""
+"""What did not arrive as it should: requests that came by a poll only, and pushes that the listener refused."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select, update
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Request
-from spendtop.store.statements import table_of
-from spendtop.store.tables import GapTable
+from spendtop.store.statements import insert_or_add, table_of
+from spendtop.store.tables import GapTable, TotalTable
 
+REFUSED = "refused"
+"""Dimension of `total`; its keys are `source/reason`."""
 _GAP = table_of(GapTable)
 
 
-def note(connection: Connection, source: str, missed: Sequence[Request], run_began_at: int, now: int) -> None:
+def note_gap(connection: Connection, source: str, missed: Sequence[Request], run_began_at: int, now: int) -> None:
     """Note requests that `source` should have pushed; those that one run of the poller finds are one gap.
 
     `run_began_at` is when that run began, UTC µs.
@@ -45,3 +48,13 @@ def note(connection: Connection, source: str, missed: Sequence[Request], run_beg
             found_at=now,
         )
     )
+
+
+def note_refusals(connection: Connection, counts: Mapping[tuple[str, str], int], now: int, shard: int) -> None:
+    """Add refusals of this hour, by source and reason; no money is in it."""
+    hour = now - now % HOUR
+    rows = [
+        (REFUSED, f"{source}/{reason}", hour, shard, count, 0, 0, 0, 0, 0)
+        for (source, reason), count in sorted(counts.items())
+    ]
+    insert_or_add(TotalTable, connection.dialect).run_many(connection, rows)
