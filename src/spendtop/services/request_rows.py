@@ -11,7 +11,7 @@ from msgspec.json import Decoder
 
 from spendtop.domain.merging import StoredRequest
 from spendtop.domain.money import Usd
-from spendtop.domain.request import REPORTED, Kind, Request, RequestField, Source
+from spendtop.domain.request import REPORTED, FieldKind, Request, RequestField, Source
 from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 
 
@@ -46,11 +46,11 @@ def from_row(row: Sequence[Any]) -> StoredRequest:
 def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
     """What makes a column's value of a field's value that is none."""
     match field.kind:
-        case Kind.WORD:
+        case FieldKind.WORD:
             return field.text_of_word
-        case Kind.MONEY:
+        case FieldKind.MONEY:
             return Usd.nano_of
-        case Kind.TEXTS:
+        case FieldKind.TEXTS:
             return lambda texts: msgspec.json.encode(texts).decode() if texts else None
     return None
 
@@ -62,4 +62,4 @@ _TO_COLUMN = tuple(
 )
 _SOURCES = Decoder(dict[str, Source])
 _identity_of = columns("id", "source", "external_ids", "given_by")
-_FROM_COLUMN = conversions({Kind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})
+_FROM_COLUMN = conversions({FieldKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})

@@ -20,7 +20,7 @@ from spendtop.store.reads.attention import QuarantineRow, attention, quarantined
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.overview import Overview, overview
-from spendtop.store.reads.requests import Page, RequestQuery, observed_values, page, spend_of
+from spendtop.store.reads.requests import RequestPage, RequestQuery, observed_values, page, spend_of
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.sources import Sources, sources
 from spendtop.store.reads.spending import spend
@@ -136,7 +136,7 @@ class ListAnswer:
 
     question: ListQuestion
     headline: Headline
-    pages: dict[int, Page]
+    pages: dict[int, RequestPage]
     sums: Spend | None
     seconds: float
     """What the sums took."""

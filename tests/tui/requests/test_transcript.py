@@ -13,11 +13,11 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.requests import newest_id
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.requests.transcript import Page, Pane, conversation_of, lines_of, price_basis, wrap
+from spendtop.tui.requests.transcript import Layout, Pane, conversation_of, lines_of, price_basis, wrap
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, chat
 
-PAGE = Page(60, True, PLAIN, "─", Calendar())
+LAYOUT = Layout(60, True, PLAIN, "─", Calendar())
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def stored(store: Store, till: Till) -> object:
 
 def shown(found: RequestDetail, pane: Pane) -> str:
     """The pane as text."""
-    lines = lines_of(found, conversation_of(found), pane, PAGE)
+    lines = lines_of(found, conversation_of(found), pane, LAYOUT)
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 

@@ -24,7 +24,7 @@ from spendtop.sources.legacy.rows import OldToken
 from spendtop.store.engine import Store
 
 
-class Recording:
+class ImportRecording:
     """Records with a writer of its own, by the limits that the collector applied."""
 
     said = "stored"
@@ -73,11 +73,11 @@ class Rehearsal:
             return token.token not in tokens.book(connection)
 
 
-Target = Recording | Rehearsal
+Target = ImportRecording | Rehearsal
 
 
 @contextmanager
-def recording(settings: Settings, now: int) -> Iterator[Recording]:
+def recording(settings: Settings, now: int) -> Iterator[ImportRecording]:
     """The store, made where there is none; at the end of the block all is committed.
 
     Raises AlreadyRunning while another import goes on, and what `made_store` raises.
@@ -91,7 +91,7 @@ def recording(settings: Settings, now: int) -> Iterator[Recording]:
         recorder.start()
         gc.freeze()  # else garbage is looked for among all that is loaded, again and again: a tenth of the time
         try:
-            yield Recording(store, recorder, now)
+            yield ImportRecording(store, recorder, now)
         finally:
             gc.unfreeze()
             recorder.stop()

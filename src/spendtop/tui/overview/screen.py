@@ -170,14 +170,14 @@ class OverviewScreen(LiveScreen):
             welcome.redraw()
 
     def _feed(self, found: Overview, headline: Headline) -> None:
-        from spendtop.store.reads.requests import Page
+        from spendtop.store.reads.requests import RequestPage
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
         hour = found.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
         live.listing = Listing()
-        live.listing.restart(Page(found.feed, None))
+        live.listing.restart(RequestPage(found.feed, None))
         live.show(keep_selected=self._moved)
 
     @staticmethod

@@ -12,7 +12,7 @@ from textual.message import Message
 from spendtop.domain.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.requests.transcript import PANES, Page, Pane, conversation_of, lines_of
+from spendtop.tui.requests.transcript import PANES, Layout, Pane, conversation_of, lines_of
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.request_columns import cost_word, status_word
 
@@ -195,8 +195,8 @@ class DetailView(Panel):
         if self.detail is None:
             return []
         if self._lines is None or self._lines_for != (width, self.app.theme):
-            page = Page(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
-            self._lines = lines_of(self.detail, self._conversation, self._pane, page)
+            layout = Layout(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
+            self._lines = lines_of(self.detail, self._conversation, self._pane, layout)
             self._lines_for = (width, self.app.theme)
         return self._lines
 
