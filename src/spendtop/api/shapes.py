@@ -277,18 +277,18 @@ class RequestsAnswer(BaseModel):
     next_cursor: str | None
 
 
-def request_answer(found: RequestDetail) -> RequestAnswer:
+def request_answer(request: RequestDetail) -> RequestAnswer:
     """One request with its bodies, as JSON values."""
-    conversation = parse_conversation(found.request_body, found.response_body)
+    conversation = parse_conversation(request.request_body, request.response_body)
     return {
-        **record(found.row),
-        "request_body": _json(found.request_body),
-        "response_body": _json(found.response_body),
+        **record(request.row),
+        "request_body": _json(request.request_body),
+        "response_body": _json(request.response_body),
         "prompt": prompt_text(conversation),
         "response": response_text(conversation),
         "revisions": [
             {"at": to_iso(revision.at), "source": revision.source, "changes": dict(revision.changes)}
-            for revision in found.revisions
+            for revision in request.revisions
         ],
     }
 

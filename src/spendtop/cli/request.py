@@ -34,37 +34,37 @@ def run(options: Options) -> int:
     """Print the request with its revisions and what was said."""
     settings = load_settings(options).settings
     with opened_store(settings) as store:
-        found, calendar = _found(store, settings, options.arguments.id)
+        request, calendar = _request(store, settings, options.arguments.id)
         if options.arguments.fetch:
-            ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(found.row.id)})
-            found, calendar = _found(store, settings, options.arguments.id)
+            ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(request.row.id)})
+            request, calendar = _request(store, settings, options.arguments.id)
     if options.arguments.json:
         from spendtop.api.shapes import request_answer
         from spendtop.services.request_export import ascii_json
 
-        say(ascii_json(request_answer(found)))
+        say(ascii_json(request_answer(request)))
     else:
-        say("\n\n".join("\n".join(lines) for lines in _parts(found, calendar) if lines))
+        say("\n\n".join("\n".join(lines) for lines in _parts(request, calendar) if lines))
     return ExitCode.OK
 
 
-def _found(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
+def _request(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
     with store.reading() as connection:
-        found = find(connection, id)
-        if found is None:
+        request = find(connection, id)
+        if request is None:
             raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
-        return found, in_force(connection, settings).calendar
+        return request, in_force(connection, settings).calendar
 
 
-def _parts(found: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
-    fields = [(name, value) for name, value in _fields(found.row, calendar) if value is not None]
+def _parts(request: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
+    fields = [(name, value) for name, value in _fields(request.row, calendar) if value is not None]
     width = max(len(name) for name, _ in fields)
     yield [f"{name:<{width}}{_INDENT}{value}" for name, value in fields]
-    yield [line for revision in found.revisions for line in _revision(revision, calendar)]
-    conversation = parse_conversation(found.request_body, found.response_body)
+    yield [line for revision in request.revisions for line in _revision(revision, calendar)]
+    conversation = parse_conversation(request.request_body, request.response_body)
     yield list(_conversation(conversation))
     if not conversation.turns and conversation.error is None:
-        yield list(_bodies(found))
+        yield list(_bodies(request))
 
 
 def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | None]]:
@@ -104,11 +104,11 @@ def _conversation(conversation: Conversation) -> Iterator[str]:
         yield f"error: {clean_line(conversation.error)}"
 
 
-def _bodies(found: RequestDetail) -> Iterator[str]:
+def _bodies(request: RequestDetail) -> Iterator[str]:
     """The bodies as they are where they are of no known shape; else why there are none."""
-    if found.request_body is None and found.response_body is None:
-        yield _NOT_THERE.get(found.row.body_state, "Prompt and response are not stored.")
-    for name, body in (("request", found.request_body), ("response", found.response_body)):
+    if request.request_body is None and request.response_body is None:
+        yield _NOT_THERE.get(request.row.body_state, "Prompt and response are not stored.")
+    for name, body in (("request", request.request_body), ("response", request.response_body)):
         if body is not None:
             yield f"{name} body:"
             yield from (f"{_INDENT}{line}" for line in clean_text(body.decode("utf-8", "replace")).split("\n"))

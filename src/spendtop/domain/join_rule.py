@@ -1,4 +1,4 @@
-"""Which known request another source's report is about, where only the provider's response id says so (SPEC 4)."""
+"""Which known request another source's report is about, where only the provider's response id says so."""
 
 from __future__ import annotations
 

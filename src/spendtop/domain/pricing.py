@@ -1,4 +1,4 @@
-"""What a request costs: reported where the gateway's figure can be trusted, else computed, else unknown (SPEC 4)."""
+"""What a request costs: reported where the gateway's figure can be trusted, else computed, else unknown."""
 
 from __future__ import annotations
 

@@ -340,11 +340,10 @@ _OWN, _USAGE, _COST = _those_of(""), _those_of("usage"), _those_of("cost")
 def arguments(values: Sequence[Any]) -> dict[str, Any]:
     """Values of `REPORTED`, in its order, as keyword arguments for `Request` or another class with its fields."""
     (own, of_own), (usage, of_usage), (cost, of_cost) = _OWN, _USAGE, _COST
-    return {
-        **dict(zip(own, of_own(values), strict=True)),
-        "usage": Usage(**dict(zip(usage, of_usage(values), strict=True))),
-        "cost": Cost(**dict(zip(cost, of_cost(values), strict=True))),
-    }
+    fields = dict(zip(own, of_own(values), strict=True))
+    fields["usage"] = Usage(**dict(zip(usage, of_usage(values), strict=True)))
+    fields["cost"] = Cost(**dict(zip(cost, of_cost(values), strict=True)))
+    return fields
 
 
 SAME_CONTENT = "content:"

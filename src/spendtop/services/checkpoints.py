@@ -38,13 +38,13 @@ def succeeded(
     connection: Connection, poller: str, now: int, *, cursor: str | None = None, complete_until: int | None = None
 ) -> None:
     """Note a step that is stored in this very transaction; None leaves what was known."""
-    known = load(connection, poller)
+    before = load(connection, poller)
     _keep(
         connection,
         Checkpoint(
             poller=poller,
-            cursor=known.cursor if cursor is None else cursor,
-            complete_until=known.complete_until if complete_until is None else complete_until,
+            cursor=before.cursor if cursor is None else cursor,
+            complete_until=before.complete_until if complete_until is None else complete_until,
             succeeded_at=now,
         ),
     )
@@ -52,15 +52,15 @@ def succeeded(
 
 def failed(connection: Connection, poller: str, failure: str, now: int) -> int:
     """Note a poll that gave nothing; where it stands is unchanged. Returns how many failed in a row."""
-    known = load(connection, poller)
-    failures = known.failures + 1
+    before = load(connection, poller)
+    failures = before.failures + 1
     _keep(
         connection,
         Checkpoint(
             poller=poller,
-            cursor=known.cursor,
-            complete_until=known.complete_until,
-            succeeded_at=known.succeeded_at,
+            cursor=before.cursor,
+            complete_until=before.complete_until,
+            succeeded_at=before.succeeded_at,
             failed_at=now,
             failure=failure,
             failures=failures,

@@ -27,10 +27,10 @@ def note_gap(connection: Connection, source: str, missed: Sequence[Request], run
     since = min(request.occurred_at for request in counted)
     until = max(request.occurred_at for request in counted)
     cost = sum(request.cost.amount.nano for request in counted if request.cost.amount is not None)
-    known = connection.execute(
+    gap = connection.execute(
         select(_GAP).where(_GAP.c.source == source, _GAP.c.found_at >= run_began_at).order_by(_GAP.c.id.desc()).limit(1)
     ).one_or_none()
-    if known is None:
+    if gap is None:
         connection.execute(
             _GAP.insert().values(
                 source=source, since=since, until=until, requests=len(counted), cost_nano=cost, found_at=now
@@ -39,12 +39,12 @@ def note_gap(connection: Connection, source: str, missed: Sequence[Request], run
         return
     connection.execute(
         update(_GAP)
-        .where(_GAP.c.id == known.id)
+        .where(_GAP.c.id == gap.id)
         .values(
-            since=min(since, known.since),
-            until=max(until, known.until),
-            requests=known.requests + len(counted),
-            cost_nano=known.cost_nano + cost,
+            since=min(since, gap.since),
+            until=max(until, gap.until),
+            requests=gap.requests + len(counted),
+            cost_nano=gap.cost_nano + cost,
             found_at=now,
         )
     )

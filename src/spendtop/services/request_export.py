@@ -89,8 +89,8 @@ def pages(store: Store, query: RequestQuery, context: FilterContext) -> Iterator
         return within, page(connection, within, context, None, PAGE)
 
     span = Span(query.since, query.until)
-    for within, found in in_slices(store, span, first_page, newest_first=query.descending):
-        yield from _pages(store, within, context, found)
+    for within, first in in_slices(store, span, first_page, newest_first=query.descending):
+        yield from _pages(store, within, context, first)
 
 
 def counting(pages: Pages, note: Callable[[int], None]) -> Iterator[Sequence[RequestRow]]:
@@ -139,9 +139,9 @@ def _first_page(store: Store, query: RequestQuery, context: FilterContext) -> Re
 def _pages(
     store: Store, query: RequestQuery, context: FilterContext, first: RequestPage
 ) -> Iterator[tuple[RequestRow, ...]]:
-    found = first
-    yield found.rows
-    while found.next_cursor is not None:
+    current = first
+    yield current.rows
+    while current.next_cursor is not None:
         with store.reading() as connection:
-            found = page(connection, query, context, found.next_cursor, PAGE)
-        yield found.rows
+            current = page(connection, query, context, current.next_cursor, PAGE)
+        yield current.rows

@@ -56,12 +56,12 @@ def known_as(connection: Connection, external_id: str) -> list[int]:
     """
     key = table_of(RequestKeyTable)
     digests = list(dict.fromkeys(_digests(connection, external_id)))
-    found: dict[bytes, int] = {}
+    ids: dict[bytes, int] = {}
     for start in range(0, len(digests), _PER_QUERY):
         part = digests[start : start + _PER_QUERY]
         rows = connection.execute(select(key.c.digest, key.c.request_id).where(key.c.digest.in_(part)))
-        found.update({bytes(row.digest): int(row.request_id) for row in rows})
-    return list(dict.fromkeys(found[digest] for digest in digests if digest in found))
+        ids.update({bytes(row.digest): int(row.request_id) for row in rows})
+    return list(dict.fromkeys(ids[digest] for digest in digests if digest in ids))
 
 
 def _digests(connection: Connection, external_id: str) -> Iterator[bytes]:
@@ -74,6 +74,6 @@ def _digests(connection: Connection, external_id: str) -> Iterator[bytes]:
 def _tokens(connection: Connection) -> list[str]:
     """All tracking tokens, also deleted ones under which something was counted."""
     token, total = table_of(TokenTable), table_of(TotalTable)
-    known = connection.execute(select(token.c.token).order_by(token.c.id)).scalars()
+    kept = connection.execute(select(token.c.token).order_by(token.c.id)).scalars()
     counted = connection.execute(select(total.c.key).where(total.c.dimension.in_(_BY_TOKEN)).distinct()).scalars()
-    return list(dict.fromkeys([*known, *counted]))
+    return list(dict.fromkeys([*kept, *counted]))

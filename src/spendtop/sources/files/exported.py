@@ -195,11 +195,11 @@ def _restored(line: Struct, now: int) -> Restored:
     ids = {each.value: storable_name(given) for each, given in external_ids.items()}
     values = list(_values_of(line))
     for place, column, convert in _RESTORED:
-        if values[place] is not None:
-            try:
+        try:
+            if values[place] is not None:
                 values[place] = convert(values[place])
-            except ValueError:
-                raise _Wrong(column) from None
+        except ValueError:
+            raise _Wrong(column) from None
     request = Request(source=source, external_id=ids[source], **arguments(values))
     for column in ("received_at", "occurred_at"):
         # An id made of a time to come would stand above all that follow.
@@ -234,8 +234,8 @@ _RESTORED = tuple(
 
 
 def _field_of(error: msgspec.ValidationError) -> str:
-    found = _MISSING.search(str(error)) or _AT.search(str(error))
-    return found[1] if found else ""
+    place = _MISSING.search(str(error)) or _AT.search(str(error))
+    return place[1] if place else ""
 
 
 def _skipped(place: str, field: str) -> Skipped:

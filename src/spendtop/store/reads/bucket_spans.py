@@ -82,9 +82,9 @@ def in_slices(
         part, left = _cut(left, width, newest_first)
         began = monotonic()
         with store.reading() as connection:
-            found = read(connection, part)
+            result = read(connection, part)
         took = monotonic() - began
-        yield found
+        yield result
         if took < _QUICK:
             width = min(width * 2, _WIDEST)
         elif took > _SLOW:

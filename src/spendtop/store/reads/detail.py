@@ -63,7 +63,7 @@ def find(connection: Connection, reference: str) -> RequestDetail | None:
     """
     ours = [int(reference)] if _OURS.fullmatch(reference) and int(reference) <= _LARGEST_ID else []
     candidates = (detail(connection, request_id) for request_id in [*ours, *known_as(connection, reference)])
-    return next((found for found in candidates if found is not None), None)
+    return next((one for one in candidates if one is not None), None)
 
 
 def _revision(row: Any) -> Revision:

@@ -100,8 +100,8 @@ def total_tokens() -> ColumnElement[int]:
     """All tokens of a request; NULL when neither side is known."""
     request = table_of(RequestTable)
     prompt, completion = request.c.prompt_tokens, request.c.completion_tokens
-    known = or_(prompt.is_not(None), completion.is_not(None))
-    return case((known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
+    is_known = or_(prompt.is_not(None), completion.is_not(None))
+    return case((is_known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
 
 
 def _comparison(comparison: Comparison, context: FilterContext, connection: Connection) -> Condition:

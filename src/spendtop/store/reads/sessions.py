@@ -166,7 +166,7 @@ def _ending_in(
     request = table_of(RequestTable)
     selected = conditions(query, context, connection)
     last_at = func.max(request.c.occurred_at).label("last_at")
-    found = (
+    sessions = (
         select(request.c.session_id, last_at)
         .where(request.c.session_id.is_not(None), part.holds(request.c.occurred_at), *selected)
         .group_by(request.c.session_id)
@@ -174,10 +174,10 @@ def _ending_in(
     )
     goes_on = exists(
         select(request.c.id).where(
-            *_is_session(found.c.session_id), Span(part.until, None).holds(request.c.occurred_at), *selected
+            *_is_session(sessions.c.session_id), Span(part.until, None).holds(request.c.occurred_at), *selected
         )
     )
-    order = found.c.last_at, found.c.session_id
+    order = sessions.c.last_at, sessions.c.session_id
     statement = select(*order).where(~goes_on).order_by(*(column.desc() for column in order)).limit(most)
     if after is not None:
         statement = statement.where(tuple_(*order) < (after.last_at, after.session))

@@ -219,9 +219,9 @@ def user_days(store: Store, user: str, starts: Sequence[int]) -> tuple[DaySpend,
     A month's days at a time are read in a transaction of their own.
     """
     days = list(pairwise(starts))
-    found: list[DaySpend] = []
+    spent: list[DaySpend] = []
     for begin in range(0, len(days), _AT_ONCE):
         with store.reading() as connection:
             for since, until in days[begin : begin + _AT_ONCE]:
-                found.append(DaySpend(since, spend(connection, since, until, "user", user)))
-    return tuple(found)
+                spent.append(DaySpend(since, spend(connection, since, until, "user", user)))
+    return tuple(spent)
