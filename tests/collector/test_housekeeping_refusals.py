@@ -11,7 +11,7 @@ from spendtop.api.counters import Count, Counters
 from spendtop.collector.housekeeping import RefusalCounts
 from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import HELICONE, INGEST, OTLP
-from spendtop.services.refusals import REFUSED
+from spendtop.services.missed_requests import REFUSED
 from spendtop.store.engine import Store
 from spendtop.store.tables import TotalTable
 from tests.conftest import SettableClock

@@ -9,8 +9,7 @@ from spendtop.domain.request import NotUnderstood
 from spendtop.domain.sources import HELICONE
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied, keep
-from spendtop.store.reads.config_outcome import CONFIG_NEWS
+from spendtop.store.reads.applied_config import CONFIG_NEWS, applied, keep
 from spendtop.tui.app import SpendtopApp
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, opened, picture, until

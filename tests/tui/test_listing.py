@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from spendtop.store.reads.requests import Page
+from spendtop.store.reads.requests import RequestPage
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.listing import PAGE, Listing
 
@@ -18,10 +18,10 @@ class Row:
     fact: str = ""
 
 
-def page(start: int, size: int = PAGE, more: bool = True, fact: str = "") -> Page:
+def page(start: int, size: int = PAGE, more: bool = True, fact: str = "") -> RequestPage:
     """Requests from `start` on; the next cursor is where they end."""
     rows = tuple(cast(RequestRow, Row(number, fact)) for number in range(start, start + size))
-    return Page(rows, str(start + size) if more else None)
+    return RequestPage(rows, str(start + size) if more else None)
 
 
 def read(listing: Listing, wanted: list[tuple[int, str | None]], total: int) -> None:
@@ -83,7 +83,7 @@ def test_newer_facts_replace_older_ones_in_place() -> None:
 
 def test_an_empty_answer_is_an_answer() -> None:
     listing = Listing()
-    listing.put({0: Page((), None)})
+    listing.put({0: RequestPage((), None)})
     assert listing.read and listing.complete and len(listing) == 0
 
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
-from spendtop.domain.request import FIELDS, Kind
+from spendtop.domain.request import FIELDS, FieldKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
 from spendtop.store.reads.detail import RequestDetail
@@ -222,15 +222,15 @@ class RevisionItem(TypedDict):
     """Field to its old and new value."""
 
 
-_JSON: Mapping[Kind, Any] = {
-    Kind.FLAG: bool,
-    Kind.TEXTS: dict[str, str],
-    Kind.IDS: dict[str, str],
-    Kind.SOURCES: list[str],
-    **dict.fromkeys((Kind.ID, Kind.TEXT, Kind.NAME, Kind.WORD, Kind.INSTANT), str),
-    **dict.fromkeys((Kind.TOKENS, Kind.MILLISECONDS, Kind.HTTP_STATUS, Kind.MONEY), int),
+_JSON: Mapping[FieldKind, Any] = {
+    FieldKind.FLAG: bool,
+    FieldKind.TEXTS: dict[str, str],
+    FieldKind.IDS: dict[str, str],
+    FieldKind.SOURCES: list[str],
+    **dict.fromkeys((FieldKind.ID, FieldKind.TEXT, FieldKind.NAME, FieldKind.WORD, FieldKind.INSTANT), str),
+    **dict.fromkeys((FieldKind.TOKENS, FieldKind.MILLISECONDS, FieldKind.HTTP_STATUS, FieldKind.MONEY), int),
 }
-_NEVER_NULL = (Kind.ID, Kind.IDS, Kind.SOURCES, Kind.TEXTS)
+_NEVER_NULL = (FieldKind.ID, FieldKind.IDS, FieldKind.SOURCES, FieldKind.TEXTS)
 
 
 def _described(name: str, about: str, more: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.reads.models import ModelUse
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.sessions import SessionCosts, SessionRow
-from spendtop.store.reads.users import DaySpend
+from spendtop.store.reads.spending import DaySpend
 
 
 class SessionItem(BaseModel):

@@ -21,8 +21,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spend_by_two import Pair, by_pair, oldest_hour
-from spendtop.store.reads.spending import COLUMNS, by_key, spend
+from spendtop.store.reads.spending import COLUMNS, Pair, by_key, by_pair, oldest_hour, spend
 
 _SHOWN = 50
 _ALL = 100_000

@@ -24,8 +24,8 @@ from spendtop.services.evaluator import mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
+from spendtop.store.reads.applied_config import CONFIG_NEWS as CONFIG_NEWS
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied, keep
-from spendtop.store.reads.config_outcome import CONFIG_NEWS as CONFIG_NEWS
 from spendtop.store.transactions import write
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spendtop.api.counters import Counters
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
-from spendtop.services import refusals
+from spendtop.services import missed_requests
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store.transactions import write
@@ -100,7 +100,7 @@ class RefusalCounts:
         counts = {(source.name, why.value): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
-            await write(self._recorder, lambda tx: refusals.note(tx, counts, now, self._shard))
+            await write(self._recorder, lambda tx: missed_requests.note_refusals(tx, counts, now, self._shard))
         except BaseException:
             for (source, why), count in taken.items():
                 self._counters.refuse(source, why, count)

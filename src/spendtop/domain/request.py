@@ -138,7 +138,7 @@ class Request(RequestFields[str], frozen=True, kw_only=True):
         return (self.token or "") if self.source.written_by_hand else ""
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a field's values are: it says how they are stored, exported, read back and shown."""
 
     TEXT = auto()
@@ -183,7 +183,7 @@ class RequestField(Struct, frozen=True):
 
     name: str
     """Its name in a flat list of all fields."""
-    kind: Kind
+    kind: FieldKind
     label: str | None
     """What people read; None where a face shows it together with another field."""
     merging: Merging | None = Merging.FILL
@@ -217,12 +217,12 @@ class RequestField(Struct, frozen=True):
     @property
     def column(self) -> str:
         """Its column in the table."""
-        return f"{self.name}_nano" if self.kind is Kind.MONEY else self.name
+        return f"{self.name}_nano" if self.kind is FieldKind.MONEY else self.name
 
     @property
     def exported(self) -> tuple[str, ...]:
         """Its names in exports and in the API; the last one is read back."""
-        if self.kind is not Kind.MONEY:
+        if self.kind is not FieldKind.MONEY:
             return (self.name,)
         return (f"{self.name}_usd", f"{self.name}_nanousd") if self.exact else (f"{self.name}_usd",)
 
@@ -257,40 +257,44 @@ _DECLARED = {
 }
 
 FIELDS = (
-    RequestField("id", Kind.ID, "id", None),
-    RequestField("external_ids", Kind.IDS, "id of", None, required=True),
-    RequestField("occurred_at", Kind.INSTANT, "time", Merging.RULE, required=True),
-    RequestField("time_source", Kind.WORD, None, Merging.RULE, required=True),
-    RequestField("received_at", Kind.INSTANT, "received", Merging.STAY, required=True, revised=False),
-    RequestField("provider", Kind.TEXT, "provider"),
-    RequestField("model", Kind.TEXT, "model"),
-    RequestField("status", Kind.WORD, "status", Merging.FOLLOW, required=True),
-    RequestField("http_status", Kind.HTTP_STATUS, None),
-    RequestField("user_id", Kind.TEXT, "user"),
-    RequestField("session_id", Kind.TEXT, "session"),
-    RequestField("session_path", Kind.TEXT, "session path"),
-    RequestField("token", Kind.TEXT, "token"),
-    RequestField("properties", Kind.TEXTS, "property"),
-    RequestField("prompt_tokens", Kind.TOKENS, "prompt tokens", at="usage.prompt"),
-    RequestField("completion_tokens", Kind.TOKENS, "completion tokens", at="usage.completion"),
-    RequestField("total_tokens", Kind.TOKENS, None, None, at="usage.total"),
-    RequestField("cached_tokens", Kind.TOKENS, "cache read", at="usage.cache_read", revised_as="cache_read_tokens"),
-    RequestField("cache_write_tokens", Kind.TOKENS, "cache write", at="usage.cache_write"),
-    RequestField("reasoning_tokens", Kind.TOKENS, "reasoning", at="usage.reasoning"),
-    RequestField("cost", Kind.MONEY, "cost", Merging.RULE, at="cost.amount", exact=True),
-    RequestField("basis", Kind.WORD, None, Merging.RULE, at="cost.basis", required=True),
-    RequestField("reported_cost", Kind.MONEY, "reported cost", Merging.RULE, at="cost.reported", revised=False),
-    RequestField("computed_cost", Kind.MONEY, "computed cost", Merging.RULE, at="cost.computed", revised=False),
-    RequestField("verified", Kind.FLAG, "verified", Merging.EITHER),
-    RequestField("cached", Kind.FLAG, "gateway's cache", Merging.FOLLOW),
-    RequestField("latency_ms", Kind.MILLISECONDS, "latency"),
-    RequestField("ttft_ms", Kind.MILLISECONDS, "first token"),
-    RequestField("sources", Kind.SOURCES, "sources", None),
-    RequestField("response_id", Kind.TEXT, "response id"),
-    RequestField("time_suspect", Kind.FLAG, None, Merging.RULE, revised=False),
-    RequestField("price_version", Kind.NAME, "price version", Merging.RULE, at="cost.price_version", revised=False),
-    RequestField("counted", Kind.FLAG, "counted", Merging.EITHER),
-    RequestField("body_state", Kind.WORD, "bodies", Merging.RULE, revised=False),
+    RequestField("id", FieldKind.ID, "id", None),
+    RequestField("external_ids", FieldKind.IDS, "id of", None, required=True),
+    RequestField("occurred_at", FieldKind.INSTANT, "time", Merging.RULE, required=True),
+    RequestField("time_source", FieldKind.WORD, None, Merging.RULE, required=True),
+    RequestField("received_at", FieldKind.INSTANT, "received", Merging.STAY, required=True, revised=False),
+    RequestField("provider", FieldKind.TEXT, "provider"),
+    RequestField("model", FieldKind.TEXT, "model"),
+    RequestField("status", FieldKind.WORD, "status", Merging.FOLLOW, required=True),
+    RequestField("http_status", FieldKind.HTTP_STATUS, None),
+    RequestField("user_id", FieldKind.TEXT, "user"),
+    RequestField("session_id", FieldKind.TEXT, "session"),
+    RequestField("session_path", FieldKind.TEXT, "session path"),
+    RequestField("token", FieldKind.TEXT, "token"),
+    RequestField("properties", FieldKind.TEXTS, "property"),
+    RequestField("prompt_tokens", FieldKind.TOKENS, "prompt tokens", at="usage.prompt"),
+    RequestField("completion_tokens", FieldKind.TOKENS, "completion tokens", at="usage.completion"),
+    RequestField("total_tokens", FieldKind.TOKENS, None, None, at="usage.total"),
+    RequestField(
+        "cached_tokens", FieldKind.TOKENS, "cache read", at="usage.cache_read", revised_as="cache_read_tokens"
+    ),
+    RequestField("cache_write_tokens", FieldKind.TOKENS, "cache write", at="usage.cache_write"),
+    RequestField("reasoning_tokens", FieldKind.TOKENS, "reasoning", at="usage.reasoning"),
+    RequestField("cost", FieldKind.MONEY, "cost", Merging.RULE, at="cost.amount", exact=True),
+    RequestField("basis", FieldKind.WORD, None, Merging.RULE, at="cost.basis", required=True),
+    RequestField("reported_cost", FieldKind.MONEY, "reported cost", Merging.RULE, at="cost.reported", revised=False),
+    RequestField("computed_cost", FieldKind.MONEY, "computed cost", Merging.RULE, at="cost.computed", revised=False),
+    RequestField("verified", FieldKind.FLAG, "verified", Merging.EITHER),
+    RequestField("cached", FieldKind.FLAG, "gateway's cache", Merging.FOLLOW),
+    RequestField("latency_ms", FieldKind.MILLISECONDS, "latency"),
+    RequestField("ttft_ms", FieldKind.MILLISECONDS, "first token"),
+    RequestField("sources", FieldKind.SOURCES, "sources", None),
+    RequestField("response_id", FieldKind.TEXT, "response id"),
+    RequestField("time_suspect", FieldKind.FLAG, None, Merging.RULE, revised=False),
+    RequestField(
+        "price_version", FieldKind.NAME, "price version", Merging.RULE, at="cost.price_version", revised=False
+    ),
+    RequestField("counted", FieldKind.FLAG, "counted", Merging.EITHER),
+    RequestField("body_state", FieldKind.WORD, "bodies", Merging.RULE, revised=False),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 
@@ -309,11 +313,10 @@ _OWN, _USAGE, _COST = _those_of(""), _those_of("usage"), _those_of("cost")
 def arguments(values: Sequence[Any]) -> dict[str, Any]:
     """Values of `REPORTED`, in its order, as keyword arguments for `Request` or another class with its fields."""
     (own, of_own), (usage, of_usage), (cost, of_cost) = _OWN, _USAGE, _COST
-    return {
-        **dict(zip(own, of_own(values), strict=True)),
-        "usage": Usage(**dict(zip(usage, of_usage(values), strict=True))),
-        "cost": Cost(**dict(zip(cost, of_cost(values), strict=True))),
-    }
+    fields = dict(zip(own, of_own(values), strict=True))
+    fields["usage"] = Usage(**dict(zip(usage, of_usage(values), strict=True)))
+    fields["cost"] = Cost(**dict(zip(cost, of_cost(values), strict=True)))
+    return fields
 
 
 SAME_CONTENT = "content:"

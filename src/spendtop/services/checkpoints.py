@@ -1,11 +1,10 @@
-"""How far each poller got, how its last poll went, and since when there is anything to miss."""
+"""How far each poller got, and how its last poll went."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from spendtop.store import facts
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import CheckpointTable
 
@@ -33,18 +32,6 @@ def load(connection: Connection, poller: str) -> Checkpoint:
     """Where a poller stands; at the very beginning when it never polled."""
     row = connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == poller)).one_or_none()
     return Checkpoint(poller=poller) if row is None else _checkpoint(row)
-
-
-def first_start(connection: Connection, now: int) -> int:
-    """When a collector first started on this store, UTC µs; `now` where none ever did.
-
-    What happened before is history, not something that was missed.
-    """
-    stored = facts.get(connection, facts.FIRST_START)
-    if stored is not None:
-        return int(stored)
-    facts.put(connection, facts.FIRST_START, str(now))
-    return now
 
 
 def succeeded(

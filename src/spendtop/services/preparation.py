@@ -16,7 +16,7 @@ from spendtop.domain.request import (
     BodyState,
     Cost,
     Event,
-    Kind,
+    FieldKind,
     NotUnderstood,
     Request,
     Restored,
@@ -28,7 +28,7 @@ from spendtop.store import bodies
 from spendtop.store.ids import identity
 
 _log = logging.getLogger(__name__)
-_TEXTS = tuple(field.path for field in REPORTED if field.kind is Kind.TEXT)
+_TEXTS = tuple(field.path for field in REPORTED if field.kind is FieldKind.TEXT)
 _texts_of = attrgetter(*_TEXTS)
 
 

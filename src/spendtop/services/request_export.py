@@ -15,14 +15,13 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import FIELDS, Kind, RequestField
+from spendtop.domain.request import FIELDS, FieldKind, RequestField
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.requests import Order, Page, RequestQuery, page
+from spendtop.store.reads.bucket_spans import Span, in_slices
+from spendtop.store.reads.requests import Order, RequestPage, RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
-from spendtop.store.reads.time_slices import in_slices
 
 PAGE = 500
 """Requests per read."""
@@ -45,17 +44,17 @@ def record(row: RequestRow) -> Record:
 def _to_json(field: RequestField, column: str) -> Callable[[Any], Any] | None:
     """What makes a JSON value of a field's value that is none."""
     match field.kind:
-        case Kind.ID:
+        case FieldKind.ID:
             return str
-        case Kind.SOURCES:
+        case FieldKind.SOURCES:
             return list
-        case Kind.INSTANT:
+        case FieldKind.INSTANT:
             return to_iso
-        case Kind.TEXT:
+        case FieldKind.TEXT:
             return _raw
-        case Kind.WORD:
+        case FieldKind.WORD:
             return field.text_of_word
-        case Kind.MONEY:
+        case FieldKind.MONEY:
             return Usd.nano_of if column.endswith("_nanousd") else Usd.float_of
     return None
 
@@ -85,13 +84,13 @@ def pages(store: Store, query: RequestQuery, context: FilterContext) -> Iterator
         yield from _pages(store, query, context, _first_page(store, query, context))
         return
 
-    def first_page(connection: Connection, part: Span) -> tuple[RequestQuery, Page]:
+    def first_page(connection: Connection, part: Span) -> tuple[RequestQuery, RequestPage]:
         within = replace(query, since=part.since, until=part.until)
         return within, page(connection, within, context, None, PAGE)
 
     span = Span(query.since, query.until)
-    for within, found in in_slices(store, span, first_page, newest_first=query.descending):
-        yield from _pages(store, within, context, found)
+    for within, first in in_slices(store, span, first_page, newest_first=query.descending):
+        yield from _pages(store, within, context, first)
 
 
 def counting(pages: Pages, note: Callable[[int], None]) -> Iterator[Sequence[RequestRow]]:
@@ -132,15 +131,17 @@ def ascii_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=True, indent=indent).replace("\x7f", "\\u007f")
 
 
-def _first_page(store: Store, query: RequestQuery, context: FilterContext) -> Page:
+def _first_page(store: Store, query: RequestQuery, context: FilterContext) -> RequestPage:
     with store.reading() as connection:
         return page(connection, query, context, None, PAGE)
 
 
-def _pages(store: Store, query: RequestQuery, context: FilterContext, first: Page) -> Iterator[tuple[RequestRow, ...]]:
-    found = first
-    yield found.rows
-    while found.next_cursor is not None:
+def _pages(
+    store: Store, query: RequestQuery, context: FilterContext, first: RequestPage
+) -> Iterator[tuple[RequestRow, ...]]:
+    current = first
+    yield current.rows
+    while current.next_cursor is not None:
         with store.reading() as connection:
-            found = page(connection, query, context, found.next_cursor, PAGE)
-        yield found.rows
+            current = page(connection, query, context, current.next_cursor, PAGE)
+        yield current.rows

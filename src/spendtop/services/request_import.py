@@ -144,9 +144,9 @@ def _digests(event: Prepared) -> tuple[bytes, ...]:
 
 def _known(store: Store, digests: Sequence[bytes]) -> frozenset[bytes]:
     column = table_of(RequestKeyTable).c.digest
-    found: list[bytes] = []
+    recorded: list[bytes] = []
     with store.reading() as connection:
         for start in range(0, len(digests), _KEYS_PER_QUERY):
             part = digests[start : start + _KEYS_PER_QUERY]
-            found += connection.execute(select(column).where(column.in_(part))).scalars()
-    return frozenset(map(bytes, found))
+            recorded += connection.execute(select(column).where(column.in_(part))).scalars()
+    return frozenset(map(bytes, recorded))

@@ -65,15 +65,15 @@ class Joining:
     def candidates(self, connection: Connection, response_ids: Iterable[str]) -> dict[str, list[StoredRequest]]:
         """Stored records by response id. On PostgreSQL other collectors wait with the same ids until the commit."""
         wanted = sorted(set(response_ids))
-        found: defaultdict[str, list[StoredRequest]] = defaultdict(list)
+        records: defaultdict[str, list[StoredRequest]] = defaultdict(list)
         if wanted and connection.dialect.name == "postgresql":
             _lock(connection, wanted)
         for start in range(0, len(wanted), _IDS_PER_QUERY):
             part = wanted[start : start + _IDS_PER_QUERY]
             having = select(_REQUEST).where(_REQUEST.c.response_id.in_(part)).order_by(_REQUEST.c.id)
             for row in connection.execute(having.with_for_update()):
-                found[row.response_id].append(from_row(row))
-        return found
+                records[row.response_id].append(from_row(row))
+        return records
 
 
 def _read(connection: Connection, lock: str) -> frozenset[str]:

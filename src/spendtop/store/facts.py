@@ -20,3 +20,15 @@ def put(connection: Connection, name: str, value: str) -> None:
 def get(connection: Connection, name: str) -> str | None:
     """A fact, or None when it was never set."""
     return connection.execute(select(_META.c.value).where(_META.c.name == name)).scalar()
+
+
+def first_start(connection: Connection, now: int) -> int:
+    """When a collector first started on this store, UTC µs; `now` where none ever did.
+
+    What happened before is history, not something that was missed.
+    """
+    before = get(connection, FIRST_START)
+    if before is not None:
+        return int(before)
+    put(connection, FIRST_START, str(now))
+    return now

@@ -21,12 +21,12 @@ def named(store: Store) -> Iterator[None]:
     try:
         yield
     except DBAPIError as failure:
-        said = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
-        lowered = said.lower()
+        reason = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
+        lowered = reason.lower()
         if store.path and any(word in lowered for word in _DAMAGED):
-            raise StoreCorrupt(f"The store {store.name} is damaged: {said}.\n{recovery(store.path)}") from None
+            raise StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}") from None
         if any(word in lowered for word in _REFUSED):
-            sentence = f"The store {store.name} refuses us: {said}. Check its user, password and rights."
+            sentence = f"The store {store.name} refuses us: {reason}. Check its user, password and rights."
             raise NoPermission(sentence) from None
         fix = "Name another store with --database-url." if store.path else "Start it, or check its address."
-        raise CannotWrite(f"The store {store.name} cannot be used: {said}. {fix}") from None
+        raise CannotWrite(f"The store {store.name} cannot be used: {reason}. {fix}") from None

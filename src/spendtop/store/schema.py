@@ -47,13 +47,13 @@ def version(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def refuse_newer(found: str | None, name: str) -> None:
+def refuse_newer(revision: str | None, name: str) -> None:
     """Raise ConfigError when the store's schema is newer than this program."""
-    if found is not None and found > HEAD:
+    if revision is not None and revision > HEAD:
         from spendtop import __version__
 
         raise ConfigError(
-            f"The store {name} has schema {found}; spendtop {__version__} knows up to {HEAD}. "
+            f"The store {name} has schema {revision}; spendtop {__version__} knows up to {HEAD}. "
             "Install a newer spendtop, or name another store with --database-url."
         )
 

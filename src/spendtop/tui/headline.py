@@ -10,9 +10,8 @@ from spendtop.domain.clock import SECOND
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
-    from spendtop.store.reads.applied_config import Applied
+    from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.config_outcome import ConfigOutcome
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 

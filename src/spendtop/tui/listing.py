@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.requests import Page
+    from spendtop.store.reads.requests import RequestPage
     from spendtop.store.reads.rows import RequestRow
 
 PAGE = 100
@@ -88,7 +88,7 @@ class Listing:
         numbers = range(max(first, 0) // PAGE, max(last, 0) // PAGE + 1)
         return [(number, self._slots[number].cursor) for number in numbers if number < len(self._slots)] or [(0, None)]
 
-    def put(self, pages: Mapping[int, Page]) -> None:
+    def put(self, pages: Mapping[int, RequestPage]) -> None:
         """Take in pages that were asked for by `wanted`."""
         for number, page in sorted(pages.items()):
             if number < len(self._slots):
@@ -101,13 +101,13 @@ class Listing:
             self.read = True
         self._let_go(keep=pages)
 
-    def restart(self, page: Page) -> None:
+    def restart(self, page: RequestPage) -> None:
         """Begin again with a new first page."""
         self._slots = [_Slot(None, len(page.rows), page.rows)]
         self._next = page.next_cursor
         self.read = True
 
-    def renew(self, pages: Iterable[Page]) -> None:
+    def renew(self, pages: Iterable[RequestPage]) -> None:
         """Take the newer facts of requests that are listed already; nothing moves."""
         newer = {row.id: row for page in pages for row in page.rows}
         for slot in self._slots:

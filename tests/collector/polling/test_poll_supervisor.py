@@ -12,8 +12,8 @@ import pytest
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_micros
-from spendtop.services.checkpoints import first_start
 from spendtop.sources.pollers.http_client import USUAL
+from spendtop.store.facts import first_start
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_helicone import QUERY, FakeHelicone

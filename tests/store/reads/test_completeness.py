@@ -5,9 +5,9 @@ from __future__ import annotations
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
-from spendtop.services import checkpoints, gaps
-from spendtop.services.checkpoints import first_start
+from spendtop.services import checkpoints, missed_requests
 from spendtop.store.engine import Store
+from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
 from tests.conftest import SettableClock
 from tests.store.conftest import Recorded
@@ -34,7 +34,7 @@ def test_gaps_are_listed_and_what_webhooks_brought_is_the_rest(
     other = [recorded.request(hour, source=INGEST)]
     recorded.add([*pushed, *found, *other])
     with store.writing() as connection:
-        gaps.note(connection, "helicone", found, clock(), clock())
+        missed_requests.note_gap(connection, "helicone", found, clock(), clock())
     with store.reading() as connection:
         (gap,) = completeness.gaps(connection, hour, 10)
         assert (gap.source, gap.since, gap.until) == ("helicone", hour, hour + 3 * MINUTE)

@@ -7,7 +7,7 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.request import SAME_CONTENT, Request, TimeSource
 from spendtop.domain.sources import HELICONE, INGEST, OTLP, SOURCES, Source
-from spendtop.services import checkpoints, gaps, refusals, tokens
+from spendtop.services import checkpoints, missed_requests, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, sources
 from spendtop.store.statements import table_of
@@ -142,7 +142,7 @@ def test_refusals_are_told_by_hour_and_reason_the_newest_first(store: Store) -> 
             (0, {("ingest", "a\x1b[2J/b"): 1}),
             (2 * DAY, {("ingest", "invalid"): 9}),
         ):
-            refusals.note(connection, counts, NOW - ago, 0)
+            missed_requests.note_refusals(connection, counts, NOW - ago, 0)
     found = read(store)
     hour = NOW - NOW % HOUR
     assert [(r.source, r.reason.raw, r.hour, r.count) for r in found.refusals] == [
@@ -158,8 +158,8 @@ def test_pollers_gaps_of_a_week_and_the_share_that_was_pushed_are_told(recorded:
     recorded.add([recorded.request(NOW - number * SECOND) for number in range(20)])
     with recorded.store.writing() as connection:
         checkpoints.succeeded(connection, "helicone-api", NOW, complete_until=NOW - MINUTE)
-        gaps.note(connection, "helicone", [recorded.request(NOW - HOUR)], NOW, NOW)
-        gaps.note(connection, "helicone", [recorded.request(NOW - 9 * DAY)], NOW + 1, NOW + 1)
+        missed_requests.note_gap(connection, "helicone", [recorded.request(NOW - HOUR)], NOW, NOW)
+        missed_requests.note_gap(connection, "helicone", [recorded.request(NOW - 9 * DAY)], NOW + 1, NOW + 1)
     found = read(recorded.store)
     assert [(row.name, row.complete_until) for row in found.pollers] == [("helicone-api", NOW - MINUTE)]
     assert [(gap.since, gap.requests) for gap in found.gaps] == [(NOW - HOUR, 1)]

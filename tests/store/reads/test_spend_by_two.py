@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spend_by_two import by_pair, oldest_hour
+from spendtop.store.reads.spending import by_pair, oldest_hour
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.time_slices import in_slices
+from spendtop.store.reads.bucket_spans import Span, in_slices
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.store.reads.users import is_known_user, user_days
+from spendtop.store.reads.spending import is_known_user, user_days
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

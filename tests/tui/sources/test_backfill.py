@@ -11,7 +11,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, Cost
 from spendtop.domain.sources import HELICONE_API
-from spendtop.services import checkpoints, gaps, tasks
+from spendtop.services import checkpoints, missed_requests, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import PolledSource, applied, keep
@@ -61,7 +61,7 @@ def polled(till: Till, store: Store, clock: SettableClock) -> Till:
         checkpoints.succeeded(connection, HELICONE, now - 20_000_000, complete_until=now - 2 * MINUTE)
         checkpoints.succeeded(connection, COSTS, now - HOUR)
         checkpoints.failed(connection, BALANCE, REFUSED, now)
-        gaps.note(connection, "helicone", recorded, now, now)
+        missed_requests.note_gap(connection, "helicone", recorded, now, now)
 
     write(store, prepare)
     return till
@@ -136,7 +136,7 @@ async def test_many_gaps_leave_room_for_other_events(face: SpendtopApp, store: S
     def note(connection: Connection) -> None:
         for n in range(9):
             missed = a_request(n, now, occurred_at=now - DAY - n * MINUTE)
-            gaps.note(connection, "helicone", [missed], now + n, now + n)
+            missed_requests.note_gap(connection, "helicone", [missed], now + n, now + n)
 
     write(store, note)
     async with face.run_test(size=(80, 24), notifications=True) as pilot:

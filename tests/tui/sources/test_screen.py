@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import INGEST
-from spendtop.services import refusals, tasks, tokens
+from spendtop.services import missed_requests, tasks, tokens
 from spendtop.services.tasks import TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, Doors, applied, keep, tell_public_url
@@ -64,7 +64,7 @@ def busy(till: Till, store: Store, clock: SettableClock) -> Till:
         for name, shadow in (("ci-42", False), ("lab", True), ("old", False)):
             made = tokens.create(connection, f"the {name}", now, value=name, shadow=shadow)
             tokens.set_active(connection, made.id, name != "old")
-        refusals.note(connection, {("ingest", "ingest_bad_token"): 3}, now - HOUR, 0)
+        missed_requests.note_refusals(connection, {("ingest", "ingest_bad_token"): 3}, now - HOUR, 0)
 
     write(store, prepare)
     assumed = push(90, now, "ci-42", external_id=f"{SAME_CONTENT}x")

@@ -16,7 +16,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.users import is_known_user, user_days
+from spendtop.store.reads.spending import is_known_user, user_days
 
 
 class DaysParameters(BaseModel):

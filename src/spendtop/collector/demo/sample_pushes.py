@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.request import SAME_CONTENT, Request, TimeSource, Usage
 from spendtop.domain.sources import INGEST, LITELLM, OTLP, Source
-from spendtop.services import refusals, tokens
+from spendtop.services import missed_requests, tokens
 
 _MADE = (
     ("billing prod", "billing-prod", False),
@@ -43,7 +43,7 @@ def make_tokens(connection: Connection, now: int) -> None:
     for name, value, shadow in _MADE:
         made = tokens.create(connection, name, now, value=value, shadow=shadow)
         tokens.set_active(connection, made.id, value != _OFF)
-    refusals.note(connection, {(INGEST.name, "ingest_bad_token"): 3}, now - HOUR, 0)
+    missed_requests.note_refusals(connection, {(INGEST.name, "ingest_bad_token"): 3}, now - HOUR, 0)
 
 
 def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:

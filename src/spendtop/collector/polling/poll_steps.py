@@ -14,7 +14,7 @@ from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.domain.money import ZERO
 from spendtop.domain.request import Request
 from spendtop.domain.sources import Source
-from spendtop.services import checkpoints, gaps, ledger
+from spendtop.services import checkpoints, ledger, missed_requests
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, RequestPoller
@@ -97,7 +97,7 @@ class RequestSteps:
             new = (outcome.request for outcome in outcomes if outcome.request is not None)
             missed = [*filter(self._was_missed, new)]
             if self._pushed_by is not None:
-                gaps.note(connection, self._pushed_by.name, missed, run_began_at, now)
+                missed_requests.note_gap(connection, self._pushed_by.name, missed, run_began_at, now)
             if page is not None:
                 checkpoints.succeeded(
                     connection, self.name, now, cursor=page.cursor, complete_until=page.complete_until

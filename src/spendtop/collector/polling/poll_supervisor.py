@@ -14,11 +14,11 @@ from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.sources import HELICONE
-from spendtop.services.checkpoints import first_start
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.store.engine import Store
+from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
 
 _LOOK = 0.25

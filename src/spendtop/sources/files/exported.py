@@ -20,7 +20,7 @@ from spendtop.domain.request import (
     REPORTED,
     Basis,
     BodyState,
-    Kind,
+    FieldKind,
     Request,
     RequestField,
     Restored,
@@ -42,25 +42,29 @@ class _Form(NamedTuple):
     """How the values of a field have to be."""
 
     type: Any
-    said: str
+    has_to_be: str
 
 
-_FORMS: Mapping[Kind, _Form] = {
-    Kind.IDS: _Form(
+_FORMS: Mapping[FieldKind, _Form] = {
+    FieldKind.IDS: _Form(
         Annotated[dict[str, Annotated[str, Meta(min_length=1)]], Meta(min_length=1)],
         f"an object with the id that each source gave, of {', '.join(map(str, by_trust()))}",
     ),
-    Kind.INSTANT: _Form(Annotated[datetime, Meta(tz=True)], "a date and time with its zone, and not in the future"),
-    Kind.TEXT: _Form(str | None, _TEXT_IS),
-    Kind.NAME: _Form(str | None, _TEXT_IS),
-    Kind.TEXTS: _Form(dict[str, str] | None, "an object of texts, or empty"),
-    Kind.FLAG: _Form(bool, "true or false"),
-    Kind.TOKENS: _Form(
+    FieldKind.INSTANT: _Form(
+        Annotated[datetime, Meta(tz=True)], "a date and time with its zone, and not in the future"
+    ),
+    FieldKind.TEXT: _Form(str | None, _TEXT_IS),
+    FieldKind.NAME: _Form(str | None, _TEXT_IS),
+    FieldKind.TEXTS: _Form(dict[str, str] | None, "an object of texts, or empty"),
+    FieldKind.FLAG: _Form(bool, "true or false"),
+    FieldKind.TOKENS: _Form(
         Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None, f"a whole number from 0 to {MOST_TOKENS:,}, or empty"
     ),
-    Kind.MILLISECONDS: _Form(Annotated[int, Meta(ge=0, le=2**53)] | None, "a whole number of milliseconds, or empty"),
-    Kind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
-    Kind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
+    FieldKind.MILLISECONDS: _Form(
+        Annotated[int, Meta(ge=0, le=2**53)] | None, "a whole number of milliseconds, or empty"
+    ),
+    FieldKind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
+    FieldKind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
 }
 _NANO = _Form(
     Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None,
@@ -69,13 +73,13 @@ _NANO = _Form(
 
 
 def _form(field: RequestField) -> _Form:
-    if field.kind is Kind.WORD:
+    if field.kind is FieldKind.WORD:
         word = field.words if field.default is not None else field.words | None
         return _Form(word, f"one of {', '.join(field.words)}")
     return _NANO if field.exact else _FORMS[field.kind]
 
 
-_READ = {field.exported[-1]: field for field in FIELDS if field.merging is not None or field.kind is Kind.IDS}
+_READ = {field.exported[-1]: field for field in FIELDS if field.merging is not None or field.kind is FieldKind.IDS}
 """By their columns, the fields that have to be read; the rest, such as sums and our own id, follows from them or is
 given anew."""
 _FORM = {column: _form(field) for column, field in _READ.items()}
@@ -94,7 +98,7 @@ _Line = msgspec.defstruct(
 )
 _ids_of = attrgetter("external_ids")
 _values_of = attrgetter(*(field.exported[-1] for field in REPORTED))
-_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (Kind.IDS, Kind.TEXTS))
+_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (FieldKind.IDS, FieldKind.TEXTS))
 _AT = re.compile(r" - at `(?:key` in `)?\$\.?(\w*)[^`]*`")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
@@ -193,11 +197,11 @@ def _restored(line: Struct, now: int) -> Restored:
     ids = {name: storable_name(given) for name, given in external_ids.items()}
     values = list(_values_of(line))
     for place, column, convert in _RESTORED:
-        if values[place] is not None:
-            try:
+        try:
+            if values[place] is not None:
                 values[place] = convert(values[place])
-            except ValueError:
-                raise _WrongField(column) from None
+        except ValueError:
+            raise _WrongField(column) from None
     request = Request(source=source, external_id=ids[source.name], **arguments(values))
     for column in ("received_at", "occurred_at"):
         # An id made of a time to come would stand above all that follow.
@@ -211,11 +215,11 @@ def _restored(line: Struct, now: int) -> Restored:
 def _restoring(field: RequestField) -> Callable[[Any], Any] | None:
     """What makes a field's value of what a line holds in its place."""
     match field.kind:
-        case Kind.INSTANT:
+        case FieldKind.INSTANT:
             return to_micros
-        case Kind.NAME:
+        case FieldKind.NAME:
             return lambda name: storable_name(name) or None
-        case Kind.MONEY:
+        case FieldKind.MONEY:
             return Usd if field.exact else Usd.of
     return _without_body if field.name == "body_state" else None
 
@@ -232,11 +236,11 @@ _RESTORED = tuple(
 
 
 def _field_of(error: msgspec.ValidationError) -> str:
-    found = _MISSING.search(str(error)) or _AT.search(str(error))
-    return found[1] if found else ""
+    place = _MISSING.search(str(error)) or _AT.search(str(error))
+    return place[1] if place else ""
 
 
 def _skipped(place: str, field: str) -> Skipped:
     if not field:
         return Skipped(place, "", "it has to be one JSON object")
-    return Skipped(place, field, f"has to be {_FORM[field].said if field in _FORM else _TEXT_IS}")
+    return Skipped(place, field, f"has to be {_FORM[field].has_to_be if field in _FORM else _TEXT_IS}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -10,7 +12,9 @@ from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.store import facts
 from spendtop.store.reads.ledger import Account
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
@@ -170,3 +174,34 @@ def applied(connection: Connection) -> Applied | None:
         pollers=written.pollers,
         keeps_bodies=written.keeps_bodies,
     )
+
+
+CONFIG_NEWS = "config_news"
+"""The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigOutcome:
+    """The last change of the configuration."""
+
+    at: int
+    """UTC µs."""
+    ok: bool
+    """Whether it was applied; otherwise it was refused, and the old configuration goes on."""
+    text: Untrusted
+    """What changed, or why it was refused."""
+
+
+class _WrittenChange(Struct, frozen=True):
+    at: int
+    ok: bool
+    text: str
+
+
+def config_outcome(connection: Connection) -> ConfigOutcome | None:
+    """The last change of the configuration; None when it never changed while a collector ran."""
+    written = facts.get(connection, CONFIG_NEWS)
+    if written is None:
+        return None
+    change = json.decode(written, type=_WrittenChange)
+    return ConfigOutcome(change.at, change.ok, Untrusted(change.text))

@@ -76,7 +76,7 @@ def gaps(connection: Connection, since: int, most: int) -> tuple[GapRow, ...]:
     )
 
 
-def share_pushed(connection: Connection, found: Sequence[GapRow], since: int) -> float | None:
+def share_pushed(connection: Connection, gaps: Sequence[GapRow], since: int) -> float | None:
     """The share of Helicone's requests since an instant (a whole hour) that its webhooks brought, given the gaps of
     that time; None without any. What happened before the first start was never pushed here and says nothing."""
     began = int(facts.get(connection, facts.FIRST_START) or 0)
@@ -86,7 +86,7 @@ def share_pushed(connection: Connection, found: Sequence[GapRow], since: int) ->
         _TOTAL.c.bucket >= max(since, began - began % HOUR),
     )
     requests = int(connection.execute(query).scalar_one())
-    missed = sum(gap.requests for gap in found)
+    missed = sum(gap.requests for gap in gaps)
     return max(0.0, 1 - missed / requests) if requests else None
 
 

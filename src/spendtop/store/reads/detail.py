@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from spendtop.store import bodies
-from spendtop.store.reads.identities import known_as
+from spendtop.store.ids import known_as
 from spendtop.store.reads.rows import RequestRow, from_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
@@ -63,7 +63,7 @@ def find(connection: Connection, reference: str) -> RequestDetail | None:
     """
     ours = [int(reference)] if _OURS.fullmatch(reference) and int(reference) <= _LARGEST_ID else []
     candidates = (detail(connection, request_id) for request_id in [*ours, *known_as(connection, reference)])
-    return next((found for found in candidates if found is not None), None)
+    return next((one for one in candidates if one is not None), None)
 
 
 def _revision(row: Any) -> Revision:

@@ -47,8 +47,8 @@ from spendtop.domain.filters import (
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
+from spendtop.store.ids import known_as
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -101,8 +101,8 @@ def total_tokens() -> ColumnElement[int]:
     """All tokens of a request; NULL when neither side is known."""
     request = table_of(RequestTable)
     prompt, completion = request.c.prompt_tokens, request.c.completion_tokens
-    known = or_(prompt.is_not(None), completion.is_not(None))
-    return case((known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
+    is_known = or_(prompt.is_not(None), completion.is_not(None))
+    return case((is_known, func.coalesce(prompt, 0) + func.coalesce(completion, 0)), else_=None)
 
 
 def _comparison(comparison: Comparison, context: FilterContext, connection: Connection) -> Condition:

@@ -83,7 +83,7 @@ def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], 
     """
     total = table_of(TotalTable)
     within = Span(bounds.start_us, bounds.end_us).widened(HOUR).holds(total.c.bucket)
-    found: dict[str, int] = {}
+    most: dict[str, int] = {}
     for start in range(0, len(entities), _ENTITIES_AT_ONCE):
         statement = (
             select(total.c.key, func.sum(total.c.cost_nano))
@@ -94,8 +94,8 @@ def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], 
             )
             .group_by(total.c.key)
         )
-        found.update((key, int(nano)) for key, nano in connection.execute(statement))
-    return found
+        most.update((key, int(nano)) for key, nano in connection.execute(statement))
+    return most
 
 
 def uses(
@@ -110,18 +110,18 @@ def uses(
 
     `ceilings` is by name of limit, for those with a `reserve`.
     """
-    found: list[LimitUse] = []
+    standing: list[LimitUse] = []
     for limit in limits:
         if limit.window.kind is WindowKind.REQUEST:
-            found.append(_costliest_request(connection, limit, now))
+            standing.append(_costliest_request(connection, limit, now))
             continue
         window = bounds(limit.window, now, calendar)
         entities = _largest_entities(connection, limit, window, now, entities_per_limit) if limit.each else [""]
         ceiling = ceilings.get(limit.name) if ceilings else None
-        found += (
+        standing += (
             _stands(limit, entity, window, use(connection, limit, entity, window, ceiling)) for entity in entities
         )
-    return tuple(sorted(found, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw)))
+    return tuple(sorted(standing, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw)))
 
 
 def _stands(limit: Limit, entity: str, window: Bounds, now_used: Use) -> LimitUse:

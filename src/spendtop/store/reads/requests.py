@@ -48,7 +48,7 @@ class RequestQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RequestPage:
     """Some requests, and where the next ones begin."""
 
     rows: tuple[RequestRow, ...]
@@ -56,7 +56,7 @@ class Page:
     """Hand it to `page` with the same query; None at the end."""
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
     """The last request of a page. `value` None: it is among those whose value is not known."""
 
     order: str
@@ -68,7 +68,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, query: RequestQuery) -> _Cursor:
+    def read(cls, text: str, query: RequestQuery) -> _RequestCursor:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             cursor = msgspec.json.decode(raw, type=cls)
@@ -79,12 +79,14 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
         return cursor
 
 
-def page(connection: Connection, query: RequestQuery, context: FilterContext, cursor: str | None, size: int) -> Page:
+def page(
+    connection: Connection, query: RequestQuery, context: FilterContext, cursor: str | None, size: int
+) -> RequestPage:
     """The `size` requests after `cursor`. Unknown costs, tokens and latencies come last in both directions.
 
     Raises UsageError for a cursor that is not from a list in this order.
     """
-    after = _Cursor.read(cursor, query) if cursor else None
+    after = _RequestCursor.read(cursor, query) if cursor else None
     value = _value(query.order)
     selected = _selected(query, context, connection).add_columns(value.label("order_value"))
     rows: list[Any] = []
@@ -97,10 +99,10 @@ def page(connection: Connection, query: RequestQuery, context: FilterContext, cu
         behind = (after.id,) if after is not None and after.value is None else None
         rows += _read(connection, _after(unknown, (_id(),), behind, query), size + 1 - len(rows))
     if len(rows) <= size:
-        return Page(tuple(map(from_row, rows)), None)
+        return RequestPage(tuple(map(from_row, rows)), None)
     last = rows[size - 1]
-    following = _Cursor(query.order, query.descending, last.order_value, last.id)
-    return Page(tuple(map(from_row, rows[:size])), following.write())
+    following = _RequestCursor(query.order, query.descending, last.order_value, last.id)
+    return RequestPage(tuple(map(from_row, rows[:size])), following.write())
 
 
 def spend_of(connection: Connection, query: RequestQuery, context: FilterContext) -> Spend:

@@ -18,11 +18,10 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.bucket_spans import Span, in_slices
 from spendtop.store.reads.requests import RequestQuery, conditions, refuse_unsearchable
 from spendtop.store.reads.rows import Spend, outside
 from spendtop.store.reads.spending import scope
-from spendtop.store.reads.time_slices import in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -67,7 +66,7 @@ class SessionCosts:
         return reduce(add, (spend for _, spend in self.by_model), Spend.nothing())
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+class _SessionCursor(msgspec.Struct, frozen=True, array_like=True):
     """The last session of a page."""
 
     last_at: int
@@ -77,7 +76,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str) -> _Cursor:
+    def read(cls, text: str) -> _SessionCursor:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             return msgspec.json.decode(raw, type=cls)
@@ -91,14 +90,14 @@ def sessions(store: Store, query: RequestQuery, context: FilterContext, cursor: 
     Reads slices of time backwards until there are enough, each in a transaction of its own.
     Raises UsageError for a cursor that is not from this list, and for what the database cannot search.
     """
-    after = _Cursor.read(cursor) if cursor else None
+    after = _SessionCursor.read(cursor) if cursor else None
     until = query.until
     if after is not None:
         until = after.last_at + 1 if until is None else min(until, after.last_at + 1)
     with store.reading() as connection:
         refuse_unsearchable(connection, query)
     ending = partial(_ending_in, query=query, context=context, after=after, most=size + 1)
-    found: list[_Cursor] = []
+    found: list[_SessionCursor] = []
     for ends in in_slices(store, Span(query.since, until), ending):
         found += ends
         if len(found) > size:
@@ -155,13 +154,19 @@ def extent_of(connection: Connection, session: str) -> Span | None:
 
 
 def _ending_in(
-    connection: Connection, part: Span, *, query: RequestQuery, context: FilterContext, after: _Cursor | None, most: int
-) -> list[_Cursor]:
+    connection: Connection,
+    part: Span,
+    *,
+    query: RequestQuery,
+    context: FilterContext,
+    after: _SessionCursor | None,
+    most: int,
+) -> list[_SessionCursor]:
     """Sessions whose last request that the query selects lies in `part`, newest first."""
     request = table_of(RequestTable)
     selected = conditions(query, context, connection)
     last_at = func.max(request.c.occurred_at).label("last_at")
-    found = (
+    sessions = (
         select(request.c.session_id, last_at)
         .where(request.c.session_id.is_not(None), part.holds(request.c.occurred_at), *selected)
         .group_by(request.c.session_id)
@@ -169,14 +174,14 @@ def _ending_in(
     )
     goes_on = exists(
         select(request.c.id).where(
-            *_is_session(found.c.session_id), Span(part.until, None).holds(request.c.occurred_at), *selected
+            *_is_session(sessions.c.session_id), Span(part.until, None).holds(request.c.occurred_at), *selected
         )
     )
-    order = found.c.last_at, found.c.session_id
+    order = sessions.c.last_at, sessions.c.session_id
     statement = select(*order).where(~goes_on).order_by(*(column.desc() for column in order)).limit(most)
     if after is not None:
         statement = statement.where(tuple_(*order) < (after.last_at, after.session))
-    return [_Cursor(int(row.last_at), row.session_id) for row in connection.execute(statement)]
+    return [_SessionCursor(int(row.last_at), row.session_id) for row in connection.execute(statement)]
 
 
 def _rows(

@@ -6,8 +6,10 @@ everyone together from minute totals, so that at most two minutes of requests ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import Any
 
@@ -15,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
@@ -166,3 +169,59 @@ def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
         .order_by(per_key.c.cost_nano.desc(), per_key.c.requests.desc(), per_key.c.key_)
         .limit(most)
     )
+
+
+Pair = tuple[str, str]
+"""Raw keys; empty where requests name none."""
+
+
+def by_pair(connection: Connection, dimensions: Pair, span: Span) -> dict[Pair, Spend]:
+    """Exact spend in `span` for each pair of keys. Ask for some hours at a time: this reads every request of them."""
+    request = table_of(RequestTable)
+    keys = [func.coalesce(request.c[COLUMNS[dimension]], "") for dimension in dimensions]
+    statement = (
+        select(*spend_sql.of_requests(), keys[0].label("first_key"), keys[1].label("second_key"))
+        .where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
+        .group_by("first_key", "second_key")
+    )
+    return {(row.first_key, row.second_key): spend_sql.to_spend(row) for row in connection.execute(statement)}
+
+
+def oldest_hour(connection: Connection) -> int | None:
+    """The hour of the oldest counted request (UTC µs), or None in an empty store."""
+    total = table_of(TotalTable)
+    oldest = connection.execute(select(func.min(total.c.bucket)).where(total.c.dimension == ALL)).scalar()
+    return None if oldest is None else int(oldest)
+
+
+_AT_ONCE = 31
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpend:
+    """Spend of the local day that begins at `start` (UTC µs)."""
+
+    start: int
+    spend: Spend
+
+
+def is_known_user(connection: Connection, user: str) -> bool:
+    """Whether anything was ever recorded of this user, also what is purged by now."""
+    request, total = table_of(RequestTable), table_of(TotalTable)
+    counted = select(total.c.bucket).where(total.c.dimension == "user", total.c.key == user).limit(1)
+    stored = select(request.c.id).where(scope("user", user)).limit(1)
+    return any(connection.execute(statement).first() is not None for statement in (counted, stored))
+
+
+def user_days(store: Store, user: str, starts: Sequence[int]) -> tuple[DaySpend, ...]:
+    """Exact spend of each day between two of these instants (UTC µs, ascending), also of those without any.
+
+    A month's days at a time are read in a transaction of their own.
+    """
+    days = list(pairwise(starts))
+    spent: list[DaySpend] = []
+    for begin in range(0, len(days), _AT_ONCE):
+        with store.reading() as connection:
+            for since, until in days[begin : begin + _AT_ONCE]:
+                spent.append(DaySpend(since, spend(connection, since, until, "user", user)))
+    return tuple(spent)

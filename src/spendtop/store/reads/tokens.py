@@ -59,13 +59,13 @@ def use_of(connection: Connection, token: Token) -> TokenUse:
     return _uses(connection, [token])[0]
 
 
-def _uses(connection: Connection, found: Sequence[Token]) -> tuple[TokenUse, ...]:
-    values = [each.token for each in found]
+def _uses(connection: Connection, tokens: Sequence[Token]) -> tuple[TokenUse, ...]:
+    values = [each.token for each in tokens]
     totals: dict[str, tuple[int, int]] = {}
     for start in range(0, len(values), _TOKENS_AT_ONCE):
         totals |= _totals(connection, values[start : start + _TOKENS_AT_ONCE])
     latest = _latest(connection, {value: hour for value, (_, hour) in totals.items()})
-    return tuple(TokenUse(each, totals.get(each.token, (0, 0))[0], latest.get(each.token)) for each in found)
+    return tuple(TokenUse(each, totals.get(each.token, (0, 0))[0], latest.get(each.token)) for each in tokens)
 
 
 def _totals(connection: Connection, values: Sequence[str]) -> dict[str, tuple[int, int]]:

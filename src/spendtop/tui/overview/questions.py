@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.tui.headline import Headline
 

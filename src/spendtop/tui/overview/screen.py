@@ -138,14 +138,14 @@ class OverviewScreen(LiveScreen):
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:
-        from spendtop.store.reads.requests import Page
+        from spendtop.store.reads.requests import RequestPage
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
         hour = overview.last_hour.requests
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
         listing = Listing()
-        listing.restart(Page(overview.feed, None))
+        listing.restart(RequestPage(overview.feed, None))
         live.following = live.position == live.start
         live.show(listing)
 

@@ -12,7 +12,7 @@ from spendtop.domain.conversation import Conversation, parse_conversation
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.detail import RequestDetail, detail
-from spendtop.store.reads.requests import Page, RequestQuery, page, spend_of
+from spendtop.store.reads.requests import RequestPage, RequestQuery, page, spend_of
 from spendtop.store.reads.rows import Spend
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
@@ -51,7 +51,7 @@ class ListAnswer:
 
     question: ListQuestion
     headline: Headline
-    pages: dict[int, Page]
+    pages: dict[int, RequestPage]
     sums: Spend | None
     seconds: float
     """What the sums took."""

@@ -61,17 +61,17 @@ class PaneFormat:
     calendar: Calendar
 
 
-def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, page: PaneFormat) -> list[Line]:
-    """The pane's lines, cleaned and fitted to the page."""
+def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layout: PaneFormat) -> list[Line]:
+    """The pane's lines, cleaned and fitted to the layout."""
     match pane:
         case Pane.CHAT:
-            return [*summary(detail.row, page), (), *_chat(detail, conversation, page)]
+            return [*summary(detail.row, layout), (), *_chat(detail, conversation, layout)]
         case Pane.REQUEST:
-            return list(_raw(detail.request_body, detail.row.body_state, page))
+            return list(_raw(detail.request_body, detail.row.body_state, layout))
         case Pane.RESPONSE:
-            return list(_raw(detail.response_body, detail.row.body_state, page))
+            return list(_raw(detail.response_body, detail.row.body_state, layout))
         case Pane.META:
-            return list(_meta(detail, page))
+            return list(_meta(detail, layout))
 
 
 def price_basis(row: RequestRow) -> str:
@@ -91,9 +91,9 @@ def price_basis(row: RequestRow) -> str:
     return f"{cost_word(row)} {word}{other}{shadow}"
 
 
-def summary(row: RequestRow, page: PaneFormat) -> list[Line]:
+def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
     """The figures of a request in three lines."""
-    palette, usage = page.palette, row.usage
+    palette, usage = layout.palette, row.usage
     style = palette.unknown if row.cost.amount is None else palette.money
     cost = cost_word(row)
     basis = price_basis(row).removeprefix(cost)
@@ -125,56 +125,56 @@ def summary(row: RequestRow, page: PaneFormat) -> list[Line]:
     return lines
 
 
-def _chat(detail: RequestDetail, conversation: Conversation, page: PaneFormat) -> Iterator[Line]:
-    palette = page.palette
+def _chat(detail: RequestDetail, conversation: Conversation, layout: PaneFormat) -> Iterator[Line]:
+    palette = layout.palette
     if conversation.error is not None:
-        yield _rule("error", "", palette.bad, page)
-        yield from _wrapped(conversation.error, palette.bad, page)
+        yield _rule("error", "", palette.bad, layout)
+        yield from _wrapped(conversation.error, palette.bad, layout)
         yield ()
     for turn in conversation.turns:
-        yield from _turn(turn, page)
+        yield from _turn(turn, layout)
     if not conversation.turns and conversation.error is None:
         yield [(_absence(detail.row.body_state), palette.muted)]
         if detail.request_body or detail.response_body:
             yield [("The bodies are of a shape that is not known; tab shows them raw.", palette.muted)]
 
 
-def _turn(turn: Turn, page: PaneFormat) -> Iterator[Line]:
-    styles = {"user": page.palette.who, "assistant": page.palette.good, "system": page.palette.title}
+def _turn(turn: Turn, layout: PaneFormat) -> Iterator[Line]:
+    styles = {"user": layout.palette.who, "assistant": layout.palette.good, "system": layout.palette.title}
     tokens = f"{formats.grouped(turn.tokens)} tok" if turn.tokens is not None else ""
-    yield _rule(clean_line(turn.role, 30), tokens, styles.get(turn.role, page.palette.key), page)
+    yield _rule(clean_line(turn.role, 30), tokens, styles.get(turn.role, layout.palette.key), layout)
     for part in turn.parts:
-        yield from _part(part, page)
+        yield from _part(part, layout)
     yield ()
 
 
-def _part(part: Part, page: PaneFormat) -> Iterator[Line]:
-    palette = page.palette
+def _part(part: Part, layout: PaneFormat) -> Iterator[Line]:
+    palette = layout.palette
     match part:
         case Text(text=text):
-            yield from _wrapped(text, palette.text, page)
+            yield from _wrapped(text, palette.text, layout)
         case Thinking(text=text):
             yield [("thinking", palette.test)]
-            yield from _wrapped(text, palette.muted, page)
+            yield from _wrapped(text, palette.muted, layout)
         case ToolCall(name=name, arguments=arguments):
             yield [("tool call ", palette.muted), (clean_line(name, 80), palette.key)]
-            yield from _wrapped(arguments, palette.model, page)
+            yield from _wrapped(arguments, palette.model, layout)
         case ToolResult(name=name, text=text):
             yield [("tool result ", palette.muted), (clean_line(name, 80), palette.key)]
-            yield from _wrapped(text, palette.text, page)
+            yield from _wrapped(text, palette.text, layout)
         case Attachment(kind=kind, detail=about):
             yield [(f"[{kind}]", palette.cached), (f" {clean_line(about, 120)}", palette.muted)]
 
 
-def _rule(name: str, note: str, style: Style, page: PaneFormat) -> Line:
-    line: list[Piece] = [(page.rule * 2 + " ", page.palette.line), (name, style), (" ", page.palette.line)]
-    tail: list[Piece] = [(f" {note} ", page.palette.muted), (page.rule * 2, page.palette.line)] if note else []
-    return [*line, (page.rule * max(page.width - length(line) - length(tail), 0), page.palette.line), *tail]
+def _rule(name: str, note: str, style: Style, layout: PaneFormat) -> Line:
+    line: list[Piece] = [(layout.rule * 2 + " ", layout.palette.line), (name, style), (" ", layout.palette.line)]
+    tail: list[Piece] = [(f" {note} ", layout.palette.muted), (layout.rule * 2, layout.palette.line)] if note else []
+    return [*line, (layout.rule * max(layout.width - length(line) - length(tail), 0), layout.palette.line), *tail]
 
 
-def _wrapped(text: str, style: Style, page: PaneFormat) -> Iterator[Line]:
+def _wrapped(text: str, style: Style, layout: PaneFormat) -> Iterator[Line]:
     for line in clean_text(text).split("\n"):
-        for piece in wrap(line, page.width) if page.wrap else (line,):
+        for piece in wrap(line, layout.width) if layout.wrap else (line,):
             yield [(piece, style)]
 
 
@@ -186,18 +186,18 @@ def wrap(line: str, width: int) -> list[str]:
     return [part for piece in broken for part in chop_cells(piece, width)] or [""]
 
 
-def _raw(body: bytes | None, state: BodyState, page: PaneFormat) -> Iterator[Line]:
+def _raw(body: bytes | None, state: BodyState, layout: PaneFormat) -> Iterator[Line]:
     if body is None:
-        yield [(_absence(state), page.palette.muted)]
+        yield [(_absence(state), layout.palette.muted)]
         return
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-    yield [(f"{formats.size(len(body))}, {state}", page.palette.muted)]
+    yield [(f"{formats.size(len(body))}, {state}", layout.palette.muted)]
     for line in clean_text(text).split("\n"):
-        for piece in wrap(line, page.width) if page.wrap else (line,):
-            yield _json_line(piece, page.palette)
+        for piece in wrap(line, layout.width) if layout.wrap else (line,):
+            yield _json_line(piece, layout.palette)
 
 
 def _json_line(line: str, palette: Palette) -> Line:
@@ -219,8 +219,8 @@ def _absence(state: BodyState) -> str:
     }[state]
 
 
-def _meta(detail: RequestDetail, page: PaneFormat) -> Iterator[Line]:
-    calendar = page.calendar
+def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
+    calendar = layout.calendar
     wording = Wording(
         instant=lambda micros: formats.full_time(micros, calendar),
         tokens=formats.grouped,
@@ -238,25 +238,25 @@ def _meta(detail: RequestDetail, page: PaneFormat) -> Iterator[Line]:
         },
     )
     for label, value in request_lines(detail.row, wording):
-        yield from _field(label, formats.UNKNOWN if value is None else value, page)
-    yield from _revisions(detail, page)
+        yield from _field(label, formats.UNKNOWN if value is None else value, layout)
+    yield from _revisions(detail, layout)
 
 
-def _field(name: str, value: str, page: PaneFormat) -> Iterator[Line]:
-    room = max(page.width - _NAME_WIDTH, 8)
-    first, *more = wrap(value, room) if page.wrap else [value]
-    yield [(fit(name, _NAME_WIDTH - 1) + " ", page.palette.muted), (first, page.palette.text)]
+def _field(name: str, value: str, layout: PaneFormat) -> Iterator[Line]:
+    room = max(layout.width - _NAME_WIDTH, 8)
+    first, *more = wrap(value, room) if layout.wrap else [value]
+    yield [(fit(name, _NAME_WIDTH - 1) + " ", layout.palette.muted), (first, layout.palette.text)]
     for piece in more:
-        yield [(" " * _NAME_WIDTH, page.palette.muted), (piece, page.palette.text)]
+        yield [(" " * _NAME_WIDTH, layout.palette.muted), (piece, layout.palette.text)]
 
 
-def _revisions(detail: RequestDetail, page: PaneFormat) -> Iterable[Line]:
+def _revisions(detail: RequestDetail, layout: PaneFormat) -> Iterable[Line]:
     if not detail.revisions:
         return
     yield ()
-    yield _rule("corrections", str(len(detail.revisions)), page.palette.title, page)
+    yield _rule("corrections", str(len(detail.revisions)), layout.palette.title, layout)
     for revision in detail.revisions:
-        when = formats.full_time(revision.at, page.calendar)
-        yield [(when, page.palette.muted), (f" by {clean_line(revision.source)}", page.palette.text)]
+        when = formats.full_time(revision.at, layout.calendar)
+        yield [(when, layout.palette.muted), (f" by {clean_line(revision.source)}", layout.palette.text)]
         for name, (old, new) in revision.changes.items():
-            yield from _field(f"  {clean_line(name, 30)}", f"{clean_line(str(old))} → {clean_line(str(new))}", page)
+            yield from _field(f"  {clean_line(name, 30)}", f"{clean_line(str(old))} → {clean_line(str(new))}", layout)

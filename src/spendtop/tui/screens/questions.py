@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
-from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.config_outcome import config_outcome
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.requests import observed_values
 from spendtop.store.reads.spending import spend
