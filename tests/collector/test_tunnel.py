@@ -21,7 +21,7 @@ from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.config_outcome import config_news
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed
@@ -184,7 +184,7 @@ def test_where_the_secret_cannot_be_kept_it_says_what_to_do(
     async def look(rooms: Rooms) -> None:
         await soon(lambda: len(running.said) == 2)
         with rooms.store.reading() as connection:
-            news = config_outcome(connection)
+            news = config_news(connection)
         assert news is not None and not news.ok and news.text.raw == running.said[1]
 
     running.run(look)

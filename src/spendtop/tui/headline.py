@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.config_outcome import ConfigOutcome
+    from spendtop.store.reads.config_outcome import News
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -38,7 +38,7 @@ class Headline:
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
-    config_outcome: ConfigOutcome | None
+    config_news: News | None
     """What the last change of the configuration did."""
 
     @property
@@ -55,16 +55,16 @@ class ConfigStatus:
     def __init__(self) -> None:
         self._told_at: int | None = None
 
-    def present(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
+    def present(self, headline: Headline | None, now: int) -> News | None:
         """What still matters at `now` (UTC µs). Whatever was applied after a refusal has repaired it."""
-        outcome = headline.config_outcome if headline else None
+        outcome = headline.config_news if headline else None
         if headline is None or outcome is None:
             return None
         if outcome.ok:
             return outcome if now - outcome.at < _SUCCESS_SHOWN else None
         return outcome if headline.applied is None or headline.applied.at <= outcome.at else None
 
-    def untold(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
+    def untold(self, headline: Headline | None, now: int) -> News | None:
         """A refusal that was not told in full yet; from now on it was."""
         outcome = self.present(headline, now)
         if outcome is None or outcome.ok or outcome.at == self._told_at:

@@ -15,7 +15,7 @@ CONFIG_NEWS = "config_news"
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigOutcome:
+class News:
     """The last change of the configuration."""
 
     at: int
@@ -32,10 +32,10 @@ class _Written(Struct, frozen=True):
     text: str
 
 
-def config_outcome(connection: Connection) -> ConfigOutcome | None:
+def config_news(connection: Connection) -> News | None:
     """The last change of the configuration; None when it never changed while a collector ran."""
     written = facts.get(connection, CONFIG_NEWS)
     if written is None:
         return None
     found = json.decode(written, type=_Written)
-    return ConfigOutcome(found.at, found.ok, Untrusted(found.text))
+    return News(found.at, found.ok, Untrusted(found.text))

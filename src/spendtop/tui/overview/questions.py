@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.config_outcome import config_news
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.tui.headline import Headline
 
@@ -49,6 +49,6 @@ class OverviewQuestion:
             day=figures.day_bounds,
             calendar=calendar,
             applied=config,
-            config_outcome=config_outcome(connection),
+            config_news=config_news(connection),
         )
         return headline, figures

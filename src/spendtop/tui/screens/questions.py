@@ -11,7 +11,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.config_outcome import config_outcome
+from spendtop.store.reads.config_outcome import config_news
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.requests import observed_values
 from spendtop.store.reads.spending import spend
@@ -36,7 +36,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         day=day,
         calendar=calendar,
         applied=config,
-        config_outcome=config_outcome(connection),
+        config_news=config_news(connection),
     )
 
 
