@@ -20,13 +20,13 @@ from spendtop.domain.request import (
     Basis,
     BodyState,
     Cost,
-    FieldKind,
     Request,
     RequestField,
     RequestFields,
     Status,
     TimeSource,
     Usage,
+    ValueKind,
 )
 from spendtop.domain.sources import LITELLM, OTLP
 from spendtop.services.request_export import COLUMNS, csv_chunks, jsonl_chunks, record
@@ -125,7 +125,7 @@ def test_the_example_differs_from_a_report_that_says_nothing(field: RequestField
 
 
 def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> None:
-    columns = {field.column for field in FIELDS if field.kind is not FieldKind.TOKENS or field.merging is not None}
+    columns = {field.column for field in FIELDS if field.kind is not ValueKind.TOKENS or field.merging is not None}
     assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
     assert from_row(row) == STORED
     seen = shown_row(row)

@@ -28,7 +28,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.session import AttachedCollector, Session
 from tests.conftest import SettableClock
 from tests.waiting import DEADLINE
 
@@ -164,7 +164,7 @@ def session_over(store: Store, clock: SettableClock, tmp_path: Path) -> Sessions
         facts: dict[str, Any] = {
             "connect": lambda: store,
             "clock": clock,
-            "collector": lambda: RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
+            "collector": lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
             "stop_collector": lambda: None,
             "store_name": "prod",
             "folder": tmp_path,

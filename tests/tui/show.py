@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from spendtop.tui.app import run
-from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.session import AttachedCollector, Session
 
 if __name__ == "__main__":
     path, now, *options = sys.argv[1:]
@@ -21,7 +21,7 @@ if __name__ == "__main__":
             Session(
                 connect=connect,
                 clock=lambda: int(now),
-                collector=lambda: RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
+                collector=lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
                 stop_collector=lambda: None,
                 store_name="prod",
                 ascii="--ascii" in options,

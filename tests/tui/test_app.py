@@ -13,7 +13,7 @@ from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.session import RunningCollector
+from spendtop.tui.session import AttachedCollector
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
 
@@ -165,7 +165,7 @@ async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:
 
 async def test_leaving_offers_to_stop_only_a_collector_that_was_started_here(session_over: Sessions) -> None:
     stopped: list[bool] = []
-    mine = RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
+    mine = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
     app = SpendtopApp(session_over(collector=lambda: mine, stop_collector=lambda: stopped.append(True)))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

@@ -61,5 +61,5 @@ async def test_a_refusal_is_over_when_a_collector_applied_something_later(
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "14:03:07" in picture(pilot))
-        assert app.headline is not None and app.headline.config_outcome is not None
+        assert app.headline is not None and app.headline.config_news is not None
         assert "refused" not in picture(pilot)

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
-from spendtop.domain.request import FIELDS, FieldKind
+from spendtop.domain.request import FIELDS, ValueKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
 from spendtop.store.reads.detail import RequestDetail
@@ -222,15 +222,15 @@ class RevisionItem(TypedDict):
     """Field to its old and new value."""
 
 
-_JSON: Mapping[FieldKind, Any] = {
-    FieldKind.FLAG: bool,
-    FieldKind.TEXTS: dict[str, str],
-    FieldKind.IDS: dict[str, str],
-    FieldKind.SOURCES: list[str],
-    **dict.fromkeys((FieldKind.ID, FieldKind.TEXT, FieldKind.NAME, FieldKind.WORD, FieldKind.INSTANT), str),
-    **dict.fromkeys((FieldKind.TOKENS, FieldKind.MILLISECONDS, FieldKind.HTTP_STATUS, FieldKind.MONEY), int),
+_JSON: Mapping[ValueKind, Any] = {
+    ValueKind.FLAG: bool,
+    ValueKind.TEXTS: dict[str, str],
+    ValueKind.IDS: dict[str, str],
+    ValueKind.SOURCES: list[str],
+    **dict.fromkeys((ValueKind.ID, ValueKind.TEXT, ValueKind.NAME, ValueKind.WORD, ValueKind.INSTANT), str),
+    **dict.fromkeys((ValueKind.TOKENS, ValueKind.MILLISECONDS, ValueKind.HTTP_STATUS, ValueKind.MONEY), int),
 }
-_NEVER_NULL = (FieldKind.ID, FieldKind.IDS, FieldKind.SOURCES, FieldKind.TEXTS)
+_NEVER_NULL = (ValueKind.ID, ValueKind.IDS, ValueKind.SOURCES, ValueKind.TEXTS)
 
 
 def _described(name: str, about: str, more: Mapping[str, Any]) -> Any:

@@ -23,7 +23,7 @@ from spendtop.services.presence import running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
-from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
@@ -165,7 +165,7 @@ class _Link:
         self.stack.enter_context(counted_as_viewer(self._places.viewers))
         return store
 
-    def collector(self) -> RunningCollector | None:
+    def collector(self) -> AttachedCollector | None:
         """Who holds the store now."""
         from spendtop.services.presence import running_collector, viewer_count
 
@@ -174,7 +174,7 @@ class _Link:
         held = running_collector(self._places.holder)
         if held is None:
             return None
-        return RunningCollector(
+        return AttachedCollector(
             pid=held.pid,
             state=held.state.value,
             url=held.url,

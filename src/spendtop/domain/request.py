@@ -138,7 +138,7 @@ class Request(RequestFields[str], frozen=True, kw_only=True):
         return (self.token or "") if self.source.written_by_hand else ""
 
 
-class FieldKind(Enum):
+class ValueKind(Enum):
     """What a field's values are: it says how they are stored, exported, read back and shown."""
 
     TEXT = auto()
@@ -183,7 +183,7 @@ class RequestField(Struct, frozen=True):
 
     name: str
     """Its name in a flat list of all fields."""
-    kind: FieldKind
+    kind: ValueKind
     label: str | None
     """What people read; None where a face shows it together with another field."""
     merging: Merging | None = Merging.FILL
@@ -217,12 +217,12 @@ class RequestField(Struct, frozen=True):
     @property
     def column(self) -> str:
         """Its column in the table."""
-        return f"{self.name}_nano" if self.kind is FieldKind.MONEY else self.name
+        return f"{self.name}_nano" if self.kind is ValueKind.MONEY else self.name
 
     @property
     def exported(self) -> tuple[str, ...]:
         """Its names in exports and in the API; the last one is read back."""
-        if self.kind is not FieldKind.MONEY:
+        if self.kind is not ValueKind.MONEY:
             return (self.name,)
         return (f"{self.name}_usd", f"{self.name}_nanousd") if self.exact else (f"{self.name}_usd",)
 
@@ -257,44 +257,44 @@ _DECLARED = {
 }
 
 FIELDS = (
-    RequestField("id", FieldKind.ID, "id", None),
-    RequestField("external_ids", FieldKind.IDS, "id of", None, required=True),
-    RequestField("occurred_at", FieldKind.INSTANT, "time", Merging.RULE, required=True),
-    RequestField("time_source", FieldKind.WORD, None, Merging.RULE, required=True),
-    RequestField("received_at", FieldKind.INSTANT, "received", Merging.STAY, required=True, revised=False),
-    RequestField("provider", FieldKind.TEXT, "provider"),
-    RequestField("model", FieldKind.TEXT, "model"),
-    RequestField("status", FieldKind.WORD, "status", Merging.FOLLOW, required=True),
-    RequestField("http_status", FieldKind.HTTP_STATUS, None),
-    RequestField("user_id", FieldKind.TEXT, "user"),
-    RequestField("session_id", FieldKind.TEXT, "session"),
-    RequestField("session_path", FieldKind.TEXT, "session path"),
-    RequestField("token", FieldKind.TEXT, "token"),
-    RequestField("properties", FieldKind.TEXTS, "property"),
-    RequestField("prompt_tokens", FieldKind.TOKENS, "prompt tokens", at="usage.prompt"),
-    RequestField("completion_tokens", FieldKind.TOKENS, "completion tokens", at="usage.completion"),
-    RequestField("total_tokens", FieldKind.TOKENS, None, None, at="usage.total"),
+    RequestField("id", ValueKind.ID, "id", None),
+    RequestField("external_ids", ValueKind.IDS, "id of", None, required=True),
+    RequestField("occurred_at", ValueKind.INSTANT, "time", Merging.RULE, required=True),
+    RequestField("time_source", ValueKind.WORD, None, Merging.RULE, required=True),
+    RequestField("received_at", ValueKind.INSTANT, "received", Merging.STAY, required=True, revised=False),
+    RequestField("provider", ValueKind.TEXT, "provider"),
+    RequestField("model", ValueKind.TEXT, "model"),
+    RequestField("status", ValueKind.WORD, "status", Merging.FOLLOW, required=True),
+    RequestField("http_status", ValueKind.HTTP_STATUS, None),
+    RequestField("user_id", ValueKind.TEXT, "user"),
+    RequestField("session_id", ValueKind.TEXT, "session"),
+    RequestField("session_path", ValueKind.TEXT, "session path"),
+    RequestField("token", ValueKind.TEXT, "token"),
+    RequestField("properties", ValueKind.TEXTS, "property"),
+    RequestField("prompt_tokens", ValueKind.TOKENS, "prompt tokens", at="usage.prompt"),
+    RequestField("completion_tokens", ValueKind.TOKENS, "completion tokens", at="usage.completion"),
+    RequestField("total_tokens", ValueKind.TOKENS, None, None, at="usage.total"),
     RequestField(
-        "cached_tokens", FieldKind.TOKENS, "cache read", at="usage.cache_read", revised_as="cache_read_tokens"
+        "cached_tokens", ValueKind.TOKENS, "cache read", at="usage.cache_read", revised_as="cache_read_tokens"
     ),
-    RequestField("cache_write_tokens", FieldKind.TOKENS, "cache write", at="usage.cache_write"),
-    RequestField("reasoning_tokens", FieldKind.TOKENS, "reasoning", at="usage.reasoning"),
-    RequestField("cost", FieldKind.MONEY, "cost", Merging.RULE, at="cost.amount", exact=True),
-    RequestField("basis", FieldKind.WORD, None, Merging.RULE, at="cost.basis", required=True),
-    RequestField("reported_cost", FieldKind.MONEY, "reported cost", Merging.RULE, at="cost.reported", revised=False),
-    RequestField("computed_cost", FieldKind.MONEY, "computed cost", Merging.RULE, at="cost.computed", revised=False),
-    RequestField("verified", FieldKind.FLAG, "verified", Merging.EITHER),
-    RequestField("cached", FieldKind.FLAG, "gateway's cache", Merging.FOLLOW),
-    RequestField("latency_ms", FieldKind.MILLISECONDS, "latency"),
-    RequestField("ttft_ms", FieldKind.MILLISECONDS, "first token"),
-    RequestField("sources", FieldKind.SOURCES, "sources", None),
-    RequestField("response_id", FieldKind.TEXT, "response id"),
-    RequestField("time_suspect", FieldKind.FLAG, None, Merging.RULE, revised=False),
+    RequestField("cache_write_tokens", ValueKind.TOKENS, "cache write", at="usage.cache_write"),
+    RequestField("reasoning_tokens", ValueKind.TOKENS, "reasoning", at="usage.reasoning"),
+    RequestField("cost", ValueKind.MONEY, "cost", Merging.RULE, at="cost.amount", exact=True),
+    RequestField("basis", ValueKind.WORD, None, Merging.RULE, at="cost.basis", required=True),
+    RequestField("reported_cost", ValueKind.MONEY, "reported cost", Merging.RULE, at="cost.reported", revised=False),
+    RequestField("computed_cost", ValueKind.MONEY, "computed cost", Merging.RULE, at="cost.computed", revised=False),
+    RequestField("verified", ValueKind.FLAG, "verified", Merging.EITHER),
+    RequestField("cached", ValueKind.FLAG, "gateway's cache", Merging.FOLLOW),
+    RequestField("latency_ms", ValueKind.MILLISECONDS, "latency"),
+    RequestField("ttft_ms", ValueKind.MILLISECONDS, "first token"),
+    RequestField("sources", ValueKind.SOURCES, "sources", None),
+    RequestField("response_id", ValueKind.TEXT, "response id"),
+    RequestField("time_suspect", ValueKind.FLAG, None, Merging.RULE, revised=False),
     RequestField(
-        "price_version", FieldKind.NAME, "price version", Merging.RULE, at="cost.price_version", revised=False
+        "price_version", ValueKind.NAME, "price version", Merging.RULE, at="cost.price_version", revised=False
     ),
-    RequestField("counted", FieldKind.FLAG, "counted", Merging.EITHER),
-    RequestField("body_state", FieldKind.WORD, "bodies", Merging.RULE, revised=False),
+    RequestField("counted", ValueKind.FLAG, "counted", Merging.EITHER),
+    RequestField("body_state", ValueKind.WORD, "bodies", Merging.RULE, revised=False),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 

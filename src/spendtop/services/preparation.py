@@ -16,11 +16,11 @@ from spendtop.domain.request import (
     BodyState,
     Cost,
     Event,
-    FieldKind,
     NotUnderstood,
     Request,
     Restored,
     TestEvent,
+    ValueKind,
 )
 from spendtop.domain.sources import source_named
 from spendtop.domain.untrusted import storable_name
@@ -28,7 +28,7 @@ from spendtop.store import bodies
 from spendtop.store.ids import identity
 
 _log = logging.getLogger(__name__)
-_TEXTS = tuple(field.path for field in REPORTED if field.kind is FieldKind.TEXT)
+_TEXTS = tuple(field.path for field in REPORTED if field.kind is ValueKind.TEXT)
 _texts_of = attrgetter(*_TEXTS)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import FIELDS, FieldKind, RequestField
+from spendtop.domain.request import FIELDS, RequestField, ValueKind
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
@@ -44,17 +44,17 @@ def record(row: RequestRow) -> Record:
 def _to_json(field: RequestField, column: str) -> Callable[[Any], Any] | None:
     """What makes a JSON value of a field's value that is none."""
     match field.kind:
-        case FieldKind.ID:
+        case ValueKind.ID:
             return str
-        case FieldKind.SOURCES:
+        case ValueKind.SOURCES:
             return list
-        case FieldKind.INSTANT:
+        case ValueKind.INSTANT:
             return to_iso
-        case FieldKind.TEXT:
+        case ValueKind.TEXT:
             return _raw
-        case FieldKind.WORD:
+        case ValueKind.WORD:
             return field.text_of_word
-        case FieldKind.MONEY:
+        case ValueKind.MONEY:
             return Usd.nano_of if column.endswith("_nanousd") else Usd.float_of
     return None
 

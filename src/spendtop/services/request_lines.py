@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from spendtop.domain.request import FIELDS, FieldKind
+from spendtop.domain.request import FIELDS, ValueKind
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ class Wording:
 
 def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str | None]]:
     """Label and harmless value of each field; None is unknown."""
-    by_kind: dict[FieldKind, Callable[[Any], str]] = {
-        FieldKind.INSTANT: wording.instant,
-        FieldKind.TOKENS: wording.tokens,
-        FieldKind.MILLISECONDS: wording.milliseconds,
-        FieldKind.FLAG: lambda flag: "yes" if flag else "no",
-        FieldKind.SOURCES: ", ".join,
+    by_kind: dict[ValueKind, Callable[[Any], str]] = {
+        ValueKind.INSTANT: wording.instant,
+        ValueKind.TOKENS: wording.tokens,
+        ValueKind.MILLISECONDS: wording.milliseconds,
+        ValueKind.FLAG: lambda flag: "yes" if flag else "no",
+        ValueKind.SOURCES: ", ".join,
     }
     for each, value in zip(_LABELLED, _values(row), strict=True):
         label = each.label or ""
         if each.name in wording.fields:
             yield label, wording.fields[each.name](row)
-        elif each.kind in (FieldKind.IDS, FieldKind.TEXTS):
+        elif each.kind in (ValueKind.IDS, ValueKind.TEXTS):
             yield from ((f"{label} {clean_line(name, _NAME_LIMIT)}", clean_line(text)) for name, text in value.items())
         else:
             yield label, None if value is None else by_kind.get(each.kind, _plain)(value)

@@ -10,7 +10,7 @@ import msgspec
 
 from spendtop.domain.merging import StoredRequest
 from spendtop.domain.money import Usd
-from spendtop.domain.request import REPORTED, FieldKind, Request, RequestField
+from spendtop.domain.request import REPORTED, Request, RequestField, ValueKind
 from spendtop.domain.sources import Source, source_named
 from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 
@@ -50,11 +50,11 @@ def _names(given_by: dict[str, Source]) -> str:
 def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
     """What makes a column's value of a field's value that is none."""
     match field.kind:
-        case FieldKind.WORD:
+        case ValueKind.WORD:
             return field.text_of_word
-        case FieldKind.MONEY:
+        case ValueKind.MONEY:
             return Usd.nano_of
-        case FieldKind.TEXTS:
+        case ValueKind.TEXTS:
             return lambda texts: msgspec.json.encode(texts).decode() if texts else None
     return None
 
@@ -65,4 +65,4 @@ _TO_COLUMN = tuple(
     (place, convert) for place, field in enumerate(REPORTED) if (convert := _to_column(field)) is not None
 )
 _identity_of = columns("id", "source", "external_ids", "given_by")
-_FROM_COLUMN = conversions({FieldKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})
+_FROM_COLUMN = conversions({ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})

@@ -27,7 +27,7 @@ from spendtop.tui.face import Pause, StatusFacts
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
-from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreOpened, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
 
@@ -94,7 +94,7 @@ class SpendtopApp(ThemedApp):
         self.pause: Pause | None = None
         self.trouble: str | None = None
         """Why the picture is not up to date."""
-        self.collector: RunningCollector | None = None
+        self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
         self.history: defaultdict[str, list[str]] = defaultdict(list)

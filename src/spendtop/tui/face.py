@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
     from spendtop.tui.palette import Palette
-    from spendtop.tui.session import RunningCollector, Session
+    from spendtop.tui.session import AttachedCollector, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class StatusFacts:
     """What the status line knows besides the figures."""
 
     store: str
-    collector: RunningCollector | None
+    collector: AttachedCollector | None
     asked: bool
     """Whether the collector was looked for already."""
     paused: bool
@@ -72,7 +72,7 @@ class Face(Protocol):
     """None until it is open."""
     headline: Headline | None
     """As last read, by whichever screen."""
-    collector: RunningCollector | None
+    collector: AttachedCollector | None
     pause: Pause | None
     trouble: str | None
     """Why the picture is not up to date."""

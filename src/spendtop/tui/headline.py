@@ -37,7 +37,7 @@ class Headline:
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
-    config_outcome: ConfigOutcome | None
+    config_news: ConfigOutcome | None
     """What the last change of the configuration did."""
 
     @property
@@ -56,7 +56,7 @@ class ConfigStatus:
 
     def present(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
         """What still matters at `now` (UTC µs). Whatever was applied after a refusal has repaired it."""
-        outcome = headline.config_outcome if headline else None
+        outcome = headline.config_news if headline else None
         if headline is None or outcome is None:
             return None
         if outcome.ok:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningCollector:
+class AttachedCollector:
     """The collector that holds the store, as seen from here."""
 
     pid: int
@@ -39,7 +39,7 @@ class Session:
     Raises SpendtopError: its text and exit code end the program.
     """
     clock: Clock
-    collector: Callable[[], RunningCollector | None]
+    collector: Callable[[], AttachedCollector | None]
     """Who holds the store now; None: nobody, nothing is recorded."""
     stop_collector: Callable[[], None]
     """Stops the collector that this viewer started. Runs in a thread."""

@@ -10,7 +10,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
-    from spendtop.tui.session import RunningCollector, Session
+    from spendtop.tui.session import AttachedCollector, Session
 
 _LOOK_SECONDS = 0.05
 _COLLECTOR_EVERY = 40
@@ -36,7 +36,7 @@ class StoreChanged(Message):
 class CollectorSeen(Message):
     """Another collector holds the store, or none does any more."""
 
-    def __init__(self, collector: RunningCollector | None) -> None:
+    def __init__(self, collector: AttachedCollector | None) -> None:
         super().__init__()
         self.collector = collector
 
@@ -75,7 +75,7 @@ class StoreWatch:
         except Exception as failure:
             self._post(WatchFailed(failure))
 
-    def _look(self, store: Store, collector: RunningCollector | None) -> None:
+    def _look(self, store: Store, collector: AttachedCollector | None) -> None:
         from spendtop.store.changes import Changes
 
         changes = Changes(store)

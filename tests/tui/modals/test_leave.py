@@ -6,10 +6,10 @@ import pytest
 
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.leave import LeaveScreen
-from spendtop.tui.session import RunningCollector
+from spendtop.tui.session import AttachedCollector
 from tests.tui.conftest import Sessions, opened, picture, until
 
-HERE = RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True)
+HERE = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True)
 
 
 async def shown_by(app: SpendtopApp) -> str:
@@ -24,7 +24,7 @@ async def shown_by(app: SpendtopApp) -> str:
     ("others", "words"), [(0, "Nobody else watches."), (1, "1 other viewer will"), (2, "2 other viewers will")]
 )
 def test_who_else_loses_the_collector_is_said(others: int, words: str) -> None:
-    collector = RunningCollector(4711, "ready", HERE.url, started_here=True, other_viewers=others)
+    collector = AttachedCollector(4711, "ready", HERE.url, started_here=True, other_viewers=others)
     assert words in LeaveScreen(collector, demo=False)._words()
 
 

@@ -20,10 +20,10 @@ from spendtop.domain.request import (
     REPORTED,
     Basis,
     BodyState,
-    FieldKind,
     Request,
     RequestField,
     Restored,
+    ValueKind,
     arguments,
 )
 from spendtop.domain.sources import SOURCES, by_trust, source_named
@@ -45,26 +45,26 @@ class _Form(NamedTuple):
     has_to_be: str
 
 
-_FORMS: Mapping[FieldKind, _Form] = {
-    FieldKind.IDS: _Form(
+_FORMS: Mapping[ValueKind, _Form] = {
+    ValueKind.IDS: _Form(
         Annotated[dict[str, Annotated[str, Meta(min_length=1)]], Meta(min_length=1)],
         f"an object with the id that each source gave, of {', '.join(map(str, by_trust()))}",
     ),
-    FieldKind.INSTANT: _Form(
+    ValueKind.INSTANT: _Form(
         Annotated[datetime, Meta(tz=True)], "a date and time with its zone, and not in the future"
     ),
-    FieldKind.TEXT: _Form(str | None, _TEXT_IS),
-    FieldKind.NAME: _Form(str | None, _TEXT_IS),
-    FieldKind.TEXTS: _Form(dict[str, str] | None, "an object of texts, or empty"),
-    FieldKind.FLAG: _Form(bool, "true or false"),
-    FieldKind.TOKENS: _Form(
+    ValueKind.TEXT: _Form(str | None, _TEXT_IS),
+    ValueKind.NAME: _Form(str | None, _TEXT_IS),
+    ValueKind.TEXTS: _Form(dict[str, str] | None, "an object of texts, or empty"),
+    ValueKind.FLAG: _Form(bool, "true or false"),
+    ValueKind.TOKENS: _Form(
         Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None, f"a whole number from 0 to {MOST_TOKENS:,}, or empty"
     ),
-    FieldKind.MILLISECONDS: _Form(
+    ValueKind.MILLISECONDS: _Form(
         Annotated[int, Meta(ge=0, le=2**53)] | None, "a whole number of milliseconds, or empty"
     ),
-    FieldKind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
-    FieldKind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
+    ValueKind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
+    ValueKind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
 }
 _NANO = _Form(
     Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None,
@@ -73,13 +73,13 @@ _NANO = _Form(
 
 
 def _form(field: RequestField) -> _Form:
-    if field.kind is FieldKind.WORD:
+    if field.kind is ValueKind.WORD:
         word = field.words if field.default is not None else field.words | None
         return _Form(word, f"one of {', '.join(field.words)}")
     return _NANO if field.exact else _FORMS[field.kind]
 
 
-_READ = {field.exported[-1]: field for field in FIELDS if field.merging is not None or field.kind is FieldKind.IDS}
+_READ = {field.exported[-1]: field for field in FIELDS if field.merging is not None or field.kind is ValueKind.IDS}
 """By their columns, the fields that have to be read; the rest, such as sums and our own id, follows from them or is
 given anew."""
 _FORM = {column: _form(field) for column, field in _READ.items()}
@@ -98,7 +98,7 @@ _Line = msgspec.defstruct(
 )
 _ids_of = attrgetter("external_ids")
 _values_of = attrgetter(*(field.exported[-1] for field in REPORTED))
-_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (FieldKind.IDS, FieldKind.TEXTS))
+_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (ValueKind.IDS, ValueKind.TEXTS))
 _AT = re.compile(r" - at `(?:key` in `)?\$\.?(\w*)[^`]*`")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
@@ -215,11 +215,11 @@ def _restored(line: Struct, now: int) -> Restored:
 def _restoring(field: RequestField) -> Callable[[Any], Any] | None:
     """What makes a field's value of what a line holds in its place."""
     match field.kind:
-        case FieldKind.INSTANT:
+        case ValueKind.INSTANT:
             return to_micros
-        case FieldKind.NAME:
+        case ValueKind.NAME:
             return lambda name: storable_name(name) or None
-        case FieldKind.MONEY:
+        case ValueKind.MONEY:
             return Usd if field.exact else Usd.of
     return _without_body if field.name == "body_state" else None
 

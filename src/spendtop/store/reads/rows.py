@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.json import Decoder
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import REPORTED, FieldKind, RequestField, RequestFields, arguments
+from spendtop.domain.request import REPORTED, RequestField, RequestFields, ValueKind, arguments
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -67,13 +67,13 @@ def fields_of(row: Sequence[Any], conversions: Conversions) -> dict[str, Any]:
     return arguments(values)
 
 
-def conversions(by_kind: Mapping[FieldKind, Callable[[Any], Any]]) -> Conversions:
+def conversions(by_kind: Mapping[ValueKind, Callable[[Any], Any]]) -> Conversions:
     """Those that all need, and `by_kind` those of one's own."""
-    kinds: dict[FieldKind, Callable[[Any], Any]] = {FieldKind.FLAG: bool, FieldKind.MONEY: Usd.of_nano, **by_kind}
+    kinds: dict[ValueKind, Callable[[Any], Any]] = {ValueKind.FLAG: bool, ValueKind.MONEY: Usd.of_nano, **by_kind}
     return tuple(
-        (place, _word(field) if field.kind is FieldKind.WORD else kinds[field.kind])
+        (place, _word(field) if field.kind is ValueKind.WORD else kinds[field.kind])
         for place, field in enumerate(REPORTED)
-        if field.kind is FieldKind.WORD or field.kind in kinds
+        if field.kind is ValueKind.WORD or field.kind in kinds
     )
 
 
@@ -87,7 +87,7 @@ def _word(field: RequestField) -> Callable[[Any], Any]:
 TEXTS = Decoder(dict[str, str])
 _identity_of = columns("id", "source", "sources", "external_ids")
 _columns_of = columns(*(field.column for field in REPORTED))
-_FOR_FACES = conversions({FieldKind.TEXT: outside, FieldKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
+_FOR_FACES = conversions({ValueKind.TEXT: outside, ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
 
 
 @dataclass(frozen=True, slots=True)

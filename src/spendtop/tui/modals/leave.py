@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from spendtop.tui.modals.choose import CHOOSE_HINT
 from spendtop.tui.modals.dialog import Dialog, Picker
-from spendtop.tui.session import RunningCollector
+from spendtop.tui.session import AttachedCollector
 
 _SHORT = 14
 
@@ -31,7 +31,7 @@ class LeaveScreen(Dialog[Leaving]):
     BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "cancel"), ("y", "leave", "leave")]
     HINT = CHOOSE_HINT
 
-    def __init__(self, collector: RunningCollector | None, demo: bool) -> None:
+    def __init__(self, collector: AttachedCollector | None, demo: bool) -> None:
         super().__init__("Leave spendtop?")
         self._collector = collector
         self._demo = demo

@@ -48,6 +48,6 @@ class OverviewQuestion:
             day=figures.day_bounds,
             calendar=calendar,
             applied=config,
-            config_outcome=config_outcome(connection),
+            config_news=config_outcome(connection),
         )
         return headline, figures

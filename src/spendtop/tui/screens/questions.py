@@ -35,7 +35,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         day=day,
         calendar=calendar,
         applied=config,
-        config_outcome=config_outcome(connection),
+        config_news=config_outcome(connection),
     )
 
 

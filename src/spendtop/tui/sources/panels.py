@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.completeness import GapRow
     from spendtop.store.reads.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
-    from spendtop.tui.session import RunningCollector
+    from spendtop.tui.session import AttachedCollector
 
 _LABEL = 10
 _REASONS = {
@@ -45,7 +45,7 @@ class SourceFacts(Panel):
         super().__init__(id="source-facts")
         self.headline: Headline | None = None
         self.size_on_disk: StoreSize | None = None
-        self.collector: RunningCollector | None = None
+        self.collector: AttachedCollector | None = None
 
     @property
     def title_line(self) -> Line:
