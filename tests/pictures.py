@@ -25,7 +25,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.session import RunningCollector, Session
+from spendtop.tui.session import AttachedCollector, Session
 
 FOLDER = Path(__file__).parent.parent / ".github" / "pictures"
 NOW = to_micros(datetime(2026, 11, 20, 16, 30, 7, tzinfo=UTC))
@@ -66,7 +66,7 @@ async def draw(store: Store) -> None:
     session = Session(
         connect=lambda: store,
         clock=lambda: NOW,
-        collector=lambda: RunningCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True),
+        collector=lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True),
         stop_collector=lambda: None,
         store_name="prod",
     )

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from spendtop.api.verdict import Verdict
 from spendtop.domain.clock import HOUR, to_iso
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
@@ -17,7 +18,7 @@ from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording
 from tests.conftest import SettableClock
 from tests.store.conftest import Recorded
-from tests.waiting import soon_answered
+from tests.waiting import eventually, soon_answered
 
 DAY_END = "2026-11-21T00:00:00.000000Z"
 NOTHING = {"verdict": "allow", "limit": None, "remaining_usd": None, "resets_at": None}
@@ -195,15 +196,22 @@ async def test_many_at_once_are_answered_from_few_reads(
 ) -> None:
     each = limit("each user", each=Each.USER)
     async with recording(readable_store, clock, limits=[each]) as (live, _):
-        reads = 0
-        reading = type(live.context.store).reading
+        reads, judged = 0, 0
+        reading, judging = Store.reading, Verdict._judge
 
         def counted(store: Store) -> Any:
             nonlocal reads
             reads += 1
+            eventually(lambda: judged == 100)
             return reading(store)
 
+        async def noted(verdict: Verdict, subject: Any) -> Any:
+            nonlocal judged
+            judged += 1
+            return await judging(verdict, subject)
+
         monkeypatch.setattr(Store, "reading", counted)
+        monkeypatch.setattr(Verdict, "_judge", noted)
 
         async def ask(number: int) -> httpx.Response:
             return await live.client.get(f"/verdict?user={number}")

@@ -11,11 +11,13 @@ from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, BodyState, Usage
 from spendtop.domain.sources import INGEST
+from spendtop.services import pricing_hook
 from spendtop.services.preparation import Prepared, Preparer
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import bodies
 from spendtop.store.reads.applied_config import Doors
 from tests.collector.conftest import Bench
+from tests.waiting import DEADLINE
 
 SECRETS = {
     "api": "canary-of-the-api-key",
@@ -123,7 +125,10 @@ def test_own_prices_come_before_published_ones(file: Path, bench: Bench) -> None
     assert ready.request.cost.basis is Basis.COMPUTED
 
 
-def test_an_own_rule_comes_after_own_prices_and_before_published_ones(file: Path, bench: Bench) -> None:
+def test_an_own_rule_comes_after_own_prices_and_before_published_ones(
+    file: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pricing_hook, "_LONGEST_SECONDS", DEADLINE)
     file.with_name("costs.py").write_text("from decimal import Decimal\ndef cost(request): return Decimal('0.5')\n")
     preparer = preparer_of(file, '[pricing]\nhook = "./costs.py:cost"\n[prices.own]\ninput = 1000\noutput = 2000\n')
     for model, expected in (("own", "0.011"), ("gpt-4o", "0.5")):

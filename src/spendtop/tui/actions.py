@@ -141,8 +141,8 @@ LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
     Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
     Action("previous-account", "left_square_bracket", "screen.account(-1)", "account before", "the one before", "move"),
-    Action("next-pane", "tab", "screen.pane(1)", "pane", "next pane: days, accounts", "move", 8),
-    Action("previous-pane", "shift+tab", "screen.pane(-1)", "pane before", "pane before", "move"),
+    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: days, accounts", "move", 8),
+    Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "move"),
     Action("calibrate", "c", "screen.calibrate", "calibrate", "enter the balance on the provider's page", "act", 4),
     Action(
         "record", "plus,n", "screen.record", "new entry", "record a deposit, refund, expiry or adjustment", "act", 5

@@ -151,7 +151,7 @@ async def test_many_events_come_in_order_and_once(live: Live, recorded: Recorded
 
 
 async def test_all_followers_share_one_watch_and_their_reads(
-    live: Live, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
 
@@ -160,7 +160,13 @@ async def test_all_followers_share_one_watch_and_their_reads(
         return news_after(connection, position, now, most)
 
     monkeypatch.setattr(feed, "news_after", counted)
-    async with following(live) as one, following(live) as two, following(live) as three:
+    monkeypatch.setattr(feed, "_SHARED_SECONDS", DEADLINE)
+    async with (
+        recording(readable_store, clock) as (live, _),
+        following(live) as one,
+        following(live) as two,
+        following(live) as three,
+    ):
         recorded.add([recorded.request(clock())])
         told = [await follower.next() for follower in (one, two, three)]
         positions = {follower.last_id for follower in (one, two, three)}

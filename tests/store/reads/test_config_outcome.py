@@ -8,7 +8,7 @@ from spendtop.store.reads.applied_config import CONFIG_NEWS
 
 def test_without_a_change_there_is_no_news(store: Store) -> None:
     with store.reading() as connection:
-        assert config_news(connection) is None
+        assert config_outcome(connection) is None
 
 
 def test_the_last_change_is_told(store: Store) -> None:
@@ -16,6 +16,6 @@ def test_the_last_change_is_told(store: Store) -> None:
         facts.put(connection, CONFIG_NEWS, '{"at": 1, "ok": true, "text": "limits"}')
         facts.put(connection, CONFIG_NEWS, '{"at": 7, "ok": false, "text": "line 3\\u001b[2J"}')
     with store.reading() as connection:
-        news = config_news(connection)
-    assert news == News(7, False, Untrusted("line 3\x1b[2J"))
+        news = config_outcome(connection)
+    assert news == ConfigOutcome(7, False, Untrusted("line 3\x1b[2J"))
     assert news is not None and str(news.text) == "line 3␛[2J"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from spendtop.tui.screens import clipboard
 from spendtop.tui.screens.clipboard import copy
+from tests.waiting import DEADLINE
 
 
 @pytest.fixture
@@ -20,6 +22,7 @@ def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(f'#!/bin/sh\n[ "$*" = "load-buffer -w -" ] || exit 1\n/bin/cat > {taken}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(clipboard, "_TMUX_SECONDS", DEADLINE)
     return taken
 
 
