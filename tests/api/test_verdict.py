@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from spendtop.api.verdict import Verdict
+from spendtop.api.verdict import VerdictRoute
 from spendtop.domain.clock import HOUR, to_iso
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
@@ -197,7 +197,7 @@ async def test_many_at_once_are_answered_from_few_reads(
     each = limit("each user", each=Each.USER)
     async with recording(readable_store, clock, limits=[each]) as (live, _):
         reads, judged = 0, 0
-        reading, judging = Store.reading, Verdict._judge
+        reading, judging = Store.reading, VerdictRoute._judge
 
         def counted(store: Store) -> Any:
             nonlocal reads
@@ -205,13 +205,13 @@ async def test_many_at_once_are_answered_from_few_reads(
             eventually(lambda: judged == 100)
             return reading(store)
 
-        async def noted(verdict: Verdict, subject: Any) -> Any:
+        async def noted(verdict: VerdictRoute, subject: Any) -> Any:
             nonlocal judged
             judged += 1
             return await judging(verdict, subject)
 
         monkeypatch.setattr(Store, "reading", counted)
-        monkeypatch.setattr(Verdict, "_judge", noted)
+        monkeypatch.setattr(VerdictRoute, "_judge", noted)
 
         async def ask(number: int) -> httpx.Response:
             return await live.client.get(f"/verdict?user={number}")

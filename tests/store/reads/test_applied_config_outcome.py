@@ -3,7 +3,7 @@ from __future__ import annotations
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import CONFIG_NEWS
+from spendtop.store.reads.applied_config import CONFIG_NEWS, ConfigOutcome, config_outcome
 
 
 def test_without_a_change_there_is_no_news(store: Store) -> None:
