@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import sys
-import tempfile
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from spendtop.alerts.courier import ProcessCourier
@@ -27,7 +22,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
-from tests.benchmarks.measuring import say
+from tests.benchmarks.counting import Calls, Counting
 
 _PATIENCE = 30.0
 _CONFIG = """
@@ -42,51 +37,21 @@ warn = []
 name = "ops"
 url = "json://127.0.0.1:{port}/"
 """
-_RESUMABLE = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-class Calls:
-    """Functions of ours that were called while counting, in every thread; a coroutine that goes on is no new call."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.counting = False
-        self._begun: set[FrameType] = set()
-
-    def __call__(self, frame: FrameType, event: str, _argument: Any) -> None:
-        if not self.counting or event != "call":
-            return
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith("spendtop.") or frame.f_code.co_name.startswith("<"):
-            return
-        if frame.f_code.co_flags & _RESUMABLE:
-            if frame in self._begun:
-                return
-            self._begun.add(frame)
-        self.counts[f"{module}.{frame.f_code.co_qualname}"] += 1
-
-    def __enter__(self) -> Calls:
-        threading.setprofile(self)
-        sys.setprofile(self)
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        sys.setprofile(None)
-        threading.setprofile(None)
+def alert(folder: Path) -> Calls:
+    """From the commit of what crosses to the sink, in the collector alone."""
+    counter = Counting()
+    with counter.installed():
+        asyncio.run(_one_alert(folder, counter))
+    return counter.per_time(1)
 
 
-def alert(folder: Path) -> Mapping[str, float]:
-    """From the commit of what crosses to the sink: function to how often it ran, in the collector alone."""
-    with Calls() as calls:
-        asyncio.run(_one_alert(folder, calls))
-    return dict(calls.counts.most_common())
-
-
-async def _one_alert(folder: Path, calls: Calls) -> None:
+async def _one_alert(folder: Path, counter: Counting) -> None:
     arrived = threading.Event()
 
     def arrive() -> None:
-        calls.counting = False
+        counter.is_on = False
         arrived.set()
 
     sink = _sink(arrive)
@@ -114,7 +79,7 @@ async def _one_alert(folder: Path, calls: Calls) -> None:
     )
 
     def recorded(_outcomes: Sequence[Any]) -> None:
-        calls.counting = True
+        counter.is_on = True
         evaluation.wake()
 
     stop = asyncio.Event()
@@ -157,16 +122,3 @@ def _request(now: int) -> Request:
         user_id="ann",
         cost=Cost(reported=Usd.of("2")),
     )
-
-
-def main() -> None:
-    """Print the calls of one alert, the most frequent first."""
-    with tempfile.TemporaryDirectory() as folder:
-        counts = alert(Path(folder))
-    for name, count in counts.items():
-        say(f"{count:4}  {name}")
-    say(f"one alert to its sink: {sum(counts.values())} calls of {len(counts)} functions")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from tests.api.recorders import recording
+from tests.benchmarks.alert_calls import alert
+from tests.benchmarks.counting import Calls, Counting
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
 from tests.conftest import SettableClock
@@ -26,9 +24,6 @@ from tests.helicone_captures import captures
 _WARM_UP, _TIMES = 5, 50
 _NOW = 1_793_491_200_000_000
 """UTC µs."""
-
-Calls = Mapping[str, float]
-"""Function to how often it ran."""
 
 
 def calls(workshop: Workshop) -> list[Figure]:
@@ -59,36 +54,7 @@ def webhook(folder: Path) -> Calls:
     return counter.per_time(_TIMES)
 
 
-class Counting:
-    """Counts calls into `spendtop` of this thread and of those that begin while it is installed."""
-
-    def __init__(self) -> None:
-        self.is_on = False
-        self._counts: Counter[str] = Counter()
-
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Until the block ends."""
-        threading.setprofile(self._note)
-        sys.setprofile(self._note)
-        try:
-            yield
-        finally:
-            sys.setprofile(None)
-            threading.setprofile(None)
-
-    def per_time(self, times: int) -> Calls:
-        """What was counted, shared out."""
-        return {name: count / times for name, count in self._counts.most_common()}
-
-    def _note(self, frame: FrameType, event: str, _: object) -> None:
-        if self.is_on and event == "call":
-            module = frame.f_globals.get("__name__", "")
-            if module.startswith("spendtop."):
-                self._counts[f"{module}.{frame.f_code.co_qualname}"] += 1
-
-
-WAYS: Mapping[str, tuple[Callable[[Path], Calls], float]] = {"webhook": (webhook, 200)}
+WAYS: Mapping[str, tuple[Callable[[Path], Calls], float]] = {"webhook": (webhook, 200), "alert": (alert, 300)}
 """What is counted, and the most that it may be."""
 
 
