@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from traceback import format_exception
 
@@ -20,7 +21,7 @@ from rich.text import Text
 from textual import events
 from textual._compositor import CompositorUpdate
 from textual.actions import ActionParseResult, SkipAction
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding
 from textual.color import Color
 from textual.dom import DOMNode
@@ -156,6 +157,11 @@ class CarefulApp(App[int]):
             field.insert_text_at_cursor(event.character)
             event.stop()
             event.prevent_default()
+
+    def clear_selection(self) -> None:
+        """The first screen's fields ask for this before there is a screen where tasks begin at once: on Python 3.12."""
+        with suppress(ScreenStackError):
+            super().clear_selection()
 
     def forget_terminal(self) -> None:
         """Something else may have painted on the terminal: paint all of it anew."""
