@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -104,15 +105,17 @@ class Place:
 
     async def shown(self, count: int) -> list[Shown]:
         """The rows of the screen of requests, once there are so many."""
-        app = SpendtopApp(self._session())
-        async with app.run_test(size=(180, 30)) as pilot:
-            await opened(pilot, "2")
-            await until(pilot, lambda: len(_rows(picture(pilot))) == count)
-            return sorted(_rows(picture(pilot)))
+        store = Store(f"sqlite:///{self.collector.folder}/spendtop.db")
+        app = SpendtopApp(self._session(store))
+        with closing(store):
+            async with app.run_test(size=(180, 30)) as pilot:
+                await opened(pilot, "2")
+                await until(pilot, lambda: len(_rows(picture(pilot))) == count)
+                return sorted(_rows(picture(pilot)))
 
-    def _session(self) -> Session:
+    def _session(self, store: Store) -> Session:
         return Session(
-            connect=lambda: Store(f"sqlite:///{self.collector.folder}/spendtop.db"),
+            connect=lambda: store,
             clock=lambda: int(self.collector.rows("SELECT max(received_at) FROM request")[0][0]),
             collector=lambda: None,
             stop_collector=lambda: None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,21 +71,24 @@ def open_store(settings: Settings) -> Store:
     from spendtop.store.schema import HEAD, refuse_newer, version
 
     url, _ = locate(settings.database.url.get_secret_value())
-    store = Store(url)
-    if store.path is not None:
-        if not store.path.exists():
+    with ExitStack() as refused:
+        store = Store(url)
+        refused.callback(store.close)
+        if store.path is not None:
+            if not store.path.exists():
+                raise _nothing_recorded(store.name)
+            if store.path.is_dir() or store.path.stat().st_size == 0:
+                prepare(store.path)
+        with named(store), store.reading() as connection:
+            schema = version(connection)
+        if schema is None:
             raise _nothing_recorded(store.name)
-        if store.path.is_dir() or store.path.stat().st_size == 0:
-            prepare(store.path)
-    with named(store), store.reading() as connection:
-        schema = version(connection)
-    if schema is None:
-        raise _nothing_recorded(store.name)
-    refuse_newer(schema, store.name)
-    if schema != HEAD:
-        raise UsageError(
-            f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
-        )
+        refuse_newer(schema, store.name)
+        if schema != HEAD:
+            raise UsageError(
+                f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
+            )
+        refused.pop_all()
     return store
 
 
