@@ -252,3 +252,15 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
         spoke=previous.spoke + resolved,
     )
     return Decision(episode=episode, announce=MessageKind.RESOLVED if resolved else None, reason="fell back")
+
+
+def headline(message: Message, name: str) -> str | None:
+    """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
+    match message.resolves or message.kind:
+        case MessageKind.LOW_BALANCE:
+            about = f"low balance: {name} {Usd(message.used_nano).floored} of {Usd(message.limit_nano)}"
+        case MessageKind.STALE:
+            about = f"stale data: {name}"
+        case _:
+            return None
+    return f"resolved {about}" if message.resolves else about

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from spendtop.domain.join_rule import partner
-from spendtop.domain.merging import Price, StoredRequest, differences, merge
+from spendtop.domain.merging import Price, StoredRequest, differences, merge, partner
 from spendtop.domain.request import BodyState, Request, is_assumed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
