@@ -115,8 +115,6 @@ class OldName:
 
 @dataclass(frozen=True)
 class OldNames:
-    """What the old names say."""
-
     layer: Layer = field(default_factory=Layer)
     names: tuple[OldName, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -25,8 +25,6 @@ MOST_FALLS = 3
 
 
 class MessageKind(StrEnum):
-    """What a message is about."""
-
     APPROACHING = "approaching"
     EXCEEDED = "exceeded"
     RESOLVED = "resolved"
@@ -76,16 +74,12 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class EpisodeState(StrEnum):
-    """Where an episode stands."""
-
     APPROACHING = "approaching"
     EXCEEDED = "exceeded"
     RESOLVED = "resolved"
 
 
 class Episode(Struct, frozen=True, kw_only=True):
-    """One alert as stored."""
-
     state: EpisodeState
     window_start: int
     """Start of the calendar window; for a rolling window when the episode began. UTC µs."""

@@ -61,18 +61,18 @@ def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest
     A cost whose grounds changed is decided anew; the grounds are tokens, model, outcome and reported cost.
     """
     stored, report = _without_shadow(stored, report)
-    known = stored.request
+    before = stored.request
     choice = _Choice(stored, report)
-    first = report if _prevails(report.source, known.source) else known
+    first = report if _prevails(report.source, before.source) else before
     request = replace(
         first,
-        **choice.fields(_OF_ITSELF, known, report),
-        usage=replace(first.usage, **choice.fields(_OF_USAGE, known.usage, report.usage)),
-        body_state=_body_state(known, report, first),
+        **choice.fields(_OF_ITSELF, before, report),
+        usage=replace(first.usage, **choice.fields(_OF_USAGE, before.usage, report.usage)),
+        body_state=_body_state(before, report, first),
         content=None,
     )
-    request = replace(request, cost=replace(known.cost, reported=choice.reported_cost()), **choice.time())
-    if _grounds(request) != _grounds(known):
+    request = replace(request, cost=replace(before.cost, reported=choice.reported_cost()), **choice.time())
+    if _grounds(request) != _grounds(before):
         request = replace(request, cost=price(request))
     return StoredRequest(
         id=stored.id,
@@ -183,18 +183,18 @@ def partner(report: Request, candidates: Iterable[StoredRequest]) -> StoredReque
 
     A record qualifies that no report of this source belongs to yet, of the same model, within an hour.
     """
-    found = [record for record in candidates if _qualifies(report, record)]
-    return found[0] if len(found) == 1 else None
+    qualified = [record for record in candidates if _qualifies(report, record)]
+    return qualified[0] if len(qualified) == 1 else None
 
 
 def _qualifies(report: Request, record: StoredRequest) -> bool:
-    known = record.request
+    request = record.request
     return (
         report.source.space not in {source_named(name).space for name in record.external_ids}
         and report.model is not None
-        and known.model is not None
-        and bare_model(report.model) == bare_model(known.model)
-        and abs(report.occurred_at - known.occurred_at) <= WITHIN
+        and request.model is not None
+        and bare_model(report.model) == bare_model(request.model)
+        and abs(report.occurred_at - request.occurred_at) <= WITHIN
     )
 
 

@@ -53,9 +53,9 @@ class Group:
 
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known."""
-        known = self._known.get(event.digest)
-        if known is not None or not event.other_digests:
-            return known
+        key = self._known.get(event.digest)
+        if key is not None or not event.other_digests:
+            return key
         return next((self._known[digest] for digest in event.other_digests if digest in self._known), None)
 
     def partner(self, event: Prepared) -> StoredRequest | None:

@@ -33,8 +33,6 @@ _ALERTS = (DeliveryAttemptTable, DeliveryTable, AlertTable)
 
 
 class Reset(Struct, frozen=True):
-    """What a reset did."""
-
     deleted: int
     """Requests."""
     backup: Path

@@ -146,7 +146,6 @@ class LedgerScreen(LiveScreen):
     # The chosen account
 
     def action_account(self, step: int) -> None:
-        """The next or previous account, round and round."""
         accounts = self.accounts
         accounts.to((accounts.position + step) % max(len(accounts.rows), 1))
 

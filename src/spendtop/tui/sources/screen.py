@@ -167,13 +167,11 @@ class SourcesScreen(LiveScreen):
         return f"source:{source.source.name}" if source is not None and source.last_at is not None else None
 
     def action_retry(self) -> None:
-        """Ask the collector to read again what it did not understand."""
         from spendtop.services.tasks import TaskKind
 
         self.writer.ask_collector(TaskKind.QUARANTINE_RETRY, {})
 
     def action_poll(self) -> None:
-        """Have the collector ask the selected provider."""
         from spendtop.services.tasks import TaskKind
 
         if self.poller is not None:

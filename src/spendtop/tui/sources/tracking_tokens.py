@@ -85,7 +85,6 @@ class SnippetsScreen(ReadingDialog):
         self._copy = copy
 
     def body(self) -> ComposeResult:
-        """Words, the pages' names, and the page."""
         yield Label(self._words, markup=False)
         yield Static(id="pages", markup=False)
         with VerticalScroll(id="text", can_focus=False):
@@ -110,7 +109,6 @@ class SnippetsScreen(ReadingDialog):
         self.action_page((self._page + step) % len(self._pages))
 
     def action_copy(self) -> None:
-        """The page as it is."""
         self._copy(self._pages[self._page][1])
 
 
