@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from spendtop.cli.check import Target, probe, targets
+from spendtop.cli.options import Options, load_settings
 from spendtop.config.paths import data_folder
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.windows import Calendar
@@ -18,7 +20,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable, QuarantineTable
-from tests.alerts.sinks import free_port
+from tests.alerts.sinks import HttpSink, free_port
 from tests.cli.conftest import Cli, write_config
 from tests.cli.test_run_task import pretend_to_collect
 
@@ -173,3 +175,48 @@ def test_a_disk_that_fills_up_is_told(
     disk = next(line for line in said.out.splitlines() if line.startswith("disk"))
     assert said.code == code
     assert word in disk.split()
+
+
+def target_of(url: str) -> Target:
+    write_config(f'[[channel]]\nname = "ops"\nurl = "{url}"\n')
+    (target,) = targets(load_settings(Options()).settings)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("json://127.0.0.1:8123/x", "127.0.0.1", 8123),
+        ("jsons://example.org/x", "example.org", 443),
+        ("mailto://mail.example.org:2525/?from=a@example.org&to=b@example.org", "mail.example.org", 2525),
+        ("mailtos://u:p@example.org?smtp=smtp.example.org&to=b@example.org", "smtp.example.org", 587),
+        ("https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx", "hooks.slack.com", 443),
+        ("https://discord.com/api/webhooks/123456789012345678/abcdefghijklmnopqrstuvwxyz", "discord.com", 443),
+        ("tgram://123456789:abcdefghijklmnopqrstuvwxyz0123456789/12345", "api.telegram.org", 443),
+        ("ntfy://topic", None, 0),
+    ],
+)
+def test_a_channel_is_reached_where_apprise_sends(url: str, host: str | None, port: int) -> None:
+    assert target_of(url) == Target("channel ops", host, port)
+
+
+def test_providers_are_reached_once_they_have_a_key() -> None:
+    write_config('[helicone]\nbase_url = "http://127.0.0.1:81"\n[openai]\nadmin_key = "sk-admin-0123456789abcdef"\n')
+    assert list(targets(load_settings(Options()).settings)) == [Target("openai", "api.openai.com", 443)]
+
+
+def test_nothing_is_sent() -> None:
+    with HttpSink() as sink:
+        write_config(f'[[channel]]\nname = "ops"\nurl = "{sink.url("/ok")}"\n')
+        (reached,) = probe(load_settings(Options()).settings)
+        assert reached.problem is None
+        assert sink.arrivals.all == []
+
+
+def test_what_cannot_be_reached_fails_the_check(cli: Cli) -> None:
+    key = 'api_key = "sk-helicone-0123456789"\nwebhook_secrets = ["0123456789abcdef"]'
+    write_config(f'[server]\nport = {free_port()}\n[helicone]\nbase_url = "http://127.0.0.1:{free_port()}"\n{key}\n')
+    code, out, _ = cli("check", "--probe")
+    assert code == 78
+    assert "probe helicone" in out and "cannot be reached" in out
+    assert cli("check").code == 0

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message

@@ -21,7 +21,7 @@ from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import alerts, events, exports, ledger, requests, service, sessions, spending, tokens, users
+from spendtop.api.routes import alerts, events, ledger, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.sources.registry import Readers
@@ -64,8 +64,8 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
             spending.router,
             requests.router,
             sessions.router,
-            users.router,
-            exports.router,
+            spending.users_router,
+            requests.exports_router,
             ledger.router,
             alerts.router,
             tokens.router,

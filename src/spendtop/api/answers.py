@@ -25,8 +25,6 @@ JSON = b"application/json"
 
 
 class HttpAnswer(Struct, frozen=True):
-    """A whole HTTP answer."""
-
     status: int
     body: bytes
     headers: tuple[Header, ...] = ()
@@ -54,7 +52,6 @@ class Refused(Exception):
 def error(
     status: int, code: str, message: str, *, fields: dict[str, str] | None = None, headers: tuple[Header, ...] = ()
 ) -> HttpAnswer:
-    """The answer for a failure."""
     body = msgspec.json.encode({"error": ErrorBody(code, message, fields)})
     return HttpAnswer(status, body, headers)
 

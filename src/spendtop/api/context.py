@@ -28,8 +28,6 @@ Done = Callable[[Sequence[Outcome] | Exception], None]
 
 
 class EventRecorder(Protocol):
-    """Records events durably."""
-
     def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
         """Record, then call `done`. `patience` is how many seconds a locked store is waited for."""
 

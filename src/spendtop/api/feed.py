@@ -80,7 +80,6 @@ class Feed:
         return await asyncio.to_thread(self._read_end)
 
     async def after(self, position: Position) -> Events:
-        """What happened after `position`."""
         key = (self.changes, str(position))
         return (await self._read.get((key,)))[key]
 
@@ -125,13 +124,13 @@ class Feed:
 
 
 def _written(connection: Connection, happened: Sequence[Happened]) -> Iterator[Event]:
-    told = deliveries_of(connection, [each.what.id for each in happened if isinstance(each.what, AlertRow)])
+    deliveries = deliveries_of(connection, [each.what.id for each in happened if isinstance(each.what, AlertRow)])
     for each in happened:
         if isinstance(each.what, RequestRow):
             item = ascii_json(record(each.what))
             yield Event(_text("request", item, each.position), None)
         else:
-            item = AlertItem.of(each.what, told.get(each.what.id, ())).model_dump_json()
+            item = AlertItem.of(each.what, deliveries.get(each.what.id, ())).model_dump_json()
             yield Event(_text("alert", item, each.position), each.what)
 
 

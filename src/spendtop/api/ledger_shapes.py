@@ -73,15 +73,15 @@ class ExplanationItem(BaseModel):
     projects: list[ProjectItem]
 
     @classmethod
-    def of(cls, day: int, found: Explanation) -> ExplanationItem:
+    def of(cls, day: int, explanation: Explanation) -> ExplanationItem:
         """`day` counts UTC days since 1970."""
         return cls(
             date=f"{to_datetime(day * DAY):%Y-%m-%d}",
-            billed_nanousd=found.billed.nano,
-            ours_nanousd=found.ours.nano,
-            difference_nanousd=found.difference.nano,
-            shares=[ShareItem.of(each) for each in found.shares],
-            projects=[ProjectItem.of(each) for each in found.projects],
+            billed_nanousd=explanation.billed.nano,
+            ours_nanousd=explanation.ours.nano,
+            difference_nanousd=explanation.difference.nano,
+            shares=[ShareItem.of(each) for each in explanation.shares],
+            projects=[ProjectItem.of(each) for each in explanation.projects],
         )
 
 
@@ -232,9 +232,9 @@ class AccountAnswer(AccountItem):
     """Why the bill of the `day` that was asked about differs; null where none was, or no poll covers it."""
 
     @classmethod
-    def of(cls, found: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:
+    def of(cls, account: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:
         return cls(
-            **cls.fields_of(found),
+            **cls.fields_of(account),
             events=[EventItem.of(each) for each in events],
             days=[DayItem.of(each) for each in days],
         )
@@ -254,11 +254,11 @@ class SyncAnswer(BaseModel):
     """stale when the provider could not be asked just before: what it billed lately is then a part of the drift."""
 
     @classmethod
-    def of(cls, account: str, found: Calibrated, state: str) -> SyncAnswer:
+    def of(cls, account: str, calibrated: Calibrated, state: str) -> SyncAnswer:
         return cls(
             account=account,
-            predicted_nanousd=Usd.nano_of(found.predicted),
-            observed_nanousd=found.observed.nano,
-            drift_nanousd=Usd.nano_of(found.drift),
+            predicted_nanousd=Usd.nano_of(calibrated.predicted),
+            observed_nanousd=calibrated.observed.nano,
+            drift_nanousd=Usd.nano_of(calibrated.drift),
             state=state,
         )

@@ -39,14 +39,14 @@ class Recent(Generic[Key, Value]):
     async def get(self, keys: Collection[Key]) -> Mapping[Key, Value]:
         """The value of each key. Raises what `read` raises."""
         now = asyncio.get_running_loop().time()
-        found: dict[Key, Value] = {}
+        values: dict[Key, Value] = {}
         awaited: dict[Key, _Round[Key, Value]] = {}
         for key in keys:
             read_at, value = self._known.get(key, (-inf, None))
             if read_at <= now - self._seconds:
                 awaited[key] = self._round_with(key)
                 continue
-            found[key] = cast(Value, value)
+            values[key] = cast(Value, value)
             if read_at <= now - self._seconds / 2:
                 self._round_with(key)
         self._begin()
@@ -54,8 +54,8 @@ class Recent(Generic[Key, Value]):
             read = await asyncio.shield(its_round.found)
             if isinstance(read, BaseException):
                 raise read
-            found[key] = read[key]
-        return found
+            values[key] = read[key]
+        return values
 
     def _round_with(self, key: Key) -> _Round[Key, Value]:
         """The round that reads the key: the running one where that does, else the next."""

@@ -152,8 +152,8 @@ def _example(command: Command) -> list[str]:
     return ["example:", f"  {command.example}"]
 
 
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = nearest(word, known)
+def _hint(word: str, words: Iterable[str]) -> str:
+    near = nearest(word, words)
     return f" Did you mean {near!r}?" if near else ""
 
 

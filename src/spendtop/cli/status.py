@@ -103,9 +103,9 @@ def _filled(line: str, words: dict[str, str]) -> str:
         raise UsageError("--line has a brace without its partner. Write {{ for a brace itself.") from None
 
 
-def _hint(name: str, known: list[str]) -> str:
-    near = nearest(name, known)
-    return f". Did you mean {{{near}}}?" if near else f"; it knows {', '.join(f'{{{each}}}' for each in known)}."
+def _hint(name: str, names: list[str]) -> str:
+    near = nearest(name, names)
+    return f". Did you mean {{{near}}}?" if near else f"; it knows {', '.join(f'{{{each}}}' for each in names)}."
 
 
 def _money(sums: dict[str, Any]) -> str:

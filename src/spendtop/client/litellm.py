@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spendtop.client.posting import Poster
-from spendtop.client.sending import Sender
+from spendtop.client.poster import Poster
+from spendtop.client.sender import Sender
 from spendtop.client.spool import Spool
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from spendtop.collector.supervisor import pause, wait_for_any
-from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, Clock, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request

@@ -11,12 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spendtop.config.advice import advice
 from spendtop.config.document import read_document, require_private
 from spendtop.config.layers import NAMED_LISTS, Layer, command_line_layer, environment_layer, merge
 from spendtop.config.legacy_env import OldName, read_old_names
 from spendtop.config.paths import find_file, places
-from spendtop.config.problems import broken_rules, config_error, problems_of
+from spendtop.config.problems import advice, broken_rules, config_error, problems_of
 from spendtop.config.settings import Settings, settings_class
 from spendtop.config.toml import dotted
 from spendtop.config.types import Section, Surroundings

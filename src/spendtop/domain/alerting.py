@@ -25,8 +25,6 @@ MOST_FALLS = 3
 
 
 class MessageKind(StrEnum):
-    """What a message is about."""
-
     APPROACHING = "approaching"
     EXCEEDED = "exceeded"
     RESOLVED = "resolved"
@@ -76,16 +74,12 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class EpisodeState(StrEnum):
-    """Where an episode stands."""
-
     APPROACHING = "approaching"
     EXCEEDED = "exceeded"
     RESOLVED = "resolved"
 
 
 class Episode(Struct, frozen=True, kw_only=True):
-    """One alert as stored."""
-
     state: EpisodeState
     window_start: int
     """Start of the calendar window; for a rolling window when the episode began. UTC µs."""
@@ -252,3 +246,15 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
         spoke=previous.spoke + resolved,
     )
     return Decision(episode=episode, announce=MessageKind.RESOLVED if resolved else None, reason="fell back")
+
+
+def headline(message: Message, name: str) -> str | None:
+    """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
+    match message.resolves or message.kind:
+        case MessageKind.LOW_BALANCE:
+            about = f"low balance: {name} {Usd(message.used_nano).floored} of {Usd(message.limit_nano)}"
+        case MessageKind.STALE:
+            about = f"stale data: {name}"
+        case _:
+            return None
+    return f"resolved {about}" if message.resolves else about

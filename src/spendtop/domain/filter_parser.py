@@ -125,7 +125,7 @@ class _Parser:
         by_short = {field.short: field for field in FIELDS.values()}
         field = by_short.get(name) or FIELDS.get(name)
         if field is None:
-            self._unknown("~" + name, start, [f"~{known}" for known in (*by_short, *FIELDS)])
+            self._unknown("~" + name, start, [f"~{each}" for each in (*by_short, *FIELDS)])
         self._skip_space()
         if field.kind is FieldKind.FLAG:
             return Comparison(field.name, Op.EQ, True)

@@ -47,8 +47,6 @@ class LimitState(StrEnum):
 
 
 class Limit(Struct, frozen=True, kw_only=True):
-    """One limit as configured."""
-
     name: str
     window: Window
     amount: Usd

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from operator import attrgetter
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import is_amount
 from spendtop.domain.request import REPORTED, BodyState, Cost, Merging, Request, TimeSource, Usage
@@ -24,6 +26,10 @@ _TIME_RANK = {time_source: rank for rank, time_source in enumerate(TimeSource)}
 
 Price = Callable[[Request], Cost]
 """What a request costs, by its tokens and what a gateway reported."""
+WITHIN = HOUR
+"""How far apart two sources may date one request."""
+
+_RELEASE = re.compile(r"(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3}|latest))+$")
 
 
 class StoredRequest(Struct, frozen=True, kw_only=True):
@@ -55,18 +61,18 @@ def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest
     A cost whose grounds changed is decided anew; the grounds are tokens, model, outcome and reported cost.
     """
     stored, report = _without_shadow(stored, report)
-    known = stored.request
+    before = stored.request
     choice = _Choice(stored, report)
-    first = report if _prevails(report.source, known.source) else known
+    first = report if _prevails(report.source, before.source) else before
     request = replace(
         first,
-        **choice.fields(_OF_ITSELF, known, report),
-        usage=replace(first.usage, **choice.fields(_OF_USAGE, known.usage, report.usage)),
-        body_state=_body_state(known, report, first),
+        **choice.fields(_OF_ITSELF, before, report),
+        usage=replace(first.usage, **choice.fields(_OF_USAGE, before.usage, report.usage)),
+        body_state=_body_state(before, report, first),
         content=None,
     )
-    request = replace(request, cost=replace(known.cost, reported=choice.reported_cost()), **choice.time())
-    if _grounds(request) != _grounds(known):
+    request = replace(request, cost=replace(before.cost, reported=choice.reported_cost()), **choice.time())
+    if _grounds(request) != _grounds(before):
         request = replace(request, cost=price(request))
     return StoredRequest(
         id=stored.id,
@@ -170,3 +176,31 @@ def _plain(value: object) -> object:
         case Enum(value=word):
             return word
     return value
+
+
+def partner(report: Request, candidates: Iterable[StoredRequest]) -> StoredRequest | None:
+    """The one record among those with the report's response id that it joins; None where none or several qualify.
+
+    A record qualifies that no report of this source belongs to yet, of the same model, within an hour.
+    """
+    qualified = [record for record in candidates if _qualifies(report, record)]
+    return qualified[0] if len(qualified) == 1 else None
+
+
+def _qualifies(report: Request, record: StoredRequest) -> bool:
+    request = record.request
+    return (
+        report.source.space not in {source_named(name).space for name in record.external_ids}
+        and report.model is not None
+        and request.model is not None
+        and bare_model(report.model) == bare_model(request.model)
+        and abs(report.occurred_at - request.occurred_at) <= WITHIN
+    )
+
+
+def bare_model(name: str) -> str:
+    """A model's name without the provider in front and the release behind, as sources differ in both.
+
+    `openai/gpt-4o-mini-2024-07-18` and `gpt-4o-mini` are one model.
+    """
+    return _RELEASE.sub("", name.lower().rpartition("/")[2])

@@ -216,7 +216,6 @@ class RequestField(Struct, frozen=True):
 
     @property
     def column(self) -> str:
-        """Its column in the table."""
         return f"{self.name}_nano" if self.kind is ValueKind.MONEY else self.name
 
     @property
@@ -228,7 +227,6 @@ class RequestField(Struct, frozen=True):
 
     @property
     def revision(self) -> str:
-        """Its name in revisions."""
         return self.revised_as or self.column
 
     @property

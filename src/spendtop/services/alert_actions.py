@@ -20,7 +20,7 @@ _ALERT = table_of(AlertTable)
 
 
 class NoSuchAlert(UsageError):
-    """There is no alert with this number."""
+    pass
 
 
 class AlertIsOver(UsageError):

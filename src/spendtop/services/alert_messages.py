@@ -8,8 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, and_, func, select
 
-from spendtop.domain.account_alerts import headline
-from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, hysteresis, patience, thresholds
+from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, headline, hysteresis, patience, thresholds
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd

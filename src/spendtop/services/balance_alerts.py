@@ -43,8 +43,6 @@ class WatchedPoller(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What becomes of one alert."""
-
     rule: str
     row: Any
     """The alert that is over; None where one begins."""

@@ -51,16 +51,16 @@ class Calibrated(Struct, frozen=True):
 
 def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> None:
     """Store a whole poll of billed costs: days are replaced, and what a provider restated is kept as a revision."""
-    known = _days(connection, account, costs.first_day, costs.last_day)
+    kept = _days(connection, account, costs.first_day, costs.last_day)
     amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
     for part in costs.parts:
         amounts[part.day].append(part.amount)
     polled = {day: total(amounts[day]) for day in range(costs.first_day, costs.last_day + 1)}
     today = now // DAY
     for day, after in take_poll(
-        {day: DayCost(Usd(row.cost_nano), bool(row.doubted)) for day, row in known.items()}, polled
+        {day: DayCost(Usd(row.cost_nano), bool(row.doubted)) for day, row in kept.items()}, polled
     ).items():
-        before = known.get(day)
+        before = kept.get(day)
         if before is not None and before.cost_nano != after.cost.nano and day < today:
             connection.execute(
                 _REVISION.insert().values(
@@ -79,20 +79,20 @@ def calibrate(
     Raises UsageError for an amount or instant that cannot be.
     """
     _require_possible(at, now)
-    found = Calibrated(kept_balance(connection, account), observed)
+    calibrated = Calibrated(kept_balance(connection, account), observed)
     _append(
         connection,
         account,
         EntryKind.CALIBRATION,
-        found.drift or ZERO,
+        calibrated.drift or ZERO,
         at,
         now,
         by=by,
         observed_nano=observed.nano,
-        predicted_nano=Usd.nano_of(found.predicted),
+        predicted_nano=Usd.nano_of(calibrated.predicted),
         spent_nano=spent(connection, account).nano,
     )
-    return found
+    return calibrated
 
 
 def record(

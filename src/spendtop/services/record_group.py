@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from spendtop.domain.join_rule import partner
-from spendtop.domain.merging import Price, StoredRequest, differences, merge
+from spendtop.domain.merging import Price, StoredRequest, differences, merge, partner
 from spendtop.domain.request import BodyState, Request, is_assumed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
@@ -54,9 +53,9 @@ class Group:
 
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known."""
-        known = self._known.get(event.digest)
-        if known is not None or not event.other_digests:
-            return known
+        key = self._known.get(event.digest)
+        if key is not None or not event.other_digests:
+            return key
         return next((self._known[digest] for digest in event.other_digests if digest in self._known), None)
 
     def partner(self, event: Prepared) -> StoredRequest | None:

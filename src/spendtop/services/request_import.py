@@ -30,8 +30,6 @@ Event = Request | Restored
 
 
 class Tally(Struct, kw_only=True):
-    """What became of the requests of an import."""
-
     stored: int = 0
     joined: int = 0
     """Known from another source, and one record with its report now."""
@@ -94,9 +92,9 @@ def rehearse(
     rest = iter(events)
     while group := list(islice(rest, GROUP)):
         prepared = [each for each in map(preparer.prepare, group) if isinstance(each, Prepared)]
-        known = _known(store, [digest for each in prepared for digest in _digests(each)]) if store else frozenset()
+        recorded = _known(store, [digest for each in prepared for digest in _digests(each)]) if store else frozenset()
         for each in prepared:
-            if not known.isdisjoint(_digests(each)):
+            if not recorded.isdisjoint(_digests(each)):
                 tally.duplicates += 1
             else:
                 tally.add(each.request, each.request.received_at)

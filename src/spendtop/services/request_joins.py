@@ -40,10 +40,10 @@ class Joining:
         requests, once in a store's life. On PostgreSQL collectors that found a single kind commit before another is
         taken note of, so that no request is missed.
         """
-        known = self._seen.issuperset(spaces)
-        if known and len(self._seen) > 1:
+        is_seen = self._seen.issuperset(spaces)
+        if is_seen and len(self._seen) > 1:
             return True
-        seen = _read(connection, "FOR SHARE") if known else frozenset()
+        seen = _read(connection, "FOR SHARE") if is_seen else frozenset()
         if not seen.issuperset(spaces):
             seen = self._note(connection, spaces)
         if connection.get_transaction() is not self._noting:

@@ -48,8 +48,6 @@ class Stopped(SpendtopError):
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """One task as stored."""
-
     id: int
     kind: TaskKind
     arguments: dict[str, object]
@@ -79,7 +77,6 @@ def ask(connection: Connection, kind: TaskKind, arguments: dict[str, object], no
 
 
 def look(connection: Connection, task_id: int) -> Task | None:
-    """How a task stands."""
     row = connection.execute(select(_TASK).where(_TASK.c.id == task_id)).one_or_none()
     return None if row is None else _task(row)
 
@@ -92,7 +89,6 @@ def under_way(connection: Connection, kind: TaskKind) -> Task | None:
 
 
 def last_ended(connection: Connection, kind: TaskKind) -> Task | None:
-    """The task of a kind that ended last."""
     ended = select(_TASK).where(_TASK.c.kind == kind.value, _TASK.c.state.in_(ENDED))
     row = connection.execute(ended.order_by(_TASK.c.updated_at.desc(), _TASK.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _task(row)

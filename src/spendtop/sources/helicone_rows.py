@@ -98,8 +98,8 @@ class RowReader:
         try:
             row = self._row.decode(raw)
         except msgspec.ValidationError as error:
-            found = _FIELD.search(str(error))
-            raise NotARow(found[1] if found else "") from None
+            field = _FIELD.search(str(error))
+            raise NotARow(field[1] if field else "") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotARow("") from None
         if _REQUEST_ID.fullmatch(row.request_id) is None:

@@ -25,8 +25,6 @@ _NEVER_PUBLIC = (".local", ".internal", ".lan", ".corp", "localhost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One webhook as Helicone keeps it."""
-
     id: str
     destination: str
     secret: str = field(repr=False)
@@ -81,16 +79,16 @@ class HeliconeWebhooks:
             raise UsageError(
                 f"{WHO} sends to public https addresses only. Give one that leads here, such as a tunnel's."
             )
-        known = await self._leading_to(destination)
-        if known is None:
+        webhook = await self._leading_to(destination)
+        if webhook is None:
             config = {"sampleRate": 100, "propertyFilters": []}
             body = {"destination": destination, "config": config, "includeData": True}
             async with self._fetcher.poll() as poll:
                 await ask(poll, "POST", _PATH, body=body)
-            known = await self._leading_to(destination)
-        if known is None:
+            webhook = await self._leading_to(destination)
+        if webhook is None:
             raise PollFailed(f"{WHO} took the webhook but does not list it; look at its dashboard")
-        return known
+        return webhook
 
     async def delete(self, webhook_id: str) -> None:
         """Remove a webhook; one that is not there any more is fine."""

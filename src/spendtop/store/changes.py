@@ -35,7 +35,6 @@ class Changes:
         return self._source.poll()
 
     def close(self) -> None:
-        """Close the connection."""
         self._source.close()
 
 
@@ -74,7 +73,6 @@ class Notifier:
         self._news.set()
 
     def close(self) -> None:
-        """Tell what is still untold, then end the thread."""
         self._closing.set()
         if self._thread is not None:
             self._news.set()

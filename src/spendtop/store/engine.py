@@ -75,7 +75,6 @@ class Store:
                 connection.close()
 
     def close(self) -> None:
-        """Close all connections."""
         self._read_engine.dispose()
         self._write_engine.dispose()
 

@@ -13,7 +13,6 @@ _META = table_of(MetaTable)
 
 
 def put(connection: Connection, name: str, value: str) -> None:
-    """Set a fact."""
     insert_or_replace(MetaTable, connection.dialect).run_many(connection, [(name, value)])
 
 

@@ -33,11 +33,11 @@ class Listening:
         try:
             if self._connection is None and due:
                 self._listen()
-            told = self._connection is not None and bool(list(self._connection.notifies(timeout=0)))
+            is_told = self._connection is not None and bool(list(self._connection.notifies(timeout=0)))
         except psycopg.OperationalError:
             self.close()
             return due
-        return told or due
+        return is_told or due
 
     def close(self) -> None:
         """Close the connection; the next look opens another one."""
@@ -69,7 +69,6 @@ class Telling:
             self._connection = None
 
     def close(self) -> None:
-        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 

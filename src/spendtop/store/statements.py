@@ -50,11 +50,11 @@ class Fixed:
             start += size
 
     def _for_rows(self, count: int) -> str:
-        known = self._texts.get(count)
-        if known is None:
+        text = self._texts.get(count)
+        if text is None:
             many = f"VALUES {', '.join([self._row] * count)}"
-            known = self._texts[count] = self.sql.replace(f"VALUES {self._row}", many, 1)
-        return known
+            text = self._texts[count] = self.sql.replace(f"VALUES {self._row}", many, 1)
+        return text
 
 
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:

@@ -23,7 +23,6 @@ class WriteQueue(Protocol):
 
 
 async def read(store: Store, question: Callable[[Connection], T]) -> T:
-    """What the store answers."""
     return await asyncio.to_thread(_answered, store, question)
 
 

@@ -64,7 +64,6 @@ class Writer(Generic[Event, Outcome]):
         """What ended the thread, if anything did: the collector then ends too."""
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, patience: float | None = None) -> None:

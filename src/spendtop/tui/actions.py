@@ -187,12 +187,12 @@ def key_name(key: str) -> str:
 
 def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
     """What of a keymap names no action, with the nearest that there is; empty when all is well."""
-    known = {action.id for table in TABLES for action in table}
-    known |= {f"screen-{name}" for name in screens}
+    ids = {action.id for table in TABLES for action in table}
+    ids |= {f"screen-{name}" for name in screens}
     complaints = []
     for name in keymap:
-        if name not in known:
-            near = nearest(name, sorted(known))
+        if name not in ids:
+            near = nearest(name, sorted(ids))
             complaints.append(f"no action is called '{name}'" + (f", did you mean '{near}'?" if near else ""))
     return "; ".join(complaints)
 

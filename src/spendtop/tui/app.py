@@ -299,7 +299,6 @@ class SpendtopApp(ThemedApp):
         self._interrupted = False
 
     def action_pause(self) -> None:
-        """Freeze the picture, or let it go on."""
         recorded = self.headline.recorded if self.headline else 0
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
         self._tell_screen()

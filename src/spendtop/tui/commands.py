@@ -117,7 +117,7 @@ class Commands:
     def _find(self, name: str) -> PromptCommand:
         if name in self.all:
             return self.all[name]
-        fitting = [known for known in self.all if known.startswith(name)]
+        fitting = [each for each in self.all if each.startswith(name)]
         if len(fitting) == 1:
             return self.all[fitting[0]]
         raise UsageError(f"There is no command ':{clean_line(name, 20)}'{self._nearest(name)}.")

@@ -59,7 +59,6 @@ class SafeText(LineFilter):
     """Second guard: text that reaches the renderer uncleaned loses its control characters here."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments with harmless text."""
         if all(control or text.isprintable() for text, _, control in segments):
             return segments
         return [
@@ -74,7 +73,6 @@ class PlainEmoji(LineFilter):
     """Of joined or varied emoji the first alone: terminals do not agree how wide the joined forms are."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments in the same cells without joiners, variation selectors and skin tones."""
         return [
             piece if piece.control or piece.text.isascii() else Segment(_without_joiners(piece.text), piece.style)
             for piece in segments
@@ -85,7 +83,6 @@ class ColorLess(LineFilter):
     """Leaves shape and emphasis, and no colour at all."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments without colours."""
         return [
             segment
             if segment.style is None or segment.control
@@ -98,7 +95,6 @@ class AsciiMarks(LineFilter):
     """Frames, blocks and other marks as plain ASCII; text from outside stays as it is."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments with plain marks."""
         return [
             piece if piece.control or piece.text.isascii() else Segment(piece.text.translate(_MARKS), piece.style)
             for piece in segments
@@ -139,9 +135,7 @@ class CarefulApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters without its grey NO_COLOR, then ours."""
-        filters = [
-            found for found in super().get_line_filters() if type(found).__name__ not in ("Monochrome", "NoColor")
-        ]
+        filters = [each for each in super().get_line_filters() if type(each).__name__ not in ("Monochrome", "NoColor")]
         return [
             *filters,
             self._plain_emoji,

@@ -108,8 +108,7 @@ class Face(Protocol):
     def send_to_terminal(self, sequence: str) -> None:
         """An escape sequence, as it is."""
 
-    def open_screen(self, name: str) -> None:
-        """Show that screen."""
+    def open_screen(self, name: str) -> None: ...
 
     def open_request(self, request_id: int) -> None:
         """The request's detail on the screen of requests."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services import outbox_rules
-from spendtop.store.backup import backup
+from spendtop.services.store_reset import backup
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable

@@ -25,7 +25,7 @@ from spendtop.store.reads.applied_config import applied, keep
 from spendtop.store.reads.ledger import Account, LedgerEvent, events
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.ledger.day_dialog import LedgerDayScreen
-from spendtop.tui.ledger.dialogs import CalibrateScreen, LedgerEntryScreen
+from spendtop.tui.ledger.entry_desk import CalibrateScreen, LedgerEntryScreen
 from spendtop.tui.ledger.screen import LedgerScreen
 from tests import accounts
 from tests.accounts import OPENAI

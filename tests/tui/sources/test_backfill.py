@@ -18,10 +18,10 @@ from spendtop.store.reads.applied_config import PolledSource, applied, keep
 from spendtop.store.reads.ledger import Account
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
-from spendtop.tui.sources.dialogs import BackfillScreen
+from spendtop.tui.sources.backfill import BackfillScreen, SpanDraft
 from spendtop.tui.sources.screen import SourcesScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 from tests.tui.sources.test_screen import OPEN, dialog, in_force, row_of, shown, write
 
 HELICONE, COSTS, BALANCE = "helicone-api", "openai-costs", "deepseek/ci"
@@ -252,3 +252,27 @@ async def test_enter_lists_what_the_api_told_and_has_nothing_to_list_of_costs(fa
         await until(pilot, lambda: "row 1 of 3" in picture(pilot))
         assert isinstance(face.live_screen, RequestsScreen)
         assert "source:helicone-api" in picture(pilot)
+
+
+async def test_a_span_has_both_ends_as_typed(app: SpendtopApp) -> None:
+    told: list[SpanDraft | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.push_screen(BackfillScreen(SpanDraft(since="yester")), told.append)
+        await typed(pilot, "day")
+        await pilot.press("down")
+        await typed(pilot, "14:00")
+        await pilot.press("enter")
+        await until(pilot, lambda: told)
+    assert told == [SpanDraft("yesterday", "14:00")]
+
+
+async def test_a_span_form_says_why_a_span_could_not_be_used_and_can_be_left(app: SpendtopApp) -> None:
+    told: list[SpanDraft | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.push_screen(BackfillScreen(SpanDraft(since="[x]"), "'[x]' is not a time."), told.append)
+        await until(pilot, lambda: "! '[x]' is not a time." in picture(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: told)
+    assert told == [None]

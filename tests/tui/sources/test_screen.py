@@ -23,9 +23,9 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.choose import ConfirmScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.clipboard import Clipboard
-from spendtop.tui.sources.dialogs import NewTokenScreen, SnippetsScreen
 from spendtop.tui.sources.screen import SourcesScreen
 from spendtop.tui.sources.table import SourceTable
+from spendtop.tui.sources.tracking_tokens import NewTokenScreen, SnippetsScreen
 from tests.conftest import SettableClock
 from tests.made_up_source import ACME, with_acme
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until

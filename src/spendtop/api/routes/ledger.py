@@ -79,8 +79,8 @@ def list_accounts(request: Request) -> AccountsAnswer:
     context = context_of(request)
     now = context.clock()
     with context.store.reading() as connection:
-        found = [account_now(connection, each, now) for each in _accounts(connection)]
-    return AccountsAnswer(data=[AccountItem(**AccountItem.fields_of(each)) for each in found])
+        accounts = [account_now(connection, each, now) for each in _accounts(connection)]
+    return AccountsAnswer(data=[AccountItem(**AccountItem.fields_of(each)) for each in accounts])
 
 
 def show(request: Request, account: str, parameters: Annotated[LedgerParameters, Query()]) -> AccountAnswer:
@@ -106,9 +106,9 @@ def sync(request: Request, account: str, body: SyncBody) -> SyncAnswer:
 
     def work(connection: Connection) -> SyncAnswer:
         is_old = account_now(connection, kept, now).wants_poll(now)
-        found = ledger.calibrate(connection, kept.name, Usd.of(body.balance), now, now, _BY)
+        calibrated = ledger.calibrate(connection, kept.name, Usd.of(body.balance), now, now, _BY)
         state = AccountState.STALE if is_old else account_now(connection, kept, now).state
-        return SyncAnswer.of(kept.name, found, state.value)
+        return SyncAnswer.of(kept.name, calibrated, state.value)
 
     try:
         return written(request, work)

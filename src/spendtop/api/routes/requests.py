@@ -1,19 +1,22 @@
-"""Requests: the list, and one with its bodies."""
+"""Requests: the list, one with its bodies, and all that a filter selects, streamed."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
 
-from spendtop.api.query import ListParameters, wrong_search
-from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
+from spendtop.api.query import FilterParameters, ListParameters, wrong_search
+from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
 from spendtop.api.shapes import RequestAnswer, RequestsAnswer, RequestTotals, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.services.request_export import record
+from spendtop.services.request_export import FORMATS, pages, record
 from spendtop.store.reads.detail import find
-from spendtop.store.reads.requests import page, spend_of
+from spendtop.store.reads.requests import page, refuse_unsearchable, spend_of
+
+_MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 
 def router() -> APIRouter:
@@ -21,6 +24,13 @@ def router() -> APIRouter:
     for path in ("/requests", "/data"):
         routes.add_api_route(path, requests, methods=["GET"])
     routes.add_api_route("/requests/{id:path}", one_request, methods=["GET"], responses=UNKNOWN_ID)
+    return routes
+
+
+def exports_router() -> APIRouter:
+    routes = APIRouter(tags=["exports"])
+    routes.add_api_route("/export.csv", export_csv, **_described("csv"))
+    routes.add_api_route("/export.jsonl", export_jsonl, **_described("jsonl"))
     return routes
 
 
@@ -49,3 +59,34 @@ def one_request(request: Request, id: str) -> RequestAnswer:
     if detail is None:
         raise HTTPException(404, "The store has no request with this id.")
     return request_answer(detail)
+
+
+def _described(kind: str) -> dict[str, Any]:
+    content = {_MEDIA_TYPES[kind]: {"schema": {"type": "string"}}}
+    described = {"description": "Complete when the last chunk of the transfer has come.", "content": content}
+    return {"methods": ["GET"], "response_class": StreamingResponse, "responses": {200: described}}
+
+
+def export_csv(request: Request, parameters: Annotated[FilterParameters, Query()]) -> StreamingResponse:
+    """All requests that the query selects as CSV, newest first. Text that a spreadsheet would run begins with `'`."""
+    return _export(request, parameters, "csv")
+
+
+def export_jsonl(request: Request, parameters: Annotated[FilterParameters, Query()]) -> StreamingResponse:
+    """All requests that the query selects, one JSON object per line, newest first."""
+    return _export(request, parameters, "jsonl")
+
+
+def _export(request: Request, parameters: FilterParameters, kind: str) -> StreamingResponse:
+    context, calendar = context_of(request), calendar_of(request)
+    now = context.clock()
+    filters = FilterContext(now, calendar)
+    query = parameters.query(filters)
+    try:
+        with context.store.reading() as connection:
+            refuse_unsearchable(connection, query)
+    except UsageError:
+        raise wrong_search() from None
+    name = f"spendtop-requests-{calendar.local(now):%Y%m%d-%H%M%S}.{kind}"
+    chunks = FORMATS[kind](pages(context.store, query, filters))
+    return streamed(chunks, _MEDIA_TYPES[kind], {"Content-Disposition": f'attachment; filename="{name}"'})

@@ -64,10 +64,10 @@ def list_sessions(request: Request, parameters: Annotated[ListParameters, Query(
 
 def costs(request: Request, id: str) -> SessionCostsAnswer:
     """What a session cost, by model."""
-    found = session_costs(context_of(request).store, id)
-    if found is None:
+    session = session_costs(context_of(request).store, id)
+    if session is None:
         raise _unknown()
-    return SessionCostsAnswer.of(found)
+    return SessionCostsAnswer.of(session)
 
 
 def debug(request: Request, id: str) -> StreamingResponse:
@@ -86,8 +86,8 @@ def _unknown() -> HTTPException:
 
 def _debug_chunks(store: Store, session: str) -> Iterator[bytes]:
     before = f'{{"jobId": {ascii_json(session)}, "requests": ['
-    for found in _details(store, session):
-        yield f"{before}{ascii_json(_debug(found).model_dump())}".encode()
+    for request in _details(store, session):
+        yield f"{before}{ascii_json(_debug(request).model_dump())}".encode()
         before = ",\n"
     yield b"]}"
 
@@ -100,17 +100,17 @@ def _details(store: Store, session: str) -> Iterator[RequestDetail]:
             positions = positions_in(connection, session, after, _POSITIONS)
         for _, request_id in positions:
             with store.reading() as connection:
-                found = detail(connection, request_id)
-            if found is not None:
-                yield found
+                each = detail(connection, request_id)
+            if each is not None:
+                yield each
         if len(positions) < _POSITIONS:
             return
         after = positions[-1]
 
 
-def _debug(found: RequestDetail) -> DebugRequest:
-    row = found.row
-    conversation = parse_conversation(found.request_body, found.response_body)
+def _debug(request: RequestDetail) -> DebugRequest:
+    row = request.row
+    conversation = parse_conversation(request.request_body, request.response_body)
     is_readable = row.body_state in _READABLE
     failure = None if row.status is Status.OK else f"{row.status.value} {row.http_status or ''}".rstrip()
     return DebugRequest(

@@ -1,9 +1,12 @@
-"""The sample data that the demo replays: a month of traffic, webhooks to come, and captured ones."""
+"""The traffic of the demo: a month of requests, webhooks to come and captured ones, and what applications push
+themselves, each under its tracking token."""
 
 from __future__ import annotations
 
 import base64
 import gzip
+import random
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,16 +14,42 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 import spendtop
-from spendtop.domain.clock import SECOND
+from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE_API, source_named
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
+from spendtop.services import missed_requests, tokens
 
 SECRET = "6f1d3b0a9c4e8d27b5a1f0c3e6d9284715ab3c7e90d1f2468bace13579fdb024"
 """Public secret that signed the captured webhooks; it protects nothing."""
+
+
+_MADE = (
+    ("billing prod", "billing-prod", False),
+    ("chat mirror", "chat-mirror", True),
+    ("old crawler", "crawler", False),
+)
+"""Name, value and whether it is a shadow token, of each tracking token."""
+_OFF = "crawler"
+_JOBS = {
+    "billing": ("invoices", ("/invoices/read", "/invoices/match/lines", "/invoices/match/taxes")),
+    "grace": ("briefing", ("/briefing/collect", "/briefing/write")),
+}
+"""Users whose pushes belong to a session per hour, its name and its paths."""
+_PUSHED = (
+    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
+    (INGEST, "chat-mirror", "gpt-4o-mini", "erin"),
+    (LITELLM, None, "claude-haiku-4-5", "frank"),
+    (OTLP, None, "gemini-2.5-flash", "grace"),
+    (INGEST, _OFF, "gpt-4o-mini", "crawler"),
+)
+"""Source, token, model and user of what is pushed; the last one's token is switched off by now."""
+_PAST = 6 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +175,73 @@ def _request(line: _Line, now: int) -> Request:
         request_body=None if line.request_body is None else msgspec.json.encode(line.request_body),
         response_body=None if response is None else msgspec.json.encode(response),
         body_state=BodyState.NOT_SENT if line.request_body is None else BodyState.STORED,
+    )
+
+
+def make_tokens(connection: Connection, now: int) -> None:
+    """One that is used, one that only watches, and one that was switched off while its clients still send."""
+    for name, value, shadow in _MADE:
+        made = tokens.create(connection, name, now, value=value, shadow=shadow)
+        tokens.set_active(connection, made.id, value != _OFF)
+    missed_requests.note_refusals(connection, {(INGEST.name, "ingest_bad_token"): 3}, now - HOUR, 0)
+
+
+def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:
+    """Those of the last hours, oldest first."""
+    at = now - _PAST
+    while (at := at + chance.randrange(MINUTE, 4 * MINUTE)) < now:
+        yield _push(chance.choice(_PUSHED[:-1]), at, chance)
+        if at < now - 2 * HOUR:
+            yield _push(_PUSHED[-1], at, chance)
+
+
+def a_push(now: int, chance: random.Random) -> Request:
+    """One that arrives at `now` (UTC µs)."""
+    return _push(chance.choice(_PUSHED), now, chance)
+
+
+def body_of(push: Request) -> bytes:
+    """What its application posts to /ingest."""
+    external_id = {} if push.external_id.startswith(SAME_CONTENT) else {"request_id": push.external_id}
+    return msgspec.json.encode(
+        {
+            "tracking_token": push.token,
+            "provider": push.provider,
+            "model": push.model,
+            "prompt_tokens": push.usage.prompt,
+            "completion_tokens": push.usage.completion,
+            "total_tokens": push.usage.total,
+            "timestamp": to_datetime(push.occurred_at),
+            "user_id": push.user_id,
+            "session_id": push.session_id,
+            "session_path": push.session_path,
+            "latency_ms": push.latency_ms,
+            **external_id,
+        }
+    )
+
+
+def _push(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Random) -> Request:
+    source, token, model, user = pushed
+    latency = chance.randrange(300, 2_500)
+    prompt = chance.randrange(120, 900)
+    number = str(uuid.UUID(int=chance.getrandbits(128)))
+    has_id = source is not INGEST or chance.random() < 0.9
+    job, paths = _JOBS.get(user, (None, (None,)))
+    return Request(
+        source=source,
+        external_id=number if has_id else SAME_CONTENT + number,
+        received_at=now,
+        occurred_at=now - latency * 1_000 - chance.randrange(SECOND // 5, SECOND),
+        time_source=TimeSource.CLIENT,
+        provider={"gpt": "openai", "cla": "anthropic", "gem": "google"}[model[:3]],
+        model=model,
+        http_status=200,
+        usage=Usage(prompt=prompt, completion=prompt // 4),
+        user_id=user,
+        session_id=job and f"{job}-{to_datetime(now):%m%d-%H}",
+        session_path=chance.choice(paths),
+        token=token,
+        counted=token != "chat-mirror",
+        latency_ms=latency,
     )

@@ -17,8 +17,15 @@ from urllib.parse import urlsplit
 
 from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_account
-from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, past_pushes
-from spendtop.collector.demo.sample_traffic import as_new, history, live_bodies
+from spendtop.collector.demo.sample_traffic import (
+    a_push,
+    as_new,
+    body_of,
+    history,
+    live_bodies,
+    make_tokens,
+    past_pushes,
+)
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.request import Parsed
 from spendtop.domain.sources import INGEST

@@ -148,8 +148,6 @@ def columns_of(line: bytes) -> frozenset[str]:
 
 
 class _WrongField(Exception):
-    """A field that is not as it has to be."""
-
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
@@ -194,7 +192,7 @@ def _restored(line: Struct, now: int) -> Restored:
     if not external_ids.keys() <= SOURCES.keys():
         raise _WrongField("external_ids")
     source = min(map(source_named, external_ids), key=lambda each: each.trust)
-    ids = {name: storable_name(given) for name, given in external_ids.items()}
+    ids = {name: storable_name(id) for name, id in external_ids.items()}
     values = list(_values_of(line))
     for place, column, convert in _RESTORED:
         try:

@@ -44,8 +44,8 @@ class OldDatabase:
         return int(self._connection.execute(select(func.count()).select_from(table_named(table.name))).scalar_one())
 
     def tokens(self) -> list[OldToken]:
-        found = (token_of(row) for table in self._token_tables() for _, row in self._rows(table))
-        return [token for token in found if token is not None]
+        tokens = (token_of(row) for table in self._token_tables() for _, row in self._rows(table))
+        return [token for token in tokens if token is not None]
 
     def rows(self, table: Table, now: int) -> Rows:
         """What reads the rows of a table, with the tokens that they refer to."""
@@ -57,7 +57,6 @@ class OldDatabase:
         return Rows(table, by_row, now)
 
     def requests(self, table: Table, rows: Rows) -> Iterator[Request | Skipped]:
-        """The requests of a table, row by row."""
         for key, row in self._rows(table):
             yield rows.request(row, key)
 
@@ -93,9 +92,9 @@ def opened(place: str) -> Iterator[OldDatabase]:
             yield OldDatabase(connection)
     except DBAPIError as failure:
         lines = str(failure.orig).strip().splitlines()
-        said = lines[0] if lines else type(failure.orig).__name__
+        reason = lines[0] if lines else type(failure.orig).__name__
         raise NoPermission(
-            f"The old database cannot be read: {said}. Check its path or address, user and rights."
+            f"The old database cannot be read: {reason}. Check its path or address, user and rights."
         ) from None
     finally:
         engine.dispose()

@@ -85,12 +85,10 @@ class Paged(Protocol):
     """What every page says of its place."""
 
     @property
-    def has_more(self) -> bool:
-        """Whether this is not the last page."""
+    def has_more(self) -> bool: ...
 
     @property
-    def next_page(self) -> str | None:
-        """The cursor of the next one."""
+    def next_page(self) -> str | None: ...
 
 
 _Page = TypeVar("_Page", bound=Paged)

@@ -102,8 +102,6 @@ _Filter: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class HeliconeTotals:
-    """What Helicone has of a span."""
-
     requests: int
     cost: Usd
     """Without hits in Helicone's cache, which cost nothing."""

@@ -114,10 +114,10 @@ class HeliconeApi:
         if reading.offset > _MOST_IN_A_SECOND:
             moment = to_datetime(reading.at)
             raise PollFailed(f"{WHO} gives requests without end for {moment:%Y-%m-%d %H:%M:%S} UTC; tell its support")
-        found, window = await self._ask(reading)
-        rows = await asyncio.to_thread(self._readable, found, now)
+        raws, window = await self._ask(reading)
+        rows = await asyncio.to_thread(self._readable, raws, now)
         inside = [at for at in map(instant_of, rows) if reading.at <= at < window.until]
-        newest = max(inside, default=reading.at) if found else None
+        newest = max(inside, default=reading.at) if raws else None
         fresh = self._given.unknown(rows)
         requests = await asyncio.to_thread(_requests, fresh, now)
         self._given.add(fresh)

@@ -120,14 +120,14 @@ def _provider_usage(value: object) -> Usage:
     """A provider's usage object. What no version of it holds is not looked at."""
     if not isinstance(value, dict):
         raise Wrong(f"{NO_OBJECT}, as OpenAI's and Anthropic's answers hold it")
-    given = {name: part for name, part in value.items() if part is not None}
-    wrong = _miscounted(given, _USAGE_COUNTS, "")
+    sent = {name: part for name, part in value.items() if part is not None}
+    wrong = _miscounted(sent, _USAGE_COUNTS, "")
     for group, counts in _USAGE_GROUPS.items():
-        details = given.get(group, {})
+        details = sent.get(group, {})
         wrong |= _miscounted(details, counts, f".{group}") if isinstance(details, dict) else {f".{group}": NO_OBJECT}
     if wrong:
         raise Wrong(parts=wrong)
-    return usage_of(given)
+    return usage_of(sent)
 
 
 def _miscounted(counts_sent: Mapping[str, object], counts: frozenset[str], inside: str) -> dict[str, str]:

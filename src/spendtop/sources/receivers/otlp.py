@@ -101,12 +101,12 @@ class _Around:
         """Which spans of a post are around those that are taken from it, or from earlier posts."""
         by_key = {_key(span): span for span in spans}
         with self._lock:
-            known = {key for key in by_key if key in self._known}
-            around = _upwards([*taken, *(by_key[key] for key in known)], by_key)
+            awaited = {key for key in by_key if key in self._known}
+            around = _upwards([*taken, *(by_key[key] for key in awaited)], by_key)
             self._known.update(around)
             for key in list(islice(self._known, max(0, len(self._known) - MOST_REMEMBERED))):
                 del self._known[key]
-        return known | around.keys()
+        return awaited | around.keys()
 
 
 def _upwards(starts: Iterable[TraceSpan], by_key: Mapping[_Key, TraceSpan]) -> dict[_Key, None]:

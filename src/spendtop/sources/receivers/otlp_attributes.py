@@ -133,8 +133,8 @@ def text(attributes: Attributes, names: Sequence[str]) -> str | None:
 
 def name(attributes: Attributes, names: Sequence[str]) -> str | None:
     """The same as it is stored."""
-    found = text(attributes, names)
-    return storable_name(found) if found is not None else None
+    value = text(attributes, names)
+    return storable_name(value) if value is not None else None
 
 
 def number(attributes: Attributes, names: Sequence[str]) -> float | None:
@@ -148,8 +148,8 @@ def number(attributes: Attributes, names: Sequence[str]) -> float | None:
 
 def http_status(attributes: Attributes) -> int | None:
     """The status of the answer; conventions allow it to stand where the kind of the error does."""
-    given = text(attributes, (*_HTTP_STATUS, ERROR_TYPE))
-    return int(given) if given is not None and _STATUS.fullmatch(given) else None
+    status = text(attributes, (*_HTTP_STATUS, ERROR_TYPE))
+    return int(status) if status is not None and _STATUS.fullmatch(status) else None
 
 
 def usage(attributes: Attributes) -> Usage:
@@ -157,10 +157,10 @@ def usage(attributes: Attributes) -> Usage:
     counts: dict[str, int | None] = {}
     wrong: dict[str, str] = {}
     for field, names in _TOKENS.items():
-        given = next((each for each in names if attributes.get(each) is not None), None)
-        counts[field] = None if given is None else count(attributes[given])
-        if given is not None and counts[field] is None:
-            wrong[given] = _NO_COUNT
+        present = next((each for each in names if attributes.get(each) is not None), None)
+        counts[field] = None if present is None else count(attributes[present])
+        if present is not None and counts[field] is None:
+            wrong[present] = _NO_COUNT
     if wrong:
         raise CannotTake(wrong)
     cached = (counts["cache_read"] or 0) + (counts["cache_write"] or 0)
@@ -171,10 +171,10 @@ def usage(attributes: Attributes) -> Usage:
 
 def provider(attributes: Attributes) -> str | None:
     """Who ran the model, by the name that price lists use."""
-    given = text(attributes, _PROVIDER)
-    if given is None:
+    named = text(attributes, _PROVIDER)
+    if named is None:
         return None
-    lowered = given.lower()
+    lowered = named.lower()
     spelled = lowered.replace(".", "_").replace("-", "_").replace(" ", "_")
     ours = _PROVIDERS.get(spelled, lowered)
     return storable_name(ours) if ours else None
@@ -194,20 +194,20 @@ def reported_cost(attributes: Attributes) -> Usd | None:
 
 def properties(attributes: Attributes, resource: Attributes) -> dict[str, str] | None:
     """The service, its environment, and what the application associated with the call."""
-    found = {
+    texts = {
         "service.name": _service(resource),
         "deployment.environment": text(resource, ("deployment.environment.name", "deployment.environment")),
     }
-    for given, value in attributes.items():
-        if given.startswith(_ASSOCIATED) and given not in _NO_PROPERTIES and value is not None:
-            found[given.removeprefix(_ASSOCIATED)] = value if isinstance(value, str) else _json_text(value)
-    return {each: value for each, value in found.items() if each and value} or None
+    for key, value in attributes.items():
+        if key.startswith(_ASSOCIATED) and key not in _NO_PROPERTIES and value is not None:
+            texts[key.removeprefix(_ASSOCIATED)] = value if isinstance(value, str) else _json_text(value)
+    return {each: value for each, value in texts.items() if each and value} or None
 
 
 def _service(resource: Attributes) -> str | None:
     """The service's name, unless it is the one that SDKs give to those without."""
-    given = text(resource, ("service.name",))
-    return None if given is None or given.startswith("unknown_service") else given
+    name = text(resource, ("service.name",))
+    return None if name is None or name.startswith("unknown_service") else name
 
 
 def _json_text(value: object) -> str:

@@ -33,18 +33,18 @@ def opened(value: object) -> object:
 
 def request_body(span: TraceSpan) -> bytes | None:
     """JSON of the prompt side, or None when the span does not hold it."""
-    given = _given(span)
-    messages = _conventional(given.get("gen_ai.input.messages")) or [
-        _openinference(each) for each in _indexed(given, "llm.input_messages")
+    attributes = _given(span)
+    messages = _conventional(attributes.get("gen_ai.input.messages")) or [
+        _openinference(each) for each in _indexed(attributes, "llm.input_messages")
     ]
-    if not messages and (sent := _as_sent(given.get("input.value"), lambda value: {"input": value})):
+    if not messages and (sent := _as_sent(attributes.get("input.value"), lambda value: {"input": value})):
         return sent
     messages = (
         messages
-        or [_openllmetry(each) for each in _indexed(given, "gen_ai.prompt")]
+        or [_openllmetry(each) for each in _indexed(attributes, "gen_ai.prompt")]
         or [message for event in span.events for message in _prompt_event(event.name, event.attributes)]
     )
-    system = [_part(part) for part in _list(opened(given.get("gen_ai.system_instructions")))]
+    system = [_part(part) for part in _list(opened(attributes.get("gen_ai.system_instructions")))]
     if not messages and not system:
         return None
     return _encoded({"system": system, "messages": messages} if system else {"messages": messages})
@@ -52,15 +52,15 @@ def request_body(span: TraceSpan) -> bytes | None:
 
 def response_body(span: TraceSpan) -> bytes | None:
     """JSON of the response side with the error of a failed call, or None when the span does not hold it."""
-    given = _given(span)
-    messages = _conventional(given.get("gen_ai.output.messages")) or [
-        _openinference(each) for each in _indexed(given, "llm.output_messages")
+    attributes = _given(span)
+    messages = _conventional(attributes.get("gen_ai.output.messages")) or [
+        _openinference(each) for each in _indexed(attributes, "llm.output_messages")
     ]
-    if not messages and (sent := _as_sent(given.get("output.value"), _answer)):
+    if not messages and (sent := _as_sent(attributes.get("output.value"), _answer)):
         return sent
     messages = (
         messages
-        or [_openllmetry(each) for each in _indexed(given, "gen_ai.completion")]
+        or [_openllmetry(each) for each in _indexed(attributes, "gen_ai.completion")]
         or [message for event in span.events for message in _response_event(event.name, event.attributes)]
     )
     body = ({"choices": [{"message": message} for message in messages]} if messages else {}) | _error(span)
@@ -156,8 +156,8 @@ def _prompt_event(name: str, attributes: Attributes) -> list[_Message]:
 
 def _response_event(name: str, attributes: Attributes) -> list[_Message]:
     if name == "gen_ai.content.completion":
-        said = attributes.get("gen_ai.completion")
-        return _dicts(opened(said)) or _plain("assistant", said)
+        completion = attributes.get("gen_ai.completion")
+        return _dicts(opened(completion)) or _plain("assistant", completion)
     if name != "gen_ai.choice":
         return []
     choice = _event_message(attributes)

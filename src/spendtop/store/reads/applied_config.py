@@ -23,8 +23,6 @@ _NAME = "applied"
 
 
 class CollectorInfo(Struct, frozen=True, kw_only=True):
-    """The collector that applied it."""
-
     version: str
     host: str
     pid: int
@@ -150,9 +148,9 @@ def keep(connection: Connection, value: Applied) -> None:
 
 def tell_public_url(connection: Connection, url: str) -> None:
     """Write under which address a tunnel leads to the collector; empty when it is closed."""
-    known = applied(connection)
-    if known is not None:
-        keep(connection, replace(known, collector=replace(known.collector, public_url=url)))
+    configuration = applied(connection)
+    if configuration is not None:
+        keep(connection, replace(configuration, collector=replace(configuration.collector, public_url=url)))
 
 
 def applied(connection: Connection) -> Applied | None:

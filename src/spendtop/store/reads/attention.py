@@ -133,14 +133,14 @@ def attention(connection: Connection) -> Attention:
 def newest_test(connection: Connection) -> int:
     """The id of the newest test event; 0 where there was none."""
     event = table_of(QuarantineTable)
-    found = connection.execute(select(func.max(event.c.id)).where(event.c.kind == "test"))
-    return int(found.scalar() or 0)
+    newest = connection.execute(select(func.max(event.c.id)).where(event.c.kind == "test"))
+    return int(newest.scalar() or 0)
 
 
 def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
     """The newest events in quarantine, open and done."""
     event = table_of(QuarantineTable)
-    found = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
+    rows = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
     return tuple(
         QuarantineRow(
             id=row.id,
@@ -151,7 +151,7 @@ def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
             received_at=row.received_at,
             size=row.size,
         )
-        for row in found
+        for row in rows
     )
 
 
@@ -181,7 +181,6 @@ def changed_alerts(connection: Connection, span: Span, most: int | None) -> tupl
 
 
 def alert(connection: Connection, alert_id: int) -> AlertRow | None:
-    """One alert."""
     table = table_of(AlertTable)
     row = connection.execute(select(table).where(table.c.id == alert_id)).one_or_none()
     return None if row is None else _alert(row)
@@ -190,10 +189,10 @@ def alert(connection: Connection, alert_id: int) -> AlertRow | None:
 def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping[int, tuple[DeliveryRow, ...]]:
     """The messages about these alerts, the oldest first, by alert."""
     delivery = table_of(DeliveryTable)
-    found: defaultdict[int, tuple[DeliveryRow, ...]] = defaultdict(tuple)
+    deliveries: defaultdict[int, tuple[DeliveryRow, ...]] = defaultdict(tuple)
     for row in connection.execute(select(delivery).where(delivery.c.alert_id.in_(alert_ids)).order_by(delivery.c.id)):
-        found[row.alert_id] += (_delivery(row),)
-    return found
+        deliveries[row.alert_id] += (_delivery(row),)
+    return deliveries
 
 
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:

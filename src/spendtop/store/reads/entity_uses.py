@@ -53,12 +53,12 @@ class EntityUses:
         """What `limits.use` says has been used, for each of the entities ("" for everyone)."""
         if limit.reserve is not None and ceiling is not None:
             return {entity: use(connection, limit, entity, bounds, ceiling).used for entity in entities}
-        found = dict.fromkeys(entities, ZERO)
+        amounts = dict.fromkeys(entities, ZERO)
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
             some = entities[start : start + _ENTITIES_AT_ONCE]
             for key, nano in self._parts(connection, limit, limit.each, some, Span(bounds.start_us, bounds.end_us)):
-                found[key] += Usd(int(nano))
-        return found
+                amounts[key] += Usd(int(nano))
+        return amounts
 
     def _parts(
         self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], span: Span
@@ -79,10 +79,10 @@ class EntityUses:
         return [(key, nano) for key, nano in rows]
 
     def _query(self, connection: Connection, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> _Query:
-        known = self._queries.get(key)
-        if known is None:
-            known = self._queries[key] = _Query(statement(), connection)
-        return known
+        query = self._queries.get(key)
+        if query is None:
+            query = self._queries[key] = _Query(statement(), connection)
+        return query
 
 
 def _totals(size: int) -> Select[Any]:

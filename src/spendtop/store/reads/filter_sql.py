@@ -84,7 +84,6 @@ def condition(filter: Filter, context: FilterContext, connection: Connection) ->
 
 
 def expressions(filter: Filter) -> Iterator[str]:
-    """The regular expressions in a filter."""
     match filter:
         case And(parts=parts) | Or(parts=parts):
             for part in parts:
@@ -120,8 +119,8 @@ def _comparison(comparison: Comparison, context: FilterContext, connection: Conn
         case Usd() as amount:
             return operator(request.c.cost_nano, amount.nano)
         case int() as number:
-            known = comparison.field
-            return operator(total_tokens() if known == "tok" else request.c[_NUMBER_COLUMNS[known]], number)
+            field = comparison.field
+            return operator(total_tokens() if field == "tok" else request.c[_NUMBER_COLUMNS[field]], number)
 
 
 def _flag(field: str) -> Condition:
@@ -159,8 +158,8 @@ def _is_id(pattern: Pattern, connection: Connection) -> Condition:
         ours = int(pattern.text) if re.fullmatch(r"\d{1,19}", pattern.text, re.ASCII) else 0
         return request.c.id.in_([*ids, ours] if 0 < ours <= _LARGEST_ID else ids)
     item = _items(request.c.external_ids, connection)
-    given = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
-    return or_(_matches(cast(request.c.id, Text), pattern, connection), given)
+    is_external_id = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
+    return or_(_matches(cast(request.c.id, Text), pattern, connection), is_external_id)
 
 
 def _items(column: ColumnElement[Any], connection: Connection) -> Any:

@@ -42,8 +42,6 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account as it is configured."""
-
     name: str
     provider: str
     poller: str | None
@@ -90,8 +88,6 @@ class LedgerDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountNow:
-    """How an account stands."""
-
     account: Account
     balance: Usd | None
     """None where nothing is known yet."""
@@ -114,7 +110,6 @@ class AccountNow:
 
 
 def account_now(connection: Connection, account: Account, now: int) -> AccountNow:
-    """How an account stands now."""
     checkpoint = _checkpoint(connection, account)
     succeeded_at = None if checkpoint is None else checkpoint.succeeded_at
     calibration = latest_calibration(connection, account.name)

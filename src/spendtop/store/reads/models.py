@@ -53,12 +53,12 @@ def models(store: Store, query: RequestQuery, context: FilterContext) -> list[Mo
 
     with store.reading() as connection:
         refuse_unsearchable(connection, query)
-    found: dict[_Key, tuple[Spend, int]] = {}
+    sums: dict[_Key, tuple[Spend, int]] = {}
     for part in in_slices(store, Span(query.since, query.until), read):
         for names, spend, last_seen in part:
-            known, seen = found.get(names, (Spend.nothing(), 0))
-            found[names] = known + spend, max(seen, last_seen)
-    uses = [ModelUse(outside(model), outside(by), spend, seen) for (model, by), (spend, seen) in found.items()]
+            spent, seen = sums.get(names, (Spend.nothing(), 0))
+            sums[names] = spent + spend, max(seen, last_seen)
+    uses = [ModelUse(outside(model), outside(by), spend, seen) for (model, by), (spend, seen) in sums.items()]
     return sorted(
         uses, key=lambda use: (-use.spend.cost.nano, -use.spend.requests, use.model or "", use.provider or "")
     )

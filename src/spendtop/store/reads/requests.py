@@ -91,9 +91,9 @@ def page(
     selected = _selected(query, context, connection).add_columns(value.label("order_value"))
     rows: list[Any] = []
     if after is None or after.value is not None:
-        known = selected.where(value.is_not(None)) if query.order is not Order.TIME else selected
+        matching = selected.where(value.is_not(None)) if query.order is not Order.TIME else selected
         start = (after.value, after.id) if after is not None else None
-        rows += _read(connection, _after(known, (value, _id()), start, query), size + 1)
+        rows += _read(connection, _after(matching, (value, _id()), start, query), size + 1)
     if query.order is not Order.TIME and len(rows) <= size:
         unknown = selected.where(value.is_(None))
         behind = (after.id,) if after is not None and after.value is None else None

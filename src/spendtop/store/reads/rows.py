@@ -108,7 +108,6 @@ class Spend:
 
     @property
     def tokens(self) -> int:
-        """All tokens."""
         return self.prompt_tokens + self.completion_tokens
 
     @property

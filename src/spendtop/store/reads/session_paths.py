@@ -55,11 +55,11 @@ def path_spends(store: Store, session: str, span: Span) -> dict[Untrusted | None
         )
         return [(row.session_path or None, spend_sql.to_spend(row)) for row in connection.execute(statement)]
 
-    found: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
+    spends: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
     for part in in_slices(store, span, read):
         for path, spend in part:
-            found[path] += spend
-    return {outside(path): spend for path, spend in found.items()}
+            spends[path] += spend
+    return {outside(path): spend for path, spend in spends.items()}
 
 
 def branches(spends: Mapping[Untrusted | None, Spend]) -> tuple[Branch, ...]:
@@ -86,7 +86,7 @@ def _grow(root: _Node, path: str, spend: Spend) -> None:
 
 
 def _flat(node: _Node, depth: int, alone: bool) -> Sequence[Branch]:
-    found: list[Branch] = []
+    flat: list[Branch] = []
     ordered = sorted(node.children.items(), key=lambda item: (-item[1].spend.cost.nano, item[0]))
     for place, (segment, child) in enumerate(ordered):
         name, stem = _SEPARATOR + segment, child
@@ -94,6 +94,6 @@ def _flat(node: _Node, depth: int, alone: bool) -> Sequence[Branch]:
             ((segment, stem),) = stem.children.items()
             name += _SEPARATOR + segment
         is_last = place == len(ordered) - 1 and alone
-        found.append(Branch(Untrusted(stem.path), Untrusted(name), depth, is_last, stem.spend))
-        found.extend(_flat(stem, depth + 1, alone=True))
-    return found
+        flat.append(Branch(Untrusted(stem.path), Untrusted(name), depth, is_last, stem.spend))
+        flat.extend(_flat(stem, depth + 1, alone=True))
+    return flat

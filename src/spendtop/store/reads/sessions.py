@@ -97,17 +97,17 @@ def sessions(store: Store, query: RequestQuery, context: FilterContext, cursor: 
     with store.reading() as connection:
         refuse_unsearchable(connection, query)
     ending = partial(_ending_in, query=query, context=context, after=after, most=size + 1)
-    found: list[_SessionCursor] = []
+    positions: list[_SessionCursor] = []
     for ends in in_slices(store, Span(query.since, until), ending):
-        found += ends
-        if len(found) > size:
+        positions += ends
+        if len(positions) > size:
             break
     rows: list[SessionRow] = []
-    for start in range(0, min(size, len(found)), _SUMMED_AT_ONCE):
-        part = found[start : min(start + _SUMMED_AT_ONCE, size)]
+    for start in range(0, min(size, len(positions)), _SUMMED_AT_ONCE):
+        part = positions[start : min(start + _SUMMED_AT_ONCE, size)]
         with store.reading() as connection:
             rows += _rows(connection, [each.session for each in part], query, context)
-    return SessionPage(tuple(rows), found[size - 1].write() if len(found) > size else None)
+    return SessionPage(tuple(rows), positions[size - 1].write() if len(positions) > size else None)
 
 
 def session_costs(store: Store, session: str) -> SessionCosts | None:
@@ -202,13 +202,13 @@ def _rows(
         .group_by(*key)
         .order_by(request.c.model)
     )
-    found: defaultdict[str, list[SessionRow]] = defaultdict(list)
+    parts: defaultdict[str, list[SessionRow]] = defaultdict(list)
     for row in connection.execute(statement):
         spend = spend_sql.to_spend(row) if row.counted else Spend.nothing()
         models = () if row.model is None else (Untrusted(row.model),)
         part = SessionRow(Untrusted(row.session_id), int(row.first_at), int(row.last_at), spend, models)
-        found[row.session_id].append(part)
-    return [reduce(_together, found[name]) for name in names if name in found]
+        parts[row.session_id].append(part)
+    return [reduce(_together, parts[name]) for name in names if name in parts]
 
 
 def _together(one: SessionRow, other: SessionRow) -> SessionRow:

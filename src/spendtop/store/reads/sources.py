@@ -103,8 +103,6 @@ class StoreSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """All sources at one instant."""
-
     now: int
     sources: tuple[SourceRow, ...]
     """Every one that there is, in the order in which people see them."""
@@ -175,7 +173,7 @@ _Tallies = defaultdict[tuple[str, str], Counter[int]]
 def _tallies(connection: Connection, since: int) -> _Tallies:
     """All that is counted here by the hour, from the hour of `since` on."""
     total = table_of(TotalTable)
-    found = connection.execute(
+    rows = connection.execute(
         select(total.c.dimension, total.c.key, total.c.bucket, func.sum(total.c.requests))
         .where(
             total.c.dimension.in_((_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED)),
@@ -184,7 +182,7 @@ def _tallies(connection: Connection, since: int) -> _Tallies:
         .group_by(total.c.dimension, total.c.key, total.c.bucket)
     )
     tallies: _Tallies = defaultdict(Counter)
-    for dimension, key, bucket, count in found:
+    for dimension, key, bucket, count in rows:
         tallies[dimension, key][int(bucket)] = int(count)
     return tallies
 
@@ -197,12 +195,12 @@ def _edge(connection: Connection, day_start: int) -> Counter[tuple[str, str]]:
         return counts
     request = table_of(RequestTable)
     columns = (request.c.source, request.c.token, request.c.counted)
-    found = connection.execute(
+    rows = connection.execute(
         select(*columns, func.count())
         .where(Span(day_start, first_hour).holds(request.c.occurred_at))
         .group_by(*columns)
     )
-    for source, token, counted, count in found:
+    for source, token, counted, count in rows:
         if counted:
             counts[_SOURCE, source] += count
         if token is not None:
@@ -263,12 +261,12 @@ def _note(
 ) -> None:
     """Who reported the requests that meet the condition: latest arrivals and numbers."""
     request = table_of(RequestTable)
-    found = connection.execute(
+    rows = connection.execute(
         select(request.c.source, request.c.token, func.max(request.c.received_at), func.count())
         .where(condition)
         .group_by(request.c.source, request.c.token)
     )
-    for source, token, arrived, count in found:
+    for source, token, arrived, count in rows:
         for who in ((_SOURCE, source), *([] if token is None else [(_TOKEN, token)])):
             last[who] = max(int(arrived), last.get(who, 0))
             counts[who] += count
@@ -279,40 +277,42 @@ def _newest_hours(connection: Connection) -> dict[tuple[str, str], int]:
     total, token = table_of(TotalTable), table_of(TokenTable)
 
     def newest(dimension: str, key: Any) -> ScalarSelect[int]:
-        found = select(func.max(total.c.bucket)).where(total.c.dimension == dimension, total.c.key == key)
-        return found.scalar_subquery()
+        latest = select(func.max(total.c.bucket)).where(total.c.dimension == dimension, total.c.key == key)
+        return latest.scalar_subquery()
 
     by_source = connection.execute(select(*(newest(_SOURCE, name) for name in SOURCES))).one()
     hours = {(_SOURCE, name): hour for name, hour in zip(SOURCES, by_source, strict=True) if hour is not None}
     by_token = select(token.c.token, newest(_TOKEN, token.c.token), newest(_SHADOW, token.c.token))
-    for value, *found in connection.execute(by_token):
-        if any(hour is not None for hour in found):
-            hours[_TOKEN, value] = max(hour for hour in found if hour is not None)
+    for value, *its_hours in connection.execute(by_token):
+        if any(hour is not None for hour in its_hours):
+            hours[_TOKEN, value] = max(hour for hour in its_hours if hour is not None)
     return hours
 
 
 def _lags(connection: Connection, now: int) -> dict[str, int]:
     """By source, over a bounded sample: of the newest requests whose time is not just their arrival."""
     request = table_of(RequestTable)
-    found = connection.execute(
+    rows = connection.execute(
         select(request.c.source, request.c.received_at - request.c.occurred_at)
         .where(request.c.occurred_at >= now - _LAG_SPAN, request.c.time_source != TimeSource.RECEIVED.value)
         .order_by(request.c.occurred_at.desc())
         .limit(_LAG_SAMPLE)
     )
     lags: defaultdict[str, list[int]] = defaultdict(list)
-    for source, lag in found:
+    for source, lag in rows:
         lags[source].append(max(int(lag), 0))
-    return {source: sorted(known)[-(-len(known) * 95 // 100) - 1] for source, known in lags.items()}
+    return {source: sorted(several)[-(-len(several) * 95 // 100) - 1] for source, several in lags.items()}
 
 
 def _refusals(tallies: _Tallies, since: int) -> tuple[Refusal, ...]:
-    found = []
+    refusals = []
     for (dimension, key), hours in tallies.items():
         if dimension == _REFUSED:
             source, _, reason = key.partition("/")
-            found += [Refusal(source, Untrusted(reason), hour, n) for hour, n in hours.items() if hour + HOUR > since]
-    return tuple(sorted(found, key=lambda refusal: (-refusal.hour, refusal.source, refusal.reason.raw)))
+            refusals += [
+                Refusal(source, Untrusted(reason), hour, n) for hour, n in hours.items() if hour + HOUR > since
+            ]
+    return tuple(sorted(refusals, key=lambda refusal: (-refusal.hour, refusal.source, refusal.reason.raw)))
 
 
 def _size(connection: Connection) -> StoreSize:

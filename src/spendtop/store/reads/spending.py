@@ -106,13 +106,13 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
         parts.append(at_edge.where(column.is_not(None)) if dimension in _ONLY_WHERE_SET else at_edge)
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
-    found = connection.execute(_largest(parts, most)).all()
-    rows = tuple(KeySpend(Untrusted(row.key_), spend_sql.to_spend(row)) for row in found)
+    sums = connection.execute(_largest(parts, most)).all()
+    rows = tuple(KeySpend(Untrusted(row.key_), spend_sql.to_spend(row)) for row in sums)
     if not rows:
         return Breakdown((), Spend.nothing(), 0)
-    everything = spend_sql.to_spend(found[0][6:12])
+    everything = spend_sql.to_spend(sums[0][6:12])
     shown = reduce(add, (row.spend for row in rows))
-    return Breakdown(rows, everything - shown, int(found[0].distinct_keys) - len(rows))
+    return Breakdown(rows, everything - shown, int(sums[0].distinct_keys) - len(rows))
 
 
 def per_bucket(connection: Connection, since: int | None, until: int | None, step: int) -> tuple[Bucket, ...]:

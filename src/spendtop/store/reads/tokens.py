@@ -44,18 +44,17 @@ class TokenUse:
 def tokens(connection: Connection) -> list[Token]:
     """All tokens, the oldest first."""
     table = table_of(TokenTable)
-    found = connection.execute(select(table).order_by(table.c.id))
-    return [Token(**{name: getattr(row, name) for name in Token.__struct_fields__}) for row in found]
+    rows = connection.execute(select(table).order_by(table.c.id))
+    return [Token(**{name: getattr(row, name) for name in Token.__struct_fields__}) for row in rows]
 
 
 def token_uses(connection: Connection) -> tuple[TokenUse, ...]:
     """All tokens with their use, the oldest first."""
-    found = tokens(connection)
-    return _uses(connection, found)
+    every = tokens(connection)
+    return _uses(connection, every)
 
 
 def use_of(connection: Connection, token: Token) -> TokenUse:
-    """One token with its use."""
     return _uses(connection, [token])[0]
 
 
@@ -89,7 +88,7 @@ def _latest(connection: Connection, hours: Mapping[str, int]) -> dict[str, int]:
     by_hour: defaultdict[int, list[str]] = defaultdict(list)
     for value, hour in hours.items():
         by_hour[hour].append(value)
-    found = dict(hours)  # of requests that retention took, the hour is known still
+    latest = dict(hours)  # of requests that retention took, the hour is known still
     for hour, values in by_hour.items():
         for start in range(0, len(values), _TOKENS_AT_ONCE):
             some = values[start : start + _TOKENS_AT_ONCE]
@@ -98,5 +97,5 @@ def _latest(connection: Connection, hours: Mapping[str, int]) -> dict[str, int]:
                 .where(request.c.occurred_at >= hour, request.c.occurred_at < hour + HOUR, request.c.token.in_(some))
                 .group_by(request.c.token)
             )
-            found.update((value, int(at)) for value, at in connection.execute(statement))
-    return found
+            latest.update((value, int(at)) for value, at in connection.execute(statement))
+    return latest

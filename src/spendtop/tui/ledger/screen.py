@@ -17,9 +17,8 @@ from spendtop.domain.ledger import EntryKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import LEDGER, LIVE, MOVE, Action, bindings
+from spendtop.tui.ledger.account_history import LedgerDays, LedgerEntries
 from spendtop.tui.ledger.account_table import AccountTable, is_low
-from spendtop.tui.ledger.days import LedgerDays
-from spendtop.tui.ledger.entries import LedgerEntries
 from spendtop.tui.ledger.entry_desk import EntryDesk, bill_age
 from spendtop.tui.ledger.exports import LedgerExport
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -147,7 +146,6 @@ class LedgerScreen(LiveScreen):
     # The chosen account
 
     def action_account(self, step: int) -> None:
-        """The next or previous account, round and round."""
         accounts = self.accounts
         accounts.to((accounts.position + step) % max(len(accounts.rows), 1))
 

@@ -38,7 +38,6 @@ class ChooseScreen(Dialog[str]):
         self.dismiss(event.option_id)
 
     def on_key(self, event: events.Key) -> None:
-        """The option's own key."""
         if event.character in {key for key, _ in self._options}:
             event.stop()
             self.dismiss(event.character)

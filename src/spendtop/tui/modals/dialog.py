@@ -79,7 +79,6 @@ class FormDialog(Dialog[Result]):
         return self.query_one(f"#{field}", Input).value
 
     def on_input_submitted(self) -> None:
-        """Enter in any line."""
         self.action_submit()
 
     def action_submit(self) -> None:

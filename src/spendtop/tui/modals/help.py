@@ -49,7 +49,6 @@ class HelpScreen(ReadingDialog):
         self._commands = commands
 
     def body(self) -> ComposeResult:
-        """A search line over the topics."""
         yield Input(placeholder="search keys, commands and filter fields", compact=True)
         with VerticalScroll(id="text", can_focus=False):
             yield Static(id="found", markup=False)
@@ -69,16 +68,16 @@ class HelpScreen(ReadingDialog):
         palette = cast("Face", self.app).palette
         text = Text()
         for topic in self.topics():
-            found = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]
-            if not found:
+            entries = [entry for entry in topic.entries if needle.lower() in " ".join(entry).lower()]
+            if not entries:
                 continue
             text.append(f"{topic.title}\n", palette.title)
             columns = max(min((self.size.width - 4) // _COLUMN, 3), 1) if not needle else 1
-            for index, (key, label, words) in enumerate(found):
+            for index, (key, label, words) in enumerate(entries):
                 key_width = topic.key_width if columns > 1 else 22
                 text.append(f"  {fit(key, key_width)} ", palette.key)
                 text.append(fit(label, _COLUMN - key_width - 3) if columns > 1 else words, palette.text)
-                if index % columns == columns - 1 or index == len(found) - 1:
+                if index % columns == columns - 1 or index == len(entries) - 1:
                     text.append("\n")
         if not text:
             text.append("nothing matches", palette.muted)
@@ -99,6 +98,6 @@ class HelpScreen(ReadingDialog):
 
     def _keys(self, action: Action, key: str) -> str:
         """The key in use, and the others of the table where the user's keymap did not replace them."""
-        known = action.keys.split(",")
-        others = [other for other in known if other != key] if key in known else []
-        return " ".join(key_name(found) for found in [key, *others])
+        keys = action.keys.split(",")
+        others = [other for other in keys if other != key] if key in keys else []
+        return " ".join(key_name(each) for each in [key, *others])

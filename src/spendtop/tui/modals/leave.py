@@ -18,8 +18,6 @@ _SHORT = 14
 
 
 class Leaving(StrEnum):
-    """How to leave."""
-
     DETACH = "detach"
     """The collector goes on."""
     STOP = "stop"

@@ -120,7 +120,6 @@ class OverviewScreen(LiveScreen):
         self.face.open_filter()
 
     def action_zoom(self, step: int) -> None:
-        """A longer or shorter span of the chart."""
         zoom = max(0, min(self._zoom + step, len(_SPANS) - 1))
         if zoom != self._zoom:
             self._zoom = zoom

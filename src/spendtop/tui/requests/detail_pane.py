@@ -42,7 +42,6 @@ class DetailPane:
             self.read(request_id)
 
     def read(self, request_id: int) -> None:
-        """Read the request, or what has become of it."""
         from spendtop.tui.requests.questions import DetailQuestion
 
         self._asked = request_id

@@ -144,7 +144,6 @@ class RequestsScreen(LiveScreen):
         self.list_pane.came_into_view()
 
     def action_layout(self) -> None:
-        """The next layout that fits."""
         order = [Layout.LIST, Layout.SPLIT, Layout.DETAIL]
         if self.size.width < _SPLIT_FROM:
             order.remove(Layout.SPLIT)
@@ -208,7 +207,6 @@ class RequestsScreen(LiveScreen):
             self.filter_prompt.submit(event.text)
 
     def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
-        """The filter of before."""
         if event.kind is PromptKind.FILTER:
             self.list_only(event.before)
         elif event.kind is PromptKind.FIND:
@@ -221,7 +219,6 @@ class RequestsScreen(LiveScreen):
             super().complete(kind, text)
 
     def action_follow(self) -> None:
-        """Keep the newest in view, or stand still."""
         if self.browser.following:
             self.browser.follow(False)
             self.tick()

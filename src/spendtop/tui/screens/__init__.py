@@ -53,6 +53,5 @@ FIRST = next(iter(SCREENS))
 
 
 def screen_class(name: str) -> type[LiveScreen]:
-    """The class of a screen, with all that it needs."""
     module = importlib.import_module(f"spendtop.tui.{name}.screen")
     return cast("type[LiveScreen]", getattr(module, SCREENS[name].screen))

@@ -60,7 +60,6 @@ class FilterPrompt:
         return self._is_open and self._screen.prompt.input.value == text
 
     def open(self, text: str) -> None:
-        """Ask for a filter."""
         self._screen.open_prompt(PromptKind.FILTER, text)
 
     def show_hint(self) -> None:
@@ -100,7 +99,6 @@ class FilterPrompt:
 
 
 def check(text: str) -> CheckedFilter:
-    """Read the text."""
     try:
         return CheckedFilter(text, parse_filter(text), None)
     except FilterError as error:

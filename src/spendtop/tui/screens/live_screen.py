@@ -111,8 +111,8 @@ class LiveScreen(ReaderScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys without an effect are neither offered nor taken."""
-        for known in self.ACTIONS:
-            if known.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(known):
+        for each in self.ACTIONS:
+            if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
                 return False
         return super().check_action(action, parameters)
 

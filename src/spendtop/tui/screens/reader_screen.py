@@ -77,7 +77,6 @@ class Pace:
         return max(0.0, self._started + self.interval - now)
 
     def start(self, now: float) -> None:
-        """A read starts."""
         self._started, self._running, self._waiting, self._again = now, True, False, False
 
     def finish(self, now: float) -> float | None:
@@ -204,7 +203,6 @@ class ReaderScreen(Screen[None]):
         event.take(event.answer)
 
     def on_read_failed(self, event: ReadFailed) -> None:
-        """Say so, and try again in a while."""
         event.stop()
         self.face.cannot_read(event.failure)
         if event.paced and self._pace:

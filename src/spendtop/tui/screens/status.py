@@ -144,7 +144,6 @@ class TabBar(Canvas):
         return notes
 
     def on_click(self, event: events.Click) -> None:
-        """Open the screen whose tab was clicked."""
         for end, name in self._ends:
             if event.x < end:
                 self.face.open_screen(name)

@@ -42,7 +42,6 @@ ORDERS: Mapping[str, Callable[[SessionRow], int]] = {
 
 
 def ordered(rows: Sequence[SessionRow], order: str, descending: bool) -> list[SessionRow]:
-    """The rows in this order."""
     return sorted(rows, key=lambda row: (ORDERS[order](row), row.session.raw), reverse=descending)
 
 

@@ -54,7 +54,6 @@ class SessionsScreen(LiveScreen):
         yield self.table
 
     def question(self) -> LongQuestion:
-        """As many as were scrolled to."""
         from spendtop.tui.sessions.questions import SessionsQuestion
 
         now = self.face.session.clock()
@@ -172,7 +171,6 @@ class SessionsScreen(LiveScreen):
         self.filter_prompt.open(self.selection.text)
 
     def action_clear_filter(self) -> None:
-        """Everything again."""
         self.choose(Selection())
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from textual.app import ComposeResult
+from textual.widgets import Input, Label
+
 from spendtop.domain.filter_values import parse_since_until
+from spendtop.tui.modals.dialog import FormDialog
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.store_writer import StoreWriter
-from spendtop.tui.sources.dialogs import BackfillScreen, SpanDraft
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from spendtop.services.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class SpanDraft:
+    """A span as it was typed; `until` empty is now."""
+
+    since: str = ""
+    until: str = ""
+
+
+class BackfillScreen(FormDialog[SpanDraft]):
+    """Which span of time is to be read from Helicone again: gives what was typed, or None."""
+
+    HINT = "tab next · enter begins · esc gives up"
+
+    def __init__(self, draft: SpanDraft, complaint: str = "") -> None:
+        """`complaint` says why the draft could not be used."""
+        super().__init__("Back-fill from Helicone's API", complaint)
+        self._draft = draft
+
+    def fields(self) -> ComposeResult:
+        yield Label("Since: 24h, 14:00, yesterday, 2026-11-01, 2026-11-01T14:00", markup=False)
+        yield Input(self._draft.since, placeholder="yesterday", id="since", compact=True)
+        yield Label("Until, likewise; a date counts whole", classes="spaced", markup=False)
+        yield Input(self._draft.until, placeholder="leave it empty for now", id="until", compact=True)
+        yield Label("What is missing there is recorded; nothing is counted twice.", classes="dim", markup=False)
+
+    def action_submit(self) -> None:
+        self.dismiss(SpanDraft(self.typed("since"), self.typed("until")))
 
 
 class Backfill:

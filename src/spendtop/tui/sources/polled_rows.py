@@ -43,15 +43,15 @@ class PolledRow:
         return self.poller.succeeded_at if self.poller else None
 
 
-def polled_rows(applied: Applied | None, found: Sources, now: int) -> tuple[PolledRow, ...]:
+def polled_rows(applied: Applied | None, sources: Sources, now: int) -> tuple[PolledRow, ...]:
     """Those that tell of requests first, then costs and balances; last those that wait for a key."""
     every = {each.name: each.every for each in applied.pollers} if applied else {}
-    known = {row.name: row for row in found.pollers}
-    requests = {row.source.name: row for row in found.sources if isinstance(row.source, AskedSource)}
+    pollers = {row.name: row for row in sources.pollers}
+    requests = {row.source.name: row for row in sources.sources if isinstance(row.source, AskedSource)}
     names = dict.fromkeys([*requests, *every, *(_waiting(applied) if applied else ())])
     rows = []
     for name in names:
-        row = known.get(name)
+        row = pollers.get(name)
         succeeded = row.succeeded_at if row else None
         rows.append(
             PolledRow(

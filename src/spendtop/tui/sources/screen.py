@@ -16,12 +16,11 @@ from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
-from spendtop.tui.sources.backfill import Backfill
-from spendtop.tui.sources.dialogs import SpanDraft, TokenDraft
+from spendtop.tui.sources.backfill import Backfill, SpanDraft
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
 from spendtop.tui.sources.state import State, advice, poller_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
-from spendtop.tui.sources.tracking_tokens import TrackingTokens, base_url
+from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, base_url
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
@@ -168,13 +167,11 @@ class SourcesScreen(LiveScreen):
         return f"source:{source.source.name}" if source is not None and source.last_at is not None else None
 
     def action_retry(self) -> None:
-        """Ask the collector to read again what it did not understand."""
         from spendtop.services.tasks import TaskKind
 
         self.writer.ask_collector(TaskKind.QUARANTINE_RETRY, {})
 
     def action_poll(self) -> None:
-        """Have the collector ask the selected provider."""
         from spendtop.services.tasks import TaskKind
 
         if self.poller is not None:

@@ -78,7 +78,6 @@ class SourceTable(ListTable["Row", RowKey]):
         return [(f"webhooks cover {floor(share * 100)} %", style)]
 
     def state(self, row: Row) -> State:
-        """How it stands."""
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):

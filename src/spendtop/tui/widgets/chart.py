@@ -23,8 +23,6 @@ _NICE = (1, 2, 5, 10)
 
 
 class Graph(StrEnum):
-    """How the chart is drawn."""
-
     BLOCK = "block"
     BRAILLE = "braille"
     TTY = "tty"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 class RequestList(ListTable["RequestRow", int]):
-    """Rows of a listing."""
-
     heads_from = 8
 
     def __init__(self, title: str, *, id: str) -> None:

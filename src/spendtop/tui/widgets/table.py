@@ -35,8 +35,7 @@ class Movable(Protocol):
     """What the movement keys move in: a table's cursor, or the lines of a text."""
 
     @property
-    def rows_high(self) -> int:
-        """Rows in view."""
+    def rows_high(self) -> int: ...
 
     def move(self, step: int) -> None:
         """So many rows down, or up when negative."""
@@ -106,7 +105,6 @@ class ListTable(Panel, Generic[Row, Key]):
         raise NotImplementedError
 
     def position_of(self, key: Key) -> int | None:
-        """Where the row with this key is."""
         for position in range(len(self.rows)):
             row = self.rows[position]
             if row is not None and self.key(row) == key:
@@ -232,7 +230,6 @@ class ListTable(Panel, Generic[Row, Key]):
         self.to(len(self.rows) - 1)
 
     def on_resize(self) -> None:
-        """Keep the cursor in view."""
         self._settle(self.position)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -244,7 +241,6 @@ class ListTable(Panel, Generic[Row, Key]):
         self.move(-_SCROLLED)
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor to the clicked row, or open it."""
         line = event.y - self._rows_from
         if not 0 <= line <= self.in_view[1] - self._top:
             return

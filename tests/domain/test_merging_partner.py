@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.join_rule import bare_model, partner
-from spendtop.domain.merging import StoredRequest
+from spendtop.domain.merging import StoredRequest, bare_model, partner
 from spendtop.domain.request import Request, TimeSource
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, Source
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from spendtop.collector.demo.sample_pushes import a_push, body_of, make_tokens, past_pushes
+from spendtop.collector.demo.sample_traffic import a_push, body_of, make_tokens, past_pushes
 from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Request
 from spendtop.domain.sources import INGEST, LITELLM, OTLP

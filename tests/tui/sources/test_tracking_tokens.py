@@ -1,4 +1,4 @@
-"""The forms of the screen of sources, and the pages of ready code."""
+"""The form of a tracking token, and the pages of ready code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.sources.dialogs import BackfillScreen, NewTokenScreen, SnippetsScreen, SpanDraft, TokenDraft
+from spendtop.tui.sources.tracking_tokens import NewTokenScreen, SnippetsScreen, TokenDraft
 from tests.tui.conftest import opened, picture, typed, until
 
 PAGES = {"python": "import [this]\n" * 60, "curl": "curl --header @-", "litellm": "callbacks: []"}
@@ -58,30 +58,6 @@ async def test_a_token_form_says_why_its_draft_could_not_be_used_and_can_be_left
         await opened(pilot)
         app.push_screen(NewTokenScreen(TokenDraft(name="ci"), "The [name] is taken."), told.append)
         await until(pilot, lambda: "! The [name] is taken." in picture(pilot))
-        await pilot.press("escape")
-        await until(pilot, lambda: told)
-    assert told == [None]
-
-
-async def test_a_span_has_both_ends_as_typed(app: SpendtopApp) -> None:
-    told: list[SpanDraft | None] = []
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
-        app.push_screen(BackfillScreen(SpanDraft(since="yester")), told.append)
-        await typed(pilot, "day")
-        await pilot.press("down")
-        await typed(pilot, "14:00")
-        await pilot.press("enter")
-        await until(pilot, lambda: told)
-    assert told == [SpanDraft("yesterday", "14:00")]
-
-
-async def test_a_span_form_says_why_a_span_could_not_be_used_and_can_be_left(app: SpendtopApp) -> None:
-    told: list[SpanDraft | None] = []
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
-        app.push_screen(BackfillScreen(SpanDraft(since="[x]"), "'[x]' is not a time."), told.append)
-        await until(pilot, lambda: "! '[x]' is not a time." in picture(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: told)
     assert told == [None]

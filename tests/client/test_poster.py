@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.client.posting import NotDelivered, Poster
+from spendtop.client.poster import NotDelivered, Poster
 from tests.client.conftest import Server
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from threading import Condition, Thread
 
-from spendtop.client.posting import NotDelivered, Poster
+from spendtop.client.poster import NotDelivered, Poster
 from spendtop.client.spool import Spool
 
 _GATHER = 0.5
