@@ -78,7 +78,7 @@ REQUESTS = (
     TIME,
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
     Action("filter", "slash", "screen.filter", "filter", "show only what a filter selects", "find", 4),
-    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
+    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop filter and window of time", "find"),
     Action("follow", "F", "screen.follow", "follow", "keep the newest in view", "time", 6),
     Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 10),
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
@@ -124,7 +124,7 @@ SESSIONS = (
     Action(
         "filter", "slash", "screen.filter", "filter", "only sessions with requests that a filter selects", "find", 4
     ),
-    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop the filter", "find"),
+    Action("clear-filter", "backspace", "screen.clear_filter", "all again", "drop filter and window of time", "find"),
     TIME,
     Action("follow", "F", "screen.follow", "follow", "keep the active ones on top, or stand still", "time", 6),
     Action("copy", "y", "screen.copy", "copy", "copy the session's id or the table", "act", 8),

@@ -64,6 +64,11 @@ class Selection:
     descending: bool = True
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter or a window of time leaves something out."""
+        return bool(self.text.strip()) or self.time != ALL_TIME
+
+    @property
     def newest_last(self) -> bool:
         """Whether the newest request is at the bottom."""
         return self.order == "time" and not self.descending

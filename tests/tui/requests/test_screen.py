@@ -139,6 +139,30 @@ async def test_a_filter_applies_while_it_is_valid_and_points_at_what_is_not(app:
         await until(pilot, lambda: "row 1 of 60" in picture(pilot))
 
 
+async def test_giving_up_after_a_filter_that_was_refused_leads_back_to_the_one_before(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await listed(pilot)
+        await pilot.press("slash")
+        await typed(pilot, "~u bob")
+        await pilot.press("enter", "slash")
+        await typed(pilot, " ~cst")
+        await pilot.press("enter")
+        await until(pilot, lambda: "did you mean '~cost'?" in picture(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "row 1 of 20" in picture(pilot))
+        assert screen.browser.selection.text == "~u bob" and not app._notifications
+
+
+async def test_backspace_drops_the_window_of_time_with_the_filter(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await listed(pilot)
+        await pilot.press("t", "3")
+        await until(pilot, lambda: "nothing matches; backspace shows all again" in picture(pilot))
+        await pilot.press("backspace")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+        assert not screen.browser.selection.is_narrowed
+
+
 async def test_a_filter_from_elsewhere_that_is_not_valid_is_said_and_lists_nothing(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await listed(pilot)

@@ -57,6 +57,8 @@ def test_values_are_completed_for_fields_of_text(text: str, wanted: PartialValue
     [
         ("us", "user:"),
         ("err", "error:"),
+        ("-err", "-error:"),
+        ("~u alice -~unp", "~u alice -~unpriced "),
         ("~u alice prop", "~u alice prop."),
         ("~u alice ~co", "~u alice ~cost "),
         ("zz", "zz"),

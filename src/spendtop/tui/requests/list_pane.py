@@ -149,8 +149,7 @@ class ListPane:
             note.insert(1, (f"{formats.spend(sums)} ", palette.money))
             note.insert(2, (f"{glyphs.between} ", palette.text))
         self.rows.note = note
-        narrowed = text or selection.time != ALL_TIME
-        self.rows.nothing = "nothing matches; backspace shows all again" if narrowed else "nothing yet"
+        self.rows.nothing = "nothing matches; backspace shows all again" if selection.is_narrowed else "nothing yet"
         self.rows.redraw()
 
     def remarks(self) -> Line:

@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from spendtop.domain.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
@@ -26,7 +27,7 @@ from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
-from spendtop.tui.selection import NOTHING
+from spendtop.tui.selection import ALL_TIME, NOTHING
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.request_table import RequestList
@@ -103,7 +104,7 @@ class RequestsScreen(LiveScreen):
         if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
             return False
         if action.id == "clear-filter":
-            return bool(self.browser.selection.text.strip())
+            return self.browser.selection.is_narrowed
         if action.id == "unmark":
             return bool(self.rows.marks)
         if action.id == "open":
@@ -114,6 +115,8 @@ class RequestsScreen(LiveScreen):
         """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""
         if action.id == "find":
             return self.layout_shown is Layout.DETAIL
+        if action.id in ("next-request", "previous-request"):
+            return self.rows.row is not None
         if action.id in ("find-next", "find-previous"):
             return self.detail.match_count > 0
         return action.id != "fetch" or self.detail_pane.fetchable is not None
@@ -188,7 +191,8 @@ class RequestsScreen(LiveScreen):
         self.detail_pane.ask_needle()
 
     def action_clear_filter(self) -> None:
-        self.list_only("")
+        """All that can be listed here."""
+        self.list_pane.choose(replace(self.browser.selection, text="", filter=EVERYTHING, time=ALL_TIME))
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         if event.kind is PromptKind.FIND:

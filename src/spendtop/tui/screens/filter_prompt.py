@@ -73,7 +73,7 @@ class FilterPrompt:
         """Hand over what is valid; what is not goes back to be changed."""
         checked = check(text)
         if checked.filter is None:
-            self.open(text)
+            self._screen.prompt.reopen(text)
         else:
             self._choose(text, checked.filter)
 
@@ -136,7 +136,7 @@ def partial_value(text: str) -> PartialValue | None:
 def complete_field(text: str) -> str:
     """The text with the name of the field at its end completed, if that is clear."""
     match = _LAST_WORD.search(text)
-    word = match[0] if match else ""
+    word = match[0].removeprefix("-") if match else ""
     if word.startswith("~"):
         options = [f"~{field.short} " for field in FIELDS.values()]
     else:

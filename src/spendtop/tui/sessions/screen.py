@@ -67,10 +67,9 @@ class SessionsScreen(LiveScreen):
         if question.query.filter == self.selection.query(0, self.calendar, False).filter:
             self._is_whole = answer.is_whole
             table.now, table.calendar = question.now, answer.headline.calendar
-            narrowed = self.selection.text.strip() or self.selection.time != ALL_TIME
             table.nothing = (
                 "nothing matches; backspace shows all again"
-                if narrowed
+                if self.selection.is_narrowed
                 else "no session yet: send Helicone-Session-Id, or session_id with a push"
             )
             table.renew(answer.rows)
@@ -84,7 +83,7 @@ class SessionsScreen(LiveScreen):
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one."""
         if action.id == "clear-filter":
-            return bool(self.selection.text.strip()) or self.selection.time != ALL_TIME
+            return self.selection.is_narrowed
         return self.table.row is not None or not (action in ORDER or action.id in ("open", "copy", "export"))
 
     def _title(self, headline: Headline) -> None:

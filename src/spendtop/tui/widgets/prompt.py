@@ -89,12 +89,15 @@ class Prompt(Horizontal):
     def ask(self, kind: PromptKind, text: str, history: Sequence[str]) -> None:
         self.kind, self._before, self._history, self._at = kind, text, history, len(history)
         self.query_one(Label).update(kind.value)
-        self.input.value = text
-        self.input.cursor_position = len(text)
+        self.reopen(text)
+
+    def reopen(self, text: str) -> None:
+        """Go on with what was entered; giving up leads to the text that the question began with."""
+        self.put(text)
         self.display = True
         # At once, so that keys typed ahead reach the field.
         self.screen.set_focus(self.input)
-        self.post_message(self.Edited(kind, text))
+        self.post_message(self.Edited(self.kind, text))
 
     def close(self) -> None:
         self.display = False
