@@ -31,8 +31,6 @@ _CHATTY = ("apprise", "urllib3", "requests", "smtplib", "asyncio")
 
 
 class DeliveryOutcome(StrEnum):
-    """What came of one try to deliver."""
-
     SENT = "sent"
     TRANSIENT = "transient"
     """May work later; the message was perhaps delivered all the same."""
