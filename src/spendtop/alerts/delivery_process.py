@@ -1,4 +1,4 @@
-"""The short-lived process that delivers one message: `python -m spendtop.alerts.deliver`.
+"""The short-lived process that delivers one message: `python -m spendtop.alerts.delivery_process`.
 
 One line of JSON on stdin is the job, one line on stdout the result. A process of its own, because a service that
 answers slowly or endlessly would keep Apprise's threads, and the collector, from everything else.
