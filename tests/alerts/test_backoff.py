@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.alerts.backoff import Timing, next_try
-from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 
 TRANSIENT = DeliveryResult(outcome=DeliveryOutcome.TRANSIENT)

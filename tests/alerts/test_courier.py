@@ -13,8 +13,8 @@ from apprise import Apprise
 
 from spendtop.alerts.channels import prepared_url
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult, deliver, redacted
-from spendtop.alerts.render import render
+from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult, deliver, redacted
+from spendtop.alerts.message_text import render
 from spendtop.domain.alerting import Message, MessageKind
 from tests.alerts.sinks import HttpSink, MailSink, free_port
 from tests.waiting import DEADLINE
@@ -155,7 +155,7 @@ async def test_cancelling_a_delivery_kills_its_process(web: HttpSink) -> None:
 
 async def test_the_delivery_process_ends_with_its_parent(web: HttpSink) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "spendtop.alerts.deliver"),
+        *(sys.executable, "-P", "-m", "spendtop.alerts.delivery_process"),
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"]},

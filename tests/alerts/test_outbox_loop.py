@@ -19,7 +19,7 @@ from sqlalchemy import Connection, update
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.channels import ChannelState
 from spendtop.alerts.courier import Courier, ProcessCourier
-from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
+from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR

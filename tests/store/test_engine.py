@@ -9,8 +9,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
 from spendtop.domain.sources import INGEST, LITELLM
 from spendtop.store import facts
-from spendtop.store.engine import Store
-from spendtop.store.failures import named
+from spendtop.store.engine import Store, named
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
 
 

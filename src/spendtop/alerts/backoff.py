@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from spendtop.alerts.backoff import Timing
-from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.config.channel_urls import refusal, schema_of
 
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import msgspec
 
 from spendtop.alerts.channels import prepared_url
-from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
-from spendtop.alerts.render import notify_type, render
+from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
+from spendtop.alerts.message_text import notify_type, render
 from spendtop.domain.alerting import Message
 
 _KILL_AFTER = 3.0
@@ -52,7 +52,7 @@ class Courier(Protocol):
 
 
 class ProcessCourier:
-    """Delivers through `spendtop.alerts.deliver`, without the collector's environment; `proxy` is its only proxy."""
+    """Delivers in a process without the collector's environment; `proxy` is its only proxy."""
 
     def __init__(self, proxy: str | None = None) -> None:
         self._proxy = proxy
@@ -62,7 +62,7 @@ class ProcessCourier:
         started = time.monotonic()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "spendtop.alerts.deliver"),
+                *(sys.executable, "-P", "-m", "spendtop.alerts.delivery_process"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

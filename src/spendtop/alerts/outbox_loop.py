@@ -17,7 +17,7 @@ import msgspec
 from spendtop.alerts.backoff import Timing, next_try
 from spendtop.alerts.channels import ChannelLane, ChannelStatus
 from spendtop.alerts.courier import Courier, delivery_job
-from spendtop.alerts.deliver import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.services import outbox_rules

@@ -16,7 +16,7 @@ from spendtop.services.request_export import ascii_json, record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import AlertRow, deliveries_of
-from spendtop.store.reads.following import Happened, Position, news_after, now_at
+from spendtop.store.reads.change_feed import Happened, Position, news_after, now_at
 from spendtop.store.reads.rows import RequestRow
 
 MOST_FOLLOWERS = 32

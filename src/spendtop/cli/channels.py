@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.channels import check_url, prepared_url
 from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.deliver import DeliveryJob, DeliveryOutcome, DeliveryResult
-from spendtop.alerts.render import channel_test_message, notify_type, render
+from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
+from spendtop.alerts.message_text import channel_test_message, notify_type, render
 from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table

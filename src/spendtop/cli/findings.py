@@ -32,8 +32,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.receivers import Signing
 from spendtop.sources.registry import READERS
-from spendtop.store.engine import Store
-from spendtop.store.failures import named
+from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention

@@ -65,8 +65,7 @@ def open_store(settings: Settings) -> Store:
     Raises UsageError when none ran yet or the store is older than the program, ConfigError when it is newer, and
     StoreCorrupt, NoPermission or CannotWrite when it cannot be used.
     """
-    from spendtop.store.engine import Store
-    from spendtop.store.failures import named
+    from spendtop.store.engine import Store, named
     from spendtop.store.files import locate, prepare
     from spendtop.store.schema import HEAD, refuse_newer, version
 
@@ -95,7 +94,7 @@ def open_store(settings: Settings) -> Store:
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
     """The store for the length of a block. What `open_store` raises; a database that fails within it is named too."""
-    from spendtop.store.failures import named
+    from spendtop.store.engine import named
 
     store = open_store(settings)
     try:
@@ -108,8 +107,7 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 @contextmanager
 def made_store(settings: Settings) -> Iterator[Store]:
     """Like `opened_store`, but a store that does not exist yet is made."""
-    from spendtop.store.engine import Store
-    from spendtop.store.failures import named
+    from spendtop.store.engine import Store, named
     from spendtop.store.files import locate, prepare, prepare_folder
     from spendtop.store.schema import upgrade, version
 

@@ -54,8 +54,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
-from spendtop.store.engine import Store
-from spendtop.store.failures import named
+from spendtop.store.engine import Store, named
 from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)

@@ -27,8 +27,6 @@ _IS_LINE = re.compile(r":\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A webhook that leads here."""
-
     webhook: Webhook
     is_new: bool
 

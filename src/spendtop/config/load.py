@@ -1,24 +1,34 @@
-"""Finds, joins and checks the configuration."""
+"""The configuration: its file found, read and kept from other users' eyes; then joined with the rest, and checked."""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from spendtop.config.document import read_document, require_private
-from spendtop.config.layers import NAMED_LISTS, Layer, command_line_layer, environment_layer, merge
+from spendtop.config.channel_urls import holds_credentials
+from spendtop.config.database import holds_password
+from spendtop.config.layers import NAMED_LISTS, Layer, ValueOrigin, command_line_layer, environment_layer, merge
 from spendtop.config.legacy_env import OldName, read_old_names
 from spendtop.config.paths import find_file, places
 from spendtop.config.problems import advice, broken_rules, config_error, problems_of
 from spendtop.config.settings import Settings, settings_class
-from spendtop.config.toml import dotted
+from spendtop.config.shape import secret_paths
+from spendtop.config.toml import dotted, key_lines
 from spendtop.config.types import Section, Surroundings
+from spendtop.domain.errors import ConfigError, NoPermission
+
+LARGEST_FILE = 1024 * 1024
+"""Bytes; more is no configuration."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +111,77 @@ def _origins(merged: Layer) -> dict[str, str]:
         if not any(isinstance(key, int) for key in path):
             named[dotted(path)] = str(origin)
     return named
+
+
+def read_document(path: Path, folder: Path) -> Layer:
+    """The file's values with their lines. Raises ConfigError and NoPermission."""
+    place = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    text = _text(path, place)
+    try:
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_error(place, text, str(error))) from None
+    except RecursionError:
+        raise ConfigError(f"{place}: lists or tables are nested too deeply") from None
+    return Layer(values, {key: ValueOrigin(place, line) for key, line in key_lines(text).items()})
+
+
+def require_private(path: Path, layer: Layer, model: type[Section]) -> None:
+    """Raises NoPermission when others can read a file that holds secrets, or can replace it."""
+    if os.name != "posix" or _is_credential(path) or not _holds_secrets(layer, model):
+        return
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise NoPermission(f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {path}")
+    folder_mode = path.parent.stat().st_mode
+    if folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
+        raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {path.parent}")
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd hands the file to this service alone, by an access list that looks like a group's rights."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.is_relative_to(folder)
+
+
+def _holds_secrets(layer: Layer, model: type[Section]) -> bool:
+    for path, text in secret_paths(model, layer.values):
+        if not text.strip() or text.strip().startswith(("env:", "file:")):
+            continue
+        match path[0]:
+            case "database":
+                is_secret = holds_password(text)
+            case "channel" if path[-1] == "url":
+                is_secret = holds_credentials(text)
+            case _:
+                is_secret = True
+        if is_secret:
+            return True
+    return False
+
+
+def _text(path: Path, place: str) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError(f"{place} is larger than {LARGEST_FILE // 1024} KiB; is it a configuration file?")
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no file {place}; make one with: spendtop init --config {place}") from None
+    except PermissionError:
+        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {place}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{place}:{line}: is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {place}: {error.strerror}") from None
+
+
+def _syntax_error(place: str, text: str, message: str) -> str:
+    """tomllib's finding as `file:line:column: ...`; keys given twice get their own words, others a hint."""
+    match = re.search(r"\(at line (\d+), column (\d+)\)|\(at end of document\)", message)
+    line, column = (match[1], match[2]) if match and match[1] else (str(text.count("\n") + 1), "1")
+    what = re.sub(r"\s*\(at .*\)$", "", message)
+    if "overwrite" in what or "Cannot declare" in what:
+        what = "a key or section is given twice"
+    else:
+        what = f"not valid TOML ({what[:1].lower()}{what[1:]}); TOML takes one key = value per line, text in quotes"
+    return f"{place}:{line}:{column}: {what}"

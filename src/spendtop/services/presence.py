@@ -155,7 +155,6 @@ def counted_as_viewer(folder: Path) -> Iterator[None]:
 
 
 def viewer_count(folder: Path) -> int:
-    """How many viewers of the store live."""
     return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
 
 

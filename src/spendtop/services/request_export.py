@@ -127,7 +127,6 @@ FORMATS: Mapping[str, Callable[[Pages], Iterator[bytes]]] = {"csv": csv_chunks, 
 
 
 def ascii_json(value: object, indent: int | None = None) -> str:
-    """JSON in printable ASCII."""
     return json.dumps(value, ensure_ascii=True, indent=indent).replace("\x7f", "\\u007f")
 
 

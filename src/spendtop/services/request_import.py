@@ -49,7 +49,6 @@ class Tally(Struct, kw_only=True):
         return self.stored + self.joined + self.duplicates + self.refused
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
-        """Count what the recorder answered."""
         for outcome in outcomes:
             if outcome.status != "stored":
                 self.duplicates += 1
@@ -59,7 +58,6 @@ class Tally(Struct, kw_only=True):
                 self.add(outcome.request, arrival(outcome.id))
 
     def add(self, request: Request, arrived: int) -> None:
-        """Count a request as stored."""
         self.stored += 1
         self.arrived = arrived if self.arrived is None else min(arrived, self.arrived)
         if request.cost.amount is None:

@@ -1,4 +1,4 @@
-"""Opening a store: one SQLite file, or the schema `spendtop` of a PostgreSQL."""
+"""Opening a store, one SQLite file or the schema `spendtop` of a PostgreSQL, and what to do when it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
+
+from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
+from spendtop.store.files import recovery
 
 SCHEMA = "spendtop"
 _SQLITE_PRAGMAS = (
@@ -22,6 +26,10 @@ _SQLITE_PRAGMAS = (
     "PRAGMA cache_size=-4000",
     "PRAGMA temp_store=MEMORY",
 )
+
+
+_DAMAGED = ("malformed", "not a database", "file is encrypted")
+_REFUSED = ("password", "authentication", "permission denied", "readonly", "read-only", "does not exist")
 
 
 class Store:
@@ -116,3 +124,20 @@ def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
         hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 5, "application_name": f"spendtop-{os.getpid()}"},
     )
+
+
+@contextmanager
+def named(store: Store) -> Iterator[None]:
+    """Raise the database's failures within the block as StoreCorrupt, NoPermission or CannotWrite."""
+    try:
+        yield
+    except DBAPIError as failure:
+        reason = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
+        lowered = reason.lower()
+        if store.path and any(word in lowered for word in _DAMAGED):
+            raise StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}") from None
+        if any(word in lowered for word in _REFUSED):
+            sentence = f"The store {store.name} refuses us: {reason}. Check its user, password and rights."
+            raise NoPermission(sentence) from None
+        fix = "Name another store with --database-url." if store.path else "Start it, or check its address."
+        raise CannotWrite(f"The store {store.name} cannot be used: {reason}. {fix}") from None

@@ -102,7 +102,6 @@ class Listing:
         self._let_go(keep=pages)
 
     def restart(self, page: RequestPage) -> None:
-        """Begin again with a new first page."""
         self._slots = [_Slot(None, len(page.rows), page.rows)]
         self._next = page.next_cursor
         self.read = True

@@ -18,7 +18,7 @@ from spendtop.api.protocol import Allowance
 from spendtop.api.routes import events
 from spendtop.domain.clock import SECOND
 from spendtop.store.engine import Store
-from spendtop.store.reads.following import News, Position, news_after
+from spendtop.store.reads.change_feed import News, Position, news_after
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests.api.listening import Live, settings_of

@@ -10,7 +10,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import Doors
 from spendtop.store.reads.completeness import PollerRow
 from spendtop.store.reads.sources import SourceRow, TokenRow
-from spendtop.tui.sources.polled_rows import PolledRow
+from spendtop.tui.sources.questions import PolledRow
 from spendtop.tui.sources.state import (
     State,
     advice,

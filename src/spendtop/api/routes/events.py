@@ -18,7 +18,7 @@ from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of
 from spendtop.domain.errors import UsageError
 from spendtop.store.reads.attention import AlertRow
-from spendtop.store.reads.following import Position
+from spendtop.store.reads.change_feed import Position
 
 HEARTBEAT_SECONDS = 15.0
 _READ_SECONDS = 0.25

@@ -43,7 +43,6 @@ class Report:
         self._is_live = sys.stderr.isatty()
 
     def part(self, name: str) -> Part:
-        """The next file or table begins."""
         self._parts.append(Part(name))
         return self._parts[-1]
 

@@ -1,8 +1,13 @@
-"""What pollers do in one step: ask, then store what came together with how far they got."""
+"""What pollers do in one step: ask, then store what came together with how far they got.
+
+Two days after a calibration its day is billed in full: then what had been billed up to its instant is known, and a step
+settles it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,14 +16,17 @@ import msgspec
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, Clock, to_datetime
-from spendtop.domain.money import ZERO
-from spendtop.domain.request import Request
-from spendtop.domain.sources import Source
+from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.request import Request, TimeSource
+from spendtop.domain.sources import INGEST, Source
 from spendtop.services import checkpoints, ledger, missed_requests
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
-from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, RequestPoller
+from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, PollFailed, RequestPoller
+from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
+from spendtop.store.reads.ledger import latest_calibration, spent_before, spent_on
 from spendtop.store.transactions import read, write
 
 AT_ONCE = 300
@@ -227,3 +235,55 @@ class _Missed:
         since, until = (f"{to_datetime(each):%Y-%m-%d %H:%M}" for each in self._instants)
         were = "1 request was" if self._requests == 1 else f"{self._requests:,} requests were"
         return f"{were} missed when pushed and found now: {self._cost}, {since} to {until} UTC."
+
+
+_log = logging.getLogger(__name__)
+
+
+class CalibrationSettlement:
+    """Settles calibrations by the share of the day's priced usage that lies before them."""
+
+    def __init__(self, poller: OpenAICosts, context: PollContext) -> None:
+        self._poller = poller
+        self._context = context
+
+    async def settle(self, account: str) -> None:
+        """Settle the account's latest calibration, if it is old enough and its day had usage."""
+        now = self._context.clock()
+        calibration = await read(self._context.store, lambda connection: latest_calibration(connection, account))
+        if calibration is None or calibration.settled is not None or now - calibration.at < SETTLES_AFTER:
+            return
+        at, day = calibration.at, calibration.at // DAY
+        try:
+            minutes = await self._poller.usage(day)
+        except PollFailed as failure:
+            _log.warning("a calibration could not be settled: %s", failure)
+            return
+        before = await asyncio.to_thread(self._priced, [minute for minute in minutes if minute.at < at])
+        whole = await asyncio.to_thread(self._priced, minutes)
+
+        def work(connection: Connection) -> None:
+            settled = settled_spend(
+                spent_before(connection, account, day), spent_on(connection, account, day), before, whole
+            )
+            if settled is not None:
+                ledger.settle(connection, account, at, settled, now)
+
+        await self._context.write(work)
+
+    def _priced(self, minutes: Sequence[MinuteOfUse]) -> Usd:
+        """What the usage costs by the prices in force, as far as they are known."""
+        return sum((self._context.recorder.cost(_request(minute)).amount or ZERO for minute in minutes), ZERO)
+
+
+def _request(minute: MinuteOfUse) -> Request:
+    return Request(
+        source=INGEST,
+        external_id="",
+        received_at=minute.at,
+        occurred_at=minute.at,
+        time_source=TimeSource.PROVIDER,
+        provider="openai",
+        model=minute.model,
+        usage=minute.tokens,
+    )

@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spendtop.collector.polling.calibration_settlement import CalibrationSettlement
 from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledRequests, polled
 from spendtop.collector.polling.poll_loop import PollLoop, PollSteps
-from spendtop.collector.polling.poll_steps import BalanceSteps, CostSteps, PollContext, RequestSteps
+from spendtop.collector.polling.poll_steps import (
+    BalanceSteps,
+    CalibrationSettlement,
+    CostSteps,
+    PollContext,
+    RequestSteps,
+)
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from spendtop.alerts.render import channel_test_message
+from spendtop.alerts.message_text import channel_test_message
 from spendtop.collector.supervisor import pause
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.domain.clock import Clock

@@ -70,7 +70,6 @@ class Billed:
         )
 
     def costs(self, *more_flaws: str) -> Costs:
-        """All that was added."""
         counted = tuple(f"{count:,} of {self._provider}'s amounts {what}." for what, count in self._flaws.items())
         return Costs(
             first_day=self._first_day,

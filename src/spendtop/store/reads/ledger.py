@@ -234,7 +234,6 @@ def spent_before(connection: Connection, account: str, day: int) -> Usd:
 
 
 def spent_on(connection: Connection, account: str, day: int) -> Usd:
-    """What was billed for one UTC day."""
     query = select(_DAY.c.cost_nano).where(_DAY.c.account == account, _DAY.c.day == day)
     return Usd(int(connection.execute(query).scalar() or 0))
 

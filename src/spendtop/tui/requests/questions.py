@@ -59,8 +59,6 @@ class ListAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DetailQuestion:
-    """One request with its bodies."""
-
     request_id: int
 
     def ask(self, connection: Connection) -> tuple[RequestDetail | None, Conversation]:

@@ -211,7 +211,6 @@ class LiveScreen(ReaderScreen):
         self.prompt.give_up()
 
     def complete(self, kind: PromptKind, text: str) -> None:
-        """Complete what is being typed."""
         if kind is PromptKind.COMMAND:
             self.prompt.put(self.face.commands.complete(text))
 

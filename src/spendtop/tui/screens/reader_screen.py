@@ -39,8 +39,6 @@ class LongQuestion(Protocol):
 
 
 class QuestionAnswered(Message):
-    """A screen's question was answered."""
-
     def __init__(self, answer: Any, take: Callable[[Any], None]) -> None:
         super().__init__()
         self.answer = answer

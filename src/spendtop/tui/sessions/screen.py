@@ -19,8 +19,7 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
 from spendtop.tui.sessions.exports import SessionCopy, SessionExport
-from spendtop.tui.sessions.order import is_active
-from spendtop.tui.sessions.table import SessionTable
+from spendtop.tui.sessions.table import SessionTable, is_active
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 

@@ -1,13 +1,14 @@
-"""Sessions as rows: what each cost, how fast, and when."""
+"""Sessions as rows: what each cost, how fast and when; and the order, which stands still while somebody looks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.money import Usd
 from spendtop.tui import formats
-from spendtop.tui.sessions.order import in_place, is_active, ordered, per_minute
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable
@@ -15,8 +16,53 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
 
+
+ACTIVE_FOR = 5 * MINUTE
+"""A session is active as long after its last request."""
+
+
 _LEAST_RATE = 100_000
 """Nano-USD per minute that still have digits in a narrow column."""
+
+
+def per_minute(row: SessionRow) -> Usd:
+    """Cost per minute from its first to its last request; one shorter than a minute is taken as a minute long."""
+    return per_minute_of(row.spend.cost, row.first_at, row.last_at)
+
+
+def per_minute_of(cost: Usd, first_at: int, last_at: int) -> Usd:
+    """The same of any cost between two instants (UTC µs)."""
+    return Usd(cost.nano * MINUTE // max(last_at - first_at, MINUTE))
+
+
+def is_active(row: SessionRow, now: int) -> bool:
+    """Whether its last request is only minutes old."""
+    return now - row.last_at < ACTIVE_FOR
+
+
+ORDERS: Mapping[str, Callable[[SessionRow], int]] = {
+    "last": lambda row: row.last_at,
+    "first": lambda row: row.first_at,
+    "cost": lambda row: row.spend.cost.nano,
+    "requests": lambda row: row.spend.requests,
+    "tokens": lambda row: row.spend.tokens,
+    "$/min": lambda row: per_minute(row).nano,
+}
+"""What sessions can be ordered by."""
+
+
+def ordered(rows: Sequence[SessionRow], order: str, descending: bool) -> list[SessionRow]:
+    return sorted(rows, key=lambda row: (ORDERS[order](row), row.session.raw), reverse=descending)
+
+
+def in_place(shown: Sequence[SessionRow], rows: Sequence[SessionRow]) -> tuple[list[SessionRow], int]:
+    """Newer figures for the sessions that are shown, each in its place, older sessions after them, and how many have
+    begun since and are left out."""
+    newer = {row.session.raw: row for row in rows}
+    kept = [newer.pop(row.session.raw) for row in shown if row.session.raw in newer]
+    begun_from = max((row.first_at for row in kept), default=0)
+    older = [row for row in newer.values() if row.first_at <= begun_from]
+    return [*kept, *older], len(newer) - len(older)
 
 
 class SessionTable(ListTable["SessionRow", str]):

@@ -10,7 +10,7 @@ from spendtop.domain.clock import MINUTE
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.sessions.order import per_minute_of
+from spendtop.tui.sessions.table import per_minute_of
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.sources import SOURCES, AskedSource
+from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind
+from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.attention import QuarantineRow, quarantined
-from spendtop.store.reads.sources import Sources, sources
+from spendtop.store.reads.completeness import PollerRow
+from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
-from spendtop.tui.sources.polled_rows import PolledRow, polled_rows
+
+_COSTS = "-costs"
+_SETTINGS = {
+    f"openai{_COSTS}": "admin_key under [openai]",
+    f"anthropic{_COSTS}": "admin_key under [anthropic]",
+}
+"""What switches a poller of costs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +59,71 @@ class SourcesAnswer:
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None
     """The one that is under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledRow:
+    """One provider that is asked, or could be."""
+
+    name: str
+    """The poller's."""
+    title: str
+    """For people, cleaned."""
+    setting: str
+    """What is to be set where no key is; empty where one is."""
+    poller: PollerRow | None
+    """How it went; None where it never polled."""
+    stale: bool
+    """Whether its last success is too long ago."""
+    source: SourceRow | None
+    """The requests that it reads, where it reads requests."""
+
+    @property
+    def last_at(self) -> int | None:
+        """Its last success, UTC µs."""
+        return self.poller.succeeded_at if self.poller else None
+
+
+def polled_rows(applied: Applied | None, sources: Sources, now: int) -> tuple[PolledRow, ...]:
+    """Those that tell of requests first, then costs and balances; last those that wait for a key."""
+    every = {each.name: each.every for each in applied.pollers} if applied else {}
+    pollers = {row.name: row for row in sources.pollers}
+    requests = {row.source.name: row for row in sources.sources if isinstance(row.source, AskedSource)}
+    names = dict.fromkeys([*requests, *every, *(_waiting(applied) if applied else ())])
+    rows = []
+    for name in names:
+        row = pollers.get(name)
+        succeeded = row.succeeded_at if row else None
+        rows.append(
+            PolledRow(
+                name=name,
+                title=_title(name),
+                setting="" if name in every else _setting(name),
+                poller=row,
+                stale=name in every and succeeded is not None and now - succeeded > STALE_AFTER * every[name],
+                source=requests.get(name),
+            )
+        )
+    return tuple(rows)
+
+
+def _waiting(applied: Applied) -> Iterator[str]:
+    """Costs of accounts that nobody asks for."""
+    for account in applied.accounts:
+        name = f"{account.provider}{_COSTS}"
+        if account.poller is None and name in _SETTINGS:
+            yield name
+
+
+def _setting(name: str) -> str:
+    """What switches a poller on."""
+    return SOURCES[name].setting if name in SOURCES else _SETTINGS[name]
+
+
+def _title(name: str) -> str:
+    if name in SOURCES:
+        return SOURCES[name].title
+    provider, _, account = name.partition("/")
+    if provider.endswith(_COSTS):
+        return clean_line(f"{provider.removesuffix(_COSTS)} costs {account}".rstrip(), 40)
+    return clean_line(f"{account} balance", 40)

@@ -26,8 +26,7 @@ from spendtop.tui.widgets.canvas import Line
 if TYPE_CHECKING:
     from spendtop.store.reads.sources import TokenRow
     from spendtop.tui.headline import Headline
-    from spendtop.tui.sources.polled_rows import PolledRow
-    from spendtop.tui.sources.questions import SourcesAnswer
+    from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
 
 _FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
 

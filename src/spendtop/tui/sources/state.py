@@ -11,7 +11,7 @@ from spendtop.domain.sources import KeyRule, PushedSource, Source
 if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Doors
     from spendtop.store.reads.sources import SourceRow, TokenRow
-    from spendtop.tui.sources.polled_rows import PolledRow
+    from spendtop.tui.sources.questions import PolledRow
 
 _QUIET = HOUR
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from spendtop.services.tasks import Task
     from spendtop.store.reads.applied_config import Doors
     from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
-    from spendtop.tui.sources.polled_rows import PolledRow
-    from spendtop.tui.sources.questions import SourcesAnswer
+    from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
 
     Row = SourceRow | TokenRow | PolledRow
 

@@ -113,8 +113,6 @@ class SnippetsScreen(ReadingDialog):
 
 
 class TrackingTokens:
-    """What can be done with them."""
-
     def __init__(self, screen: LiveScreen, writer: StoreWriter, created: Callable[[int], None]) -> None:
         """`created` gets the id of a token that was made here."""
         self._screen = screen

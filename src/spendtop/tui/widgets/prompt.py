@@ -43,8 +43,6 @@ class Prompt(Horizontal):
     """
 
     class Edited(Message):
-        """The text changed."""
-
         def __init__(self, kind: PromptKind, text: str) -> None:
             super().__init__()
             self.kind = kind

@@ -46,8 +46,6 @@ class Movable(Protocol):
 
 
 class TableMessage(Message):
-    """Something happened in a table."""
-
     def __init__(self, table: ListTable[Any, Any]) -> None:
         super().__init__()
         self.table = table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.collector.polling.calibration_settlement import CalibrationSettlement
+from spendtop.collector.polling.poll_steps import CalibrationSettlement
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.http_client import FetchBounds

@@ -13,7 +13,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource
 from spendtop.store.reads.ledger import Account
 from spendtop.store.reads.sources import sources
-from spendtop.tui.sources.polled_rows import PolledRow, polled_rows
+from spendtop.tui.sources.questions import PolledRow, polled_rows
 
 NOW = 1_763_640_187_000_000
 INFO = CollectorInfo(version="0", host="here", pid=1, url="", started_at=0)

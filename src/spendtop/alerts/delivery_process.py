@@ -1,4 +1,4 @@
-"""The short-lived process that delivers one message: `python -m spendtop.alerts.deliver`.
+"""The short-lived process that delivers one message: `python -m spendtop.alerts.delivery_process`.
 
 One line of JSON on stdin is the job, one line on stdout the result. A process of its own, because a service that
 answers slowly or endlessly would keep Apprise's threads, and the collector, from everything else.
@@ -31,8 +31,6 @@ _CHATTY = ("apprise", "urllib3", "requests", "smtplib", "asyncio")
 
 
 class DeliveryOutcome(StrEnum):
-    """What came of one try to deliver."""
-
     SENT = "sent"
     TRANSIENT = "transient"
     """May work later; the message was perhaps delivered all the same."""

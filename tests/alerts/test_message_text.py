@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from spendtop.alerts.render import BODY_LIMIT, TITLE_LIMIT, channel_test_message, notify_type, render
+from spendtop.alerts.message_text import BODY_LIMIT, TITLE_LIMIT, channel_test_message, notify_type, render
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
 

@@ -14,7 +14,7 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads.attention import AlertRow
-from spendtop.store.reads.following import News, Position, news_after, now_at
+from spendtop.store.reads.change_feed import News, Position, news_after, now_at
 from spendtop.store.reads.rows import RequestRow
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RevisionTable
