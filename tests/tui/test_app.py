@@ -94,6 +94,15 @@ async def test_t_is_the_window_of_time_of_a_list_and_z_zooms_the_chart(app: Spen
         assert "zoom" not in picture(pilot).splitlines()[-1]
 
 
+@pytest.mark.parametrize("size", [(60, 24), (140, 12)])
+async def test_where_the_chart_has_no_room_its_keys_are_not_offered(app: SpendtopApp, size: tuple[int, int]) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "z zoom in" in picture(pilot).splitlines()[-1])
+        await pilot.resize_terminal(*size)
+        await until(pilot, lambda: "enter open" in picture(pilot) and "zoom" not in picture(pilot).splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("calendar", "said"),
     [

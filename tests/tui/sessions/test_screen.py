@@ -203,6 +203,15 @@ async def test_tab_goes_to_the_paths_and_back_to_the_requests(face: SpendtopApp)
         assert screen.paths.position == 2
 
 
+async def test_where_the_paths_have_no_room_tab_does_not_lead_to_them(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await one(pilot)
+        assert screen.paths in screen.panes
+        await pilot.resize_terminal(80, 15)
+        await until(pilot, lambda: screen.paths not in screen.panes)
+        await until(pilot, lambda: "tab pane" not in picture(pilot).splitlines()[-1])
+
+
 async def test_a_session_without_paths_is_a_flat_list_and_tells_what_is_not_verified(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "enter")

@@ -103,8 +103,11 @@ class OverviewScreen(LiveScreen):
         return [self.query_one(RequestList)]
 
     def works_now(self, action: Action) -> bool:
-        """An empty store has nothing to move in."""
-        needs_rows = action in MOVE or action.id in ("open", "zoom-in", "zoom-out")
+        """An empty store has nothing to move in, and where there is no room for the chart it cannot be zoomed."""
+        is_zoom = action.id in ("zoom-in", "zoom-out")
+        if is_zoom and not (self.query_one("#upper").display and self.query_one(SpendChart).display):
+            return False
+        needs_rows = is_zoom or action in MOVE or action.id == "open"
         return not (needs_rows and self.has_class("-empty"))
 
     def on_resize(self, event: events.Resize) -> None:

@@ -62,9 +62,10 @@ class OneSessionScreen(RequestsScreen):
 
     @property
     def panes(self) -> Sequence[Widget]:
-        """The paths too, where there are some."""
+        """The paths too, where there are some and room for them."""
         requests = super().panes
-        return [*requests, self.paths] if self.rows in requests and self.paths.branches else requests
+        shows_paths = self.rows in requests and self.paths.branches and self.paths.display
+        return [*requests, self.paths] if shows_paths else requests
 
     def works_now(self, action: Action) -> bool:
         """Paths can be chosen where there are some."""
