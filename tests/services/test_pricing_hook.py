@@ -33,6 +33,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("return Decimal('0.25')", (Usd(250_000_000), True)),
         ("return Decimal(1) if request.user_id == 'alice' else None", (Usd(1_000_000_000), True)),
+        ("return Decimal(1) if request.source == 'helicone' else None", (Usd(1_000_000_000), True)),
+        ("return Decimal(1) if request.source != 'otlp' else None", (Usd(1_000_000_000), True)),
+        ("return Decimal(1) if request.source in {'litellm', 'helicone'} else None", (Usd(1_000_000_000), True)),
+        ("return {'helicone': Decimal(1)}.get(request.source)", (Usd(1_000_000_000), True)),
         ("return 2", (Usd(2_000_000_000), True)),
         ("return Decimal(0)", (Usd(0), True)),
         ("return None", (None, False)),

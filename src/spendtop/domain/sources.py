@@ -19,7 +19,7 @@ class KeyRule(StrEnum):
 
 
 class Source(Struct, frozen=True, eq=False, kw_only=True):
-    """One source. There is one record of each, so records are compared by identity."""
+    """One source. There is one record of each, so within this program `is` compares them."""
 
     name: str
     """As the store, exports and filters spell it."""
@@ -42,6 +42,13 @@ class Source(Struct, frozen=True, eq=False, kw_only=True):
 
     def __str__(self) -> str:
         return self.name
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same source or its name: a user's pricing hook gets requests, and knows sources by name."""
+        return self is other or self.name == other
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 class PushedSource(Source, frozen=True, eq=False, kw_only=True):
