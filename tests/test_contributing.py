@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,11 @@ RECIPES = re.findall(r"^### ([^\n]+): (\d+) files?\n(.*?)(?=^##|\Z)", TEXT, re.M
 
 @pytest.mark.parametrize("path", PATHS)
 def test_paths_exist(path: str) -> None:
-    """From the root, or within the package; of what is yet to be made, the folder that it goes into."""
+    """From the root, or within the package; of what is yet to be made, the folder that it goes into; of commands, the
+    one in the environment that runs this, whatever its name."""
     named = [place / path for place in (ROOT, ROOT / "src" / "spendtop")]
+    if path.startswith(".venv/"):
+        named = [Path(sys.prefix) / path.removeprefix(".venv/")]
     if "NAME" in path:
         known = path.partition("NAME")[0].rpartition("/")[0]
         named = [ROOT / known]

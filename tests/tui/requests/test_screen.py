@@ -230,6 +230,12 @@ async def test_a_text_is_found_in_the_body(app: SpendtopApp) -> None:
         await typed(pilot, "bucket")
         await pilot.press("enter")
         await until(pilot, lambda: "find bucket: match 1/1" in picture(pilot))
+        assert "n/N next" in picture(pilot)
+        await pilot.press("slash", "ctrl+u")
+        await typed(pilot, "pail")
+        await pilot.press("enter")
+        await until(pilot, lambda: "find pail: not found" in picture(pilot))
+        assert "n/N next" not in picture(pilot)
 
 
 async def test_wide_terminals_show_the_detail_beside_the_list(app: SpendtopApp) -> None:

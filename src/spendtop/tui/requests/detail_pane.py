@@ -88,6 +88,10 @@ class DetailPane:
         palette, view = self._screen.face.palette, self.view
         if not view.needle:
             return ()
-        result = f"match {view.match}/{view.match_count}" if view.match_count else "not found"
-        style = palette.key if view.match_count else palette.warn
-        return [(f"find {view.needle[:30]}: {result}", style), ("   n/N next, previous", palette.muted)]
+        words = f"find {view.needle[:30]}: "
+        if not view.match_count:
+            return [(f"{words}not found", palette.warn)]
+        return [
+            (f"{words}match {view.match}/{view.match_count}", palette.key),
+            ("   n/N next, previous", palette.muted),
+        ]
