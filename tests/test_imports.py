@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spendtop.domain.errors import ExitCode
 from tests.e2e.processes import LISTENER, collecting, command, configured, environment
 from tests.helicone_captures import captures
 
@@ -76,3 +77,16 @@ def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not packages(imported(done.stderr)) & (TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlmodel"})
+
+
+def test_status_loads_no_tables_to_find_out_where_its_file_would_be(tmp_path: Path) -> None:
+    """Of a store in PostgreSQL, or of one that nobody has collected for."""
+    done = subprocess.run(
+        command("status", "--config", configured(tmp_path)),
+        capture_output=True,
+        text=True,
+        env={**environment(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"},
+        cwd=tmp_path,
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert not packages(imported(done.stderr)) & {"sqlmodel"}

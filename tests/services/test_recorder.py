@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -140,6 +142,25 @@ def test_what_comes_before_the_prices_is_prepared_by_the_thread_that_loads_them(
     recorder.submit([msgspec.structs.replace(early, external_id="later")], answers.put)
     answers.get(timeout=DEADLINE)
     assert priced_in == [loading, current_thread()]
+    recorder.stop()
+
+
+def test_what_came_before_the_prices_is_not_held_once_it_is_recorded(store: Store, clock: SettableClock) -> None:
+    class Events(list[Event]):
+        """A list that says when it is gone."""
+
+    prices: Future[None] = Future()
+    recorder = Recorder(store, Preparer(PRICER, None, keep_bodies=True), LimitBook([], Calendar(), {}), prices=prices)
+    recorder.start()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    early = Events([request("early", clock(), request_body=b"{}")])
+    held = weakref.ref(early)
+    recorder.submit(early, answers.put)
+    del early
+    prices.set_result(None)
+    assert [outcome.status for outcome in answers.get(timeout=DEADLINE)] == ["stored"]
+    gc.collect()
+    assert held() is None
     recorder.stop()
 
 

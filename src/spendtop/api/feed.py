@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from spendtop.api.alert_shapes import AlertItem
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import Clock
-from spendtop.services.request_export import ascii_json, record
+from spendtop.services.request_export import record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import AlertRow, deliveries_of
@@ -127,7 +128,7 @@ def _written(connection: Connection, happened: Sequence[Happened]) -> Iterator[E
     deliveries = deliveries_of(connection, [each.what.id for each in happened if isinstance(each.what, AlertRow)])
     for each in happened:
         if isinstance(each.what, RequestRow):
-            item = ascii_json(record(each.what))
+            item = msgspec.json.encode(record(each.what)).decode()
             yield Event(_text("request", item, each.position), None)
         else:
             item = AlertItem.of(each.what, deliveries.get(each.what.id, ())).model_dump_json()

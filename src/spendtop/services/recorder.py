@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
@@ -41,6 +42,7 @@ class Recorder(Writer[Ready, Outcome]):
         self._recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
         self._on_recorded = on_recorded
         self._prices = prices
+        self._early: deque[tuple[Sequence[Event], Callable[[Sequence[Outcome] | Exception], None], float]] = deque()
         super().__init__(store, self._recording.record, on_commit)
 
     @property
@@ -72,11 +74,13 @@ class Recorder(Writer[Ready, Outcome]):
         if self._prices is None or self._prices.done():
             self.queue(self.prepare(events), tell, patience)
         else:
-            self._prices.add_done_callback(lambda prices: self._submit_late(events, tell, patience))
+            self._early.append((events, tell, patience))
+            self._prices.add_done_callback(self._submit_early)
 
-    def _submit_late(
-        self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float
-    ) -> None:
+    def _submit_early(self, _prices: Future[None]) -> None:
+        """Submit the next of those that came before the prices. They wait in a queue of ours, as a future never lets
+        go of its callbacks, nor of the prompts and responses that these would hold."""
+        events, done, patience = self._early.popleft()
         try:
             self.queue(self.prepare(events), done, patience)
         except Exception as failure:  # nobody who could be raised to is left

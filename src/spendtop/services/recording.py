@@ -67,7 +67,7 @@ class Recording:
         self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
-        """StoredRequest a group of events in the open transaction; one outcome per event, in their order."""
+        """Record a group of events in the open transaction; one outcome per event, in their order."""
         group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
         outcomes = [
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)

@@ -34,6 +34,7 @@ class Follower:
 
     lines: AsyncIterator[str]
     last_id: str = ""
+    last_data: str = ""
 
     async def next(self) -> tuple[str, dict[str, Any]]:
         """The next event's name and content."""
@@ -46,7 +47,8 @@ class Follower:
                 elif line.startswith("event: "):
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
-                    return name, json.loads(line.removeprefix("data: "))
+                    self.last_data = line.removeprefix("data: ")
+                    return name, json.loads(self.last_data)
 
     async def begin(self) -> None:
         """Waits until the answer begins: what is committed from now on is told."""
@@ -107,9 +109,11 @@ async def test_a_request_comes_as_the_list_has_it(live: Live, recorded: Recorded
     async with following(live) as follower:
         recorded.add([recorded.request(clock(), user_id="al\nice")])
         name, request = await follower.next()
-    (row, _) = (await live.client.get("/requests")).json()["data"]
+    answer = await live.client.get("/requests")
+    (row, _) = answer.json()["data"]
     assert (name, request) == ("request", row)
     assert request["user_id"] == "al\nice"
+    assert follower.last_data in answer.text  # to the letter, for those who search lines for one
 
 
 async def test_goes_on_behind_the_event_that_was_read_last(

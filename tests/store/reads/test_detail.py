@@ -9,8 +9,8 @@ from spendtop.domain.request import BodyState
 from spendtop.domain.sources import HELICONE_API, INGEST, OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services.tokens import create
-from spendtop.store.ids import known_as
 from spendtop.store.reads.detail import detail, find
+from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from spendtop.store import bodies
-from spendtop.store.ids import known_as
+from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.rows import RequestRow, from_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, RevisionTable

@@ -47,8 +47,8 @@ from spendtop.domain.filters import (
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
-from spendtop.store.ids import known_as
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
