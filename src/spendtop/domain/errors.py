@@ -87,5 +87,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # slow to load, and rarely needed
 
     spelled = {each.lower(): each for each in known}
-    near = get_close_matches(name.lower(), list(spelled), n=1, cutoff=0.5)
+    # Of a short word half is a letter or two, which any other word has as well.
+    near = get_close_matches(name.lower(), list(spelled), n=1, cutoff=0.5 if len(name) > 5 else 0.6)
     return spelled[near[0]] if near else None

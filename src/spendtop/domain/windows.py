@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime, to_micros
@@ -37,7 +38,10 @@ class WindowKind(StrEnum):
     LIFETIME = "lifetime"
 
 
-CALENDAR_KINDS = frozenset({WindowKind.HOUR, WindowKind.DAY, WindowKind.WEEK, WindowKind.MONTH})
+_DateKind = Literal[WindowKind.DAY, WindowKind.WEEK, WindowKind.MONTH]
+"""Those that begin on a date."""
+_CalendarKind = Literal[WindowKind.HOUR, WindowKind.DAY, WindowKind.WEEK, WindowKind.MONTH]
+CALENDAR_KINDS: frozenset[WindowKind] = frozenset(get_args(_CalendarKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +154,23 @@ def bounds(window: Window, now_us: int, calendar: Calendar) -> Bounds:
     A rolling window starts its length before now and has no end; a session or lifetime has neither start nor end.
     Raises ValueError for `request`, which spans no time.
     """
-    if window.kind is WindowKind.REQUEST:
-        raise ValueError("the window 'request' spans no time")
-    if window.length_us is not None:
-        return Bounds(now_us - window.length_us, None)
-    if window.kind not in CALENDAR_KINDS:
-        return Bounds(None, None)
-    instants = sorted(_boundaries(window.kind, now_us, calendar))
+    match window.kind:
+        case WindowKind.REQUEST:
+            raise ValueError("the window 'request' spans no time")
+        case WindowKind.SESSION | WindowKind.LIFETIME:
+            return Bounds(None, None)
+        case WindowKind.ROLLING:
+            assert window.length_us is not None
+            return Bounds(now_us - window.length_us, None)
+        case WindowKind.HOUR | WindowKind.DAY | WindowKind.WEEK | WindowKind.MONTH as kind:
+            instants = sorted(_boundaries(kind, now_us, calendar))
     return Bounds(
         max(instant for instant in instants if instant <= now_us),
         min(instant for instant in instants if instant > now_us),
     )
 
 
-def _boundaries(kind: WindowKind, now_us: int, calendar: Calendar) -> Iterator[int]:
+def _boundaries(kind: _CalendarKind, now_us: int, calendar: Calendar) -> Iterator[int]:
     """Every instant near now at which a window of this kind begins."""
     wall = calendar.local(now_us).replace(tzinfo=None)
     steps = range(-2, 3)
@@ -178,15 +185,17 @@ def _boundaries(kind: WindowKind, now_us: int, calendar: Calendar) -> Iterator[i
         yield calendar.instant(datetime.combine(_start_date(kind, today, step, calendar), opening))
 
 
-def _start_date(kind: WindowKind, today: date, step: int, calendar: Calendar) -> date:
+def _start_date(kind: _DateKind, today: date, step: int, calendar: Calendar) -> date:
     """The first date of today's day, week or month, moved by `step` of them."""
-    if kind is WindowKind.DAY:
-        return today + timedelta(days=step)
-    if kind is WindowKind.WEEK:
-        into_week = (today.weekday() - WEEKDAYS.index(calendar.week_starts)) % 7
-        return today + timedelta(days=7 * step - into_week)
-    years, month = divmod(today.month - 1 + step, 12)
-    return date(today.year + years, month + 1, 1)
+    match kind:
+        case WindowKind.DAY:
+            return today + timedelta(days=step)
+        case WindowKind.WEEK:
+            into_week = (today.weekday() - WEEKDAYS.index(calendar.week_starts)) % 7
+            return today + timedelta(days=7 * step - into_week)
+        case WindowKind.MONTH:
+            years, month = divmod(today.month - 1 + step, 12)
+            return date(today.year + years, month + 1, 1)
 
 
 def _hint(name: str, names: Iterable[str]) -> str:

@@ -63,6 +63,7 @@ class ListTable(Panel, Generic[Row, Key]):
     """
 
     can_focus = True
+    DEFAULT_CSS = "ListTable { height: 1fr; width: 1fr; }"
 
     heads_from: ClassVar[int] = 0
     """The least height that leaves room for the columns' titles."""
