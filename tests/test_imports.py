@@ -50,6 +50,11 @@ def test_the_collector_loads_what_is_rarely_needed_when_it_is_needed() -> None:
     assert not packages(loaded_by("import spendtop.collector.collector")) & {"apprise", "fastapi", "genai_prices"}
 
 
+def test_the_screens_are_shown_before_a_store_is_loaded() -> None:
+    shown = "import spendtop.cli.view, spendtop.tui.app, spendtop.tui.overview.screen"
+    assert not packages(loaded_by(shown)) & (HEAVY - TERMINAL - {"pydantic"})
+
+
 def test_the_package_and_the_way_in_load_next_to_nothing() -> None:
     assert not packages(loaded_by("import spendtop, spendtop.__main__")) & (HEAVY | {"asyncio", "msgspec"})
 

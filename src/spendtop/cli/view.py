@@ -14,15 +14,9 @@ from typing import TYPE_CHECKING
 
 from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.options import Options, load_settings
-from spendtop.cli.run_task import ask_and_wait
-from spendtop.collector.process.store_lock import places
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
-from spendtop.services.presence import running_collector
-from spendtop.services.tasks import TaskKind
-from spendtop.store.engine import Store
-from spendtop.store.files import locate
 from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
@@ -30,7 +24,6 @@ if TYPE_CHECKING:
     from spendtop.config.settings import Settings
     from spendtop.store.engine import Store
     from spendtop.store.reads.applied_config import Applied
-
 
 _STOP_SECONDS = 20.0
 _STOP_ANSWER_SECONDS = 10.0
@@ -52,6 +45,13 @@ def run(options: Options) -> int:
 
 def stop(options: Options) -> int:
     """End the collector and wait for it; on another machine of the same PostgreSQL ask it to. Returns the exit code."""
+    from spendtop.cli.run_task import ask_and_wait
+    from spendtop.collector.process.store_lock import places
+    from spendtop.services.presence import running_collector
+    from spendtop.services.tasks import TaskKind
+    from spendtop.store.engine import Store
+    from spendtop.store.files import locate
+
     database, _ = locate(load_settings(options).settings.database.url.get_secret_value())
     store = Store(database)
     held = running_collector(places(store, data_folder()).holder)
