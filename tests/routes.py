@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from spendtop.domain.sources import KeyRule, pushed_sources
+
 
 class Route(NamedTuple):
     """One method at one address. `described` is the address as the description names it."""
@@ -23,8 +25,8 @@ def _routes(*lines: str) -> tuple[Route, ...]:
 
 OPEN = _routes("GET /ping", "GET /health", "GET /dashboard")
 """Without any key."""
-SIGNED = _routes("POST /webhook")
-PUSHED = _routes("POST /ingest", "POST /log", "POST /litellm", "POST /v1/traces")
+SIGNED = _routes(*(f"POST {path}" for source in pushed_sources(KeyRule.SIGNED) for path in source.paths))
+PUSHED = _routes(*(f"POST {path}" for source in pushed_sources(KeyRule.INGEST_KEY) for path in source.paths))
 """With an ingest key."""
 ADMIN = _routes(
     "GET /spending/summary",

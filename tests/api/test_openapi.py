@@ -39,6 +39,8 @@ OFTEN = {"rpm": 1_000_000, "burst": 1_000_000}
 LIMITS = {"rate_limit": OFTEN, "ingest_rate_limit": OFTEN}
 EXAMPLES = 20
 """Cases that are made up for each operation, beside those at the edges of what its schema allows."""
+_PATHS = "|".join(route.path[1:] for route in routes.PUSHED if route.path != "/v1/traces")
+"""Whose bodies are described as JSON."""
 RULES = """\
 [checks]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 413, 414, 415, 422, 429, 431]
@@ -49,7 +51,7 @@ negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 413, 
 include-path-regex = "^/(requests|data|models|sessions|spending/summary|export.csv|export.jsonl|events)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 [[operations]]
-include-path-regex = "^/(ingest|log|litellm)$"
+include-path-regex = "^/(PATHS)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 409, 422]
 [[operations]]
 include-path-regex = "^/ledger/"
@@ -140,7 +142,7 @@ async def serving(store: Store, clock: SettableClock, settings: Settings) -> Asy
 async def found(live: Live, folder: Path, keys: dict[str, str], *options: str) -> str:
     """What schemathesis says about a listener; empty where it finds nothing."""
     rules = folder / "rules.toml"
-    rules.write_text(RULES)
+    rules.write_text(RULES.replace("PATHS", _PATHS))
     headers = [part for name, key in keys.items() for part in ("--header", f"{name}: {key}")]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(rules), "run"]
     process = await asyncio.create_subprocess_exec(

@@ -5,9 +5,11 @@ import pytest
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import ConfigError
+from spendtop.domain.sources import KeyRule, pushed_sources
 from tests.collector.conftest import Bench
 
 LIMITS = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 10\n[[limit]]\nname = "fast"\nwindow = "1h"\nusd = 0.5\n'
+PUSHES = ", ".join(source.path for source in pushed_sources(KeyRule.INGEST_KEY))
 CHANNEL = '[[channel]]\nname = "ops"\nurl = "json://user:canary@127.0.0.1/"\n'
 
 
@@ -20,7 +22,7 @@ def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> N
     assert facts_of(bench, bench.file.read_text() + LIMITS + CHANNEL) == {
         "Listening": "http://127.0.0.1:8000",
         "Webhook": "http://127.0.0.1:8000/webhook",
-        "Pushes": "/ingest, /litellm, /v1/traces  (off: name a key under ingest_keys)",
+        "Pushes": f"{PUSHES}  (off: name a key under ingest_keys)",
         "Store": "/tmp/spendtop.db",
         "Limits": "daily $10.00/day, fast $0.500/1h",
         "Channels": "ops",

@@ -6,14 +6,30 @@ from itertools import pairwise
 
 import pytest
 
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, SOURCES, by_trust, source_named
+from spendtop.domain.sources import (
+    HELICONE,
+    HELICONE_API,
+    INGEST,
+    LITELLM,
+    OTLP,
+    SOURCES,
+    by_trust,
+    pushed_sources,
+    source_named,
+)
 
 
 def test_trust_is_a_rank_of_its_own_with_a_reason() -> None:
     ranks = [source.trust for source in SOURCES.values()]
     assert len(set(ranks)) == len(ranks)
     assert all(source.trusted_because.endswith(".") for source in SOURCES.values())
-    assert by_trust() == [HELICONE_API, HELICONE, LITELLM, OTLP, INGEST]
+    promised = [HELICONE_API, HELICONE, LITELLM, OTLP, INGEST]
+    assert [source for source in by_trust() if source in promised] == promised
+
+
+def test_clients_post_where_they_always_did() -> None:
+    paths = {path for source in pushed_sources() for path in source.paths}
+    assert {"/webhook", "/ingest", "/log", "/litellm", "/v1/traces"} <= paths
 
 
 def test_ranks_leave_room_for_sources_to_come() -> None:

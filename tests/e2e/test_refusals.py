@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.store.engine import Store
-from spendtop.store.schema import HEAD, upgrade
+from spendtop.store.schema import head, upgrade
 from tests.e2e.processes import LISTENER, Ended, collecting, command, configured, environment, refused
 from tests.waiting import DEADLINE
 
@@ -110,7 +110,7 @@ def test_a_newer_schema_is_left_alone_and_both_versions_are_named(tmp_path: Path
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = path.read_bytes()
-    says(refused(tmp_path), 78, str(path), "9999", HEAD)
+    says(refused(tmp_path), 78, str(path), "9999", head())
     assert path.read_bytes() == before
 
 

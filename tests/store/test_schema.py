@@ -24,7 +24,7 @@ from spendtop.domain.request import Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.store.engine import Store
 from spendtop.store.ids import identity
-from spendtop.store.schema import HEAD, upgrade, version
+from spendtop.store.schema import head, upgrade, version
 from tests.store.conftest import Recorded
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 def test_head_is_the_last_migration() -> None:
     config = Config()
     config.set_main_option("script_location", str(files("spendtop.store") / "migrations"))
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+    assert ScriptDirectory.from_config(config).get_heads() == [head()]
 
 
 def test_the_models_are_the_migrated_schema(store: Store) -> None:
@@ -61,7 +61,7 @@ def test_the_models_indexes_are_the_migrated_ones(store: Store) -> None:
 def test_a_store_that_is_up_to_date_is_left_alone(store: Store) -> None:
     assert upgrade(store) is None
     with store.reading() as connection:
-        assert version(connection) == HEAD
+        assert version(connection) == head()
 
 
 def test_a_newer_store_is_refused_by_name_and_left_alone(store: Store) -> None:
@@ -191,7 +191,7 @@ class TestTheFirstSchema:
                 text("SELECT given_by, content, acked_at, acked_by, snoozed_until FROM request, request_key, alert")
             )
             assert [tuple(row) for row in news] == [(None,) * 5]
-            assert version(connection) == HEAD
+            assert version(connection) == head()
         assert upgrade(first_store) is None
 
     def test_has_requests_that_later_sources_join(self, first_store: Store) -> None:
@@ -241,7 +241,7 @@ def test_a_migration_that_is_killed_leaves_the_old_schema_and_the_next_start_com
         assert inspect(connection).get_table_names() == []
     assert upgrade(store) == ""
     with store.reading() as connection:
-        assert version(connection) == HEAD
+        assert version(connection) == head()
         assert {*SQLModel.metadata.tables} <= {*inspect(connection).get_table_names()}
     store.close()
 

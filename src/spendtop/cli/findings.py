@@ -38,7 +38,7 @@ from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.completeness import PollerRow, gaps, pollers, share_pushed
 from spendtop.store.reads.ledger import STALE_AFTER
-from spendtop.store.schema import HEAD, refuse_newer, version
+from spendtop.store.schema import head, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024
 _SCARCE, _TOO_LITTLE = 1024 * _MEBIBYTE, 100 * _MEBIBYTE
@@ -156,7 +156,7 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
         with store.writing() as connection:
             schema = version(connection)
         refuse_newer(schema, store.name)
-        if schema != HEAD:
+        if schema != head():
             yield Finding("store", FindingState.NOTE, f"{store.name}: made or upgraded at the next start of `spendtop`")
             return
         yield Finding("store", FindingState.OK, f"{store.name}, schema {schema}, can be written")

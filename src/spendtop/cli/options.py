@@ -67,7 +67,7 @@ def open_store(settings: Settings) -> Store:
     """
     from spendtop.store.engine import Store, named
     from spendtop.store.files import locate, prepare
-    from spendtop.store.schema import HEAD, refuse_newer, version
+    from spendtop.store.schema import head, refuse_newer, version
 
     url, _ = locate(settings.database.url.get_secret_value())
     with ExitStack() as refused:
@@ -83,7 +83,7 @@ def open_store(settings: Settings) -> Store:
         if schema is None:
             raise _nothing_recorded(store.name)
         refuse_newer(schema, store.name)
-        if schema != HEAD:
+        if schema != head():
             raise UsageError(
                 f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
             )

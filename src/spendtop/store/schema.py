@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,18 @@ from spendtop.store.engine import SCHEMA, Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
-"""The schema that this program reads and writes."""
-
 _UPGRADE_LOCK = 0x5350454E44
 
 
+@cache
+def head() -> str:
+    """The schema that this program reads and writes: what the newest migration leads to."""
+    migrations = files("spendtop.store.migrations.versions").iterdir()
+    return max(file.name[:4] for file in migrations if file.name[:4].isdigit())
+
+
 def upgrade(store: Store) -> str | None:
-    """Bring the store's schema up to HEAD in one transaction.
+    """Bring the store's schema up to `head` in one transaction.
 
     Returns the version that it had before when something changed ("" for an empty store), else None.
     Raises ConfigError for a store that a newer program made.
@@ -30,12 +35,12 @@ def upgrade(store: Store) -> str | None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         before = version(connection)
-        if before == HEAD:
+        if before == head():
             return None
         refuse_newer(before, store.name)
         from alembic import command
 
-        command.upgrade(_alembic(connection), HEAD)
+        command.upgrade(_alembic(connection), head())
         return before or ""
 
 
@@ -49,11 +54,11 @@ def version(connection: Connection) -> str | None:
 
 def refuse_newer(revision: str | None, name: str) -> None:
     """Raise ConfigError when the store's schema is newer than this program."""
-    if revision is not None and revision > HEAD:
+    if revision is not None and revision > head():
         from spendtop import __version__
 
         raise ConfigError(
-            f"The store {name} has schema {revision}; spendtop {__version__} knows up to {HEAD}. "
+            f"The store {name} has schema {revision}; spendtop {__version__} knows up to {head()}. "
             "Install a newer spendtop, or name another store with --database-url."
         )
 
