@@ -54,5 +54,8 @@ async def test_what_is_not_known_names_the_nearest(face: SpendtopApp) -> None:
         await until(pilot, lambda: "did you mean ':theme'?" in picture(pilot))
         face.commands.run("theme solarised")
         await until(pilot, lambda: "Themes are" in picture(pilot))
+        face.commands.run("req error:")
+        await until(pilot, lambda: "':req' takes nothing after it." in picture(pilot))
+        assert face.current_mode == "overview"
         face.commands.run('export csv "unclosed')
         await until(pilot, lambda: "No closing quotation" in picture(pilot))

@@ -9,7 +9,6 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.models import ModelUse
-from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.sessions import SessionCosts, SessionRow
 from spendtop.store.reads.spending import DaySpend
 
@@ -36,8 +35,8 @@ class SessionItem(BaseModel):
             first_at=to_iso(row.first_at),
             last_at=to_iso(row.last_at),
             requests=row.spend.requests,
-            cost_usd=Usd.float_of(known_cost(row.spend)),
-            cost_nanousd=Usd.nano_of(known_cost(row.spend)),
+            cost_usd=Usd.float_of(row.spend.known_cost),
+            cost_nanousd=Usd.nano_of(row.spend.known_cost),
             unpriced=row.spend.unpriced,
             tokens=Tokens.of(row.spend),
             models=[model.raw for model in row.models],
@@ -77,14 +76,14 @@ class SessionCostsAnswer(BaseModel):
     def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
         whole = costs.whole
         return cls(
-            totalCostUSD=Usd.float_of(known_cost(whole)),
+            totalCostUSD=Usd.float_of(whole.known_cost),
             unpriced=whole.unpriced,
             requestCount=whole.requests,
             tokenCounts=Tokens.of(whole),
             breakdown=[
                 ModelCost(
                     model=raw(model),
-                    costUSD=Usd.float_of(known_cost(spend)),
+                    costUSD=Usd.float_of(spend.known_cost),
                     unpriced=spend.unpriced,
                     tokens=spend.tokens,
                 )
@@ -147,7 +146,7 @@ class DayCostItem(BaseModel):
     def of(cls, day: DaySpend, calendar: Calendar) -> DayCostItem:
         return cls(
             date=f"{calendar.local(day.start):%Y-%m-%d}",
-            costUSD=Usd.float_of(known_cost(day.spend)),
+            costUSD=Usd.float_of(day.spend.known_cost),
             unpriced=day.spend.unpriced,
             tokens=day.spend.tokens,
             requests=day.spend.requests,
@@ -186,8 +185,8 @@ class ModelItem(BaseModel):
             model=raw(use.model),
             provider=raw(use.provider),
             requests=use.spend.requests,
-            cost_usd=Usd.float_of(known_cost(use.spend)),
-            cost_nanousd=Usd.nano_of(known_cost(use.spend)),
+            cost_usd=Usd.float_of(use.spend.known_cost),
+            cost_nanousd=Usd.nano_of(use.spend.known_cost),
             unpriced=use.spend.unpriced,
             last_seen=instant(use.last_seen),
         )
@@ -197,8 +196,3 @@ class ModelsAnswer(BaseModel):
     """Models, the costliest first."""
 
     data: list[ModelItem]
-
-
-def known_cost(spend: Spend) -> Usd | None:
-    """The sum of the known costs; None where there are requests and the cost of none is known."""
-    return None if 0 < spend.requests == spend.unpriced else spend.cost

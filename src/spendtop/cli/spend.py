@@ -103,14 +103,9 @@ def _table(dimensions: Sequence[str], spending: Spending) -> str:
 
 
 def _cells(spend: Spend) -> tuple[object, ...]:
-    cost = f"{spend.unpriced:,} unpriced" if _is_unknown(spend) else amount(spend.cost, spend.unpriced)
+    cost = f"{spend.unpriced:,} unpriced" if spend.known_cost is None else amount(spend.cost, spend.unpriced)
     tokens = (f"{spend.prompt_tokens:,}", f"{spend.completion_tokens:,}")
     return f"{spend.requests:,}", cost, *tokens, spend.average, spend.errors or None
-
-
-def _is_unknown(spend: Spend) -> bool:
-    """Whether there are requests, and the cost of none is known."""
-    return 0 < spend.requests == spend.unpriced
 
 
 def _csv(dimensions: Sequence[str], spending: Spending) -> str:
@@ -119,8 +114,17 @@ def _csv(dimensions: Sequence[str], spending: Spending) -> str:
 
 
 def _csv_cells(spend: Spend) -> tuple[object, ...]:
-    cost = (None, None) if _is_unknown(spend) else (spend.cost.dollars, spend.cost.nano)
-    return spend.requests, *cost, spend.unpriced, spend.prompt_tokens, spend.completion_tokens, spend.errors
+    cost = spend.known_cost
+    dollars = None if cost is None else cost.dollars
+    return (
+        spend.requests,
+        dollars,
+        Usd.nano_of(cost),
+        spend.unpriced,
+        spend.prompt_tokens,
+        spend.completion_tokens,
+        spend.errors,
+    )
 
 
 def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[str, object]:
@@ -138,8 +142,8 @@ def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[s
 
 def _sums(spend: Spend) -> dict[str, object]:
     return {
-        "cost_usd": None if _is_unknown(spend) else float(spend.cost.dollars),
-        "cost_nanousd": None if _is_unknown(spend) else spend.cost.nano,
+        "cost_usd": Usd.float_of(spend.known_cost),
+        "cost_nanousd": Usd.nano_of(spend.known_cost),
         "requests": spend.requests,
         "unpriced": spend.unpriced,
         "errors": spend.errors,

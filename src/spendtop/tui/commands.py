@@ -84,7 +84,10 @@ class Commands:
         try:
             words = shlex.split(text)
             if words:
-                self._find(words[0]).run(words[1:])
+                command, rest = self._find(words[0]), words[1:]
+                if rest and command.usage == command.name:
+                    raise UsageError(f"':{command.name}' takes nothing after it.")
+                command.run(rest)
         except (SpendtopError, ValueError, OSError) as failure:
             self._app.notify(clean_line(str(failure)), severity="warning", markup=False)
 

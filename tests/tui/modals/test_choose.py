@@ -18,6 +18,8 @@ from tests.tui.conftest import opened, picture, until
         (["down", "enter"], "i"),
         (["j", "enter"], "i"),
         (["j", "k", "enter"], "m"),
+        (["G", "enter"], "i"),
+        (["G", "g", "enter"], "m"),
         (["i"], "i"),
         (["escape"], None),
         (["z", "q"], None),
@@ -54,3 +56,24 @@ async def test_only_a_clear_yes_is_one(app: SpendtopApp, keys: Sequence[str], me
         await pilot.press(*keys)
         await until(pilot, lambda: told)
     assert told == [meant]
+
+
+async def test_the_cursor_begins_on_what_is_so_now(app: SpendtopApp) -> None:
+    told: list[str | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.push_screen(ChooseScreen("Order by", [("t", "time"), ("c", "cost")], "c"), told.append)
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: told)
+    assert told == ["c"]
+
+
+async def test_keys_of_the_screen_below_are_not_offered(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "? help" in picture(pilot))
+        app.push_screen(ChooseScreen("Copy", [("m", "message")]))
+        await until(pilot, lambda: "m  message" in picture(pilot) and "? help" not in picture(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "? help" in picture(pilot))

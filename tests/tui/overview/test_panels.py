@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 from rich.style import Style
 
+from spendtop.domain.money import ZERO
+from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending import Breakdown, KeySpend
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.overview.panels import LimitsPanel, gauge
+from spendtop.tui.overview.panels import LimitsPanel, TopPanel, gauge
 from tests.tui.conftest import opened, until
 
 FILL, OVER, REST = Style(bold=True), Style(reverse=True), Style(dim=True)
@@ -53,3 +57,16 @@ async def test_all_bars_begin_at_one_cell(app: SpendtopApp) -> None:
         panel.uses = [replace(panel.uses[0], unpriced=number) for number in (0, 3, 1_234)]
         lines = ["".join(text for text, _ in line) for line in panel.content(70, 10)]
     assert len({min(line.index(cell) for cell in "█░▏▎▍▌▋▊▉" if cell in line) for line in lines}) == 1
+
+
+async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: SpendtopApp) -> None:
+    """As on every other face: unknown where the cost of no request is known, and zero where that of one is zero."""
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        panel = app.screen.query_one("#users", TopPanel)
+        free, unknown = Spend(3, ZERO, 1, 0, 10, 10), Spend(2, ZERO, 2, 0, 10, 10)
+        rows = (KeySpend(Untrusted("free"), free), KeySpend(Untrusted("unknown"), unknown))
+        panel.breakdown = Breakdown(rows=rows, others=Spend.nothing(), other_keys=0)
+        lines = ["".join(text for text, _ in line) for line in panel.content(60, 10)]
+    assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
+    assert lines[1].split()[:4] == ["unknown", "+2?", "-", "-"]

@@ -24,7 +24,7 @@ from spendtop.api.shapes import (
     UserSpend,
     instant,
 )
-from spendtop.api.usage_shapes import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer, known_cost
+from spendtop.api.usage_shapes import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
@@ -160,7 +160,7 @@ def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, 
     return UserCostsAnswer(
         userId=id,
         period=Period(days=parameters.days, since=to_iso(starts[0]), until=to_iso(now)),
-        totalCostUSD=Usd.float_of(known_cost(whole)),
+        totalCostUSD=Usd.float_of(whole.known_cost),
         totalTokens=Tokens.of(whole),
         requestCount=whole.requests,
         unpriced=whole.unpriced,

@@ -111,6 +111,11 @@ class Spend:
         return self.prompt_tokens + self.completion_tokens
 
     @property
+    def known_cost(self) -> Usd | None:
+        """None where there are requests and the cost of none is known: that is no zero."""
+        return None if 0 < self.requests == self.unpriced else self.cost
+
+    @property
     def average(self) -> Usd | None:
         """Cost per priced request, rounded half-even to nano-USD; None when no request is priced."""
         priced = self.requests - self.unpriced

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 from spendtop.tui.modals.dialog import Dialog, Picker
 
 CHOOSE_HINT = "enter chooses · esc stays"
-MOVING = frozenset("jkq")
+MOVING = frozenset("jkgGq")
 """Characters that mean the same in every picker: no option has one of them as its key."""
 
 
@@ -24,15 +24,19 @@ class ChooseScreen(Dialog[str]):
     BINDINGS: ClassVar[list[BindingType]] = [("q", "cancel", "cancel")]
     HINT = CHOOSE_HINT
 
-    def __init__(self, title: str, options: Sequence[tuple[str, str]]) -> None:
-        """`options` are key and words; a key is one character, and none of `MOVING`."""
+    def __init__(self, title: str, options: Sequence[tuple[str, str]], present: str | None = None) -> None:
+        """`options` are key and words; a key is one character, and none of `MOVING`. The cursor begins on `present`."""
         super().__init__(title)
         assert MOVING.isdisjoint(key for key, _ in options)
         self._options = options
+        self._present = present
 
     def body(self) -> ComposeResult:
         options = [Option(f"{key}  {words}", id=key) for key, words in self._options]
-        yield Picker(*options, compact=True, markup=False)
+        picker = Picker(*options, compact=True, markup=False)
+        if self._present is not None:
+            picker.highlighted = picker.get_option_index(self._present)
+        yield picker
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)

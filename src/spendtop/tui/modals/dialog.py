@@ -40,7 +40,12 @@ class Dialog(ModalScreen[Result | None]):
 class Picker(OptionList):
     """Options one below the other, moved through as every other list is."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("j", "cursor_down", "down"), ("k", "cursor_up", "up")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("j", "cursor_down", "down"),
+        ("k", "cursor_up", "up"),
+        ("g", "first", "first"),
+        ("G", "last", "last"),
+    ]
 
 
 class FormDialog(Dialog[Result]):
@@ -105,7 +110,15 @@ class ReadingDialog(Dialog[None]):
         ("up,k", "scroll(-1)", "up"),
         ("pagedown,ctrl+d", "scroll(10)", "page down"),
         ("pageup,ctrl+u", "scroll(-10)", "page up"),
+        ("g,home", "scroll_top", "top"),
+        ("G,end", "scroll_end", "end"),
     ]
 
     def action_scroll(self, step: int) -> None:
         self.query_one("#text").scroll_relative(y=step, animate=False)
+
+    def action_scroll_top(self) -> None:
+        self.query_one("#text").scroll_home(animate=False)
+
+    def action_scroll_end(self) -> None:
+        self.query_one("#text").scroll_end(animate=False)

@@ -11,7 +11,7 @@ from rich.style import Style
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import LimitState
-from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, length
@@ -142,13 +142,13 @@ class TopPanel(Panel):
         shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
         if unpriced:
             shown = shown.rstrip()
+        is_unknown = spent.known_cost is None
         share = spent.cost.share_of(everything) or 0.0
-        only_unpriced = spent.cost == ZERO and spent.unpriced
         pieces: list[Piece] = [
             (shown, style),
             (fit(unpriced, named - cell_len(shown)), palette.unknown),
-            (fit_right("-" if only_unpriced else str(spent.cost), money), palette.money),
-            (fit_right(formats.percent(share), 5), palette.muted),
+            (fit_right(formats.UNKNOWN if is_unknown else str(spent.cost), money), palette.money),
+            (fit_right(formats.UNKNOWN if is_unknown else formats.percent(share), 5), palette.muted),
         ]
         if bar:
             pieces.append((" ", palette.text))

@@ -64,7 +64,13 @@ class RequestsScreen(LiveScreen):
         self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
         self.copier = RequestCopy(self, self.browser, self.list_pane)
         self.exporter = RequestExport(self, self.browser, self.list_pane)
-        self.arrangement = Arrangement(self, lambda: self.rows, self.list_pane.limit_to, self.list_pane.order_by)
+        self.arrangement = Arrangement(
+            self,
+            lambda: self.rows,
+            lambda: self.browser.selection.time,
+            self.list_pane.limit_to,
+            self.list_pane.order_by,
+        )
         self.layout_shown = Layout.LIST
 
     def body(self) -> ComposeResult:

@@ -21,21 +21,25 @@ class Arrangement:
         self,
         screen: Screen[Any],
         table: Callable[[], ListTable[Any, Any]],
+        time: Callable[[], TimeChoice],
         limit_to: Callable[[TimeChoice], None],
         order_by: Callable[[str, bool], None],
     ) -> None:
         self._screen = screen
         self._table = table
+        self._time = time
         self._limit_to = limit_to
         self._order_by = order_by
 
     def ask_time(self) -> None:
         names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
-        self._ask("Window of time", names, lambda chosen: self._limit_to(TIME_CHOICES[int(chosen)]))
+        present = str(TIME_CHOICES.index(self._time()))
+        self._ask("Window of time", names, present, lambda chosen: self._limit_to(TIME_CHOICES[int(chosen)]))
 
     def ask_order(self) -> None:
         keys = order_keys(self._table().orders)
-        self._ask("Order by", list(keys.items()), lambda chosen: self._order_by(keys[chosen], True))
+        present = next(key for key, order in keys.items() if order == self._table().order)
+        self._ask("Order by", list(keys.items()), present, lambda chosen: self._order_by(keys[chosen], True))
 
     def by_neighbour(self, step: int) -> None:
         """By the next or previous column that orders, round and round."""
@@ -46,12 +50,12 @@ class Arrangement:
         """The same column, the other way round."""
         self._order_by(self._table().order, not self._table().descending)
 
-    def _ask(self, title: str, options: list[tuple[str, str]], take: Callable[[str], None]) -> None:
+    def _ask(self, title: str, options: list[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
         def chosen(key: str | None) -> None:
             if key is not None:
                 take(key)
 
-        self._screen.app.push_screen(ChooseScreen(title, options), chosen)
+        self._screen.app.push_screen(ChooseScreen(title, options, present), chosen)
 
 
 def order_keys(orders: Sequence[str]) -> dict[str, str]:

@@ -93,10 +93,14 @@ class LiveScreen(ReaderScreen):
             tabs.facts = facts
             tabs.redraw()
         self.refresh_notice()
-        if self.app.screen is self:
-            self.query_one(KeyBar).offer(self.offered())
+        # Below a dialog none of them works.
+        self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
         if self.is_stale and self.is_current and not face.pause:
             self.news()
+
+    def on_screen_suspend(self) -> None:
+        """A dialog has the keyboard now, or another screen."""
+        self.tick()
 
     def offered(self) -> list[tuple[Action, str]]:
         """The actions that work now, with the first key of each as the user's keymap has it."""

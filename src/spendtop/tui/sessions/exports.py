@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_iso
+from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.screens.clipboard import Clipboard
@@ -92,14 +93,13 @@ def as_table(rows: Iterable[SessionRow]) -> str:
 
 def record(row: SessionRow) -> dict[str, object]:
     """One session as JSON values. A cost that is of no request priced is None."""
-    priced = row.spend.requests > row.spend.unpriced
     values = (
         row.session.raw,
         to_iso(row.first_at),
         to_iso(row.last_at),
         row.spend.requests,
-        float(row.spend.cost.dollars) if priced else None,
-        row.spend.cost.nano if priced else None,
+        Usd.float_of(row.spend.known_cost),
+        Usd.nano_of(row.spend.known_cost),
         row.spend.unpriced,
         row.spend.prompt_tokens,
         row.spend.completion_tokens,

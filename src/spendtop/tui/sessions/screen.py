@@ -45,7 +45,9 @@ class SessionsScreen(LiveScreen):
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
         self.copier = SessionCopy(self, self.table)
         self.exporter = SessionExport(self)
-        self.arrangement = Arrangement(self, lambda: self.table, self.limit_to, self.order_by)
+        self.arrangement = Arrangement(
+            self, lambda: self.table, lambda: self.selection.time, self.limit_to, self.order_by
+        )
         self._wanted = _PAGE
         self._is_whole = True
 

@@ -11,6 +11,7 @@ from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
@@ -112,22 +113,8 @@ def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
     return str(row.session), ink.palette.strong if is_active(row, ink.now) else ink.palette.text
 
 
-def _requests(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.spend.requests), ink.palette.text
-
-
-def _cost(row: SessionRow, ink: Ink, width: int) -> Piece:
-    if row.spend.requests and row.spend.requests == row.spend.unpriced:
-        return "unpriced", ink.palette.unknown
-    return formats.spend(row.spend), ink.palette.money
-
-
-def _tokens(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.spend.tokens), ink.palette.text
-
-
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
-    if row.spend.requests == row.spend.unpriced:
+    if row.spend.known_cost is None:
         return formats.UNKNOWN, ink.palette.faint
     rate = per_minute(row)
     return "<$.0001" if 0 < rate.nano < _LEAST_RATE else str(rate), ink.palette.text
@@ -158,9 +145,9 @@ def _models(row: SessionRow, ink: Ink, width: int) -> Piece:
 
 
 _NAME = Column("SESSION", 14, _name, wished=40, grows=True)
-_REQUESTS = Column("REQ", 5, _requests, right=True, order="requests")
-_COST = Column("COST", 11, _cost, right=True, order="cost")
-_TOKENS = Column("TOKENS", 6, _tokens, rank=1, right=True, order="tokens")
+_REQUESTS: Column[SessionRow] = Column("REQ", 5, requests_cell, right=True, order="requests")
+_COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cost")
+_TOKENS: Column[SessionRow] = Column("TOKENS", 6, tokens_cell, rank=1, right=True, order="tokens")
 _RATE = Column("$/MIN", 7, _rate, rank=2, right=True, order="$/min")
 _MODELS = Column("MODELS", 13, _models, rank=4, grows=True)
 _USUAL = (

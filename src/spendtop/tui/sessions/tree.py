@@ -13,6 +13,7 @@ from spendtop.tui import formats
 from spendtop.tui.sessions.table import per_minute_of
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         assert answer.span is not None
         whole, palette = answer.costs.whole, self.palette
         since, until = answer.span.since or 0, (answer.span.until or 0) - 1
-        pace = f"{per_minute_of(whole.cost, since, until)}/min" if whole.requests > whole.unpriced else ""
+        pace = f"{per_minute_of(whole.cost, since, until)}/min" if whole.known_cost is not None else ""
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
         facts = [formats.requests(whole.requests), f"{formats.count(whole.tokens)} tokens", pace]
         gap = f" {self.glyphs.between} "
@@ -115,10 +116,10 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         line: list[Piece] = []
         models = answer.costs.by_model
         for place, (model, spend) in enumerate(models):
-            cost = "unpriced" if spend.requests == spend.unpriced else formats.spend(spend)
+            cost = "unpriced" if spend.known_cost is None else formats.spend(spend)
             part: list[Piece] = [
                 (formats.model(str(model) if model else "(no model)", 24), self.palette.model),
-                (f" {cost}", self.palette.money if spend.requests > spend.unpriced else self.palette.unknown),
+                (f" {cost}", self.palette.unknown if spend.known_cost is None else self.palette.money),
                 ("   ", self.palette.text),
             ]
             if length([*line, *part]) > width - 5 and place:
@@ -143,20 +144,6 @@ def _path(row: PathRow, ink: Ink, width: int) -> Piece:
     return f"{'  ' * row.branch.depth}{mark} {row.branch.name or '(no path)'}", ink.palette.text
 
 
-def _requests(row: PathRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.spend.requests), ink.palette.text
-
-
-def _cost(row: PathRow, ink: Ink, width: int) -> Piece:
-    if row.spend.requests and row.spend.requests == row.spend.unpriced:
-        return "unpriced", ink.palette.unknown
-    return formats.spend(row.spend), ink.palette.money
-
-
-def _tokens(row: PathRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.spend.tokens), ink.palette.text
-
-
 def _percent(row: PathRow, ink: Ink, width: int) -> Piece:
     return formats.UNKNOWN if row.share is None else formats.percent(row.share), ink.palette.muted
 
@@ -165,11 +152,11 @@ def _bar(row: PathRow, ink: Ink, width: int) -> Piece:
     return ink.glyphs.grows[-1] * round((row.share or 0) * width), ink.palette.bar
 
 
-_USUAL = (
+_USUAL: Columns[PathRow] = (
     Column("PATH", 14, _path, wished=60),
-    Column("REQ", 5, _requests, right=True),
-    Column("COST", 12, _cost, right=True),
-    Column("TOKENS", 7, _tokens, right=True),
+    Column("REQ", 5, requests_cell, right=True),
+    Column("COST", 12, cost_cell, right=True),
+    Column("TOKENS", 7, tokens_cell, right=True),
     Column("%", 5, _percent, right=True),
 )
 _WITH_BAR = (replace(_USUAL[0], least=55), *_USUAL[1:], Column("", 20, _bar))

@@ -1,0 +1,31 @@
+"""Cells of rows that sum requests: how many, what they cost, and with how many tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from spendtop.tui import formats
+from spendtop.tui.widgets.canvas import Piece
+from spendtop.tui.widgets.columns import Ink
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.rows import Spend
+
+
+class SpendRow(Protocol):
+    @property
+    def spend(self) -> Spend: ...
+
+
+def requests_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.requests), ink.palette.text
+
+
+def cost_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
+    if row.spend.known_cost is None:
+        return "unpriced", ink.palette.unknown
+    return formats.spend(row.spend), ink.palette.money
+
+
+def tokens_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.tokens), ink.palette.text
