@@ -32,7 +32,7 @@ async def recording(
 ) -> AsyncIterator[tuple[Live, Recorder]]:
     """A listener and the recorder behind it, under these limits."""
     apply(store, clock, limits)
-    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
     recorder = Recorder(store, preparer, LimitBook(limits, Calendar(), {}))
     recorder.start()
     try:

@@ -125,7 +125,7 @@ def fill(store: Store, clock: SettableClock) -> None:
 async def serving(store: Store, clock: SettableClock, settings: Settings) -> AsyncIterator[Live]:
     """A listener over a filled store that limits nobody, and whose endless answers end."""
     fill(store, clock)
-    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
     recorder = Recorder(store, preparer, LimitBook((), Calendar(), {}))
     recorder.start()
     try:

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from spendtop.api.counters import Count
 from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
@@ -38,7 +39,7 @@ ITEM: dict[str, Any] = {
     "completion_tokens": 100,
     "total_tokens": 1100,
 }
-GPT_4O = Price(input=Rate.per_million(Decimal("2.50")), output=Rate.per_million(Decimal(10)))
+GPT_4O = Price.of({"input_tokens": Rate.per_million(Decimal("2.50")), "output_tokens": Rate.per_million(Decimal(10))})
 CANARY = "c4n4ry"
 
 
@@ -50,7 +51,7 @@ async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Liv
         tokens.create(connection, "shadow", clock(), value="shadow-1", shadow=True)
         off = tokens.create(connection, "old", clock(), value="off-1")
         tokens.set_active(connection, off.id, False)
-    preparer = Preparer(Pricer({"gpt-4o": GPT_4O}, None, lambda provider, model, at: None), None, True)
+    preparer = Preparer(Pricer({"gpt-4o": GPT_4O}, None, lambda provider, model, terms, at: None), None, True)
     recorder = Recorder(readable_store, preparer, LimitBook((), Calendar(), {}))
     recorder.start()
     try:

@@ -16,7 +16,8 @@ from pathlib import Path
 from statistics import median
 
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.pricing import Price, Pricer
+from spendtop.domain.prices import Price
+from spendtop.domain.pricing import Pricer, Terms
 from spendtop.domain.request import Request, Restored
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
@@ -153,7 +154,7 @@ def _imported(folder: Path, path: Path, file: Path) -> float:
     return time.perf_counter() - start
 
 
-def _no_price(provider: str | None, model: str, at: int) -> Price | None:
+def _no_price(provider: str | None, model: str, terms: Terms, at: int) -> Price | None:
     return None
 
 

@@ -16,7 +16,7 @@ from spendtop.domain.filter_parser import parse_filter
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing import Pricer, Terms
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
@@ -163,5 +163,5 @@ def _evaluated(path: Path, users: int, requests: int = 150) -> float:
     return median(taken)
 
 
-def _no_price(provider: str | None, model: str, at: int) -> None:
+def _no_price(provider: str | None, model: str, terms: Terms, at: int) -> None:
     return None

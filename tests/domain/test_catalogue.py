@@ -13,6 +13,7 @@ from spendtop.domain import catalogue
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Terms
 from spendtop.domain.request import Usage
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -20,8 +21,8 @@ PRICES = PublishedPrices()
 
 
 def cost(provider: str | None, model: str, usage: Usage, at: datetime = NOW) -> int | None:
-    price = PRICES(provider, model, to_micros(at))
-    amount = price.cost(usage) if price else None
+    price = PRICES(provider, model, Terms(), to_micros(at))
+    amount = price.priced(usage).amount if price else None
     return None if amount is None else amount.nano
 
 
@@ -59,11 +60,11 @@ def test_o3_costs_what_it_cost_on_that_day() -> None:
     ("provider", "model"), [(None, "totally-unknown-model-9"), ("nosuch", "gpt-4o"), ("openai", ""), (None, "/")]
 )
 def test_unknown_models_have_no_price_however_often_they_are_asked_for(provider: str | None, model: str) -> None:
-    assert [PRICES(provider, model, 0), PRICES(provider, model, 1)] == [None, None]
+    assert [PRICES(provider, model, Terms(), 0), PRICES(provider, model, Terms(), 1)] == [None, None]
 
 
 def test_the_version_names_the_price_list() -> None:
-    price = PRICES("openai", "gpt-4o", to_micros(NOW))
+    price = PRICES("openai", "gpt-4o", Terms(), to_micros(NOW))
     assert price is not None
     assert price.version.startswith("genai-prices 0.")
 
@@ -71,8 +72,8 @@ def test_the_version_names_the_price_list() -> None:
 def test_however_many_models_are_asked_for_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "_MOST_MODELS", 3)
     prices = PublishedPrices()
-    assert [prices(None, f"unknown-{number}", 0) for number in range(10)] == [None] * 10
-    assert prices("openai", "gpt-4o", to_micros(NOW)) is not None
+    assert [prices(None, f"unknown-{number}", Terms(), 0) for number in range(10)] == [None] * 10
+    assert prices("openai", "gpt-4o", Terms(), to_micros(NOW)) is not None
 
 
 def test_every_model_costs_what_the_price_list_itself_computes() -> None:
@@ -120,7 +121,7 @@ def test_threads_that_look_up_at_once_load_one_price_list(monkeypatch: pytest.Mo
 
     def look_up() -> None:
         together.wait(20)
-        prices("openai", "gpt-4o", 0)
+        prices("openai", "gpt-4o", Terms(), 0)
 
     threads = [Thread(target=look_up) for _ in range(4)]
     for each in threads:

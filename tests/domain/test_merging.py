@@ -10,14 +10,19 @@ from msgspec.structs import replace
 
 from spendtop.domain.merging import StoredRequest, differences, merge
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, OTLP, SOURCES, Source
 
 API, WEBHOOK, INGEST = HELICONE_API, HELICONE, INGEST
 
 
-PRICER = Pricer({"m": Price(input=Rate(2 * 10**9), output=Rate(3 * 10**9))}, None, lambda provider, model, at: None)
+PRICER = Pricer(
+    {"m": Price.of({"input_tokens": Rate(2 * 10**12), "output_tokens": Rate(3 * 10**12)})},
+    None,
+    lambda provider, model, terms, at: None,
+)
 
 
 def report(source: Source, **fields: Any) -> Request:

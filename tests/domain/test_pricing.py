@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Hook, Price, Pricer, Rate, is_trusted
+from spendtop.domain.prices import Price, Priced, Rate
+from spendtop.domain.pricing import Hook, Pricer, Terms, is_trusted
 from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 
@@ -21,8 +22,10 @@ def dollars(text: str) -> Rate:
     return Rate.per_million(Decimal(text))
 
 
-OWN = Price(input=dollars("0.20"), output=dollars("0.80"), cache_read=dollars("0.02"))
-PUBLISHED = Price(input=dollars("3"), output=dollars("15"), version="list 1")
+OWN = Price.of(
+    {"input_tokens": dollars("0.20"), "output_tokens": dollars("0.80"), "cache_read_tokens": dollars("0.02")}
+)
+PUBLISHED = Price.of({"input_tokens": dollars("3"), "output_tokens": dollars("15")}, version="list 1")
 
 
 def request(reported: int | None = None, **fields: Any) -> Request:
@@ -40,7 +43,7 @@ def request(reported: int | None = None, **fields: Any) -> Request:
     return Request(**{**values, **fields})
 
 
-def catalogue(provider: str | None, model: str, at: int) -> Price | None:
+def catalogue(provider: str | None, model: str, terms: Terms, at: int) -> Price | None:
     return PUBLISHED if (provider, model, at) in {("openai", "gpt-4o", 5), (None, "gpt-4o", 5)} else None
 
 
@@ -138,18 +141,27 @@ def test_a_hit_in_the_gateways_cache_costs_nothing(reported: int | None) -> None
 
 def test_cache_reads_and_writes_have_their_own_rates_and_else_count_as_input() -> None:
     usage = Usage(prompt=1_000, completion=0, cache_read=400, cache_write=200)
-    full = Price(input=dollars("3"), output=dollars("15"), cache_read=dollars("0.3"), cache_write=dollars("3.75"))
-    assert full.cost(usage) == Usd(400 * 3_000 + 400 * 300 + 200 * 3_750)
-    assert PUBLISHED.cost(usage) == Usd(1_000 * 3_000)
-    assert full.cost(Usage(prompt=100, completion=0, cache_read=400)) == Usd(100 * 300)
+    full = Price.of(
+        {
+            "input_tokens": dollars("3"),
+            "output_tokens": dollars("15"),
+            "cache_read_tokens": dollars("0.3"),
+            "cache_write_tokens": dollars("3.75"),
+        }
+    )
+    assert full.priced(usage).amount == Usd(400 * 3_000 + 400 * 300 + 200 * 3_750)
+    assert PUBLISHED.priced(usage).amount == Usd(1_000 * 3_000)
+    assert full.priced(Usage(prompt=100, completion=0, cache_read=400)) == Priced(None)
 
 
 def test_above_a_tiers_start_its_rate_holds_for_the_whole_request() -> None:
     tiered = Rate.per_million(Decimal("1.25"), ((200_000, Decimal("2.50")), (400_000, Decimal("5"))))
-    price = Price(input=tiered, output=Rate.per_million(Decimal(10), ((200_000, Decimal(15)),)))
+    price = Price.of(
+        {"input_tokens": tiered, "output_tokens": Rate.per_million(Decimal(10), ((200_000, Decimal(15)),))}
+    )
 
     def cost(prompt: int) -> Usd | None:
-        return price.cost(Usage(prompt=prompt, completion=1_000))
+        return price.priced(Usage(prompt=prompt, completion=1_000)).amount
 
     assert cost(200_000) == Usd.of("0.26")
     assert cost(200_001) == Usd.of("0.5150025")
@@ -157,24 +169,27 @@ def test_above_a_tiers_start_its_rate_holds_for_the_whole_request() -> None:
 
 
 def test_a_model_without_output_has_no_price_for_output() -> None:
-    embedding = Price(input=dollars("0.1"))
-    assert embedding.cost(Usage(prompt=1_000)) == Usd(100_000)
-    assert embedding.cost(Usage(prompt=1_000, completion=0)) == Usd(100_000)
-    assert embedding.cost(Usage(prompt=1_000, completion=1)) is None
+    embedding = Price.of({"input_tokens": dollars("0.1")})
+    assert embedding.priced(Usage(prompt=1_000)).amount == Usd(100_000)
+    assert embedding.priced(Usage(prompt=1_000, completion=0)).amount == Usd(100_000)
+    assert embedding.priced(Usage(prompt=1_000, completion=1)) == Priced(Usd(100_000), {"output_tokens": 1})
 
 
 def test_a_price_per_request_comes_on_top() -> None:
-    assert Price(input=dollars("1"), output=dollars("1"), request=Usd(12_000_000)).cost(IN_AND_OUT) == Usd(13_100_000)
+    rates = {"input_tokens": dollars("1"), "output_tokens": dollars("1"), "requests": Rate.of(Decimal(12), 1_000)}
+    assert Price.of(rates).priced(IN_AND_OUT).amount == Usd(13_100_000)
 
 
 def test_each_request_is_rounded_once_half_even() -> None:
-    half = Price(input=Rate(500_000_000), output=Rate(0))
-    assert [half.cost(Usage(prompt=n, completion=0)) for n in (1, 2, 3, 4, 5)] == [Usd(n) for n in (0, 1, 2, 2, 2)]
+    half = Price.of({"input_tokens": Rate(500_000_000_000), "output_tokens": Rate(0)})
+    assert [half.priced(Usage(prompt=n, completion=0)).amount for n in (1, 2, 3, 4, 5)] == [
+        Usd(n) for n in (0, 1, 2, 2, 2)
+    ]
 
 
 def test_what_no_request_costs_is_unknown() -> None:
-    absurd = Price(input=dollars("1000000000"), output=dollars("0"))
-    assert absurd.cost(Usage(prompt=10**10, completion=0)) is None
+    absurd = Price.of({"input_tokens": dollars("1000000000"), "output_tokens": dollars("0")})
+    assert absurd.priced(Usage(prompt=10**10, completion=0)).amount is None
 
 
 def test_a_limits_ceiling_is_the_own_or_the_published_price() -> None:
@@ -187,9 +202,8 @@ def test_a_limits_ceiling_is_the_own_or_the_published_price() -> None:
 def test_tokens_times_price_is_exact_to_half_a_nano(
     prompt: int, completion: int, per_input: Decimal, per_output: Decimal
 ) -> None:
-    cost = Price(input=Rate.per_million(per_input), output=Rate.per_million(per_output)).cost(
-        Usage(prompt=prompt, completion=completion)
-    )
+    price = Price.of({"input_tokens": Rate.per_million(per_input), "output_tokens": Rate.per_million(per_output)})
+    cost = price.priced(Usage(prompt=prompt, completion=completion)).amount
     exact = (prompt * per_input + completion * per_output) * 1_000
     assert cost is not None
     assert abs(cost.nano - exact) <= Decimal("0.5")

@@ -17,7 +17,8 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price, Pricer
+from spendtop.domain.prices import Price
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
@@ -37,7 +38,7 @@ from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, Total
 from tests.conftest import SettableClock
 
 DOLLAR = 1_000_000_000
-PRICER = Pricer({}, None, lambda provider, model, at: None)
+PRICER = Pricer({}, None, lambda provider, model, terms, at: None)
 BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW, JOINED)
 Sums = dict[tuple[str, str, int], tuple[int, ...]]
 Counts = Callable[[Request], tuple[str, int | None] | None]

@@ -27,7 +27,7 @@ def main(path: Path, first: int) -> None:
     """Record from number `first` on into the SQLite file."""
     store = Store(f"sqlite:///{path}")
     upgrade(store)
-    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
     recorder = Recorder(store, preparer, LimitBook((), Calendar(), {}))
     recorder.start()
     free = os.pipe()

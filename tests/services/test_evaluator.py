@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.pricing import Price, Rate
+from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
@@ -145,7 +145,7 @@ def test_where_leaves_other_requests_out(collecting: Make) -> None:
 
 
 def test_a_reserve_counts_unpriced_requests_at_its_ceiling_until_their_cost_is_known(collecting: Make) -> None:
-    dollar_per_token = Price(input=Rate(10**18), output=Rate(10**18))
+    dollar_per_token = Price.of({"input_tokens": Rate(10**21), "output_tokens": Rate(10**21)})
     spending = collecting(limit("r", reserve="gpt-4o", usd=10, warn=()), reserves={"r": dollar_per_token})
     usage = Usage(prompt=4, completion=5)
     spending.record(request(1, spending.clock(), None, usage=usage))
@@ -171,7 +171,7 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
 
 
 def test_a_request_above_a_request_limit_by_its_reserve_is_told_with_that_amount(collecting: Make) -> None:
-    dollar_per_token = Price(input=Rate(10**18), output=Rate(10**18))
+    dollar_per_token = Price.of({"input_tokens": Rate(10**21), "output_tokens": Rate(10**21)})
     one = limit("one", "request", usd=10, reserve="gpt-4o")
     spending = collecting(one, reserves={"one": dollar_per_token})
     spending.record(request(1, spending.clock(), None, usage=Usage(prompt=6, completion=5), user_id="bob", model="o3"))

@@ -3,7 +3,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, BodyState, NotUnderstood, Restored, Usage
 from spendtop.domain.request import TestEvent as DashboardEvent
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM
@@ -16,7 +17,11 @@ from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, request, rows
 
 AT = 1_795_000_000_000_000
-PRICER = Pricer({"m": Price(input=Rate(10**12), output=Rate(10**12))}, None, lambda provider, model, at: None)
+PRICER = Pricer(
+    {"m": Price.of({"input_tokens": Rate(10**15), "output_tokens": Rate(10**15)})},
+    None,
+    lambda provider, model, terms, at: None,
+)
 
 
 def preparer(keep_bodies: bool = True) -> Preparer:

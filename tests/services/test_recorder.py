@@ -21,7 +21,8 @@ import pytest
 
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import Pricer, Terms
 from spendtop.domain.request import Event, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST
 from spendtop.domain.windows import Calendar
@@ -123,9 +124,9 @@ def test_what_comes_before_the_prices_is_prepared_by_the_thread_that_loads_them(
 ) -> None:
     priced_in: list[Thread] = []
 
-    def price(provider: str | None, model: str, at: int) -> Price:
+    def price(provider: str | None, model: str, terms: Terms, at: int) -> Price:
         priced_in.append(current_thread())
-        return Price(input=Rate.per_million(Decimal(1)), output=Rate.per_million(Decimal(1)))
+        return Price.of({"input_tokens": Rate.per_million(Decimal(1)), "output_tokens": Rate.per_million(Decimal(1))})
 
     prices: Future[None] = Future()
     preparer = Preparer(Pricer({}, None, price), None, keep_bodies=True)

@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Each
 from spendtop.domain.merging import StoredRequest, differences, merge
-from spendtop.domain.pricing import Price, Rate
+from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST, SOURCES
 from spendtop.services.preparation import Ready, SetAside
@@ -52,7 +52,9 @@ START = 1_795_000_000_000_000 // HOUR * HOUR
 FEW = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
-CEILING = Price(input=Rate(3_000_000_000), output=Rate(5_000_000_000))  # 3 and 5 nano-USD per token
+CEILING = Price.of(
+    {"input_tokens": Rate(3_000_000_000_000), "output_tokens": Rate(5_000_000_000_000)}
+)  # 3 and 5 nano-USD per token
 LIMITS = (
     limit("all"),
     limit("not mini", where="-model:gpt-4o-mini"),

@@ -12,7 +12,8 @@ from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price, Pricer, Rate
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, by_trust
 from spendtop.domain.windows import Calendar
@@ -33,8 +34,8 @@ from tests.conftest import SettableClock
 from tests.services.conftest import clear, request, rows, sums, totals
 from tests.waiting import DEADLINE
 
-OWN = Price(input=Rate(1_000), output=Rate(3_000))
-PREPARER = Preparer(Pricer({"own-model": OWN}, None, lambda provider, model, at: None), None, keep_bodies=True)
+OWN = Price.of({"input_tokens": Rate(1_000_000), "output_tokens": Rate(3_000_000)})
+PREPARER = Preparer(Pricer({"own-model": OWN}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
 NASTY = (
     "=1+1", "+x", "-1", "@x", "\t=x", " =x", "＝x", "'=x", "''", "'", 'a"b', "a\r\nb,c;d", "nul\0", "\\u001b",
     "esc\x1b[2J", "null", "true", "1e5", "0123", " space ", "é😀", "\ufeffbom", "[1]", "{}", "\ud800",

@@ -139,7 +139,7 @@ def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(file_store: 
 
 def recorder_of(store: Store, privacy: str) -> Recorder:
     redactor = Redactor([b"our own secret"]) if privacy == "redact" else None
-    pricer = Pricer({}, None, lambda provider, model, at: None)
+    pricer = Pricer({}, None, lambda provider, model, terms, at: None)
     preparer = Preparer(pricer, redactor.redact if redactor else None, keep_bodies=privacy in ("full", "redact"))
     return Recorder(store, preparer, LimitBook((), Calendar(), {}))
 

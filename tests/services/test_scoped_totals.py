@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.pricing import Price, Rate
+from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import Request, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.services.scoped_totals import rebuild_changed
@@ -25,8 +25,8 @@ LIMITS = (
     limit("single", "request", where="user:alice"),
     limit("plain"),
 )
-CEILING = Price(input=Rate(3_000_000_000), output=Rate(5_000_000_000))
-DEARER = Price(input=Rate(30_000_000_000), output=Rate(50_000_000_000))
+CEILING = Price.of({"input_tokens": Rate(3_000_000_000_000), "output_tokens": Rate(5_000_000_000_000)})
+DEARER = Price.of({"input_tokens": Rate(30_000_000_000_000), "output_tokens": Rate(50_000_000_000_000)})
 
 
 def reserves(price: Price) -> dict[str, Price]:

@@ -49,7 +49,7 @@ class Recorded:
 
     def add(self, requests: Iterable[Request], limits: Sequence[Limit] = ()) -> list[int]:
         """Record them in one transaction under these limits; their ids."""
-        pricer = Pricer({}, None, lambda provider, model, at: None)
+        pricer = Pricer({}, None, lambda provider, model, terms, at: None)
         book = LimitBook(limits, Calendar(), {})
         recording = Recording(self.store.write_engine.dialect, self._ids, book, pricer.cost)
         with self.store.writing() as connection:

@@ -17,7 +17,8 @@ from textual.widgets import Input
 from spendtop.domain.clock import SECOND
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Price, Pricer
+from spendtop.domain.prices import Price
+from spendtop.domain.pricing import Pricer, Terms
 from spendtop.domain.request import Cost, Parsed, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
@@ -69,7 +70,7 @@ def a_request(number: int, now: int, **changes: Any) -> Request:
     return Request(**(facts | changes))
 
 
-def no_price(provider: str | None, model: str, at: int) -> Price | None:
+def no_price(provider: str | None, model: str, terms: Terms, at: int) -> Price | None:
     """A catalogue that knows nothing."""
     return None
 

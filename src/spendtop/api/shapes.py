@@ -227,10 +227,14 @@ _JSON: Mapping[ValueKind, Any] = {
     ValueKind.TEXTS: dict[str, str],
     ValueKind.IDS: dict[str, str],
     ValueKind.SOURCES: list[str],
-    **dict.fromkeys((ValueKind.ID, ValueKind.TEXT, ValueKind.NAME, ValueKind.WORD, ValueKind.INSTANT), str),
+    ValueKind.QUANTITIES: dict[str, float],
+    ValueKind.USAGE: dict[str, Any],
+    **dict.fromkeys(
+        (ValueKind.ID, ValueKind.OTHER_ID, ValueKind.TEXT, ValueKind.NAME, ValueKind.WORD, ValueKind.INSTANT), str
+    ),
     **dict.fromkeys((ValueKind.TOKENS, ValueKind.MILLISECONDS, ValueKind.HTTP_STATUS, ValueKind.MONEY), int),
 }
-_NEVER_NULL = (ValueKind.ID, ValueKind.IDS, ValueKind.SOURCES, ValueKind.TEXTS)
+_NEVER_NULL = (ValueKind.ID, ValueKind.FLAG, ValueKind.IDS, ValueKind.SOURCES, ValueKind.TEXTS, ValueKind.QUANTITIES)
 
 
 def _described(name: str, about: str, more: Mapping[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from sqlalchemy import make_url
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.limits import Limit
-from spendtop.domain.pricing import Catalogue, Price, Pricer, Rate
+from spendtop.domain.prices import Price
+from spendtop.domain.pricing import Catalogue, Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
@@ -41,15 +42,7 @@ def keeps_bodies(settings: Settings) -> bool:
 
 def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
     """Own prices, own rule, published prices. Raises ConfigError for a hook that cannot be loaded."""
-    own = {
-        model: Price(
-            input=Rate.per_million(price.input),
-            output=Rate.per_million(price.output),
-            cache_read=None if price.cache_read is None else Rate.per_million(price.cache_read),
-            cache_write=None if price.cache_write is None else Rate.per_million(price.cache_write),
-        )
-        for model, price in settings.prices.items()
-    }
+    own = {model: Price.of(price.rates) for model, price in settings.prices.items()}
     hook = pricing_hook.load(settings.pricing.hook) if settings.pricing.hook else None
     return Pricer(own, hook, catalogue)
 

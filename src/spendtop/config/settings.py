@@ -44,6 +44,7 @@ from spendtop.config.types import (
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
+from spendtop.domain.prices import Rate
 from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.domain.windows import Calendar, parse_window
 
@@ -240,6 +241,17 @@ class PriceSettings(Section):
     """US dollars per million input tokens read from the cache; absent = as input."""
     cache_write: Price | None = None
     """US dollars per million input tokens written to the cache; absent = as input."""
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """By unit of the price list."""
+        prices = {
+            "input_tokens": self.input,
+            "output_tokens": self.output,
+            "cache_read_tokens": self.cache_read,
+            "cache_write_tokens": self.cache_write,
+        }
+        return {unit: Rate.per_million(price) for unit, price in prices.items() if price is not None}
 
 
 def _hook(text: str, info: ValidationInfo) -> str:

@@ -42,6 +42,8 @@ class StoredRequest(Struct, frozen=True, kw_only=True):
     """Every source's id, by source."""
     given_by: dict[str, Source] = field(default_factory=dict)
     """Field to the source that gave it, for fields that the most trusted source did not give."""
+    probable_twin_of: int | None = None
+    """Another request that probably is the same call, reported through another middleman; both count."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -79,6 +81,7 @@ def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest
         request=request,
         external_ids={report.source.name: report.external_id, **stored.external_ids},
         given_by={name: source for name, source in choice.givers.items() if source is not request.source},
+        probable_twin_of=stored.probable_twin_of,
     )
 
 

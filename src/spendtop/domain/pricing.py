@@ -1,146 +1,175 @@
-"""What a request costs: reported where the gateway's figure can be trusted, else computed, else unknown."""
+"""What a request costs: as somebody who can be believed says, else computed from its quantities, else unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import Basis, Cost, Request, Status, Usage
+from spendtop.domain.prices import LARGEST_COST, Price
+from spendtop.domain.request import Basis, Cost, Quantities, Reporter, Request, ServiceLevel, Status
 
-_LARGEST_COST = Usd.of(1_000_000)
-"""A larger cost of one request is not believed."""
-_ATTO_PER_NANO = 10**9
-_ATTO_PER_USD_PER_MILLION = 10**12
-
-
-class Rate(Struct, frozen=True):
-    """Price of one token in 1e-18 USD. Above a tier's start (input tokens), its rate holds for the whole request."""
-
-    base: int
-    tiers: tuple[tuple[int, int], ...] = ()
-    """(start, rate), ascending."""
-
-    @classmethod
-    def per_million(cls, dollars: Decimal, tiers: tuple[tuple[int, Decimal], ...] = ()) -> Rate:
-        """A rate from USD per million tokens, rounded half-even."""
-        return cls(_atto(dollars), tuple((start, _atto(price)) for start, price in tiers))
-
-    def at(self, input_tokens: int) -> int:
-        """The rate that holds for a request of this many input tokens."""
-        rate = self.base
-        for start, tier in self.tiers:
-            if input_tokens > start:
-                rate = tier
-        return rate
+FALLBACK = "*"
+"""The name of the own price that holds for models without any other."""
+_CERTAIN = Usd.of("0.01")
+"""Two costs that are less apart do not make each other doubtful."""
+_HOOK = "hook"
+_FAR = 3
+"""How many times as much one of two costs has to be to make the other doubtful."""
 
 
-class Price(Struct, frozen=True, kw_only=True):
-    """What one model's tokens cost. A cache rate that is None is charged as plain input."""
+class Terms(NamedTuple):
+    """What a model's price depends on besides the time."""
 
-    input: Rate
-    output: Rate | None = None
-    """None where a model has no output, such as embeddings."""
-    cache_read: Rate | None = None
-    cache_write: Rate | None = None
-    request: Usd = ZERO
-    """What each request costs besides its tokens."""
-    version: str = "own"
-    """Where the price comes from."""
-
-    def cost(self, usage: Usage) -> Usd | None:
-        """Tokens times price, rounded half-even once.
-
-        None when the tokens or a rate they need are unknown, and for a sum that no single request costs.
-        """
-        if usage.prompt is None or (usage.completion is None and self.output is not None):
-            return None
-        output_tokens = usage.completion or 0
-        if output_tokens and self.output is None:
-            return None
-        read = min(usage.cache_read or 0, usage.prompt)
-        write = min(usage.cache_write or 0, usage.prompt - read)
-        plain = usage.prompt - read - write
-        atto = self.request.nano * _ATTO_PER_NANO + plain * self.input.at(usage.prompt)
-        atto += read * (self.cache_read or self.input).at(usage.prompt)
-        atto += write * (self.cache_write or self.input).at(usage.prompt)
-        if self.output is not None:
-            atto += output_tokens * self.output.at(usage.prompt)
-        cost = Usd(_half_even(atto, _ATTO_PER_NANO))
-        return cost if cost <= _LARGEST_COST else None
+    level: ServiceLevel | None = None
+    inference_geo: str | None = None
 
 
-Catalogue = Callable[[str | None, str, int], Price | None]
-"""Published price of (provider, model) at an instant in UTC µs, or None when it is not known."""
+Catalogue = Callable[[str | None, str, Terms, int], Price | None]
+"""Published price of (provider, model, terms) at an instant in UTC µs, or None when it is not known."""
 
 Hook = Callable[[Request], tuple[Usd | None, bool]]
 """The user's own rule: its cost and whether it decided at all (see `services.pricing_hook`)."""
 
 
+class _Computed(NamedTuple):
+    """What was computed here, and by what."""
+
+    amount: Usd | None = None
+    version: str | None = None
+    unpriced: Quantities | None = None
+    level_assumed: bool = False
+    is_published: bool = False
+
+
+_NOTHING = _Computed()
+
+
 class Pricer:
     """Prices requests: the user's own prices, the user's hook, then the published catalogue."""
 
-    def __init__(self, own: Mapping[str, Price], hook: Hook | None, catalogue: Catalogue) -> None:
+    def __init__(
+        self, own: Mapping[str, Price], hook: Hook | None, catalogue: Catalogue, hook_over: Hook | None = None
+    ) -> None:
+        """`own` is by model, with `FALLBACK` for all that have no other price. `hook` is asked where there is no own
+        price, `hook_over` before whatever anyone says."""
         self._own = {name.lower(): price for name, price in own.items()}
         self._hook = hook
+        self._hook_over = hook_over
         self._catalogue = catalogue
 
     def cost(self, request: Request) -> Cost:
-        """What the request cost, and on what basis. A gateway's cache hit costs nothing."""
-        reported = request.cost.reported
-        computed, version = self._computed(request)
+        """What the request cost, and on what basis. A gateway's cache hit costs nothing, nor does a failure without
+        any usage."""
+        reported, reporter = request.cost.reported, request.cost.reported_by
         if request.cached:
-            amount, basis, version = Usd(0), Basis.REPORTED, None
-        elif reported is not None and is_trusted(reported, request):
-            amount, basis, version = reported, Basis.REPORTED, None
-        elif computed is not None:
-            amount, basis = computed, Basis.COMPUTED
-        else:
-            amount, basis, version = None, Basis.UNKNOWN, None
-        return Cost(amount=amount, basis=basis, reported=reported, computed=computed, price_version=version)
+            computed = self._computed(request)
+            return Cost(
+                amount=ZERO, basis=Basis.REPORTED, reported=reported, reported_by=reporter, computed=computed.amount
+            )
+        if self._hook_over is not None:
+            over, decided = self._hook_over(request)
+            if decided:
+                basis = Basis.UNKNOWN if over is None else Basis.COMPUTED
+                version = None if over is None else _HOOK
+                return Cost(
+                    amount=over,
+                    basis=basis,
+                    reported=reported,
+                    reported_by=reporter,
+                    computed=over,
+                    price_version=version,
+                )
+        computed = self._computed(request)
+        if reported is not None and is_trusted(reported, request):
+            return Cost(
+                amount=reported,
+                basis=Basis.REPORTED,
+                reported=reported,
+                reported_by=reporter,
+                computed=computed.amount,
+                doubtful=_are_far_apart(reported, computed),
+            )
+        if is_failure_without_usage(request) and computed.version != _HOOK:
+            return Cost(amount=ZERO, basis=Basis.COMPUTED, reported=reported, reported_by=reporter, computed=ZERO)
+        if computed.amount is None:
+            return Cost(reported=reported, reported_by=reporter)
+        return Cost(
+            amount=computed.amount,
+            basis=Basis.COMPUTED,
+            reported=reported,
+            reported_by=reporter,
+            computed=computed.amount,
+            price_version=computed.version,
+            level_assumed=computed.level_assumed,
+            unpriced_units=computed.unpriced,
+        )
 
     def ceiling(self, model: str, at: int) -> Price | None:
         """The price at which a limit counts what has none."""
-        return self._own.get(model.lower()) or self._catalogue(None, model, at)
+        return self._own.get(model.lower()) or self._catalogue(None, model, Terms(), at) or self._own.get(FALLBACK)
 
-    def _computed(self, request: Request) -> tuple[Usd | None, str | None]:
-        own = self._own.get(request.model.lower()) if request.model else None
-        if own is not None and has_tokens(request):
-            return own.cost(request.usage), own.version
+    def _computed(self, request: Request) -> _Computed:
+        named = [name for name in (request.model, request.served_model) if name is not None]
+        own = next((self._own[name.lower()] for name in named if name.lower() in self._own), None)
+        if own is not None and has_usage(request):
+            return _by_own(own, request)
         if self._hook is not None:
             cost, decided = self._hook(request)
             if decided:
-                return cost, "hook"
-        if request.model is None or own is not None or not has_tokens(request):
-            return None, None
-        price = self._catalogue(request.provider, request.model, request.occurred_at)
-        return (price.cost(request.usage), price.version) if price else (None, None)
+                return _Computed(cost, _HOOK)
+        if own is not None or not has_usage(request):
+            return _NOTHING
+        terms = Terms(request.service_level, request.inference_geo)
+        for name in named:
+            price = self._catalogue(request.provider, name, terms, request.occurred_at)
+            if price is not None:
+                priced = price.priced(request.usage)
+                return _Computed(priced.amount, price.version, priced.unpriced, price.level_assumed, True)
+        fallback = self._own.get(FALLBACK)
+        return _NOTHING if fallback is None else _by_own(fallback, request)
 
 
-def has_tokens(request: Request) -> bool:
-    """Whether the tokens are known: none at all are only believed of a response that failed."""
-    return request.usage.total is not None and (request.usage.total > 0 or request.status is Status.ERROR)
+def _by_own(price: Price, request: Request) -> _Computed:
+    """An own price holds for every service level, which is then said to be assumed."""
+    priced = price.priced(request.usage)
+    is_assumed = request.service_level not in (None, ServiceLevel.STANDARD)
+    return _Computed(priced.amount, price.version, priced.unpriced, is_assumed)
+
+
+def has_usage(request: Request) -> bool:
+    """Whether it is known what was used: nothing at all is only believed of a response that failed."""
+    return request.usage.is_known or (request.usage.total is not None and request.status is Status.ERROR)
+
+
+def is_failure_without_usage(request: Request) -> bool:
+    """Whether a call failed before anything was used: nobody bills it."""
+    return request.status is Status.ERROR and not request.usage.is_known
+
+
+def is_failed(request: Request) -> bool:
+    """Whether a request counts as failed: an error without any usage, which cost nothing."""
+    return is_failure_without_usage(request) and request.cost.amount == ZERO
 
 
 def is_trusted(reported: Usd, request: Request) -> bool:
-    """Whether a gateway's figure can be believed: zero means "free", "error" and "unknown model" alike."""
+    """Whether a reported figure can be believed: a gateway's zero means "free", "error" and "unknown model" alike, a
+    provider's own is a price."""
     if reported != ZERO:
         return is_amount(reported)
-    return request.cached or (not request.usage.total and request.status is Status.ERROR)
+    if request.cached or request.cost.reported_by is Reporter.PROVIDER:
+        return True
+    return not request.usage.is_known and request.status is Status.ERROR
 
 
 def is_amount(reported: Usd) -> bool:
     """Whether a figure can be a request's cost whatever else is known about it."""
-    return ZERO < reported <= _LARGEST_COST
+    return ZERO < reported <= LARGEST_COST
 
 
-def _atto(dollars_per_million: Decimal) -> int:
-    return int((dollars_per_million * _ATTO_PER_USD_PER_MILLION).to_integral_value(ROUND_HALF_EVEN))
-
-
-def _half_even(amount: int, divisor: int) -> int:
-    quotient, rest = divmod(amount, divisor)
-    double = 2 * rest
-    return quotient + (double > divisor or (double == divisor and quotient % 2 == 1))
+def _are_far_apart(reported: Usd, computed: _Computed) -> bool:
+    """Whether a reported cost is so far from what a published list says that one of the two has to be wrong."""
+    if computed.amount is None or computed.unpriced is not None or not computed.is_published:
+        return False
+    smaller, larger = sorted((reported.nano, computed.amount.nano))
+    return larger - smaller > _CERTAIN.nano and larger > _FAR * smaller

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum, StrEnum, auto
 from operator import attrgetter, itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import unpack
 from spendtop.domain.sources import Source
 
 
@@ -52,8 +53,31 @@ class BodyState(StrEnum):
     PURGED = "purged"
 
 
+class ServiceLevel(StrEnum):
+    """At which of a provider's service levels a call was served; each has prices of its own."""
+
+    STANDARD = "standard"
+    BATCH = "batch"
+    FLEX = "flex"
+    PRIORITY = "priority"
+    FAST = "fast"
+
+
+class Reporter(StrEnum):
+    """Whose figure a reported cost is, the most reliable first."""
+
+    PROVIDER = "provider"
+    GATEWAY = "gateway"
+    INSTRUMENTATION = "instrumentation"
+    CLIENT = "client"
+
+
+Quantities: TypeAlias = dict[str, int | float]
+"""By unit of genai-prices (`web_searches`, `input_audio_seconds`, ...) how much of it there was; no zeros."""
+
+
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of one request; None is unknown.
+    """What one request used: tokens, where None is unknown, and what else is billed.
 
     `prompt` counts all input, cache reads and writes among it; `completion` includes reasoning. That is how OpenAI
     counts, and what other providers say is brought into this form.
@@ -64,6 +88,20 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_read: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
+    units: Quantities | None = None
+    """Of what the counts do not tell, such as audio tokens or searches; parts of the counts are counted there too."""
+
+    @property
+    def quantities(self) -> Quantities:
+        """All that was used, by unit."""
+        counts = (self.prompt, self.completion, self.cache_read, self.cache_write, self.reasoning)
+        used: Quantities = {unit: count for unit, count in zip(COUNTED_UNITS, counts, strict=True) if count}
+        return {**used, **self.units} if self.units else used
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known to have been used."""
+        return bool(self.prompt or self.completion or self.units)
 
     @property
     def total(self) -> int | None:
@@ -73,16 +111,33 @@ class Usage(Struct, frozen=True, kw_only=True):
         return (self.prompt or 0) + (self.completion or 0)
 
 
+COUNTED_UNITS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "output_reasoning_tokens")
+"""The units of a usage's counts, in their order."""
+
+
 class Cost(Struct, frozen=True, kw_only=True):
-    """What a request cost, and on what basis. `amount` None is unknown."""
+    """What a request cost, and on what basis. `amount` None is unknown; of a partial cost it is the known part."""
 
     amount: Usd | None = None
     basis: Basis = Basis.UNKNOWN
     reported: Usd | None = None
-    """The gateway's own figure, also when it was not trusted."""
+    """What somebody else says, also when it was not trusted."""
+    reported_by: Reporter | None = None
+    """Who says so."""
     computed: Usd | None = None
-    """Tokens times price, where both are known."""
+    """Quantities times price, where both are known."""
     price_version: str | None = None
+    level_assumed: bool = False
+    """Whether the service level has no known price, so that the standard price was taken."""
+    unpriced_units: Quantities | None = None
+    """What of the computed cost has no price: the amount is without it."""
+    doubtful: bool = False
+    """Whether the reported cost is far from the computed one."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the amount is only a part of the cost."""
+        return self.unpriced_units is not None
 
 
 TextT = TypeVar("TextT", bound=str)
@@ -118,6 +173,14 @@ class RequestFields(Struct, Generic[TextT], frozen=True, kw_only=True):
     counted: bool = True
     """False for requests of a shadow token: stored and shown, in no total."""
     body_state: BodyState = BodyState.NOT_SENT
+    service_level: ServiceLevel | None = None
+    """None where nobody said."""
+    inference_geo: str | None = None
+    """Where a provider that asks a price of its own for it kept the inference: `us`."""
+    served_model: TextT | None = None
+    """The model that the answer names, where `model` is another name, such as a deployment's."""
+    provider_usage: bytes | None = None
+    """The provider's own usage object, packed (see `domain.provider_usage`)."""
 
 
 class Request(RequestFields[str], frozen=True, kw_only=True):
@@ -131,6 +194,13 @@ class Request(RequestFields[str], frozen=True, kw_only=True):
     response_body: bytes | None = None
     content: bytes | None = None
     """Digest of what a push said, where its client gave an id: the same id with other content is a conflict."""
+    unread_usage: tuple[str, ...] = ()
+    """Names in the provider's usage object that this version does not know."""
+
+    @property
+    def usage_object(self) -> dict[str, Any] | None:
+        """The provider's own usage object, as far as it is kept: numbers and the few words that prices depend on."""
+        return unpack(self.provider_usage)
 
     @property
     def scope(self) -> str:
@@ -152,11 +222,17 @@ class ValueKind(Enum):
     FLAG = auto()
     INSTANT = auto()
     TOKENS = auto()
+    QUANTITIES = auto()
+    """By unit, how much."""
+    USAGE = auto()
+    """A provider's usage object, packed."""
     MILLISECONDS = auto()
     HTTP_STATUS = auto()
     MONEY = auto()
     ID = auto()
     """Our own id."""
+    OTHER_ID = auto()
+    """Our own id of another request."""
     IDS = auto()
     """By source, the ids that it gave."""
     SOURCES = auto()
@@ -194,6 +270,8 @@ class RequestField(Struct, frozen=True):
     """Whether an export without it is no export of requests."""
     exact: bool = False
     """Whether an amount is exported in nano-USD as well."""
+    shown_at: str = ""
+    """Where faces find it, where that is not where a report has it."""
     revised: bool = True
     """Whether a revision says how it changed."""
     revised_as: str = ""
@@ -203,6 +281,11 @@ class RequestField(Struct, frozen=True):
     def path(self) -> str:
         """Attributes that lead from a request to the value, joined by dots."""
         return self.at or self.name
+
+    @property
+    def exported_path(self) -> str:
+        """Attributes that lead from a request to the value that faces have, joined by dots."""
+        return self.shown_at or self.path
 
     @property
     def part(self) -> str:
@@ -293,6 +376,17 @@ FIELDS = (
     ),
     RequestField("counted", ValueKind.FLAG, "counted", Merging.EITHER),
     RequestField("body_state", ValueKind.WORD, "bodies", Merging.RULE, revised=False),
+    RequestField("quantities", ValueKind.QUANTITIES, "quantity of", at="usage.units", shown_at="usage.quantities"),
+    RequestField("service_level", ValueKind.WORD, "service level"),
+    RequestField("level_assumed", ValueKind.FLAG, None, Merging.RULE, at="cost.level_assumed", revised=False),
+    RequestField("partial", ValueKind.FLAG, None, None, at="cost.partial"),
+    RequestField("unpriced_units", ValueKind.QUANTITIES, "unpriced", Merging.RULE, at="cost.unpriced_units"),
+    RequestField("reported_by", ValueKind.WORD, "reported by", Merging.RULE, at="cost.reported_by", revised=False),
+    RequestField("doubtful", ValueKind.FLAG, "doubtful", Merging.RULE, at="cost.doubtful", revised=False),
+    RequestField("probable_twin_of", ValueKind.OTHER_ID, "probable twin of", None),
+    RequestField("inference_geo", ValueKind.NAME, "inference in"),
+    RequestField("served_model", ValueKind.TEXT, "served model"),
+    RequestField("provider_usage", ValueKind.USAGE, None, revised=False),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.pricing import Price
+from spendtop.domain.prices import Price
 from spendtop.domain.request import Request
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads.limits import Ceiling
@@ -43,11 +43,14 @@ class LimitBook:
                 yield limit
 
     def cost(self, limit: Limit, request: Request) -> Usd | None:
-        """What the request counts for: its cost, else the limit's reserve price, else unknown."""
-        if request.cost.amount is not None:
-            return request.cost.amount
+        """What the request counts for: its cost, else what the limit's reserve price makes of it, else unknown; of a
+        partial cost the larger of the two."""
+        known = request.cost.amount
+        if known is not None and not request.cost.partial:
+            return known
         reserve = self.reserves.get(limit.name)
-        return reserve.cost(request.usage) if reserve else None
+        ceiling = reserve.priced(request.usage).amount if reserve else None
+        return max(filter(None, (known, ceiling)), default=None)
 
     def _entity(self, limit: Limit, request: Request) -> str | None:
         if limit.where is not None and not matches(limit.where, _subject(request), self._context):
@@ -57,7 +60,9 @@ class LimitBook:
 
 def _ceiling(price: Price) -> Ceiling:
     def most(row: RequestRow) -> Usd:
-        return price.cost(row.usage) or ZERO
+        """What it can have cost beyond what is known of it."""
+        ceiling = price.priced(row.usage).amount or ZERO
+        return max(ceiling - (row.cost.amount or ZERO), ZERO)
 
     return most
 

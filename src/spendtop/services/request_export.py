@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import FIELDS, RequestField, ValueKind
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
@@ -46,6 +47,12 @@ def _to_json(field: RequestField, column: str) -> Callable[[Any], Any] | None:
     match field.kind:
         case ValueKind.ID:
             return str
+        case ValueKind.OTHER_ID:
+            return lambda id: None if id is None else str(id)
+        case ValueKind.QUANTITIES:
+            return lambda quantities: quantities or {}
+        case ValueKind.USAGE:
+            return unpack
         case ValueKind.SOURCES:
             return list
         case ValueKind.INSTANT:
@@ -66,7 +73,7 @@ def _raw(text: Untrusted | None) -> str | None:
 _EXPORTED = tuple((column, field) for field in FIELDS for column in field.exported)
 COLUMNS = tuple(column for column, _ in _EXPORTED)
 """Of every export, in their order."""
-_values = attrgetter(*(field.path for _, field in _EXPORTED))
+_values = attrgetter(*(field.exported_path for _, field in _EXPORTED))
 _TO_JSON = tuple(
     (place, convert)
     for place, (column, field) in enumerate(_EXPORTED)

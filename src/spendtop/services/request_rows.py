@@ -27,19 +27,21 @@ def to_values(stored: StoredRequest) -> dict[str, Any]:
         ",".join(stored.sources),
         msgspec.json.encode(stored.external_ids).decode(),
         _names(stored.given_by) if stored.given_by else None,
+        stored.probable_twin_of,
     )
     return dict(zip(_COLUMNS, values, strict=True))
 
 
 def from_row(row: Sequence[Any]) -> StoredRequest:
     """What is known of a request, from a row that begins with all columns."""
-    id, source, external_ids, given_by = _identity_of(row)
+    id, source, external_ids, given_by, twin = _identity_of(row)
     ids = TEXTS.decode(external_ids)
     return StoredRequest(
         id=id,
         request=Request(source=source_named(source), external_id=ids[source], **fields_of(row, _FROM_COLUMN)),
         external_ids=ids,
         given_by={name: source_named(giver) for name, giver in TEXTS.decode(given_by).items()} if given_by else {},
+        probable_twin_of=twin,
     )
 
 
@@ -56,13 +58,23 @@ def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
             return Usd.nano_of
         case ValueKind.TEXTS:
             return lambda texts: msgspec.json.encode(texts).decode() if texts else None
+        case ValueKind.QUANTITIES:
+            return lambda quantities: None if quantities is None else msgspec.json.encode(quantities).decode()
     return None
 
 
-_COLUMNS = (*(field.column for field in REPORTED), "id", "source", "sources", "external_ids", "given_by")
+_COLUMNS = (
+    *(field.column for field in REPORTED),
+    "id",
+    "source",
+    "sources",
+    "external_ids",
+    "given_by",
+    "probable_twin_of",
+)
 _fields = attrgetter(*(field.path for field in REPORTED))
 _TO_COLUMN = tuple(
     (place, convert) for place, field in enumerate(REPORTED) if (convert := _to_column(field)) is not None
 )
-_identity_of = columns("id", "source", "external_ids", "given_by")
+_identity_of = columns("id", "source", "external_ids", "given_by", "probable_twin_of")
 _FROM_COLUMN = conversions({ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else None})

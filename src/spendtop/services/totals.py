@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
+from spendtop.domain.pricing import is_failed
 from spendtop.domain.request import Request, Status, is_assumed
 from spendtop.domain.sources import Source
 from spendtop.services.limit_book import LimitBook
 
+_ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
 TotalKey = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
@@ -44,18 +46,18 @@ class TotalsByDifference:
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
         hour = request.received_at - request.received_at % HOUR
-        self._fold((REPEATS, request.source.name, hour), (1, 0, 0, 0, 0, 0))
+        self._fold((REPEATS, request.source.name, hour), _ONE_REPORT)
         if is_assumed(request):
-            self._fold((ASSUMED_REPEATS, request.source.name, hour), (1, 0, 0, 0, 0, 0))
+            self._fold((ASSUMED_REPEATS, request.source.name, hour), _ONE_REPORT)
 
     def count_joined(self, source: Source, received_at: int) -> None:
         """Count a report of a source that is not the most trusted one of its request; no money is in it."""
-        self._fold((JOINED, source.name, received_at - received_at % HOUR), (1, 0, 0, 0, 0, 0))
+        self._fold((JOINED, source.name, received_at - received_at % HOUR), _ONE_REPORT)
 
-    def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int]]:
+    def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int, int]]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
         return [
-            (dimension, key, bucket, shard, *delta)  # type: ignore[misc]  # six integers, see _delta
+            (dimension, key, bucket, shard, *delta)  # type: ignore[misc]  # seven integers, see _delta
             for (dimension, key, bucket), delta in sorted(self._deltas.items())
             if any(delta)
         ]
@@ -110,6 +112,7 @@ class TotalsByDifference:
         folded[3] += delta[3]
         folded[4] += delta[4]
         folded[5] += delta[5]
+        folded[6] += delta[6]
 
 
 def _dimensions(request: Request) -> list[tuple[str, str]]:
@@ -128,13 +131,15 @@ def _dimensions(request: Request) -> list[tuple[str, str]]:
 
 
 def _delta(request: Request, sign: int) -> tuple[int, ...]:
-    """requests, nano-USD, unpriced, errors, prompt tokens, completion tokens."""
-    amount = request.cost.amount
+    """requests, nano-USD, unpriced, errors, prompt tokens, completion tokens, failed."""
+    cost = request.cost
+    amount, is_error = cost.amount, request.status is Status.ERROR
     return (
         sign,
         sign * amount.nano if amount is not None else 0,
-        sign * (amount is None),
-        sign * (request.status is Status.ERROR),
+        sign * (amount is None or cost.unpriced_units is not None),
+        sign * is_error,
         sign * (request.usage.prompt or 0),
         sign * (request.usage.completion or 0),
+        sign * (is_error and is_failed(request)),
     )

@@ -47,7 +47,7 @@ def event(number: int, now: int, **fields: Any) -> bytes:
 async def filled(store: Store, clock: SettableClock, count: int = 4) -> AsyncIterator[Live]:
     """A listener that has taken requests 1 to `count`, under one daily limit."""
     calendar = Calendar()
-    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=True)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
     recorder = Recorder(store, preparer, LimitBook([DAILY], calendar, {}))
     info = CollectorInfo(version="1", host="h", pid=1, url="", started_at=clock())
     in_force = Applied(limits=(DAILY,), calendar=calendar, channels=(), collector=info, at=clock(), config_digest="")

@@ -388,7 +388,7 @@ def test_providers_have_our_names(theirs: str, ours: str | None) -> None:
 
 
 def test_names_are_recorded_as_stores_can_hold_them() -> None:
-    preparer = Preparer(Pricer({}, None, lambda provider, model, at: None), None, keep_bodies=False)
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=False)
     prepared = preparer.prepare(request_of(user_id="a\0b", model="m" * 1000))
     assert isinstance(prepared, Prepared)
     request = prepared.request

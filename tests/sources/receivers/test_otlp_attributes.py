@@ -8,6 +8,7 @@ import pytest
 
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing import Terms
 from spendtop.domain.request import Usage
 from spendtop.sources.receivers import otlp_attributes as read
 from tests.otlp_posts import ARRIVAL
@@ -138,7 +139,7 @@ def test_input_that_leaves_the_cache_out_is_completed(
 )
 def test_providers_have_the_names_of_the_price_list(given: str, ours: str | None, model: str) -> None:
     assert read.provider({"gen_ai.provider.name": given}) == ours
-    assert PublishedPrices()(ours, model, ARRIVAL) is not None
+    assert PublishedPrices()(ours, model, Terms(), ARRIVAL) is not None
 
 
 def test_providers_in_their_order() -> None:

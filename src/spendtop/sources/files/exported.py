@@ -15,11 +15,14 @@ from msgspec import Meta, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
+    COUNTED_UNITS,
     FIELDS,
     REPORTED,
     Basis,
     BodyState,
+    Quantities,
     Request,
     RequestField,
     Restored,
@@ -65,6 +68,14 @@ _FORMS: Mapping[ValueKind, _Form] = {
     ),
     ValueKind.HTTP_STATUS: _Form(Annotated[int, Meta(ge=0, le=999)] | None, "a whole number from 0 to 999, or empty"),
     ValueKind.MONEY: _Form(Decimal | None, "an amount in USD, or empty"),
+    ValueKind.QUANTITIES: _Form(
+        dict[
+            Annotated[str, Meta(pattern="^[a-z0-9_]{1,64}$")], Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0)]
+        ]
+        | None,
+        "an object of units and numbers, 0 or more, or empty",
+    ),
+    ValueKind.USAGE: _Form(dict[str, Any] | None, "a provider's usage object, or empty"),
 }
 _NANO = _Form(
     Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None,
@@ -98,7 +109,8 @@ _Line = msgspec.defstruct(
 )
 _ids_of = attrgetter("external_ids")
 _values_of = attrgetter(*(field.exported[-1] for field in REPORTED))
-_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in (ValueKind.IDS, ValueKind.TEXTS))
+_OBJECTS = (ValueKind.IDS, ValueKind.TEXTS, ValueKind.QUANTITIES, ValueKind.USAGE)
+_JSON_COLUMNS = tuple(column for column, field in _READ.items() if field.kind in _OBJECTS)
 _AT = re.compile(r" - at `(?:key` in `)?\$\.?(\w*)[^`]*`")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 
@@ -219,7 +231,16 @@ def _restoring(field: RequestField) -> Callable[[Any], Any] | None:
             return lambda name: storable_name(name) or None
         case ValueKind.MONEY:
             return Usd if field.exact else Usd.of
+        case ValueKind.QUANTITIES:
+            return _not_counted
+        case ValueKind.USAGE:
+            return pack
     return _without_body if field.name == "body_state" else None
+
+
+def _not_counted(quantities: Quantities) -> Quantities | None:
+    """Of all quantities those that no column of its own tells."""
+    return {unit: count for unit, count in quantities.items() if count and unit not in COUNTED_UNITS} or None
 
 
 def _without_body(state: BodyState) -> BodyState:

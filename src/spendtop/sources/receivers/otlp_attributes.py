@@ -166,7 +166,13 @@ def usage(attributes: Attributes) -> Usage:
     cached = (counts["cache_read"] or 0) + (counts["cache_write"] or 0)
     if counts["prompt"] is not None and cached > counts["prompt"]:
         counts["prompt"] += cached  # a part cannot be larger than its whole: Anthropic's count of uncached input
-    return Usage(**counts)
+    return Usage(
+        prompt=counts["prompt"],
+        completion=counts["completion"],
+        cache_read=counts["cache_read"],
+        cache_write=counts["cache_write"],
+        reasoning=counts["reasoning"],
+    )
 
 
 def provider(attributes: Attributes) -> str | None:

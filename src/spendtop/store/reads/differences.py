@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, case, func, not_, or_, select
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.differences import BilledPart, SeenModel
 from spendtop.domain.money import Usd
+from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DayCostPartTable, DayCostTable, RequestTable
@@ -64,7 +65,7 @@ def seen(connection: Connection, provider: str, day: int) -> tuple[SeenModel, ..
             ),
         ),
     )
-    unpriced = _REQUEST.c.cost_nano.is_(None)
+    unpriced = spend_sql.is_unpriced()
     query = (
         select(
             func.coalesce(_REQUEST.c.model, "").label("name"),

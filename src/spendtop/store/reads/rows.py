@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.json import Decoder
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import REPORTED, RequestField, RequestFields, ValueKind, arguments
+from spendtop.domain.request import REPORTED, Quantities, RequestField, RequestFields, ValueKind, arguments
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -27,16 +27,19 @@ class RequestRow(RequestFields[Untrusted], frozen=True, kw_only=True):
     external_ids: dict[str, str]
     """Source name to the id it gave."""
     properties: dict[str, str]
+    probable_twin_of: int | None = None
+    """Another request that probably is the same call, reported through another middleman; both count."""
 
 
 def from_row(row: Sequence[Any]) -> RequestRow:
     """A row that begins with all columns of the table `request`."""
-    id, source, sources, external_ids = _identity_of(row)
+    id, source, sources, external_ids, twin = _identity_of(row)
     return RequestRow(
         id=id,
         source=source,
         sources=tuple(sources.split(",")),
         external_ids=TEXTS.decode(external_ids),
+        probable_twin_of=twin,
         **fields_of(row, _FOR_FACES),
     )
 
@@ -69,7 +72,12 @@ def fields_of(row: Sequence[Any], conversions: Conversions) -> dict[str, Any]:
 
 def conversions(by_kind: Mapping[ValueKind, Callable[[Any], Any]]) -> Conversions:
     """Those that all need, and `by_kind` those of one's own."""
-    kinds: dict[ValueKind, Callable[[Any], Any]] = {ValueKind.FLAG: bool, ValueKind.MONEY: Usd.of_nano, **by_kind}
+    kinds: dict[ValueKind, Callable[[Any], Any]] = {
+        ValueKind.FLAG: bool,
+        ValueKind.MONEY: Usd.of_nano,
+        ValueKind.QUANTITIES: lambda quantities: QUANTITIES.decode(quantities) if quantities else None,
+        **by_kind,
+    }
     return tuple(
         (place, _word(field) if field.kind is ValueKind.WORD else kinds[field.kind])
         for place, field in enumerate(REPORTED)
@@ -85,14 +93,15 @@ def _word(field: RequestField) -> Callable[[Any], Any]:
 
 
 TEXTS = Decoder(dict[str, str])
-_identity_of = columns("id", "source", "sources", "external_ids")
+QUANTITIES = Decoder(Quantities)
+_identity_of = columns("id", "source", "sources", "external_ids", "probable_twin_of")
 _columns_of = columns(*(field.column for field in REPORTED))
 _FOR_FACES = conversions({ValueKind.TEXT: outside, ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Sums over requests. `cost` adds the known costs; `unpriced` counts the requests whose cost is not known."""
+    """Sums over requests. `cost` adds the known costs; `unpriced` counts those whose cost is not known, or in part."""
 
     requests: int
     cost: Usd
@@ -100,11 +109,13 @@ class Spend:
     errors: int
     prompt_tokens: int
     completion_tokens: int
+    failed: int = 0
+    """Errors without any usage, which cost nothing."""
 
     @classmethod
     def nothing(cls) -> Spend:
         """The sum over no requests."""
-        return cls(0, Usd(0), 0, 0, 0, 0)
+        return cls(0, Usd(0), 0, 0, 0, 0, 0)
 
     @property
     def tokens(self) -> int:
@@ -112,8 +123,8 @@ class Spend:
 
     @property
     def known_cost(self) -> Usd | None:
-        """None where there are requests and the cost of none is known: that is no zero."""
-        return None if 0 < self.requests == self.unpriced else self.cost
+        """None where there are requests and nothing of any one's cost is known: that is no zero."""
+        return None if 0 < self.requests == self.unpriced and not self.cost.nano else self.cost
 
     @property
     def average(self) -> Usd | None:
@@ -129,6 +140,7 @@ class Spend:
             self.errors + other.errors,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
+            self.failed + other.failed,
         )
 
     def __sub__(self, other: Spend) -> Spend:
@@ -139,4 +151,5 @@ class Spend:
             self.errors - other.errors,
             self.prompt_tokens - other.prompt_tokens,
             self.completion_tokens - other.completion_tokens,
+            self.failed - other.failed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, case, func
+from sqlalchemy import ColumnElement, Label, and_, case, func, or_
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
@@ -12,12 +12,24 @@ from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
-NAMES = ("requests", "cost_nano", "unpriced", "errors", "prompt_tokens", "completion_tokens")
+NAMES = ("requests", "cost_nano", "unpriced", "errors", "prompt_tokens", "completion_tokens", "failed")
 
 
 def is_unpriced() -> ColumnElement[bool]:
-    """Whether a request's cost is not known. A gateway's cache hit costs nothing, which is known."""
-    return table_of(RequestTable).c.cost_nano.is_(None)
+    """Whether a request's cost is not known, or in part. A gateway's cache hit costs nothing, which is known."""
+    request = table_of(RequestTable)
+    return or_(request.c.cost_nano.is_(None), request.c.unpriced_units.is_not(None))
+
+
+def is_failed() -> ColumnElement[bool]:
+    """Whether a request is an error without any usage, which costs nothing (see `domain.pricing.is_failed`)."""
+    request = table_of(RequestTable)
+    return and_(
+        request.c.status == Status.ERROR.value,
+        request.c.cost_nano == 0,
+        func.coalesce(request.c.prompt_tokens, 0) + func.coalesce(request.c.completion_tokens, 0) == 0,
+        request.c.quantities.is_(None),
+    )
 
 
 def of_requests() -> tuple[Label[Any], ...]:
@@ -31,6 +43,7 @@ def of_requests() -> tuple[Label[Any], ...]:
         _sum(case((failed, 1), else_=0)).label("errors"),
         _sum(request.c.prompt_tokens).label("prompt_tokens"),
         _sum(request.c.completion_tokens).label("completion_tokens"),
+        _sum(case((is_failed(), 1), else_=0)).label("failed"),
     )
 
 
@@ -41,8 +54,8 @@ def of_totals() -> tuple[Label[Any], ...]:
 
 
 def to_spend(row: Any) -> Spend:
-    """A row whose first six columns are `NAMES`."""
-    requests, cost, *counts = map(int, row[:6])
+    """A row whose first columns are `NAMES`."""
+    requests, cost, *counts = map(int, row[: len(NAMES)])
     return Spend(requests, Usd(cost), *counts)
 
 

@@ -110,7 +110,7 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
     rows = tuple(KeySpend(Untrusted(row.key_), spend_sql.to_spend(row)) for row in sums)
     if not rows:
         return Breakdown((), Spend.nothing(), 0)
-    everything = spend_sql.to_spend(sums[0][6:12])
+    everything = spend_sql.to_spend(sums[0][len(spend_sql.NAMES) : 2 * len(spend_sql.NAMES)])
     shown = reduce(add, (row.spend for row in rows))
     return Breakdown(rows, everything - shown, int(sums[0].distinct_keys) - len(rows))
 

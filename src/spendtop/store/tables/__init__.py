@@ -14,6 +14,7 @@ from spendtop.store.tables.operations import (
     LeaseTable,
     MetaTable,
     QuarantineTable,
+    RemarkTable,
     TaskTable,
     TokenTable,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "LimitMarkTable",
     "MetaTable",
     "QuarantineTable",
+    "RemarkTable",
     "RequestKeyTable",
     "RequestTable",
     "RevisionTable",

@@ -121,3 +121,19 @@ class MetaTable(SQLModel, table=True):
 
     name: str = Field(primary_key=True, sa_type=Text)
     value: str = Field(sa_type=Text)
+
+
+class RemarkTable(SQLModel, table=True):
+    """What a source sent that was not read or not taken, by name; so many names of each source."""
+
+    __tablename__: ClassVar[Any] = "remark"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    source: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    """not taken, refused or unread field."""
+    name: str = Field(primary_key=True, sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    count: int = Field(sa_type=BigInteger)
+    first_at: int = Field(sa_type=BigInteger)
+    last_at: int = Field(sa_type=BigInteger)

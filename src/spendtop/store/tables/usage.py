@@ -65,6 +65,19 @@ class RequestTable(SQLModel, table=True):
     body_state: str = Field(sa_type=Text)
     given_by: str | None = Field(default=None, sa_type=Text)
     """JSON object: field to the source that gave it, for fields that `source` did not give."""
+    quantities: str | None = Field(default=None, sa_type=Text)
+    """JSON object: unit to how much of it was used, of what the columns of tokens do not tell."""
+    service_level: str | None = Field(default=None, sa_type=Text)
+    level_assumed: bool = False
+    unpriced_units: str | None = Field(default=None, sa_type=Text)
+    """JSON object as `quantities`: what `cost_nano` is without; not null where the cost is partial."""
+    reported_by: str | None = Field(default=None, sa_type=Text)
+    doubtful: bool = False
+    probable_twin_of: int | None = Field(default=None, sa_type=BigInteger)
+    inference_geo: str | None = Field(default=None, sa_type=Text)
+    served_model: str | None = Field(default=None, sa_type=Text)
+    provider_usage: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The provider's usage object, packed by `domain.provider_usage`."""
 
 
 class RequestKeyTable(SQLModel, table=True):
@@ -124,6 +137,8 @@ class TotalTable(SQLModel, table=True):
     """Sum of the known costs."""
     unpriced: int = Field(sa_type=BigInteger)
     errors: int = Field(sa_type=BigInteger)
+    failed: int = Field(sa_type=BigInteger)
+    """Errors without any usage, which cost nothing."""
     prompt_tokens: int = Field(sa_type=BigInteger)
     completion_tokens: int = Field(sa_type=BigInteger)
 

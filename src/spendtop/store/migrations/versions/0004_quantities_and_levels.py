@@ -1,0 +1,36 @@
+"""Quantities by unit, service levels, who said a cost, what of it has no price, and what was not read"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0004"
+down_revision: str | None = "0003"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+_TEXTS = ("quantities", "service_level", "unpriced_units", "reported_by", "inference_geo", "served_model")
+_FLAGS = ("level_assumed", "doubtful")
+
+
+def upgrade() -> None:
+    for name in _TEXTS:
+        op.add_column("request", sa.Column(name, sa.Text(), nullable=True))
+    for name in _FLAGS:
+        op.add_column("request", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("request", sa.Column("probable_twin_of", sa.BigInteger(), nullable=True))
+    op.add_column("request", sa.Column("provider_usage", sa.LargeBinary(), nullable=True))
+    op.add_column("total", sa.Column("failed", sa.BigInteger(), nullable=False, server_default="0"))
+    op.create_table(
+        "remark",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "kind", "name"),
+        sqlite_with_rowid=False,
+    )
