@@ -54,7 +54,7 @@ def note_refusals(connection: Connection, counts: Mapping[tuple[str, str], int],
     """Add refusals of this hour, by source and reason; no money is in it."""
     hour = now - now % HOUR
     rows = [
-        (REFUSED, f"{source}/{reason}", hour, shard, count, 0, 0, 0, 0, 0)
+        (REFUSED, f"{source}/{reason}", hour, shard, count, 0, 0, 0, 0, 0, 0)
         for (source, reason), count in sorted(counts.items())
     ]
     insert_or_add(TotalTable, connection.dialect).run_many(connection, rows)

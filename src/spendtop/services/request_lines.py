@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.rows import RequestRow
 
 _LABELLED = tuple(each for each in FIELDS if each.label is not None)
-_values = attrgetter(*(each.exported_path for each in _LABELLED))
+_values = attrgetter(*(each.path for each in _LABELLED))
 _NAME_LIMIT = 40
 
 
@@ -43,7 +43,9 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
         if each.name in wording.fields:
             yield label, wording.fields[each.name](row)
         elif each.kind is ValueKind.QUANTITIES:
-            yield from ((f"{label} {clean_line(unit, _NAME_LIMIT)}", f"{count:,}") for unit, count in value.items())
+            yield from (
+                (f"{label} {clean_line(unit, _NAME_LIMIT)}", f"{count:,}") for unit, count in (value or {}).items()
+            )
         elif each.kind in (ValueKind.IDS, ValueKind.TEXTS):
             yield from ((f"{label} {clean_line(name, _NAME_LIMIT)}", clean_line(text)) for name, text in value.items())
         else:

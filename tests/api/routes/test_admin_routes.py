@@ -182,6 +182,17 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "price_version": None,
             "counted": True,
             "body_state": "stored",
+            "quantities": {"input_tokens": 100, "output_tokens": 10},
+            "service_level": None,
+            "level_assumed": False,
+            "partial": False,
+            "unpriced_units": {},
+            "reported_by": None,
+            "doubtful": False,
+            "probable_twin_of": None,
+            "inference_geo": None,
+            "served_model": None,
+            "provider_usage": None,
         }
 
 

@@ -137,10 +137,10 @@ class TotalTable(SQLModel, table=True):
     """Sum of the known costs."""
     unpriced: int = Field(sa_type=BigInteger)
     errors: int = Field(sa_type=BigInteger)
-    failed: int = Field(sa_type=BigInteger)
-    """Errors without any usage, which cost nothing."""
     prompt_tokens: int = Field(sa_type=BigInteger)
     completion_tokens: int = Field(sa_type=BigInteger)
+    failed: int = Field(sa_type=BigInteger)
+    """Errors without any usage, which cost nothing."""
 
 
 class LimitMarkTable(SQLModel, table=True):
