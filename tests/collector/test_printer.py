@@ -14,7 +14,7 @@ import pytest
 from spendtop.collector.printer import Printer
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Status
+from spendtop.domain.request import Request
 from spendtop.services.alert_messages import Announcement
 from tests.collector.conftest import Bench
 from tests.waiting import soon
@@ -57,10 +57,10 @@ async def test_a_request_is_one_line(bench: Bench) -> None:
 
 
 async def test_what_is_unknown_is_never_a_zero(bench: Bench) -> None:
-    unknown = bench.request(None, model=None, user_id=None, status=Status.ERROR)
+    unknown = bench.request(None, model=None, user_id=None)
     assert await printed(bench, bench.request(1.0), unknown) == [
         "processed gpt-4o ann $1.00 · last hour $1.00",
-        "processed (no model) (no user) unpriced error · last hour $1.00 + 1 unpriced",
+        "processed (no model) (no user) unpriced · last hour $1.00 + 1 unpriced",
     ]
 
 

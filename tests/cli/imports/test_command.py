@@ -320,9 +320,9 @@ def test_progress_is_shown_on_a_terminal(cli: Cli, exports: Path, monkeypatch: p
 
 
 def test_a_line_without_end_does_not_fill_the_memory(exports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_LONGEST", 1_000)
+    monkeypatch.setattr(files, "_LONGEST", 2_000)
     path = exports / "x.jsonl"
-    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"x" * 5_000)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + b"x" * 10_000)
     with files.reading(str(path), None, minutes_ago(0)) as read:
         found = list(read)
     assert [type(each).__name__ for each in found][1:] == ["Skipped"] * 5
