@@ -170,6 +170,12 @@ def test_rounding_is_a_rest() -> None:
     ("line_item", "model"),
     [
         ("gpt-4o-mini-2024-07-18, cached input", "gpt-4o-mini-2024-07-18"),
+        ("gpt-6-astra, input_tokens", "gpt-6-astra"),
+        ("gpt-6-astra, cached_input_tokens", "gpt-6-astra"),
+        ("gpt-6-astra, input_cached_tokens", "gpt-6-astra"),
+        ("gpt-6-astra, cache_write_tokens, long context", "gpt-6-astra"),
+        ("priority | gpt-realtime, output_audio_tokens", "gpt-realtime"),
+        ("gpt-6-astra, web_searches", None),
         ("gpt-5, cache writes", "gpt-5"),
         ("gpt-audio-mini-2025-12-15 audio, input", "gpt-audio-mini-2025-12-15"),
         ("priority | gpt-5, output", "gpt-5"),

@@ -18,7 +18,9 @@ from spendtop.domain.money import ZERO, Usd
 
 _LINE_ITEM = re.compile(
     r"(?P<tier>[^|,]{1,40} \| )?(?P<model>[^|]+?)(?: (?:audio|image|text|video))?"
-    r", (?:input|output|cached input|cache writes)(?P<long>, long context)?"
+    r", (?:(?:un)?cached|cache|reads?|writes?|input|output|reasoning|audio|image|text|video|tokens)"
+    r"(?:[ _](?:cached|cache|reads?|writes?|input|output|reasoning|audio|image|text|video|tokens))*"
+    r"(?P<long>,[ _]long[ _]context)?"
 )
 _DESCRIPTION = re.compile(r"(?P<model>claude [^,]+?) usage - .+", re.IGNORECASE)
 _DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
