@@ -46,6 +46,11 @@ class Recorder(Writer[Ready, Outcome]):
         super().__init__(store, self._recording.record, on_commit)
 
     @property
+    def recording(self) -> Recording:
+        """What records inside a transaction that `run` opened."""
+        return self._recording
+
+    @property
     def book(self) -> LimitBook:
         return self._recording.book
 

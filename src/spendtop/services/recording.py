@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Literal
 
@@ -16,6 +16,7 @@ from spendtop.services.preparation import Prepared, Ready, SetAside
 from spendtop.services.record_group import Group, Key
 from spendtop.services.request_joins import Joining
 from spendtop.services.request_rows import from_row, to_values
+from spendtop.services.totals import TotalsByDifference
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_add,
@@ -124,12 +125,18 @@ class Recording:
         self._total.run_many(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
         if group.changed:
-            self._update(connection, group)
+            self._update(connection, group.changed)
         if group.revisions:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
 
-    def _update(self, connection: Connection, group: Group) -> None:
-        changed = [to_values(group.changed[request_id]) for request_id in sorted(group.changed)]
+    def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
+        """Write requests that were changed by hand, with the differences to the totals."""
+        self._total.run_many(connection, totals.rows(self._ids.slot))
+        self._mark.run_many(connection, totals.marks())
+        self._update(connection, changed)
+
+    def _update(self, connection: Connection, records: Mapping[int, StoredRequest]) -> None:
+        changed = [to_values(records[request_id]) for request_id in sorted(records)]
         rows = [{_bind(k): v for k, v in values.items()} for values in changed]
         names = self._request_update.names
         self._request_update.run_many(connection, [tuple(row[name] for name in names) for row in rows])

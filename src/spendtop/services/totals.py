@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.pricing import is_failed
@@ -21,8 +23,10 @@ that joined what a more trusted source reports as well."""
 class TotalsByDifference:
     """Differences to the totals that a group of changes makes, and marks on the limits that it touches."""
 
-    def __init__(self, book: LimitBook) -> None:
+    def __init__(self, book: LimitBook, speaks_at: Callable[[Limit, int], bool] = lambda limit, at: True) -> None:
+        """`speaks_at` says whether a limit still cares for what happened at an instant."""
         self._book = book
+        self._speaks_at = speaks_at
         self._deltas: dict[TotalKey, list[int]] = {}
         self._marks: dict[tuple[str, str, int], int] = {}
 
@@ -33,7 +37,7 @@ class TotalsByDifference:
             return
         self._count(request, 1)
         for limit in self._book.broken(request):
-            self._mark(limit.name, str(request_id), request.occurred_at)
+            self._mark(limit, str(request_id), request.occurred_at)
 
     def replace(self, old: Request, new: Request, request_id: int) -> None:
         """Take an earlier version's contributions out and put the new version's in."""
@@ -75,7 +79,7 @@ class TotalsByDifference:
         self._fold(("minute", "", at - at % MINUTE), delta)
         touched = self._book.touched(request)
         for limit, entity in touched:
-            self._mark(limit.name, entity, at)
+            self._mark(limit, entity, at)
         if self._book.own_dimensions:
             self._count_own(request, sign, delta, hour, touched)
 
@@ -97,8 +101,10 @@ class TotalsByDifference:
             counts = sign * cost.nano if cost is not None else 0
             self._fold((dimension, entity, hour), (delta[0], counts, *delta[2:]))
 
-    def _mark(self, limit: str, entity: str, happened_at: int) -> None:
-        key = (limit, entity, happened_at - happened_at % HOUR)
+    def _mark(self, limit: Limit, entity: str, happened_at: int) -> None:
+        if not self._speaks_at(limit, happened_at):
+            return
+        key = (limit.name, entity, happened_at - happened_at % HOUR)
         self._marks[key] = max(happened_at, self._marks.get(key, 0))
 
     def _fold(self, key: TotalKey, delta: tuple[int, ...]) -> None:

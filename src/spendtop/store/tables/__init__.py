@@ -21,6 +21,8 @@ from spendtop.store.tables.operations import (
 from spendtop.store.tables.usage import (
     BodyTable,
     LimitMarkTable,
+    RepriceChangeTable,
+    RepriceTable,
     RequestKeyTable,
     RequestTable,
     RevisionTable,
@@ -44,6 +46,8 @@ __all__ = [
     "MetaTable",
     "QuarantineTable",
     "RemarkTable",
+    "RepriceChangeTable",
+    "RepriceTable",
     "RequestKeyTable",
     "RequestTable",
     "RevisionTable",

@@ -155,3 +155,46 @@ class LimitMarkTable(SQLModel, table=True):
     """Start of the hour in which the marking requests happened, UTC µs."""
     happened_at: int = Field(sa_type=BigInteger)
     """When the latest of them happened, UTC µs."""
+
+
+class RepriceTable(SQLModel, table=True):
+    """One run over stored requests that computed their costs anew, or compared them with what is computed now."""
+
+    __tablename__: ClassVar[Any] = "reprice"
+
+    id: int | None = Field(default=None, primary_key=True)
+    asked_by: str = Field(sa_type=Text)
+    since: int | None = Field(default=None, sa_type=BigInteger)
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    filter: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    """running, done, undoing or undone."""
+    started_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    cursor: str | None = Field(default=None, sa_type=Text)
+    """Where to go on after an interruption: `occurred_at,id` of the last request that was looked at."""
+    looked_at: int = Field(sa_type=BigInteger)
+    changed: int = Field(sa_type=BigInteger)
+    before_nano: int = Field(sa_type=BigInteger)
+    """Sum of the known costs of the changed requests before; `after_nano` of the same ones after."""
+    after_nano: int = Field(sa_type=BigInteger)
+    unpriced_before: int = Field(sa_type=BigInteger)
+    unpriced_after: int = Field(sa_type=BigInteger)
+    versions: str = Field(sa_type=Text)
+    """JSON list of the versions that had priced the changed requests before; `version` priced them anew."""
+    version: str = Field(sa_type=Text)
+    undone_by: str | None = Field(default=None, sa_type=Text)
+    skipped: int = Field(sa_type=BigInteger)
+    """How many the undoing left alone, as something else changed them since."""
+
+
+class RepriceChangeTable(SQLModel, table=True):
+    """What a run changed in one request: its columns before and after, as MessagePack maps."""
+
+    __tablename__: ClassVar[Any] = "reprice_change"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    reprice_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    request_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    before: bytes = Field(sa_type=LargeBinary)
+    after: bytes = Field(sa_type=LargeBinary)
