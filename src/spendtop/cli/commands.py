@@ -246,6 +246,31 @@ COMMANDS: dict[str, Command] = {
             _argument("--force", action="store_true", help="replace the file"),
         ),
     ),
+    "reprice": Command(
+        "reprice",
+        "Compute stored costs anew, by the prices and readings of now. Only computed and unknown costs change, each"
+        " with a revision; what was reported never does. Ctrl+C interrupts it.",
+        "spendtop reprice --since 2026-11-01 --dry-run",
+        (
+            _FILTER,
+            *_SPAN,
+            _argument("--dry-run", action="store_true", help="show the difference by day and model; change nothing"),
+            _argument(
+                "--reported",
+                action="store_true",
+                help="compare reported costs with what would be computed; changes nothing",
+            ),
+            _argument("--undo", type=int, metavar="ID", help="take a run back, as `spendtop reprice list` numbers it"),
+            _argument("--resume", type=int, metavar="ID", help="go on with a run that was interrupted"),
+            _argument("--json", action="store_true", help="as JSON"),
+        ),
+    ),
+    "reprice list": Command(
+        "reprice:show_runs",
+        "Every run of `reprice`: by whom, from which prices to which, and the difference.",
+        "spendtop reprice list",
+        (_argument("--json", action="store_true", help="as JSON"),),
+    ),
     "limit list": Command("limits:show", "Every limit with its use, the fullest first.", "spendtop limit list"),
     "limit check": Command(
         "limits:check",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 
 from spendtop.cli.effective_limits import now
+from spendtop.cli.tables import say
 from spendtop.config.paths import data_folder
-from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.untrusted import clean_text
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 
 _LOOK = 0.1
+_INTERRUPTED = 130
+_STOPS_WITHIN = 30.0
+"""Seconds; one page takes no longer as a rule."""
 _PATIENCE = 60.0
 """Seconds after which the answer is no longer waited for."""
 
@@ -34,6 +40,75 @@ def ask_and_wait(store: Store, kind: TaskKind, arguments: dict[str, object], pat
     return result_of(task)
 
 
+def follow(
+    store: Store,
+    kind: TaskKind,
+    arguments: dict[str, object],
+    name: str,
+    tell: Callable[[str], None] = say,
+) -> int:
+    """Ask for what takes its time, show how far it is until it is done, and say what came of it; Ctrl+C stops it.
+
+    `name` is what it is called; `tell` is told the result. Raises what `ask_and_wait` raises.
+    """
+    require_collector(store)
+    with store.writing() as connection:
+        task_id = tasks.ask(connection, kind, arguments, now())
+    try:
+        tell(result_of(_ended(store, task_id, name)))
+    except KeyboardInterrupt:
+        return _stop(store, task_id)
+    return ExitCode.OK
+
+
+def _ended(store: Store, task_id: int, name: str) -> Task:
+    """The task once it has ended; until then its progress is on stderr, where that is a terminal."""
+    shown = ""
+    try:
+        while not (task := look(store, task_id)).finished:
+            if (words := _progress(task, name)) != shown:
+                shown = words
+                show(words)
+            _require_goes_on(store, name)
+            time.sleep(_LOOK)
+        return task
+    finally:
+        show("")
+
+
+def _progress(task: Task, name: str) -> str:
+    if task.state is TaskState.QUEUED:
+        return f"{name.capitalize()}: waits for the collector."
+    return f"{name.capitalize()}: {task.progress or 'has begun'}. Ctrl+C stops it."
+
+
+def show(words: str) -> None:
+    """Progress in the line that it always has, where somebody watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{words}")
+        sys.stderr.flush()
+
+
+def _require_goes_on(store: Store, name: str) -> None:
+    try:
+        require_collector(store)
+    except UsageError:
+        raise SpendtopError(f"The collector ended. The {name} goes on as soon as one runs: start `spendtop`.") from None
+
+
+def _stop(store: Store, task_id: int) -> int:
+    with store.writing() as connection:
+        tasks.stop(connection, task_id, now())
+    deadline = time.monotonic() + _STOPS_WITHIN
+    while not (task := look(store, task_id)).finished:
+        if time.monotonic() > deadline:
+            say("It stops once the page that is being asked for is there. Asked for again, it goes on there.")
+            return _INTERRUPTED
+        time.sleep(_LOOK)
+    say(result_of(task))
+    return ExitCode.OK if task.state is TaskState.DONE else _INTERRUPTED
+
+
 def result_of(task: Task) -> str:
     """What came of a task, as a sentence. Raises SpendtopError when it failed."""
     if task.state is TaskState.FAILED:
@@ -44,13 +119,16 @@ def result_of(task: Task) -> str:
 def require_collector(store: Store) -> None:
     """Raises UsageError when nobody collects. On PostgreSQL collectors may be elsewhere, so that only what they do
     tells."""
-    if not store.is_sqlite:
-        return
+    if store.is_sqlite and not is_collected(store):
+        raise UsageError("No collector holds this store; start `spendtop`.")
+
+
+def is_collected(store: Store) -> bool:
+    """Whether a collector of this host holds the store."""
     from spendtop.collector.process.store_lock import places
     from spendtop.services.presence import running_collector
 
-    if running_collector(places(store, data_folder()).holder) is None:
-        raise UsageError("No collector holds this store; start `spendtop`.")
+    return running_collector(places(store, data_folder()).holder) is not None
 
 
 def look(store: Store, task_id: int) -> Task:

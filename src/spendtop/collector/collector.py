@@ -40,6 +40,7 @@ from spendtop.collector.process.lifecycle import (
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.supervisor import Loop, Supervisor, pause
+from spendtop.collector.tasks.repricing_tasks import RepricingTasks
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.collector.tasks.task_runner import TaskRunner
 from spendtop.config.load import Loaded
@@ -253,7 +254,10 @@ class Collector:
             lambda: self._evaluator.owns,
             self._stop.set,
             self._wake,
-            SlowTasks(polling, pollers, self._settings).by_kind(),
+            {
+                **SlowTasks(polling, pollers, self._settings).by_kind(),
+                **RepricingTasks(polling, self._settings).by_kind(),
+            },
         )
         housekeeping = Housekeeping(
             self._recorder,

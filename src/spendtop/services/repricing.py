@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, delete, select, tuple_, update
 
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.merging import Price, StoredRequest, differences
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import Basis, Request
+from spendtop.domain.request import Basis, Cost, Reporter, Request, Usage
+from spendtop.domain.sources import OTLP
+from spendtop.domain.usage import read_kept, read_response
 from spendtop.domain.windows import Calendar, WindowKind, bounds
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row, to_values
@@ -67,6 +69,16 @@ class Run(Struct, frozen=True, kw_only=True):
     cursor: tuple[int, int] | None
     """Time and id of the request that was looked at last."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in ("done", "undone")
+
+    @property
+    def query(self) -> RequestQuery:
+        """Which requests it is about."""
+        return RequestQuery(parse_filter(self.filter) if self.filter else None, self.since, self.until)
+
 
 class Candidate(NamedTuple):
     """A request that may have another cost now."""
@@ -83,7 +95,7 @@ class Correction(Struct, frozen=True):
     new: StoredRequest
 
 
-def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_by: str, version: str, now: int) -> int:
+def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_by: str, now: int) -> int:
     """Note a run that nothing is done of yet; returns its id."""
     inserted = connection.execute(
         _RUN.insert().values(
@@ -101,7 +113,7 @@ def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_b
             unpriced_before=0,
             unpriced_after=0,
             versions="[]",
-            version=version,
+            version="",
             skipped=0,
         )
     )
@@ -147,7 +159,6 @@ def step(
     run_id: int,
     recording: Recording,
     context: FilterContext,
-    query: RequestQuery,
     reread: Reread,
 ) -> Run:
     """Price one page anew within the open transaction, and say how the run stands then.
@@ -157,7 +168,7 @@ def step(
     run = run_of(connection, run_id)
     if run.state != "running":
         raise UsageError(f"Reprice {run_id} is {run.state}.")
-    wanted = _page(connection, query, context, run.cursor, TOUCHED)
+    wanted = _page(connection, run.query, context, run.cursor, TOUCHED)
     page = _candidates(connection, wanted.with_for_update(of=_REQUEST))
     found = list(corrections(page, reread, recording.price))
     _correct(connection, recording, found, context, f"reprice {run.id}")
@@ -180,9 +191,13 @@ def step(
             changed=run.changed + len(found),
             before_nano=run.before.nano + sum(_known(each.old) for each in found),
             after_nano=run.after.nano + sum(_known(each.new) for each in found),
-            unpriced_before=run.unpriced_before + sum(_is_unpriced(each.old) for each in found),
-            unpriced_after=run.unpriced_after + sum(_is_unpriced(each.new) for each in found),
+            unpriced_before=run.unpriced_before + sum(_counts_unpriced(each.old) for each in found),
+            unpriced_after=run.unpriced_after + sum(_counts_unpriced(each.new) for each in found),
             versions=msgspec.json.encode(sorted(filter(None, versions))[:_MOST_VERSIONS]).decode(),
+            version=next(
+                (each.new.request.cost.price_version for each in found if each.new.request.cost.price_version),
+                run.version,
+            ),
             state="running" if len(page) == PAGE else "done",
             updated_at=context.now_us,
         )
@@ -230,14 +245,85 @@ def undo_step(connection: Connection, run_id: int, recording: Recording, context
     return run_of(connection, run_id)
 
 
-def count_of(
-    connection: Connection, query: RequestQuery, context: FilterContext, bases: Iterable[Basis] = TOUCHED
-) -> int:
-    """How many requests a run looks at."""
-    statement = select(func.count()).where(
-        *conditions(query, context, connection), _REQUEST.c.basis.in_([basis.value for basis in bases])
+def told(run: Run) -> str:
+    """What came of a run that is over, as a sentence for people."""
+    if run.state == "undone":
+        left = f"; {run.skipped:,} were left alone, as something else changed them since" if run.skipped else ""
+        return f"Reprice {run.id} is taken back{left}."
+    if not run.changed:
+        return f"{run.looked_at:,} requests were looked at; every cost is what the prices of now make of it."
+    unpriced = f", unpriced {run.unpriced_before:,} -> {run.unpriced_after:,}"
+    return (
+        f"{run.changed:,} of {run.looked_at:,} requests have another cost now: {run.before} -> {run.after}"
+        f"{unpriced if run.unpriced_before or run.unpriced_after else ''}."
+        f" `spendtop reprice --undo {run.id}` takes it back."
     )
-    return int(connection.execute(statement).scalar() or 0)
+
+
+class Difference(Struct):
+    """What pricing anew makes of the requests of one model on one day."""
+
+    requests: int = 0
+    before: Usd = ZERO
+    """Of their known costs."""
+    after: Usd = ZERO
+    unpriced_before: int = 0
+    unpriced_after: int = 0
+
+    def add(self, before: Cost, after: Cost) -> None:
+        """Count one request."""
+        self.requests += 1
+        self.before += before.amount or ZERO
+        self.after += after.amount or ZERO
+        self.unpriced_before += _is_unpriced(before)
+        self.unpriced_after += _is_unpriced(after)
+
+
+def as_computed(page: Iterable[Candidate], reread: Reread, price: Price) -> Iterator[Correction]:
+    """The reported costs beside what would be computed now, where that is known and another amount."""
+    for stored, answer in page:
+        request = reread(stored.request, answer)
+        computed = price(request).computed
+        if computed is not None and computed != stored.request.cost.amount:
+            cost = Cost(amount=computed, basis=Basis.COMPUTED)
+            yield Correction(
+                stored, msgspec.structs.replace(stored, request=msgspec.structs.replace(request, cost=cost))
+            )
+
+
+def as_read_now(request: Request, answer: bytes | None) -> Request:
+    """A `Reread`: what a client counted itself, or an instrumentation, is only completed."""
+    kept = request.usage_object
+    if kept is not None:
+        reading = read_kept(kept, request.provider, request.model)
+    elif answer is not None:
+        try:
+            reading = read_response(msgspec.json.decode(answer), model=request.model)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return request
+    else:
+        return request
+    if not reading.usage.is_known:
+        return request
+    is_counted_elsewhere = request.source.written_by_hand or (kept is None and request.source is OTLP)
+    usage = _completed(request.usage, reading.usage) if is_counted_elsewhere else reading.usage
+    reported, reported_by = request.cost.reported, request.cost.reported_by
+    if reading.cost is not None:
+        reported, reported_by = reading.cost, Reporter.PROVIDER
+    return msgspec.structs.replace(
+        request,
+        usage=usage,
+        service_level=reading.service_level or request.service_level,
+        inference_geo=reading.inference_geo or request.inference_geo,
+        provider_usage=request.provider_usage or reading.provider_usage,
+        cost=msgspec.structs.replace(request.cost, reported=reported, reported_by=reported_by),
+    )
+
+
+def _completed(known: Usage, read: Usage) -> Usage:
+    """What is known, with what else can be read now."""
+    gaps = {name: getattr(read, name) for name in Usage.__struct_fields__ if getattr(known, name) is None}
+    return msgspec.structs.replace(known, **gaps)
 
 
 def _page(
@@ -341,9 +427,12 @@ def _known(stored: StoredRequest) -> int:
     return (stored.request.cost.amount or ZERO).nano if stored.request.counted else 0
 
 
-def _is_unpriced(stored: StoredRequest) -> bool:
-    cost = stored.request.cost
-    return stored.request.counted and (cost.amount is None or cost.partial)
+def _counts_unpriced(stored: StoredRequest) -> bool:
+    return stored.request.counted and _is_unpriced(stored.request.cost)
+
+
+def _is_unpriced(cost: Cost) -> bool:
+    return cost.amount is None or cost.partial
 
 
 def _run(row: Any) -> Run:

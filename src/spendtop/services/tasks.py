@@ -26,6 +26,10 @@ class TaskKind(StrEnum):
     """`since`, `until`: UTC µs. Can be stopped."""
     FETCH_BODY = "fetch-body"
     """`id`: ours, of a request."""
+    REPRICE = "reprice"
+    """`run`: which one. Can be stopped."""
+    REPRICE_UNDO = "reprice-undo"
+    """`run`, and `by`: who asked. Can be stopped."""
     STOP = "stop"
 
 
@@ -39,6 +43,8 @@ class TaskState(StrEnum):
     STOPPED = "stopped"
 
 
+_RESUMED = (TaskKind.BACKFILL.value, TaskKind.REPRICE.value, TaskKind.REPRICE_UNDO.value)
+"""Kinds that go on where they were when a collector ended."""
 ENDED = (TaskState.DONE, TaskState.FAILED, TaskState.STOPPED)
 """States with a result."""
 
@@ -136,14 +142,12 @@ def finish(connection: Connection, task_id: int, state: TaskState, result: str, 
 
 
 def abandon_running(connection: Connection, now: int) -> None:
-    """Fail the tasks that a collector left running when it ended; back-fills go on where they were."""
+    """Fail the tasks that a collector left running when it ended, but for those that go on where they were."""
     running, stopping = (_TASK.c.state == state.value for state in (TaskState.RUNNING, TaskState.STOPPING))
     stopped = {"state": TaskState.STOPPED.value, "result": "Stopped.", "updated_at": now}
     connection.execute(update(_TASK).where(stopping).values(stopped))
     connection.execute(
-        update(_TASK)
-        .where(running, _TASK.c.kind == TaskKind.BACKFILL.value)
-        .values(state=TaskState.QUEUED.value, updated_at=now)
+        update(_TASK).where(running, _TASK.c.kind.in_(_RESUMED)).values(state=TaskState.QUEUED.value, updated_at=now)
     )
     connection.execute(
         update(_TASK)

@@ -31,12 +31,12 @@ class StoreTarget:
 
     def __init__(self, store: Store, recorder: Recorder, now: int) -> None:
         self._store = store
-        self._recorder = recorder
+        self.recorder = recorder
         self._now = now
 
     def take(self, events: Iterable[Event], part: Part, after_group: Callable[[], None]) -> None:
         """Record the events and count them in `part`."""
-        record(self._recorder, events, part.tally, after_group)
+        record(self.recorder, events, part.tally, after_group)
 
     def take_token(self, token: OldToken) -> bool:
         """Keep a tracking token as clients send it; False where it is there already. Raises UsageError."""
