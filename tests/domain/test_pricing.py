@@ -129,7 +129,7 @@ def test_what_cannot_be_computed_is_unknown_and_never_nothing(fields: dict[str, 
 
 
 def test_an_error_that_used_nothing_costs_nothing() -> None:
-    assert priced(request(None, usage=NOTHING, status=Status.ERROR)) == (0, "computed", "list 1")
+    assert priced(request(None, usage=NOTHING, status=Status.ERROR)) == (0, "computed", None)
     assert priced(request(0, usage=NOTHING, status=Status.ERROR)) == (0, "reported", None)
 
 
