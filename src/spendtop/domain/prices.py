@@ -101,7 +101,7 @@ class _Charge(Struct, frozen=True):
         quantity = quantities.get(self.unit)
         if quantity is None:
             quantity = self._shared(quantities) if self.overlaps else 0
-        return max(quantity, self.least) if quantity else quantity
+        return self.least if quantity and quantity < self.least else quantity
 
     def _shared(self, quantities: Mapping[str, _Number]) -> _Number | None:
         """The quantity that the others leave room for, where they leave no choice."""
@@ -204,14 +204,16 @@ class Price(Struct, frozen=True, kw_only=True):
             quantity = charge.quantity(quantities)
             if quantity is None:
                 return _UNKNOWN
-            quantity -= sum(charged[place] for place in charge.parts)
+            for place in charge.parts:
+                quantity -= charged[place]
             if quantity < 0:
                 return _UNKNOWN
             charged.append(quantity)
-            zepto += quantity * charge.rate.at(input_tokens)
+            if quantity:
+                zepto += quantity * charge.rate.at(input_tokens)
         if _REQUESTS in self.rates:
             zepto += quantities.get(_REQUESTS, 1) * self.rates[_REQUESTS].base
-        unpriced = None if quantities.keys() <= self.covered else self._unpriced(quantities, charged)
+        unpriced = None if quantities.keys() <= self.covered else self._unpriced(usage, quantities, charged)
         if unpriced and not any(charged) and _REQUESTS not in self.rates:
             return Priced(None, unpriced)
         return _priced(zepto, unpriced)
@@ -247,18 +249,17 @@ class Price(Struct, frozen=True, kw_only=True):
         priced = {_dimensions(charge.unit).get("direction") for charge in self.charges if _is_of_tokens(charge.unit)}
         return (usage.prompt is None and "input" in priced) or (usage.completion is None and "output" in priced)
 
-    def _unpriced(self, quantities: Mapping[str, _Number], charged: list[_Number]) -> Quantities | None:
+    def _unpriced(self, usage: Usage, quantities: Mapping[str, _Number], charged: list[_Number]) -> Quantities | None:
         """Quantities without a price, without those that others of them include and without what is charged of them."""
-        without = {unit for unit in quantities if unit not in self.covered}
+        without = usage.quantities.keys() - self.covered
         unpriced: Quantities = {}
         for unit in without:
             if _ancestors(unit).isdisjoint(without):
-                parts = (
-                    part for part, charge in zip(charged, self.charges, strict=True) if unit in _ancestors(charge.unit)
-                )
-                quantity = quantities[unit] - sum(parts)
-                if quantity > 0:
-                    unpriced[unit] = int(quantity) if quantity.denominator == 1 else float(quantity)
+                rest = quantities[unit]
+                for part, charge in zip(charged, self.charges, strict=True):
+                    rest -= part if unit in _ancestors(charge.unit) else 0
+                if rest > 0:
+                    unpriced[unit] = int(rest) if rest.denominator == 1 else float(rest)
         return unpriced or None
 
 
@@ -274,7 +275,12 @@ def completed(usage: Usage) -> dict[str, _Number] | None:
     stated.update(usage.units or {})
     quantities: dict[str, _Number] = {}
     for unit, divisions in _divisions(frozenset(stated)):
-        parts = max((sum(quantities[part] for part in division) for division in divisions), default=0)
+        parts: _Number = 0
+        for division in divisions:
+            together: _Number = 0
+            for part in division:
+                together += quantities[part]
+            parts = together if together > parts else parts
         quantity = _exact(stated[unit]) if unit in stated else parts
         if quantity < parts:
             return None
@@ -310,12 +316,13 @@ def _ancestors(unit: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1_000)
-def _divisions(stated: frozenset[str]) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+def _divisions(stated: frozenset[str]) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
     """These units and those that include them, the most particular first, each with the ways in which others of them
     divide it: input tokens by modality, and by what the cache does with them."""
     units = sorted(stated.union(*map(_ancestors, stated)), key=lambda unit: (-len(_dimensions(unit)), unit))
+    present = frozenset(units)
     return tuple(
-        (unit, tuple(tuple(part for part in division if part in units) for division in _all_divisions(unit)))
+        (unit, tuple(present.intersection(each) for each in _all_divisions(unit) if not present.isdisjoint(each)))
         for unit in units
     )
 
