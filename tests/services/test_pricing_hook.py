@@ -8,6 +8,8 @@ import pytest
 
 from spendtop.domain.errors import ConfigError
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import pack
+from spendtop.domain.request import ServiceLevel, Usage
 from spendtop.services import pricing_hook
 from tests.services.conftest import request
 from tests.waiting import DEADLINE, eventually
@@ -46,6 +48,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
         ("return 'much'", (None, True)),
         ("return object()", (None, True)),
         ("raise KeyError('x')", (None, True)),
+        ("raise TimeoutError", (None, True)),
+        ("raise SystemExit(1)", (None, True)),
+        ("raise KeyboardInterrupt", (None, True)),
     ],
 )
 def test_what_a_hook_says(tmp_path: Path, body: str, answer: tuple[Usd | None, bool]) -> None:
@@ -67,6 +72,31 @@ def test_nobody_waits_for_a_hook_that_does_not_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("patient")
+def test_a_hook_that_ends_the_program_ends_nothing(tmp_path: Path) -> None:
+    hook = pricing_hook.load(written(tmp_path, "import sys; return 1 if request.user_id == 'alice' else sys.exit()"))
+    assert [hook(one) for one in (ONE, request(2, 5, user_id="bob"), ONE)] == [
+        (Usd(1_000_000_000), True),
+        (None, True),
+        (Usd(1_000_000_000), True),
+    ]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_hook_sees_what_the_provider_itself_said(tmp_path: Path) -> None:
+    one = request(
+        1,
+        5,
+        usage=Usage(prompt=10, completion=1, units={"web_searches": 2}),
+        service_level=ServiceLevel.FLEX,
+        provider_usage=pack({"searches": 2}),
+    )
+    body = """return Decimal(
+        request.usage.quantities["web_searches"] + request.usage_object["searches"] + (request.service_level == "flex")
+    )"""
+    assert pricing_hook.load(written(tmp_path, body))(one) == (Usd(5_000_000_000), True)
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_hook_that_fails_is_named_in_the_log_without_what_it_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,7 +105,10 @@ def test_a_hook_that_fails_is_named_in_the_log_without_what_it_said(
     assert "sk-123" not in caplog.text
 
 
-@pytest.mark.parametrize("content", ["def cost(:", "import nosuchmodule", "raise SystemError", "cost = 5", "other = 1"])
+@pytest.mark.parametrize(
+    "content",
+    ["def cost(:", "import nosuchmodule", "raise SystemError", "import sys; sys.exit(3)", "cost = 5", "other = 1"],
+)
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "costs.py").write_text(content)
     with pytest.raises(ConfigError, match=r"costs\.py cannot be used"):

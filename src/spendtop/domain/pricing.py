@@ -25,6 +25,8 @@ class Terms(NamedTuple):
     inference_geo: str | None = None
 
 
+_STANDARD = Terms()
+
 Catalogue = Callable[[str | None, str, Terms, int], Price | None]
 """Published price of (provider, model, terms) at an instant in UTC µs, or None when it is not known."""
 
@@ -43,6 +45,7 @@ class _Computed(NamedTuple):
 
 
 _NOTHING = _Computed()
+_FREE = _Computed(ZERO)
 
 
 class Pricer:
@@ -54,6 +57,7 @@ class Pricer:
         """`own` is by model, with `FALLBACK` for all that have no other price. `hook` is asked where there is no own
         price, `hook_over` before whatever anyone says."""
         self._own = {name.lower(): price for name, price in own.items()}
+        self._fallback = self._own.pop(FALLBACK, None)
         self._hook = hook
         self._hook_over = hook_over
         self._catalogue = catalogue
@@ -62,72 +66,72 @@ class Pricer:
         """What the request cost, and on what basis. A gateway's cache hit costs nothing, nor does a failure without
         any usage."""
         reported, reporter = request.cost.reported, request.cost.reported_by
-        if request.cached:
-            computed = self._computed(request)
-            return Cost(
-                amount=ZERO, basis=Basis.REPORTED, reported=reported, reported_by=reporter, computed=computed.amount
-            )
-        if self._hook_over is not None:
-            over, decided = self._hook_over(request)
+        if self._hook_over is not None and not request.cached:
+            amount, decided = self._hook_over(request)
             if decided:
-                basis = Basis.UNKNOWN if over is None else Basis.COMPUTED
-                version = None if over is None else _HOOK
-                return Cost(
-                    amount=over,
-                    basis=basis,
-                    reported=reported,
-                    reported_by=reporter,
-                    computed=over,
-                    price_version=version,
-                )
+                return _computed(request, _Computed(amount, _HOOK))
         computed = self._computed(request)
-        if reported is not None and is_trusted(reported, request):
+        if request.cached or (reported is not None and is_trusted(reported, request)):
             return Cost(
-                amount=reported,
+                amount=ZERO if request.cached else reported,
                 basis=Basis.REPORTED,
                 reported=reported,
                 reported_by=reporter,
                 computed=computed.amount,
-                doubtful=_are_far_apart(reported, computed),
+                doubtful=not request.cached and reported is not None and _are_far_apart(reported, computed),
             )
-        if is_failure_without_usage(request) and computed.version != _HOOK:
-            return Cost(amount=ZERO, basis=Basis.COMPUTED, reported=reported, reported_by=reporter, computed=ZERO)
-        if computed.amount is None:
-            return Cost(reported=reported, reported_by=reporter)
-        return Cost(
-            amount=computed.amount,
-            basis=Basis.COMPUTED,
-            reported=reported,
-            reported_by=reporter,
-            computed=computed.amount,
-            price_version=computed.version,
-            level_assumed=computed.level_assumed,
-            unpriced_units=computed.unpriced,
-        )
+        return _computed(request, computed)
 
     def ceiling(self, model: str, at: int) -> Price | None:
         """The price at which a limit counts what has none."""
-        return self._own.get(model.lower()) or self._catalogue(None, model, Terms(), at) or self._own.get(FALLBACK)
+        return self._own.get(model.lower()) or self._catalogue(None, model, _STANDARD, at) or self._fallback
 
     def _computed(self, request: Request) -> _Computed:
-        named = [name for name in (request.model, request.served_model) if name is not None]
-        own = next((self._own[name.lower()] for name in named if name.lower() in self._own), None)
-        if own is not None and has_usage(request):
-            return _by_own(own, request)
-        if self._hook is not None:
-            cost, decided = self._hook(request)
+        own = self._own_price(request) if self._own else None
+        if self._hook is not None and (own is None or not request.usage.is_known):
+            amount, decided = self._hook(request)
             if decided:
-                return _Computed(cost, _HOOK)
-        if own is not None or not has_usage(request):
-            return _NOTHING
-        terms = Terms(request.service_level, request.inference_geo)
-        for name in named:
-            price = self._catalogue(request.provider, name, terms, request.occurred_at)
-            if price is not None:
-                priced = price.priced(request.usage)
-                return _Computed(priced.amount, price.version, priced.unpriced, price.level_assumed, True)
-        fallback = self._own.get(FALLBACK)
-        return _NOTHING if fallback is None else _by_own(fallback, request)
+                return _Computed(amount, _HOOK)
+        if not request.usage.is_known:
+            return _FREE if request.status is Status.ERROR else _NOTHING
+        if own is not None:
+            return _by_own(own, request)
+        published = self._published_price(request)
+        if published is not None:
+            priced = published.priced(request.usage)
+            return _Computed(priced.amount, published.version, priced.unpriced, published.level_assumed, True)
+        return _NOTHING if self._fallback is None else _by_own(self._fallback, request)
+
+    def _own_price(self, request: Request) -> Price | None:
+        named = (request.model, request.served_model)
+        return next((self._own[name.lower()] for name in named if name and name.lower() in self._own), None)
+
+    def _published_price(self, request: Request) -> Price | None:
+        level, geo = request.service_level, request.inference_geo
+        terms = _STANDARD if level is None and geo is None else Terms(level, geo)
+        price = None
+        if request.model is not None:
+            price = self._catalogue(request.provider, request.model, terms, request.occurred_at)
+        if price is None and request.served_model is not None:
+            price = self._catalogue(request.provider, request.served_model, terms, request.occurred_at)
+        return price
+
+
+def _computed(request: Request, computed: _Computed) -> Cost:
+    """The cost as computed here, or unknown."""
+    reported, reporter = request.cost.reported, request.cost.reported_by
+    if computed.amount is None:
+        return Cost(reported=reported, reported_by=reporter)
+    return Cost(
+        amount=computed.amount,
+        basis=Basis.COMPUTED,
+        reported=reported,
+        reported_by=reporter,
+        computed=computed.amount,
+        price_version=computed.version,
+        level_assumed=computed.level_assumed,
+        unpriced_units=computed.unpriced,
+    )
 
 
 def _by_own(price: Price, request: Request) -> _Computed:
@@ -135,11 +139,6 @@ def _by_own(price: Price, request: Request) -> _Computed:
     priced = price.priced(request.usage)
     is_assumed = request.service_level not in (None, ServiceLevel.STANDARD)
     return _Computed(priced.amount, price.version, priced.unpriced, is_assumed)
-
-
-def has_usage(request: Request) -> bool:
-    """Whether it is known what was used: nothing at all is only believed of a response that failed."""
-    return request.usage.is_known or (request.usage.total is not None and request.status is Status.ERROR)
 
 
 def is_failure_without_usage(request: Request) -> bool:
@@ -159,7 +158,7 @@ def is_trusted(reported: Usd, request: Request) -> bool:
         return is_amount(reported)
     if request.cached or request.cost.reported_by is Reporter.PROVIDER:
         return True
-    return not request.usage.is_known and request.status is Status.ERROR
+    return is_failure_without_usage(request)
 
 
 def is_amount(reported: Usd) -> bool:

@@ -6,6 +6,7 @@ Worked out from public price lists; `service_levels.json` says when, and how it 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
@@ -22,6 +23,7 @@ _KEYS = {
     ServiceLevel.FAST: "speed=fast",
 }
 _GEO = "inference_geo="
+_COMPACT_DATE = re.compile(r"-(20\d\d)([01]\d)([0-3]\d)$")
 
 
 class Multiple(NamedTuple):
@@ -44,14 +46,23 @@ class Multiple(NamedTuple):
         return self.output if dimensions.get("direction") == "output" else self.input
 
 
-def multiple_of_level(level: ServiceLevel, provider: str, names: Iterable[str]) -> Multiple | None:
+def spellings(name: str, listed: str) -> tuple[str, ...]:
+    """Names under which a model may stand here, the most exact first: as it was called, without a vendor's path,
+    without the owner's suffix of a fine-tuned one, and as the price list calls it."""
+    plain = name.lower().rpartition("/")[2]
+    kind, _, rest = plain.partition(":")
+    tuned = f"{kind}:{rest.partition(':')[0]}" if kind == "ft" else plain
+    return (name.lower(), plain, tuned, _COMPACT_DATE.sub(r"-\1-\2-\3", tuned), listed, listed.rstrip("-"))
+
+
+def multiple_of_level(level: ServiceLevel | None, provider: str, names: Iterable[str]) -> Multiple | None:
     """What a level costs of a model that is known by several names; None where that is not known."""
-    return _find(provider, _KEYS.get(level, ""), names)
+    return _find(provider, _KEYS[level], names) if level in _KEYS else None
 
 
-def multiple_of_geo(inference_geo: str, provider: str, names: Iterable[str]) -> Multiple | None:
+def multiple_of_geo(inference_geo: str | None, provider: str, names: Iterable[str]) -> Multiple | None:
     """The same of inference that is kept in one part of the world."""
-    return _find(provider, _GEO + inference_geo, names)
+    return None if inference_geo is None else _find(provider, _GEO + inference_geo, names)
 
 
 def _find(provider: str, key: str, names: Iterable[str]) -> Multiple | None:

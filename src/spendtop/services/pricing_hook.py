@@ -37,7 +37,9 @@ def load(reference: str) -> Hook:
         cost: Callable[[Request], Decimal | None] = getattr(module, name)
         if not callable(cost):
             raise TypeError(f"{name} is not a function")
-    except Exception as failure:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # a file that ends the program as it is loaded must not end this one
         raise ConfigError(f"[pricing] hook: {path} cannot be used: {type(failure).__name__}: {failure}") from None
     return _guarded(cost)
 
@@ -52,12 +54,19 @@ def _guarded(cost: Callable[[Request], Decimal | None]) -> Hook:
         except TimeoutError:
             _log.warning("the pricing hook took longer than %d ms", _LONGEST_SECONDS * 1000)
             return None, True
+        except _HookFailed as failure:
+            _log.warning("the pricing hook failed: %s", failure)
+            return None, True
         except Exception as failure:
-            _log.warning("the pricing hook failed: %s", type(failure).__name__)
+            _log.warning("the pricing hook gave no amount: %s", type(failure).__name__)
             return None, True
         return amount, amount is not None
 
     return hook
+
+
+class _HookFailed(Exception):
+    """The user's function raised; the text is the exception's name."""
 
 
 class _HookThread:
@@ -74,21 +83,24 @@ class _HookThread:
         Thread(target=self._work, name="pricing hook", daemon=True).start()
 
     def answer(self, request: Request) -> Decimal | None:
-        """What the function says. Raises TimeoutError, and what the function raises."""
+        """What the function says. Raises TimeoutError and _HookFailed."""
         with self._turn:
             if self._pending is not None and not self._pending.done():
                 raise TimeoutError
             answer: Future[Decimal | None] = Future()
             self._pending = answer
             self._questions.put((request, answer))
-            return answer.result(_LONGEST_SECONDS)
+            failure = answer.exception(_LONGEST_SECONDS)
+            if failure is not None:
+                raise _HookFailed(type(failure).__name__)
+            return answer.result()
 
     def _work(self) -> None:
         while True:
             request, answer = self._questions.get()
             try:
                 answer.set_result(self._cost(request))
-            except Exception as failure:
+            except BaseException as failure:  # also `sys.exit()`: the next request needs this thread
                 answer.set_exception(failure)
 
 
