@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from importlib.metadata import version
 from threading import Lock
@@ -13,52 +12,40 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price, Rate
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice
+    from genai_prices.types import ModelPrice
 
-_MOST_MODELS = 10_000
+    from spendtop.domain.price_entries import PriceEntries
 
 
 class PublishedPrices:
-    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown."""
+    """A catalogue (see `domain.pricing.Catalogue`)."""
 
     def __init__(self) -> None:
-        self._find: Callable[[str | None, str], ModelInfo | None] | None = None
-        self._owner: Callable[[str], str | None] | None = None
-        self._models: dict[tuple[str | None, str], ModelInfo | None] = {}
+        self._entries: PriceEntries | None = None
         self._prices: dict[int, tuple[ModelPrice, Price | None]] = {}
         self._version = ""
         self._loading = Lock()
 
     def load(self) -> None:
         """Load the price list now (up to a second, 26 MB), once; else the first look-up does, and its thread waits."""
+        self._loaded()
+
+    def _loaded(self) -> PriceEntries:
+        if self._entries is not None:
+            return self._entries
         with self._loading:
-            if self._find is None:
-                self._load()
+            if self._entries is None:
+                from genai_prices.data_snapshot import get_snapshot
 
-    def _load(self) -> None:
-        from genai_prices.data_snapshot import get_snapshot
+                from spendtop.domain.price_entries import PriceEntries
 
-        snapshot = get_snapshot()
-
-        def find(provider: str | None, model: str) -> ModelInfo | None:
-            try:
-                return snapshot.find_provider_model(model, None, provider, None)[1]
-            except LookupError:
-                return None
-
-        def owner(model: str) -> str | None:
-            try:
-                return snapshot.find_provider_model(model, None, None, None)[0].id
-            except LookupError:
-                return None
-
-        self._owner = owner
-        self._version = f"genai-prices {version('genai-prices')}"
-        self._find = find
+                self._version = f"genai-prices {version('genai-prices')}"
+                self._entries = PriceEntries(get_snapshot().providers)
+            return self._entries
 
     def __call__(self, provider: str | None, model: str, at: int) -> Price | None:
         """The price of a model at an instant (UTC µs); price lists change with dates and times of day."""
-        info = self._model(provider, model)
+        info = self._loaded().entry(provider, model)
         if info is None:
             return None
         published = info.prices if not isinstance(info.prices, list) else info.get_prices(to_datetime(at))
@@ -67,35 +54,9 @@ class PublishedPrices:
             entry = self._prices[id(published)] = (published, self._as_price(published))
         return entry[1]
 
-    def provider_of(self, model: str, default: str) -> str:
-        """Whose model it is: the default's where its price list knows the model or nobody's does, else its owner's."""
-        if self._model(default, model) is not None:
-            return default
-        assert self._owner is not None
-        return self._owner(model) or default
-
-    def _model(self, provider: str | None, model: str) -> ModelInfo | None:
-        models, key = self._models, (provider, model)
-        if key in models:
-            return models[key]
-        if len(models) >= _MOST_MODELS:
-            self._models = models = {}  # a new one, as other threads may be looking at the old one
-        info = models[key] = self._look_up(provider, model)
-        return info
-
-    def _look_up(self, provider: str | None, model: str) -> ModelInfo | None:
-        if self._find is None:
-            self.load()
-        assert self._find is not None
-        prefix, _, rest = model.partition("/")
-        candidates: list[tuple[str | None, str]] = [(provider, model)]
-        if rest:
-            candidates += [(prefix, rest), (provider, rest)]
-        for candidate_provider, candidate_model in candidates:
-            info = self._find(candidate_provider, candidate_model)
-            if info is not None:
-                return info
-        return None
+    def provider_of(self, model: str, default: str) -> str | None:
+        """Who bills a model that was pushed without a provider; None where that is not known."""
+        return self._loaded().biller(model, default)
 
     def _as_price(self, prices: ModelPrice) -> Price | None:
         input_rate = _rate(prices.input_mtok)
