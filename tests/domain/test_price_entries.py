@@ -154,6 +154,10 @@ BY_THE_SELLERS_NAME = [
     # Who is asked in a client of OpenAI's may be somebody else, whom the name says.
     ("openai", "anthropic/claude-sonnet-4.5", "anthropic/claude-sonnet-4-5"),
     ("openai", "google/gemini-2.5-flash", "google/gemini-2.5-flash"),
+    ("openai", "groq/llama-3.1-8b-instant", "groq/llama-3.1-8b-instant"),
+    ("openai", "openrouter/openai/gpt-4o", "openrouter/openai/gpt-4o"),
+    ("openai", "openrouter/deepseek/deepseek-r1:free", "openrouter/deepseek/deepseek-r1:free"),
+    ("openai", "azure/prod-chat-eu", "unknown"),
     ("openai", "claude-sonnet-4-5", "unknown"),
     ("openai", "mistralai/Mistral-7B-Instruct-v0.2", "unknown"),
     ("openai", "moonshotai/Kimi-K2-Thinking", "unknown"),
@@ -273,6 +277,11 @@ AT_BEDROCK = [
         "bedrock_converse",
         "bedrock/converse/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
         "aws/regional.anthropic.claude-3-7-sonnet-20250219-v1:0",
+    ),
+    (
+        "anthropic",
+        "us.anthropic.claude-sonnet-4-20250514-v1:0",
+        "aws/regional.anthropic.claude-sonnet-4-20250514-v1:0",
     ),
     (
         "aws.bedrock",

@@ -64,7 +64,11 @@ class PriceEntries:
         if biller is None:
             return self._by_maker(name)[1]
         entry = self._at(biller, name)
-        return self._by_vendor(name)[1] if entry is None and biller in _VENDORS else entry
+        if entry is not None or biller not in _VENDORS:
+            return entry
+        # A maker's client may be pointed at somebody else, whom the name says.
+        elsewhere = _biller_in(name)
+        return self._at(elsewhere, name) if elsewhere else self._by_vendor(name)[1]
 
     def _biller(self, model: str, default: str) -> str | None:
         """The default counts for its own names and for those that nobody lists, but not for somebody's local copy."""
