@@ -29,9 +29,9 @@ _AT_BEDROCK = re.compile(
 )
 _OWNED_AT_BEDROCK = re.compile(rf"(?P<region>(?:{REGIONS})\.)?(?P<owner>{OWNERS})\.(?P<model>.+)")
 _VERSION_AT_BEDROCK = re.compile(r"(?:(?<=\d{8})-v\d+)?:\d$|-v1:0$")
-_AT_AZURE = re.compile(r"(?:global|global-standard)/")
+_AT_AZURE = re.compile(r"^(?:global|global-standard)/")
 _AT_GOOGLE = re.compile(
-    r"(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:anthropic|google)/models/|(?:models|anthropic|google)/"
+    r"^(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:anthropic|google)/models|models|anthropic|google)/"
 )
 _NAMES_AWS = re.compile(rf"arn:aws[a-z-]*:|(?:(?:{REGIONS})\.)?(?:{OWNERS})\.[a-z][a-z0-9.-]*[0-9a-z](?::\d)?$")
 _NAMES_GOOGLE = re.compile(r"projects/[^/]+/locations/|publishers/[^/]+/models/|tunedmodels/")
@@ -50,11 +50,11 @@ def without_route(biller: str, name: str) -> str:
         case "aws":
             return _without_region(name)
         case "azure":
-            return _AT_AZURE.sub("", name, count=1).replace("gpt-35-", "gpt-3.5-", 1)
+            return _AT_AZURE.sub("", name).replace("gpt-35-", "gpt-3.5-", 1)
         case "fireworks":
             return name if "/" in name else f"accounts/fireworks/models/{name}"
         case "google":
-            return _AT_GOOGLE.sub("", name, count=1)
+            return _AT_GOOGLE.sub("", name)
     return name
 
 

@@ -22,12 +22,12 @@ _MOST_NAMES = 10_000
 _LONGEST_NAME = 300
 _MAKERS = (
     "anthropic", "openai", "google", "mistral", "cohere", "deepseek", "x-ai", "moonshotai", "minimax", "perplexity",
-    "voyageai", "meta", "elevenlabs", "typesafe", "cursor", "cloudflare", "fireworks", "databricks",
+    "voyageai", "meta", "elevenlabs", "typesafe", "cloudflare", "fireworks", "databricks",
 )  # fmt: skip
 """Whose names need no provider, in the order in which they are looked up.
 
-GLM is not among them: its maker has the same names on two lists at different prices. The last three sell what others
-made, under names that are theirs alone.
+GLM's maker is not among them: it has the same names on two lists, at different prices. The last three sell what
+others made, under names that are theirs alone.
 """
 _VENDORS = frozenset(
     {"anthropic", "cohere", "deepseek", "google", "meta", "minimax", "mistral", "openai", "perplexity", "x-ai"}
@@ -36,8 +36,9 @@ _VENDORS = frozenset(
 _WORDS = _VENDORS | {"amazon", "arcee-ai", "codestral", "meta-llama", "mistralai", "moonshotai", "x", "z-ai", "zai-org"}
 """Those and other words that also begin the names of open weights, as whoever runs a copy writes them."""
 _SELLERS = frozenset(
-    {"avian", "azure", "baseten", "cerebras", "cloudflare", "databricks", "doubleword", "fireworks", "groq", "modal",
-     "novita", "openrouter", "ovhcloud", "quicksilverpro", "together", "typesafe", "voyageai", "zai", "zhipuai"}
+    {"avian", "azure", "baseten", "cerebras", "cloudflare", "databricks", "doubleword", "fireworks", "github-copilot",
+     "groq", "modal", "novita", "openrouter", "ovhcloud", "quicksilverpro", "together", "typesafe", "voyageai", "zai",
+     "zhipuai"}
 )  # fmt: skip
 """Providers whose own name in front can only be that of who bills."""
 _ROUTE = re.compile(r"([a-z0-9_. -]+)[/:](.+)")
@@ -100,17 +101,21 @@ class PriceEntries:
 
     def _by_maker(self, name: str) -> tuple[str | None, ModelInfo | None]:
         """Who has a name that says enough by itself on its list, and the entry."""
-        for maker in _MAKERS:
-            entry = None if is_local(name) else self._listed(maker, name)
-            if entry is not None:
-                return maker, entry
-        return self._by_vendor(name)
+        vendor, entry = self._by_vendor(name)
+        if entry is None and not is_local(name):
+            for maker in _MAKERS:
+                entry = self._listed(maker, name)
+                if entry is not None:
+                    return maker, entry
+        return vendor, entry
 
     def _by_vendor(self, name: str) -> tuple[str | None, ModelInfo | None]:
         """The same, where a vendor stands in front: its own list only."""
         route = _ROUTE.fullmatch(name)
-        entry = self._listed(route[1], route[2]) if route and route[1] in _VENDORS else None
-        return (route[1], entry) if route and entry is not None else (None, None)
+        if route is None or route[1] not in _VENDORS:
+            return None, None
+        entry = self._listed(route[1], name) or self._listed(route[1], route[2])
+        return (route[1], entry) if entry is not None else (None, None)
 
     def _listed(self, provider: str, name: str) -> ModelInfo | None:
         prices = self._lists.get(provider)

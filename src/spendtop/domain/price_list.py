@@ -25,13 +25,18 @@ from spendtop.domain.model_names import OWNERS, is_fine_tune
 _NOT_SOLD = frozenset(
     {
         ("google", "gemma-2-27b-it"),
+        ("google", "gemma-3"),
+        ("google", "gemma-3n"),
+        ("google", "gemma-4-26b-a4b-it"),
+        ("google", "gemma-4-31b-it"),
         ("openai", "gpt-oss-120b"),
         ("openai", "gpt-oss-20b"),
         ("openai", "gpt-oss-safeguard-20b"),
     }
 )
-"""Open weights in the list of a maker that does not run them, at a price taken from OpenRouter."""
+"""Open weights in the list of a maker that does not sell them: without a price, or at one taken from OpenRouter."""
 _MEANT = {
+    ("anthropic", "claude-2"): re.compile(r"claude-2\.[01]"),
     ("google", "gemini-2.0-flash-lite"): re.compile(r"gemini-2\.0-flash-lite-preview(?:-02-05)?"),
     ("google", "gemini-2.5-pro"): re.compile(r"gemini-2\.5-pro-preview(?:-\d\d-\d\d)?"),
     ("google", "gemini-3.1-pro-preview"): re.compile(r"gemini-3\.1-pro-preview-customtools"),
@@ -47,7 +52,7 @@ _RELEASE = re.compile(
     r"(?:-v\d)?(?:[-@](?:20\d\d-\d\d-\d\d|20\d{6})|@\d{3}|-0\d\d|-\d{4}|-\d\d-(?:\d\d|20\d\d)|[-@](?:latest|default))?"
     r"(?:\[1m\])?"
 )
-_RELEASE_AT_BEDROCK = re.compile(r"(?:-20\d{6})?(?:-v\d)?(?::\d)?")
+_RELEASE_AT_BEDROCK = re.compile(r"(?:-20\d{6})?(?:-v\d)?(?::\d)?(?:\[1m\])?")
 _FRONT_AT_BEDROCK = re.compile(rf"(?:us\.)?(?:(?:{OWNERS})\.)?|(?:apac|au|ca|eu|in|jp|me|sa)\.anthropic\.")
 """What may stand before a name whose price is not said to be a region's: others than Anthropic's cost more abroad."""
 _FINE_TUNED_RELEASE = re.compile(r"[-\d]*(?::.*)?")
@@ -95,7 +100,7 @@ class _Matching:
     def __init__(self, provider: str, model: ModelInfo) -> None:
         self.model = model
         self._provider = provider
-        self._parts = tuple(part.lower() for part in (*_parts(model.match), model.id))
+        self._parts = tuple(part.lower() for part in (*_parts(model.match), model.id) if part)
         self._patterns = tuple(re.compile(each) for each in _patterns(model.match) if _CLOSED.fullmatch(each))
         self._meant = _MEANT.get((provider, model.id))
 
