@@ -100,12 +100,13 @@ def test_every_model_costs_what_the_price_list_itself_computes() -> None:
     assert differing == []
 
 
-def test_the_owner_of_a_model_is_named_where_the_default_provider_does_not_know_it() -> None:
+def test_who_bills_a_model_that_was_pushed_without_a_provider() -> None:
     prices = PublishedPrices()
     assert prices.provider_of("gpt-4o", "openai") == "openai"
     assert prices.provider_of("gpt-4o", "azure") == "azure"
     assert prices.provider_of("claude-sonnet-4-5", "openai") == "anthropic"
     assert prices.provider_of("acme-private-7b", "openai") == "openai"
+    assert prices.provider_of("llama3:8b", "openai") is None
 
 
 def test_threads_that_look_up_at_once_load_one_price_list(monkeypatch: pytest.MonkeyPatch) -> None:

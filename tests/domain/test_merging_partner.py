@@ -88,6 +88,8 @@ def test_both_are_of_the_same_model(one: str | None, other: str | None, joins: b
         ("claude-3-5-sonnet@20240620", "claude-3-5-sonnet"),
         ("claude-3-7-sonnet-latest", "claude-3-7-sonnet"),
         ("gpt-4-0613", "gpt-4"),
+        ("eu.anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet"),
+        ("mistral-large-2411@001", "mistral-large"),
         ("gemini-1.5-pro-002", "gemini-1.5-pro"),
         ("gpt-4-1106-preview", "gpt-4-1106-preview"),
         ("llama-3.1-70b", "llama-3.1-70b"),

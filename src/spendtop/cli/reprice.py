@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from getpass import getuser
 from typing import Any, NamedTuple
@@ -102,9 +102,9 @@ def show_runs(options: Options) -> int:
 def _compared(store: Store, settings: Settings, query: RequestQuery, context: FilterContext, arguments: Any) -> int:
     """Show what would change; nothing does."""
     price = pricer_of(settings, PublishedPrices()).cost
-    comparing, bases = repricing.corrections, repricing.TOUCHED
-    if arguments.reported:
-        comparing, bases = repricing.as_computed, (Basis.REPORTED,)
+    comparing, bases = (
+        (repricing.as_computed, (Basis.REPORTED,)) if arguments.reported else (repricing.corrections, repricing.TOUCHED)
+    )
     groups: defaultdict[_Group, Difference] = defaultdict(Difference)
     looked_at = 0
     for page in _pages(store, query, context, bases):
@@ -119,7 +119,7 @@ def _compared(store: Store, settings: Settings, query: RequestQuery, context: Fi
 
 
 def _pages(
-    store: Store, query: RequestQuery, context: FilterContext, bases: tuple[Basis, ...]
+    store: Store, query: RequestQuery, context: FilterContext, bases: Iterable[Basis]
 ) -> Iterator[list[Candidate]]:
     after: tuple[int, int] | None = None
     while True:

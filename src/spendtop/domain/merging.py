@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import is_amount
 from spendtop.domain.request import REPORTED, BodyState, Cost, Merging, Request, TimeSource, Usage
@@ -29,7 +30,8 @@ Price = Callable[[Request], Cost]
 WITHIN = HOUR
 """How far apart two sources may date one request."""
 
-_RELEASE = re.compile(r"(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d{3}|latest))+$")
+_REVISION = re.compile(r"(?:-\d{3,4})+$")
+"""`-0613`, `-002`: a release that a family keeps, as at some makers it is another model (`mistral-large-2402`)."""
 
 
 class StoredRequest(Struct, frozen=True, kw_only=True):
@@ -202,8 +204,5 @@ def _qualifies(report: Request, record: StoredRequest) -> bool:
 
 
 def bare_model(name: str) -> str:
-    """A model's name without the provider in front and the release behind, as sources differ in both.
-
-    `openai/gpt-4o-mini-2024-07-18` and `gpt-4o-mini` are one model.
-    """
-    return _RELEASE.sub("", name.lower().rpartition("/")[2])
+    """A model's family without any release, as one source may say the alias and another what it stood for."""
+    return _REVISION.sub("", family(name))

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Raw, Struct
 
+from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
@@ -17,27 +18,11 @@ from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count, usage_of_response
 
-_PROVIDERS = {
-    "bedrock": "aws",
-    "vertex": "google",
-    "gemini": "google",
-    "google_ai_studio": "google",
-    "x": "x-ai",
-    "xai": "x-ai",
-    "togetherai": "together",
-    "custom": None,
-    "local": None,
-}
-"""Helicone's names, lower-cased, that are not ours. `custom` names no provider, so the model has to."""
-
 
 def provider_named(helicone_name: str | None) -> str | None:
-    """Our name of a provider that Helicone names; None for none."""
-    if not helicone_name:
-        return None
-    lowered = helicone_name.lower()
-    ours = _PROVIDERS.get(lowered, lowered)
-    return storable_name(ours) if ours else None
+    """Our name of a provider that Helicone names; None for none. `CUSTOM` names none, so the model has to."""
+    biller = biller_named(helicone_name)
+    return storable_name(biller) if biller else None
 
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")

@@ -34,7 +34,7 @@ class IngestSettings(SourceSection):
     """What clients push themselves to /ingest."""
 
     default_provider: str = Field(default="openai", min_length=1)
-    """Provider of pushed requests that name none."""
+    """Provider of pushed requests that name none, where the model is on its list or on nobody's."""
     token_length: int = Field(default=22, ge=8, le=128)
     """Characters of a generated tracking token."""
     max_age: Duration = 35 * DAY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from spendtop.services import repricing, tasks
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import Task, TaskKind
 
-Step = Callable[[Connection, FilterContext], Run]
+Step = Callable[..., Run]
 
 
 class RepricingTasks:
@@ -48,7 +49,7 @@ class RepricingTasks:
     async def _carried_out(self, task: Task, step: Step) -> str:
         while True:
             context = FilterContext(self._context.clock(), self._settings().time.calendar)
-            run = await self._context.write(lambda connection: step(connection, context))
+            run = await self._context.write(partial(step, context=context))
             self._context.stored()
             if run.is_over:
                 return repricing.told(run)

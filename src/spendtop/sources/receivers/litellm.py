@@ -12,6 +12,7 @@ from typing import ClassVar, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import LITELLM, PushedSource
@@ -21,31 +22,6 @@ from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed
 
 MOST_ITEMS = 20_000
 """More than any batch that fits a post."""
-
-_PROVIDERS = {
-    "azure_ai": "azure",
-    "azure_text": "azure",
-    "bedrock": "aws",
-    "bedrock_converse": "aws",
-    "codestral": "mistral",
-    "cohere_chat": "cohere",
-    "custom_openai": None,
-    "fireworks_ai": "fireworks",
-    "gemini": "google",
-    "github_copilot": "github-copilot",
-    "litellm_proxy": None,
-    "meta_llama": "meta",
-    "moonshot": "moonshotai",
-    "openai_like": None,
-    "text-completion-codestral": "mistral",
-    "text-completion-openai": "openai",
-    "together_ai": "together",
-    "vertex_ai": "google",
-    "vertex_ai_beta": "google",
-    "voyage": "voyageai",
-    "xai": "x-ai",
-}
-"""LiteLLM's names that are not ours. Those that name no provider are None, so the model has to."""
 
 _NOBODY = "default_user_id"
 """The user of the proxy's master key."""
@@ -182,7 +158,7 @@ class LitellmReceiver:
             time_source=happened.time_source,
             time_suspect=happened.suspect,
             response_id=_response_id(payload),
-            provider=_provider(payload),
+            provider=biller_named(payload.custom_llm_provider),
             model=_model(payload),
             status=_status(payload),
             http_status=_http_status(payload),
@@ -229,11 +205,6 @@ def _response_id(payload: _Payload) -> str | None:
     if payload.failed or payload.cached or payload.id == payload.litellm_call_id:
         return None
     return payload.id or None
-
-
-def _provider(payload: _Payload) -> str | None:
-    name = (payload.custom_llm_provider or "").lower()
-    return _PROVIDERS.get(name, name) or None
 
 
 def _model(payload: _Payload) -> str | None:
