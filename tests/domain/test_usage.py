@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spendtop.domain.request import Usage
-from spendtop.domain.usage import MOST_TOKENS, count, usage_of, usage_of_response
+from spendtop.domain.usage import MOST_TOKENS, count, read_usage, usage_of_response
 
 OPENAI_CHAT = {
     "prompt_tokens": 1000,
@@ -69,7 +69,7 @@ OPENAI_CHAT = {
         ),
         (
             {"input_tokens": 25, "cache_creation_input_tokens": None, "output_tokens": 12},
-            Usage(prompt=25, completion=12, cache_read=0, cache_write=0),
+            Usage(prompt=25, completion=12),
         ),
         (
             {
@@ -77,7 +77,13 @@ OPENAI_CHAT = {
                 "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3},
                 "output_tokens": 4,
             },
-            Usage(prompt=6, completion=4, cache_read=0, cache_write=5),
+            Usage(
+                prompt=6,
+                completion=4,
+                cache_read=0,
+                cache_write=5,
+                units={"cache_write_5m_tokens": 2, "cache_write_1h_tokens": 3},
+            ),
         ),
         (
             {"inputTokens": 5, "outputTokens": 2, "cacheReadInputTokens": 3},
@@ -86,7 +92,7 @@ OPENAI_CHAT = {
     ],
 )
 def test_each_providers_usage_is_read(usage: dict[str, Any], expected: Usage) -> None:
-    assert usage_of(usage) == expected
+    assert read_usage(usage).usage == expected
     assert usage_of_response({"usage": usage}) == expected
 
 
@@ -99,9 +105,9 @@ def test_gemini_counts_thoughts_as_completion() -> None:
         "thoughtsTokenCount": 30,
         "totalTokenCount": 155,
     }
-    expected = Usage(prompt=105, completion=50, cache_read=40, reasoning=30)
+    expected = Usage(prompt=105, completion=50, cache_read=40, reasoning=30, units={"input_tool_tokens": 5})
     assert usage_of_response({"usageMetadata": metadata}) == expected
-    assert usage_of(metadata) == expected
+    assert read_usage(metadata).usage == expected
 
 
 @pytest.mark.parametrize("response", [None, "text", [], {}, {"usage": None}, {"usage": "12"}, {"usage": {"other": 1}}])
@@ -120,9 +126,9 @@ def test_whole_numbers_are_counts(value: object) -> None:
 
 
 def test_a_part_that_is_no_count_makes_the_sum_unknown() -> None:
-    usage = usage_of({"input_tokens": 25, "cache_read_input_tokens": -4, "output_tokens": 12})
+    usage = read_usage({"input_tokens": 25, "cache_read_input_tokens": -4, "output_tokens": 12}).usage
     assert (usage.prompt, usage.cache_read, usage.completion) == (None, None, 12)
 
 
 def test_negative_tokens_are_unknown() -> None:
-    assert usage_of({"prompt_tokens": -1, "completion_tokens": -1, "total_tokens": -2}) == Usage()
+    assert read_usage({"prompt_tokens": -1, "completion_tokens": -1, "total_tokens": -2}).usage == Usage()

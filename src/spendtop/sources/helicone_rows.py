@@ -12,17 +12,24 @@ from msgspec import Raw, Struct
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
-from spendtop.domain.usage import count, usage_of_response
+from spendtop.domain.usage import UsageReading, count, read_response
 
 
 def provider_named(helicone_name: str | None) -> str | None:
     """Our name of a provider that Helicone names; None for none. `CUSTOM` names none, so the model has to."""
     biller = biller_named(helicone_name)
     return storable_name(biller) if biller else None
+
+
+def reported_cost(of_provider: Usd | None, of_helicone: Usd | None) -> Cost:
+    """What a provider's own answer says comes before what Helicone made of it."""
+    if of_provider is not None:
+        return Cost(reported=of_provider, reported_by=Reporter.PROVIDER)
+    return Cost(reported=of_helicone, reported_by=None if of_helicone is None else Reporter.GATEWAY)
 
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -35,6 +42,7 @@ _CANCELLED = -3
 _SESSION, _SESSION_PATH, _SESSION_NAME = "Helicone-Session-Id", "Helicone-Session-Path", "Helicone-Session-Name"
 _OF_HELICONE = "helicone-"
 _FAILURES = ("error", "helicone_error", "html_response")
+_LEVEL_ASKED = re.compile(rb'"(?:service_tier|serviceTier|speed|inference_geo|performanceConfig)"')
 _MOST_USD = 10**9
 _MOST_MILLISECONDS = 2**53
 _FIELD = re.compile(r"(?:missing required field `|at `\$\.?)(\w*)")
@@ -115,6 +123,8 @@ def request_of(row: Row, now: int) -> Request:
     body_id = answer.get("id")
     status = row.response_status
     properties = row.properties or {}
+    model = _name(row.model or row.request_model)
+    reading = read_response(response.value, _asked(prompt), model)
     return Request(
         source=HELICONE_API,
         external_id=row.request_id,
@@ -123,11 +133,16 @@ def request_of(row: Row, now: int) -> Request:
         time_source=TimeSource.API,
         response_id=_name(body_id) if isinstance(body_id, str) else None,
         provider=provider_named(row.provider),
-        model=_name(row.model or row.request_model),
+        model=model,
         status=_status(status, answer),
         http_status=status if status is not None and 100 <= status <= 599 else None,
-        usage=_usage(row, answer),
-        cost=Cost(reported=_reported(row)),
+        usage=_usage(row, reading),
+        cost=reported_cost(reading.cost, _reported(row)),
+        service_level=reading.service_level,
+        inference_geo=reading.inference_geo,
+        served_model=reading.served_model(model),
+        provider_usage=reading.provider_usage,
+        unread_usage=reading.unread,
         user_id=None if row.request_user_id in _NO_ONE else _name(row.request_user_id),
         session_id=_name(properties.get(_SESSION)),
         session_path=_name(properties.get(_SESSION_PATH)),
@@ -163,11 +178,17 @@ def _body(sent: Raw) -> _RowBody:
     return _RowBody(raw, value)
 
 
-def _usage(row: Row, answer: dict[str, object]) -> Usage:
+def _asked(prompt: _RowBody) -> object:
+    """The request, as far as it is needed: only where it asks for a service level."""
+    if prompt.value is None and prompt.raw is not None and _LEVEL_ASKED.search(prompt.raw):
+        return _body(Raw(prompt.raw)).value
+    return prompt.value
+
+
+def _usage(row: Row, reading: UsageReading) -> Usage:
     """The answer's own usage; Helicone's counts leave cached and reasoning tokens out of the sums."""
-    usage = usage_of_response(answer)
-    if usage.total is not None:
-        return usage
+    if reading.usage.total is not None or reading.usage.units is not None:
+        return reading.usage
     read, written, reasoning = map(
         count, (row.prompt_cache_read_tokens, row.prompt_cache_write_tokens, row.reasoning_tokens)
     )

@@ -15,7 +15,17 @@ from msgspec.structs import asdict
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import BodyState, Cost, NotUnderstood, Request, Status, TimeSource, Usage
+from spendtop.domain.request import (
+    BodyState,
+    Cost,
+    NotUnderstood,
+    Reporter,
+    Request,
+    ServiceLevel,
+    Status,
+    TimeSource,
+    Usage,
+)
 from spendtop.domain.request import TestEvent as GatewayTest
 from spendtop.domain.sources import HELICONE
 from spendtop.services.preparation import Prepared, Preparer
@@ -45,7 +55,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "openai_chat_success_user_session_props_unicode": {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000001",
         "usage": CHAT_USAGE,
-        "cost": Cost(reported=Usd(202_500)),
+        "service_level": ServiceLevel.STANDARD,
+        "cost": Cost(reported=Usd(202_500), reported_by=Reporter.GATEWAY),
         "user_id": ALICE,
     },
     "anthropic_stream_success": {
@@ -57,7 +68,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "provider": "anthropic",
         "model": "claude-sonnet-4-20250514",
         "usage": Usage(prompt=1049, completion=12, cache_read=1024, cache_write=0),
-        "cost": Cost(reported=Usd(562_200)),
+        "service_level": ServiceLevel.STANDARD,
+        "cost": Cost(reported=Usd(562_200), reported_by=Reporter.GATEWAY),
         "user_id": "bob",
         "latency_ms": 2210,
     },
@@ -70,7 +82,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "model": "gpt-4o",
         "status": Status.ERROR,
         "usage": Usage(prompt=0, completion=0),
-        "cost": Cost(reported=Usd(0)),
+        "cost": Cost(reported=Usd(0), reported_by=Reporter.GATEWAY),
         "user_id": ALICE,
         "latency_ms": 180,
     },
@@ -89,6 +101,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000007",
         "provider": None,
         "usage": CHAT_USAGE,
+        "service_level": ServiceLevel.STANDARD,
         "user_id": ALICE,
         "latency_ms": None,
     },
@@ -105,7 +118,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "no_user_id": {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000006",
         "usage": CHAT_USAGE,
-        "cost": Cost(reported=Usd(202_500)),
+        "service_level": ServiceLevel.STANDARD,
+        "cost": Cost(reported=Usd(202_500), reported_by=Reporter.GATEWAY),
     },
     "omit_request_and_response": {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000017",
@@ -114,7 +128,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "time_suspect": True,
         "response_id": None,
         "usage": Usage(prompt=13, completion=17),
-        "cost": Cost(reported=Usd(202_500)),
+        "cost": Cost(reported=Usd(202_500), reported_by=Reporter.GATEWAY),
         "user_id": ALICE,
         "body_state": BodyState.NOT_SENT,
     },
@@ -122,17 +136,18 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000013",
         "response_id": "chatcmpl-S1",
         "usage": Usage(prompt=9, completion=3),
-        "cost": Cost(reported=Usd(52_500)),
+        "cost": Cost(reported=Usd(52_500), reported_by=Reporter.GATEWAY),
     },
     "openai_stream_without_usage": {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000014",
         "response_id": "chatcmpl-S1",
-        "cost": Cost(reported=Usd(-12_500)),
+        "cost": Cost(reported=Usd(-12_500), reported_by=Reporter.GATEWAY),
     },
     "receiver_replied_500_no_retry": {
         "external_id": "a1b2c3d4-0000-4000-8000-000000000020",
         "usage": CHAT_USAGE,
-        "cost": Cost(reported=Usd(202_500)),
+        "service_level": ServiceLevel.STANDARD,
+        "cost": Cost(reported=Usd(202_500), reported_by=Reporter.GATEWAY),
     },
 }
 USUAL: dict[str, Any] = {
@@ -163,7 +178,6 @@ USUAL: dict[str, Any] = {
     "service_level": None,
     "inference_geo": None,
     "served_model": None,
-    "provider_usage": None,
     "unread_usage": (),
 }
 
@@ -174,6 +188,8 @@ def test_a_captured_webhook_says(scenario: str) -> None:
     assert isinstance(parsed, Request)
     fields = asdict(parsed)
     bodies = [fields.pop("request_body"), fields.pop("response_body")]
+    kept = fields.pop("provider_usage")
+    assert (kept is None) is (parsed.usage.total is None or not parsed.response_body)
     assert fields == USUAL | EXPECTED[scenario]
     assert (bodies == [None, None]) is (parsed.body_state is BodyState.NOT_SENT)
 
@@ -323,7 +339,9 @@ def test_the_last_of_two_equal_keys_counts() -> None:
     [("0.00020250000000000002", 202_500), ("1.5e-7", 150), ("5e-10", 0), ("1.5e-9", 2), ("12", 12 * 10**9)],
 )
 def test_costs_are_exact_decimals(number: str, nano: int) -> None:
-    assert parse(b'{"request_id":"r","metadata":{"cost":%b}}' % number.encode()).cost == Cost(reported=Usd(nano))
+    assert parse(b'{"request_id":"r","metadata":{"cost":%b}}' % number.encode()).cost == Cost(
+        reported=Usd(nano), reported_by=Reporter.GATEWAY
+    )
 
 
 def test_a_cost_of_null_is_unknown() -> None:
@@ -431,7 +449,7 @@ def test_the_older_flow_is_understood() -> None:
         time_source=TimeSource.PROVIDER,
         model="gpt-4",
         usage=Usage(prompt=450),
-        cost=Cost(reported=Usd(30_000_000)),
+        cost=Cost(reported=Usd(30_000_000), reported_by=Reporter.GATEWAY),
         user_id="u",
     )
     assert parse(raw) == expected

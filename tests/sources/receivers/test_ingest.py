@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage, is_assumed
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage, is_assumed
 from spendtop.domain.sources import INGEST
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
@@ -105,7 +105,7 @@ def test_everything_that_a_client_can_send() -> None:
         model="gpt-4o",
         status=Status.CANCELLED,
         usage=Usage(prompt=12, completion=5, cache_read=8, cache_write=2, reasoning=3),
-        cost=Cost(reported=Usd(2_150_000)),
+        cost=Cost(reported=Usd(2_150_000), reported_by=Reporter.CLIENT),
         user_id="alice",
         session_id="s-1",
         session_path="/plan/write",
@@ -264,7 +264,7 @@ class TestMoney:
     )
     def test_a_cost_is_the_decimal_that_was_written(self, written: str, nano: int) -> None:
         raw = f'{{"tracking_token":"t","model":"m","cost_usd":{written}}}'.encode()
-        assert request_of(raw).cost == Cost(reported=Usd(nano))
+        assert request_of(raw).cost == Cost(reported=Usd(nano), reported_by=Reporter.CLIENT)
 
     @pytest.mark.parametrize(
         "written", ["-1", "-1e-12", "1000000.01", "1e30", '"12.3"', "true", "{}", "[1]", "9" * 400]

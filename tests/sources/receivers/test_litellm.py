@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import LITELLM
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
@@ -67,7 +67,7 @@ def test_a_call_of_the_sdk() -> None:
     assert (first.provider, first.model) == ("openai", "gpt-4o-mini-2024-07-18")
     assert (first.status, first.http_status, first.cached) == (Status.OK, None, False)
     assert first.usage == Usage(prompt=1000, completion=100, cache_read=400, reasoning=20)
-    assert first.cost == Cost(reported=Usd(180_000))
+    assert first.cost == Cost(reported=Usd(180_000), reported_by=Reporter.GATEWAY)
     assert (first.user_id, first.session_id, first.properties) == ("alice", "sess-1", {"tags": "t1"})
     assert (first.occurred_at, first.time_source, first.time_suspect) == (1795196879422827, TimeSource.CLIENT, False)
     assert (first.latency_ms, first.ttft_ms) == (997, None)

@@ -94,6 +94,8 @@ class Pushed(Struct, frozen=True):
     """Whether each item is answered in a list; else there is one, with an answer of its own."""
     reply: Callable[[Sequence[Invalid]], Reply] | None = None
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
+    passed_over: Mapping[str, int] = {}
+    """By the sender's own word, such as `aget_responses`, how much of it is no call of a model."""
 
 
 class Post(Struct, frozen=True):

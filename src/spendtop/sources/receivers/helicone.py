@@ -20,7 +20,6 @@ from spendtop.domain.clock import to_micros
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import (
     BodyState,
-    Cost,
     NotUnderstood,
     Parsed,
     Request,
@@ -31,8 +30,8 @@ from spendtop.domain.request import (
 )
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import count, usage_of_response
-from spendtop.sources.helicone_rows import provider_named
+from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.sources.helicone_rows import provider_named, reported_cost
 from spendtop.sources.receivers import Described, NotJson, Signing
 from spendtop.sources.settings import HeliconeSettings
 
@@ -174,6 +173,8 @@ class HeliconeReceiver:
             return TestEvent(source=self.source, external_id=event.request_id, received_at=received_at, raw=raw)
         metadata = event.metadata or _Metadata()
         happened = when(seconds_to_micros(response.field("created")), TimeSource.PROVIDER, received_at)
+        model = event.model or response.text("model") or prompt.text("model")
+        reading = read_response(response.value, prompt.value, model)
         return Request(
             source=self.source,
             external_id=event.request_id,
@@ -183,10 +184,15 @@ class HeliconeReceiver:
             time_suspect=happened.suspect,
             response_id=response.text("id"),
             provider=provider_named(event.provider),
-            model=event.model or response.text("model") or prompt.text("model"),
+            model=model,
             status=_status(response),
-            usage=_usage(response.value, metadata),
-            cost=Cost(reported=_reported(metadata)),
+            usage=_usage(reading, metadata),
+            cost=reported_cost(reading.cost, _reported(metadata)),
+            service_level=reading.service_level,
+            inference_geo=reading.inference_geo,
+            served_model=reading.served_model(model),
+            provider_usage=reading.provider_usage,
+            unread_usage=reading.unread,
             user_id=event.user_id or None,
             latency_ms=_milliseconds(metadata.latency),
             request_body=prompt.raw,
@@ -208,7 +214,7 @@ class HeliconeReceiver:
             time_suspect=happened.suspect,
             model=data.model or None,
             usage=Usage(prompt=count(data.tokens)),
-            cost=Cost(reported=_dollars(data.cost, "$.data.cost")),
+            cost=reported_cost(None, _dollars(data.cost, "$.data.cost")),
             user_id=data.user_id or None,
         )
 
@@ -251,10 +257,9 @@ def _is_test(event: _WebhookEvent, prompt: _EventBody, response: _EventBody) -> 
     )
 
 
-def _usage(response: object, metadata: _Metadata) -> Usage:
-    usage = usage_of_response(response)
-    if usage.total is not None:
-        return usage
+def _usage(reading: UsageReading, metadata: _Metadata) -> Usage:
+    if reading.usage.total is not None or reading.usage.units is not None:
+        return reading.usage
     return Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens))
 
 

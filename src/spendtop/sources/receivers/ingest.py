@@ -13,16 +13,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.money import Usd
+from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.domain.timing import NEWEST
-from spendtop.domain.usage import usage_of_response
+from spendtop.domain.usage import UsageReading, contradiction, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 from spendtop.sources.receivers.ingest_fields import (
     BODIES,
     FLAT_COUNTS,
     ITEM_SCHEMA,
     LONGEST_ID,
+    NO_COUNT,
     NO_OBJECT,
     READERS,
     Wrong,
@@ -35,7 +37,9 @@ MOST_ITEMS = 5_000
 _NO_TOKENS = "is missing: give prompt_tokens and completion_tokens, or a usage object, or cost_usd"
 _PART_OF_PROMPT = "is a part of prompt_tokens: together the parts cannot be more than the whole"
 _PART_OF_COMPLETION = "is a part of completion_tokens: it cannot be more than the whole"
-_GROUNDS = frozenset({*FLAT_COUNTS, "total_tokens", "usage", "cost_usd", "status"})
+_FLAT = frozenset({*FLAT_COUNTS, "total_tokens"})
+_COUNTS = tuple(FLAT_COUNTS.values())
+_GROUNDS = frozenset({*_FLAT, "usage", "cost_usd", "status"})
 """Fields that say what a request used, or that it need not have used anything."""
 _IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
@@ -144,10 +148,12 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
             problems.setdefault(field, "is missing")
     if "timestamp" in fields and (problem := _problem_of_time(fields["timestamp"], post)):
         problems["timestamp"] = problem
-    usage = _usage(item, fields)
+    reading = _reading(item, fields)
+    problems |= {f"usage.{name}": NO_COUNT for name in reading.miscounted if "usage" in fields}
+    usage = _usage(fields, reading)
     if not any(field.partition(".")[0] in _GROUNDS for field in problems):
-        problems |= _problems_of_usage(fields, usage)
-    return Invalid(problems) if problems else _request(item, fields, usage, post, key)
+        problems |= _problems_of_usage(fields, usage, reading)
+    return Invalid(problems) if problems else _request(item, fields, usage, reading, post, key)
 
 
 def _read(item: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -165,12 +171,19 @@ def _read(item: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
     return fields, problems
 
 
-def _request(item: dict[str, object], fields: dict[str, Any], usage: Usage, post: _Post, key: str | None) -> Request:
+def _request(
+    item: dict[str, object],
+    fields: dict[str, Any],
+    usage: Usage,
+    reading: UsageReading,
+    post: _Post,
+    key: str | None,
+) -> Request:
     at: int | None = fields.get("timestamp")
     own_id = fields.get("request_id", key)
     return Request(
         source=INGEST,
-        external_id=own_id or _assumed_id(fields, usage),
+        external_id=own_id or _assumed_id(fields, usage, reading),
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
@@ -179,7 +192,12 @@ def _request(item: dict[str, object], fields: dict[str, Any], usage: Usage, post
         model=fields["model"],
         status=fields.get("status", Status.OK),
         usage=usage,
-        cost=Cost(reported=fields.get("cost_usd")),
+        cost=_cost(fields.get("cost_usd"), reading),
+        service_level=reading.service_level,
+        inference_geo=reading.inference_geo,
+        served_model=reading.served_model(fields["model"]),
+        provider_usage=reading.provider_usage,
+        unread_usage=reading.unread,
         user_id=fields.get("user_id"),
         session_id=fields.get("session_id"),
         session_path=fields.get("session_path"),
@@ -189,24 +207,50 @@ def _request(item: dict[str, object], fields: dict[str, Any], usage: Usage, post
         request_body=fields.get("request_body"),
         response_body=fields.get("response_body"),
         body_state=BodyState.NOT_SENT if fields.keys().isdisjoint(BODIES) else BodyState.STORED,
-        content=None if own_id is None else _content(item, fields),
+        content=None if own_id is None else _content(item, fields, reading),
     )
 
 
-def _assumed_id(fields: dict[str, Any], usage: Usage) -> str:
+def _cost(cost_usd: Usd | None, reading: UsageReading) -> Cost:
+    """A provider's own figure comes before its client's."""
+    if reading.cost is not None:
+        return Cost(reported=reading.cost, reported_by=Reporter.PROVIDER)
+    return Cost(reported=cost_usd, reported_by=None if cost_usd is None else Reporter.CLIENT)
+
+
+def _assumed_id(fields: dict[str, Any], usage: Usage, reading: UsageReading) -> str:
     """The identity of a request without id: what it says, where it says when; else none but its own.
 
     Two answers of a provider are two requests, however alike.
     """
     if "timestamp" not in fields:
         return f"post:{uuid4().hex}"
-    content = (fields["model"], fields.get("user_id"), usage, fields["timestamp"], fields.get("response_id"))
+    said = _stated(fields, usage, reading)
+    content = (fields["model"], fields.get("user_id"), said, fields["timestamp"], fields.get("response_id"))
     return SAME_CONTENT + blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
 
 
-def _content(item: dict[str, object], fields: dict[str, Any]) -> bytes:
+def _stated(fields: dict[str, Any], usage: Usage, reading: UsageReading) -> dict[str, Any]:
+    """Usage as an identity has it: what is not said takes no part, so that identities outlive versions.
+
+    A response counts only where nothing else says the tokens.
+    """
+    if "usage" not in fields and not fields.keys().isdisjoint(_FLAT):
+        return _counts(_flat(fields, Usage()))
+    units = {} if usage.units is None else {"units": dict(sorted(usage.units.items()))}
+    return _counts(usage) | units
+
+
+def _counts(usage: Usage) -> dict[str, int | None]:
+    return {name: getattr(usage, name) for name in _COUNTS}
+
+
+def _content(item: dict[str, object], fields: dict[str, Any], reading: UsageReading) -> bytes:
     """Digest of all that an item says, however it is written."""
     decoded = {field: item[field] for field in BODIES if field in fields}
+    if "usage" in fields:
+        units = {} if reading.usage.units is None else {"units": reading.usage.units}
+        decoded["usage"] = _counts(reading.usage) | units
     return blake2b(msgspec.json.encode({**fields, **decoded}, order="deterministic"), digest_size=16).digest()
 
 
@@ -221,13 +265,30 @@ def _problem_of_time(at: int, post: _Post) -> str | None:
     return None
 
 
-def _usage(item: dict[str, object], fields: dict[str, Any]) -> Usage:
-    """Tokens: the flat counts, and what they leave open from `usage`; without both from the response's own."""
+def _reading(item: dict[str, object], fields: dict[str, Any]) -> UsageReading:
+    """What the usage object and the response say; of their counts those of the object count."""
+    response = item.get("response_body")
+    usage = fields.get("usage")
+    if usage is not None:
+        response = {**response, "usage": usage} if isinstance(response, dict) else {"usage": usage}
+    return read_response(response, item.get("request_body"), fields.get("model"))
+
+
+def _usage(fields: dict[str, Any], reading: UsageReading) -> Usage:
+    """The flat counts, and what they leave open from what was read, as far as both can be true together."""
+    if fields.keys().isdisjoint(_FLAT):
+        return reading.usage
+    usage = _flat(fields, reading.usage)
+    if "usage" in fields or contradiction(usage) is None:
+        return usage
+    return _flat(fields, Usage())
+
+
+def _flat(fields: dict[str, Any], usage: Usage) -> Usage:
+    """`usage` with the flat counts in it."""
     flat = {name: fields[field] for field, name in FLAT_COUNTS.items() if field in fields}
+    usage = replace(usage, **flat)
     total: int | None = fields.get("total_tokens")
-    if not flat and total is None and "usage" not in fields:
-        return usage_of_response(item.get("response_body"))
-    usage: Usage = replace(fields.get("usage", Usage()), **flat)
     return usage if total is None else _completed(usage, total)
 
 
@@ -244,7 +305,7 @@ def _completed(usage: Usage, total: int) -> Usage:
     return completed
 
 
-def _problems_of_usage(fields: dict[str, Any], usage: Usage) -> dict[str, str]:
+def _problems_of_usage(fields: dict[str, Any], usage: Usage, reading: UsageReading) -> dict[str, str]:
     """Counts that are missing, and flat counts that cannot be true together. A provider's `usage` is taken as it is."""
     problems = {}
     total: int | None = fields.get("total_tokens")
@@ -256,6 +317,7 @@ def _problems_of_usage(fields: dict[str, Any], usage: Usage) -> dict[str, str]:
     if fields.get("reasoning_tokens", 0) > (usage.completion or 0):
         problems["reasoning_tokens"] = _PART_OF_COMPLETION
     is_used = fields.get("status", Status.OK) is Status.OK
-    if is_used and not problems and usage.total is None and "cost_usd" not in fields:
+    is_known = usage.total is not None or usage.units is not None or reading.cost is not None
+    if is_used and not problems and not is_known and "cost_usd" not in fields:
         problems["prompt_tokens"] = _NO_TOKENS
     return problems

@@ -10,10 +10,10 @@ import msgspec
 
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.request import Status
 from spendtop.domain.timing import seconds_to_micros
 from spendtop.domain.untrusted import NAME_LIMIT, clean_line, storable_name
-from spendtop.domain.usage import MOST_TOKENS, count, usage_of
+from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.sources.receivers import Schema
 
 LONGEST_ID = 128
@@ -26,7 +26,7 @@ NO_OBJECT = "has to be an object"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _NO_TIME = "has to be RFC 3339 text with a zone, such as 2026-11-20T14:03:07Z, or a number of Unix seconds"
 _NO_ZONE = "has to name its zone, such as Z or +01:00; old data without zones comes in with `spendtop import`"
-_NO_COUNT = f"has to be a whole number from 0 to {MOST_TOKENS:,}"
+NO_COUNT = f"has to be a whole number from 0 to {MOST_TOKENS:,}"
 
 
 class Wrong(ValueError):
@@ -57,7 +57,7 @@ def _name(value: object) -> str:
 def _count(value: object) -> int:
     tokens = count(value)
     if tokens is None:
-        raise Wrong(_NO_COUNT)
+        raise Wrong(NO_COUNT)
     return tokens
 
 
@@ -116,26 +116,14 @@ def _properties(value: object) -> dict[str, str]:
     return properties
 
 
-def _provider_usage(value: object) -> Usage:
-    """A provider's usage object. What no version of it holds is not looked at."""
+def _provider_usage(value: object) -> Mapping[str, object]:
+    """A provider's usage object, as it was sent: its counts are read together with the response."""
     if not isinstance(value, dict):
-        raise Wrong(f"{NO_OBJECT}, as OpenAI's and Anthropic's answers hold it")
-    sent = {name: part for name, part in value.items() if part is not None}
-    wrong = _miscounted(sent, _USAGE_COUNTS, "")
-    for group, counts in _USAGE_GROUPS.items():
-        details = sent.get(group, {})
-        wrong |= _miscounted(details, counts, f".{group}") if isinstance(details, dict) else {f".{group}": NO_OBJECT}
+        raise Wrong(f"{NO_OBJECT}, as providers' answers hold it")
+    wrong = {f".{group}": NO_OBJECT for group in _USAGE_GROUPS if not isinstance(value.get(group), dict | None)}
     if wrong:
         raise Wrong(parts=wrong)
-    return usage_of(sent)
-
-
-def _miscounted(counts_sent: Mapping[str, object], counts: frozenset[str], inside: str) -> dict[str, str]:
-    return {
-        f"{inside}.{name}": _NO_COUNT
-        for name in counts_sent.keys() & counts
-        if counts_sent[name] is not None and count(counts_sent[name]) is None
-    }
+    return value
 
 
 def _body(value: object) -> bytes:
@@ -167,22 +155,10 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "status": _status,
 }
 """Field to what reads it, or raises `Wrong`."""
-_USAGE_COUNTS = frozenset(
-    {
-        *("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"),
-        *("cache_read_input_tokens", "cache_creation_input_tokens", "prompt_cache_hit_tokens"),
-        *("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
-        *("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
-        *("cachedContentTokenCount", "toolUsePromptTokenCount"),
-    }
+_USAGE_GROUPS = (
+    *("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details"),
+    *("input_token_details", "output_token_details", "cache_creation", "server_tool_use"),
 )
-_USAGE_GROUPS: Mapping[str, frozenset[str]] = {
-    "prompt_tokens_details": frozenset({"cached_tokens", "cache_write_tokens"}),
-    "completion_tokens_details": frozenset({"reasoning_tokens"}),
-    "input_tokens_details": frozenset({"cached_tokens"}),
-    "output_tokens_details": frozenset({"reasoning_tokens"}),
-    "cache_creation": frozenset({"ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"}),
-}
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -203,7 +179,7 @@ ITEM_SCHEMA: Schema = {
         "tracking_token": _ID,
         "model": _NAME,
         **dict.fromkeys((*FLAT_COUNTS, "total_tokens"), _COUNT),
-        "usage": {"type": ["object", "null"], "description": "As OpenAI's and Anthropic's answers hold it."},
+        "usage": {"type": ["object", "null"], "description": "As a provider's answer, a gateway or an SDK holds it."},
         "timestamp": {
             "description": "RFC 3339 with a zone, or Unix seconds; recent.",
             "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}],

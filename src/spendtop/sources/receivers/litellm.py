@@ -6,6 +6,7 @@ LiteLLM sends once and does not send again, so an event is only refused where no
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar, TypeAlias
 
@@ -14,10 +15,10 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import count, usage_of, usage_of_response
+from spendtop.domain.usage import UsageReading, count, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 
 MOST_ITEMS = 20_000
@@ -33,6 +34,12 @@ _GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+_NO_CALL = re.compile(
+    r"a?(?:get|list|delete|cancel|retrieve|update)_[a-z_]{1,48}|a?file_[a-z]{1,24}|a?_?add_message"
+    r"|a?create_(?:file|batch|fine_tuning_job|assistants|thread|container|skill|eval)"
+    r"|a?(?:video|container|vector_store|vector_store_file)_(?:list|status|content|retrieve|delete|create|update)"
+)
+"""`call_type` of what reads or manages things; repeated looks at one answer repeat its usage and cost."""
 _MESSAGES = re.compile(rb"\[\s*\{")
 _NOTHING = (b"", b"null", b"{}", b'""', b"[]")
 
@@ -50,6 +57,7 @@ class _Payload(Struct):
 
     id: str | None = None
     litellm_call_id: str | None = None
+    call_type: object = None
     status: str | None = None
     custom_llm_provider: str | None = None
     model: str | None = None
@@ -65,6 +73,7 @@ class _Payload(Struct):
     prompt_tokens: _Number = None
     completion_tokens: _Number = None
     response_cost: Raw = Raw()
+    cost_breakdown: object = None
     request_tags: list[object] | None = None
     metadata: _Object = None
     model_parameters: _Object = None
@@ -84,6 +93,12 @@ class _Payload(Struct):
     def meta(self, key: str) -> str | None:
         """A name out of the metadata."""
         return _name((self.metadata or {}).get(key))
+
+
+class _NoCall(Struct, frozen=True):
+    """An item that says no more than that something was looked up or put away."""
+
+    kind: str
 
 
 class LitellmReceiver:
@@ -121,8 +136,9 @@ class LitellmReceiver:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
             raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.", status=413)
-        items = (self._item(element, received_at) for element in elements if element.strip() != b"null")
-        return Pushed(tuple(items))
+        read = [self._item(element, received_at) for element in elements if element.strip() != b"null"]
+        items = tuple(item for item in read if not isinstance(item, _NoCall))
+        return Pushed(items, passed_over=Counter(item.kind for item in read if isinstance(item, _NoCall)))
 
     def _elements(self, raw: bytes) -> list[bytes]:
         text = raw.strip()
@@ -135,10 +151,12 @@ class LitellmReceiver:
             self._one.decode(lines[0] if lines else b"")
             return lines
 
-    def _item(self, element: bytes, received_at: int) -> Request | Invalid:
+    def _item(self, element: bytes, received_at: int) -> Request | Invalid | _NoCall:
         try:
             element.decode()
             payload = self._payload.decode(element)
+            if isinstance(payload.call_type, str) and _NO_CALL.fullmatch(payload.call_type):
+                return _NoCall(payload.call_type)
             return self._request(payload, received_at)
         except msgspec.ValidationError as error:
             return Invalid(_field_of(error))
@@ -150,6 +168,8 @@ class LitellmReceiver:
     def _request(self, payload: _Payload, received_at: int) -> Request:
         happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
         prompt, response = _prompt(payload), _response(payload)
+        model = _model(payload)
+        reading = self._reading(payload, model)
         return Request(
             source=self.source,
             external_id=_external_id(payload),
@@ -159,11 +179,16 @@ class LitellmReceiver:
             time_suspect=happened.suspect,
             response_id=_response_id(payload),
             provider=biller_named(payload.custom_llm_provider),
-            model=_model(payload),
+            model=model,
             status=_status(payload),
             http_status=_http_status(payload),
-            usage=self._usage(payload),
-            cost=Cost(reported=_reported(payload)),
+            usage=_usage(payload, reading),
+            cost=_cost(payload, reading),
+            service_level=reading.service_level,
+            inference_geo=reading.inference_geo,
+            served_model=None if payload.cached else reading.served_model(model),
+            provider_usage=reading.provider_usage,
+            unread_usage=reading.unread,
             user_id=_user(payload),
             session_id=_session(payload),
             properties=dict(_properties(payload)) or None,
@@ -175,13 +200,36 @@ class LitellmReceiver:
             body_state=BodyState.STORED if prompt or response else BodyState.NOT_SENT,
         )
 
-    def _usage(self, payload: _Payload) -> Usage:
-        usage = usage_of((payload.metadata or {}).get("usage_object"))
-        if usage.total is None and bytes(payload.response) not in _NOTHING:
-            usage = usage_of_response(self._any.decode(payload.response))
-        if usage.total is None:
-            usage = Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
-        return usage
+    def _reading(self, payload: _Payload, model: str | None) -> UsageReading:
+        """What LiteLLM's usage object and the response say; of their counts those of the object count."""
+        sent = bytes(payload.response)
+        response = None if sent in _NOTHING else self._decoded(sent)
+        usage = (payload.metadata or {}).get("usage_object")
+        if isinstance(usage, dict) and usage:
+            reading = read_response(_with_usage(response, usage), payload.model_parameters, model)
+            if _is_known(reading):
+                return reading
+        return read_response(response, payload.model_parameters, model)
+
+    def _decoded(self, sent: bytes) -> object:
+        try:
+            return self._any.decode(sent)
+        except RecursionError:
+            return None
+
+
+def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
+    return {**response, "usage": usage} if isinstance(response, dict) else {"usage": usage}
+
+
+def _is_known(reading: UsageReading) -> bool:
+    return reading.usage.total is not None or reading.usage.units is not None
+
+
+def _usage(payload: _Payload, reading: UsageReading) -> Usage:
+    if _is_known(reading):
+        return reading.usage
+    return Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
 
 
 class _Unusable(Exception):
@@ -217,6 +265,23 @@ def _tokens(payload: _Payload, field: str) -> int | None:
     if tokens is None and value is not None:
         raise _Unusable(field, "has to be a whole number of tokens, 0 or more")
     return tokens
+
+
+def _cost(payload: _Payload, reading: UsageReading) -> Cost:
+    """The provider's own figure, else LiteLLM's."""
+    if reading.cost is not None:
+        return Cost(reported=reading.cost, reported_by=Reporter.PROVIDER)
+    reported = _broken_down(payload) or _reported(payload)
+    return Cost(reported=reported, reported_by=None if reported is None else Reporter.GATEWAY)
+
+
+def _broken_down(payload: _Payload) -> Usd | None:
+    """The sum of the cost's parts, where there are any."""
+    parts = payload.cost_breakdown if isinstance(payload.cost_breakdown, dict) else {}
+    total = parts.get("total_cost")
+    if isinstance(total, bool) or not isinstance(total, int | float) or total <= 0:
+        return None
+    return Usd.of(repr(total))
 
 
 def _reported(payload: _Payload) -> Usd | None:

@@ -1,0 +1,15 @@
+"""Numbers as providers' answers hold them."""
+
+from __future__ import annotations
+
+MOST_TOKENS = 10_000_000_000
+"""A larger count of one request is not believed."""
+
+
+def count(value: object) -> int | None:
+    """A number of tokens as reported, or None for what is not a whole number from 0 to `MOST_TOKENS`."""
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else None
+    if type(value) is float and 0 <= value <= MOST_TOKENS and value.is_integer():
+        return int(value)
+    return None

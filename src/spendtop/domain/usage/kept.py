@@ -1,0 +1,355 @@
+"""What is kept of an answer to price it by: the provider's usage object and counts of what else is billed.
+
+Numbers and known words only. Queries, arguments and other texts never get in, of searches and calls only how many.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from spendtop.domain.conversation_stream import events_of, is_event_stream
+from spendtop.domain.usage.levels import level_word, place_word, speed_word
+
+Flat: TypeAlias = dict[str, Any]
+"""Dotted name to number, word or flag; entries of lists by their modality, lifetime or kind."""
+
+NO_NUMBER = -1
+"""Stands for what should be a number and is none: its sum is unknown, also when it is read again."""
+
+_LARGEST = 2**63
+_DEEPEST = 4
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+_COUNTS = ("tokens", "Tokens", "Count", "_count")
+_MODALITIES = frozenset({"TEXT", "AUDIO", "IMAGE", "VIDEO", "DOCUMENT"})
+_CURRENCY = re.compile("[A-Z]{3}")
+
+
+def _one_of(*words: str) -> Callable[[object], str | None]:
+    return lambda value: value if isinstance(value, str) and value in words else None
+
+
+def _modality(value: object) -> str | None:
+    return value.upper() if isinstance(value, str) and value.upper() in _MODALITIES else None
+
+
+def _currency(value: object) -> str | None:
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+
+_WORDS: Mapping[str, Callable[[object], str | None]] = {
+    "modality": _modality,
+    "ttl": _one_of("5m", "1h"),
+    "type": _one_of("tokens", "duration", "message", "compaction", "advisor_message", "fallback_message"),
+    "service_tier": level_word,
+    "serviceTier": level_word,
+    "trafficType": level_word,
+    "traffic_type": level_word,
+    "speed": speed_word,
+    "latency": speed_word,
+    "inference_geo": place_word,
+    "search_context_size": _one_of("low", "medium", "high"),
+    "currency": _currency,
+}
+"""Fields whose words are kept, and what gives a word in its one form."""
+_FLAGS = frozenset({"is_byok"})
+_LABELS = ("modality", "ttl", "type")
+
+_USAGE = ("usage", "usageMetadata", "usage_metadata", "usage_info", "totalUsage", "token_usage")
+_BESIDE = ("amazon-bedrock-invocationMetrics", "meta")
+"""Where usage is where an answer has none of its own."""
+_OWN_COUNTS = (
+    *("prompt_eval_count", "eval_count"),  # Ollama
+    *("prompt_token_count", "generation_token_count", "inputTextTokenCount"),  # Llama and Titan at Bedrock
+)
+"""Counts that an answer itself holds."""
+_ENVELOPES = ("response", "message", "result", "body", "metadata", "x_groq", "delta", "kwargs", "response_metadata")
+_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
+_FREE_ACTIONS = frozenset({"open_page", "find_in_page", "find"})
+_STREAMED = (
+    *(*_USAGE, *_BESIDE, *_OWN_COUNTS, "candidates", "output", "model", "modelVersion"),
+    *("service_tier", "serviceTier", "performanceConfig"),
+)
+"""What chunks of a stream say that counts."""
+
+
+class Kept(NamedTuple):
+    """What is kept of one answer."""
+
+    object: dict[str, Any]
+    flat: Flat
+
+
+def kept_answer(answer: object, request: object) -> tuple[Kept, str | None]:
+    """What is kept of a provider's answer (decoded JSON, chunks of a stream, or the text of one), and its model.
+
+    Where the answer does not say at which level it was served, what the request asked for counts.
+    """
+    if not isinstance(answer, dict):
+        answer = _of_stream(answer)
+        if answer is None:
+            return Kept({}, {}), None
+    opened = _opened(answer, 0)
+    if opened is None:
+        stream = _of_stream(answer.get("streamed_data"))
+        opened = answer if stream is None else _opened(stream, 0) or stream
+    usage = _usage_object(opened)
+    kept = keep(usage) if usage is not None else Kept({}, {})
+    for name, value in _beside(answer, opened, usage, request):
+        if name not in kept.flat:
+            kept.object[name] = kept.flat[name] = value
+    model = opened.get("model") or opened.get("modelVersion") or answer.get("model") or answer.get("modelVersion")
+    return kept, model if isinstance(model, str) and model else None
+
+
+def keep(usage: Mapping[str, Any]) -> Kept:
+    """What is kept of a usage object."""
+    raw = usage.get("raw")
+    if isinstance(raw, dict) and any(name.endswith(_COUNTS) for name in raw if isinstance(name, str)):
+        usage = raw  # the provider's own object inside that of an SDK
+    flat: Flat = {}
+    return Kept(_reduced(usage, "", flat, 0), flat)
+
+
+def _reduced(source: Mapping[str, Any], prefix: str, flat: Flat, depth: int) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in source.items():
+        kind = type(value)
+        if kind is int:
+            if not -_LARGEST < value < _LARGEST:
+                value = NO_NUMBER
+        elif value is None:
+            continue
+        elif kind is dict or kind is list:
+            if depth < _DEEPEST and _is_name(name):
+                if kind is dict:
+                    inner: Any = _reduced(value, f"{prefix}{name}.", flat, depth + 1)
+                else:
+                    inner = [*_entries(value, prefix + name, flat, depth + 1)]
+                if inner:
+                    kept[name] = inner
+                    continue
+            if not name.endswith(_COUNTS):
+                continue
+            value = NO_NUMBER
+        elif kind is not float:
+            value = _word(name, value)
+            if value is None:
+                continue
+        elif not -_LARGEST < value < _LARGEST:
+            value = NO_NUMBER
+        if not _is_name(name):
+            continue
+        kept[name] = value
+        flat[prefix + name] = value
+    return kept
+
+
+@lru_cache(maxsize=4096)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _word(name: str, value: object) -> object:
+    """A known word or flag; what stands where a count should be, but is none, is no number."""
+    read = _WORDS.get(name)
+    if read is not None:
+        return read(value)
+    if name in _FLAGS:
+        return value if isinstance(value, bool) else None
+    return NO_NUMBER if name.endswith(_COUNTS) else None
+
+
+def _entries(values: list[Any], name: str, flat: Flat, depth: int) -> Iterator[dict[str, Any]]:
+    """Objects of a list; those with the same label are one in the flat form."""
+    for value in values:
+        if not isinstance(value, dict):
+            continue
+        of_entry: Flat = {}
+        kept = _reduced(value, "", of_entry, depth)
+        if not kept:
+            continue
+        yield kept
+        label = next((str(of_entry[key]) for key in _LABELS if key in of_entry), "")
+        for part, amount in of_entry.items():
+            if part in _LABELS:
+                continue
+            path = f"{name}.{label}.{part}" if label else f"{name}.{part}"
+            before = flat.get(path)
+            if isinstance(before, int | float) and isinstance(amount, int | float):
+                amount = NO_NUMBER if before < 0 or amount < 0 else before + amount
+            flat[path] = amount
+
+
+def _opened(answer: Mapping[str, Any], depth: int) -> Mapping[str, Any] | None:
+    """The part of an answer that holds its usage: itself, or what is in an envelope of a stream, batch or gateway."""
+    usage = answer.get("usage")
+    if isinstance(usage, dict) and usage:
+        return answer
+    if any(isinstance(answer.get(name), dict) for name in _USAGE[1:]) or any(name in answer for name in _OWN_COUNTS):
+        return answer
+    if depth < _DEEPEST:
+        for name in _ENVELOPES:
+            inner = answer.get(name)
+            if isinstance(inner, dict) and (opened := _opened(inner, depth + 1)) is not None:
+                return opened
+    return answer if any(_is_usage_beside(answer, name) for name in _BESIDE) else None
+
+
+def _is_usage_beside(answer: Mapping[str, Any], name: str) -> bool:
+    beside = answer.get(name)
+    return isinstance(beside, dict) and (name != "meta" or "billed_units" in beside or "tokens" in beside)
+
+
+def _usage_object(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    for name in _USAGE:
+        usage = answer.get(name)
+        if isinstance(usage, dict) and usage:
+            return usage
+    for name in _BESIDE:
+        if _is_usage_beside(answer, name):
+            return cast("Mapping[str, Any]", answer[name])
+    own = {name: answer[name] for name in _OWN_COUNTS if name in answer}
+    if "inputTextTokenCount" in own:
+        results = answer.get("results")
+        if isinstance(results, list):
+            counts = [result.get("tokenCount") for result in results if isinstance(result, dict)]
+            own["tokenCount"] = sum(counts) if all(type(each) is int for each in counts) else NO_NUMBER
+    return own or None
+
+
+def _beside(
+    answer: Mapping[str, Any], opened: Mapping[str, Any], usage: Mapping[str, Any] | None, request: object
+) -> Iterator[tuple[str, Any]]:
+    """What is billed or decides the price, and is not in the usage object."""
+    asked = request if isinstance(request, dict) else {}
+    yield from _terms(answer, opened, usage or {}, asked)
+    output = opened.get("output")
+    if isinstance(output, list):
+        yield from _calls(output)
+    candidates = opened.get("candidates")
+    if isinstance(candidates, list):
+        yield from _grounding(candidates)
+    tools = opened.get("server_side_tool_usage")
+    if isinstance(tools, dict):
+        kept = keep({"server_side_tool_usage": tools})
+        yield from kept.flat.items()
+    if usage is None:
+        yield from _pieces(opened)
+    elif "pages_processed" in usage and (
+        asked.get("document_annotation_format") or asked.get("bbox_annotation_format")
+    ):
+        yield "annotated_pages_processed", usage["pages_processed"] if type(usage["pages_processed"]) is int else -1
+
+
+def _terms(
+    answer: Mapping[str, Any], opened: Mapping[str, Any], usage: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Service level and place, as the answer says, else as the request asked for."""
+    if not _is_told(usage):
+        is_of_batch = "custom_id" in answer  # a line of a batch's results
+        tier = "batch" if is_of_batch else _tier(opened) or _tier(answer) or _tier(asked)
+        if tier is not None:
+            yield "service_tier", tier
+    for source in (opened, asked):
+        config = source.get("performanceConfig")
+        latency = speed_word(config.get("latency")) if isinstance(config, dict) else None
+        if latency is not None:
+            yield "latency", latency
+    if asked:
+        speed, place = speed_word(asked.get("speed")), place_word(asked.get("inference_geo"))
+        if speed is not None:
+            yield "speed", speed
+        if place is not None and "inference_geo" not in usage:
+            yield "inference_geo", place
+
+
+def _is_told(usage: Mapping[str, Any]) -> bool:
+    """Whether the usage object itself says its tier."""
+    return any(level_word(usage.get(name)) for name in ("service_tier", "serviceTier", "trafficType", "traffic_type"))
+
+
+def _tier(source: Mapping[str, Any]) -> str | None:
+    word = level_word(source.get("service_tier"))
+    if word is not None:
+        return word
+    tier = source.get("serviceTier")
+    return level_word(tier.get("type") if isinstance(tier, dict) else tier)
+
+
+def _calls(output: list[Any]) -> Iterator[tuple[str, int]]:
+    """How many billed calls of tools there are among an answer's items."""
+    calls: dict[str, int] = {}
+    for item in output:
+        if not isinstance(item, dict):
+            continue
+        kind = item.get("type")
+        if not isinstance(kind, str) or kind not in _CALLS:
+            continue
+        action = item.get("action")
+        if isinstance(action, dict) and action.get("type") in _FREE_ACTIONS:
+            continue
+        calls[kind] = calls.get(kind, 0) + 1
+    yield from calls.items()
+
+
+def _grounding(candidates: list[Any]) -> Iterator[tuple[str, int]]:
+    """Of searches for grounding how many queries, and whether the answer rests on any."""
+    queries, is_grounded, maps = 0, False, False
+    for candidate in candidates:
+        grounding = candidate.get("groundingMetadata") if isinstance(candidate, dict) else None
+        if not isinstance(grounding, dict):
+            continue
+        asked, chunks = grounding.get("webSearchQueries"), grounding.get("groundingChunks")
+        queries += len(asked) if isinstance(asked, list) else 0
+        kinds = (
+            {kind for chunk in chunks if isinstance(chunk, dict) for kind in chunk} if isinstance(chunks, list) else ()
+        )
+        is_grounded = is_grounded or "web" in kinds
+        maps = maps or "maps" in kinds
+    if queries:
+        yield "webSearchQueries", queries
+    if queries or is_grounded:
+        yield "groundedRequests", 1
+    if maps:
+        yield "groundedByMaps", 1
+
+
+def _pieces(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What answers without usage hold: pictures, or so many seconds of speech."""
+    data = answer.get("data")
+    if isinstance(data, list):
+        pictures = sum(isinstance(item, dict) and ("b64_json" in item or "url" in item) for item in data)
+        if pictures:
+            yield "images", pictures
+    if answer.get("task") in ("transcribe", "translate") and isinstance(answer.get("duration"), int | float):
+        yield "type", "duration"
+        yield "seconds", answer["duration"]
+
+
+def _of_stream(stream: object) -> dict[str, Any] | None:
+    """The answer that a stream's text or its chunks make together; counts in it are running totals."""
+    chunks: Iterable[object]
+    if isinstance(stream, str) and is_event_stream(stream):
+        chunks = events_of(stream)
+    elif isinstance(stream, list):
+        chunks = stream
+    else:
+        return None
+    whole: dict[str, Any] = {}
+    for chunk in chunks:
+        if not isinstance(chunk, dict):
+            continue
+        opened = _opened(chunk, 0) or chunk
+        for name in _STREAMED:
+            value = opened.get(name, chunk.get(name))
+            before = whole.get(name)
+            if isinstance(value, dict) and isinstance(before, dict):
+                whole[name] = {**before, **{key: part for key, part in value.items() if part is not None}}
+            elif isinstance(value, list) and isinstance(before, list):
+                whole[name] = [*before, *value]
+            elif value is not None:
+                whole[name] = value
+    return whole or None
