@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
+from spendtop.domain.remarks import Remark
 from spendtop.domain.request import Parsed, Request
 from spendtop.domain.sources import PushedSource
 
@@ -94,6 +95,8 @@ class Pushed(Struct, frozen=True):
     """Whether each item is answered in a list; else there is one, with an answer of its own."""
     reply: Callable[[Sequence[Invalid]], Reply] | None = None
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
+    remarks: tuple[Remark, ...] = ()
+    """What could not be used of the post, folded."""
 
 
 class Post(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from spendtop.sources.receivers.otlp_attributes import opened
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 
 _Message: TypeAlias = dict[str, object]
@@ -19,16 +20,6 @@ _ROLE_EVENTS = {
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
 }
-
-
-def opened(value: object) -> object:
-    """JSON inside a text, decoded; any other value as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return value
 
 
 def request_body(span: TraceSpan) -> bytes | None:
