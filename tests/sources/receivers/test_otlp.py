@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -19,29 +18,13 @@ from spendtop.domain.pricing import Pricer
 from spendtop.domain.request import Basis, BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import OTLP
 from spendtop.domain.usage import MOST_TOKENS
-from spendtop.sources.receivers import Invalid, NotJson, Unreadable, otlp_nesting
+from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers import otlp as module
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, END, START, TRACE, call, captured, export, in_json, in_protobuf, span
+from tests.otlp_receiving import ids, items_of, request_of
 
 CAPTURES = ("openllmetry_openai", "openinference_openai", "official_openai_v2")
-
-
-def items_of(
-    *spans: dict[str, Any], receiver: OtlpReceiver | None = None, resource: Mapping[str, object] | None = None
-) -> tuple[Request | Invalid, ...]:
-    """What a post of these spans gives, which is the same in both encodings."""
-    content = export(*spans, resource=resource)
-    by_protobuf = (receiver or OtlpReceiver()).parse(in_protobuf(content), PROTOBUF, ARRIVAL)
-    by_json = OtlpReceiver().parse(in_json(content), JSON, ARRIVAL)
-    assert receiver is not None or by_protobuf == by_json
-    return by_protobuf.items
-
-
-def request_of(*spans: dict[str, Any], **more: Any) -> Request:
-    (item,) = items_of(*spans, **more)
-    assert isinstance(item, Request), item
-    return item
 
 
 def of(attributes: Mapping[str, object] | None = None, **more: Any) -> Request:
@@ -52,11 +35,6 @@ def refused(attributes: Mapping[str, object]) -> dict[str, str]:
     (item,) = items_of(call(1, attributes))
     assert isinstance(item, Invalid)
     return item.fields
-
-
-def ids(items: tuple[Request | Invalid, ...]) -> list[int]:
-    """The numbers of the spans that were taken."""
-    return [int(item.external_id.partition("-")[2], 16) for item in items if isinstance(item, Request)]
 
 
 @pytest.mark.parametrize(("name", "dollars"), list(zip(CAPTURES, ("0.00018", "0.00018", "0.00021"), strict=True)))
@@ -288,71 +266,6 @@ def test_tokens_come_from_the_response_where_no_attribute_tells_them() -> None:
     inside = {**NOTHING, "output.value": json.dumps({"usage": usage})}
     assert of(inside).usage == Usage(prompt=9, completion=4, cache_read=2)
     assert of({"output.value": json.dumps({"usage": usage})}).usage.prompt == 1000
-
-
-AGENT = {"gen_ai.operation.name": "invoke_agent"}
-
-
-def test_a_parent_that_repeats_what_its_call_says_is_left_out() -> None:
-    for spans in permutations([call(1), call(2, parent=1), call(3, parent=1)]):
-        assert sorted(ids(items_of(*spans))) == [2, 3]
-
-
-def test_ancestors_are_found_through_other_spans() -> None:
-    chain = [call(1), span(2, AGENT, parent=1), span(3, parent=2), call(4, parent=3)]
-    for spans in permutations(chain):
-        assert ids(items_of(*spans)) == [4]
-
-
-def test_a_parent_that_ends_in_a_later_post_reports_the_same_request() -> None:
-    receiver = OtlpReceiver()
-    assert ids(items_of(call(4, parent=3), receiver=receiver)) == [4]
-    assert items_of(span(3, parent=2), receiver=receiver) == ()
-    assert ids(items_of(span(2, AGENT, parent=1), call(1), receiver=receiver)) == [4]
-
-
-def test_a_post_that_is_sent_again_gives_the_same() -> None:
-    receiver = OtlpReceiver()
-    spans = [call(2, parent=1), call(1)]
-    assert ids(items_of(*spans, receiver=receiver)) == ids(items_of(*spans, receiver=receiver)) == [2]
-
-
-def test_spans_of_other_traces_have_other_parents() -> None:
-    other = call(1, traceId="ab" * 16)
-    assert len(items_of(call(2, parent=1), other)) == 2
-
-
-def test_only_calls_that_were_taken_stand_for_their_parents() -> None:
-    items = items_of(call(1), call(2, {"gen_ai.usage.input_tokens": -1}, parent=1))
-    assert [type(item) for item in items] == [Request, Invalid]
-    assert ids(items_of(call(1), span(2, AGENT, parent=1))) == [1]
-
-
-def test_a_broken_call_around_a_good_one_is_no_failure() -> None:
-    assert ids(items_of(call(1, {"gen_ai.usage.input_tokens": -1}), call(2, parent=1))) == [2]
-
-
-def test_a_span_that_is_its_own_parent_is_taken() -> None:
-    assert ids(items_of(call(1, parent=1))) == [1]
-
-
-def test_circles_of_parents_end() -> None:
-    assert ids(items_of(call(1, parent=2), span(2, parent=3), span(3, parent=2))) == [1]
-
-
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_nesting, "MOST_REMEMBERED", 10)
-    receiver = OtlpReceiver()
-    items_of(*(call(number, parent=100 + number) for number in range(1, 31)), receiver=receiver)
-    outer = items_of(*(call(100 + number) for number in range(1, 31)), receiver=receiver)
-    assert ids(outer) == [*range(101, 121), *range(21, 31)]
-
-
-def test_two_instrumentations_of_one_call_give_one_id() -> None:
-    same = {"gen_ai.response.id": "r-1"}
-    siblings = items_of(call(1, same), call(2, same))
-    assert [item.external_id for item in siblings if isinstance(item, Request)] == ["r-1", "r-1"]
-    assert len(items_of(call(1, same), call(2, same, parent=1))) == 1
 
 
 def test_properties_are_the_service_and_what_the_application_associates() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
@@ -45,6 +46,7 @@ _FIRST_TOKEN_EVENTS = frozenset(
         "llm.content.completion.chunk",
     }
 )
+_STATUS_IN_MESSAGE = re.compile(r"\bError code: ([45][0-9]{2}) ")
 _NANO_PER_MICRO = 1_000
 _NANO_PER_MS = 1_000_000
 _NANO_PER_SECOND = 1_000_000_000
@@ -123,7 +125,7 @@ def _request(
         missing = "is missing, and so is everything else that tells what the call cost"
         raise read.CannotTake({NAMES.model[0]: missing, INPUT_TOKENS: missing})
     happened = when(span.start // _NANO_PER_MICRO or None, TimeSource.CLIENT, received_at)
-    http_status = read.http_status(attributes)
+    http_status = read.http_status(attributes) or _status_in_message(span)
     has_failed = span.has_failed or bool(read.text(attributes, NAMES.error_type)) or (http_status or 0) >= 400
     bodies = request_body(span), response_body(span)
     return Request(
@@ -156,6 +158,13 @@ def _body(attributes: Attributes, names: Sequence[str]) -> Attributes:
     """What was sent or answered, where the span holds it whole."""
     candidates = (read.opened(attributes.get(name)) for name in names)
     return next((each for each in candidates if isinstance(each, dict)), {})
+
+
+def _status_in_message(span: TraceSpan) -> int | None:
+    """The status in an exception of OpenAI's or Anthropic's client, where the instrumentation noted nothing else."""
+    messages = [span.message, *(event.attributes.get("exception.message") for event in span.events)]
+    matches = (_STATUS_IN_MESSAGE.search(each) for each in messages if isinstance(each, str))
+    return next((int(match[1]) for match in matches if match is not None), None)
 
 
 def _own_id(span: TraceSpan) -> str:

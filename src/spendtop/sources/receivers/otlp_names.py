@@ -257,6 +257,7 @@ NAMES = AttributeNames(
         "cache_write_5m_tokens": (
             "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
             "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
+            f"{_DETAILS}.ephemeral_5m_input_tokens",
             "gen_ai.usage.input_token_details.ephemeral_5m_input_tokens",
             f"{_RAW}.cache_creation.ephemeral_5m_input_tokens",
             f"{_ANTHROPIC}.cache_creation.ephemeral_5m_input_tokens",
@@ -264,6 +265,7 @@ NAMES = AttributeNames(
         "cache_write_1h_tokens": (
             "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
             "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+            f"{_DETAILS}.ephemeral_1h_input_tokens",
             "gen_ai.usage.input_token_details.ephemeral_1h_input_tokens",
             f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",
             f"{_RAW}.cache_creation.ephemeral_1h_input_tokens",

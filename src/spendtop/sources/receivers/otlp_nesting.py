@@ -7,25 +7,24 @@ ends, and so arrives, after the spans inside it, often in a later post.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.merging import bare_model
-from spendtop.domain.request import BodyState, Cost, Request, Status, Usage
+from spendtop.domain.request import Request, Status
 from spendtop.sources.receivers import Invalid
+from spendtop.sources.receivers.otlp_reports import Counts, contradict, one_report
 from spendtop.sources.receivers.otlp_spans import TraceSpan
+from spendtop.sources.receivers.otlp_tree import NO_SPAN, SpanKey, SpanTree, key_of, parent_of
 
 MOST_REMEMBERED = 20_000
 """Of the calls that were taken, of spans around them, and of failed calls."""
 
-_Key: TypeAlias = tuple[str, str]
-"""Of a span: its trace and itself."""
 _OWNER = re.compile(
     r"^(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|nvidia|openai"
     r"|qwen|stability|writer|zai)\."
@@ -49,7 +48,7 @@ class Settled(Struct, frozen=True):
     """Which of the spans have calls inside them that were taken."""
 
 
-class _Call(Struct, eq=False):
+class _TakenCall(Struct, eq=False):
     """A call that was taken: the request it is recorded as, and what tells it from others."""
 
     external_id: str
@@ -58,13 +57,13 @@ class _Call(Struct, eq=False):
     prompt: int | None
     completion: int | None
     has_failed: bool
+    innermost: SpanKey
+    """The span nearest to the provider that told of it."""
     is_remembered: bool = False
     """Whether it is of an earlier post."""
-    inner: _Key | None = None
-    """The span inside the first one that told of it, which told the same."""
 
     @property
-    def counts(self) -> tuple[int | None, int | None]:
+    def counts(self) -> Counts:
         return self.prompt, self.completion
 
     @property
@@ -75,7 +74,7 @@ class _Call(Struct, eq=False):
 class _Failure(Struct):
     """A failed call, as one or several instrumentations saw it."""
 
-    call: _Call
+    call: _TakenCall
     scopes: set[str]
     start: int
     end: int
@@ -85,86 +84,78 @@ class Nesting:
     """What is known of calls that were taken. May be used by several threads."""
 
     def __init__(self) -> None:
-        self._inside: dict[_Key, list[_Call]] = {}
+        self._inside: dict[SpanKey, list[_TakenCall]] = {}
         """By span: the calls nearest below it that were taken."""
-        self._told_by: dict[_Key, _Call] = {}
-        """By span: the call that it told of, or the one that it is inside of."""
-        self._failed: dict[_Key, list[_Failure]] = {}
+        self._told_by: dict[SpanKey, tuple[_TakenCall, SpanKey]] = {}
+        """By span: the call that it told of, or that it is inside of, and the span that told of it."""
+        self._failed: dict[SpanKey, list[_Failure]] = {}
         """By parent: its calls that failed."""
         self._lock = Lock()
 
     def settle(self, spans: Sequence[TraceSpan], readings: Mapping[int, Reading]) -> Settled:
         """One item per call; `readings` are those of the spans that look like calls, by their place."""
         with self._lock:
-            post = _Post(spans, readings)
-            told: dict[int, tuple[_Call, list[Request]]] = {}
-            places: dict[int, int] = {}
-            refused: dict[int, Invalid] = {}
-            around = set()
-            for place in post.inner_first():
-                span, reading = spans[place], readings.get(place)
-                inside = self._inside.get(_key(span), [])
-                if inside:
-                    around.add(place)
-                if reading is None:
-                    self._pass_up(span, inside)
-                elif isinstance(reading.item, Invalid):
-                    if not inside:
-                        refused[place] = reading.item
-                    self._pass_up(span, inside)
-                else:
-                    call = self._taken(post, place, reading.item, _families(reading.models), inside)
-                    if call is None:
-                        self._pass_up(span, inside)
-                        continue
-                    told.setdefault(id(call), (call, []))[1].append(reading.item)
-                    places.setdefault(id(call), place)
-                    self._pass_up(span, [call] if call.inner or not inside else [*inside, call])
-            self._remember_under(post)
-            found: dict[int, Request | Invalid] = {**refused}
-            for identity, (call, requests) in told.items():
-                found[places[identity]] = _one(call, requests)
-            for call, _ in told.values():
-                call.is_remembered = True
+            found = self._settled(SpanTree(spans), readings)
+            around = frozenset(place for place, span in enumerate(spans) if key_of(span) in self._inside)
             self._forget()
-        return Settled(tuple(found[place] for place in sorted(found)), frozenset(around))
+        return Settled(tuple(found[place] for place in sorted(found)), around)
+
+    def _settled(self, tree: SpanTree, readings: Mapping[int, Reading]) -> dict[int, Request | Invalid]:
+        """What is to be recorded or refused, by the place of the first span that says it."""
+        calls = {place for place, reading in readings.items() if isinstance(reading.item, Request)}
+        told: dict[_TakenCall, list[int]] = {}
+        found: dict[int, Request | Invalid] = {}
+        for place in tree.inner_first():
+            span, reading = tree.spans[place], readings.get(place)
+            inside = self._inside.get(key_of(span), [])
+            call = None
+            if reading is not None and isinstance(reading.item, Request):
+                call = self._taken(tree, place, reading.item, _families(reading.models), calls)
+            elif reading is not None and not inside:
+                found[place] = reading.item
+            if call is None:
+                self._pass_up(span, inside)
+            else:
+                told.setdefault(call, []).append(place)
+                self._pass_up(span, [call] if call in inside else [*inside, call])
+        self._remember_under(tree)
+        for call, places in told.items():
+            items = (readings[place].item for place in places)
+            requests = [item for item in items if isinstance(item, Request)]
+            report = one_report(requests, call.counts if call.is_remembered else None)
+            response_id = call.response_id or report.response_id
+            found[places[0]] = replace(report, external_id=call.external_id, response_id=response_id)
+            call.is_remembered = True
+        return found
 
     def _taken(
-        self, post: _Post, place: int, request: Request, families: frozenset[str], inside: Sequence[_Call]
-    ) -> _Call | None:
+        self, tree: SpanTree, place: int, request: Request, families: frozenset[str], calls: Collection[int]
+    ) -> _TakenCall | None:
         """The call that a span tells of; None where it only sums up what was taken."""
-        span = post.spans[place]
-        key = _key(span)
-        before = self._told_by.get(key) if key[1] else None
+        span = tree.spans[place]
+        key = key_of(span)
+        inside = self._inside.get(key, [])
+        before, _ = self._told_by.get(key, (None, key))
         if before is not None:
+            fresh = [each for each in _others(before, inside) if not each.is_remembered]
+            if before.innermost == key and len(fresh) == 1:
+                _take_in(before, fresh[0])
             return before
-        call = _call(request, families)
-        inner = _by_id(each for each in inside if each.external_id != call.external_id)
-        counted = [each for each in inner if each.is_counted or not each.has_failed] or inner
-        if len(counted) == 1 and _is_same(call, counted[0]):
-            (same,) = counted
-            call = _joined(same, call, key)
-        elif len(counted) > 1 or (counted and not call.is_counted):
+        call = _told_inside(_call(request, families, key), inside)
+        if call is None:
             return None
-        else:
-            same_id = next((each for each in inside if each.external_id == call.external_id), None)
-            if same_id is not None:
-                call = _joined(same_id, call, key)
-        if not post.is_inside(place):
-            outer = self._told_by.get(post.way_out(place))
-            if outer is not None and outer is not call and outer.external_id != call.external_id:
-                if outer.inner in (None, key) and _agree(outer, call) and not _contradict(outer.counts, call.counts):
-                    outer.inner = key
-                    call.external_id, call.response_id = outer.external_id, outer.response_id or call.response_id
-                elif outer.inner is None and _agree(outer, call) and _is_within(call, outer):
-                    return None
-        if call.inner is None and request.status is Status.ERROR and request.response_id is None:
+        if not tree.is_inside(place, calls):
+            outer, teller = self._told_by.get(tree.way_out(place), (call, key))
+            came_first = outer.external_id != call.external_id and outer.innermost == teller
+            if came_first and not _take_in(outer, call) and _agree(outer, call) and _is_within(call, outer):
+                return None
+        if call.innermost == key and request.status is Status.ERROR and request.response_id is None:
             call = self._failure(span, call)
-        if key[1]:
-            self._told_by[key] = call
+        if key != NO_SPAN:
+            self._told_by[key] = (call, key)
         return call
 
-    def _failure(self, span: TraceSpan, call: _Call) -> _Call:
+    def _failure(self, span: TraceSpan, call: _TakenCall) -> _TakenCall:
         """The same failed call as another instrumentation saw it, or this one."""
         siblings = self._failed.setdefault((span.trace_id, span.parent_id), [])
         for each in siblings:
@@ -174,178 +165,99 @@ class Nesting:
                 and span.start <= each.end
                 and each.start <= span.end
                 and each.call.families & call.families
-                and not _contradict(each.call.counts, call.counts)
+                and not contradict(each.call.counts, call.counts)
             ):
                 each.scopes.add(span.scope_name)
                 return each.call
         siblings.append(_Failure(call, {span.scope_name}, span.start, span.end))
         return call
 
-    def _pass_up(self, span: TraceSpan, calls: Sequence[_Call]) -> None:
-        parent = _parent(span)
-        if parent is not None and calls:
+    def _pass_up(self, span: TraceSpan, calls: Sequence[_TakenCall]) -> None:
+        parent = parent_of(span)
+        if parent != NO_SPAN and calls:
             known = self._inside.setdefault(parent, [])
             known += [call for call in calls if not any(call is each for each in known)]
 
-    def _remember_under(self, post: _Post) -> None:
+    def _remember_under(self, tree: SpanTree) -> None:
         """Spans inside a call, so that what is inside them is known to be inside that call as well."""
-        for place, span in enumerate(post.spans):
-            key = _key(span)
-            if key[1] and key not in self._told_by:
-                call = next((self._told_by[each] for each in post.upwards(place) if each in self._told_by), None)
-                if call is not None:
-                    self._told_by[key] = call
+        for place, span in enumerate(tree.spans):
+            key = key_of(span)
+            if key != NO_SPAN and key not in self._told_by:
+                told = next((self._told_by[each] for each in tree.upwards(place) if each in self._told_by), None)
+                if told is not None:
+                    self._told_by[key] = told
 
     def _forget(self) -> None:
-        memories: tuple[dict[_Key, Any], ...] = (self._inside, self._told_by, self._failed)
+        memories: tuple[dict[SpanKey, Any], ...] = (self._inside, self._told_by, self._failed)
         for memory in memories:
             for key in list(islice(memory, max(0, len(memory) - MOST_REMEMBERED))):
                 del memory[key]
 
 
-class _Post:
-    """The spans of a post, and how they are inside each other."""
-
-    def __init__(self, spans: Sequence[TraceSpan], readings: Mapping[int, Reading]) -> None:
-        self.spans = spans
-        self._places = {_key(span): place for place, span in enumerate(spans) if _key(span)[1]}
-        self._calls = {place for place, reading in readings.items() if isinstance(reading.item, Request)}
-
-    def inner_first(self) -> Iterator[int]:
-        """All places, each after those of the spans inside it; circles of parents are entered somewhere."""
-        below: defaultdict[int, list[int]] = defaultdict(list)
-        tops = []
-        for place, span in enumerate(self.spans):
-            parent = self._places.get(_parent(span) or ("", ""))
-            if parent is None or parent == place:
-                tops.append(place)
-            else:
-                below[parent].append(place)
-        seen: set[int] = set()
-        for top in (*tops, *range(len(self.spans))):
-            way = [(top, False)]
-            while way:
-                place, is_done = way.pop()
-                if is_done:
-                    yield place
-                elif place not in seen:
-                    seen.add(place)
-                    way.append((place, True))
-                    way += [(each, False) for each in reversed(below[place])]
-
-    def upwards(self, place: int) -> Iterator[_Key]:
-        """The spans around one, nearest first, up to the first that is not in the post."""
-        seen = {place}
-        parent = _parent(self.spans[place])
-        while parent is not None:
-            yield parent
-            around = self._places.get(parent)
-            if around is None or around in seen:
-                return
-            seen.add(around)
-            parent = _parent(self.spans[around])
-
-    def is_inside(self, place: int) -> bool:
-        """Whether a span of the post that looks like a call is around it."""
-        return any(self._places.get(key) in self._calls for key in self.upwards(place))
-
-    def way_out(self, place: int) -> _Key:
-        """The first span around it that is not in the post."""
-        return next((key for key in self.upwards(place) if key not in self._places), ("", ""))
+def _told_inside(call: _TakenCall, inside: Sequence[_TakenCall]) -> _TakenCall | None:
+    """The one call inside that the outer one is the same as, or the outer one where it is a call of its own; None
+    where it has several inside, or nothing else to say."""
+    inner = _others(call, inside)
+    # Attempts that failed before the one that succeeded cost nothing.
+    counted = [each for each in inner if each.is_counted or not each.has_failed] or inner
+    same = [each for each in inside if each.external_id == call.external_id]
+    if len(counted) == 1 and _is_same(call, counted[0]):
+        return _joined(counted[0], call)
+    if len(counted) > 1 or (counted and not call.is_counted):
+        return None
+    return _joined(same[0], call) if same else call
 
 
-def _one(call: _Call, requests: Sequence[Request]) -> Request:
-    """What several spans say of one call. The innermost's word counts: it is nearest to the provider."""
-    first, *others = requests
-    if call.is_remembered:
-        first = _agreeing(first, call.counts)
-    for other in others:
-        first = _filled(first, other)
-    return replace(first, external_id=call.external_id, response_id=call.response_id or first.response_id)
+def _take_in(outer: _TakenCall, inner: _TakenCall) -> bool:
+    """Report a call inside one that was reported before as that one, where they are the same."""
+    if not _agree(outer, inner) or contradict(outer.counts, inner.counts):
+        return False
+    inner.external_id, inner.response_id = outer.external_id, outer.response_id or inner.response_id
+    outer.innermost = inner.innermost
+    return True
 
 
-def _filled(first: Request, other: Request) -> Request:
-    other = _agreeing(other, (first.usage.prompt, first.usage.completion))
-    filled = {
-        name: getattr(first, name) if getattr(first, name) is not None else getattr(other, name)
-        for name in (
-            "provider",
-            "model",
-            "http_status",
-            "user_id",
-            "session_id",
-            "latency_ms",
-            "ttft_ms",
-            "request_body",
-            "response_body",
-        )
-    }
-    counts = {
-        name: getattr(other.usage, name) if getattr(first.usage, name) is None else getattr(first.usage, name)
-        for name in Usage.__struct_fields__
-    }
-    is_kept = BodyState.STORED in (first.body_state, other.body_state)
-    return replace(
-        first,
-        **filled,
-        usage=Usage(**counts),
-        cost=first.cost if first.cost.reported is not None else other.cost,
-        properties={**(other.properties or {}), **(first.properties or {})} or None,
-        body_state=BodyState.STORED if is_kept else first.body_state,
-    )
+def _others(call: _TakenCall, inside: Iterable[_TakenCall]) -> list[_TakenCall]:
+    """Those inside that are recorded as other requests, one of each."""
+    return list({each.external_id: each for each in inside if each.external_id != call.external_id}.values())
 
 
-def _agreeing(request: Request, counts: tuple[int | None, int | None]) -> Request:
-    """The report without what it counted, where that contradicts these counts."""
-    if _contradict((request.usage.prompt, request.usage.completion), counts):
-        return replace(request, usage=Usage(), cost=Cost())
-    return request
-
-
-def _call(request: Request, families: frozenset[str]) -> _Call:
-    return _Call(
+def _call(request: Request, families: frozenset[str], key: SpanKey) -> _TakenCall:
+    return _TakenCall(
         external_id=request.external_id,
         response_id=request.response_id,
         families=families,
         prompt=request.usage.prompt,
         completion=request.usage.completion,
         has_failed=request.status is Status.ERROR,
+        innermost=key,
     )
 
 
-def _joined(inner: _Call, outer: _Call, key: _Key) -> _Call:
+def _joined(inner: _TakenCall, outer: _TakenCall) -> _TakenCall:
     """The inner call, which the outer span tells of as well. Its id stays once it was reported."""
     if not inner.is_remembered and inner.response_id is None and outer.response_id is not None:
         inner.external_id = outer.external_id
     inner.response_id = inner.response_id or outer.response_id
     inner.families |= outer.families
-    if not _contradict(inner.counts, outer.counts):
+    if not contradict(inner.counts, outer.counts):
         inner.prompt = outer.prompt if inner.prompt is None else inner.prompt
         inner.completion = outer.completion if inner.completion is None else inner.completion
-    inner.inner = inner.inner or key
     return inner
 
 
-def _by_id(calls: Iterable[_Call]) -> list[_Call]:
-    return list({call.external_id: call for call in calls}.values())
-
-
-def _is_same(outer: _Call, inner: _Call) -> bool:
+def _is_same(outer: _TakenCall, inner: _TakenCall) -> bool:
     """Whether a span tells of the one call inside it. A name that an application made up for a model is no family."""
     if _agree(outer, inner):
         return True
     return None not in outer.counts and outer.counts == inner.counts != (0, 0)
 
 
-def _agree(one: _Call, other: _Call) -> bool:
+def _agree(one: _TakenCall, other: _TakenCall) -> bool:
     return not one.families or not other.families or not one.families.isdisjoint(other.families)
 
 
-def _contradict(counts: tuple[int | None, int | None], others: tuple[int | None, int | None]) -> bool:
-    return any(a is not None and b is not None and a != b for a, b in zip(counts, others, strict=True))
-
-
-def _is_within(inner: _Call, outer: _Call) -> bool:
+def _is_within(inner: _TakenCall, outer: _TakenCall) -> bool:
     """Whether the outer counts can be a sum that the inner ones are in."""
     pairs = zip(inner.counts, outer.counts, strict=True)
     return outer.is_counted and all(a is None or (b is not None and a <= b) for a, b in pairs)
@@ -353,13 +265,3 @@ def _is_within(inner: _Call, outer: _Call) -> bool:
 
 def _families(models: Iterable[str]) -> frozenset[str]:
     return frozenset(bare_model(_VERSION.sub("", _OWNER.sub("", each.lower().rpartition("/")[2]))) for each in models)
-
-
-def _key(span: TraceSpan) -> _Key:
-    """Without a trace or an id of its own, it is no span that others can name."""
-    return (span.trace_id, span.span_id) if span.trace_id and span.span_id else ("", "")
-
-
-def _parent(span: TraceSpan) -> _Key | None:
-    is_inside = span.trace_id and span.parent_id and span.parent_id != span.span_id
-    return (span.trace_id, span.parent_id) if is_inside else None

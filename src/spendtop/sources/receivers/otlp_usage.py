@@ -10,7 +10,7 @@ from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.sources.receivers.otlp_attributes import CannotTake
 from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES
 from spendtop.sources.receivers.otlp_spans import Attributes
-from spendtop.sources.receivers.otlp_writers import CONVENTIONS, Writer
+from spendtop.sources.receivers.otlp_writers import CONVENTIONS, SpanWriter
 
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 _RAW = "gen_ai.usage.raw"
@@ -52,7 +52,7 @@ _BESIDES = {name: unit for unit, names in NAMES.besides.items() for name in name
 _KNOWN = frozenset({*_RANKED, *_BESIDES, *NAMES.not_billed})
 
 
-def quantities(attributes: Attributes, writer: Writer = CONVENTIONS) -> dict[str, int | float]:
+def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict[str, int | float]:
     """What was used, by the units of genai-prices: input includes what the cache gave and took, output includes
     reasoning. What is not said is left out. Raises CannotTake.
 
