@@ -189,6 +189,9 @@ def test_the_time_to_the_first_token() -> None:
     assert of({"gen_ai.server.time_to_first_token": 0.25}).ttft_ms == 250
     assert of({"gen_ai.response.time_to_first_chunk": 1}).ttft_ms == 1000
     assert of(events={"First Token Stream Event": {}}).ttft_ms == 120
+    assert of({"ai.response.msToFirstChunk": 90.5}).ttft_ms == 90
+    assert of({"gen_ai.client.operation.time_to_first_chunk": 0.5}).ttft_ms == 500
+    assert of(events={"ai.stream.firstChunk": {}}).ttft_ms == 120
     assert of(events={"llm.content.completion.chunk": {}}, startTimeUnixNano=str(END)).ttft_ms is None
     for impossible in (-1.0, float("nan"), float("inf"), "soon"):
         assert of({"gen_ai.server.time_to_first_token": impossible}).ttft_ms is None
@@ -266,6 +269,28 @@ def test_tokens_come_from_the_response_where_no_attribute_tells_them() -> None:
     inside = {**NOTHING, "output.value": json.dumps({"usage": usage})}
     assert of(inside).usage == Usage(prompt=9, completion=4, cache_read=2)
     assert of({"output.value": json.dumps({"usage": usage})}).usage.prompt == 1000
+
+
+def test_failed_calls_have_the_model_of_what_was_asked_and_no_tokens() -> None:
+    asked = {**NOTHING, "openinference.span.kind": "LLM", "gen_ai.operation.name": None, "gen_ai.provider.name": None}
+    thrown = {"exception.message": "Error code: 401 - {'error': {'message': 'no'}}"}
+    for where in ("llm.invocation_parameters", "input.value"):
+        failed = of({**asked, where: '{"model": "gpt-4o"}'}, status={"code": 2}, events={"exception": thrown})
+        assert (failed.model, failed.usage, failed.cost.reported) == ("gpt-4o", Usage(), None)
+        assert (failed.status, failed.http_status) == (Status.ERROR, 401)
+
+
+def test_calls_without_tokens_have_their_model() -> None:
+    embedding = {**NOTHING, "gen_ai.operation.name": None, "openinference.span.kind": "EMBEDDING"}
+    embedded = of({**embedding, "embedding.model_name": "text-embedding-3-small", "llm.token_count.prompt": 9})
+    assert (embedded.model, embedded.usage) == ("text-embedding-3-small", Usage(prompt=9))
+    reranker = {**embedding, "openinference.span.kind": "RERANKER", "reranker.model_name": "rerank-v3.5"}
+    assert (of(reranker).model, of(reranker).usage) == ("rerank-v3.5", Usage())
+
+
+def test_a_gateways_answer_from_its_cache() -> None:
+    assert of({"litellm.cache_hit": True}).cached
+    assert not of({"litellm.cache_hit": False}).cached
 
 
 def test_properties_are_the_service_and_what_the_application_associates() -> None:

@@ -86,3 +86,26 @@ def test_providers_in_their_order() -> None:
 def test_what_langchain_knows_is_better_than_what_langsmith_guesses() -> None:
     assert provider({"gen_ai.system": "anthropic", "langsmith.metadata.ls_provider": "amazon_bedrock"}) == "aws"
     assert provider(readable({"metadata": '{"ls_provider":"azure"}', "llm.system": "openai"})) == "azure"
+
+
+@pytest.mark.parametrize(
+    ("address", "ours"),
+    [
+        ("api.openai.com", "openai"),
+        ("our-resource.openai.azure.com", "azure"),
+        ("https://our-resource.services.ai.azure.com/models", "azure"),
+        ("openrouter.ai", "openrouter"),
+        ("https://openrouter.ai/api/v1/", "openrouter"),
+        ("api.groq.com:443", "groq"),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "aws"),
+        ("us-east5-aiplatform.googleapis.com", "google"),
+        ("API.DeepSeek.com", "deepseek"),
+        ("127.0.0.1", "openai"),
+        ("http://localhost:4000", "openai"),
+        ("notopenrouter.ai", "openai"),
+        ("openrouter.ai.example.com", "openai"),
+        ("", "openai"),
+    ],
+)
+def test_who_is_called_bills_whatever_client_is_used(address: str, ours: str) -> None:
+    assert provider({"gen_ai.provider.name": "openai", "server.address": address}) == ours

@@ -11,7 +11,7 @@ from genai_prices.data_units import unit_data
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Usage
-from spendtop.sources.receivers.otlp_attributes import CannotTake, readable
+from spendtop.sources.receivers.otlp_attributes import CannotTake, readable, with_answer
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_usage import quantities, reported_cost, service_level, unread, usage
 
@@ -207,6 +207,17 @@ def test_what_the_cache_keeps_by_lifetime() -> None:
     assert (known["cache_write_tokens"], known["cache_write_5m_tokens"], known["cache_write_1h_tokens"]) == (60, 30, 20)
     less = used({**by_lifetime, "gen_ai.usage.cache_write.input_tokens": 40})
     assert less == {"cache_write_tokens": 40}
+
+
+def test_the_answer_tells_what_attributes_have_no_names_for() -> None:
+    answer = {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 5}, "input_tokens": 1, "web": [1]}}
+    told = {"llm.token_count.prompt": 100, "llm.token_count.prompt_details.cache_write": 5}
+    assert quantities(with_answer(told, answer)) == {
+        "input_tokens": 100,
+        "cache_write_tokens": 5,
+        "cache_write_1h_tokens": 5,
+    }
+    assert with_answer(told, {"usage": 5}) == told
 
 
 def test_compaction_is_used_besides() -> None:

@@ -20,7 +20,7 @@ from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_calls import is_call
 from spendtop.sources.receivers.otlp_messages import request_body, response_body
 from spendtop.sources.receivers.otlp_names import NAMES
-from spendtop.sources.receivers.otlp_nesting import Nesting, Reading
+from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
 from spendtop.sources.receivers.otlp_providers import provider
 from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
@@ -101,14 +101,14 @@ class OtlpReceiver:
         return Pushed(settled.items, remarks=remarks)
 
 
-def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> Reading:
+def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanReading:
     response, request = _body(attributes, NAMES.response_body), _body(attributes, NAMES.request_body)
     models = read.models(attributes, response, request)
     try:
         item = _request(span, attributes, response, models[0] if models else None, received_at)
     except read.CannotTake as problem:
-        return Reading(Invalid(problem.fields), models)
-    return Reading(item, models)
+        return SpanReading(Invalid(problem.fields), models)
+    return SpanReading(item, models)
 
 
 def _request(
@@ -117,7 +117,8 @@ def _request(
     """The call that a span tells of. Raises CannotTake."""
     response_id = read.name(attributes, NAMES.response_id) or read.name(response, ("id",))
     billed_by = provider(attributes)
-    used = quantities(attributes, writer_of(span, attributes, billed_by, model))
+    writer = writer_of(span, attributes, billed_by, model)
+    used = quantities(read.with_answer(attributes, response), writer)
     tokens, cost = usage(used), reported_cost(attributes)
     if tokens.total is None:
         tokens = usage_of_response(response)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from spendtop.domain.untrusted import storable_name
-from spendtop.sources.receivers.otlp_names import NAMES, OPENED
+from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED
 from spendtop.sources.receivers.otlp_spans import Attributes
 
 _STATUS = re.compile(r"[1-5][0-9]{2}")
@@ -43,6 +43,14 @@ def readable(attributes: Attributes) -> Attributes:
     for name in OPENED:
         if name in attributes:
             _flatten(inside, name, _inner(attributes[name]), _DEEPEST)
+    return {**attributes, **inside} if inside else attributes
+
+
+def with_answer(attributes: Attributes, response: Attributes) -> Attributes:
+    """The attributes with the usage that the provider's answer states, under names that go on after `ANSWERED`."""
+    inside: dict[str, object] = {}
+    if isinstance(response.get("usage"), dict):
+        _flatten(inside, ANSWERED, response["usage"], _DEEPEST)
     return {**attributes, **inside} if inside else attributes
 
 

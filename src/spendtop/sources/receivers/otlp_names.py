@@ -36,6 +36,8 @@ _DETAILS = "gen_ai.usage.details"
 _LANGFUSE = "langfuse.observation.usage_details"
 _MLFLOW = "mlflow.chat.tokenUsage"
 _RAW = "gen_ai.usage.raw"
+ANSWERED = "output.value.usage"
+"""The usage object of the provider's whole answer, where the span holds it: only what attributes have no names for."""
 
 
 class AttributeNames(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class AttributeNames(Struct, frozen=True, kw_only=True):
     response_id: _Names
     model: _Names
     provider: _Names
+    address: _Names
+    """Of the server that was called."""
     user: _Names
     session: _Names
     error_type: _Names
@@ -106,6 +110,7 @@ NAMES = AttributeNames(
         "metadata.ls_provider",
         "llm.system",
     ),
+    address=("server.address", "gen_ai.openai.api_base", "url.full", "http.url"),
     user=(
         "user.id",
         "enduser.id",
@@ -260,6 +265,7 @@ NAMES = AttributeNames(
             f"{_DETAILS}.ephemeral_5m_input_tokens",
             "gen_ai.usage.input_token_details.ephemeral_5m_input_tokens",
             f"{_RAW}.cache_creation.ephemeral_5m_input_tokens",
+            f"{ANSWERED}.cache_creation.ephemeral_5m_input_tokens",
             f"{_ANTHROPIC}.cache_creation.ephemeral_5m_input_tokens",
         ),
         "cache_write_1h_tokens": (
@@ -269,6 +275,7 @@ NAMES = AttributeNames(
             "gen_ai.usage.input_token_details.ephemeral_1h_input_tokens",
             f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",
             f"{_RAW}.cache_creation.ephemeral_1h_input_tokens",
+            f"{ANSWERED}.cache_creation.ephemeral_1h_input_tokens",
             f"{_ANTHROPIC}.cache_creation.ephemeral_1h_input_tokens",
         ),
         "output_reasoning_tokens": (
@@ -322,6 +329,7 @@ NAMES = AttributeNames(
             "gen_ai.usage.web_search_requests",
             f"{_DETAILS}.web_search_requests",
             f"{_RAW}.server_tool_use.web_search_requests",
+            f"{ANSWERED}.server_tool_use.web_search_requests",
             f"{_ANTHROPIC}.server_tool_use.web_search_requests",
         ),
         "rerank_searches": (),

@@ -32,7 +32,7 @@ _OWNER = re.compile(
 _VERSION = re.compile(r"-v\d+(?::\d+)?$")
 
 
-class Reading(Struct, frozen=True):
+class SpanReading(Struct, frozen=True):
     """What a span says that looks like a call of a model."""
 
     item: Request | Invalid
@@ -92,7 +92,7 @@ class Nesting:
         """By parent: its calls that failed."""
         self._lock = Lock()
 
-    def settle(self, spans: Sequence[TraceSpan], readings: Mapping[int, Reading]) -> Settled:
+    def settle(self, spans: Sequence[TraceSpan], readings: Mapping[int, SpanReading]) -> Settled:
         """One item per call; `readings` are those of the spans that look like calls, by their place."""
         with self._lock:
             found = self._settled(SpanTree(spans), readings)
@@ -100,7 +100,7 @@ class Nesting:
             self._forget()
         return Settled(tuple(found[place] for place in sorted(found)), around)
 
-    def _settled(self, tree: SpanTree, readings: Mapping[int, Reading]) -> dict[int, Request | Invalid]:
+    def _settled(self, tree: SpanTree, readings: Mapping[int, SpanReading]) -> dict[int, Request | Invalid]:
         """What is to be recorded or refused, by the place of the first span that says it."""
         calls = {place for place, reading in readings.items() if isinstance(reading.item, Request)}
         told: dict[_TakenCall, list[int]] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from spendtop.domain.untrusted import storable_name
+from spendtop.sources.receivers.otlp_attributes import text
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_spans import Attributes
 
@@ -90,13 +93,55 @@ _PROVIDERS = {
 """Names that are not ours, in lower case and with `_`. A framework is no provider, so the model has to name it."""
 
 
+_HOSTS = {
+    "api.anthropic.com": "anthropic",
+    "api.cerebras.ai": "cerebras",
+    "api.cohere.ai": "cohere",
+    "api.cohere.com": "cohere",
+    "api.deepseek.com": "deepseek",
+    "api.fireworks.ai": "fireworks",
+    "api.groq.com": "groq",
+    "api.mistral.ai": "mistral",
+    "api.moonshot.ai": "moonshotai",
+    "api.moonshot.cn": "moonshotai",
+    "api.novita.ai": "novita",
+    "api.openai.com": "openai",
+    "api.perplexity.ai": "perplexity",
+    "api.together.xyz": "together",
+    "api.x.ai": "x-ai",
+    "cognitiveservices.azure.com": "azure",
+    "generativelanguage.googleapis.com": "google",
+    "aiplatform.googleapis.com": "google",
+    "openai.azure.com": "azure",
+    "openrouter.ai": "openrouter",
+    "services.ai.azure.com": "azure",
+}
+"""A client of OpenAI's or Anthropic's is pointed at many hosts, and its instrumentation names the client's provider."""
+_AROUND_HOST = re.compile(r"^[a-z]+://|[:/].*$")
+_BEDROCK = re.compile(r"bedrock[a-z-]*\.[a-z0-9-]+\.amazonaws\.com")
+
+
 def provider(attributes: Attributes) -> str | None:
     """Who ran the model and bills it, by the name that price lists use."""
+    host = _host(attributes)
+    if host is not None:
+        return host
     for each in NAMES.provider:
         named = attributes.get(each)
         if isinstance(named, str) and named and (ours := _ours(named)):
             return storable_name(ours)
     return None
+
+
+def _host(attributes: Attributes) -> str | None:
+    address = text(attributes, NAMES.address)
+    if address is None:
+        return None
+    host = _AROUND_HOST.sub("", address.lower())
+    if _BEDROCK.fullmatch(host):
+        return "aws"
+    names = (suffix for suffix in _HOSTS if host == suffix or host.endswith((f".{suffix}", f"-{suffix}")))
+    return next((_HOSTS[suffix] for suffix in names), None)
 
 
 def _ours(named: str) -> str | None:

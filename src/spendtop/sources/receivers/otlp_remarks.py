@@ -12,7 +12,7 @@ from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_attributes import CannotTake, service, text
 from spendtop.sources.receivers.otlp_calls import is_of_agent, kind
 from spendtop.sources.receivers.otlp_names import NAMES
-from spendtop.sources.receivers.otlp_nesting import Reading, Settled
+from spendtop.sources.receivers.otlp_nesting import Settled, SpanReading
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.receivers.otlp_usage import quantities, unread
 
@@ -45,7 +45,7 @@ class RemarkLog:
 
 
 def remarks_on(
-    spans: Sequence[TraceSpan], stated: Sequence[Attributes], readings: Mapping[int, Reading], settled: Settled
+    spans: Sequence[TraceSpan], stated: Sequence[Attributes], readings: Mapping[int, SpanReading], settled: Settled
 ) -> Iterator[Remark]:
     """One for each span that was not taken or refused, and for each count that nobody read."""
     for place, (span, attributes) in enumerate(zip(spans, stated, strict=True)):
