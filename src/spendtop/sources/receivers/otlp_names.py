@@ -55,9 +55,13 @@ class AttributeNames(Struct, frozen=True, kw_only=True):
     answered_from_cache: _Names
     first_token_seconds: _Names
     first_token_milliseconds: _Names
-    response_body: _Names
-    """Where the provider's whole answer may stand."""
     request_body: _Names
+    """Where what was sent to the provider may stand whole."""
+    response_body: _Names
+    """Where the provider's whole answer may stand, with its id."""
+    prompt: _Names
+    """What people read, where it is not given as messages."""
+    answer: _Names
     cost: _Names
     """USD."""
     cost_of_sides: tuple[tuple[str, str], ...]
@@ -150,8 +154,22 @@ NAMES = AttributeNames(
         "gen_ai.latency.time_to_first_token",
     ),
     first_token_milliseconds=("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"),
+    request_body=("input.value", "mlflow.spanInputs", "gcp.vertex.agent.llm_request"),
     response_body=("output.value", "gen_ai.output", "gen_ai.response", "gen_ai.output.messages"),
-    request_body=("input.value",),
+    prompt=(
+        "input.value",
+        "gen_ai.prompt",
+        "langfuse.observation.input",
+        "mlflow.spanInputs",
+        "gcp.vertex.agent.llm_request",
+    ),
+    answer=(
+        "output.value",
+        "gen_ai.completion",
+        "langfuse.observation.output",
+        "mlflow.spanOutputs",
+        "gcp.vertex.agent.llm_response",
+    ),
     cost=(
         "litellm.cost.total",
         "gen_ai.cost.total_cost",
