@@ -55,11 +55,12 @@ def span(
     events: Mapping[str, Mapping[str, object]] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """One span in JSON; spans of one trace know each other by their numbers."""
+    """One span in JSON; spans of one trace know each other by their numbers. `fields` are those of OTLP."""
     return {
         "traceId": TRACE,
         "spanId": f"{number:016x}",
         "parentSpanId": "" if parent is None else f"{parent:016x}",
+        "name": f"span {number}",
         "startTimeUnixNano": str(START),
         "endTimeUnixNano": str(END),
         "status": {},
@@ -89,12 +90,21 @@ def call(number: int = 1, attributes: Mapping[str, object] | None = None, **more
     return span(number, {name: value for name, value in given.items() if value is not None}, **more)
 
 
+def by(scope: str, span: dict[str, Any], version: str = "") -> dict[str, Any]:
+    """The span as one that an instrumentation wrote."""
+    return {**span, "scope": {"name": scope, "version": version}}
+
+
 def export(*spans: dict[str, Any], resource: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """What is posted."""
+    """What is posted. Spans that follow each other and have one scope are under it together."""
     attributes = [attribute(name, value) for name, value in (resource or {"service.name": "demo"}).items()]
-    return {
-        "resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"scope": {}, "spans": list(spans)}]}]
-    }
+    scopes: list[dict[str, Any]] = []
+    for each in spans:
+        scope = each.get("scope", {})
+        if not scopes or scopes[-1]["scope"] != scope:
+            scopes.append({"scope": scope, "spans": []})
+        scopes[-1]["spans"].append({name: value for name, value in each.items() if name != "scope"})
+    return {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": scopes or [{"spans": []}]}]}
 
 
 def in_json(content: object) -> bytes:
@@ -110,11 +120,14 @@ def in_protobuf(content: Mapping[str, Any]) -> bytes:
         _add(of_resource.resource.attributes, given["resource"]["attributes"])
         for scope in given["scopeSpans"]:
             of_scope = of_resource.scope_spans.add()
+            of_scope.scope.name = scope.get("scope", {}).get("name", "")
+            of_scope.scope.version = scope.get("scope", {}).get("version", "")
             for each in scope["spans"]:
                 added = of_scope.spans.add(
                     trace_id=bytes.fromhex(each["traceId"]),
                     span_id=bytes.fromhex(each["spanId"]),
                     parent_span_id=bytes.fromhex(each["parentSpanId"]),
+                    name=each["name"],
                     start_time_unix_nano=int(each["startTimeUnixNano"]),
                     end_time_unix_nano=int(each["endTimeUnixNano"]),
                 )

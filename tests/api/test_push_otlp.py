@@ -7,6 +7,7 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import permutations
 from typing import Any
 
@@ -37,9 +38,9 @@ from spendtop.services.recorder import Recorder
 from spendtop.sources.receivers import otlp as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable
+from spendtop.store.tables import BodyTable, RequestTable
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
-from tests.otlp_posts import ARRIVAL, call, captured, export, in_json, in_protobuf, span
+from tests.otlp_posts import ARRIVAL, by, call, captured, export, in_json, in_protobuf, span
 
 KEY = "a-key-of-thirty-two-characters-00"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -111,16 +112,9 @@ async def test_a_call_that_several_instrumentations_saw_is_stored_and_counted_on
         "openinference": "openinference_openai",
         "official": "official_openai_v2",
     }
-    preparer = Preparer(Pricer({}, None, PublishedPrices()), None, keep_bodies=True)
-    recorder = Recorder(readable_store, preparer, LimitBook((), Calendar(), {}))
-    recorder.start()
-    keyed = settings_of({"ingest_keys": {"apps": KEY}})
-    try:
-        async with listening(readable_store, lambda: ARRIVAL, recorder, keyed) as live:
-            for name in order:
-                assert (await post(live, captured(names[name]))).status_code == 200
-    finally:
-        recorder.stop()
+    async with really_recording(readable_store) as live:
+        for name in order:
+            assert (await post(live, captured(names[name]))).status_code == 200
     with readable_store.reading() as connection:
         (row,) = connection.execute(select(table_of(RequestTable))).all()
     assert (row.cost_nano, row.user_id, row.session_id, row.cached_tokens) == (180_000, "alice", "s1", 400)
@@ -134,10 +128,66 @@ async def test_posts_without_calls_succeed_and_record_nothing(live: Live, record
     assert recorder.sizes == []
 
 
-async def test_a_parent_in_a_later_post_is_not_recorded(live: Live, recorder: FakeRecorder) -> None:
-    await post(live, in_protobuf(export(call(2, parent=1))))
-    await post(live, in_json(export(call(1))), JSON)
-    assert len(recorder.events) == 1
+@asynccontextmanager
+async def really_recording(store: Store) -> AsyncIterator[Live]:
+    """A listener in front of a recorder that prices by the published list."""
+    recorder = Recorder(
+        store, Preparer(Pricer({}, None, PublishedPrices()), None, keep_bodies=True), LimitBook((), Calendar(), {})
+    )
+    recorder.start()
+    try:
+        async with listening(store, lambda: ARRIVAL, recorder, settings_of({"ingest_keys": {"apps": KEY}})) as live:
+            yield live
+    finally:
+        recorder.stop()
+
+
+INNER = by(
+    "com.anthropic.sdk.python",
+    call(2, {"gen_ai.provider.name": "anthropic", "gen_ai.response.model": "claude-sonnet-4-20250514"}, parent=1),
+    "2.14.0",
+)
+OUTER = by(
+    "openinference.instrumentation.anthropic",
+    span(
+        1,
+        {
+            "openinference.span.kind": "LLM",
+            "llm.provider": "anthropic",
+            "llm.model_name": "claude-sonnet-4-20250514",
+            "llm.token_count.prompt": 1000,
+            "llm.token_count.completion": 100,
+            "user.id": "alice",
+            "session.id": "s1",
+            "input.value": '{"messages":[{"role":"user","content":"hi"}]}',
+            "output.value": '{"content":[{"type":"text","text":"ho"}]}',
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize("posts", [[[INNER], [OUTER]], [[OUTER], [INNER]], [[INNER, OUTER]], [[OUTER, INNER]]])
+async def test_spans_of_one_call_are_one_request_in_whichever_posts_they_come(
+    readable_store: Store, posts: list[list[dict[str, Any]]]
+) -> None:
+    async with really_recording(readable_store) as live:
+        for spans in [*posts, *posts]:
+            assert (await post(live, in_protobuf(export(*spans)))).status_code == 200
+    with readable_store.reading() as connection:
+        (row,) = connection.execute(select(table_of(RequestTable))).all()
+        bodies = connection.execute(select(table_of(BodyTable))).all()
+    assert (row.prompt_tokens, row.completion_tokens, row.cost_nano) == (1000, 100, 4_500_000)
+    assert (row.user_id, row.session_id, row.body_state, len(bodies)) == ("alice", "s1", "stored", 1)
+
+
+async def test_a_parent_without_anything_to_add_changes_nothing(readable_store: Store) -> None:
+    more = {"user.id": "alice", "gen_ai.usage.cost": 0.5, "gen_ai.usage.reasoning_tokens": 7}
+    async with really_recording(readable_store) as live:
+        await post(live, in_protobuf(export(call(2, more, parent=1))))
+        await post(live, in_json(export(call(1, {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.cost": 9.0}))), JSON)
+    with readable_store.reading() as connection:
+        (row,) = connection.execute(select(table_of(RequestTable))).all()
+    assert (row.prompt_tokens, row.reasoning_tokens, row.cost_nano, row.user_id) == (1000, 7, 500_000_000, "alice")
 
 
 async def test_a_batch_is_one_submission(live: Live, recorder: CountingRecorder) -> None:

@@ -305,7 +305,7 @@ def as_read_now(request: Request, answer: bytes | None) -> Request:
         return request
     if not reading.usage.is_known:
         return request
-    is_counted_elsewhere = request.source.written_by_hand or (kept is None and request.source is OTLP)
+    is_counted_elsewhere = request.source.written_by_hand or request.source is OTLP
     usage = _completed(request.usage, reading.usage) if is_counted_elsewhere else reading.usage
     reported, reported_by = request.cost.reported, request.cost.reported_by
     if reading.cost is not None:

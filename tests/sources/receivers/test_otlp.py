@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -23,25 +22,9 @@ from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers import otlp as module
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, END, START, TRACE, call, captured, export, in_json, in_protobuf, span
+from tests.otlp_receiving import ids, items_of, request_of
 
 CAPTURES = ("openllmetry_openai", "openinference_openai", "official_openai_v2")
-
-
-def items_of(
-    *spans: dict[str, Any], receiver: OtlpReceiver | None = None, resource: Mapping[str, object] | None = None
-) -> tuple[Request | Invalid, ...]:
-    """What a post of these spans gives, which is the same in both encodings."""
-    content = export(*spans, resource=resource)
-    by_protobuf = (receiver or OtlpReceiver()).parse(in_protobuf(content), PROTOBUF, ARRIVAL)
-    by_json = OtlpReceiver().parse(in_json(content), JSON, ARRIVAL)
-    assert receiver is not None or by_protobuf == by_json
-    return by_protobuf.items
-
-
-def request_of(*spans: dict[str, Any], **more: Any) -> Request:
-    (item,) = items_of(*spans, **more)
-    assert isinstance(item, Request), item
-    return item
 
 
 def of(attributes: Mapping[str, object] | None = None, **more: Any) -> Request:
@@ -52,11 +35,6 @@ def refused(attributes: Mapping[str, object]) -> dict[str, str]:
     (item,) = items_of(call(1, attributes))
     assert isinstance(item, Invalid)
     return item.fields
-
-
-def ids(items: tuple[Request | Invalid, ...]) -> list[int]:
-    """The numbers of the spans that were taken."""
-    return [int(item.external_id.partition("-")[2], 16) for item in items if isinstance(item, Request)]
 
 
 @pytest.mark.parametrize(("name", "dollars"), list(zip(CAPTURES, ("0.00018", "0.00018", "0.00021"), strict=True)))
@@ -141,6 +119,7 @@ def test_calls_of_models_are_requests(attributes: dict[str, object]) -> None:
         {"openinference.span.kind": "CHAIN", "llm.token_count.prompt": 5},
         {"openinference.span.kind": "AGENT"},
         {"traceloop.span.kind": "workflow"},
+        {"gen_ai.operation.name": "fetch_response", "gen_ai.usage.input_tokens": 5},
     ],
 )
 def test_other_spans_are_passed_over(attributes: dict[str, object]) -> None:
@@ -210,6 +189,9 @@ def test_the_time_to_the_first_token() -> None:
     assert of({"gen_ai.server.time_to_first_token": 0.25}).ttft_ms == 250
     assert of({"gen_ai.response.time_to_first_chunk": 1}).ttft_ms == 1000
     assert of(events={"First Token Stream Event": {}}).ttft_ms == 120
+    assert of({"ai.response.msToFirstChunk": 90.5}).ttft_ms == 90
+    assert of({"gen_ai.client.operation.time_to_first_chunk": 0.5}).ttft_ms == 500
+    assert of(events={"ai.stream.firstChunk": {}}).ttft_ms == 120
     assert of(events={"llm.content.completion.chunk": {}}, startTimeUnixNano=str(END)).ttft_ms is None
     for impossible in (-1.0, float("nan"), float("inf"), "soon"):
         assert of({"gen_ai.server.time_to_first_token": impossible}).ttft_ms is None
@@ -289,68 +271,26 @@ def test_tokens_come_from_the_response_where_no_attribute_tells_them() -> None:
     assert of({"output.value": json.dumps({"usage": usage})}).usage.prompt == 1000
 
 
-AGENT = {"gen_ai.operation.name": "invoke_agent"}
+def test_failed_calls_have_the_model_of_what_was_asked_and_no_tokens() -> None:
+    asked = {**NOTHING, "openinference.span.kind": "LLM", "gen_ai.operation.name": None, "gen_ai.provider.name": None}
+    thrown = {"exception.message": "Error code: 401 - {'error': {'message': 'no'}}"}
+    for where in ("llm.invocation_parameters", "input.value"):
+        failed = of({**asked, where: '{"model": "gpt-4o"}'}, status={"code": 2}, events={"exception": thrown})
+        assert (failed.model, failed.usage, failed.cost.reported) == ("gpt-4o", Usage(), None)
+        assert (failed.status, failed.http_status) == (Status.ERROR, 401)
 
 
-def test_a_parent_that_repeats_what_its_call_says_is_left_out() -> None:
-    for spans in permutations([call(1), call(2, parent=1), call(3, parent=1)]):
-        assert sorted(ids(items_of(*spans))) == [2, 3]
+def test_calls_without_tokens_have_their_model() -> None:
+    embedding = {**NOTHING, "gen_ai.operation.name": None, "openinference.span.kind": "EMBEDDING"}
+    embedded = of({**embedding, "embedding.model_name": "text-embedding-3-small", "llm.token_count.prompt": 9})
+    assert (embedded.model, embedded.usage) == ("text-embedding-3-small", Usage(prompt=9))
+    reranker = {**embedding, "openinference.span.kind": "RERANKER", "reranker.model_name": "rerank-v3.5"}
+    assert (of(reranker).model, of(reranker).usage) == ("rerank-v3.5", Usage())
 
 
-def test_ancestors_are_found_through_other_spans() -> None:
-    chain = [call(1), span(2, AGENT, parent=1), span(3, parent=2), call(4, parent=3)]
-    for spans in permutations(chain):
-        assert ids(items_of(*spans)) == [4]
-
-
-def test_a_parent_that_ends_in_a_later_post_is_left_out() -> None:
-    receiver = OtlpReceiver()
-    assert ids(items_of(call(4, parent=3), receiver=receiver)) == [4]
-    assert items_of(span(3, parent=2), receiver=receiver) == ()
-    assert items_of(span(2, AGENT, parent=1), call(1), receiver=receiver) == ()
-
-
-def test_a_post_that_is_sent_again_gives_the_same() -> None:
-    receiver = OtlpReceiver()
-    spans = [call(2, parent=1), call(1)]
-    assert ids(items_of(*spans, receiver=receiver)) == ids(items_of(*spans, receiver=receiver)) == [2]
-
-
-def test_spans_of_other_traces_have_other_parents() -> None:
-    other = call(1, traceId="ab" * 16)
-    assert len(items_of(call(2, parent=1), other)) == 2
-
-
-def test_only_calls_that_were_taken_stand_for_their_parents() -> None:
-    items = items_of(call(1), call(2, {"gen_ai.usage.input_tokens": -1}, parent=1))
-    assert [type(item) for item in items] == [Request, Invalid]
-    assert ids(items_of(call(1), span(2, AGENT, parent=1))) == [1]
-
-
-def test_a_broken_call_around_a_good_one_is_no_failure() -> None:
-    assert ids(items_of(call(1, {"gen_ai.usage.input_tokens": -1}), call(2, parent=1))) == [2]
-
-
-def test_a_span_that_is_its_own_parent_is_taken() -> None:
-    assert ids(items_of(call(1, parent=1))) == [1]
-
-
-def test_circles_of_parents_end() -> None:
-    assert ids(items_of(call(1, parent=2), span(2, parent=3), span(3, parent=2))) == [1]
-
-
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_REMEMBERED", 10)
-    receiver = OtlpReceiver()
-    items_of(*(call(number, parent=100 + number) for number in range(1, 31)), receiver=receiver)
-    assert ids(items_of(*(call(100 + number) for number in range(1, 31)), receiver=receiver)) == list(range(101, 121))
-
-
-def test_two_instrumentations_of_one_call_give_one_id() -> None:
-    same = {"gen_ai.response.id": "r-1"}
-    siblings = items_of(call(1, same), call(2, same))
-    assert [item.external_id for item in siblings if isinstance(item, Request)] == ["r-1", "r-1"]
-    assert len(items_of(call(1, same), call(2, same, parent=1))) == 1
+def test_a_gateways_answer_from_its_cache() -> None:
+    assert of({"litellm.cache_hit": True}).cached
+    assert not of({"litellm.cache_hit": False}).cached
 
 
 def test_properties_are_the_service_and_what_the_application_associates() -> None:

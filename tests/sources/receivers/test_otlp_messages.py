@@ -117,6 +117,27 @@ def test_whole_bodies_of_openinference_stay_as_they_were() -> None:
     assert conversation({"input.value": '["hello"]', "output.value": ""}) == Conversation((HELLO,))
 
 
+def test_messages_of_the_ai_sdk() -> None:
+    prompt = json.dumps([{"role": "user", "content": [{"type": "text", "text": "hello"}]}])
+    assert conversation({"ai.prompt.messages": prompt, "ai.response.text": "hi there"}) == BOTH
+    called = json.dumps([{"toolCallId": "c1", "toolName": "find", "input": {"a": 1}}])
+    assert conversation({"ai.response.toolCalls": called}).response == (
+        said("assistant", ToolCall("find", json.dumps({"a": 1}, indent=2))),
+    )
+
+
+def test_whole_bodies_of_others() -> None:
+    request, response = '{"messages":[{"role":"user","content":"hello"}]}', '{"content":"hi there","role":"assistant"}'
+    for prompt, answer in (
+        ("gen_ai.prompt", "gen_ai.completion"),
+        ("mlflow.spanInputs", "mlflow.spanOutputs"),
+        ("langfuse.observation.input", "langfuse.observation.output"),
+        ("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"),
+    ):
+        (given,) = spans_of_json(in_json(export(span(1, {prompt: request, answer: response}))))
+        assert (request_body(given), response_body(given)) == (request.encode(), response.encode())
+
+
 def test_numbered_messages_of_older_openllmetry() -> None:
     shown = conversation(
         {
@@ -169,5 +190,5 @@ def test_why_a_call_failed() -> None:
 
 
 def test_a_span_without_content_has_no_bodies() -> None:
-    (given,) = spans_of_json(in_json(export(span(1, {"gen_ai.prompt": "x", "gen_ai.prompt.a": 1, "input.value": ""}))))
+    (given,) = spans_of_json(in_json(export(span(1, {"gen_ai.prompt": "", "gen_ai.prompt.a": 1, "input.value": ""}))))
     assert (request_body(given), response_body(given)) == (None, None)

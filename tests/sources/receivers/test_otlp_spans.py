@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spendtop.sources.receivers.otlp_spans import SpanEvent, TraceSpan, spans_of_json, spans_of_protobuf
-from tests.otlp_posts import END, START, TRACE, export, in_json, in_protobuf, span
+from tests.otlp_posts import END, START, TRACE, by, export, in_json, in_protobuf, span
 
 ATTRIBUTES = {
     "text": "a",
@@ -26,15 +26,17 @@ def of_json(given: dict[str, Any]) -> TraceSpan:
 
 
 def test_both_encodings_give_the_same() -> None:
-    given = export(
-        span(2, ATTRIBUTES, parent=1, events={"exception": {"a": 1}}, status={"code": 2, "message": "no"}), span(3)
-    )
+    failed = span(2, ATTRIBUTES, parent=1, events={"exception": {"a": 1}}, status={"code": 2, "message": "no"})
+    given = export(by("pydantic-ai", failed, "1.2"), span(3))
     first, second = spans_of_protobuf(in_protobuf(given))
     assert [first, second] == spans_of_json(in_json(given))
     assert first == TraceSpan(
         trace_id=TRACE,
         span_id=f"{2:016x}",
         parent_id=f"{1:016x}",
+        name="span 2",
+        scope_name="pydantic-ai",
+        scope_version="1.2",
         start=START,
         end=END,
         has_failed=True,
@@ -44,6 +46,7 @@ def test_both_encodings_give_the_same() -> None:
         resource={"service.name": "demo"},
     )
     assert (second.parent_id, second.attributes, second.events, second.has_failed) == ("", {}, (), False)
+    assert (second.scope_name, second.scope_version) == ("", "")
 
 
 def test_json_takes_numbers_for_texts_and_null_for_nothing() -> None:

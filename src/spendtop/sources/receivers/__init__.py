@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
+from spendtop.domain.remarks import Remark
 from spendtop.domain.request import Parsed, Request
 from spendtop.domain.sources import PushedSource
 
@@ -96,6 +97,8 @@ class Pushed(Struct, frozen=True):
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
     passed_over: Mapping[str, int] = {}
     """By the sender's own word, such as `aget_responses`, how much of it is no call of a model."""
+    remarks: tuple[Remark, ...] = ()
+    """What could not be used of the post, folded."""
 
 
 class Post(Struct, frozen=True):

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from threading import Lock
+from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
-from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.money import Usd
+from spendtop.domain.remarks import folded
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource
 from spendtop.domain.sources import OTLP, PushedSource
 from spendtop.domain.timing import when
-from spendtop.domain.usage import usage_of_response
+from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
-from spendtop.sources.receivers.otlp_messages import opened, request_body, response_body
+from spendtop.sources.receivers.otlp_calls import is_call
+from spendtop.sources.receivers.otlp_messages import request_body, response_body
+from spendtop.sources.receivers.otlp_names import NAMES
+from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
+from spendtop.sources.receivers.otlp_providers import provider
+from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
+from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS, quantities, reported_cost, service_level, usage
+from spendtop.sources.receivers.otlp_writers import writer_of
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
 JSON: Literal["application/json"] = "application/json"
@@ -28,19 +37,21 @@ MOST_NAMED = 8
 """Attributes that an answer names."""
 MOST_CALLS = 20_000
 """Of one post: it is one commit, for which others wait. Exporters and collectors send hundreds or thousands."""
-MOST_REMEMBERED = 20_000
-"""Spans around calls that were taken, so that they are known when they end later."""
 
 _FIRST_TOKEN_EVENTS = frozenset(
-    {"first token stream event", "llm.content.completion.chunk", "gen_ai.content.completion.chunk", "first_token"}
+    {
+        "ai.stream.firstchunk",
+        "first token stream event",
+        "first_token",
+        "gen_ai.content.completion.chunk",
+        "llm.content.completion.chunk",
+    }
 )
-_RESPONSES = ("output.value", "gen_ai.output", "gen_ai.response", "gen_ai.output.messages")
-"""Attributes that may hold the whole response, with its id."""
+_STATUS_IN_MESSAGE = re.compile(r"\bError code: ([45][0-9]{2}) ")
 _NANO_PER_MICRO = 1_000
 _NANO_PER_MS = 1_000_000
 _NANO_PER_SECOND = 1_000_000_000
 _LONGEST = 86_400 * _NANO_PER_SECOND
-_Key: TypeAlias = tuple[str, str]
 _GZIP = zlib.MAX_WBITS | 16
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _PARTIAL: Schema = {
@@ -65,87 +76,60 @@ class OtlpReceiver:
     )
 
     def __init__(self) -> None:
-        self._around = _Around()
+        self._nesting = Nesting()
+        self._log = RemarkLog()
 
     def read(self, post: Post) -> Pushed:
         """An export, answered in its own format with how many spans could not be taken."""
         content_type = _content_type(post.header(b"content-type"))
         raw = _unpacked(post.raw) if _is_packed(post.header(b"content-encoding")) else post.raw
         pushed = self.parse(raw, content_type, post.received_at)
-        return Pushed(pushed.items, reply=_reply_in_protobuf if content_type == PROTOBUF else _reply_in_json)
+        return replace(pushed, reply=_reply_in_protobuf if content_type == PROTOBUF else _reply_in_json)
 
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
         """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
         and for more than MOST_CALLS."""
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
-        called = [span for span in spans if read.is_llm_call(span.attributes)]
+        stated = [read.readable(span.attributes) for span in spans]
+        called = [place for place, span in enumerate(spans) if is_call(span, stated[place])]
         if len(called) > MOST_CALLS:
             message = f"A post holds at most {MOST_CALLS:,} calls of models. Send several."
             raise Unreadable("too_many_items", message, status=413)
-        calls = [(span, _call(span, received_at)) for span in called]
-        around = self._around.note(spans, [span for span, call in calls if isinstance(call, Request)])
-        return Pushed(tuple(call for span, call in calls if _key(span) not in around))
+        readings = {place: _reading(spans[place], stated[place], received_at) for place in called}
+        settled = self._nesting.settle(spans, readings)
+        remarks = folded(remarks_on(spans, stated, readings, settled))
+        self._log.note(remarks)
+        return Pushed(settled.items, remarks=remarks)
 
 
-class _Around:
-    """Spans around calls that were taken: those of them that look like calls repeat what the calls inside say.
-
-    A span ends, and so arrives, after the spans inside it, often in a later post.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[_Key, None] = {}
-        self._lock = Lock()
-
-    def note(self, spans: Iterable[TraceSpan], taken: Iterable[TraceSpan]) -> set[_Key]:
-        """Which spans of a post are around those that are taken from it, or from earlier posts."""
-        by_key = {_key(span): span for span in spans}
-        with self._lock:
-            awaited = {key for key in by_key if key in self._known}
-            around = _upwards([*taken, *(by_key[key] for key in awaited)], by_key)
-            self._known.update(around)
-            for key in list(islice(self._known, max(0, len(self._known) - MOST_REMEMBERED))):
-                del self._known[key]
-        return awaited | around.keys()
-
-
-def _upwards(starts: Iterable[TraceSpan], by_key: Mapping[_Key, TraceSpan]) -> dict[_Key, None]:
-    """All spans around these, as far up as the post knows them and one further, nearest first."""
-    around: dict[_Key, None] = {}
-    for start in starts:
-        span: TraceSpan | None = start
-        while span is not None and span.trace_id and span.parent_id:
-            parent = (span.trace_id, span.parent_id)
-            if parent in around or parent == _key(start):
-                break
-            around[parent] = None
-            span = by_key.get(parent)
-    return around
-
-
-def _key(span: TraceSpan) -> _Key:
-    return span.trace_id, span.span_id
-
-
-def _call(span: TraceSpan, received_at: int) -> Request | Invalid:
+def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanReading:
+    response, request = _body(attributes, NAMES.response_body), _body(attributes, NAMES.request_body)
+    models = read.models(attributes, response, request)
     try:
-        return _request(span, received_at)
+        item = _request(span, attributes, response, models[0] if models else None, received_at)
     except read.CannotTake as problem:
-        return Invalid(problem.fields)
+        return SpanReading(Invalid(problem.fields), models)
+    return SpanReading(item, models)
 
 
-def _request(span: TraceSpan, received_at: int) -> Request:
+def _request(
+    span: TraceSpan, attributes: Attributes, response: Attributes, model: str | None, received_at: int
+) -> Request:
     """The call that a span tells of. Raises CannotTake."""
-    attributes = span.attributes
-    response = _response(attributes)
-    response_id = read.name(attributes, (read.RESPONSE_ID,)) or read.name(response, ("id",))
-    usage, model, cost = _usage(attributes, response), read.name(attributes, read.MODEL), read.reported_cost(attributes)
-    if model is None and usage.total is None and cost is None:
+    response_id = read.name(attributes, NAMES.response_id) or read.name(response, ("id",))
+    billed_by = provider(attributes)
+    writer = writer_of(span, attributes, billed_by, model)
+    used = quantities(read.with_answer(attributes, response), writer)
+    tokens, cost = usage(used), reported_cost(attributes)
+    answered = read_response(response, model=model)
+    if not tokens.is_known and tokens.total is None:
+        tokens = answered.usage
+    if model is None and tokens.total is None and cost is None:
         missing = "is missing, and so is everything else that tells what the call cost"
-        raise read.CannotTake({read.RESPONSE_MODEL: missing, read.INPUT_TOKENS: missing})
+        raise read.CannotTake({NAMES.model[0]: missing, INPUT_TOKENS: missing})
     happened = when(span.start // _NANO_PER_MICRO or None, TimeSource.CLIENT, received_at)
-    http_status = read.http_status(attributes)
-    has_failed = span.has_failed or bool(attributes.get(read.ERROR_TYPE)) or (http_status or 0) >= 400
+    http_status = read.http_status(attributes) or _status_in_message(span)
+    has_failed = span.has_failed or bool(read.text(attributes, NAMES.error_type)) or (http_status or 0) >= 400
     bodies = request_body(span), response_body(span)
     return Request(
         source=OTLP,
@@ -155,14 +139,18 @@ def _request(span: TraceSpan, received_at: int) -> Request:
         time_source=happened.time_source,
         time_suspect=happened.suspect,
         response_id=response_id,
-        provider=read.provider(attributes),
+        provider=billed_by,
         model=model,
         status=Status.ERROR if has_failed else Status.OK,
         http_status=http_status,
-        usage=usage,
-        cost=Cost(reported=cost),
-        user_id=read.name(attributes, read.USER),
-        session_id=read.name(attributes, read.SESSION),
+        usage=tokens,
+        cost=_cost(cost, answered),
+        service_level=service_level(attributes, response) or answered.service_level,
+        inference_geo=answered.inference_geo,
+        provider_usage=answered.provider_usage,
+        cached=any(attributes.get(name) is True for name in NAMES.answered_from_cache),
+        user_id=read.name(attributes, NAMES.user),
+        session_id=read.name(attributes, NAMES.session),
         properties=read.properties(attributes, span.resource),
         latency_ms=_milliseconds(span.end - span.start) if span.start and span.end else None,
         ttft_ms=_first_token(span),
@@ -172,15 +160,24 @@ def _request(span: TraceSpan, received_at: int) -> Request:
     )
 
 
-def _response(attributes: Attributes) -> Attributes:
-    """The provider's whole response, where the span holds it."""
-    candidates = (opened(attributes.get(name)) for name in _RESPONSES)
+def _cost(stated: Usd | None, answered: UsageReading) -> Cost:
+    """The provider's own figure inside the answer is believed before the instrumentation's."""
+    if answered.cost is not None:
+        return Cost(reported=answered.cost, reported_by=Reporter.PROVIDER)
+    return Cost(reported=stated, reported_by=None if stated is None else Reporter.INSTRUMENTATION)
+
+
+def _body(attributes: Attributes, names: Sequence[str]) -> Attributes:
+    """What was sent or answered, where the span holds it whole."""
+    candidates = (read.opened(attributes.get(name)) for name in names)
     return next((each for each in candidates if isinstance(each, dict)), {})
 
 
-def _usage(attributes: Attributes, response: Attributes) -> Usage:
-    usage = read.usage(attributes)
-    return usage_of_response(response) if usage.total is None else usage
+def _status_in_message(span: TraceSpan) -> int | None:
+    """The status in an exception of OpenAI's or Anthropic's client, where the instrumentation noted nothing else."""
+    messages = [span.message, *(event.attributes.get("exception.message") for event in span.events)]
+    matches = (_STATUS_IN_MESSAGE.search(each) for each in messages if isinstance(each, str))
+    return next((int(match[1]) for match in matches if match is not None), None)
 
 
 def _own_id(span: TraceSpan) -> str:
@@ -194,9 +191,12 @@ def _own_id(span: TraceSpan) -> str:
 
 
 def _first_token(span: TraceSpan) -> int | None:
-    seconds = read.number(span.attributes, read.FIRST_TOKEN)
+    seconds = read.number(span.attributes, NAMES.first_token_seconds)
     if seconds is not None:
         return _milliseconds(seconds * _NANO_PER_SECOND)
+    milliseconds = read.number(span.attributes, NAMES.first_token_milliseconds)
+    if milliseconds is not None:
+        return _milliseconds(milliseconds * _NANO_PER_MS)
     came = [event.at for event in span.events if event.name.lower() in _FIRST_TOKEN_EVENTS and event.at]
     return _milliseconds(min(came) - span.start) if came and span.start else None
 

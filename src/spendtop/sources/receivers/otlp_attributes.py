@@ -1,105 +1,22 @@
-"""What the attributes of a span say about an LLM call, whichever instrumentation wrote them.
-
-GenAI semantic conventions of several years, OpenInference and OpenLLMetry name one thing differently: each field has
-its names in the order in which they are believed.
-"""
+"""What single attributes of a span say, whichever of its names a thing has."""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from spendtop.domain.money import Usd
-from spendtop.domain.request import Usage
 from spendtop.domain.untrusted import storable_name
-from spendtop.domain.usage import MOST_TOKENS, count
+from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED
 from spendtop.sources.receivers.otlp_spans import Attributes
 
-RESPONSE_ID = "gen_ai.response.id"
-RESPONSE_MODEL = "gen_ai.response.model"
-MODEL = (
-    RESPONSE_MODEL,
-    "gen_ai.request.model",
-    "llm.response.model_name",
-    "llm.model_name",
-    "llm.request.model_name",
-)
-USER = ("user.id", "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id")
-SESSION = ("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id")
-ERROR_TYPE = "error.type"
-_HTTP_STATUS = ("http.response.status_code", "http.status_code")
-FIRST_TOKEN = (
-    "gen_ai.server.time_to_first_token",
-    "gen_ai.response.time_to_first_chunk",
-    "gen_ai.latency.time_to_first_token",
-)
-"""Seconds."""
-INPUT_TOKENS = "gen_ai.usage.input_tokens"
-
-_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
-_KINDS = frozenset({"llm", "embedding"})
-_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
-_COST = ("litellm.cost.total", "gen_ai.cost.total_cost", "gen_ai.usage.cost", "llm.cost.total")
-_TOKENS = {
-    "prompt": (INPUT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
-    "completion": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
-    "cache_read": (
-        "gen_ai.usage.cache_read.input_tokens",
-        "gen_ai.usage.cache_read_input_tokens",
-        "llm.token_count.prompt_details.cache_read",
-    ),
-    "cache_write": (
-        "gen_ai.usage.cache_creation.input_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "llm.token_count.prompt_details.cache_write",
-        "gen_ai.usage.cache_write.input_tokens",
-    ),
-    "reasoning": (
-        "gen_ai.usage.reasoning.output_tokens",
-        "gen_ai.usage.reasoning_tokens",
-        "llm.token_count.completion_details.reasoning",
-    ),
-}
 _STATUS = re.compile(r"[1-5][0-9]{2}")
-_NO_COUNT = f"has to be a whole number of tokens from 0 to {MOST_TOKENS:,}"
-_PROVIDERS = {
-    "amazon_bedrock": "aws",
-    "aws_bedrock": "aws",
-    "aws_sagemaker": "aws",
-    "bedrock": "aws",
-    "az_ai_inference": "azure",
-    "az_ai_openai": "azure",
-    "azure_ai_inference": "azure",
-    "azure_ai_openai": "azure",
-    "azure_openai": "azure",
-    "fireworks_ai": "fireworks",
-    "gcp_gemini": "google",
-    "gcp_gen_ai": "google",
-    "gcp_vertex_ai": "google",
-    "gemini": "google",
-    "generativeai": "google",
-    "google_generativeai": "google",
-    "google_genai": "google",
-    "google_vertexai": "google",
-    "vertex": "google",
-    "vertex_ai": "google",
-    "vertexai": "google",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "moonshot_ai": "moonshotai",
-    "together_ai": "together",
-    "togetherai": "together",
-    "x_ai": "x-ai",
-    "xai": "x-ai",
-    "langchain": None,
-    "llama_index": None,
-    "llamaindex": None,
-}
-"""Names that are not ours, in lower case and with `_`. A framework is no provider, so the model has to name it."""
-_ASSOCIATED = "traceloop.association.properties."
-_NO_PROPERTIES = frozenset({*USER, *SESSION})
+_DEEPEST = 4
+_LONGEST_LITERAL = 4096
+_ASSOCIATED = ("traceloop.association.properties.", "ai.telemetry.metadata.")
+_NO_PROPERTIES = frozenset({*NAMES.user, *NAMES.session})
 
 
 class CannotTake(Exception):
@@ -110,17 +27,61 @@ class CannotTake(Exception):
         self.fields = fields
 
 
-def is_llm_call(attributes: Attributes) -> bool:
-    """Whether a span is a call of a model, and not one around such calls."""
-    operation, kind = attributes.get("gen_ai.operation.name"), attributes.get("openinference.span.kind")
-    return (
-        (isinstance(operation, str) and operation.lower() in _OPERATIONS)
-        or (isinstance(kind, str) and kind.lower() in _KINDS)
-        or text(attributes, ("llm.request.type",)) is not None
-    )
+def opened(value: object) -> object:
+    """JSON inside a text, decoded; any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return value
 
 
-def text(attributes: Attributes, names: Sequence[str]) -> str | None:
+def readable(attributes: Attributes) -> Attributes:
+    """The attributes, and what is inside those of `OPENED` under names that go on with dots."""
+    inside: dict[str, object] = {}
+    for name in OPENED:
+        if name in attributes:
+            _flatten(inside, name, _inner(attributes[name]), _DEEPEST)
+    return {**attributes, **inside} if inside else attributes
+
+
+def with_answer(attributes: Attributes, response: Attributes) -> Attributes:
+    """The attributes with the usage that the provider's answer states, under names that go on after `ANSWERED`."""
+    inside: dict[str, object] = {}
+    if isinstance(response.get("usage"), dict):
+        _flatten(inside, ANSWERED, response["usage"], _DEEPEST)
+    return {**attributes, **inside} if inside else attributes
+
+
+def _flatten(found: dict[str, object], name: str, value: object, depth: int) -> None:
+    if isinstance(value, Mapping):
+        if depth:
+            for key, inner in value.items():
+                _flatten(found, f"{name}.{key}", inner, depth - 1)
+    elif not isinstance(value, list):
+        found[name] = value
+
+
+def _inner(value: object) -> object:
+    """Also of a text in quotes, as MLflow writes texts, and of Python's own spelling, as LangSmith writes details."""
+    if not isinstance(value, str):
+        return value
+    if value[:1] == '"':
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return value
+    inner = opened(value)
+    if inner is value and value.startswith("{'") and len(value) <= _LONGEST_LITERAL:
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return value
+    return inner
+
+
+def text(attributes: Attributes, names: Iterable[str]) -> str | None:
     """The first of these attributes that says something; a number, as ids sometimes are, in digits."""
     for name in names:
         value = attributes.get(name)
@@ -131,7 +92,7 @@ def text(attributes: Attributes, names: Sequence[str]) -> str | None:
     return None
 
 
-def name(attributes: Attributes, names: Sequence[str]) -> str | None:
+def name(attributes: Attributes, names: Iterable[str]) -> str | None:
     """The same as it is stored."""
     value = text(attributes, names)
     return storable_name(value) if value is not None else None
@@ -148,69 +109,31 @@ def number(attributes: Attributes, names: Sequence[str]) -> float | None:
 
 def http_status(attributes: Attributes) -> int | None:
     """The status of the answer; conventions allow it to stand where the kind of the error does."""
-    status = text(attributes, (*_HTTP_STATUS, ERROR_TYPE))
+    status = text(attributes, NAMES.http_status)
     return int(status) if status is not None and _STATUS.fullmatch(status) else None
 
 
-def usage(attributes: Attributes) -> Usage:
-    """The tokens; input includes what the cache gave and took, output includes reasoning. Raises CannotTake."""
-    counts: dict[str, int | None] = {}
-    wrong: dict[str, str] = {}
-    for field, names in _TOKENS.items():
-        present = next((each for each in names if attributes.get(each) is not None), None)
-        counts[field] = None if present is None else count(attributes[present])
-        if present is not None and counts[field] is None:
-            wrong[present] = _NO_COUNT
-    if wrong:
-        raise CannotTake(wrong)
-    cached = (counts["cache_read"] or 0) + (counts["cache_write"] or 0)
-    if counts["prompt"] is not None and cached > counts["prompt"]:
-        counts["prompt"] += cached  # a part cannot be larger than its whole: Anthropic's count of uncached input
-    return Usage(
-        prompt=counts["prompt"],
-        completion=counts["completion"],
-        cache_read=counts["cache_read"],
-        cache_write=counts["cache_write"],
-        reasoning=counts["reasoning"],
-    )
-
-
-def provider(attributes: Attributes) -> str | None:
-    """Who ran the model, by the name that price lists use."""
-    named = text(attributes, _PROVIDER)
-    if named is None:
-        return None
-    lowered = named.lower()
-    spelled = lowered.replace(".", "_").replace("-", "_").replace(" ", "_")
-    ours = _PROVIDERS.get(spelled, lowered)
-    return storable_name(ours) if ours else None
-
-
-def reported_cost(attributes: Attributes) -> Usd | None:
-    """What a gateway or instrumentation says the call cost, where that is an amount of money."""
-    for each in _COST:
-        value = attributes.get(each)
-        if type(value) in (int, float, str):
-            try:
-                return Usd.of(str(value))
-            except ValueError:
-                continue
-    return None
+def models(attributes: Attributes, response: Attributes, request: Attributes) -> list[str]:
+    """The names that the span and its bodies have for the model, the one to price it by first."""
+    stated = [each for each in (name(attributes, (own,)) for own in NAMES.model) if each is not None]
+    in_bodies = (name(response, ("model", "modelVersion")), name(request, ("model", "modelId")))
+    return [*stated, *(each for each in in_bodies if each is not None)]
 
 
 def properties(attributes: Attributes, resource: Attributes) -> dict[str, str] | None:
     """The service, its environment, and what the application associated with the call."""
     texts = {
-        "service.name": _service(resource),
+        "service.name": service(resource),
         "deployment.environment": text(resource, ("deployment.environment.name", "deployment.environment")),
     }
     for key, value in attributes.items():
         if key.startswith(_ASSOCIATED) and key not in _NO_PROPERTIES and value is not None:
-            texts[key.removeprefix(_ASSOCIATED)] = value if isinstance(value, str) else _json_text(value)
+            own = next(key.removeprefix(prefix) for prefix in _ASSOCIATED if key.startswith(prefix))
+            texts[own] = value if isinstance(value, str) else _json_text(value)
     return {each: value for each, value in texts.items() if each and value} or None
 
 
-def _service(resource: Attributes) -> str | None:
+def service(resource: Attributes) -> str | None:
     """The service's name, unless it is the one that SDKs give to those without."""
     name = text(resource, ("service.name",))
     return None if name is None or name.startswith("unknown_service") else name

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
+from spendtop.sources.receivers.otlp_attributes import opened
+from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 
 _Message: TypeAlias = dict[str, object]
 
 _DEEPEST_NAME = 12
 _DETAILS = "gen_ai.client.inference.operation.details"
+_AI_SDK_ANSWERS = ("ai.response.text", "ai.response.object", "ai.result.text", "ai.result.object")
 _ROLE_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -21,23 +24,15 @@ _ROLE_EVENTS = {
 }
 
 
-def opened(value: object) -> object:
-    """JSON inside a text, decoded; any other value as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return value
-
-
 def request_body(span: TraceSpan) -> bytes | None:
     """JSON of the prompt side, or None when the span does not hold it."""
     attributes = _given(span)
-    messages = _conventional(attributes.get("gen_ai.input.messages")) or [
-        _openinference(each) for each in _indexed(attributes, "llm.input_messages")
-    ]
-    if not messages and (sent := _as_sent(attributes.get("input.value"), lambda value: {"input": value})):
+    messages = (
+        _conventional(attributes.get("gen_ai.input.messages"))
+        or [_openinference(each) for each in _indexed(attributes, "llm.input_messages")]
+        or _dicts(opened(attributes.get("ai.prompt.messages")))
+    )
+    if not messages and (sent := _as_sent(attributes, NAMES.prompt, lambda value: {"input": value})):
         return sent
     messages = (
         messages
@@ -53,10 +48,12 @@ def request_body(span: TraceSpan) -> bytes | None:
 def response_body(span: TraceSpan) -> bytes | None:
     """JSON of the response side with the error of a failed call, or None when the span does not hold it."""
     attributes = _given(span)
-    messages = _conventional(attributes.get("gen_ai.output.messages")) or [
-        _openinference(each) for each in _indexed(attributes, "llm.output_messages")
-    ]
-    if not messages and (sent := _as_sent(attributes.get("output.value"), _answer)):
+    messages = (
+        _conventional(attributes.get("gen_ai.output.messages"))
+        or [_openinference(each) for each in _indexed(attributes, "llm.output_messages")]
+        or _ai_sdk(attributes)
+    )
+    if not messages and (sent := _as_sent(attributes, NAMES.answer, _answer)):
         return sent
     messages = (
         messages
@@ -178,9 +175,23 @@ def _answer(value: object) -> object:
     return {"choices": [{"message": {"role": "assistant", "content": value}}]}
 
 
-def _as_sent(value: object, wrapped: Callable[[object], object]) -> bytes | None:
+def _ai_sdk(attributes: Attributes) -> list[_Message]:
+    """The answer as the AI SDK notes it: its text, or the object that it was asked for, and calls of tools."""
+    content = next((attributes[name] for name in _AI_SDK_ANSWERS if attributes.get(name)), None)
+    called = _dicts(opened(attributes.get("ai.response.toolCalls")))
+    calls = [
+        _call(each.get("toolCallId"), {"name": each.get("toolName"), "arguments": each.get("input", each.get("args"))})
+        for each in called
+    ]
+    if content is None and not calls:
+        return []
+    return [_known(role="assistant", content=content, tool_calls=calls or None)]
+
+
+def _as_sent(attributes: Attributes, names: Sequence[str], wrapped: Callable[[object], object]) -> bytes | None:
     """A body that the span holds whole; what is no JSON object is put into one."""
-    if not value:
+    value = next((attributes[name] for name in names if attributes.get(name)), None)
+    if value is None:
         return None
     inner = opened(value)
     if isinstance(inner, dict):

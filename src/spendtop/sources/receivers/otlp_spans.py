@@ -39,6 +39,10 @@ class TraceSpan(Struct, frozen=True, kw_only=True):
     trace_id: str
     span_id: str
     parent_id: str
+    name: str
+    scope_name: str
+    """Which instrumentation wrote it; empty where the export does not say."""
+    scope_version: str
     start: int
     end: int
     has_failed: bool
@@ -62,7 +66,7 @@ def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
     for of_resource in export.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
-            spans += [_span(span, resource) for span in of_scope.spans]
+            spans += [_span(span, of_scope.scope.name, of_scope.scope.version, resource) for span in of_scope.spans]
     return spans
 
 
@@ -78,15 +82,19 @@ def spans_of_json(raw: bytes) -> list[TraceSpan]:
     for of_resource in _some(export.resource_spans):
         resource = _json_attributes(of_resource.resource.attributes) if of_resource.resource else {}
         for of_scope in _some(of_resource.scope_spans):
-            spans += [_json_span(span, resource) for span in _some(of_scope.spans)]
+            scope = of_scope.scope or _Scope()
+            spans += [_json_span(span, scope, resource) for span in _some(of_scope.spans)]
     return spans
 
 
-def _span(span: trace_pb2.Span, resource: Attributes) -> TraceSpan:
+def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
     return TraceSpan(
         trace_id=_hex(span.trace_id.hex(), 32),
         span_id=_hex(span.span_id.hex(), 16),
         parent_id=_hex(span.parent_span_id.hex(), 16),
+        name=span.name,
+        scope_name=scope_name,
+        scope_version=scope_version,
         start=span.start_time_unix_nano,
         end=span.end_time_unix_nano,
         has_failed=span.status.code == 2,
@@ -160,6 +168,7 @@ class _Span(_Json):
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
+    name: str | None = None
     start_time_unix_nano: str | int | float | None = None
     end_time_unix_nano: str | int | float | None = None
     status: _Status | None = None
@@ -167,7 +176,13 @@ class _Span(_Json):
     events: list[_JsonEvent] | None = None
 
 
+class _Scope(_Json):
+    name: str | None = None
+    version: str | None = None
+
+
 class _ScopeSpans(_Json):
+    scope: _Scope | None = None
     spans: list[_Span] | None = None
 
 
@@ -180,12 +195,15 @@ class _Export(_Json):
     resource_spans: list[_ResourceSpans] | None = None
 
 
-def _json_span(span: _Span, resource: Attributes) -> TraceSpan:
+def _json_span(span: _Span, scope: _Scope, resource: Attributes) -> TraceSpan:
     status = span.status or _Status()
     return TraceSpan(
         trace_id=_hex(span.trace_id, 32),
         span_id=_hex(span.span_id, 16),
         parent_id=_hex(span.parent_span_id, 16),
+        name=span.name or "",
+        scope_name=scope.name or "",
+        scope_version=scope.version or "",
         start=_nanoseconds(span.start_time_unix_nano),
         end=_nanoseconds(span.end_time_unix_nano),
         has_failed=status.code in (2, "STATUS_CODE_ERROR"),
