@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from importlib.metadata import version
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing import Price, Rate
+from spendtop.domain.published_list import PublishedList, bundled_list
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
@@ -19,9 +19,15 @@ _MOST_MODELS = 10_000
 
 
 class PublishedPrices:
-    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown."""
+    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown.
 
-    def __init__(self) -> None:
+    It is of one list for ever: to price by another one is to take another catalogue, so that no price and no version
+    of the old list lives on in it.
+    """
+
+    def __init__(self, read_list: Callable[[], PublishedList] = bundled_list) -> None:
+        self._read_list = read_list
+        self._list: PublishedList | None = None
         self._find: Callable[[str | None, str], ModelInfo | None] | None = None
         self._owner: Callable[[str], str | None] | None = None
         self._models: dict[tuple[str | None, str], ModelInfo | None] = {}
@@ -35,10 +41,16 @@ class PublishedPrices:
             if self._find is None:
                 self._load()
 
-    def _load(self) -> None:
-        from genai_prices.data_snapshot import get_snapshot
+    @property
+    def price_list(self) -> PublishedList:
+        """The list that prices come from; loads it where nobody did yet."""
+        self.load()
+        assert self._list is not None
+        return self._list
 
-        snapshot = get_snapshot()
+    def _load(self) -> None:
+        self._list = self._read_list()
+        snapshot = self._list.snapshot
 
         def find(provider: str | None, model: str) -> ModelInfo | None:
             try:
@@ -53,7 +65,7 @@ class PublishedPrices:
                 return None
 
         self._owner = owner
-        self._version = f"genai-prices {version('genai-prices')}"
+        self._version = self._list.version.name
         self._find = find
 
     def __call__(self, provider: str | None, model: str, at: int) -> Price | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import QuarantineRow
     from spendtop.store.reads.completeness import GapRow
+    from spendtop.store.reads.price_list import PriceListState
     from spendtop.store.reads.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
     from spendtop.tui.session import AttachedCollector
@@ -45,6 +47,7 @@ class SourceFacts(Panel):
         super().__init__(id="source-facts")
         self.headline: Headline | None = None
         self.size_on_disk: StoreSize | None = None
+        self.price_list: PriceListState | None = None
         self.collector: AttachedCollector | None = None
 
     @property
@@ -63,7 +66,7 @@ class SourceFacts(Panel):
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
         lines.append(self._fact("holds", f"{formats.grouped(headline.recorded)} counted requests"))
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
-        return [*lines, *self._waiting(headline)]
+        return [*lines, *self._prices(), *self._waiting(headline)]
 
     def _short(self, headline: Headline, size: StoreSize, calendar: Calendar) -> Line:
         log = "" if size.log is None else f" wal {formats.size(size.log)}"
@@ -99,6 +102,17 @@ class SourceFacts(Panel):
             self._fact("up", f"{self._uptime(applied)}, since {formats.day_clock(process.started_at, calendar)[:-3]}"),
             self._fact("viewers", f"this one{f' and {watching} more' if watching else ''}"),
         ]
+
+    def _prices(self) -> list[Line]:
+        state, palette = self.price_list, self.palette
+        if state is None:
+            return []
+        now = self.face.session.clock()
+        words, style = age(state.version, now), palette.warn if state.is_old(now) else palette.text
+        lines = [self._fact("prices", state.version.name), self._fact("", words, style)]
+        if state.problem is not None:
+            lines.append(self._fact("", f"! {clean_line(state.problem)}", palette.bad))
+        return lines
 
     def _waiting(self, headline: Headline) -> list[Line]:
         attention, palette = headline.attention, self.palette
