@@ -122,7 +122,7 @@ class ListRefresh:
             _log.warning("%s", problem)
             self._say(problem)
         every = pricing.update_every if pricing.update else None
-        self._state = state = PriceListState(version=version, every=every, problem=problem)
+        self._state = state = PriceListState(version=version, at=self._clock(), every=every, problem=problem)
         await write(self._recorder, lambda connection: price_list.keep(connection, state))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.untrusted import clean_line
 
 _PACKAGE = "genai-prices"
-_FETCHED = re.compile(rf"{_PACKAGE} (20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])) sha256:[0-9a-f]+")
+_FETCHED = re.compile(rf"{_PACKAGE} (\d{{4}}-\d\d-\d\d) sha256:[0-9a-f]+")
 _BUNDLED = re.compile(rf"{_PACKAGE} \d[\w.]*")
 
 
@@ -48,10 +49,11 @@ def priced_by(name: str | None, called_at: int) -> str | None:
     if name is None:
         return None
     if fetched := _FETCHED.fullmatch(name):
-        days = (to_datetime(called_at).date() - date.fromisoformat(fetched[1])).days
-        if days == 0:
-            return f"{name}, fetched that day"
-        return f"{name}, fetched {_days(abs(days))} {'before' if days > 0 else 'after'} the request"
+        with suppress(ValueError):  # an import may bring any text
+            days = (to_datetime(called_at).date() - date.fromisoformat(fetched[1])).days
+            if days == 0:
+                return f"{name}, fetched that day"
+            return f"{name}, fetched {_days(abs(days))} {'before' if days > 0 else 'after'} the request"
     return f"{name}, came with the program, age not known" if _BUNDLED.fullmatch(name) else clean_line(name)
 
 

@@ -17,6 +17,8 @@ class PriceListState(Struct, frozen=True, kw_only=True):
     """Of the collector that spoke last, where several share a store: each fetches for itself."""
 
     version: ListVersion
+    at: int
+    """When the collector said so, UTC µs."""
     every: int | None = None
     """How often it is fetched, in µs; None where it is not."""
     problem: str | None = None
