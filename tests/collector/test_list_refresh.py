@@ -180,7 +180,7 @@ async def test_a_list_that_is_refused_is_said_once_and_the_old_one_goes_on(
             bench.clock.advance(HOUR)
             refreshing.refresh.wake()
             await refreshing.becomes(lambda now: now.problem is None)
-    assert refreshing.said == [sentence, f"Prices are taken from {name_of(publisher.raw, NEW_DAY)} from now on."]
+    assert refreshing.said == [f"Prices are taken from {name_of(publisher.raw, NEW_DAY)} from now on."]
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [sentence]
 
 
@@ -192,16 +192,19 @@ async def test_without_a_network_the_kept_list_goes_on(bench: Bench) -> None:
     assert state.problem is not None and state.problem.startswith("127.0.0.1 cannot be reached (ConnectError)")
 
 
-async def test_a_damaged_file_at_the_start_is_said_and_the_programs_list_is_used(bench: Bench) -> None:
+async def test_a_damaged_file_at_the_start_is_said_and_the_programs_list_is_used(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     with Publisher() as publisher:
         publisher.always = failed(500)
         refreshing = Refreshing(bench, publisher.list_url)
         refreshing.kept.path.write_bytes(refreshing.kept.path.read_bytes()[:-9])
         async with running(refreshing):
-            await soon(lambda: len(refreshing.said) == 2)
+            await soon(lambda: len(caplog.records) == 2)
             assert await asyncio.to_thread(refreshing.priced, "acme-1") == (None, None)
-    assert refreshing.said[0].endswith("price_list is damaged; the one that came with the program is used")
-    assert refreshing.said[1].startswith("127.0.0.1 has a fault of its own (500)")
+    damaged, away = (record.message for record in caplog.records)
+    assert damaged.endswith("price_list is damaged; the one that came with the program is used")
+    assert away.startswith("127.0.0.1 has a fault of its own (500)")
     state = refreshing.state()
     assert state is not None and state.version.name == bundled_list().version.name
 

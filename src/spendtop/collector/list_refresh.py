@@ -70,7 +70,8 @@ class ListRefresh:
         """Do what is due; gives the seconds until the next look, None for one only when the settings change."""
         if _source(pricing) != self._followed:
             first = await asyncio.to_thread(first_list, pricing, self._kept)
-            await self._use(first)
+            if first.version.name != self._name_in_use:
+                await self._use(first)
             self._followed = _source(pricing)
             await self._begin(first, pricing)
         if not pricing.update:
@@ -86,7 +87,7 @@ class ListRefresh:
         """Fetch the list and use it; gives the µs until the next attempt."""
         try:
             fetched = await asyncio.to_thread(self._newest, pricing.update_url)
-            if fetched.version.name != self._active.catalogue.price_list.version.name:
+            if fetched.version.name != self._name_in_use:
                 await self._use(fetched)
         except SpendtopError as failure:
             await self._tell(self._version(), pricing, str(failure))
@@ -112,15 +113,18 @@ class ListRefresh:
         await self._tell(version, pricing, first.problem)
         self._due = 0 if version.as_of is None else version.as_of + pricing.update_every
 
+    @property
+    def _name_in_use(self) -> str:
+        return self._active.catalogue.price_list.version.name
+
     def _version(self) -> ListVersion:
         assert self._state is not None
         return self._state.version
 
     async def _tell(self, version: ListVersion, pricing: PricingSettings, problem: str | None) -> None:
-        """Write what is in use to the store, where every face reads it; a new problem is said at once."""
+        """Write what is in use to the store, where every face reads it; a problem is logged once."""
         if problem is not None and (self._state is None or problem != self._state.problem):
             _log.warning("%s", problem)
-            self._say(problem)
         every = pricing.update_every if pricing.update else None
         self._state = state = PriceListState(version=version, at=self._clock(), every=every, problem=problem)
         await write(self._recorder, lambda connection: price_list.keep(connection, state))
