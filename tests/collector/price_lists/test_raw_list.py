@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
 import pytest
 
 from spendtop.collector.price_lists import raw_list
@@ -47,3 +50,12 @@ def test_the_programs_own_prices_would_be_taken() -> None:
     for provider in bundled_list().snapshot.providers:
         for model in provider.models:
             assert raw_list._has_prices(model), model
+
+
+def test_units_that_the_package_has_not_heard_of_are_left_out() -> None:
+    prices = {"input_mtok": 1, "holograms_kcount": 2}
+    raw = a_list([]).replace(
+        b'"models": []',
+        b'"models": [%s]' % json.dumps({"id": "a", "match": {"equals": "a"}, "prices": prices}).encode(),
+    )
+    assert vars(read_list(raw).providers[0].models[0].prices) == {"input_mtok": Decimal(1)}

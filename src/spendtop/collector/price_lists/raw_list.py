@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from spendtop.domain.errors import SpendtopError
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
-    from genai_prices.types import ModelInfo, Provider
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
 
 MOST_BYTES = 19 << 20
 """Unpacked: somewhat less than 20 MB, thirty times what is published."""
@@ -39,7 +39,9 @@ def read_list(raw: bytes) -> DataSnapshot:
         providers = _providers_from_raw(document)
         for provider in providers:
             _try_patterns(provider, providers)
-        has_prices = all(_has_prices(model) for provider in providers for model in provider.models)
+        models = [model for provider in providers for model in provider.models]
+        _leave_out_unknown_units(models)
+        has_prices = all(map(_has_prices, models))
     except Exception:  # whatever the package's own code makes of text that others wrote
         raise NoPriceList("cannot be read") from None
     if not has_prices:
@@ -55,16 +57,31 @@ def _try_patterns(provider: Provider, providers: list[Provider]) -> None:
             match.is_match(_NOBODYS)
 
 
+def _leave_out_unknown_units(models: Sequence[ModelInfo]) -> None:
+    """A list may be newer than the package: no usage is known by a unit that the package has not heard of."""
+    from genai_prices.data_units import unit_data
+    from genai_prices.units import UnitRegistry
+
+    known = {unit.price_key for unit in UnitRegistry(unit_data).units.values()}
+    for model in models:
+        for prices in _prices_of(model):
+            for key in vars(prices).keys() - known:
+                delattr(prices, key)
+
+
 def _has_prices(model: ModelInfo) -> bool:
-    return model.prices != [] and all(amount >= 0 for amount in _amounts(model))
+    return model.prices != [] and all(amount >= 0 for prices in _prices_of(model) for amount in _amounts(prices))
 
 
-def _amounts(model: ModelInfo) -> Iterator[Decimal]:
-    """All that a model may cost, at any time, of any size and at any level."""
-    dated = [each.prices for each in model.prices] if isinstance(model.prices, list) else [model.prices]
-    for prices in (*dated, *(variant.prices for variant in model.price_variants or ())):
-        for price in vars(prices).values():
-            if isinstance(price, Decimal):
-                yield price
-            elif price is not None:
-                yield from (price.base, *(tier.price for tier in price.tiers))
+def _prices_of(model: ModelInfo) -> Iterator[ModelPrice]:
+    """At any time and at any level."""
+    yield from (each.prices for each in model.prices) if isinstance(model.prices, list) else (model.prices,)
+    yield from (variant.prices for variant in model.price_variants or ())
+
+
+def _amounts(prices: ModelPrice) -> Iterator[Decimal]:
+    for price in vars(prices).values():
+        if isinstance(price, Decimal):
+            yield price
+        elif price is not None:
+            yield from (price.base, *(tier.price for tier in price.tiers))
