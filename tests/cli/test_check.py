@@ -205,6 +205,12 @@ def test_providers_are_reached_once_they_have_a_key() -> None:
     assert list(targets(load_settings(Options()).settings)) == [Target("openai", "api.openai.com", 443)]
 
 
+def test_the_publisher_of_prices_is_reached_where_lists_are_fetched() -> None:
+    write_config("[pricing]\nupdate = true\n")
+    (target,) = targets(load_settings(Options()).settings)
+    assert target == Target("price list", "raw.githubusercontent.com", 443)
+
+
 def test_nothing_is_sent() -> None:
     with HttpSink() as sink:
         write_config(f'[[channel]]\nname = "ops"\nurl = "{sink.url("/ok")}"\n')

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.clock import MINUTE
+from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.list_version import ListVersion
 from spendtop.domain.sources import HELICONE
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store
+from spendtop.store.reads import price_list
+from spendtop.store.reads.price_list import PriceListState
 from spendtop.store.statements import table_of
 from spendtop.store.tables import GapTable
 from tests.cli.conftest import Cli, minutes_ago, write_config
 from tests.store.conftest import Recorded
 
+OCTOBER = 1_791_331_200_000_000
 CONFIG = '[helicone]\napi_key = "sk-helicone-canary"\nwebhook_secrets = ["a-webhook-secret-0123456789"]\n'
 
 
@@ -62,3 +66,44 @@ def test_the_share_of_webhooks_and_the_filled_gaps_are_told(cli: Cli, home_store
     assert line_of(cli, "webhooks") == (
         "webhooks note brought 60.0% of the last 7 days; polls filled 1 gap: 4 requests, $2.50"
     )
+
+
+BUNDLED = ListVersion(name="genai-prices 0.2.3", newest_price="2026-10-28")
+
+
+def fetched(days_ago: int) -> ListVersion:
+    return ListVersion.of_fetched("ab12cd34", OCTOBER, minutes_ago(days_ago * 24 * 60))
+
+
+@pytest.mark.parametrize(
+    ("version", "every", "problem", "words"),
+    [
+        (
+            BUNDLED,
+            None,
+            None,
+            "note genai-prices 0.2.3, came with the program, age not known, newest dated price of 2026-10-28"
+            " update = true under [pricing] fetches newer ones",
+        ),
+        (fetched(0), DAY, None, "ok genai-prices 2026-10-07 sha256:ab12cd34, fetched within the last 24 h"),
+        (
+            fetched(2),
+            DAY,
+            "x cannot be reached.",
+            "warning genai-prices 2026-10-07 sha256:ab12cd34, fetched 2 days ago x cannot be reached.",
+        ),
+        (
+            fetched(9),
+            DAY,
+            None,
+            "warning genai-prices 2026-10-07 sha256:ab12cd34, fetched 9 days ago start `spendtop`, which fetches it",
+        ),
+    ],
+)
+def test_the_price_list_is_named_with_its_age(
+    cli: Cli, home_store: Store, version: ListVersion, every: int | None, problem: str | None, words: str
+) -> None:
+    assert line_of(cli, "price list") == "price list note none was used on this store yet start `spendtop`"
+    with home_store.writing() as connection:
+        price_list.keep(connection, PriceListState(version=version, at=0, every=every, problem=problem))
+    assert line_of(cli, "price list") == f"price list {words}"

@@ -8,8 +8,11 @@ import json
 import re
 
 import pytest
+from msgspec.structs import replace
 
-from spendtop.domain.request import BodyState, Status, Usage
+from spendtop.domain.list_version import ListVersion
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Basis, BodyState, Cost, Status, Usage
 from spendtop.domain.sources import INGEST
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
@@ -86,6 +89,22 @@ def test_one_request_with_all_that_is_known(cli: Cli, ids: list[int]) -> None:
     fields = dict(re.split(r" {2,}", line, maxsplit=1) for line in out.split("\n\n")[0].splitlines())
     assert (fields["prompt tokens"], fields["cache read"]) == ("1,000", "100")
     assert out.endswith("assistant:\n  an answer\n")
+
+
+def test_a_request_names_the_list_that_priced_it_and_how_old_that_was(cli: Cli, spent: Recorded) -> None:
+    list_name = ListVersion.of_fetched("ab12cd34", minutes_ago(2 * 24 * 60), 0).name
+    names = (list_name, "genai-prices 0.2.3", "own")
+    priced = [
+        replace(spent.request(minutes_ago(0)), cost=Cost(basis=Basis.COMPUTED, computed=Usd(7), price_version=name))
+        for name in names
+    ]
+    ids = spent.add(priced)
+    shown = [next(line for line in cli("request", str(id)).out.splitlines() if "price version" in line) for id in ids]
+    assert [re.split(r" {2,}", line)[1] for line in shown] == [
+        f"{list_name}, fetched 2 days before the request",
+        "genai-prices 0.2.3, came with the program, age not known",
+        "own",
+    ]
 
 
 def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:

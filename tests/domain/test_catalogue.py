@@ -12,8 +12,10 @@ from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 from spendtop.domain import catalogue
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
+from spendtop.domain.list_version import ListVersion
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Terms
+from spendtop.domain.published_list import PublishedList
 from spendtop.domain.request import Usage
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -130,3 +132,13 @@ def test_threads_that_look_up_at_once_load_one_price_list(monkeypatch: pytest.Mo
     for each in threads:
         each.join()
     assert len(loaded) == 1
+
+
+def test_a_list_that_is_given_prices_and_names_itself() -> None:
+    anthropic = [each for each in get_snapshot().providers if each.id == "anthropic"]
+    given = PublishedList(DataSnapshot(anthropic, from_auto_update=True), ListVersion.of_package("99"))
+    prices = PublishedPrices(lambda: given)
+    price = prices("anthropic", "claude-sonnet-4-5", Terms(), to_micros(NOW))
+    assert price is not None and price.version == "genai-prices 99"
+    assert prices("openai", "gpt-4o", Terms(), to_micros(NOW)) is None
+    assert prices.price_list is given

@@ -88,8 +88,8 @@ def dollars(
 
 def has_variant(one: Listed, at: datetime) -> bool:
     """Whether the list has a price of its own for the level."""
-    entry = PRICES._loaded().entry(one.provider, one.model)
-    owner = PRICES._loaded().entry("openai", one.model) if one.provider == "azure" else None
+    entry = PRICES._load().entries.entry(one.provider, one.model)
+    owner = PRICES._load().entries.entry("openai", one.model) if one.provider == "azure" else None
     context = CONTEXTS.get(one.terms.level) or {}
     return any(
         variant.when.items() <= context.items() and (variant.constraint is None or variant.constraint.active(at))

@@ -101,7 +101,7 @@ def probe(settings: Settings) -> list[Reached]:
 
 
 def targets(settings: Settings) -> Iterator[Target]:
-    """Providers with a key, and channels."""
+    """Providers with a key, whoever publishes the price list, and channels."""
     yield from _providers(settings)
     yield from _channels(settings)
 
@@ -128,6 +128,8 @@ def _providers(settings: Settings) -> Iterator[Target]:
     for name, key, url in configured:
         if key:
             yield _target(name, url)
+    if settings.pricing.update:
+        yield _target("price list", settings.pricing.update_url)
 
 
 def _channels(settings: Settings) -> Iterator[Target]:

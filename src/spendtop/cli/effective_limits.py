@@ -36,9 +36,9 @@ def ceilings(limits: tuple[Limit, ...], settings: Settings, now: int) -> Mapping
     if not any(limit.reserve for limit in limits):
         return {}
     from spendtop.collector.from_settings import book_of
-    from spendtop.domain.catalogue import PublishedPrices
+    from spendtop.collector.price_lists.kept_list import catalogue_of
 
-    return book_of(settings, PublishedPrices(), now).ceilings
+    return book_of(settings, catalogue_of(settings.pricing), now).ceilings
 
 
 def now() -> int:

@@ -26,6 +26,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
+from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import clean_line
@@ -38,6 +39,7 @@ from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.completeness import PollerRow, gaps, pollers, share_pushed
 from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.schema import head, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024
@@ -163,6 +165,7 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
         connection = stack.enter_context(store.reading())
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
+        yield _price_list(price_list(connection), settings)
         if held is not None:
             yield from _applied(connection, settings)
 
@@ -210,6 +213,21 @@ def _applied(connection: Connection, settings: Settings) -> Iterator[Finding]:
     if by_collector is not None and by_collector.config_digest != digest(settings):
         fix = "save the file to apply it, or restart the collector with these options"
         yield Finding("configuration", FindingState.NOTE, "differs from what the collector applied last", fix)
+
+
+def _price_list(state: PriceListState | None, settings: Settings) -> Finding:
+    """As a collector said last: no list is loaded here."""
+    subject, asked = "price list", settings.pricing.update
+    if state is None:
+        return Finding(subject, FindingState.NOTE, "none was used on this store yet", "start `spendtop`")
+    text = f"{state.version.name}, {age(state.version, now())}"
+    if state.problem is not None:
+        return Finding(subject, FindingState.WARNING, text, clean_line(state.problem))
+    if state.is_old(now()):
+        return Finding(subject, FindingState.WARNING, text, "start `spendtop`, which fetches it")
+    if state.version.as_of is None and not asked:
+        return Finding(subject, FindingState.NOTE, text, "update = true under [pricing] fetches newer ones")
+    return Finding(subject, FindingState.OK, text)
 
 
 def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:

@@ -16,8 +16,8 @@ from spendtop.cli.request_selection import query_of
 from spendtop.cli.run_task import follow, is_collected, show
 from spendtop.cli.tables import amount, local_time, say, table
 from spendtop.collector.from_settings import pricer_of
+from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.filters import FilterContext
@@ -101,7 +101,7 @@ def show_runs(options: Options) -> int:
 
 def _compared(store: Store, settings: Settings, query: RequestQuery, context: FilterContext, arguments: Any) -> int:
     """Show what would change; nothing does."""
-    price = pricer_of(settings, PublishedPrices()).cost
+    price = pricer_of(settings, catalogue_of(settings.pricing)).cost
     comparing, bases = (
         (repricing.as_computed, (Basis.REPORTED,)) if arguments.reported else (repricing.corrections, repricing.TOUCHED)
     )

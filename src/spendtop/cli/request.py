@@ -13,6 +13,7 @@ from spendtop.cli.tables import amount, say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.list_version import priced_by
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
@@ -76,6 +77,7 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
             "cost": lambda row: f"{amount(row.cost.amount)} ({row.cost.basis})",
+            "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },

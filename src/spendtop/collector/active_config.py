@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from spendtop.collector import from_settings
+from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
+from spendtop.domain.errors import ConfigError
 from spendtop.domain.sources import INGEST, KeyRule, pushed_sources
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
@@ -28,7 +30,7 @@ class ActiveConfig:
     channel_urls: Mapping[str, str]
 
     def __init__(self, loaded: Loaded, clock: Clock) -> None:
-        self.catalogue = PublishedPrices()
+        self.catalogue = catalogue_of(loaded.settings.pricing)
         self._clock = clock
         self.apply(loaded)
 
@@ -42,6 +44,15 @@ class ActiveConfig:
         self.channel_urls = from_settings.channel_urls(settings)
         self.loaded, self.settings = loaded, settings
         self.digest = from_settings.digest(settings)
+
+    def price_by(self, catalogue: PublishedPrices) -> None:
+        """Put another price list into force. Raises ConfigError for a hook that has become bad; the old one stays."""
+        before, self.catalogue = self.catalogue, catalogue
+        try:
+            self.apply(self.loaded)
+        except ConfigError:
+            self.catalogue = before
+            raise
 
     @property
     def retention(self) -> RetentionPeriods:

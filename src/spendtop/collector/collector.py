@@ -24,6 +24,7 @@ from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
+from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
@@ -181,8 +182,9 @@ class Collector:
             readiness.url,
             signals.reload,
             self._say,
-            self._evaluator.wake,
+            self._applied,
         )
+        self._price_list = ListRefresh(self._active, self._config_reload, self._recorder, setup.clock, self._say)
 
     async def run(self, listening: socket.socket, notice: str | None) -> ExitCode:
         """Collect until the stop event; closes the socket. EXIT 70 when the writer or the listener died."""
@@ -275,6 +277,7 @@ class Collector:
             "status file": self._snapshot.run,
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
+            "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
             "watchdog": ping_watchdog,
         }
@@ -325,6 +328,10 @@ class Collector:
         self._outbox.wake()
         if self._printer is not None:
             self._printer.announced(announcements)
+
+    def _applied(self) -> None:
+        self._evaluator.wake()
+        self._price_list.wake()
 
     def _polled(self) -> None:
         self._evaluator.wake()

@@ -17,6 +17,7 @@ from spendtop.collector.polling import poll_config
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
 from spendtop.config.setting_changes import differences
+from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.services import scoped_totals
@@ -94,16 +95,25 @@ class ConfigReload:
             raise ConfigError(f"{path} is gone. Put it back, or restart the collector without it.")
         return self._read_anew()
 
+    async def price_by(self, catalogue: PublishedPrices) -> None:
+        """Record by another price list from now on; what is priced already stays as it is. Raises ConfigError."""
+        before = self._active.catalogue
+        self._active.price_by(catalogue)
+        await self._publish_or(lambda: self._active.price_by(before))
+
     async def _apply(self, loaded: Loaded) -> None:
         before = self._active.loaded
         self._active.apply(loaded)
+        await self._publish_or(lambda: self._active.apply(before))
+        self._on_applied()
+
+    async def _publish_or(self, go_back: Callable[[], None]) -> None:
         try:
             await self.publish()
         except BaseException:
-            self._active.apply(before)
+            go_back()
             self._recorder.apply(self._active.preparer, self._active.book)
             raise
-        self._on_applied()
 
     async def _answer(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -29,6 +29,7 @@ from spendtop.config.types import (
     Amount,
     Duration,
     Fraction,
+    HttpsUrl,
     Name,
     OptionalHttpUrl,
     Origins,
@@ -41,7 +42,7 @@ from spendtop.config.types import (
     WindowText,
     surroundings,
 )
-from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.prices import Rate
@@ -49,6 +50,9 @@ from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.domain.windows import Calendar, parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)
+
+PRICE_LIST_URL = "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json"
+"""What the package itself fetches by default; written here because to import that package is slow."""
 
 SCOPE_FIELDS = frozenset({"user", "model", "token", "session", "provider"})
 """The fields that a limit's `where` may use: those that every request carries by itself."""
@@ -272,6 +276,14 @@ class PricingSettings(Section):
 
     hook: Annotated[str, AfterValidator(_hook)] = ""
     """Your own rule, "./costs.py:cost": cost(request) -> Decimal | None. The path is relative to this file."""
+    update: bool = False
+    """true fetches the published price list again and again, about 100 KB packed; false prices by the list that came
+    with the program. What is priced already stays as it is."""
+    update_every: PollInterval = 24 * HOUR
+    """How often the list is fetched."""
+    update_url: HttpsUrl = PRICE_LIST_URL
+    """Where it is fetched from, https only: by default the genai-prices project's own file at GitHub. Nothing is sent
+    but the request itself, with spendtop's name and version; no key, model or figure of yours."""
 
 
 class RetentionSettings(Section):

@@ -189,6 +189,12 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _https_url(text: str) -> str:
+    if urlsplit(text).scheme != "https":
+        raise ValueError("must be an https address such as https://example.org/prices.json")
+    return _http_url(text)
+
+
 def _http_url_or_empty(text: str) -> str:
     return text and _http_url(text)
 
@@ -232,6 +238,9 @@ WindowText = Annotated[str, AfterValidator(_window)]
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """An http or https address without credentials and without a trailing slash."""
+
+HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+"""The same, https only."""
 
 OptionalHttpUrl = Annotated[str, AfterValidator(_http_url_or_empty)]
 """An http or https address, or empty."""

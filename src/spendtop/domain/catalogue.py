@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spendtop.domain.prices import Price
 from spendtop.domain.pricing import Terms
+from spendtop.domain.published_list import PublishedList, bundled_list
 from spendtop.domain.quotes import Quote
 
 if TYPE_CHECKING:
@@ -18,18 +19,32 @@ _HOSTS = {"azure": "openai"}
 """Who owns the models that another provider serves at levels of the same prices."""
 
 
-class PublishedPrices:
-    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown."""
+class _Loaded(NamedTuple):
+    price_list: PublishedList
+    entries: PriceEntries
 
-    def __init__(self) -> None:
-        self._entries: PriceEntries | None = None
+
+class PublishedPrices:
+    """A catalogue (see `domain.pricing.Catalogue`). Models it does not know are remembered as unknown.
+
+    It is of one list for ever: to price by another one is to take another catalogue, so that no price and no version
+    of the old list lives on in it.
+    """
+
+    def __init__(self, read_list: Callable[[], PublishedList] = bundled_list) -> None:
+        self._read_list = read_list
+        self._loaded: _Loaded | None = None
         self._quotes: dict[tuple[str | None, str, Terms], Quote | None] = {}
-        self._version = ""
         self._loading = Lock()
 
     def load(self) -> None:
         """Load the price list now (up to a second, 26 MB), once; else the first look-up does, and its thread waits."""
-        self._loaded()
+        self._load()
+
+    @property
+    def price_list(self) -> PublishedList:
+        """The list that prices come from; loads it where nobody did yet."""
+        return self._load().price_list
 
     def __call__(self, provider: str | None, model: str, terms: Terms, at: int) -> Price | None:
         """The price of a model at an instant (UTC µs); price lists change with dates and times of day."""
@@ -44,25 +59,23 @@ class PublishedPrices:
 
     def provider_of(self, model: str, default: str) -> str | None:
         """Who bills a model that was pushed without a provider; None where that is not known."""
-        return self._loaded().biller(model, default)
+        return self._load().entries.biller(model, default)
 
     def _quote(self, provider: str | None, name: str, terms: Terms) -> Quote | None:
-        entries = self._loaded()
+        price_list, entries = self._load()
         entry = entries.entry(provider, name)
         if entry is None:
             return None
         owner = entries.entry(_HOSTS[entry.biller], name) if terms.level and entry.biller in _HOSTS else None
-        return Quote(entry.biller, entry.model, name, terms, self._version, owner.model if owner else None)
+        return Quote(entry.biller, entry.model, name, terms, price_list.version.name, owner.model if owner else None)
 
-    def _loaded(self) -> PriceEntries:
-        if self._entries is not None:
-            return self._entries
+    def _load(self) -> _Loaded:
+        if self._loaded is not None:
+            return self._loaded
         with self._loading:
-            if self._entries is None:
-                from genai_prices.data_snapshot import get_snapshot
-
+            if self._loaded is None:
                 from spendtop.domain.price_entries import PriceEntries
 
-                self._version = f"genai-prices {version('genai-prices')}"
-                self._entries = PriceEntries(get_snapshot().providers)
-            return self._entries
+                price_list = self._read_list()
+                self._loaded = _Loaded(price_list, PriceEntries(price_list.snapshot.providers))
+            return self._loaded

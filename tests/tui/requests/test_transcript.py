@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from spendtop.domain.conversation import parse_conversation
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Request
+from spendtop.domain.request import Basis, BodyState, Cost, Request
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
@@ -70,6 +72,18 @@ def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock
     text = shown(stored(first, second), Pane.META)
     for word in ("external-0", "chatcmpl-1", "property env", "prod", "2 104", "1 792", "first token", "verified"):
         assert word in text
+
+
+def test_meta_names_the_list_that_priced_and_how_old_it_is(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    text = shown(stored(a_request(0, clock(), cost=Cost(), model="gpt-4.1-of-own")), Pane.META)
+    assert "genai-prices" not in text
+    found = stored(a_request(1, clock(), external_id="fetched"))
+    cost = Cost(
+        amount=Usd(7), basis=Basis.COMPUTED, computed=Usd(7), price_version="genai-prices 2026-11-18 sha256:ab12cd34"
+    )
+    found = replace(found, row=msgspec.structs.replace(found.row, cost=cost))
+    words = " ".join(shown(found, Pane.META).split())
+    assert "genai-prices 2026-11-18 sha256:ab12cd34, fetched 2 days before the request" in words
 
 
 def test_raw_bodies_are_indented_and_a_missing_one_says_why(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]

@@ -10,13 +10,16 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
-from spendtop.domain.clock import HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.list_version import ListVersion
 from spendtop.domain.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import INGEST
 from spendtop.services import missed_requests, tasks, tokens
 from spendtop.services.tasks import TaskState
 from spendtop.store.engine import Store
+from spendtop.store.reads import price_list
 from spendtop.store.reads.applied_config import Applied, Doors, applied, keep, tell_public_url
+from spendtop.store.reads.price_list import PriceListState
 from spendtop.store.statements import table_of
 from spendtop.store.tables import QuarantineTable
 from spendtop.tui.app import SpendtopApp
@@ -334,6 +337,26 @@ async def test_wide_screens_show_the_process_and_the_store(face: SpendtopApp) ->
     for words in ("listens   127.0.0.1:8000", "webhooks  signed ones only", "process   1 on here, v0"):
         assert words in facts
     assert "holds     43 counted requests" in facts
+
+
+@pytest.mark.parametrize("width", [80, 140])
+async def test_the_price_list_is_named_with_its_age_and_what_is_wrong(
+    face: SpendtopApp, store: Store, clock: SettableClock, width: int
+) -> None:
+    version = ListVersion.of_fetched("ab12cd34", clock() - 4 * DAY, clock() - 4 * DAY)
+    problem = "The price list of x is no whole JSON\x1b; it is refused and the old one goes on"
+    state = PriceListState(version=version, at=clock() - MINUTE, every=DAY, problem=problem)
+    write(store, lambda connection: price_list.keep(connection, state))
+    async with face.run_test(size=(width, 40)) as pilot:
+        await shown(pilot)
+        await until(pilot, lambda: "prices  " in picture(pilot))
+        words = " ".join(picture(pilot).replace("│", " ").split())
+    for part in (
+        "prices genai-prices 2026-11-16",
+        "sha256:ab12cd34, fetched 4",
+        "14:02:07 !! prices: The price list of x is no",
+    ):
+        assert part in words
 
 
 async def test_the_address_of_a_tunnel_stands_beside_the_listener(face: SpendtopApp, store: Store) -> None:

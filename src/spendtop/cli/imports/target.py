@@ -10,10 +10,10 @@ from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.imports.report import Part
 from spendtop.cli.options import made_store, opened_store
 from spendtop.collector.from_settings import book_for, preparer_of, pricer_of
+from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import UsageError
 from spendtop.domain.untrusted import storable_name
 from spendtop.services import tokens
@@ -82,7 +82,7 @@ def recording(settings: Settings, now: int) -> Iterator[StoreTarget]:
 
     Raises AlreadyRunning while another import goes on, and what `made_store` raises.
     """
-    catalogue = PublishedPrices()
+    catalogue = catalogue_of(settings.pricing)
     with made_store(settings) as store, importing(store, places(store, data_folder())) as slot:
         with store.reading() as connection:
             effective = effective_limits(connection, settings)
@@ -100,7 +100,7 @@ def recording(settings: Settings, now: int) -> Iterator[StoreTarget]:
 @contextmanager
 def rehearsing(settings: Settings) -> Iterator[DryRun]:
     """A dry run against the store, if there is one."""
-    preparer = preparer_of(settings, PublishedPrices())
+    preparer = preparer_of(settings, catalogue_of(settings.pricing))
     with ExitStack() as stack:
         try:
             store: Store | None = stack.enter_context(opened_store(settings))

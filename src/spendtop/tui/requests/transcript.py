@@ -22,6 +22,7 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
+from spendtop.domain.list_version import priced_by
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.services.request_lines import Wording, request_lines
@@ -232,6 +233,7 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
             ),
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
             "cost": price_basis,
+            "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
             "verified": lambda row: "yes, by Helicone's API" if row.verified else "no",
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
             "counted": lambda row: "yes" if row.counted else "no: shadow token",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Applied
     from spendtop.store.reads.attention import QuarantineRow
     from spendtop.store.reads.completeness import GapRow
+    from spendtop.store.reads.price_list import PriceListState
     from spendtop.store.reads.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
     from spendtop.tui.session import AttachedCollector
 
 _LABEL = 10
+_SHORT = 2
 _REASONS = {
     "bad_auth": "wrong or missing key or signature",
     "bad_token": "unknown or disabled tracking token",
@@ -39,12 +43,13 @@ _GAPS_SHOWN = 3
 
 
 class SourceFacts(Panel):
-    """One fact per line; in a single line those of the store alone."""
+    """One fact per line; in two lines those of the store and of its prices alone."""
 
     def __init__(self) -> None:
         super().__init__(id="source-facts")
         self.headline: Headline | None = None
         self.size_on_disk: StoreSize | None = None
+        self.price_list: PriceListState | None = None
         self.collector: AttachedCollector | None = None
 
     @property
@@ -56,14 +61,15 @@ class SourceFacts(Panel):
         if headline is None or size is None:
             return []
         calendar = headline.calendar
-        if height == 1:
-            return [self._short(headline, size, calendar)]
+        if height <= _SHORT:
+            prices = self._fact("prices", self._list_words(self.price_list)) if self.price_list else []
+            return [self._short(headline, size, calendar), prices][:height]
         lines = self._process(headline.applied, calendar)
         log = "" if size.log is None else f", wal {formats.size(size.log)}"
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
         lines.append(self._fact("holds", f"{formats.grouped(headline.recorded)} counted requests"))
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
-        return [*lines, *self._waiting(headline)]
+        return [*lines, *self._waiting(headline), *self._prices(width)]
 
     def _short(self, headline: Headline, size: StoreSize, calendar: Calendar) -> Line:
         log = "" if size.log is None else f" wal {formats.size(size.log)}"
@@ -100,6 +106,16 @@ class SourceFacts(Panel):
             self._fact("viewers", f"this one{f' and {watching} more' if watching else ''}"),
         ]
 
+    def _prices(self, width: int) -> list[Line]:
+        if self.price_list is None:
+            return []
+        pieces = textwrap.wrap(self._list_words(self.price_list), max(width - _LABEL, _LABEL))
+        style = self.palette.warn if self.price_list.is_old(self.face.session.clock()) else None
+        return [self._fact("" if number else "prices", piece, style) for number, piece in enumerate(pieces)]
+
+    def _list_words(self, state: PriceListState) -> str:
+        return f"{state.version.name}, {age(state.version, self.face.session.clock())}"
+
     def _waiting(self, headline: Headline) -> list[Line]:
         attention, palette = headline.attention, self.palette
         counts: tuple[tuple[int, str, str, Style], ...] = (
@@ -133,6 +149,7 @@ class SourceEvents(Panel):
         self.refusals: tuple[Refusal, ...] = ()
         self.set_aside: tuple[QuarantineRow, ...] = ()
         self.gaps: tuple[GapRow, ...] = ()
+        self.price_list: PriceListState | None = None
         self.calendar = Calendar()
 
     @property
@@ -142,6 +159,8 @@ class SourceEvents(Panel):
     def content(self, width: int, height: int) -> list[Line]:
         events = [*map(self._refusal, self.refusals), *map(self._aside, self.set_aside)]
         events += map(self._gap, self.gaps[:_GAPS_SHOWN])
+        if self.price_list is not None and self.price_list.problem is not None:
+            events.append(self._refused_list(self.price_list.at, self.price_list.problem))
         if older := self.gaps[_GAPS_SHOWN:]:
             events.append(self._older_gaps(older))
         lines = [line for _, line in sorted(events, key=lambda event: -event[0])]
@@ -168,6 +187,14 @@ class SourceEvents(Panel):
 
     def _filled(self, found_at: int, words: Line) -> tuple[int, Line]:
         return found_at, [(self._moment(found_at), self.palette.muted), (" ok ", self.palette.good), *words]
+
+    def _refused_list(self, at: int, problem: str) -> tuple[int, Line]:
+        palette = self.palette
+        return at, [
+            (self._moment(at), palette.muted),
+            (" !! ", palette.bad),
+            (f"prices: {clean_line(problem)}", palette.text),
+        ]
 
     def _refusal(self, refusal: Refusal) -> tuple[int, Line]:
         palette = self.palette

@@ -16,6 +16,7 @@ from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.attention import QuarantineRow, quarantined
 from spendtop.store.reads.completeness import PollerRow
 from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
@@ -46,6 +47,7 @@ class SourcesQuestion:
             polled=polled_rows(headline.applied, figures, self.now),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
+            price_list=price_list(connection),
         )
 
 
@@ -59,6 +61,8 @@ class SourcesAnswer:
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None
     """The one that is under way."""
+    price_list: PriceListState | None
+    """As a collector said last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

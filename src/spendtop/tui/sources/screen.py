@@ -82,6 +82,7 @@ class SourcesScreen(LiveScreen):
         self.table.renew(answer)
         facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
         facts.headline, facts.size_on_disk = headline, answer.sources.size
+        facts.price_list = happened.price_list = answer.price_list
         happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
         happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
         facts.redraw()
