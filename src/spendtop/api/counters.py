@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from spendtop.domain.remarks import Remark, folded
 from spendtop.domain.sources import Source
 
 
@@ -35,6 +36,7 @@ class Counters:
     def __init__(self) -> None:
         self._counts: Counter[Count] = Counter()
         self._refused: Counter[tuple[Source, Count]] = Counter()
+        self._remarks: dict[str, tuple[Remark, ...]] = {}
 
     def add(self, name: Count) -> None:
         self._counts[name] += 1
@@ -46,6 +48,15 @@ class Counters:
     def take_refused(self) -> Mapping[tuple[Source, Count], int]:
         """What was refused since the last call."""
         taken, self._refused = self._refused, Counter()
+        return taken
+
+    def remark(self, source: Source, remarks: Iterable[Remark]) -> None:
+        """Something of what a source sent could not be used."""
+        self._remarks[source.name] = folded([*self._remarks.get(source.name, ()), *remarks])
+
+    def take_remarks(self) -> dict[str, tuple[Remark, ...]]:
+        """What was remarked since the last call, by source."""
+        taken, self._remarks = self._remarks, {}
         return taken
 
     def __getitem__(self, name: Count) -> int:

@@ -75,6 +75,8 @@ class PushRoute:
         if refusal is not None:
             raise Refused(refusal, Count.RATE_LIMITED if refusal.status == 429 else Count.INGEST_BAD_AUTH)
         pushed = await self._read(http, await self._intake.body(http))
+        if pushed.remarks:
+            self._context.counters.remark(self._receiver.source, pushed.remarks)
         if self._receiver.source.written_by_hand:
             items = await self._labelled(pushed.items)
         else:

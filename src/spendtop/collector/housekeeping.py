@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from spendtop.api.counters import Counters
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
-from spendtop.services import missed_requests
+from spendtop.domain.sources import source_named
+from spendtop.services import missed_requests, remarks
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store.transactions import write
@@ -94,6 +95,7 @@ class RefusalCounts:
             await self.write()
 
     async def write(self) -> None:
+        await self._write_remarks()
         taken = self._counters.take_refused()
         if not taken:
             return
@@ -104,4 +106,16 @@ class RefusalCounts:
         except BaseException:
             for (source, why), count in taken.items():
                 self._counters.refuse(source, why, count)
+            raise
+
+    async def _write_remarks(self) -> None:
+        taken = self._counters.take_remarks()
+        if not taken:
+            return
+        now = self._clock()
+        try:
+            await write(self._recorder, lambda tx: remarks.note(tx, taken, now))
+        except BaseException:
+            for name, each in taken.items():
+                self._counters.remark(source_named(name), each)
             raise

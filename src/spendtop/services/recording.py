@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Literal
@@ -10,7 +11,9 @@ from msgspec import Struct
 from sqlalchemy import Connection, Dialect, select, update
 
 from spendtop.domain.merging import Price, StoredRequest
+from spendtop.domain.remarks import Remark, RemarkKind, folded, remark
 from spendtop.domain.request import BodyState, Request
+from spendtop.services import remarks
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared, Ready, SetAside
 from spendtop.services.record_group import Group, Key
@@ -75,7 +78,22 @@ class Recording:
             for event in events
         ]
         self._write(connection, group)
+        self._note_unread(connection, events, outcomes)
         return outcomes
+
+    def _note_unread(self, connection: Connection, events: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
+        """Count what of the usage of new requests nobody read."""
+        unread: defaultdict[str, list[Remark]] = defaultdict(list)
+        now = 0
+        for event, outcome in zip(events, outcomes, strict=True):
+            if isinstance(event, Prepared) and event.request.unread_usage and outcome.status == "stored":
+                request = event.request
+                unread[request.source.name] += [
+                    remark(RemarkKind.UNREAD, name, "is not priced") for name in request.unread_usage
+                ]
+                now = max(now, request.received_at)
+        if unread:
+            remarks.note(connection, {source: folded(each) for source, each in unread.items()}, now)
 
     def _group(self, connection: Connection, requests: Sequence[Prepared]) -> Group:
         """The group with all that is known about its requests."""

@@ -94,7 +94,7 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("mine")
     kept.path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CannotCreate):
-        kept.keep(a_list(), URL, Terms(), 0)
+        kept.keep(a_list(), URL, 0)
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
 

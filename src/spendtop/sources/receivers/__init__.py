@@ -95,8 +95,6 @@ class Pushed(Struct, frozen=True):
     """Whether each item is answered in a list; else there is one, with an answer of its own."""
     reply: Callable[[Sequence[Invalid]], Reply] | None = None
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
-    passed_over: Mapping[str, int] = {}
-    """By the sender's own word, such as `aget_responses`, how much of it is no call of a model."""
     remarks: tuple[Remark, ...] = ()
     """What could not be used of the post, folded."""
 

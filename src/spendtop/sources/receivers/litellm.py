@@ -6,7 +6,6 @@ LiteLLM sends once and does not send again, so an event is only refused where no
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar, TypeAlias
 
@@ -15,6 +14,7 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
+from spendtop.domain.remarks import RemarkKind, folded, remark
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
@@ -95,6 +95,9 @@ class _Payload(Struct):
         return _name((self.metadata or {}).get(key))
 
 
+_NO_CALL = "looks something up or puts it away, and calls no model"
+
+
 class _NoCall(Struct, frozen=True):
     """An item that says no more than that something was looked up or put away."""
 
@@ -138,7 +141,8 @@ class LitellmReceiver:
             raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.", status=413)
         read = [self._item(element, received_at) for element in elements if element.strip() != b"null"]
         items = tuple(item for item in read if not isinstance(item, _NoCall))
-        return Pushed(items, passed_over=Counter(item.kind for item in read if isinstance(item, _NoCall)))
+        no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL) for each in read if isinstance(each, _NoCall))
+        return Pushed(items, remarks=folded(no_calls))
 
     def _elements(self, raw: bytes) -> list[bytes]:
         text = raw.strip()
