@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Request, Status, Usage
 from spendtop.sources.receivers import Invalid, otlp_nesting
 from spendtop.sources.receivers.otlp import PROTOBUF, OtlpReceiver
-from tests.otlp_posts import ARRIVAL, END, START, by, call, captured, span
+from tests.otlp_posts import ARRIVAL, END, START, by, call, captured, export, in_protobuf, span
 from tests.otlp_receiving import ids, items_of, request_of, requests_of
 
 AGENT = {"gen_ai.operation.name": "invoke_agent"}
@@ -270,6 +273,50 @@ def test_a_deep_trace_is_read() -> None:
     depth = 3_000
     chain = [span(number, parent=number - 1 or None) for number in range(1, depth)]
     assert ids(items_of(*chain, call(depth, parent=depth - 1))) == [depth]
+
+
+def test_wide_and_deep_traces_are_read_quickly() -> None:
+    chain = [span(number, parent=number - 1 or None) for number in range(1, 1_000)]
+    wide = [call(number, parent=999) for number in range(1_000, 3_000)]
+    lost = [failed(number, SDK, parent=999) for number in range(3_000, 5_000)]
+    post = in_protobuf(export(*chain, *wide, *lost))
+    started = time.process_time()
+    assert len(OtlpReceiver().parse(post, PROTOBUF, ARRIVAL).items) == 4_000
+    assert time.process_time() - started < 6
+
+
+PARENTS = st.integers(0, 9)
+ROLES = st.sampled_from(["call", "failed", "other", "wrong", "named"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(ROLES, PARENTS, st.sampled_from([7, 1000]), st.booleans()), min_size=1, max_size=10))
+def test_any_tree_in_any_posts_is_read_and_gives_the_same_ids_again(nodes: list[tuple[str, int, int, bool]]) -> None:
+    posts: list[list[dict[str, Any]]] = [[]]
+    for number, (role, parent, tokens, ends_post) in enumerate(nodes, start=1):
+        told: dict[str, object] = {"gen_ai.usage.input_tokens": tokens}
+        match role:
+            case "failed":
+                posts[-1].append(failed(number, f"scope {number}", parent=parent))
+            case "other":
+                posts[-1].append(span(number, parent=parent))
+            case "wrong":
+                posts[-1].append(call(number, {"gen_ai.usage.input_tokens": -1}, parent=parent))
+            case "named":
+                posts[-1].append(call(number, {**told, "gen_ai.response.id": f"r-{parent}"}, parent=parent))
+            case _:
+                posts[-1].append(call(number, told, parent=parent))
+        if ends_post:
+            posts.append([])
+    receiver = OtlpReceiver()
+
+    def reported() -> list[str]:
+        items = [item for spans in posts for item in items_of(*spans, receiver=receiver)]
+        return [item.external_id for item in items if isinstance(item, Request)]
+
+    first = reported()
+    assert set(reported()) <= set(first)
+    assert bool(first) == any(role in ("call", "failed", "named") for role, *_ in nodes)
 
 
 @pytest.mark.parametrize(

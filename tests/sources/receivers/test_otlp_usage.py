@@ -245,6 +245,7 @@ def test_counts_that_nobody_reads_are_named() -> None:
         "gen_ai.usage.text": "7",
         "gen_ai.usage.raw.whatever": 7,
         "gen_ai.usage.total_tokens": 7,
+        "gen_ai.usage.cache_read.input_cost": 7,
         "other": 7,
     }
     assert list(unread(attributes)) == ["gen_ai.usage.weird_units", "llm.token_count.prompt_details.smell"]

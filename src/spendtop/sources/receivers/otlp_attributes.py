@@ -115,9 +115,9 @@ def http_status(attributes: Attributes) -> int | None:
 
 def models(attributes: Attributes, response: Attributes, request: Attributes) -> list[str]:
     """The names that the span and its bodies have for the model, the one to price it by first."""
-    stated = [each for each in (name(attributes, (own,)) for own in NAMES.model) if each is not None]
-    in_bodies = (name(response, ("model", "modelVersion")), name(request, ("model", "modelId")))
-    return [*stated, *(each for each in in_bodies if each is not None)]
+    stated = [name(attributes, (own,)) for own in NAMES.model if own in attributes]
+    in_bodies = [name(response, ("model", "modelVersion")), name(request, ("model", "modelId"))]
+    return [each for each in (*stated, *in_bodies) if each is not None]
 
 
 def properties(attributes: Attributes, resource: Attributes) -> dict[str, str] | None:

@@ -366,7 +366,6 @@ NAMES = AttributeNames(
     not_billed=frozenset(
         {
             "gen_ai.usage.total_tokens",
-            "gen_ai.usage.input_tokens.cache_write",
             "llm.token_count.total",
             "ai.usage.totalTokens",
             "ai.usage.inputTokenDetails.noCacheTokens",
@@ -381,10 +380,8 @@ NAMES = AttributeNames(
             f"{_DETAILS}.audio_tokens",
             f"{_DETAILS}.accepted_prediction_tokens",
             f"{_DETAILS}.rejected_prediction_tokens",
-            "gen_ai.usage.cost",
-            "gen_ai.usage.total_cost",
-            "gen_ai.usage.input_cost",
-            "gen_ai.usage.output_cost",
+            "gen_ai.usage.experimental.reasoning_tokens_limit",
+            "gen_ai.usage.experimental.system_instruction_tokens",
         }
     ),
 )

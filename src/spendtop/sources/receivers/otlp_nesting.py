@@ -7,7 +7,8 @@ ends, and so arrives, after the spans inside it, often in a later post.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -25,6 +26,10 @@ from spendtop.sources.receivers.otlp_tree import NO_SPAN, SpanKey, SpanTree, key
 MOST_REMEMBERED = 20_000
 """Of the calls that were taken, of spans around them, and of failed calls."""
 
+_MOST_INSIDE = 100
+"""Calls that are told apart below one span; with two it only sums them up."""
+_MOST_SIBLINGS = 50
+"""Failed calls of one parent among which one more is looked for, the last ones."""
 _OWNER = re.compile(
     r"^(?:[a-z]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|nvidia|openai"
     r"|qwen|stability|writer|zai)\."
@@ -84,41 +89,42 @@ class Nesting:
     """What is known of calls that were taken. May be used by several threads."""
 
     def __init__(self) -> None:
-        self._inside: dict[SpanKey, list[_TakenCall]] = {}
+        self._inside: dict[SpanKey, dict[_TakenCall, None]] = {}
         """By span: the calls nearest below it that were taken."""
         self._told_by: dict[SpanKey, tuple[_TakenCall, SpanKey]] = {}
         """By span: the call that it told of, or that it is inside of, and the span that told of it."""
-        self._failed: dict[SpanKey, list[_Failure]] = {}
+        self._failed: dict[SpanKey, deque[_Failure]] = {}
         """By parent: its calls that failed."""
         self._lock = Lock()
 
     def settle(self, spans: Sequence[TraceSpan], readings: Mapping[int, SpanReading]) -> Settled:
         """One item per call; `readings` are those of the spans that look like calls, by their place."""
         with self._lock:
-            found = self._settled(SpanTree(spans), readings)
+            found = self._settled(spans, readings)
             around = frozenset(place for place, span in enumerate(spans) if key_of(span) in self._inside)
             self._forget()
         return Settled(tuple(found[place] for place in sorted(found)), around)
 
-    def _settled(self, tree: SpanTree, readings: Mapping[int, SpanReading]) -> dict[int, Request | Invalid]:
+    def _settled(self, spans: Sequence[TraceSpan], readings: Mapping[int, SpanReading]) -> dict[int, Request | Invalid]:
         """What is to be recorded or refused, by the place of the first span that says it."""
-        calls = {place for place, reading in readings.items() if isinstance(reading.item, Request)}
+        tree = SpanTree(spans, {place for place, reading in readings.items() if isinstance(reading.item, Request)})
+        order = list(tree.inner_first())
         told: dict[_TakenCall, list[int]] = {}
         found: dict[int, Request | Invalid] = {}
-        for place in tree.inner_first():
-            span, reading = tree.spans[place], readings.get(place)
-            inside = self._inside.get(key_of(span), [])
+        for place in order:
+            span, reading = spans[place], readings.get(place)
+            inside = self._inside.get(key_of(span), {})
             call = None
             if reading is not None and isinstance(reading.item, Request):
-                call = self._taken(tree, place, reading.item, _families(reading.models), calls)
+                call = self._taken(tree, place, reading.item, _families(reading.models))
             elif reading is not None and not inside:
                 found[place] = reading.item
             if call is None:
                 self._pass_up(span, inside)
             else:
                 told.setdefault(call, []).append(place)
-                self._pass_up(span, [call] if call in inside else [*inside, call])
-        self._remember_under(tree)
+                self._pass_up(span, [call] if call in inside else [call, *inside])
+        self._remember_under(spans[place] for place in reversed(order))
         for call, places in told.items():
             items = (readings[place].item for place in places)
             requests = [item for item in items if isinstance(item, Request)]
@@ -128,13 +134,11 @@ class Nesting:
             call.is_remembered = True
         return found
 
-    def _taken(
-        self, tree: SpanTree, place: int, request: Request, families: frozenset[str], calls: Collection[int]
-    ) -> _TakenCall | None:
+    def _taken(self, tree: SpanTree, place: int, request: Request, families: frozenset[str]) -> _TakenCall | None:
         """The call that a span tells of; None where it only sums up what was taken."""
         span = tree.spans[place]
         key = key_of(span)
-        inside = self._inside.get(key, [])
+        inside = self._inside.get(key, {})
         before, _ = self._told_by.get(key, (None, key))
         if before is not None:
             fresh = [each for each in _others(before, inside) if not each.is_remembered]
@@ -144,8 +148,9 @@ class Nesting:
         call = _told_inside(_call(request, families, key), inside)
         if call is None:
             return None
-        if not tree.is_inside(place, calls):
-            outer, teller = self._told_by.get(tree.way_out(place), (call, key))
+        way_out = tree.way_out(place)
+        if way_out is not None:
+            outer, teller = self._told_by.get(way_out, (call, key))
             came_first = outer.external_id != call.external_id and outer.innermost == teller
             if came_first and not _take_in(outer, call) and _agree(outer, call) and _is_within(call, outer):
                 return None
@@ -157,7 +162,7 @@ class Nesting:
 
     def _failure(self, span: TraceSpan, call: _TakenCall) -> _TakenCall:
         """The same failed call as another instrumentation saw it, or this one."""
-        siblings = self._failed.setdefault((span.trace_id, span.parent_id), [])
+        siblings = self._failed.setdefault((span.trace_id, span.parent_id), deque(maxlen=_MOST_SIBLINGS))
         for each in siblings:
             if (
                 span.trace_id
@@ -172,20 +177,21 @@ class Nesting:
         siblings.append(_Failure(call, {span.scope_name}, span.start, span.end))
         return call
 
-    def _pass_up(self, span: TraceSpan, calls: Sequence[_TakenCall]) -> None:
+    def _pass_up(self, span: TraceSpan, calls: Iterable[_TakenCall]) -> None:
         parent = parent_of(span)
-        if parent != NO_SPAN and calls:
-            known = self._inside.setdefault(parent, [])
-            known += [call for call in calls if not any(call is each for each in known)]
+        if parent != NO_SPAN:
+            for call in calls:
+                known = self._inside.setdefault(parent, {})
+                if len(known) >= _MOST_INSIDE:
+                    return
+                known[call] = None
 
-    def _remember_under(self, tree: SpanTree) -> None:
+    def _remember_under(self, outer_first: Iterable[TraceSpan]) -> None:
         """Spans inside a call, so that what is inside them is known to be inside that call as well."""
-        for place, span in enumerate(tree.spans):
-            key = key_of(span)
-            if key != NO_SPAN and key not in self._told_by:
-                told = next((self._told_by[each] for each in tree.upwards(place) if each in self._told_by), None)
-                if told is not None:
-                    self._told_by[key] = told
+        for span in outer_first:
+            key, parent = key_of(span), parent_of(span)
+            if key != NO_SPAN and parent in self._told_by:
+                self._told_by.setdefault(key, self._told_by[parent])
 
     def _forget(self) -> None:
         memories: tuple[dict[SpanKey, Any], ...] = (self._inside, self._told_by, self._failed)
@@ -194,7 +200,7 @@ class Nesting:
                 del memory[key]
 
 
-def _told_inside(call: _TakenCall, inside: Sequence[_TakenCall]) -> _TakenCall | None:
+def _told_inside(call: _TakenCall, inside: Iterable[_TakenCall]) -> _TakenCall | None:
     """The one call inside that the outer one is the same as, or the outer one where it is a call of its own; None
     where it has several inside, or nothing else to say."""
     inner = _others(call, inside)

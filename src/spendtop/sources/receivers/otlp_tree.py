@@ -11,6 +11,8 @@ from spendtop.sources.receivers.otlp_spans import TraceSpan
 SpanKey: TypeAlias = tuple[str, str]
 """The trace of a span and its id; empty texts where others cannot name it."""
 NO_SPAN: SpanKey = ("", "")
+MOST_LEVELS = 1_000
+"""So far is looked upwards, also where the parents of spans make a circle."""
 
 
 def key_of(span: TraceSpan) -> SpanKey:
@@ -26,10 +28,12 @@ def parent_of(span: TraceSpan) -> SpanKey:
 class SpanTree:
     """Spans are named by their place in the post."""
 
-    def __init__(self, spans: Sequence[TraceSpan]) -> None:
+    def __init__(self, spans: Sequence[TraceSpan], calls: Collection[int]) -> None:
         self.spans = spans
+        self._calls = calls
         self._places = {key_of(span): place for place, span in enumerate(spans)}
         self._places.pop(NO_SPAN, None)
+        self._ways: dict[SpanKey, SpanKey | None] = {}
 
     def inner_first(self) -> Iterator[int]:
         """All spans, each after those inside it; circles of parents are entered somewhere."""
@@ -53,22 +57,19 @@ class SpanTree:
                     way.append((place, True))
                     way += [(each, False) for each in reversed(below[place])]
 
-    def upwards(self, place: int) -> Iterator[SpanKey]:
-        """The spans around one, nearest first, up to the first that is not in the post."""
-        seen = {place}
+    def way_out(self, place: int) -> SpanKey | None:
+        """The first span around one that is not in the post; None where a call is around it before that."""
         parent = parent_of(self.spans[place])
-        while parent != NO_SPAN:
-            yield parent
-            around = self._places.get(parent)
-            if around is None or around in seen:
-                return
-            seen.add(around)
-            parent = parent_of(self.spans[around])
+        if parent not in self._ways:
+            self._ways[parent] = self._way_from(parent)
+        return self._ways[parent]
 
-    def is_inside(self, place: int, others: Collection[int]) -> bool:
-        """Whether one of the others is around it."""
-        return any(self._places.get(key) in others for key in self.upwards(place))
-
-    def way_out(self, place: int) -> SpanKey:
-        """The first span around it that is not in the post."""
-        return next((key for key in self.upwards(place) if key not in self._places), NO_SPAN)
+    def _way_from(self, key: SpanKey) -> SpanKey | None:
+        for _ in range(MOST_LEVELS):
+            place = self._places.get(key)
+            if place is None:
+                return key
+            if place in self._calls:
+                return None
+            key = parent_of(self.spans[place])
+        return NO_SPAN

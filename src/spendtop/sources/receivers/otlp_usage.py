@@ -126,6 +126,7 @@ def unread(attributes: Attributes) -> Iterator[str]:
             name.startswith(USAGE_PREFIXES)
             and name not in _KNOWN
             and not name.startswith(_RAW)
+            and not name.endswith("cost")
             and isinstance(value, int | float)
             and not isinstance(value, bool)
             and value

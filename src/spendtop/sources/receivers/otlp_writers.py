@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -100,17 +101,25 @@ def writer_of(span: TraceSpan, attributes: Attributes, provider: str | None, mod
     owners = {provider}
     if provider in _OWNERS_ON_CLOUDS and model is not None and "claude" in model.lower():
         owners.add(_ANTHROPIC)
-    return next((each for each in WRITERS if _is_by(each, span, attributes, owners)), CONVENTIONS)
+    writers = _of_scope(span.scope_name, span.scope_version)
+    return next((each for each in writers if _is_by(each, span, attributes, owners)), CONVENTIONS)
+
+
+@lru_cache(maxsize=256)
+def _of_scope(scope: str, version: str) -> tuple[SpanWriter, ...]:
+    return tuple(
+        each
+        for each in WRITERS
+        if re.fullmatch(each.scope, scope) and (not each.before or () < _version(version) < each.before)
+    )
 
 
 def _is_by(writer: SpanWriter, span: TraceSpan, attributes: Attributes, owners: AbstractSet[str | None]) -> bool:
     return (
-        (writer.scope == ".*" or re.fullmatch(writer.scope, span.scope_name) is not None)
-        and (not writer.of or not writer.of.isdisjoint(owners))
-        and (not writer.before or () < _version(span.scope_version) < writer.before)
-        and (writer.span == ".*" or re.fullmatch(writer.span, span.name) is not None)
+        (not writer.of or not writer.of.isdisjoint(owners))
         and (not writer.has or any(_holds(attributes, name) for name in writer.has))
         and not any(_holds(attributes, name) for name in writer.lacks)
+        and re.fullmatch(writer.span, span.name) is not None
     )
 
 
