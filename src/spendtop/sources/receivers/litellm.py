@@ -95,7 +95,7 @@ class _Payload(Struct):
         return _name((self.metadata or {}).get(key))
 
 
-_NO_CALL = "looks something up or puts it away, and calls no model"
+_NO_CALL_IS = "looks something up or puts it away, and calls no model"
 
 
 class _NoCall(Struct, frozen=True):
@@ -141,7 +141,7 @@ class LitellmReceiver:
             raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.", status=413)
         read = [self._item(element, received_at) for element in elements if element.strip() != b"null"]
         items = tuple(item for item in read if not isinstance(item, _NoCall))
-        no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL) for each in read if isinstance(each, _NoCall))
+        no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL_IS) for each in read if isinstance(each, _NoCall))
         return Pushed(items, remarks=folded(no_calls))
 
     def _elements(self, raw: bytes) -> list[bytes]:
