@@ -17,7 +17,7 @@ ANSWERS = json.loads((Path(__file__).parents[1] / "fixtures" / "answers.json").r
 EXTRACTED = [answer for answer in ANSWERS if answer["provider"] is not None]
 
 
-def by_id(answers: list[dict[str, Any]]) -> Any:
+def by_id(answers: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("entry", [pytest.param(answer, id=answer["id"]) for answer in answers])
 
 
