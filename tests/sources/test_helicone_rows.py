@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import HOUR, SECOND, to_iso
-from spendtop.domain.request import BodyState, Request, Status, Usage
+from spendtop.domain.money import Usd
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, ServiceLevel, Status, Usage
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
 
 NOW = 1_795_197_600 * SECOND
@@ -118,3 +119,44 @@ def test_a_field_that_cannot_be_is_named(field: str, value: object) -> None:
     with pytest.raises(NotARow) as caught:
         request(**{field: value})
     assert caught.value.field == field
+
+
+ANSWER = {
+    "model": "claude-sonnet-4-5-20250929",
+    "usage": {
+        "input_tokens": 12,
+        "cache_creation_input_tokens": 1000,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 1000},
+        "output_tokens": 100,
+        "service_tier": "standard",
+    },
+}
+
+
+def test_the_answer_tells_units_level_and_the_model_that_served() -> None:
+    found = request(model="prod-chat-eu", response_body=ANSWER)
+    assert found.usage == Usage(
+        prompt=1012, completion=100, cache_read=0, cache_write=1000, units={"cache_write_1h_tokens": 1000}
+    )
+    assert (found.service_level, found.served_model) == (ServiceLevel.STANDARD, "claude-sonnet-4-5-20250929")
+    assert found.usage_object == ANSWER["usage"]
+    assert request(model="claude-sonnet-4-5", response_body=ANSWER).served_model is None
+
+
+def test_a_long_prompt_tells_the_level_that_was_asked_for() -> None:
+    prompt = {"service_tier": "flex", "messages": [{"role": "user", "content": "x" * 2000}]}
+    answer = {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+    assert request(request_body=prompt, response_body=answer).service_level is ServiceLevel.FLEX
+
+
+def test_the_providers_own_cost_comes_before_helicones() -> None:
+    answer = {"usage": {"prompt_tokens": 1, "completion_tokens": 2, "cost": 0.5}}
+    assert request(cost=1, response_body=answer).cost == Cost(reported=Usd.of("0.5"), reported_by=Reporter.PROVIDER)
+    assert request(cost=1).cost == Cost(reported=Usd.of(1), reported_by=Reporter.GATEWAY)
+
+
+def test_the_text_of_a_stream_tells_what_was_used() -> None:
+    stream = 'data: {"usage":null,"choices":[]}\n\ndata: {"usage":{"prompt_tokens":9,"completion_tokens":3}}\n\n'
+    found = request(response_body=stream + "data: [DONE]")
+    assert (found.usage, found.body_state) == (Usage(prompt=9, completion=3), BodyState.NOT_SENT)

@@ -166,13 +166,14 @@ def _prompt(sent: Raw) -> _RowBody:
 def _body(sent: Raw) -> _RowBody:
     """A body is JSON, or a text that holds JSON; `{"model": ...}` stands where none was stored."""
     raw = bytes(sent)
+    value: object = None
     try:
         value = msgspec.json.decode(raw) if raw else None
         if isinstance(value, str):
             raw = value.encode()
             value = msgspec.json.decode(raw) if raw else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _RowBody(None)
+        return _RowBody(None, value)  # the text of a stream, which still says what was used
     if not value or (isinstance(value, dict) and (value.keys() <= {"model"} or _ELSEWHERE in value)):
         return _RowBody(None)
     return _RowBody(raw, value)

@@ -189,7 +189,7 @@ def test_a_captured_webhook_says(scenario: str) -> None:
     fields = asdict(parsed)
     bodies = [fields.pop("request_body"), fields.pop("response_body")]
     kept = fields.pop("provider_usage")
-    assert (kept is None) is (parsed.usage.total is None or not parsed.response_body)
+    assert (kept is None) is (b'"usage":{' not in (parsed.response_body or b""))
     assert fields == USUAL | EXPECTED[scenario]
     assert (bodies == [None, None]) is (parsed.body_state is BodyState.NOT_SENT)
 
@@ -491,3 +491,24 @@ def test_no_input_is_anything_but_understood_kept_or_refused(raw: bytes) -> None
     except NotJson:
         return
     assert isinstance(parsed, Request | GatewayTest | NotUnderstood)
+
+
+def test_the_answer_names_the_model_that_served() -> None:
+    answer = {"model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+    assert request_of(model="prod-chat-eu", response_body=answer).served_model == "gpt-4o-2024-08-06"
+    assert request_of(model="gpt-4o", response_body=answer).served_model is None
+
+
+def test_the_providers_own_cost_comes_before_helicones() -> None:
+    answer = {"usage": {"prompt_tokens": 1, "completion_tokens": 2, "cost": 0.5, "odd_units": 3}}
+    found = request_of(response_body=answer, metadata={"cost": 0.7})
+    assert found.cost == Cost(reported=Usd.of("0.5"), reported_by=Reporter.PROVIDER)
+    assert found.unread_usage == ("odd_units",)
+
+
+def test_a_stream_that_is_kept_as_text_or_chunks_tells_what_was_used() -> None:
+    chunks = [{"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 1}}}]
+    chunks += [{"type": "message_delta", "delta": {}, "usage": {"output_tokens": 15}}]
+    text = "".join(f"event: x\ndata: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    for body in (text, chunks, {"streamed_data": chunks}, {"streamed_data": text}):
+        assert request_of(response_body=body).usage == Usage(prompt=25, completion=15)

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage, is_assumed
+from spendtop.domain.request import (
+    BodyState,
+    Cost,
+    Reporter,
+    Request,
+    ServiceLevel,
+    Status,
+    TimeSource,
+    Usage,
+    is_assumed,
+)
 from spendtop.domain.sources import INGEST
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
@@ -244,6 +254,129 @@ class TestTokens:
     @pytest.mark.parametrize("status", ["error", "cancelled"])
     def test_a_failed_request_need_not_have_used_anything(self, status: str) -> None:
         assert request_of({"tracking_token": "t", "model": "m", "status": status}).usage == Usage()
+
+
+ANTHROPIC = {
+    "input_tokens": 12,
+    "cache_creation_input_tokens": 1000,
+    "cache_read_input_tokens": 0,
+    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 1000},
+    "output_tokens": 100,
+    "server_tool_use": {"web_search_requests": 5},
+    "service_tier": "batch",
+    "inference_geo": "us",
+    "odd_units": 3,
+}
+
+
+class TestQuantities:
+    """What is billed beside the counts, and on which terms."""
+
+    def test_a_usage_object_tells_units_level_and_place(self) -> None:
+        request = request_of({"tracking_token": "t", "model": "claude-opus-4-6", "usage": ANTHROPIC})
+        assert request.usage.quantities == {
+            "input_tokens": 1012,
+            "output_tokens": 100,
+            "cache_write_tokens": 1000,
+            "cache_write_1h_tokens": 1000,
+            "web_searches": 5,
+        }
+        assert (request.service_level, request.inference_geo) == (ServiceLevel.BATCH, "us")
+        assert request.unread_usage == ("odd_units",)
+        assert request.usage_object == ANTHROPIC
+
+    @pytest.mark.parametrize(
+        ("fields", "units"),
+        [
+            ({"usage": {"type": "duration", "seconds": 90}}, {"input_audio_seconds": 90}),
+            ({"usage": {"billed_units": {"search_units": 2}}}, {"rerank_searches": 2}),
+            ({"usage": {"characters": 400}}, {"input_characters": 400}),
+            ({"response_body": {"created": 1, "data": [{"url": "https://example.com/1"}]}}, {"output_images": 1}),
+        ],
+    )
+    def test_units_without_tokens_are_taken(self, fields: dict[str, Any], units: dict[str, float]) -> None:
+        assert request_of({"tracking_token": "t", "model": "m", **fields}).usage == Usage(units=units)
+
+    def test_the_providers_own_cost_is_enough(self) -> None:
+        request = request_of({"tracking_token": "t", "model": "m", "usage": {"cost": 0.00123}})
+        assert request.cost == Cost(reported=Usd(1_230_000), reported_by=Reporter.PROVIDER)
+
+    def test_the_providers_own_cost_comes_before_the_clients(self) -> None:
+        usage = {"prompt_tokens": 1, "completion_tokens": 2, "cost": 0.5}
+        assert request_of({**MINIMAL, "usage": usage, "cost_usd": 9}).cost == Cost(
+            reported=Usd(500_000_000), reported_by=Reporter.PROVIDER
+        )
+
+    ANSWER: ClassVar[dict[str, Any]] = {
+        "model": "gpt-5-mini-2025-08-07",
+        "service_tier": "flex",
+        "output": [{"type": "web_search_call", "action": {"type": "search", "query": "secret"}}],
+        "usage": {"input_tokens": 9000, "input_tokens_details": {"cached_tokens": 8000}, "output_tokens": 500},
+    }
+
+    def test_beside_flat_counts_the_response_tells_the_rest(self) -> None:
+        counts = {"prompt_tokens": 9000, "completion_tokens": 500}
+        request = request_of({"tracking_token": "t", "model": "prod-chat", **counts, "response_body": self.ANSWER})
+        assert request.usage == Usage(prompt=9000, completion=500, cache_read=8000, units={"web_searches": 1})
+        assert (request.service_level, request.served_model) == (ServiceLevel.FLEX, "gpt-5-mini-2025-08-07")
+        assert b"secret" not in json.dumps(request.usage_object).encode()
+
+    def test_parts_of_other_sums_are_left_out(self) -> None:
+        request = request_of({**MINIMAL, "response_body": self.ANSWER})
+        assert request.usage == Usage(prompt=12, completion=5, units={"web_searches": 1})
+
+    def test_a_usage_object_comes_before_that_of_the_response(self) -> None:
+        usage = {"input_tokens": 7, "output_tokens": 1}
+        request = request_of({"tracking_token": "t", "model": "m", "usage": usage, "response_body": self.ANSWER})
+        assert request.usage == Usage(prompt=7, completion=1, units={"web_searches": 1})
+
+    def test_a_model_by_another_of_its_names_is_not_told_twice(self) -> None:
+        assert request_of({**MINIMAL, "model": "gpt-5-mini", "response_body": self.ANSWER}).served_model is None
+
+    def test_the_level_asked_for_counts_where_the_answer_says_none(self) -> None:
+        assert request_of({**MINIMAL, "request_body": {"service_tier": "flex"}}).service_level is ServiceLevel.FLEX
+        assert request_of({**MINIMAL, "request_body": {"service_tier": "auto"}}).service_level is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "identity"),
+    [
+        ({"prompt_tokens": 12, "completion_tokens": 5, "user_id": "u"}, "c911b76bf5b65e158581e60c45e38e0a"),
+        ({"total_tokens": 12}, "919e526ac524af1bc1fb2f978ebc513c"),
+        (
+            {
+                "usage": {
+                    "prompt_tokens": 1000,
+                    "completion_tokens": 100,
+                    "total_tokens": 1100,
+                    "prompt_tokens_details": {"cached_tokens": 400},
+                    "completion_tokens_details": {"reasoning_tokens": 60},
+                }
+            },
+            "c58ed412b0b5b670f3d444c029a78a16",
+        ),
+        (
+            {"response_body": {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}},
+            "78a13dcd306752881118e6f936499e8b",
+        ),
+        (
+            {"prompt_tokens": 7, "response_body": {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}},
+            "27f5f4f3278ea8785ba9e1a220172ad0",
+        ),
+    ],
+)
+def test_an_identity_outlives_the_version_that_made_it(fields: dict[str, Any], identity: str) -> None:
+    at = 1_796_000_000
+    item = {"tracking_token": "t", "model": "gpt-4o", "timestamp": at - 10, **fields}
+    (request,) = IngestReceiver().parse(json.dumps(item).encode(), at * SECOND, IngestSettings(), None).items
+    assert isinstance(request, Request)
+    assert request.external_id == f"content:{identity}"
+
+
+def test_content_outlives_the_version_that_made_it() -> None:
+    item = {**MINIMAL, "model": "gpt-4o", "prompt_tokens": 7, "completion_tokens": None, "request_id": "r"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 4}
+    assert request_of({**item, "usage": usage}).content == bytes.fromhex("e4dcba13fbd1d704416309bed5e9b264")
 
 
 class TestMoney:

@@ -16,7 +16,17 @@ from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.request import (
+    Basis,
+    BodyState,
+    Cost,
+    Reporter,
+    Request,
+    ServiceLevel,
+    Status,
+    TimeSource,
+    Usage,
+)
 from spendtop.domain.sources import LITELLM
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
@@ -123,6 +133,61 @@ def test_an_array_an_object_and_lines_say_the_same() -> None:
 @pytest.mark.parametrize("raw", [b"[null]", b"null", b"[]", b"[null, null]"])
 def test_elements_that_are_null_are_no_items(raw: bytes) -> None:
     assert parse(raw) == ()
+
+
+@pytest.mark.parametrize(
+    ("call_type", "is_call"),
+    [
+        *((kind, True) for kind in ("acompletion", "aresponses", "aembedding", "arerank", "atranscription", "aspeech")),
+        *((kind, True) for kind in ("aimage_generation", "pass_through_endpoint", "anthropic_messages", None, 5)),
+        *((kind, False) for kind in ("aget_responses", "get_responses", "alist_input_items", "adelete_responses")),
+        *((kind, False) for kind in ("aretrieve_batch", "acreate_batch", "afile_content", "acreate_file")),
+    ],
+)
+def test_looking_up_an_answer_is_no_call(call_type: object, is_call: bool) -> None:
+    payload = {"id": "resp_1", "litellm_call_id": "c", "call_type": call_type, "response_cost": 0.0023}
+    pushed = LitellmReceiver().parse(json.dumps([payload]).encode(), ARRIVAL)
+    assert (len(pushed.items), pushed.passed_over) == ((1, {}) if is_call else (0, {call_type: 1}))
+
+
+USAGE = {"prompt_tokens": 10_000, "completion_tokens": 1000, "total_tokens": 11_000}
+
+
+def test_the_model_that_served_is_the_responses() -> None:
+    response = {"model": "gpt-4o-2024-08-06", "service_tier": "flex", "usage": USAGE}
+    found = request_of(model="prod-chat-eu", custom_llm_provider="azure", response=response)
+    assert (found.model, found.served_model) == ("prod-chat-eu", "gpt-4o-2024-08-06")
+    assert (found.usage, found.service_level) == (Usage(prompt=10_000, completion=1000), ServiceLevel.FLEX)
+    assert request_of(model="gpt-4o", response=response).served_model is None
+
+
+def test_calls_of_tools_are_in_the_response_beside_litellms_usage() -> None:
+    response = {"output": [{"type": "web_search_call"}], "usage": {"input_tokens": 1, "output_tokens": 1}}
+    found = request_of(response=response, metadata={"usage_object": USAGE})
+    assert found.usage == Usage(prompt=10_000, completion=1000, units={"web_searches": 1})
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({"response_cost": 0.5}, Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY)),
+        (
+            {"response_cost": 0, "cost_breakdown": {"input_cost": 0.1, "output_cost": 0.2, "total_cost": 0.3}},
+            Cost(reported=Usd.of("0.3"), reported_by=Reporter.GATEWAY),
+        ),
+        (
+            {"response_cost": 0.5, "cost_breakdown": {"total_cost": None}},
+            Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY),
+        ),
+        (
+            {"response_cost": 0.5, "response": {"usage": {**USAGE, "cost": 0.7}}},
+            Cost(reported=Usd.of("0.7"), reported_by=Reporter.PROVIDER),
+        ),
+        ({}, Cost()),
+    ],
+)
+def test_who_says_the_cost(fields: dict[str, Any], cost: Cost) -> None:
+    assert request_of(**fields).cost == cost
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ _OWN_COUNTS = (
 """Counts that an answer itself holds."""
 _ENVELOPES = ("response", "message", "result", "body", "metadata", "x_groq", "delta", "kwargs", "response_metadata")
 _CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
-_FREE_ACTIONS = frozenset({"open_page", "find_in_page", "find"})
+_FREE_ACTIONS = ("open_page", "find_in_page", "find")
 _STREAMED = (
     *(*_USAGE, *_BESIDE, *_OWN_COUNTS, "candidates", "output", "model", "modelVersion"),
     *("service_tier", "serviceTier", "performanceConfig"),
@@ -88,9 +88,7 @@ def kept_answer(answer: object, request: object) -> tuple[Kept, str | None]:
     Where the answer does not say at which level it was served, what the request asked for counts.
     """
     if not isinstance(answer, dict):
-        answer = _of_stream(answer)
-        if answer is None:
-            return Kept({}, {}), None
+        answer = _of_stream(answer) or {}
     opened = _opened(answer, 0)
     if opened is None:
         stream = _of_stream(answer.get("streamed_data"))
@@ -172,7 +170,7 @@ def _entries(values: list[Any], name: str, flat: Flat, depth: int) -> Iterator[d
         if not kept:
             continue
         yield kept
-        label = next((str(of_entry[key]) for key in _LABELS if key in of_entry), "")
+        label = next((word for key in _LABELS if isinstance(word := of_entry.get(key), str)), "")
         for part, amount in of_entry.items():
             if part in _LABELS:
                 continue
@@ -234,14 +232,11 @@ def _beside(
         yield from _grounding(candidates)
     tools = opened.get("server_side_tool_usage")
     if isinstance(tools, dict):
-        kept = keep({"server_side_tool_usage": tools})
-        yield from kept.flat.items()
+        yield from keep({"server_side_tool_usage": tools}).flat.items()
     if usage is None:
         yield from _pieces(opened)
-    elif "pages_processed" in usage and (
-        asked.get("document_annotation_format") or asked.get("bbox_annotation_format")
-    ):
-        yield "annotated_pages_processed", usage["pages_processed"] if type(usage["pages_processed"]) is int else -1
+    elif asked.get("document_annotation_format") or asked.get("bbox_annotation_format"):
+        yield from keep({"annotated_pages_processed": usage.get("pages_processed")}).flat.items()
 
 
 def _terms(
@@ -324,9 +319,8 @@ def _pieces(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         pictures = sum(isinstance(item, dict) and ("b64_json" in item or "url" in item) for item in data)
         if pictures:
             yield "images", pictures
-    if answer.get("task") in ("transcribe", "translate") and isinstance(answer.get("duration"), int | float):
-        yield "type", "duration"
-        yield "seconds", answer["duration"]
+    if answer.get("task") in ("transcribe", "translate"):
+        yield from keep({"type": "duration", "seconds": answer.get("duration")}).flat.items()
 
 
 def _of_stream(stream: object) -> dict[str, Any] | None:

@@ -63,6 +63,8 @@ def read_response(answer: object, request: object = None, model: str | None = No
     The request's body tells the service level that was asked for, and `model` how searches are billed, where the
     answer says neither.
     """
+    if answer is None and request is None:
+        return NOTHING
     kept, answered = kept_answer(answer, request)
     if not kept.flat and answered is None:
         return NOTHING

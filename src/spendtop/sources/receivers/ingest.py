@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
@@ -17,7 +17,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.domain.timing import NEWEST
-from spendtop.domain.usage import UsageReading, contradiction, read_response
+from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 from spendtop.sources.receivers.ingest_fields import (
     BODIES,
@@ -149,7 +149,8 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     if "timestamp" in fields and (problem := _problem_of_time(fields["timestamp"], post)):
         problems["timestamp"] = problem
     reading = _reading(item, fields)
-    problems |= {f"usage.{name}": NO_COUNT for name in reading.miscounted if "usage" in fields}
+    if "usage" in fields:
+        problems |= {f"usage.{name}": NO_COUNT for name in reading.miscounted}
     usage = _usage(fields, reading)
     if not any(field.partition(".")[0] in _GROUNDS for field in problems):
         problems |= _problems_of_usage(fields, usage, reading)
@@ -183,7 +184,7 @@ def _request(
     own_id = fields.get("request_id", key)
     return Request(
         source=INGEST,
-        external_id=own_id or _assumed_id(fields, usage, reading),
+        external_id=own_id or _assumed_id(fields, usage),
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
@@ -218,39 +219,37 @@ def _cost(cost_usd: Usd | None, reading: UsageReading) -> Cost:
     return Cost(reported=cost_usd, reported_by=None if cost_usd is None else Reporter.CLIENT)
 
 
-def _assumed_id(fields: dict[str, Any], usage: Usage, reading: UsageReading) -> str:
+def _assumed_id(fields: dict[str, Any], usage: Usage) -> str:
     """The identity of a request without id: what it says, where it says when; else none but its own.
 
     Two answers of a provider are two requests, however alike.
     """
     if "timestamp" not in fields:
         return f"post:{uuid4().hex}"
-    said = _stated(fields, usage, reading)
+    said = _stated(fields, usage)
     content = (fields["model"], fields.get("user_id"), said, fields["timestamp"], fields.get("response_id"))
     return SAME_CONTENT + blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
 
 
-def _stated(fields: dict[str, Any], usage: Usage, reading: UsageReading) -> dict[str, Any]:
-    """Usage as an identity has it: what is not said takes no part, so that identities outlive versions.
-
-    A response counts only where nothing else says the tokens.
-    """
+def _stated(fields: dict[str, Any], usage: Usage) -> Raw:
+    """Usage as an identity has it. A response takes part only where nothing else says the tokens."""
     if "usage" not in fields and not fields.keys().isdisjoint(_FLAT):
-        return _counts(_flat(fields, Usage()))
+        return _as_identity(_flat(fields, Usage()))
+    return _as_identity(usage)
+
+
+def _as_identity(usage: Usage) -> Raw:
+    """Units only where there are some, so that what was pushed to a version without them is known again."""
+    counts = {name: getattr(usage, name) for name in _COUNTS}
     units = {} if usage.units is None else {"units": dict(sorted(usage.units.items()))}
-    return _counts(usage) | units
-
-
-def _counts(usage: Usage) -> dict[str, int | None]:
-    return {name: getattr(usage, name) for name in _COUNTS}
+    return Raw(msgspec.json.encode(counts | units))
 
 
 def _content(item: dict[str, object], fields: dict[str, Any], reading: UsageReading) -> bytes:
     """Digest of all that an item says, however it is written."""
     decoded = {field: item[field] for field in BODIES if field in fields}
     if "usage" in fields:
-        units = {} if reading.usage.units is None else {"units": reading.usage.units}
-        decoded["usage"] = _counts(reading.usage) | units
+        decoded["usage"] = _as_identity(reading.usage)
     return blake2b(msgspec.json.encode({**fields, **decoded}, order="deterministic"), digest_size=16).digest()
 
 
@@ -275,13 +274,17 @@ def _reading(item: dict[str, object], fields: dict[str, Any]) -> UsageReading:
 
 
 def _usage(fields: dict[str, Any], reading: UsageReading) -> Usage:
-    """The flat counts, and what they leave open from what was read, as far as both can be true together."""
+    """The flat counts, and what they leave open from what was read.
+
+    Parts of a response's counts are none of other sums; what it bills besides tokens stays.
+    """
     if fields.keys().isdisjoint(_FLAT):
         return reading.usage
-    usage = _flat(fields, reading.usage)
-    if "usage" in fields or contradiction(usage) is None:
+    usage, answered = _flat(fields, reading.usage), reading.usage
+    if "usage" in fields or (usage.prompt, usage.completion) == (answered.prompt, answered.completion):
         return usage
-    return _flat(fields, Usage())
+    calls = {unit: count for unit, count in (answered.units or {}).items() if not unit.endswith("_tokens")}
+    return _flat(fields, Usage(units=calls or None))
 
 
 def _flat(fields: dict[str, Any], usage: Usage) -> Usage:

@@ -1,0 +1,82 @@
+"""Bills that people had, pushed as they were: what the receivers read of them, priced from the published list."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.clock import SECOND
+from spendtop.domain.pricing import Pricer
+from spendtop.domain.request import Request
+from spendtop.sources.receivers.helicone import HeliconeReceiver
+from spendtop.sources.receivers.ingest import IngestReceiver
+from spendtop.sources.receivers.litellm import LitellmReceiver
+from spendtop.sources.settings import IngestSettings
+
+NOW = 1_796_000_000
+CASES = json.loads((Path(__file__).parents[2] / "fixtures" / "usage_cases.json").read_text())
+OF_MODELS = {
+    "C15-openrouter-free": "OpenRouter's free models",
+    "C16-ollama-local-name": "tags of local models",
+    "C18-bedrock-prefix-provider": "the provider in a model's name",
+}
+"""Cases that need to know the names of models."""
+
+
+@cache
+def prices() -> PublishedPrices:
+    return PublishedPrices()
+
+
+def pushed(route: str, body: Any) -> list[Request]:
+    raw = json.dumps(body).replace('"<now>"', str(NOW)).encode()
+    at = NOW * SECOND
+    if route == "/webhook":
+        event = HeliconeReceiver().parse(raw, at)
+        assert isinstance(event, Request)
+        return [event]
+    if route == "/ingest":
+        items = IngestReceiver().parse(raw, at, IngestSettings(), None).items
+    else:
+        items = LitellmReceiver().parse(raw, at).items
+    requests = [item for item in items if isinstance(item, Request)]
+    assert len(requests) == len(items), items
+    return requests
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case,
+            id=case["id"],
+            marks=[pytest.mark.xfail(strict=True, reason=OF_MODELS[case["id"]])] if case["id"] in OF_MODELS else [],
+        )
+        for case in CASES
+    ],
+)
+def test_a_bill_is_computed_right(case: dict[str, Any]) -> None:
+    requests = pushed(case["route"], case["body"])
+    right = dict(case["right"])
+    assert len(requests) == right.pop("count", 1)
+    request = requests[0]
+    cost = Pricer({}, None, prices()).cost(request)
+    if "cost_usd" in right:
+        expected = right.pop("cost_usd")
+        if expected is None:
+            assert cost.amount is None
+        else:
+            assert cost.amount is not None and not cost.partial
+            assert abs(cost.amount.nano - Decimal(expected) * 10**9) <= 2
+    names = {"cached_tokens": "cache_read", "cache_write_tokens": "cache_write"}
+    for name, value in right.items():
+        if name.endswith("_tokens"):
+            assert getattr(request.usage, names.get(name, name.removesuffix("_tokens"))) == value
+        else:
+            assert getattr(request, name) == value
