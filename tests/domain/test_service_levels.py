@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo
 
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
@@ -86,16 +88,25 @@ def dollars(
     return f"{amount.dollars.normalize():f}", found.level_assumed
 
 
+def entry(provider: str, model: str) -> ModelInfo | None:
+    """The model as the list itself finds it."""
+    try:
+        return get_snapshot().find_provider_model(model, None, provider, None)[1]
+    except LookupError:
+        return None
+
+
 def has_variant(one: Listed, at: datetime) -> bool:
     """Whether the list has a price of its own for the level."""
-    entry = PRICES._entry(one.provider, one.model)
-    owner = PRICES._entry("openai", one.model) if one.provider == "azure" else None
+    models = [
+        entry(provider, one.model) for provider in {one.provider, "openai" if one.provider == "azure" else one.provider}
+    ]
     context = CONTEXTS.get(one.terms.level) or {}
     return any(
         variant.when.items() <= context.items() and (variant.constraint is None or variant.constraint.active(at))
-        for each in (entry, owner)
-        if each is not None
-        for variant in each.model.price_variants or ()
+        for model in models
+        if model is not None
+        for variant in model.price_variants or ()
     )
 
 
