@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -110,8 +112,10 @@ def configuration() -> str:
 
 
 def _rows(table: str, kind: type[Section]) -> Iterator[str]:
-    for key, info in fields_by_key(kind).items():
-        yield f"| `{table} {key}` | {_default(info)} | {_cell(info.description or '')} |"
+    described = ((key, _default(info), _cell(info.description or "")) for key, info in fields_by_key(kind).items())
+    for (default, meaning), rows in groupby(described, key=itemgetter(1, 2)):
+        keys = [key for key, *_ in rows]
+        yield f"| {' '.join(f'`{key}`' for key in (f'{table} {keys[0]}', *keys[1:]))} | {default} | {meaning} |"
 
 
 def _default(info: FieldInfo) -> str:

@@ -146,6 +146,23 @@ def test_a_pricing_hook_that_cannot_be_loaded_fails(cli: Cli, good: str) -> None
     assert "pricing hook" in out and "costs.py" in out
 
 
+def test_what_costs_are_computed_with_is_listed(cli: Cli, good: str) -> None:
+    Path("costs.py").write_text("def cost(request): return None\n")
+    prices = '[prices."*"]\ninput = 5\n[prices.acme]\nweb_search = 0.01\n'
+    write_config(good + prices + '[pricing]\nhook = "./costs.py:cost"\nhook_over = "all"\n')
+    code, out, _ = cli("check")
+    assert code == 0
+    assert "of 1 model and of every model without another price" in out
+    assert "costs.py:cost, asked before whatever anyone says" in out
+
+
+def test_an_order_for_a_rule_that_does_not_exist_is_warned_of(cli: Cli, good: str) -> None:
+    write_config(good + '[pricing]\nhook_over = "all"\n')
+    code, out, _ = cli("check")
+    assert code == 0
+    assert 'hook_over = "all" without a hook has no effect' in out
+
+
 def test_a_channel_that_cannot_work_fails_without_its_url(cli: Cli, good: str) -> None:
     write_config(good + '[[channel]]\nname = "ops"\nurl = "slack://tooshortasecret"\n')
     said = cli("check")

@@ -9,7 +9,7 @@ from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Usage
+from spendtop.domain.request import Basis, BodyState, Cost, Quantities, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.services import pricing_hook
 from spendtop.services.preparation import Prepared, Preparer
@@ -135,6 +135,88 @@ def test_an_own_rule_comes_after_own_prices_and_before_published_ones(
         ready = preparer.prepare(bench.request(None, model=model, usage=Usage(prompt=3, completion=4)))
         assert isinstance(ready, Prepared)
         assert ready.request.cost.amount == Usd.of(expected)
+
+
+def cost_of(file: Path, bench: Bench, text: str, reported: float | None = None, **fields: object) -> Cost:
+    ready = preparer_of(file, text).prepare(bench.request(reported, **fields))
+    assert isinstance(ready, Prepared)
+    return ready.request.cost
+
+
+VOICE = """
+[prices.voice]
+input = 4
+audio_input = 32
+audio_input_minute = 0.006
+web_searches_per_thousand = 10
+request = 0.001
+"""
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars", "unpriced"),
+    [
+        (Usage(prompt=1_000, completion=0, units={"input_audio_tokens": 500}), "0.019", None),
+        (Usage(units={"input_audio_seconds": 90}), "0.01", None),
+        (Usage(prompt=1_000, completion=0, units={"web_searches": 2}), "0.025", None),
+        (Usage(prompt=1_000, completion=0, cache_read=1_000), "0.005", None),
+        (Usage(prompt=1_000, completion=5), "0.005", {"output_tokens": 5}),
+        (Usage(prompt=1_000, completion=0, units={"code_executions": 3}), "0.005", {"code_executions": 3}),
+    ],
+)
+def test_own_prices_are_of_any_unit(
+    file: Path, bench: Bench, usage: Usage, dollars: str, unpriced: Quantities | None
+) -> None:
+    cost = cost_of(file, bench, VOICE, model="voice", usage=usage)
+    assert (cost.amount, cost.unpriced_units) == (Usd.of(dollars), unpriced)
+
+
+def test_an_own_price_holds_as_a_whole(file: Path, bench: Bench) -> None:
+    """The published price of gpt-4o's searches is not looked up beside an own one of its tokens."""
+    usage = Usage(prompt=1_000, completion=0, units={"web_searches": 1})
+    assert cost_of(file, bench, "", usage=usage).amount == Usd.of("0.0125")
+    cost = cost_of(file, bench, "[prices.gpt-4o]\ninput = 1\n", usage=usage)
+    assert (cost.amount, cost.unpriced_units) == (Usd.of("0.001"), {"web_searches": 1})
+
+
+@pytest.mark.parametrize(
+    ("model", "dollars"), [("own", "0.001"), ("gpt-4o", "0.0025"), ("unheard-of", "0.005"), (None, "0.005")]
+)
+def test_models_without_any_other_price_have_that_of_all(
+    file: Path, bench: Bench, model: str | None, dollars: str
+) -> None:
+    text = '[prices."*"]\ninput = 5\noutput = 20\n[prices.own]\ninput = 1\noutput = 1\n'
+    assert cost_of(file, bench, text, model=model, usage=Usage(prompt=1_000, completion=0)).amount == Usd.of(dollars)
+
+
+@pytest.mark.parametrize(
+    ("over", "reported", "model", "cost"),
+    [
+        ("unknown", 0.25, "gpt-4o", "0.25"),
+        ("unknown", None, "gpt-4o", "0.5"),
+        ("unknown", None, "own", "0.011"),
+        ("unknown", None, "mine", "0.0000475"),
+        ("all", 0.25, "gpt-4o", "0.5"),
+        ("all", None, "own", "0.5"),
+        ("all", 0.25, "mine", "0.25"),
+    ],
+)
+def test_an_own_rule_is_asked_first_or_where_nobody_said_a_cost(
+    file: Path,
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    over: str,
+    reported: float | None,
+    model: str,
+    cost: str,
+) -> None:
+    """It has no opinion on the model `mine`."""
+    monkeypatch.setattr(pricing_hook, "_LONGEST_SECONDS", DEADLINE)
+    file.with_name("costs.py").write_text("def cost(request): return None if request.model == 'mine' else 0.5\n")
+    text = f'[pricing]\nhook = "./costs.py:cost"\nhook_over = "{over}"\n[prices.own]\ninput = 1000\noutput = 2000\n'
+    text += '[prices."*"]\ninput = 2.5\noutput = 10\n'
+    usage = Usage(prompt=3, completion=4)
+    assert cost_of(file, bench, text, reported, model=model, usage=usage).amount == Usd.of(cost)
 
 
 def test_a_reserve_counts_unpriced_requests_at_a_ceiling_price(file: Path, bench: Bench) -> None:

@@ -9,6 +9,7 @@ from spendtop.config.load import Loaded, load
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.errors import ConfigError, ExitCode, NoPermission
 from spendtop.domain.money import Usd
+from spendtop.domain.prices import Rate
 from spendtop.sources.settings import SECTIONS, HeliconeSettings, IngestSettings, OpenAISettings
 from tests.config.conftest import LoadText
 
@@ -120,8 +121,11 @@ def test_the_documented_example_is_accepted_with_its_values(folder: Path, exampl
     assert [account.name for account in settings.accounts] == ["openai", "router"]
     assert settings.accounts[1].key.get_secret_value() == ENVIRON["OPENROUTER_KEY"]
     assert settings.channels[0].url.get_secret_value() == ENVIRON["SLACK_WEBHOOK_URL"]
-    assert settings.prices["acme-private-7b"].cache_read == Decimal("0.02")
-    assert settings.prices["acme-private-7b"].cache_write is None
+    assert settings.prices["acme-private-7b"].rates == {
+        "input_tokens": Rate.per_million(Decimal("0.20")),
+        "output_tokens": Rate.per_million(Decimal("0.80")),
+        "cache_read_tokens": Rate.per_million(Decimal("0.02")),
+    }
     assert settings.pricing.hook == f"{folder / 'costs.py'}:cost"
     assert settings.database.url.get_secret_value() == f"sqlite:///{Path.home()}/.local/share/spendtop/spendtop.db"
     assert settings.server.ingest_keys == {}

@@ -3,14 +3,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Priced, Rate
-from spendtop.domain.pricing import Hook, Pricer, Terms, is_trusted
-from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing import FALLBACK, Hook, Pricer, Terms, is_failed, is_trusted
+from spendtop.domain.request import Basis, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 
 IN_AND_OUT = Usage(prompt=1_000, completion=100)
@@ -93,12 +92,9 @@ def test_an_untrusted_report_gives_way_to_the_computed_cost_and_is_kept() -> Non
 
 
 def test_own_prices_come_before_the_hook_and_the_hook_before_the_list() -> None:
-    def hook(one: Request) -> tuple[Usd | None, bool]:
-        return Usd(9), True
-
-    assert priced(request(model="acme-PRIVATE-7b"), hook) == (280_000, "computed", "own")
-    assert priced(request(), hook) == (9, "computed", "hook")
-    assert priced(request(), lambda one: (None, False)) == (4_500_000, "computed", "list 1")
+    assert priced(request(model="acme-PRIVATE-7b"), says_nine) == (280_000, "computed", "own")
+    assert priced(request(), says_nine) == (9, "computed", "hook")
+    assert priced(request(), says_nothing) == (4_500_000, "computed", "list 1")
     assert priced(request()) == (4_500_000, "computed", "list 1")
 
 
@@ -139,71 +135,228 @@ def test_a_hit_in_the_gateways_cache_costs_nothing(reported: int | None) -> None
     assert (cost.amount, cost.basis, cost.computed) == (Usd(0), Basis.REPORTED, Usd(4_500_000))
 
 
-def test_cache_reads_and_writes_have_their_own_rates_and_else_count_as_input() -> None:
-    usage = Usage(prompt=1_000, completion=0, cache_read=400, cache_write=200)
-    full = Price.of(
-        {
-            "input_tokens": dollars("3"),
-            "output_tokens": dollars("15"),
-            "cache_read_tokens": dollars("0.3"),
-            "cache_write_tokens": dollars("3.75"),
-        }
-    )
-    assert full.priced(usage).amount == Usd(400 * 3_000 + 400 * 300 + 200 * 3_750)
-    assert PUBLISHED.priced(usage).amount == Usd(1_000 * 3_000)
-    assert full.priced(Usage(prompt=100, completion=0, cache_read=400)) == Priced(None)
-
-
-def test_above_a_tiers_start_its_rate_holds_for_the_whole_request() -> None:
-    tiered = Rate.per_million(Decimal("1.25"), ((200_000, Decimal("2.50")), (400_000, Decimal("5"))))
-    price = Price.of(
-        {"input_tokens": tiered, "output_tokens": Rate.per_million(Decimal(10), ((200_000, Decimal(15)),))}
-    )
-
-    def cost(prompt: int) -> Usd | None:
-        return price.priced(Usage(prompt=prompt, completion=1_000)).amount
-
-    assert cost(200_000) == Usd.of("0.26")
-    assert cost(200_001) == Usd.of("0.5150025")
-    assert cost(400_001) == Usd.of("2.015005")
-
-
-def test_a_model_without_output_has_no_price_for_output() -> None:
-    embedding = Price.of({"input_tokens": dollars("0.1")})
-    assert embedding.priced(Usage(prompt=1_000)).amount == Usd(100_000)
-    assert embedding.priced(Usage(prompt=1_000, completion=0)).amount == Usd(100_000)
-    assert embedding.priced(Usage(prompt=1_000, completion=1)) == Priced(Usd(100_000), {"output_tokens": 1})
-
-
-def test_a_price_per_request_comes_on_top() -> None:
-    rates = {"input_tokens": dollars("1"), "output_tokens": dollars("1"), "requests": Rate.of(Decimal(12), 1_000)}
-    assert Price.of(rates).priced(IN_AND_OUT).amount == Usd(13_100_000)
-
-
-def test_each_request_is_rounded_once_half_even() -> None:
-    half = Price.of({"input_tokens": Rate(500_000_000_000), "output_tokens": Rate(0)})
-    assert [half.priced(Usage(prompt=n, completion=0)).amount for n in (1, 2, 3, 4, 5)] == [
-        Usd(n) for n in (0, 1, 2, 2, 2)
-    ]
-
-
-def test_what_no_request_costs_is_unknown() -> None:
-    absurd = Price.of({"input_tokens": dollars("1000000000"), "output_tokens": dollars("0")})
-    assert absurd.priced(Usage(prompt=10**10, completion=0)).amount is None
-
-
 def test_a_limits_ceiling_is_the_own_or_the_published_price() -> None:
     assert pricer().ceiling("Acme-Private-7B", 5) is OWN
     assert pricer().ceiling("gpt-4o", 5) is PUBLISHED
     assert pricer().ceiling("nosuch", 5) is None
 
 
-@given(st.integers(0, 10**7), st.integers(0, 10**7), st.decimals(0, 500, places=4), st.decimals(0, 500, places=4))
-def test_tokens_times_price_is_exact_to_half_a_nano(
-    prompt: int, completion: int, per_input: Decimal, per_output: Decimal
+SEVEN = Usd(7_000_000)
+FOR_ALL = {FALLBACK: Price.of({"input_tokens": dollars("1"), "output_tokens": dollars("0")})}
+
+
+def says_nine(one: Request) -> tuple[Usd | None, bool]:
+    return Usd(9), True
+
+
+def says_nothing(one: Request) -> tuple[Usd | None, bool]:
+    return None, False
+
+
+def fails(one: Request) -> tuple[Usd | None, bool]:
+    return None, True
+
+
+def said(nano: int | None, by: Reporter | None = Reporter.GATEWAY) -> Cost:
+    return Cost(reported=None if nano is None else Usd(nano), reported_by=by)
+
+
+@pytest.mark.parametrize("reporter", [None, *Reporter])
+@pytest.mark.parametrize("model", ["gpt-4o", "ACME-private-7b", "unheard-of", None])
+def test_whoever_says_a_cost_is_believed_before_all_that_is_computed(
+    reporter: Reporter | None, model: str | None
 ) -> None:
-    price = Price.of({"input_tokens": Rate.per_million(per_input), "output_tokens": Rate.per_million(per_output)})
-    cost = price.priced(Usage(prompt=prompt, completion=completion)).amount
-    exact = (prompt * per_input + completion * per_output) * 1_000
-    assert cost is not None
-    assert abs(cost.nano - exact) <= Decimal("0.5")
+    cost = Pricer({"ACME-private-7b": OWN, **FOR_ALL}, says_nine, catalogue).cost(
+        request(model=model, cost=said(SEVEN.nano, reporter))
+    )
+    assert (cost.amount, cost.basis, cost.reported_by) == (SEVEN, Basis.REPORTED, reporter)
+    assert (cost.price_version, cost.level_assumed, cost.unpriced_units) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("reporter", "amount", "basis"),
+    [
+        (Reporter.PROVIDER, 0, Basis.REPORTED),
+        (Reporter.GATEWAY, 4_500_000, Basis.COMPUTED),
+        (Reporter.INSTRUMENTATION, 4_500_000, Basis.COMPUTED),
+        (Reporter.CLIENT, 4_500_000, Basis.COMPUTED),
+        (None, 4_500_000, Basis.COMPUTED),
+    ],
+)
+def test_nothing_is_a_price_where_the_provider_itself_says_so(
+    reporter: Reporter | None, amount: int, basis: Basis
+) -> None:
+    cost = pricer().cost(request(cost=said(0, reporter)))
+    assert (cost.amount, cost.basis, cost.reported, cost.reported_by) == (Usd(amount), basis, Usd(0), reporter)
+
+
+@pytest.mark.parametrize(
+    ("one", "over", "hook", "cost"),
+    [
+        # A hit of the gateway's cache, then the rule that is asked first, then who reports.
+        (request(5, cached=True), says_nine, None, (0, "reported", None)),
+        (request(5), says_nine, None, (9, "computed", "hook")),
+        (request(5, model="acme-private-7b"), says_nine, None, (9, "computed", "hook")),
+        (request(None), says_nine, None, (9, "computed", "hook")),
+        (request(5), says_nothing, None, (5, "reported", None)),
+        (request(None), says_nothing, None, (4_500_000, "computed", "list 1")),
+        (request(5), fails, None, (None, "unknown", None)),
+        # Own prices, then the rule, then the list, then the price of all others.
+        (request(None, model="acme-private-7b"), None, says_nine, (280_000, "computed", "own")),
+        (request(None, model="mine", served_model="acme-private-7B"), None, says_nine, (280_000, "computed", "own")),
+        (request(None), None, says_nine, (9, "computed", "hook")),
+        (request(None), None, fails, (None, "unknown", None)),
+        (request(None), None, says_nothing, (4_500_000, "computed", "list 1")),
+        (request(None, model="deployment", served_model="gpt-4o"), None, None, (4_500_000, "computed", "list 1")),
+        (request(None, model=None, served_model="gpt-4o"), None, None, (4_500_000, "computed", "list 1")),
+        (request(None, model="unheard-of"), None, says_nine, (9, "computed", "hook")),
+        (request(None, model="unheard-of"), None, says_nothing, (1_000_000, "computed", "own")),
+        (request(None, model=None), None, None, (1_000_000, "computed", "own")),
+        (request(None, model=FALLBACK), None, None, (1_000_000, "computed", "own")),
+        # A price that is known, and quantities that are not, are no case for another price.
+        (request(None, usage=Usage(prompt=5)), None, None, (None, "unknown", None)),
+        (request(None, model="unheard-of", usage=Usage(prompt=5)), None, None, (None, "unknown", None)),
+    ],
+)  # fmt: skip
+def test_who_is_asked_first(
+    one: Request, over: Hook | None, hook: Hook | None, cost: tuple[int | None, str, str | None]
+) -> None:
+    own = {"ACME-private-7b": OWN, **FOR_ALL}
+    got = Pricer(own, hook, catalogue, hook_over=over).cost(one)
+    assert (Usd.nano_of(got.amount), got.basis.value, got.price_version) == cost
+    assert got.reported == one.cost.reported
+
+
+def test_a_rule_that_is_asked_first_is_asked_once() -> None:
+    asked: list[Request] = []
+
+    def rule(one: Request) -> tuple[Usd | None, bool]:
+        asked.append(one)
+        return None, False
+
+    one = request(None)
+    Pricer({}, None, catalogue, hook_over=rule).cost(one)
+    assert asked == [one]
+
+
+def test_a_partial_cost_says_what_it_is_without() -> None:
+    usage = Usage(prompt=1_000, completion=100, units={"web_searches": 2})
+    cost = pricer().cost(request(None, usage=usage))
+    assert (cost.amount, cost.computed, cost.basis) == (Usd(4_500_000), Usd(4_500_000), Basis.COMPUTED)
+    assert cost.partial
+    assert cost.unpriced_units == {"web_searches": 2}
+
+
+def test_a_cost_of_which_nothing_has_a_price_is_unknown_and_not_partial() -> None:
+    cost = pricer().cost(request(None, usage=Usage(units={"rerank_searches": 2})))
+    assert cost == Cost()
+    assert not cost.partial
+
+
+@pytest.mark.parametrize("level", [None, *ServiceLevel])
+def test_an_own_price_holds_for_every_level_which_is_then_assumed(level: ServiceLevel | None) -> None:
+    cost = pricer().cost(request(None, model="acme-private-7b", service_level=level))
+    assert cost.amount == Usd(280_000)
+    assert cost.level_assumed is (level not in (None, ServiceLevel.STANDARD))
+
+
+def test_a_level_that_was_assumed_is_said_of_what_was_computed() -> None:
+    assumed = msgspec.structs.replace(PUBLISHED, level_assumed=True)
+    asked: list[Terms] = []
+
+    def assuming(provider: str | None, model: str, terms: Terms, at: int) -> Price:
+        asked.append(terms)
+        return assumed
+
+    one = request(None, service_level=ServiceLevel.FLEX, inference_geo="us")
+    assert Pricer({}, None, assuming).cost(one).level_assumed
+    assert not Pricer({}, None, assuming).cost(msgspec.structs.replace(one, cost=said(5))).level_assumed
+    assert asked == [Terms(ServiceLevel.FLEX, "us")] * 2
+
+
+PART = Usage(prompt=1_000, completion=100, units={"web_searches": 1})
+
+
+@pytest.mark.parametrize(
+    ("reported", "fields", "doubtful"),
+    [
+        # Computed are 4.5 cents: 3 times as much is 13.5.
+        (45_000_000, {}, False),
+        (135_000_000, {}, False),
+        (135_000_001, {}, True),
+        (15_000_000, {}, False),
+        (14_999_999, {}, True),
+        (0, {"cost": said(0, Reporter.PROVIDER)}, True),
+        # Less than a cent apart.
+        (1_000_000, {"usage": Usage(prompt=1_000, completion=0)}, False),
+        (13_000_000, {"usage": Usage(prompt=1_000, completion=0)}, False),
+        (13_000_001, {"usage": Usage(prompt=1_000, completion=0)}, True),
+        # Only what a list says, of everything, makes a figure doubtful.
+        (1_000_000_000, {"usage": PART}, False),
+        (1_000_000_000, {"model": "unheard-of"}, False),
+        (1_000_000_000, {"model": "acme-private-7b"}, False),
+        (1_000_000_000, {"cached": True}, False),
+        (1_000_000_000, {"usage": Usage(prompt=5)}, False),
+        (-1_000_000_000, {}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_reported_cost_far_from_the_lists_is_doubtful(
+    reported: int | None, fields: dict[str, Any], doubtful: bool
+) -> None:
+    usage = Usage(prompt=10_000, completion=1_000)
+    cost = Pricer({"ACME-private-7b": OWN, **FOR_ALL}, None, catalogue).cost(
+        request(**{"reported": reported, "usage": usage, **fields})
+    )
+    assert cost.doubtful is doubtful
+    if doubtful:
+        assert (cost.amount, cost.basis) == (Usd(reported or 0), Basis.REPORTED)
+
+
+@pytest.mark.parametrize("usage", [Usage(), NOTHING, Usage(prompt=0), Usage(completion=0)])
+@pytest.mark.parametrize("reported", [None, 0, -5])
+@pytest.mark.parametrize("model", ["gpt-4o", "acme-private-7b", "unheard-of", None])
+def test_a_call_that_failed_before_anything_was_used_costs_nothing(
+    usage: Usage, reported: int | None, model: str | None
+) -> None:
+    own = {"ACME-private-7b": OWN, **FOR_ALL}
+    failed = request(reported, usage=usage, status=Status.ERROR, model=model)
+    for one, is_free in (
+        (failed, True),
+        (msgspec.structs.replace(failed, status=Status.CANCELLED), False),
+        (msgspec.structs.replace(failed, status=Status.OK), False),
+    ):
+        cost = Pricer(own, says_nothing, catalogue).cost(one)
+        assert cost.amount == (Usd(0) if is_free else None)
+        assert is_failed(msgspec.structs.replace(one, cost=cost)) is is_free
+        if reported != 0:
+            assert cost.basis is (Basis.COMPUTED if is_free else Basis.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({"usage": IN_AND_OUT}, Usd(4_500_000)),
+        ({"usage": IN_AND_OUT, "model": "unheard-of"}, None),
+        ({"usage": Usage(units={"web_searches": 1})}, None),
+        ({"reported": 5, "usage": NOTHING}, Usd(5)),
+    ],
+)
+def test_a_failed_call_that_used_something_is_billed(fields: dict[str, Any], cost: Usd | None) -> None:
+    one = request(**{"reported": None, "status": Status.ERROR, **fields})
+    priced_one = msgspec.structs.replace(one, cost=pricer().cost(one))
+    assert priced_one.cost.amount == cost
+    assert not is_failed(priced_one)
+
+
+def test_a_users_rule_may_bill_a_failed_call() -> None:
+    failed = request(None, usage=NOTHING, status=Status.ERROR)
+    assert priced(failed, says_nine) == (9, "computed", "hook")
+    assert priced(failed, fails) == (None, "unknown", None)
+
+
+def test_a_ceiling_is_the_price_of_all_others_last() -> None:
+    own = Pricer({"ACME-private-7b": OWN, **FOR_ALL}, None, catalogue)
+    assert own.ceiling("acme-private-7b", 5) is OWN
+    assert own.ceiling("gpt-4o", 5) is PUBLISHED
+    assert own.ceiling("nosuch", 5) is FOR_ALL[FALLBACK]

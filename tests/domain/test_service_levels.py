@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo
 
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
@@ -15,7 +17,7 @@ from spendtop.domain.prices import Price, Rate
 from spendtop.domain.pricing import Terms
 from spendtop.domain.quotes import CONTEXTS
 from spendtop.domain.request import ServiceLevel, Usage
-from spendtop.domain.service_levels import multiple_of_geo, multiple_of_level, spellings
+from spendtop.domain.service_levels import Multiple, multiple_of_geo, multiple_of_level, spellings
 
 BEFORE = datetime(2026, 10, 1, 12, tzinfo=UTC)
 """Before the list has most of its own prices of levels."""
@@ -86,16 +88,25 @@ def dollars(
     return f"{amount.dollars.normalize():f}", found.level_assumed
 
 
+def entry(provider: str, model: str) -> ModelInfo | None:
+    """The model as the list itself finds it."""
+    try:
+        return get_snapshot().find_provider_model(model, None, provider, None)[1]
+    except LookupError:
+        return None
+
+
 def has_variant(one: Listed, at: datetime) -> bool:
     """Whether the list has a price of its own for the level."""
-    entry = PRICES._load().entries.entry(one.provider, one.model)
-    owner = PRICES._load().entries.entry("openai", one.model) if one.provider == "azure" else None
+    models = [
+        entry(provider, one.model) for provider in {one.provider, "openai" if one.provider == "azure" else one.provider}
+    ]
     context = CONTEXTS.get(one.terms.level) or {}
     return any(
         variant.when.items() <= context.items() and (variant.constraint is None or variant.constraint.active(at))
-        for each in (entry, owner)
-        if each is not None
-        for variant in each.model.price_variants or ()
+        for model in models
+        if model is not None
+        for variant in model.price_variants or ()
     )
 
 
@@ -233,17 +244,17 @@ def test_a_variant_that_names_some_units_leaves_the_others_as_they_are() -> None
     assert standard is not None
     assert batch is not None
     halves = {unit: rate.times(Fraction(1, 2)) for unit, rate in standard.rates.items() if unit != "cache_read_tokens"}
-    assert batch.rates == standard.rates | halves
+    assert batch.rates == {**standard.rates, **halves}
 
 
 def test_multiples_hold_for_tokens_of_their_kind_and_for_nothing_else() -> None:
     multiple = multiple_of_level(ServiceLevel.BATCH, "openai", ["ft:gpt-4o-2024-08-06"])
-    assert multiple == (Fraction(89, 150), Fraction(5, 6), Fraction(12, 25))
+    assert multiple == Multiple(Fraction(89, 150), Fraction(5, 6), Fraction(12, 25))
     thousand = Rate(1_000, ((10, 3_000),))
-    units = ("input_audio_tokens", "cache_write_1h_tokens", "output_audio_tokens", "cache_audio_read_tokens")
-    units += ("web_searches", "audio_seconds", "input_characters", "requests")
-    made = multiple.of(Price.of(dict.fromkeys(units, thousand))).rates
+    tokens = ("input_audio_tokens", "cache_write_1h_tokens", "output_audio_tokens", "cache_audio_read_tokens")
+    others = ("web_searches", "audio_seconds", "input_characters", "requests")
+    made = multiple.of(Price.of(dict.fromkeys((*tokens, *others), thousand))).rates
     assert made["input_audio_tokens"] == made["cache_write_1h_tokens"] == Rate(593, ((10, 1_780),))
     assert made["output_audio_tokens"] == Rate(833, ((10, 2_500),))
     assert made["cache_audio_read_tokens"] == Rate(480, ((10, 1_440),))
-    assert {made[unit] for unit in units[4:]} == {thousand}
+    assert {made[unit] for unit in others} == {thousand}

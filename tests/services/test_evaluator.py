@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.prices import Price, Rate
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.request import Basis, Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import episodes
@@ -155,6 +156,18 @@ def test_a_reserve_counts_unpriced_requests_at_its_ceiling_until_their_cost_is_k
     spending.record(request(1, spending.clock(), DOLLAR, usage=usage, source=HELICONE_API))
     assert said(spending.evaluate()) == []
     assert said_again(spending, MINUTE) == ["resolved r"]
+
+
+def test_a_reserve_counts_a_partial_cost_at_its_ceiling_where_that_is_more(collecting: Make) -> None:
+    dollar_per_token = Price.of({"input_tokens": Rate(10**21), "output_tokens": Rate(10**21)})
+    spending = collecting(limit("r", reserve="gpt-4o", usd=10, warn=()), reserves={"r": dollar_per_token})
+    for number, tokens in ((1, 6), (2, 1)):
+        partial = request(number, spending.clock(), 2 * DOLLAR, usage=Usage(prompt=tokens, completion=0))
+        unpriced = replace(partial.cost, basis=Basis.COMPUTED, reported=None, unpriced_units={"web_searches": 1})
+        spending.record(replace(partial, cost=unpriced))
+    assert said(spending.evaluate()) == []
+    assert spending.spend(2) == ["exceeded r"]
+    assert (spending.told()[0].used_nano, spending.told()[0].unpriced) == (10 * DOLLAR, 2)
 
 
 def test_every_request_above_a_request_limit_is_one_message(collecting: Make) -> None:

@@ -28,6 +28,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
+from spendtop.domain.pricing import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import RunningCollector, running_collector
@@ -75,18 +76,32 @@ def failed(subject: str, failure: SpendtopError) -> Finding:
 
 
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:
-    """The file, what deserves attention in it, and the pricing hook."""
+    """The file, what deserves attention in it, and what costs are computed with."""
     place = f"{loaded.path}" if loaded.path else "no file; defaults, with what is said elsewhere"
     yield Finding("configuration", FindingState.OK, place)
     for warning in loaded.warnings:
         text, _, fix = warning.partition("; ")
         yield Finding("configuration", FindingState.WARNING, clean_line(text), clean_line(fix))
-    if loaded.settings.pricing.hook:
+    yield from _pricing(loaded.settings)
+
+
+def _pricing(settings: Settings) -> Iterator[Finding]:
+    models = [model for model in settings.prices if model != FALLBACK]
+    texts = [_counted(len(models), "model")] if models else []
+    texts += ["every model without another price"] if FALLBACK in settings.prices else []
+    if texts:
+        yield Finding("own prices", FindingState.OK, f"of {' and of '.join(texts)}")
+    hook, asked_first = settings.pricing.hook, settings.pricing.hook_over == "all"
+    if hook:
         try:
-            pricer_of(loaded.settings, PublishedPrices())
-            yield Finding("pricing hook", FindingState.OK, clean_line(loaded.settings.pricing.hook))
+            pricer_of(settings, PublishedPrices())
+            asked = "asked before whatever anyone says" if asked_first else "asked where nobody said a cost"
+            yield Finding("pricing hook", FindingState.OK, f"{clean_line(hook)}, {asked}")
         except SpendtopError as failure:
             yield failed("pricing hook", failure)
+    elif asked_first:
+        text, fix = 'hook_over = "all" without a hook has no effect', "set hook under [pricing], or remove hook_over"
+        yield Finding("pricing hook", FindingState.WARNING, text, fix)
 
 
 def of_keys(settings: Settings) -> Iterator[Finding]:

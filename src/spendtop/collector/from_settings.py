@@ -44,6 +44,8 @@ def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
     """Own prices, own rule, published prices. Raises ConfigError for a hook that cannot be loaded."""
     own = {model: Price.of(price.rates) for model, price in settings.prices.items()}
     hook = pricing_hook.load(settings.pricing.hook) if settings.pricing.hook else None
+    if settings.pricing.hook_over == "all":
+        return Pricer(own, None, catalogue, hook_over=hook)
     return Pricer(own, hook, catalogue)
 
 

@@ -74,7 +74,8 @@ def suggestion(name: str, valid: Iterable[str]) -> str:
     near = nearest(name, names)
     if near:
         return f"; did you mean {quoted(near)}?"
-    return f"; valid here: {', '.join(map(key_text, names))}" if names else ""
+    others = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return f"; valid here: {', '.join(map(key_text, names[:MOST_SHOWN]))}{others}" if names else ""
 
 
 def _place(problem: ConfigProblem, layer: Layer) -> tuple[str, int]:

@@ -6,9 +6,10 @@ import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from datetime import time
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,6 +21,7 @@ from pydantic import (
     ValidationInfo,
     create_model,
     field_validator,
+    model_validator,
 )
 
 from spendtop.config.channel_urls import refusal
@@ -45,6 +47,7 @@ from spendtop.config.types import (
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
+from spendtop.domain.price_names import PRICE_NAMES
 from spendtop.domain.prices import Rate
 from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.domain.windows import Calendar, parse_window
@@ -234,28 +237,45 @@ class ChannelSettings(Section):
     """Sends only messages of at least this severity: approaching is "warning", exceeded is "critical"."""
 
 
-class PriceSettings(Section):
-    """Your own price of one model; it wins over the published one."""
+if TYPE_CHECKING:
+    _Prices = Section
+else:
+    _Prices = create_model(
+        "_Prices",
+        __base__=Section,
+        __doc__="A price of every unit, by its names.",
+        **{name: (Price | None, Field(default=None, description=named.meaning)) for name, named in PRICE_NAMES.items()},
+    )
 
-    input: Price
-    """US dollars per million input tokens."""
-    output: Price
-    """US dollars per million output tokens."""
-    cache_read: Price | None = None
-    """US dollars per million input tokens read from the cache; absent = as input."""
-    cache_write: Price | None = None
-    """US dollars per million input tokens written to the cache; absent = as input."""
+
+class PriceSettings(_Prices):
+    """Your own prices of one model; they win over the published ones as a whole. "*" is every model without a price.
+
+    What of a request has no price here is not taken from the published ones: it is unpriced.
+    """
+
+    @model_validator(mode="after")
+    def _one_price_of_each_unit(self) -> PriceSettings:
+        names: dict[str, str] = {}
+        for name in self.model_fields_set:
+            other = names.setdefault(PRICE_NAMES[name].unit, name)
+            if other != name:
+                raise ValueError(
+                    f"has {' and '.join(sorted((name, other)))}, which are two prices of the same; give one"
+                )
+        if not self.rates:
+            raise ValueError("has no price; give at least one, such as input")
+        return self
 
     @property
     def rates(self) -> dict[str, Rate]:
         """By unit of the price list."""
-        prices = {
-            "input_tokens": self.input,
-            "output_tokens": self.output,
-            "cache_read_tokens": self.cache_read,
-            "cache_write_tokens": self.cache_write,
+        prices: dict[str, Decimal | None] = dict(self)
+        return {
+            PRICE_NAMES[name].unit: Rate.of(price, PRICE_NAMES[name].per)
+            for name, price in prices.items()
+            if price is not None
         }
-        return {unit: Rate.per_million(price) for unit, price in prices.items() if price is not None}
 
 
 def _hook(text: str, info: ValidationInfo) -> str:
@@ -275,7 +295,9 @@ class PricingSettings(Section):
     """How costs are computed."""
 
     hook: Annotated[str, AfterValidator(_hook)] = ""
-    """Your own rule, "./costs.py:cost": cost(request) -> Decimal | None. The path is relative to this file."""
+    """Your own rule, "./costs.py:cost": cost(request) -> Decimal | None, dollars. The path is relative to this file."""
+    hook_over: Literal["unknown", "all"] = "unknown"
+    """Asks it for costs that nobody reported and that have no own price, or for "all" before whatever anyone says."""
     update: bool = False
     """true fetches the published price list again and again, about 100 KB packed; false prices by the list that came
     with the program. What is priced already stays as it is."""

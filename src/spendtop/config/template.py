@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from pydantic import SecretStr
@@ -82,7 +83,8 @@ def _tables(name: str, kind: type[Section], values: Mapping[str, Mapping[str, An
 
 
 def _key_table(kind: type[Section]) -> Iterator[str]:
-    return (_comment(f"{key}: {_meaning(info)}", "#   ") for key, info in fields_by_key(kind).items())
+    by_meaning = groupby(fields_by_key(kind).items(), key=lambda field: _meaning(field[1]))
+    return (_comment(f"{', '.join(key for key, _ in keys)}: {meaning}", "#   ") for meaning, keys in by_meaning)
 
 
 def _default(info: FieldInfo) -> str:
