@@ -228,7 +228,7 @@ def test_the_gateways_api_corrects_itself_and_keeps_what_it_leaves_out() -> None
     last = report(API, user_id="b", occurred_at=7, time_source=TimeSource.API, cost=cost(3), status=Status.ERROR)
     merged = told(first, last).request
     assert (merged.user_id, merged.model, merged.occurred_at) == ("b", "m", 7)
-    assert (merged.cost, merged.status) == (cost(3), Status.ERROR)
+    assert (merged.cost.amount, merged.status) == (Usd(3), Status.ERROR)
 
 
 @pytest.mark.parametrize("source", [source for source in SOURCES.values() if source is not API])

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
+from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import INGEST, PushedSource
@@ -189,7 +190,7 @@ def _request(
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
         response_id=fields.get("response_id"),
-        provider=fields.get("provider"),
+        provider=biller_named(fields.get("provider")),
         model=fields["model"],
         status=fields.get("status", Status.OK),
         usage=usage,
