@@ -10,6 +10,7 @@ from msgspec import Struct
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
 
 TITLE_LIMIT = 120
@@ -60,14 +61,15 @@ def _title(message: Message) -> str:
         return about
     subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
     whom = f" for {_whose(message)}" if message.entity else ""
-    return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
+    return f"{subject}{whom}: {message.used_words} of {Usd(message.limit_nano)}"
 
 
 def _alert(message: Message) -> Iterator[str]:
-    percent = f" ({message.used_nano * 100 // message.limit_nano} %)" if message.limit_nano > 0 else ""
-    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
+    percent = ""
+    if message.limit_nano > 0:
+        percent = f" ({used_percent(message.used_nano, message.limit_nano, message.window).replace('%', ' %')})"
     yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
-    yield f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}{percent}"
+    yield f"{message.used_words} of {Usd(message.limit_nano)}{percent}"
     yield f"Window: {_window(message)}"
     if message.at:
         late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""

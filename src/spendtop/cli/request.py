@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.requests import latency, status
+from spendtop.cli.requests import exact_cost, latency, status
 from spendtop.cli.run_task import ask_and_wait
-from spendtop.cli.tables import amount, say
+from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
@@ -75,7 +75,7 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
         fields={
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
-            "cost": lambda row: f"{amount(row.cost.amount)} ({row.cost.basis})",
+            "cost": lambda row: f"{exact_cost(row)} ({row.cost.basis})",
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },

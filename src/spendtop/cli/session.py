@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.tables import amount, say, table
+from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.rows import Spend
@@ -28,7 +28,7 @@ def run(options: Options) -> int:
 
 def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:
     whole = costs.whole
-    yield f"{session}: {amount(whole.cost, whole.unpriced)} · {whole.requests:,} requests · {_verified(costs)}"
+    yield f"{session}: {whole.words} · {whole.requests:,} requests · {_verified(costs)}"
     rows = [(model or "(none)", *_sums(spend)) for model, spend in costs.by_model]
     yield table(("model", ">requests", ">cost", ">tokens"), rows)
     if any(branch.path is not None for branch in tree):
@@ -37,7 +37,7 @@ def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> I
 
 
 def _sums(spend: Spend) -> tuple[int, str, int]:
-    return spend.requests, amount(spend.cost, spend.unpriced), spend.tokens
+    return spend.requests, spend.words, spend.tokens
 
 
 def _verified(costs: SessionCosts) -> str:

@@ -14,8 +14,10 @@ from typing import Any
 
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.paths import data_folder, default_database_url, find_file
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import clean_line
 
 _STALE_SECONDS = 90
@@ -69,7 +71,7 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "hour": _money(status["hour"]),
         "unpriced": str(status["today"]["unpriced"]),
         "requests": str(status["today"]["requests"]),
-        "worst": "" if worst is None else f"{worst['used_nano'] * 100 // worst['limit_nano']}%",
+        "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
         "state": state if _is_collecting(status, age) else _STALE,
         "age": _duration(age),
@@ -79,6 +81,10 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
 def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
     """The limit that is used most, as a share of its amount."""
     return max(status["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
+
+
+def _percent(limit: dict[str, Any]) -> str:
+    return used_percent(limit["used_nano"], limit["limit_nano"], limit.get("window", ""))
 
 
 def _line(status: dict[str, Any], words: dict[str, str]) -> str:
@@ -109,7 +115,11 @@ def _hint(name: str, names: list[str]) -> str:
 
 
 def _money(sums: dict[str, Any]) -> str:
-    return str(Usd(sums["nano"])) + (f" + {sums['unpriced']} unpriced" if sums["unpriced"] else "")
+    return cost_words(_known(sums), sums["unpriced"])
+
+
+def _known(sums: dict[str, Any]) -> Usd | None:
+    return known_cost(Usd(sums["nano"]), sums["requests"], sums["unpriced"])
 
 
 def _duration(seconds: int) -> str:
@@ -132,8 +142,8 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
                 "name": limit["name"],
                 "entity": limit["entity"],
                 "state": limit["state"],
-                **_usd("used", limit["used_nano"]),
-                **_usd("limit", limit["limit_nano"]),
+                **_usd("used", Usd(limit["used_nano"])),
+                **_usd("limit", Usd(limit["limit_nano"])),
                 "unpriced": limit["unpriced"],
             }
             for limit in status["limits"]
@@ -142,11 +152,11 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
 
 
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:
-    return {**_usd("cost", sums["nano"]), "unpriced": sums["unpriced"], "requests": sums["requests"]}
+    return {**_usd("cost", _known(sums)), "unpriced": sums["unpriced"], "requests": sums["requests"]}
 
 
-def _usd(name: str, nano: int) -> dict[str, Any]:
-    return {f"{name}_usd": float(Usd(nano).dollars), f"{name}_nanousd": nano}
+def _usd(name: str, amount: Usd | None) -> dict[str, Any]:
+    return {f"{name}_usd": Usd.float_of(amount), f"{name}_nanousd": Usd.nano_of(amount)}
 
 
 def status_file(options: Options) -> Path:

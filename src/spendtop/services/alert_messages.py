@@ -12,6 +12,7 @@ from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, he
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services import outbox_rules
@@ -152,9 +153,7 @@ def _line(message: Message) -> str:
     if (about := headline(message, name)) is not None:
         return about
     who = f" ({entity})" if message.each else ""
-    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
-    used = f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}"
-    return f"{message.kind.value} {name}{who}: {used}"
+    return f"{message.kind.value} {name}{who}: {message.used_words} of {Usd(message.limit_nano)}"
 
 
 def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Calendar) -> str:
@@ -163,12 +162,12 @@ def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Ca
         return "Each request above this limit speaks once."
     higher = [t for t in thresholds(limit) if t > decision.episode.announced]
     if higher:
-        return f"Speaks again at {higher[0]:.0%}."
+        return f"Speaks again at {exact_percent(higher[0])}."
     if reading.window_end is not None:
         return f"Speaks again in the next window, from {calendar.local(reading.window_end):%Y-%m-%d %H:%M} on."
     if limit.window.kind is WindowKind.ROLLING:
         minutes = patience(limit) // MINUTE
-        return f"Speaks again once use has stayed under {hysteresis(limit):.0%} for {minutes} minutes."
+        return f"Speaks again once use has stayed under {exact_percent(hysteresis(limit))} for {minutes} minutes."
     return "Does not speak again."
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from spendtop.domain.cost_words import exact
 from spendtop.domain.request import FIELDS, ValueKind
 from spendtop.domain.untrusted import clean_line
 
@@ -35,6 +36,7 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
         ValueKind.INSTANT: wording.instant,
         ValueKind.TOKENS: wording.tokens,
         ValueKind.MILLISECONDS: wording.milliseconds,
+        ValueKind.MONEY: exact,
         ValueKind.FLAG: lambda flag: "yes" if flag else "no",
         ValueKind.SOURCES: ", ".join,
     }

@@ -41,11 +41,12 @@ class Headline:
     """What the last change of the configuration did."""
 
     @property
-    def trend(self) -> float | None:
-        """The last hour against the same hour yesterday, as a signed share; None without one to compare."""
-        if self.baseline is None or not self.baseline.nano:
+    def trend(self) -> tuple[Usd, Usd] | None:
+        """The last hour and the same hour yesterday; None without one to compare."""
+        hour = self.last_hour.known_cost
+        if hour is None or self.baseline is None or not self.baseline.nano:
             return None
-        return self.last_hour.cost.nano / self.baseline.nano - 1
+        return hour, self.baseline
 
 
 class ConfigStatus:

@@ -73,6 +73,7 @@ class StatusSnapshot:
                 {
                     "name": use.limit.name,
                     "entity": use.entity.raw,
+                    "window": use.limit.window.text,
                     "state": use.state.value,
                     "used_nano": use.used.nano,
                     "limit_nano": use.limit.amount.nano,

@@ -145,9 +145,16 @@ class ListPane:
         arrow = glyphs.down_arrow if selection.descending else glyphs.up
         note: list[Piece] = [(f"{selection.order} {arrow}", palette.muted)]
         if sums is not None:
-            note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
-            note.insert(1, (f"{formats.spend(sums)} ", palette.money))
-            note.insert(2, (f"{glyphs.between} ", palette.text))
+            between: Piece = (f" {glyphs.between} ", palette.text)
+            counted: list[Piece] = [
+                (formats.grouped(sums.counted.requests), palette.text),
+                between,
+                (formats.spend(sums.counted), palette.money),
+                between,
+            ]
+            if sums.shadow.requests:
+                counted += [(f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted), between]
+            note = [*counted, *note]
         self.rows.note = note
         self.rows.nothing = "nothing matches; backspace shows all again" if selection.is_narrowed else "nothing yet"
         self.rows.redraw()
@@ -167,8 +174,8 @@ class ListPane:
         return parts
 
     def _place(self) -> str:
-        counted = self._browser.sums.requests if self._browser.sums else 0
-        total = max(counted, len(self._browser.listing))
+        listed = self._browser.sums.requests if self._browser.sums else 0
+        total = max(listed, len(self._browser.listing))
         place = self.rows.position + 1
         if self._browser.listing.from_end:
             place += total - len(self._browser.listing)

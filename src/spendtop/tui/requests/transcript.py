@@ -22,13 +22,14 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
+from spendtop.domain.cost_words import exact
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.services.request_lines import Wording, request_lines
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.request_table import cost_word, status_word
+from spendtop.tui.widgets.request_table import exact_word, status_word
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
@@ -75,27 +76,27 @@ def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layo
 
 
 def price_basis(row: RequestRow) -> str:
-    """Where the cost comes from: `$0.0075 reported by helicone (computed $0.0075)`."""
+    """Where the cost comes from, with all digits: `$0.0075 reported by helicone (computed $0.0075012)`."""
     other = ""
     cost = row.cost
     match cost.basis:
         case Basis.REPORTED:
             word = f"reported by {row.source}"
-            other = f" (computed {cost.computed})" if cost.computed is not None else " (no price known to compare)"
+            other = " (no price known to compare)" if cost.computed is None else f" (computed {exact(cost.computed)})"
         case Basis.COMPUTED:
             word = "computed from tokens"
-            other = f" ({row.source} reported {cost.reported}, not trusted)" if cost.reported is not None else ""
+            other = f" ({row.source} reported {exact(cost.reported)}, not trusted)" if cost.reported is not None else ""
         case Basis.UNKNOWN:
             word = "no price is known for this model"
     shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{cost_word(row)} {word}{other}{shadow}"
+    return f"{exact_word(row)} {word}{other}{shadow}"
 
 
 def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
     """The figures of a request in three lines."""
     palette, usage = layout.palette, row.usage
     style = palette.unknown if row.cost.amount is None else palette.money
-    cost = cost_word(row)
+    cost = exact_word(row)
     basis = price_basis(row).removeprefix(cost)
     cached = f" (cached {formats.grouped(usage.cache_read)})" if usage.cache_read else ""
     thought = f" (reasoning {formats.grouped(usage.reasoning)})" if usage.reasoning else ""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spendtop.store.reads.limits import LimitUse
 
 _NARROW = 40
+_LEAST_MONEY = 10
+"""Cells of an amount where there is room for little else."""
 
 
 class StatusLine(Canvas):
@@ -69,16 +71,18 @@ class StatusLine(Canvas):
         label = ("today ", palette.muted)
         short: Piece = (formats.spend(headline.today), palette.money)
         long: Piece = (formats.spend_long(headline.today), palette.money)
-        figures: list[list[Line]] = [[*([[label, long]] if wide else []), [label, short], [short]]]
+        shortest: Piece = (formats.spend(headline.today, _LEAST_MONEY), palette.money)
+        figures: list[list[Line]] = [[*([[label, long]] if wide else []), [label, short], [short], [shortest]]]
         if alerts := headline.attention.open_alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
             figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
         if headline.worst:
             figures.append(self._limit(headline.worst))
-        rate: Piece = (f"{headline.last_hour.cost}/h", palette.text)
+        rate: Piece = (formats.rate(headline.last_hour), palette.text)
         if (trend := headline.trend) is not None:
-            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
-            figures.append([[rate, (f" {arrow}{formats.trend(trend)}", palette.muted)], [rate]])
+            hour, before = trend
+            arrow = self.glyphs.up if hour >= before else self.glyphs.down_arrow
+            figures.append([[rate, (f" {arrow}{formats.trend(hour, before)}", palette.muted)], [rate]])
         else:
             figures.append([[rate]])
         return figures
@@ -88,13 +92,14 @@ class StatusLine(Canvas):
         palette = self.palette
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
-        share: Piece = (f"{formats.percent(use.fraction)}{sign}", styles[use.state])
+        share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
         name = fit(str(use.entity) or use.limit.name, 16).rstrip()
+        unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         return [
-            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share],
-            [(f"{name} ", palette.muted), share],
-            [share],
+            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced],
+            [(f"{name} ", palette.muted), share, *unpriced],
+            [share, *unpriced],
         ]
 
 

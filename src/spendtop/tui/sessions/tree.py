@@ -30,8 +30,8 @@ class PathRow:
 
     branch: Branch | None
     spend: Spend
-    share: float | None
-    """Of the session's cost."""
+    whole: Spend
+    """Of the session."""
 
     @property
     def key(self) -> tuple[bool, Untrusted | None]:
@@ -96,12 +96,12 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
         facts = [formats.requests(whole.requests), f"{formats.count(whole.tokens)} tokens", pace]
         gap = f" {self.glyphs.between} "
-        money: Piece = (formats.spend_long(whole), palette.money)
-        for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")]):
+        money = formats.spend_long(whole)
+        for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")], []):
             words = gap + gap.join(part for part in (*facts, *rest) if part)
-            if length([money]) + len(words) <= width:
+            if len(money) + len(words) <= width:
                 break
-        return [money, (words, palette.text)]
+        return [(money, palette.money), (words, palette.text)]
 
     def _when(self, since: int, until: int, seconds: str) -> str:
         """First and last request; the second day only where it is another one."""
@@ -116,10 +116,9 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         line: list[Piece] = []
         models = answer.costs.by_model
         for place, (model, spend) in enumerate(models):
-            cost = "unpriced" if spend.known_cost is None else formats.spend(spend)
             part: list[Piece] = [
                 (formats.model(str(model) if model else "(no model)", 24), self.palette.model),
-                (f" {cost}", self.palette.unknown if spend.known_cost is None else self.palette.money),
+                (f" {formats.spend(spend)}", self.palette.unknown if spend.known_cost is None else self.palette.money),
                 ("   ", self.palette.text),
             ]
             if length([*line, *part]) > width - 5 and place:
@@ -133,8 +132,7 @@ def _rows(answer: OneSessionAnswer) -> list[PathRow]:
     if answer.costs is None or not answer.branches:
         return []
     whole = answer.costs.whole
-    branches = [PathRow(each, each.spend, each.spend.cost.share_of(whole.cost)) for each in answer.branches]
-    return [PathRow(None, whole, whole.cost.share_of(whole.cost)), *branches]
+    return [PathRow(None, whole, whole), *(PathRow(each, each.spend, whole) for each in answer.branches)]
 
 
 def _path(row: PathRow, ink: Ink, width: int) -> Piece:
@@ -145,11 +143,11 @@ def _path(row: PathRow, ink: Ink, width: int) -> Piece:
 
 
 def _percent(row: PathRow, ink: Ink, width: int) -> Piece:
-    return formats.UNKNOWN if row.share is None else formats.percent(row.share), ink.palette.muted
+    return formats.share(row.spend, row.whole), ink.palette.muted
 
 
 def _bar(row: PathRow, ink: Ink, width: int) -> Piece:
-    return ink.glyphs.grows[-1] * round((row.share or 0) * width), ink.palette.bar
+    return ink.glyphs.grows[-1] * round((row.spend.share_of(row.whole) or 0) * width), ink.palette.bar
 
 
 _USUAL: Columns[PathRow] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +18,7 @@ from spendtop.tui.palette import Palette
 if TYPE_CHECKING:
     from spendtop.tui.face import Face
 
+_AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
 Piece = tuple[str, Style]
 Line = Sequence[Piece]
 
@@ -26,9 +28,18 @@ def fit(text: str, width: int, cut: str = "…") -> str:
     if width <= 0:
         return ""
     length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + cut
-    return text + " " * (width - length)
+    if length <= width:
+        return text + " " * (width - length)
+    return set_cell_size(_before_money(text, set_cell_size(text, width - 1)) + cut, width)
+
+
+def _before_money(text: str, kept: str) -> str:
+    """The begin of a text that is cut behind `kept`, without an amount that would lose a part of itself: such as
+    `$1,0…`, or `$41.82…` in place of `$41.82 +3?`."""
+    for amount in _AMOUNT.finditer(text) if "$" in text else ():
+        if amount.start() < len(kept) <= amount.end():
+            return kept[: amount.start()]
+    return kept
 
 
 def fit_right(text: str, width: int, cut: str = "…") -> str:
