@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
+from spendtop.domain.cost_words import without_part_of_amount
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
@@ -61,7 +62,7 @@ def _title(message: Message) -> str:
         return about
     subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
     whom = f" for {_whose(message)}" if message.entity else ""
-    return f"{subject}{whom}: {message.used_words} of {Usd(message.limit_nano)}"
+    return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
 
 
 def _alert(message: Message) -> Iterator[str]:
@@ -154,4 +155,4 @@ def _sentence(words: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else without_part_of_amount(text, text[: limit - 1]) + "…"

@@ -144,7 +144,7 @@ class Printer:
             self._line(f"{word}{about}")
             return
         who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
-        amounts = f"{_short(used, message.unpriced)} of {_short(limit)}"
+        amounts = f"{_short(used)} of {_short(limit, message.unpriced)}"
         match message.kind:
             case MessageKind.APPROACHING:
                 self._line(f"WARNING approaching {name}{who}: {amounts}")

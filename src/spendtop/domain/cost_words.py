@@ -5,10 +5,13 @@ An amount is never cut in the middle: where there is no room for it, a shorter f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from spendtop.domain.money import NANO_PER_USD, Usd
 
+_AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
+"""An amount in a text, with the limit that it is compared with and what is not in it."""
 _PLACES = 9
 _SIZES = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
 
@@ -44,6 +47,15 @@ def within(amount: Usd, width: int, longest: str = "") -> str:
         if len(form) <= width:
             break
     return form
+
+
+def without_part_of_amount(text: str, kept: str) -> str:
+    """The begin of a text that is cut behind `kept`, without an amount that would lose a part of itself: neither
+    `$1,0` nor, in place of `$41.82 +3?`, `$41.82`."""
+    for amount in _AMOUNT.finditer(text) if "$" in text else ():
+        if amount.start() < len(kept) <= amount.end():
+            return kept[: amount.start()]
+    return kept
 
 
 def _forms(amount: Usd, longest: str) -> Iterator[str]:

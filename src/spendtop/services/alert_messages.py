@@ -182,7 +182,8 @@ def _contributors(
     if limit.dimension == "all":
         for dimension in ("user", "model"):
             for row in spending.by_key(connection, dimension, since, reading.window_end, _TOP).rows:
-                yield dimension, row.key.raw, row.spend.cost.nano
+                if row.spend.known_cost is not None:
+                    yield dimension, row.key.raw, row.spend.cost.nano
     elif limit.each is not None and since is not None and reading.at - since <= DAY:
         dimension = "user" if limit.each.value == "model" else "model"
         yield from _of_entity(connection, limit, entity, dimension, reading)
@@ -202,12 +203,13 @@ def _of_entity(
     table = table_of(RequestTable)
     of = and_(spending.scope(limit.each.value, entity), within_scope(connection, limit))
     key = table.c.user_id if dimension == "user" else table.c.model
-    cost = func.coalesce(func.sum(table.c.cost_nano), 0)
+    cost = func.sum(table.c.cost_nano)
     window = Span(reading.window_start, reading.window_end)
     query = (
         select(key, cost)
         .where(of, table.c.counted, window.holds(table.c.occurred_at))
         .group_by(key)
+        .having(cost.is_not(None))
         .order_by(cost.desc())
         .limit(_TOP)
     )

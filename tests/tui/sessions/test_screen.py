@@ -82,7 +82,7 @@ async def test_the_session_that_was_active_last_comes_first_with_figures_and_mod
         screen = await shown(pilot)
         assert names(screen) == ["chat-␛[2J77", "nightly-1", "lab"]
         assert words(pilot, "nightly-1") == ["nightly-1", "4", "$0.0300", "10.1k", "$0.0100", "1h", "1h", "gpt-4.1"]
-        assert words(pilot, "lab ") == ["lab", "1", "unpriced", "2.5k", "-", "2h", "2h", "custom-7b"]
+        assert words(pilot, "lab ") == ["lab", "1", "1", "unpriced", "2.5k", "-", "2h", "2h", "custom-7b"]
         assert "●chat-␛[2J77" in picture(pilot)
         assert "● 1 active · 3 · last ▼" in picture(pilot)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -12,13 +11,13 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from spendtop.domain.cost_words import without_part_of_amount
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
 
 if TYPE_CHECKING:
     from spendtop.tui.face import Face
 
-_AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
 Piece = tuple[str, Style]
 Line = Sequence[Piece]
 
@@ -30,16 +29,7 @@ def fit(text: str, width: int, cut: str = "…") -> str:
     length = cell_len(text)
     if length <= width:
         return text + " " * (width - length)
-    return set_cell_size(_before_money(text, set_cell_size(text, width - 1)) + cut, width)
-
-
-def _before_money(text: str, kept: str) -> str:
-    """The begin of a text that is cut behind `kept`, without an amount that would lose a part of itself: such as
-    `$1,0…`, or `$41.82…` in place of `$41.82 +3?`."""
-    for amount in _AMOUNT.finditer(text) if "$" in text else ():
-        if amount.start() < len(kept) <= amount.end():
-            return kept[: amount.start()]
-    return kept
+    return set_cell_size(without_part_of_amount(text, set_cell_size(text, width - 1)) + cut, width)
 
 
 def fit_right(text: str, width: int, cut: str = "…") -> str:
