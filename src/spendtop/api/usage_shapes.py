@@ -61,7 +61,9 @@ class SessionCostsAnswer(BaseModel):
     tokenCounts: Tokens
     breakdown: list[ModelCost]
     heliconeVerified: bool
-    """Whether every counted request was confirmed by Helicone's API, and there is one."""
+    """Whether Helicone itself gave every counted cost, and there is one."""
+    heliconeCosts: int
+    """Of how many counted requests Helicone itself gave the cost."""
 
     @classmethod
     def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
@@ -80,7 +82,8 @@ class SessionCostsAnswer(BaseModel):
                 )
                 for model, spend in costs.by_model
             ],
-            heliconeVerified=whole.requests > 0 and costs.unverified == 0,
+            heliconeVerified=costs.all_by_helicone,
+            heliconeCosts=costs.by_helicone,
         )
 
 

@@ -16,7 +16,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_lines import Wording, request_lines, verified_words
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
@@ -76,6 +76,7 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
             "cost": lambda row: f"{exact_cost(row)} ({row.cost.basis})",
+            "verified": verified_words,
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },

@@ -25,7 +25,7 @@ from spendtop.domain.conversation import (
 from spendtop.domain.cost_words import exact
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
-from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_lines import Wording, request_lines, verified_words
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
@@ -233,7 +233,7 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
             ),
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
             "cost": price_basis,
-            "verified": lambda row: "yes, by Helicone's API" if row.verified else "no",
+            "verified": verified_words,
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
             "counted": lambda row: "yes" if row.counted else "no: shadow token",
         },

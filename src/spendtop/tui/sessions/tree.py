@@ -65,17 +65,18 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     def renew(self, answer: OneSessionAnswer, calendar: Calendar, most_lines: int) -> None:
         """Newer figures; as high as they need, up to so many lines."""
         self.answer, self.calendar = answer, calendar
-        self.note = self._verified(answer)
+        self.note = self._by_helicone(answer)
         self.show(_rows(answer))
         rows = len(self.rows) + 1 if self.rows else 0
         self.styles.height = min(_FACTS + rows + 2, most_lines)
 
-    def _verified(self, answer: OneSessionAnswer) -> Line:
+    def _by_helicone(self, answer: OneSessionAnswer) -> Line:
         if answer.costs is None or not answer.costs.whole.requests:
             return ()
-        if not answer.costs.unverified:
+        if answer.costs.all_by_helicone:  # by Helicone itself, and not by a price list here
             return [(f"{self.glyphs.good} verified", self.palette.good)]
-        words = f"{formats.grouped(answer.costs.unverified)} not verified"
+        priced = formats.grouped(answer.costs.whole.requests - answer.costs.whole.unpriced)
+        words = f"{formats.grouped(answer.costs.by_helicone)} of {priced} costs by Helicone"
         return [(words, self.palette.muted)]
 
     def above(self, width: int) -> Sequence[Line]:
