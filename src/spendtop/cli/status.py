@@ -14,6 +14,7 @@ from typing import Any
 
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.paths import data_folder, default_database_url, find_file
+from spendtop.domain.clock import DAY, day_word, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
@@ -67,7 +68,7 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
     worst = _worst(status)
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
     return {
-        "today": _money(status["today"]),
+        "today": _billed(status["billed"]) if status.get("billed") else _money(status["today"]),
         "hour": _money(status["hour"]),
         "unpriced": str(status["today"]["unpriced"]),
         "requests": str(status["today"]["requests"]),
@@ -83,12 +84,19 @@ def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
     return max(status["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
 
 
+def _billed(bill: dict[str, Any]) -> str:
+    """What stands in place of spend where no request was ever seen."""
+    return f"billed {day_word(bill['day'], int(time.time() // 86400))} {Usd(bill['nano'])}"
+
+
 def _percent(limit: dict[str, Any]) -> str:
     return used_percent(limit["used_nano"], limit["limit_nano"], limit.get("window", ""))
 
 
 def _line(status: dict[str, Any], words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
+    if status.get("billed"):
+        parts = ["no requests seen", _billed(status["billed"])]
     if status["limits"]:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
@@ -137,6 +145,7 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "billed": _bill(status["billed"]) if status.get("billed") else None,
         "limits": [
             {
                 "name": limit["name"],
@@ -149,6 +158,10 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
             for limit in status["limits"]
         ],
     }
+
+
+def _bill(bill: dict[str, Any]) -> dict[str, Any]:
+    return {"date": f"{to_datetime(bill['day'] * DAY):%Y-%m-%d}", **_usd("cost", Usd(bill["nano"]))}
 
 
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, day_word
 from spendtop.domain.cost_words import within
 from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Calendar
+    from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -161,6 +162,11 @@ def change(amount: Usd, width: int = 99) -> str:
 def balance(amount: Usd, width: int) -> str:
     """What is left of a balance, never more than there is."""
     return within(amount, width, amount.floored)
+
+
+def billed(bill: BilledDay, now: int) -> str:
+    """Whose day a bill is of: `billed yesterday`."""
+    return f"billed {day_word(bill.day, now // DAY)}"
 
 
 def clock(micros: int, calendar: Calendar) -> str:

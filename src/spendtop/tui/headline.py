@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
+    from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -33,6 +34,8 @@ class Headline:
     attention: Attention
     recorded: int
     """Requests in the store: zero on a first run."""
+    billed: BilledDay | None
+    """Of a store that has bills and no request: there is no spend that could be shown in place of theirs."""
     day: Bounds
     calendar: Calendar
     applied: Applied | None

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from spendtop.collector.supervisor import pause
-from spendtop.domain.clock import HOUR, Clock
+from spendtop.domain.clock import DAY, HOUR, Clock
 from spendtop.domain.windows import Window, WindowKind, bounds
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import write_atomically
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits, spending
+from spendtop.store.reads.ledger import last_billed
 
 _EVERY = 1.0
 """Seconds between two snapshots while spend comes in."""
@@ -63,10 +64,13 @@ class StatusSnapshot:
         with self._store.reading() as connection:
             today = spending.spend(connection, start, now + 1)
             hour = spending.spend(connection, now - HOUR, now + 1)
+            recorded = spending.spend(connection, None, None).requests
+            bill = None if recorded else last_billed(connection, now // DAY)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
         return {
             "at": now,
             "url": self._url,
+            "billed": None if bill is None else {"day": bill.day, "nano": bill.cost.nano},
             "today": {"nano": today.cost.nano, "unpriced": today.unpriced, "requests": today.requests},
             "hour": {"nano": hour.cost.nano, "unpriced": hour.unpriced, "requests": hour.requests},
             "limits": [

@@ -231,6 +231,22 @@ def _checkpoint(connection: Connection, account: Account) -> Any | None:
     return connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == account.poller)).one_or_none()
 
 
+@dataclass(frozen=True, slots=True)
+class BilledDay:
+    """What was billed in all for a UTC day (days since 1970)."""
+
+    day: int
+    cost: Usd
+
+
+def last_billed(connection: Connection, today: int) -> BilledDay | None:
+    """The last whole UTC day before `today` that polls cover, else today so far; None without any bill."""
+    query = select(_DAY.c.day, func.sum(_DAY.c.cost_nano)).where(_DAY.c.day <= today)
+    newest = query.group_by(_DAY.c.day).order_by(_DAY.c.day.desc()).limit(2)
+    days = [BilledDay(day, Usd(int(nano))) for day, nano in connection.execute(newest)]
+    return next((each for each in days if each.day < today), days[0] if days else None)
+
+
 def spent(connection: Connection, account: str) -> Usd:
     """Sum of all billed days."""
     nano = connection.execute(select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account))

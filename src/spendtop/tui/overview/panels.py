@@ -250,6 +250,8 @@ class Welcome(Panel):
         super().__init__(id="welcome")
         self.webhook: str | None = None
         self.recording = False
+        self.bill = ""
+        """What was billed, where that is known: `billed yesterday $3.20`."""
 
     @property
     def title_line(self) -> Line:
@@ -278,8 +280,10 @@ class Welcome(Panel):
         )
         address = self.webhook or "http://127.0.0.1:8000/webhook"
         port = urlsplit(address).port or 8000
+        bill: list[Line] = [[(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (" · 7 ledger", muted)]]
         return [
             first,
+            *(bill if self.bill else ()),
             (),
             [("See it alive at once", palette.title)],
             step("-", "a month of made-up traffic", "spendtop demo"),
