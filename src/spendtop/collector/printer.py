@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.alerting import Message, MessageKind, headline
-from spendtop.domain.clock import HOUR, Clock, to_iso
+from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
@@ -23,7 +23,7 @@ from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
-from spendtop.store.reads import spending
+from spendtop.store.reads.present import spent_last_hour
 from spendtop.store.reads.rows import Spend
 from spendtop.store.transactions import read
 
@@ -93,7 +93,7 @@ class Printer:
             return
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]
         now = self._clock()
-        hour = await read(self._store, lambda connection: spending.spend(connection, now - HOUR, now + 1))
+        hour = await read(self._store, lambda connection: spent_last_hour(connection, now))
         for request in waiting:
             self._request(request, hour)
 

@@ -99,7 +99,7 @@ class LimitsPanel(Panel):
             pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]
         if bar_width > 1:
             pieces += gauge(use.fraction, bar_width, fill, bad, palette.rest, self.glyphs)
-        pieces.append((fit_right(formats.used_percent(use), 6 + min(bar_width, 1)), style))
+        pieces.append((fit_right(formats.used_percent(use), width - length(pieces)), style))
         return pieces
 
 
@@ -135,14 +135,14 @@ class TopPanel(Panel):
         if keys > len(shown):
             others = sum((row.spend for row in breakdown.rows[len(shown) :]), breakdown.others)
             lines.append((f"+{keys - len(shown)} more", others, palette.muted))
-        money = min(max(len(_cost(spent, 99)) for _, spent, _ in lines), max(width - 6 - _LEAST_NAME, _LEAST_MONEY)) + 1
+        money = min(max(len(_cost(spent, 99)) for _, spent, _ in lines), max(width - 7 - _LEAST_NAME, _LEAST_MONEY)) + 1
         return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
 
     def _line(self, name: str, spent: Spend, everything: Spend, style: Style, width: int, money: int) -> list[Piece]:
         palette = self.palette
         bar = min(width - 36, 20) if width >= 42 else 0
         calls = 6 if width >= 44 else 0
-        named = width - money - 5 - (bar + 1 if bar else 0) - calls
+        named = width - money - 6 - (bar + 1 if bar else 0) - calls
         is_unknown = spent.known_cost is None
         unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced and not is_unknown else ""
         shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
@@ -153,7 +153,7 @@ class TopPanel(Panel):
             (shown, style),
             (fit(unpriced, named - cell_len(shown)), palette.unknown),
             (fit_right(_cost(spent, money - 1), money), palette.unknown if is_unknown else palette.money),
-            (fit_right(formats.share(spent, everything), 5), palette.muted),
+            (fit_right(formats.share(spent, everything), 6), palette.muted),
         ]
         if bar:
             pieces.append((" ", palette.text))

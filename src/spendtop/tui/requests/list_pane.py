@@ -12,10 +12,11 @@ from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
-from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
 
 if TYPE_CHECKING:
+    from spendtop.store.reads.requests import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
 
@@ -143,21 +144,21 @@ class ListPane:
         self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
         sums = self._browser.sums
         arrow = glyphs.down_arrow if selection.descending else glyphs.up
-        note: list[Piece] = [(f"{selection.order} {arrow}", palette.muted)]
-        if sums is not None:
-            between: Piece = (f" {glyphs.between} ", palette.text)
-            counted: list[Piece] = [
-                (formats.grouped(sums.counted.requests), palette.text),
-                between,
-                (formats.spend(sums.counted), palette.money),
-                between,
-            ]
-            if sums.shadow.requests:
-                counted += [(f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted), between]
-            note = [*counted, *note]
-        self.rows.note = note
+        order: Line = [(f"{selection.order} {arrow}", palette.muted)]
+        self.rows.note = order if sums is None else self._sums(sums, order)
         self.rows.nothing = "nothing matches; backspace shows all again" if selection.is_narrowed else "nothing yet"
         self.rows.redraw()
+
+    def _sums(self, sums: ListedSpend, order: Line) -> Line:
+        """What the list adds up to; the order only where there is room, as the columns tell it too."""
+        palette, rows = self._screen.face.palette, self.rows
+        between: Piece = (f" {self._screen.face.glyphs.between} ", palette.text)
+        money = (formats.spend(sums.counted), palette.money)
+        note: list[Piece] = [(formats.grouped(sums.counted.requests), palette.text), between, money]
+        if sums.shadow.requests:
+            note += [between, (f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted)]
+        whole = [*note, between, *order]
+        return whole if rows.room_for_note >= length(whole) else note
 
     def remarks(self) -> Line:
         """New rows, whether the list follows, marks, and where the cursor is."""

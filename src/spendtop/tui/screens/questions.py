@@ -13,6 +13,7 @@ from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.ledger import last_billed
 from spendtop.store.reads.limits import uses
+from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
@@ -28,8 +29,8 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     recorded = _counted(connection)
     return Headline(
         at=now,
-        today=spend(connection, day.start_us, None),
-        last_hour=spend(connection, now - HOUR, None),
+        today=spent_today(connection, calendar, now),
+        last_hour=spent_last_hour(connection, now),
         baseline=baseline.cost if baseline.requests else None,
         worst=limits[0] if limits else None,
         attention=attention(connection),
