@@ -20,6 +20,8 @@ from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, Doors, keep
+from spendtop.store.statements import table_of
+from spendtop.store.tables import DayCostTable
 from tests.cli.conftest import Cli
 from tests.conftest import SettableClock
 from tests.faces.said import Figure
@@ -82,9 +84,6 @@ def world(store: Store, clock: SettableClock, cli: Cli) -> World:
 
 def bills_only(store: Store, clock: SettableClock, cli: Cli) -> World:
     """`store` with what providers billed, and without any request."""
-    from spendtop.store.statements import table_of
-    from spendtop.store.tables import DayCostTable
-
     now = clock()
     with store.writing() as connection:
         keep(connection, _applied(now))
