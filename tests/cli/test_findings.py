@@ -58,13 +58,20 @@ def test_a_poller_that_stopped_is_a_warning(cli: Cli, home_store: Store) -> None
 
 def test_the_share_of_webhooks_and_the_filled_gaps_are_told(cli: Cli, home_store: Store, spent: Recorded) -> None:
     spent.add([spent.request(minutes_ago(number), 5, source=HELICONE) for number in range(10, 20)])
-    assert line_of(cli, "webhooks") == "webhooks ok brought every request of the last 7 days"
+    assert line_of(cli, "webhooks") == "webhooks note what they brought is not known: no poll has compared it"
+    with home_store.writing() as connection:
+        checkpoints.failed(connection, "helicone-api", "Helicone refused the key (401).", minutes_ago(300))
+    assert line_of(cli, "webhooks") == "webhooks note what they brought is not known: no poll has compared it"
+    since, until = minutes_ago(300), minutes_ago(3)
+    with home_store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", until, complete_since=since, complete_until=until)
+    assert line_of(cli, "webhooks") == "webhooks ok brought every request from 5 h to 3 min ago"
     now = minutes_ago(1)
     gap = {"source": "helicone", "since": now - MINUTE, "until": now, "found_at": now}
     with home_store.writing() as connection:
         connection.execute(table_of(GapTable).insert().values(requests=4, cost_nano=2_500_000_000, **gap))
     assert line_of(cli, "webhooks") == (
-        "webhooks note brought 60.0% of the last 7 days; polls filled 1 gap: 4 requests, $2.50"
+        "webhooks note brought 60% of the requests from 5 h to 3 min ago; polls filled 1 gap: 4 requests, $2.50"
     )
 
 

@@ -25,7 +25,7 @@ def test_a_session_is_shown_by_model_and_path(cli: Cli, home_store: Store, spent
     code, out, err = cli("session", "pr-1")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].startswith("pr-1: $2.00 + 1 unpriced · 3 requests · 3 not confirmed by Helicone")
+    assert lines[0].startswith("pr-1: $2.00 + 1 unpriced · 3 requests · all costs are Helicone")
     assert [line.split()[0] for line in lines if line.split()[:1] in (["gpt-4o"], ["o3"])] == ["o3", "gpt-4o"]
     assert any("/review" in line and "$2.00 + 1 unpriced" in line for line in lines)
 

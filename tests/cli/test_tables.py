@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.cli.tables import amount, csv_text, table
-from spendtop.domain.money import Usd
+from spendtop.cli.tables import csv_text, table
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.untrusted import Untrusted
 
@@ -47,12 +46,6 @@ def test_states_are_coloured_on_a_terminal_only_and_never_with_no_color(monkeypa
     assert "\x1b[31mexceeded\x1b[0m" in table(("name", "state"), rows)
     monkeypatch.setenv("NO_COLOR", "1")
     assert table(("name", "state"), rows) == plain
-
-
-def test_what_is_not_known_is_counted_and_never_zero() -> None:
-    assert amount(None) == "unpriced"
-    assert amount(Usd.of("41.82"), 3) == "$41.82 + 3 unpriced"
-    assert amount(Usd.of("41.82")) == "$41.82"
 
 
 HARMFUL = ["=1+1", "+x", "-1", "@x", "\t=1", " =x", "＝x", "\r=1", "\n=1"]

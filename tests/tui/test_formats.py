@@ -71,18 +71,22 @@ def test_spans(micros: int, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "shown"),
+    ("part", "shown"),
     [
-        (0.0, "0%"),
-        (0.004, "0.4%"),
-        (0.84, "84%"),
-        (1.3, "130%"),
-        (12.4, "x12"),
-        (4e6, ">x999"),
+        (0, "0%"),
+        (1, "<0.1%"),
+        (49, "0.4%"),
+        (8_499, "84%"),
+        (9_999, "99%"),
+        (10_000, "100%"),
+        (11_500, "115%"),
+        (14_999, "149%"),
+        (124_000, "x12"),
+        (40_000_000_000, ">x999"),
     ],
 )
-def test_shares_beyond_all_measure_stay_short(fraction: float, shown: str) -> None:
-    assert formats.percent(fraction) == shown
+def test_shares_beyond_all_measure_stay_short(part: int, shown: str) -> None:
+    assert formats.percent(part, 10_000) == shown
     assert len(shown) <= 5
 
 

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
+from spendtop.domain.cost_words import without_part_of_amount
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
 
 TITLE_LIMIT = 120
@@ -64,10 +66,11 @@ def _title(message: Message) -> str:
 
 
 def _alert(message: Message) -> Iterator[str]:
-    percent = f" ({message.used_nano * 100 // message.limit_nano} %)" if message.limit_nano > 0 else ""
-    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
+    percent = ""
+    if message.limit_nano > 0:
+        percent = f" ({used_percent(message.used_nano, message.limit_nano, message.window).replace('%', ' %')})"
     yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
-    yield f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}{percent}"
+    yield f"{message.used_words} of {Usd(message.limit_nano)}{percent}"
     yield f"Window: {_window(message)}"
     if message.at:
         late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""
@@ -152,4 +155,4 @@ def _sentence(words: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else without_part_of_amount(text, text[: limit - 1]) + "…"

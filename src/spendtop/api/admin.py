@@ -48,7 +48,7 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         redirect_slashes=False,
     )
     app.state.context = context
-    app.state.feed = Feed(context.store, context.clock)
+    app.state.feed = Feed(context.store, context.clock, context.ceilings)
     _add_errors(app)
 
     async def admitted(request: Request) -> None:

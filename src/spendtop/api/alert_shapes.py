@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.money import Usd
-from spendtop.store.reads.attention import AlertRow, DeliveryRow
+from spendtop.store.reads.alert_uses import uses_now
+from spendtop.store.reads.attention import AlertRow, DeliveryRow, deliveries_of
+from spendtop.store.reads.limits import Ceiling
 
 
 class DeliveryItem(BaseModel):
@@ -52,7 +55,11 @@ class AlertItem(BaseModel):
     window_start: str | None
     window_end: str | None
     used_usd: float | None
+    """When it spoke last."""
     used_nanousd: int
+    used_now_usd: float | None
+    """As it is now; null where its window is over."""
+    used_now_nanousd: int | None
     limit_usd: float | None
     limit_nanousd: int
     unpriced: int
@@ -68,7 +75,7 @@ class AlertItem(BaseModel):
     deliveries: list[DeliveryItem]
 
     @classmethod
-    def of(cls, row: AlertRow, deliveries: Sequence[DeliveryRow]) -> AlertItem:
+    def of(cls, row: AlertRow, used_now: Usd | None, deliveries: Sequence[DeliveryRow]) -> AlertItem:
         return cls(
             id=row.id,
             limit=row.limit_name,
@@ -79,6 +86,8 @@ class AlertItem(BaseModel):
             window_end=instant(row.window_end),
             used_usd=Usd.float_of(row.used),
             used_nanousd=row.used.nano,
+            used_now_usd=Usd.float_of(used_now),
+            used_now_nanousd=Usd.nano_of(used_now),
             limit_usd=Usd.float_of(row.limit),
             limit_nanousd=row.limit.nano,
             unpriced=row.unpriced,
@@ -98,3 +107,12 @@ class AlertsAnswer(BaseModel):
     """Alerts, the newest first."""
 
     data: list[AlertItem]
+
+
+def alert_items(
+    connection: Connection, rows: Sequence[AlertRow], now: int, ceilings: Mapping[str, Ceiling]
+) -> list[AlertItem]:
+    """These alerts as they stand at `now` (UTC µs), with their deliveries."""
+    used = uses_now(connection, rows, now, ceilings)
+    deliveries = deliveries_of(connection, [row.id for row in rows])
+    return [AlertItem.of(row, used.get(row.id), deliveries.get(row.id, ())) for row in rows]

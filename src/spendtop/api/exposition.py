@@ -100,7 +100,7 @@ def _spend(dimension: str, breakdown: Breakdown) -> Iterator[Metric]:
         f"{name}_spend_today_usd",
         f"Known cost of today's requests by {dimension}, in US dollars.",
         (dimension,),
-        [((key,), float(spend.cost.dollars)) for key, spend in spends],
+        [((key,), float(known.dollars)) for key, spend in spends if (known := spend.known_cost) is not None],
     )
     yield _gauge(
         f"{name}_requests_today",

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem
+from spendtop.api.alert_shapes import AlertItem, alert_items
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import Clock
 from spendtop.services.request_export import record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import AlertRow, deliveries_of
+from spendtop.store.reads.attention import AlertRow
 from spendtop.store.reads.change_feed import Happened, Position, news_after, now_at
+from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.rows import RequestRow
 
 MOST_FOLLOWERS = 32
@@ -49,7 +50,9 @@ class Events:
 class Feed:
     """For followers in one loop. Each stands at a position of its own, so that a slow one holds up nobody."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, ceilings: Callable[[], Mapping[str, Ceiling]]) -> None:
+        """`ceilings` is by name of limit, for those with a `reserve`."""
+        self._ceilings = ceilings
         self._store = store
         self._clock = clock
         self._followers = 0
@@ -120,18 +123,20 @@ class Feed:
             return {key: self._events(connection, Position.read(key[1])) for key in keys}
 
     def _events(self, connection: Connection, position: Position) -> Events:
-        news = news_after(connection, position, self._clock(), _MOST_AT_ONCE)
-        return Events(tuple(_written(connection, news.happened)), news.position, news.more)
+        now = self._clock()
+        news = news_after(connection, position, now, _MOST_AT_ONCE)
+        alerts = [each.what for each in news.happened if isinstance(each.what, AlertRow)]
+        items = {item.id: item for item in alert_items(connection, alerts, now, self._ceilings())}
+        return Events(tuple(_written(news.happened, items)), news.position, news.more)
 
 
-def _written(connection: Connection, happened: Sequence[Happened]) -> Iterator[Event]:
-    deliveries = deliveries_of(connection, [each.what.id for each in happened if isinstance(each.what, AlertRow)])
+def _written(happened: Sequence[Happened], alerts: Mapping[int, AlertItem]) -> Iterator[Event]:
     for each in happened:
         if isinstance(each.what, RequestRow):
             item = msgspec.json.encode(record(each.what)).decode()
             yield Event(_text("request", item, each.position), None)
         else:
-            item = AlertItem.of(each.what, deliveries.get(each.what.id, ())).model_dump_json()
+            item = alerts[each.what.id].model_dump_json()
             yield Event(_text("alert", item, each.position), each.what)
 
 

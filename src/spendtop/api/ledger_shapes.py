@@ -201,8 +201,8 @@ class DayItem(BaseModel):
     date: str
     billed_nanousd: int | None
     """Null where no poll covers the day."""
-    ours_nanousd: int
-    """What the requests that we saw cost, as far as it is known."""
+    ours_nanousd: int | None
+    """What the requests that we saw cost, as far as it is known; null where no cost is."""
     unpriced: int
     restated: int
     """How often the provider changed the day afterwards."""
@@ -214,7 +214,7 @@ class DayItem(BaseModel):
         return cls(
             date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
             billed_nanousd=Usd.nano_of(day.billed),
-            ours_nanousd=day.ours.nano,
+            ours_nanousd=Usd.nano_of(day.known_ours),
             unpriced=day.unpriced,
             restated=day.restated,
             doubted=day.doubted,

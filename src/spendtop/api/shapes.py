@@ -16,6 +16,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
 from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.requests import ListedSpend
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import KeySpend
 
@@ -60,51 +61,53 @@ class Tokens(BaseModel):
         return cls(prompt=spend.prompt_tokens, completion=spend.completion_tokens, total=spend.tokens)
 
 
-class ModelSpend(BaseModel):
+class Sums(BaseModel):
+    """What requests cost together: the fields that `Spend.figures` gives."""
+
+    cost_usd: float | None
+    """Null where there are requests and the cost of none is known."""
+    cost_nanousd: int | None
+    requests: int
+    unpriced: int
+    """Requests whose cost is not known; they are in no amount."""
+
+
+class ModelSpend(Sums):
     """Spend of one model; null where requests name none."""
 
     model: str | None
-    cost_usd: float
-    cost_nanousd: int
-    requests: int
-    unpriced: int
-    """Requests whose cost is not known; they are in no amount."""
-    share: float
-    """Of all costs of the answer, from 0 to 1."""
+    share: float | None
+    """Of all costs of the answer, from 0 to 1; null where no cost is known."""
+
+    @classmethod
+    def of(cls, row: KeySpend, whole: Spend) -> ModelSpend:
+        return cls(model=row.key.raw or None, share=row.spend.share_of(whole), **row.spend.figures())
 
 
-class UserSpend(BaseModel):
+class UserSpend(Sums):
     """Spend of one user; null where requests name none."""
 
     user_id: str | None
-    cost_usd: float
-    cost_nanousd: int
-    requests: int
-    unpriced: int
-    """Requests whose cost is not known; they are in no amount."""
+
+    @classmethod
+    def of(cls, row: KeySpend) -> UserSpend:
+        return cls(user_id=row.key.raw or None, **row.spend.figures())
 
 
-class GroupSpend(BaseModel):
+class GroupSpend(Sums):
     """Spend of one value of the dimension asked for with `by`; null where requests name none."""
 
     key: str | None
-    cost_usd: float
-    cost_nanousd: int
-    requests: int
-    unpriced: int
     tokens: int
-    share: float
+    share: float | None
 
     @classmethod
     def of(cls, row: KeySpend, whole: Spend) -> GroupSpend:
         return cls(
             key=row.key.raw or None,
-            cost_usd=float(row.spend.cost.dollars),
-            cost_nanousd=row.spend.cost.nano,
-            requests=row.spend.requests,
-            unpriced=row.spend.unpriced,
             tokens=row.spend.tokens,
-            share=row.spend.cost.share_of(whole.cost) or 0.0,
+            share=row.spend.share_of(whole),
+            **row.spend.figures(),
         )
 
 
@@ -133,16 +136,11 @@ class LimitSummary(BaseModel):
         )
 
 
-class SummaryAnswer(BaseModel):
+class SummaryAnswer(Sums):
     """What was spent in a span of time."""
 
     since: str | None
     until: str | None
-    cost_usd: float
-    cost_nanousd: int
-    requests: int
-    unpriced: int
-    """Requests whose cost is not known; it is in no sum."""
     tokens: Tokens
     average_cost_usd: float | None
     """Per priced request."""
@@ -193,24 +191,16 @@ class LimitsAnswer(BaseModel):
     data: list[LimitItem]
 
 
-class RequestTotals(BaseModel):
+class RequestTotals(Sums):
     """Sums over all requests that the query selects, not only those of the page."""
 
-    requests: int
-    cost_usd: float
-    cost_nanousd: int
-    unpriced: int
     tokens: int
+    shadow: int
+    """Listed requests of shadow tokens: another source counts them, so they are in none of these sums."""
 
     @classmethod
-    def of(cls, spend: Spend) -> RequestTotals:
-        return cls(
-            requests=spend.requests,
-            cost_usd=float(spend.cost.dollars),
-            cost_nanousd=spend.cost.nano,
-            unpriced=spend.unpriced,
-            tokens=spend.tokens,
-        )
+    def of(cls, listed: ListedSpend) -> RequestTotals:
+        return cls(tokens=listed.counted.tokens, shadow=listed.shadow.requests, **listed.counted.figures())
 
 
 class RevisionItem(TypedDict):

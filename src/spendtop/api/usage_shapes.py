@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from spendtop.api.shapes import Tokens, instant, raw
+from spendtop.api.shapes import Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
@@ -13,18 +13,12 @@ from spendtop.store.reads.sessions import SessionCosts, SessionRow
 from spendtop.store.reads.spending import DaySpend
 
 
-class SessionItem(BaseModel):
+class SessionItem(Sums):
     """One session, as far as the query selects its requests."""
 
     session_id: str
     first_at: str
     last_at: str
-    requests: int
-    cost_usd: float | None
-    """Null where the cost of no request is known."""
-    cost_nanousd: int | None
-    unpriced: int
-    """Requests whose cost is not known; they are in no amount."""
     tokens: Tokens
     models: list[str]
 
@@ -34,12 +28,9 @@ class SessionItem(BaseModel):
             session_id=row.session.raw,
             first_at=to_iso(row.first_at),
             last_at=to_iso(row.last_at),
-            requests=row.spend.requests,
-            cost_usd=Usd.float_of(row.spend.known_cost),
-            cost_nanousd=Usd.nano_of(row.spend.known_cost),
-            unpriced=row.spend.unpriced,
             tokens=Tokens.of(row.spend),
             models=[model.raw for model in row.models],
+            **row.spend.figures(),
         )
 
 
@@ -70,7 +61,9 @@ class SessionCostsAnswer(BaseModel):
     tokenCounts: Tokens
     breakdown: list[ModelCost]
     heliconeVerified: bool
-    """Whether every counted request was confirmed by Helicone's API, and there is one."""
+    """Whether Helicone itself gave every counted cost, and there is one."""
+    heliconeCosts: int
+    """Of how many counted requests Helicone itself gave the cost."""
 
     @classmethod
     def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
@@ -89,7 +82,8 @@ class SessionCostsAnswer(BaseModel):
                 )
                 for model, spend in costs.by_model
             ],
-            heliconeVerified=whole.requests > 0 and costs.unverified == 0,
+            heliconeVerified=costs.all_by_helicone,
+            heliconeCosts=costs.by_helicone,
         )
 
 
@@ -168,15 +162,11 @@ class UserCostsAnswer(BaseModel):
     """Every day of the period, the oldest first."""
 
 
-class ModelItem(BaseModel):
+class ModelItem(Sums):
     """One model of one provider; null where requests name none."""
 
     model: str | None
     provider: str | None
-    requests: int
-    cost_usd: float | None
-    cost_nanousd: int | None
-    unpriced: int
     last_seen: str | None
 
     @classmethod
@@ -184,11 +174,8 @@ class ModelItem(BaseModel):
         return cls(
             model=raw(use.model),
             provider=raw(use.provider),
-            requests=use.spend.requests,
-            cost_usd=Usd.float_of(use.spend.known_cost),
-            cost_nanousd=Usd.nano_of(use.spend.known_cost),
-            unpriced=use.spend.unpriced,
             last_seen=instant(use.last_seen),
+            **use.spend.figures(),
         )
 
 

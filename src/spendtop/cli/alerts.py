@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.effective_limits import effective_limits
+from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.run_task import ask_and_wait
-from spendtop.cli.tables import amount, local_time, say, table
+from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.alerting import Message
+from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.money import ZERO
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import alert_actions
 from spendtop.services.outbox_rules import DeliveryState
+from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.alert_uses import uses_now
 from spendtop.store.reads.attention import AlertRow, alerts, deliveries
 
 _MOST = 200
@@ -27,10 +29,17 @@ _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 
 
 def show(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings, at = load_settings(options).settings, now()
     with opened_store(settings) as store, store.reading() as connection:
-        calendar = effective_limits(connection, settings).calendar
+        in_force = effective_limits(connection, settings)
+        calendar, prices = in_force.calendar, ceilings(in_force.limits, settings, at)
         listed = alerts(connection, not options.arguments.all, _MOST)
+        if options.arguments.json:
+            from spendtop.api.alert_shapes import AlertsAnswer, alert_items
+
+            say(ascii_json(AlertsAnswer(data=alert_items(connection, listed, at, prices)).model_dump()))
+            return ExitCode.OK
+        used = uses_now(connection, listed, at, prices)
     rows = [
         (
             alert.id,
@@ -38,13 +47,14 @@ def show(options: Options) -> int:
             alert.entity if alert.entity.raw else "everyone",
             _state(alert, calendar),
             _used(alert),
+            _used_now(alert, used.get(alert.id)),
             alert.limit if alert.limit > ZERO else None,
             local_time(alert.crossed_at, calendar),
             local_time(alert.resolved_at, calendar),
         )
         for alert in listed
     ]
-    headers = (">id", "limit", "entity", "state", ">used", ">limit", "since", "resolved")
+    headers = (">id", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
     return ExitCode.OK
 
@@ -52,7 +62,7 @@ def show(options: Options) -> int:
 def ack(options: Options) -> int:
     """Say that somebody takes care of an alert."""
     by = options.arguments.by or getuser()
-    _change(options, lambda connection, now: alert_actions.ack(connection, options.arguments.id, by, now))
+    _change(options, lambda connection, at: alert_actions.ack(connection, options.arguments.id, by, at))
     say("Acked: it speaks again only when it gets worse or begins anew.")
     return ExitCode.OK
 
@@ -62,13 +72,13 @@ def snooze(options: Options) -> int:
         length = parse_duration(options.arguments.time)
     except ValueError:
         raise UsageError("Say for how long as 30m, 4h or 2d.") from None
-    _change(options, lambda connection, now: alert_actions.snooze(connection, options.arguments.id, now + length, now))
+    _change(options, lambda connection, at: alert_actions.snooze(connection, options.arguments.id, at + length, at))
     say(f"Silent for {options.arguments.time}; what stands then is said once.")
     return ExitCode.OK
 
 
 def unack(options: Options) -> int:
-    _change(options, lambda connection, now: alert_actions.unack(connection, options.arguments.id, now))
+    _change(options, lambda connection, at: alert_actions.unack(connection, options.arguments.id, at))
     say("Nobody takes care of it any more, and it is not snoozed.")
     return ExitCode.OK
 
@@ -107,14 +117,19 @@ def retry_deliveries(options: Options) -> int:
 
 def _change(options: Options, change: Callable[[Connection, int], None]) -> None:
     with opened_store(load_settings(options).settings) as store, store.writing() as connection:
-        change(connection, time.time_ns() // 1000)
+        change(connection, now())
 
 
 def _used(alert: AlertRow) -> str | None:
     """How much of a limit is used, or left of a balance; nothing for stale data."""
     if alert.limit_name == alert.rule:
         return alert.used.floored if alert.limit > ZERO else None
-    return amount(alert.used, alert.unpriced)
+    return cost_words(alert.used, alert.unpriced)
+
+
+def _used_now(alert: AlertRow, used: Usd | None) -> Usd | str | None:
+    """The same now; nothing where the window is over."""
+    return used.floored if used is not None and alert.limit_name == alert.rule else used
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:

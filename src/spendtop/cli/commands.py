@@ -47,6 +47,7 @@ _ENTRY = (
     _argument("--note", metavar="TEXT", help="what it was about"),
 )
 
+_JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
     _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
@@ -209,6 +210,7 @@ COMMANDS: dict[str, Command] = {
             _FILTER,
             *_SPAN,
             _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
+            _argument("--exact", action="store_true", help="costs with all their digits"),
             _argument("--json", action="store_true", help="as JSON"),
             _argument("--csv", action="store_true", help="as CSV"),
             _argument("--jsonl", action="store_true", help="as one JSON object per line"),
@@ -271,7 +273,9 @@ COMMANDS: dict[str, Command] = {
         "spendtop reprice list",
         (_argument("--json", action="store_true", help="as JSON"),),
     ),
-    "limit list": Command("limits:show", "Every limit with its use, the fullest first.", "spendtop limit list"),
+    "limit list": Command(
+        "limits:show", "Every limit with its use, the fullest first.", "spendtop limit list", (_JSON,)
+    ),
     "limit check": Command(
         "limits:check",
         "The limits that are approaching or exceeded. Exits 0, 10 when one is approaching, 11 when one is exceeded.",
@@ -281,7 +285,7 @@ COMMANDS: dict[str, Command] = {
         "alerts:show",
         "Open alerts, the newest first.",
         "spendtop alert list --all",
-        (_argument("--all", action="store_true", help="also those that are resolved"),),
+        (_argument("--all", action="store_true", help="also those that are resolved"), _JSON),
     ),
     "alert ack": Command(
         "alerts:ack",
@@ -296,7 +300,7 @@ COMMANDS: dict[str, Command] = {
         (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
     ),
     "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
-    "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list"),
+    "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(
         "tokens:create",
         "Make a tracking token, the public label of an app or environment, and print how to use it.",

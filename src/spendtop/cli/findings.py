@@ -38,7 +38,7 @@ from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.completeness import PollerRow, gaps, pollers, share_pushed
+from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.schema import head, refuse_newer, version
@@ -292,15 +292,20 @@ def _missed(connection: Connection, at: int) -> Iterator[Finding]:
     since = at - _GAPS_OVER * DAY
     since -= since % HOUR
     filled = gaps(connection, since, _MOST_GAPS)
-    share = share_pushed(connection, filled, since)
-    if share is None:
+    compared = coverage(connection, filled, since)
+    if compared is None:
+        text = "what they brought is not known: no poll has compared it"
+        yield Finding("webhooks", FindingState.NOTE, text)
         return
+    if compared.percent is None:
+        return
+    when = f"from {_ago(at - compared.since)} to {_ago(at - compared.until)} ago"
     requests, cost = sum(gap.requests for gap in filled), sum((gap.cost for gap in filled), ZERO)
     if not requests:
-        yield Finding("webhooks", FindingState.OK, f"brought every request of the last {_GAPS_OVER} days")
+        yield Finding("webhooks", FindingState.OK, f"brought every request {when}")
         return
     gap = "1 gap" if len(filled) == 1 else f"{len(filled):,} gaps"
-    text = f"brought {share:.1%} of the last {_GAPS_OVER} days; polls filled {gap}: {requests:,} requests, {cost}"
+    text = f"brought {compared.percent} of the requests {when}; polls filled {gap}: {requests:,} requests, {cost}"
     yield Finding("webhooks", FindingState.NOTE, text)
 
 

@@ -12,10 +12,11 @@ from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import instant_of
 from spendtop.cli.run_task import ask_and_wait
-from spendtop.cli.tables import amount, local_time, say, table
+from spendtop.cli.tables import local_time, say, table
 from spendtop.config.settings import Settings
 from spendtop.domain.billing import typed
 from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.cost_words import cost_words
 from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.ledger import EntryKind
@@ -266,7 +267,7 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
     return (
         f"{to_datetime(day.day * DAY):%Y-%m-%d}",
         day.billed,
-        amount(day.ours, day.unpriced),
+        cost_words(day.known_ours, day.unpriced),
         difference,
         ", ".join(remarks),
     )

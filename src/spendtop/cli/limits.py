@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.tables import local_time, say, table
@@ -11,6 +9,7 @@ from spendtop.domain.errors import ExitCode
 from spendtop.domain.limits import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
+from spendtop.services.request_export import ascii_json
 from spendtop.store.reads.limits import LimitUse, uses
 
 _CODES = {
@@ -24,7 +23,12 @@ _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spend
 
 def show(options: Options) -> int:
     limit_uses, calendar = _read(options)
-    say(_table(limit_uses, calendar) if limit_uses else _NO_LIMITS)
+    if options.arguments.json:
+        from spendtop.api.shapes import LimitItem, LimitsAnswer
+
+        say(ascii_json(LimitsAnswer(data=[LimitItem.of(use) for use in limit_uses]).model_dump()))
+    else:
+        say(_table(limit_uses, calendar) if limit_uses else _NO_LIMITS)
     return ExitCode.OK
 
 
@@ -35,7 +39,7 @@ def check(options: Options) -> int:
     if pressing:
         say(_table(pressing, calendar))
     elif limit_uses:
-        say(f"All limits are ok; the fullest is {_name(limit_uses[0])} at {_percent(limit_uses[0])}.")
+        say(f"All limits are ok; the fullest is {_name(limit_uses[0])} at {limit_uses[0].percent}.")
     else:
         say(_NO_LIMITS)
     return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
@@ -61,16 +65,11 @@ def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
         use.limit.window,
         use.used,
         use.limit.amount,
-        _percent(use),
+        use.percent,
         use.state.value,
         use.unpriced or None,
         local_time(use.ends_at, calendar),
     )
-
-
-def _percent(use: LimitUse) -> str:
-    """Cut, not rounded: 100 % is exceeded."""
-    return f"{math.floor(use.fraction * 100)}%"
 
 
 def _name(use: LimitUse) -> str:

@@ -55,6 +55,8 @@ def _leading_words(argv: Sequence[str]) -> tuple[list[str], list[str], Namespace
     words: list[str] = []
     passed, rest = Namespace(), list(argv)
     while not words or _actions(words):
+        if words and words[0] in COMMANDS and (not rest or rest[0] not in _actions(words)):
+            break  # a command that is also the begin of others: `reprice`, `reprice list`
         if not rest or rest[0].startswith("-"):
             parser = _group_parser(words) if words else _root_parser()
             parser.add_argument("words", nargs="...", help=SUPPRESS)

@@ -14,11 +14,12 @@ from spendtop.cli.imports.target import recording
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import query_of
 from spendtop.cli.run_task import follow, is_collected, show
-from spendtop.cli.tables import amount, local_time, say, table
+from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.from_settings import pricer_of
 from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
@@ -90,7 +91,7 @@ def show_runs(options: Options) -> int:
             local_time(each.started_at, calendar),
             Untrusted(each.asked_by),
             each.changed,
-            amount(each.after - each.before),
+            _signed(each.after - each.before),
             f"{', '.join(each.versions) or '-'} -> {each.version or '-'}",
         )
         for each in runs
@@ -170,11 +171,11 @@ def _cells(each: Difference) -> tuple[object, ...]:
 
 
 def _sum(cost: Usd, unpriced: int, requests: int) -> str:
-    return amount(None if unpriced == requests and not cost.nano else cost, unpriced)
+    return cost_words(known_cost(cost, requests, unpriced), unpriced)
 
 
 def _signed(difference: Usd) -> str:
-    return amount(difference) if difference.nano < 0 else f"+{amount(difference)}"
+    return str(difference) if difference.nano < 0 else f"+{difference}"
 
 
 def _sums(each: Difference) -> dict[str, object]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.requests import latency, status
+from spendtop.cli.requests import exact_cost, latency, status
 from spendtop.cli.run_task import ask_and_wait
-from spendtop.cli.tables import amount, say
+from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
@@ -17,7 +17,7 @@ from spendtop.domain.list_version import priced_by
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_lines import Wording, request_lines, verified_words
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
@@ -76,8 +76,9 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
         fields={
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
-            "cost": lambda row: f"{amount(row.cost.amount)} ({row.cost.basis})",
+            "cost": lambda row: f"{exact_cost(row)} ({row.cost.basis})",
             "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
+            "verified": verified_words,
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },

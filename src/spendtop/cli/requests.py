@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spendtop.cli.export import print_bytes
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
-from spendtop.cli.tables import amount, say, table
+from spendtop.cli.tables import say, table
+from spendtop.domain.cost_words import cost_words, exact
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.request import Status
@@ -32,10 +33,24 @@ def run(options: Options) -> int:
     elif kind is not None:
         print_bytes(FORMATS[kind]([rows]))
     else:
-        say(table(_HEADERS, [_cells(row, context.calendar) for row in rows]) if rows else "There is no such request.")
+        write_cost = exact_cost if arguments.exact else cost
+        cells = [_cells(row, context.calendar, write_cost) for row in rows]
+        say(table(_HEADERS, cells) if rows else "There is no such request.")
         if len(newest) > len(rows):
             say(f"There are more; --limit {arguments.limit * 10} shows more of them.")
     return ExitCode.OK
+
+
+def cost(row: RequestRow) -> str:
+    """What people read. A cost in parentheses is in no total, as another source counts the request."""
+    words = cost_words(row.cost.amount)
+    return words if row.counted else f"({words})"
+
+
+def exact_cost(row: RequestRow) -> str:
+    """The same with all digits."""
+    amount = row.cost.amount
+    return cost(row) if amount is None else exact(amount) if row.counted else f"({exact(amount)})"
 
 
 def latency(milliseconds: int) -> str:
@@ -68,13 +83,13 @@ def _newest(store: Store, query: RequestQuery, context: FilterContext, most: int
     return newest[:most]
 
 
-def _cells(row: RequestRow, calendar: Calendar) -> tuple[object, ...]:
+def _cells(row: RequestRow, calendar: Calendar, write_cost: Callable[[RequestRow], str]) -> tuple[object, ...]:
     return (
         f"{calendar.local(row.occurred_at):%Y-%m-%d %H:%M:%S}",
         row.user_id,
         row.model,
         None if row.usage.total is None else f"{row.usage.total:,}",
-        amount(row.cost.amount),
+        write_cost(row),
         status(row),
         None if row.latency_ms is None else latency(row.latency_ms),
     )

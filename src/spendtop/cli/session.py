@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.tables import amount, say, table
+from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.rows import Spend
@@ -28,7 +28,7 @@ def run(options: Options) -> int:
 
 def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:
     whole = costs.whole
-    yield f"{session}: {amount(whole.cost, whole.unpriced)} · {whole.requests:,} requests · {_verified(costs)}"
+    yield f"{session}: {whole.words} · {whole.requests:,} requests · {_by_helicone(costs)}"
     rows = [(model or "(none)", *_sums(spend)) for model, spend in costs.by_model]
     yield table(("model", ">requests", ">cost", ">tokens"), rows)
     if any(branch.path is not None for branch in tree):
@@ -37,10 +37,11 @@ def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> I
 
 
 def _sums(spend: Spend) -> tuple[int, str, int]:
-    return spend.requests, amount(spend.cost, spend.unpriced), spend.tokens
+    return spend.requests, spend.words, spend.tokens
 
 
-def _verified(costs: SessionCosts) -> str:
-    if not costs.unverified:
-        return "all confirmed by Helicone's API"
-    return f"{costs.unverified:,} not confirmed by Helicone's API: priced as reported, or by their tokens"
+def _by_helicone(costs: SessionCosts) -> str:
+    if costs.all_by_helicone:
+        return "all costs are Helicone's own"
+    priced = costs.whole.requests - costs.whole.unpriced
+    return f"{costs.by_helicone:,} of {priced:,} costs are Helicone's own; the others as reported, or by their tokens"

@@ -12,7 +12,7 @@ from operator import add
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import span_of
-from spendtop.cli.tables import amount, csv_text, local_time, say, table
+from spendtop.cli.tables import csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.money import Usd
@@ -103,9 +103,8 @@ def _table(dimensions: Sequence[str], spending: Spending) -> str:
 
 
 def _cells(spend: Spend) -> tuple[object, ...]:
-    cost = f"{spend.unpriced:,} unpriced" if spend.known_cost is None else amount(spend.cost, spend.unpriced)
     tokens = (f"{spend.prompt_tokens:,}", f"{spend.completion_tokens:,}")
-    return f"{spend.requests:,}", cost, *tokens, spend.average, spend.errors or None
+    return f"{spend.requests:,}", spend.words, *tokens, spend.average, spend.errors or None
 
 
 def _csv(dimensions: Sequence[str], spending: Spending) -> str:
@@ -142,10 +141,7 @@ def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[s
 
 def _sums(spend: Spend) -> dict[str, object]:
     return {
-        "cost_usd": Usd.float_of(spend.known_cost),
-        "cost_nanousd": Usd.nano_of(spend.known_cost),
-        "requests": spend.requests,
-        "unpriced": spend.unpriced,
+        **spend.figures(),
         "errors": spend.errors,
         "tokens": {"prompt": spend.prompt_tokens, "completion": spend.completion_tokens, "total": spend.tokens},
         "average_cost_usd": Usd.float_of(spend.average),

@@ -14,8 +14,11 @@ from typing import Any
 
 from spendtop.cli.options import Options, load_settings
 from spendtop.config.paths import data_folder, default_database_url, find_file
+from spendtop.domain.clock import DAY, day_word, to_datetime
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import clean_line
 
 _STALE_SECONDS = 90
@@ -65,11 +68,11 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
     worst = _worst(status)
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
     return {
-        "today": _money(status["today"]),
+        "today": _billed(status["billed"]) if status.get("billed") else _money(status["today"]),
         "hour": _money(status["hour"]),
         "unpriced": str(status["today"]["unpriced"]),
         "requests": str(status["today"]["requests"]),
-        "worst": "" if worst is None else f"{worst['used_nano'] * 100 // worst['limit_nano']}%",
+        "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
         "state": state if _is_collecting(status, age) else _STALE,
         "age": _duration(age),
@@ -81,8 +84,19 @@ def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
     return max(status["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
 
 
+def _billed(bill: dict[str, Any]) -> str:
+    """What stands in place of spend where no request was ever seen."""
+    return f"billed {day_word(bill['day'], int(time.time() // 86400))} {Usd(bill['nano'])}"
+
+
+def _percent(limit: dict[str, Any]) -> str:
+    return used_percent(limit["used_nano"], limit["limit_nano"], limit.get("window", ""))
+
+
 def _line(status: dict[str, Any], words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
+    if status.get("billed"):
+        parts = ["no requests seen", _billed(status["billed"])]
     if status["limits"]:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
@@ -109,7 +123,11 @@ def _hint(name: str, names: list[str]) -> str:
 
 
 def _money(sums: dict[str, Any]) -> str:
-    return str(Usd(sums["nano"])) + (f" + {sums['unpriced']} unpriced" if sums["unpriced"] else "")
+    return cost_words(_known(sums), sums["unpriced"])
+
+
+def _known(sums: dict[str, Any]) -> Usd | None:
+    return known_cost(Usd(sums["nano"]), sums["requests"], sums["unpriced"])
 
 
 def _duration(seconds: int) -> str:
@@ -127,13 +145,14 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "billed": _bill(status["billed"]) if status.get("billed") else None,
         "limits": [
             {
                 "name": limit["name"],
                 "entity": limit["entity"],
                 "state": limit["state"],
-                **_usd("used", limit["used_nano"]),
-                **_usd("limit", limit["limit_nano"]),
+                **_usd("used", Usd(limit["used_nano"])),
+                **_usd("limit", Usd(limit["limit_nano"])),
                 "unpriced": limit["unpriced"],
             }
             for limit in status["limits"]
@@ -141,12 +160,16 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
     }
 
 
+def _bill(bill: dict[str, Any]) -> dict[str, Any]:
+    return {"date": f"{to_datetime(bill['day'] * DAY):%Y-%m-%d}", **_usd("cost", Usd(bill["nano"]))}
+
+
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:
-    return {**_usd("cost", sums["nano"]), "unpriced": sums["unpriced"], "requests": sums["requests"]}
+    return {**_usd("cost", _known(sums)), "unpriced": sums["unpriced"], "requests": sums["requests"]}
 
 
-def _usd(name: str, nano: int) -> dict[str, Any]:
-    return {f"{name}_usd": float(Usd(nano).dollars), f"{name}_nanousd": nano}
+def _usd(name: str, amount: Usd | None) -> dict[str, Any]:
+    return {f"{name}_usd": Usd.float_of(amount), f"{name}_nanousd": Usd.nano_of(amount)}
 
 
 def status_file(options: Options) -> Path:

@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spendtop.domain.money import Usd
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted, clean_line
 
@@ -53,13 +52,6 @@ def say(text: str) -> None:
 def is_coloured() -> bool:
     """Whether stdout is a terminal that shows colours to somebody who wants them."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def amount(cost: Usd | None, unpriced: int = 0) -> str:
-    """`$41.82 + 3 unpriced`; `unpriced` where nothing is known."""
-    if cost is None:
-        return "unpriced"
-    return f"{cost} + {unpriced:,} unpriced" if unpriced else str(cost)
 
 
 def local_time(micros: int | None, calendar: Calendar) -> str:

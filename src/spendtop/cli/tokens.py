@@ -14,6 +14,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import tokens
 from spendtop.services.presence import RunningCollector, running_collector
+from spendtop.services.request_export import ascii_json
 from spendtop.services.snippets import snippets
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
@@ -26,6 +27,11 @@ def show(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         tracked = token_uses(connection)
+    if options.arguments.json:
+        from spendtop.api.routes.tokens import TokenItem, TokensAnswer
+
+        say(ascii_json(TokensAnswer(data=[TokenItem.of(use) for use in tracked]).model_dump()))
+        return ExitCode.OK
     rows = [
         (
             use.token.id,

@@ -15,14 +15,16 @@ from typing import Any, TextIO
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.alerting import Message, MessageKind, headline
-from spendtop.domain.clock import HOUR, Clock, to_iso
+from spendtop.domain.clock import Clock, to_iso
+from spendtop.domain.cost_words import cost_words
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
-from spendtop.store.reads import spending
+from spendtop.store.reads.present import spent_last_hour
+from spendtop.store.reads.rows import Spend
 from spendtop.store.transactions import read
 
 _BREATH = 0.2
@@ -91,11 +93,11 @@ class Printer:
             return
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]
         now = self._clock()
-        hour = await read(self._store, lambda connection: spending.spend(connection, now - HOUR, now + 1))
+        hour = await read(self._store, lambda connection: spent_last_hour(connection, now))
         for request in waiting:
-            self._request(request, hour.cost, hour.unpriced)
+            self._request(request, hour)
 
-    def _request(self, request: Request, last_hour: Usd, unpriced: int) -> None:
+    def _request(self, request: Request, last_hour: Spend) -> None:
         cost = request.cost.amount
         if self._json:
             self._write(
@@ -107,19 +109,18 @@ class Printer:
                     "status": request.status.value,
                     "cost_usd": Usd.float_of(cost),
                     "cost_nanousd": Usd.nano_of(cost),
-                    "last_hour_usd": float(last_hour.dollars),
-                    "last_hour_unpriced": unpriced,
+                    "last_hour_usd": Usd.float_of(last_hour.known_cost),
+                    "last_hour_unpriced": last_hour.unpriced,
                 }
             )
             return
         words = " ".join(self._words(request))
-        more = f" + {unpriced} unpriced" if unpriced else ""
-        self._line(f"processed {words} · last hour {_short(last_hour)}{more}")
+        self._line(f"processed {words} · last hour {_short(last_hour.known_cost, last_hour.unpriced)}")
 
     def _words(self, request: Request) -> Iterator[str]:
         yield clean_line(request.model or "(no model)", MESSAGE_LIMIT)
         yield clean_line(request.user_id or "(no user)", MESSAGE_LIMIT)
-        yield "unpriced" if request.cost.amount is None else _short(request.cost.amount)
+        yield _short(request.cost.amount)
         if request.status.value != "ok":
             yield request.status.value
 
@@ -143,7 +144,7 @@ class Printer:
             self._line(f"{word}{about}")
             return
         who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
-        amounts = f"{_short(used)} of {_short(limit)}" + (f" + {message.unpriced} unpriced" if message.unpriced else "")
+        amounts = f"{_short(used)} of {_short(limit, message.unpriced)}"
         match message.kind:
             case MessageKind.APPROACHING:
                 self._line(f"WARNING approaching {name}{who}: {amounts}")
@@ -175,7 +176,8 @@ class Printer:
         os.close(nowhere)
 
 
-def _short(amount: Usd) -> str:
-    """Dollars for people, without zeros at the end beyond the cents: `$0.002`, `$0.15`, `$5.00`."""
-    whole, _, cents = str(amount).partition(".")
-    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
+def _short(cost: Usd | None, unpriced: int = 0) -> str:
+    """A cost in words, its amount without zeros at the end beyond the cents: `$0.002`, `$0.15 + 1 unpriced`."""
+    whole, point, rest = cost_words(cost, unpriced).partition(".")
+    cents, space, more = rest.partition(" ")
+    return f"{whole}{point}{cents.rstrip('0').ljust(2, '0') if point else ''}{space}{more}"

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.cost_words import cost_words
 from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import WindowKind
@@ -71,6 +72,11 @@ class Message(Struct, frozen=True, kw_only=True):
     next_words: str = ""
     lines: tuple[str, ...] = ()
     """Of a digest: what each alert says, a line each; of stale data: why."""
+
+    @property
+    def used_words(self) -> str:
+        """What counts against a limit, and what is not in it."""
+        return cost_words(Usd(self.used_nano), self.unpriced)
 
 
 class EpisodeState(StrEnum):

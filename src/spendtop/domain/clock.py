@@ -31,3 +31,8 @@ def to_micros(moment: datetime) -> int:
 def to_iso(micros: int) -> str:
     """UTC microseconds as RFC 3339 text, for example `2026-11-20T14:03:07.250000Z`."""
     return to_datetime(micros).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def day_word(day: int, today: int) -> str:
+    """A UTC day (days since 1970) as people call it: `today`, `yesterday`, `2026-11-01`."""
+    return {0: "today", 1: "yesterday"}.get(today - day) or f"{to_datetime(day * DAY):%Y-%m-%d}"

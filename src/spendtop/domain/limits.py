@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from spendtop.domain.filters import Filter
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import used_percent
 from spendtop.domain.request import Request
 from spendtop.domain.windows import Window, WindowKind
 
@@ -88,3 +89,7 @@ class Limit(Struct, frozen=True, kw_only=True):
     def fraction(self, used: Usd) -> float:
         """Use as a fraction of the amount, for display."""
         return used.nano / self.amount.nano
+
+    def percent(self, used: Usd) -> str:
+        """Use in percent, for people."""
+        return used_percent(used.nano, self.amount.nano, self.window.text)

@@ -12,6 +12,7 @@ from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, he
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services import outbox_rules
@@ -152,9 +153,7 @@ def _line(message: Message) -> str:
     if (about := headline(message, name)) is not None:
         return about
     who = f" ({entity})" if message.each else ""
-    unpriced = f" + {message.unpriced:,} unpriced" if message.unpriced else ""
-    used = f"{Usd(message.used_nano)}{unpriced} of {Usd(message.limit_nano)}"
-    return f"{message.kind.value} {name}{who}: {used}"
+    return f"{message.kind.value} {name}{who}: {message.used_words} of {Usd(message.limit_nano)}"
 
 
 def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Calendar) -> str:
@@ -163,12 +162,12 @@ def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Ca
         return "Each request above this limit speaks once."
     higher = [t for t in thresholds(limit) if t > decision.episode.announced]
     if higher:
-        return f"Speaks again at {higher[0]:.0%}."
+        return f"Speaks again at {exact_percent(higher[0])}."
     if reading.window_end is not None:
         return f"Speaks again in the next window, from {calendar.local(reading.window_end):%Y-%m-%d %H:%M} on."
     if limit.window.kind is WindowKind.ROLLING:
         minutes = patience(limit) // MINUTE
-        return f"Speaks again once use has stayed under {hysteresis(limit):.0%} for {minutes} minutes."
+        return f"Speaks again once use has stayed under {exact_percent(hysteresis(limit))} for {minutes} minutes."
     return "Does not speak again."
 
 
@@ -183,7 +182,8 @@ def _contributors(
     if limit.dimension == "all":
         for dimension in ("user", "model"):
             for row in spending.by_key(connection, dimension, since, reading.window_end, _TOP).rows:
-                yield dimension, row.key.raw, row.spend.cost.nano
+                if row.spend.known_cost is not None:
+                    yield dimension, row.key.raw, row.spend.cost.nano
     elif limit.each is not None and since is not None and reading.at - since <= DAY:
         dimension = "user" if limit.each.value == "model" else "model"
         yield from _of_entity(connection, limit, entity, dimension, reading)
@@ -203,12 +203,13 @@ def _of_entity(
     table = table_of(RequestTable)
     of = and_(spending.scope(limit.each.value, entity), within_scope(connection, limit))
     key = table.c.user_id if dimension == "user" else table.c.model
-    cost = func.coalesce(func.sum(table.c.cost_nano), 0)
+    cost = func.sum(table.c.cost_nano)
     window = Span(reading.window_start, reading.window_end)
     query = (
         select(key, cost)
         .where(of, table.c.counted, window.holds(table.c.occurred_at))
         .group_by(key)
+        .having(cost.is_not(None))
         .order_by(cost.desc())
         .limit(_TOP)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from spendtop.store import facts
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import CheckpointTable
 
@@ -35,10 +36,18 @@ def load(connection: Connection, poller: str) -> Checkpoint:
 
 
 def succeeded(
-    connection: Connection, poller: str, now: int, *, cursor: str | None = None, complete_until: int | None = None
+    connection: Connection,
+    poller: str,
+    now: int,
+    *,
+    cursor: str | None = None,
+    complete_since: int | None = None,
+    complete_until: int | None = None,
 ) -> None:
     """Note a step that is stored in this very transaction; None leaves what was before."""
     before = load(connection, poller)
+    if complete_since is not None:
+        facts.put(connection, facts.complete_since(poller), str(complete_since))
     _keep(
         connection,
         Checkpoint(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from spendtop.domain.alerting import Episode, EpisodeState, Reading, continues
+from spendtop.domain.alerting import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
 from spendtop.domain.windows import CALENDAR_KINDS, WindowKind
 from spendtop.store.statements import table_of
@@ -103,18 +103,22 @@ def _end(connection: Connection, row: Any, now: int, announced: float) -> None:
 
 
 def write(
-    connection: Connection, limit: Limit, entity: str, row: Any | None, episode: Episode, reading: Reading
+    connection: Connection, limit: Limit, entity: str, row: Any | None, decision: Decision, reading: Reading
 ) -> int | None:
-    """Insert or update the alert by compare-and-set on its version; None when somebody else was faster."""
+    """Insert or update the alert by compare-and-set on its version; None when somebody else was faster.
+
+    The use that it keeps is the one of when it spoke last, so that it is what the message says.
+    """
+    episode = decision.episode
+    assert episode is not None
+    said = {"used_nano": reading.used.nano, "limit_nano": limit.amount.nano, "unpriced": reading.unpriced}
     values = {
+        **(said if row is None or decision.announce is not None else {}),
         "window_end": episode.window_end,
         "state": episode.state.value,
         "severity": "critical" if episode.state is EpisodeState.EXCEEDED else "warning",
         "announced": episode.announced,
         "spoke": episode.spoke,
-        "used_nano": reading.used.nano,
-        "limit_nano": limit.amount.nano,
-        "unpriced": reading.unpriced,
         "crossed_at": episode.crossed_at,
         "late": episode.late,
         "falls": episode.falls,

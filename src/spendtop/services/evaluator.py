@@ -206,7 +206,7 @@ class _LimitInTurn:
         decision = decide(limit, before, reading)
         if decision.episode is None or decision.episode == before:
             return []
-        alert_id = episodes.write(connection, limit, entity, row, decision.episode, reading)
+        alert_id = episodes.write(connection, limit, entity, row, decision, reading)
         if alert_id is None or decision.announce is None:
             return []
         message = alert_messages.message(connection, limit, entity, decision, reading, self._calendar)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from spendtop.domain.request import FIELDS, ValueKind
+from spendtop.domain.cost_words import exact
+from spendtop.domain.request import FIELDS, Basis, ValueKind
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
         ValueKind.INSTANT: wording.instant,
         ValueKind.TOKENS: wording.tokens,
         ValueKind.MILLISECONDS: wording.milliseconds,
+        ValueKind.MONEY: exact,
         ValueKind.FLAG: lambda flag: "yes" if flag else "no",
         ValueKind.SOURCES: ", ".join,
     }
@@ -50,6 +52,13 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
             yield from ((f"{label} {clean_line(name, _NAME_LIMIT)}", clean_line(text)) for name, text in value.items())
         else:
             yield label, None if value is None else by_kind.get(each.kind, _plain)(value)
+
+
+def verified_words(row: RequestRow) -> str:
+    """What Helicone's API confirmed: without a cost of its own the request only."""
+    if not row.verified:
+        return "no"
+    return "yes" if row.cost.basis is Basis.REPORTED else "yes, but for its cost"
 
 
 def _plain(value: object) -> str:

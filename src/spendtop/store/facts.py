@@ -9,7 +9,13 @@ from spendtop.store.tables import MetaTable
 
 FIRST_START = "first start"
 """When a collector first started on the store, UTC µs."""
+_COMPLETE_SINCE = "complete since "
 _META = table_of(MetaTable)
+
+
+def complete_since(poller: str) -> str:
+    """The name of the fact from when on a poller has compared what it reads, UTC µs."""
+    return _COMPLETE_SINCE + poller
 
 
 def put(connection: Connection, name: str, value: str) -> None:

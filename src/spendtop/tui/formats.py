@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, day_word
+from spendtop.domain.cost_words import within
+from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Calendar
+    from spendtop.store.reads.ledger import BilledDay
+    from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
 UNKNOWN = "-"
@@ -79,40 +83,90 @@ def span(micros: int) -> str:
     return f"{micros // DAY}d"
 
 
-def percent(fraction: float) -> str:
-    """A share in at most five characters: `0.4%`, `84%`, `x12`."""
-    value = fraction * 100
-    if value >= 1_000:
-        return f"x{fraction:,.0f}".replace(",", " ") if fraction < 1_000 else ">x999"
-    return f"{value:.1f}%" if 0 < value < 0.95 else f"{value:.0f}%"
+def percent(part: int, whole: int) -> str:
+    """A share in at most five characters, towards zero: `0.4%`, `84%`, `x12`."""
+    return _narrow(part, whole, percent_of(part, whole))
 
 
-def spend(spent: Spend) -> str:
-    """Known cost, and how many requests are not in it: `$41.82 +3?`."""
-    return f"{spent.cost} +{count(spent.unpriced)}?" if spent.unpriced else str(spent.cost)
+def used_percent(use: LimitUse) -> str:
+    """Use of a limit, likewise."""
+    return _narrow(use.used.nano, use.limit.amount.nano, use.percent)
+
+
+def _narrow(part: int, whole: int, words: str) -> str:
+    times = abs(part) // abs(whole)
+    return words if times < 10 else f"x{times}" if times < 1_000 else ">x999"
+
+
+def spend(spent: Spend, width: int = 99) -> str:
+    """Known cost, and how many requests are not in it, in so many cells: `$41.82 +3?`, `3 unpriced`, `3?`."""
+    return cost(spent.known_cost, spent.unpriced, width)
+
+
+def cost(known: Usd | None, unpriced: int, width: int = 99) -> str:
+    """The same of any sum; None where no cost is known."""
+    if known is None:
+        words = f"{count(unpriced)} unpriced"
+        return words if len(words) <= width else f"{count(unpriced)}?"
+    if not unpriced:
+        return within(known, width)
+    mark = f"+{count(unpriced)}?"
+    return f"{within(known, width - len(mark) - 1)} {mark}"
+
+
+def rate(spent: Spend) -> str:
+    """Spend of an hour: `$1.20/h`, `$1.20/h +3?`, `3 unpriced/h`."""
+    if spent.known_cost is None:
+        return f"{spend(spent)}/h"
+    return f"{spent.cost}/h" + (f" +{count(spent.unpriced)}?" if spent.unpriced else "")
+
+
+def share(part: Spend, whole: Spend) -> str:
+    """Part of a cost in percent; unknown where one of the two is, and of nothing."""
+    if part.known_cost is None or not whole.cost.nano:
+        return UNKNOWN
+    return percent(part.cost.nano, whole.cost.nano)
 
 
 def spend_long(spent: Spend) -> str:
     """Known cost in words: `$41.82 + 3 unpriced`."""
+    if spent.known_cost is None:
+        return f"{grouped(spent.unpriced)} unpriced"
     return f"{spent.cost} + {grouped(spent.unpriced)} unpriced" if spent.unpriced else str(spent.cost)
 
 
-def short_usd(amount: Usd) -> str:
+def short_usd(amount: Usd, width: int = 99) -> str:
     """An amount for narrow gauges: no cents on round dollars."""
-    text = str(amount)
-    return text.removesuffix(".00")
+    return within(amount, width, str(amount).removesuffix(".00"))
 
 
-def cents(amount: Usd) -> str:
+def used_of(used: Usd, limit: Usd, width: int) -> str:
+    """`$5.01/$1,000` in so many cells; what has more digits loses them first."""
+    room = width - 1
+    of = short_usd(limit, max(room - len(short_usd(used)), room // 2))
+    return f"{short_usd(used, room - len(of))}/{of}"
+
+
+def cents(amount: Usd, width: int = 99) -> str:
     """An amount of a bill: whole cents; more digits only where there would be none."""
     if not 5_000_000 <= abs(amount.nano) < 1_000_000_000:
-        return str(amount)
-    return f"{'-' if amount.nano < 0 else ''}${abs(amount.dollars):.2f}"
+        return within(amount, width)
+    return within(amount, width, f"{'-' if amount.nano < 0 else ''}${abs(amount.dollars):.2f}")
 
 
-def change(amount: Usd) -> str:
+def change(amount: Usd, width: int = 99) -> str:
     """What a bill or balance differs by, with its sign: `+$1.10`, `-$0.42`, `$0.00`."""
-    return f"+{cents(amount)}" if amount.nano > 0 else cents(amount)
+    return f"+{cents(amount, width - 1)}" if amount.nano > 0 else cents(amount, width)
+
+
+def balance(amount: Usd, width: int) -> str:
+    """What is left of a balance, never more than there is."""
+    return within(amount, width, amount.floored)
+
+
+def billed(bill: BilledDay, now: int) -> str:
+    """Whose day a bill is of: `billed yesterday`."""
+    return f"billed {day_word(bill.day, now // DAY)}"
 
 
 def clock(micros: int, calendar: Calendar) -> str:
@@ -136,9 +190,12 @@ def full_time(micros: int, calendar: Calendar) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {local:%z}"
 
 
-def trend(change: float) -> str:
-    """A signed change in words that stay short: `18%`, `x27`."""
-    return percent(abs(change)) if change < 4 else f"x{change + 1:.0f}" if change < 98 else ">x99"
+def trend(now: Usd, before: Usd) -> str:
+    """How far one amount is from another that is not zero, without its sign: `18%`, `x27`."""
+    times = now.nano // before.nano
+    if times < 5:
+        return percent(abs(now.nano - before.nano), before.nano)
+    return f"x{times}" if times < 100 else ">x99"
 
 
 def model(name: str, width: int) -> str:

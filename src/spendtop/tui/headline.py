@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
+    from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -33,6 +34,8 @@ class Headline:
     attention: Attention
     recorded: int
     """Requests in the store: zero on a first run."""
+    billed: BilledDay | None
+    """Of a store that has bills and no request: there is no spend that could be shown in place of theirs."""
     day: Bounds
     calendar: Calendar
     applied: Applied | None
@@ -41,11 +44,12 @@ class Headline:
     """What the last change of the configuration did."""
 
     @property
-    def trend(self) -> float | None:
-        """The last hour against the same hour yesterday, as a signed share; None without one to compare."""
-        if self.baseline is None or not self.baseline.nano:
+    def trend(self) -> tuple[Usd, Usd] | None:
+        """The last hour and the same hour yesterday; None without one to compare."""
+        hour = self.last_hour.known_cost
+        if hour is None or self.baseline is None or not self.baseline.nano:
             return None
-        return self.last_hour.cost.nano / self.baseline.nano - 1
+        return hour, self.baseline
 
 
 class ConfigStatus:

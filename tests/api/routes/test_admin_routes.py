@@ -137,6 +137,7 @@ async def test_the_list_and_its_pages(readable_store: Store, clock: SettableCloc
             "cost_nanousd": 100_000_000,
             "unpriced": 0,
             "tokens": 1040,
+            "shadow": 0,
         }
         second = await get(live, f"/requests?limit=3&cursor={first['next_cursor']}")
         assert [row["external_ids"]["helicone"] for row in second["data"]] == ["external-4"]
@@ -187,12 +188,12 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "level_assumed": False,
             "partial": False,
             "unpriced_units": {},
-            "reported_by": None,
+            "reported_by": "gateway",
             "doubtful": False,
             "probable_twin_of": None,
             "inference_geo": None,
             "served_model": None,
-            "provider_usage": None,
+            "provider_usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
         }
 
 

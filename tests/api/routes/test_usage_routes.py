@@ -128,6 +128,7 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
                 {"model": "own", "costUSD": None, "unpriced": 1, "tokens": 15},
             ],
             "heliconeVerified": True,
+            "heliconeCosts": 2,
         }
         for path in (f"/jobs/{IN_PATH}/costs", f"/api/sessions/{IN_PATH.replace('/', '%2F')}/costs"):
             assert await get(live, path) == costs

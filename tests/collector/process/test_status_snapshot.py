@@ -53,12 +53,14 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
         "at": bench.clock(),
         "url": URL,
         "collecting": False,
+        "billed": None,
         "today": {"nano": 1_600_000_000, "unpriced": 1, "requests": 3},
         "hour": {"nano": 1_600_000_000, "unpriced": 1, "requests": 3},
         "limits": [
             {
                 "name": "each user",
                 "entity": "ann",
+                "window": "day",
                 "state": "exceeded",
                 "used_nano": 1_500_000_000,
                 "limit_nano": 1_000_000_000,
@@ -67,6 +69,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
             {
                 "name": "daily",
                 "entity": "",
+                "window": "day",
                 "state": "ok",
                 "used_nano": 1_600_000_000,
                 "limit_nano": 10_000_000_000,

@@ -40,8 +40,28 @@ def test_gaps_are_listed_and_what_webhooks_brought_is_the_rest(
         assert (gap.source, gap.since, gap.until) == ("helicone", hour, hour + 3 * MINUTE)
         assert (gap.requests, gap.cost, gap.found_at) == (4, Usd(4_000), clock())
         assert completeness.gaps(connection, hour + HOUR, 10) == ()
-        assert completeness.share_pushed(connection, [gap], hour) == 0.6
-        assert completeness.share_pushed(connection, [], hour + HOUR) is None
+        assert completeness.coverage(connection, [gap], hour) is None
+    with store.writing() as connection:
+        checkpoints.succeeded(connection, "helicone-api", clock(), complete_until=hour + HOUR)
+    with store.reading() as connection:
+        covered = completeness.coverage(connection, [gap], hour)
+        assert covered is not None and (covered.percent, covered.is_whole) == ("60%", False)
+        assert completeness.coverage(connection, [], hour + HOUR) is None
+
+
+def test_nothing_is_claimed_but_for_the_time_that_was_compared(
+    store: Store, clock: SettableClock, recorded: Recorded
+) -> None:
+    hour = clock() - clock() % HOUR
+    recorded.add([recorded.request(hour - number * HOUR, source=HELICONE) for number in range(10)])
+    with store.writing() as connection:
+        checkpoints.failed(connection, "helicone-api", "away", clock())
+        assert completeness.coverage(connection, [], hour - 10 * HOUR) is None
+        checkpoints.succeeded(
+            connection, "helicone-api", clock(), complete_since=hour - 5 * HOUR, complete_until=hour - 2 * HOUR
+        )
+        covered = completeness.coverage(connection, [], hour - 10 * HOUR)
+    assert covered == completeness.Coverage(hour - 5 * HOUR, hour - 2 * HOUR, requests=3, missed=0)
 
 
 def test_history_from_before_the_first_start_is_not_taken_for_pushed(
@@ -50,9 +70,12 @@ def test_history_from_before_the_first_start_is_not_taken_for_pushed(
     hour = clock() - clock() % HOUR
     recorded.add([recorded.request(hour - number * HOUR, source=HELICONE_API) for number in range(1, 5)])
     with store.writing() as connection:
-        assert completeness.share_pushed(connection, [], hour - 5 * HOUR) == 1.0
+        checkpoints.succeeded(connection, "helicone-api", clock(), complete_until=hour + 2 * MINUTE)
+        before = completeness.coverage(connection, [], hour - 5 * HOUR)
+        assert before is not None and before.percent == "100%"
         first_start(connection, hour + MINUTE)
-        assert completeness.share_pushed(connection, [], hour - 5 * HOUR) is None
+        after = completeness.coverage(connection, [], hour - 5 * HOUR)
+        assert after is not None and after.percent is None
 
 
 def test_what_the_api_confirmed_is_summed_without_hits_of_the_cache(

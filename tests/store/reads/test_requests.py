@@ -16,10 +16,10 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import (
     Order,
     RequestQuery,
+    listed_spend,
     newest_id,
     observed_values,
     page,
-    spend_of,
 )
 from spendtop.store.reads.rows import RequestRow
 from tests.store.conftest import Recorded
@@ -201,12 +201,12 @@ class TestSpendOf:
         )
         query = RequestQuery(filter=parse_filter("user:alice"), until=START + HOUR)
         with recorded.store.reading() as connection:
-            assert spend_of(connection, query, CONTEXT).cost == Usd(3)
-            assert spend_of(connection, RequestQuery(), CONTEXT).cost == Usd(107)
+            assert listed_spend(connection, query, CONTEXT).counted.cost == Usd(3)
+            assert listed_spend(connection, RequestQuery(), CONTEXT).counted.cost == Usd(107)
 
     def test_of_nothing_is_nothing(self, recorded: Recorded) -> None:
         with recorded.store.reading() as connection:
-            assert spend_of(connection, RequestQuery(filter=parse_filter("user:x")), CONTEXT).requests == 0
+            assert listed_spend(connection, RequestQuery(filter=parse_filter("user:x")), CONTEXT).requests == 0
 
 
 class TestNewestId:

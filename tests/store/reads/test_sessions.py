@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Usage
+from spendtop.domain.request import Basis, Cost, Usage
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.sessions import SessionRow, positions_in, session_costs, sessions
@@ -105,8 +109,35 @@ def test_the_costs_of_a_session_are_by_model_and_of_counted_requests(recorded: R
         ("small", Usd(5), 15),
         (None, Usd(0), 15),
     ]
-    assert (found.whole.cost, found.whole.requests, found.whole.unpriced, found.unverified) == (Usd(75), 3, 1, 2)
+    assert (found.whole.cost, found.whole.requests, found.whole.unpriced, found.by_helicone) == (Usd(75), 3, 1, 2)
+    assert found.all_by_helicone
     assert session_costs(recorded.store, "unknown") is None
+
+
+def test_a_cost_is_helicones_own_only_where_helicone_gave_it(recorded: Recorded) -> None:
+    computed = Cost(amount=Usd(5), basis=Basis.COMPUTED, computed=Usd(5))
+    cases: dict[str, dict[str, Any]] = {
+        "webhook": {},
+        "api": {"source": HELICONE_API, "verified": True},
+        "hit": {"cached": True, "cost": Cost(amount=Usd(0), basis=Basis.REPORTED)},
+        "computed": {"source": HELICONE_API, "verified": True, "cost": computed},
+        "pushed": {"source": INGEST},
+        "unpriced": {"cost": Cost()},
+    }
+    recorded.add(replace(recorded.request(START, 5, session_id=name), **fields) for name, fields in cases.items())
+    named, priced = (
+        recorded.request(
+            START, 5, source=source, external_id="joined", response_id="resp", model="m", session_id="joined"
+        )
+        for source in (LITELLM, HELICONE)
+    )
+    recorded.add([named, replace(priced, cost=Cost())])
+    found = {name: session_costs(recorded.store, name) for name in (*cases, "joined")}
+    assert {name for name, costs in found.items() if costs is not None and costs.all_by_helicone} == {
+        "webhook",
+        "api",
+        "hit",
+    }
 
 
 def test_the_requests_of_a_session_come_in_time_order_in_parts(recorded: Recorded) -> None:

@@ -69,4 +69,4 @@ async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: Spendto
         panel.breakdown = Breakdown(rows=rows, others=Spend.nothing(), other_keys=0)
         lines = ["".join(text for text, _ in line) for line in panel.content(60, 10)]
     assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
-    assert lines[1].split()[:4] == ["unknown", "+2?", "-", "-"]
+    assert lines[1].split()[:4] == ["unknown", "2", "unpriced", "-"]

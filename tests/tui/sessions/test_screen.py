@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.request import Cost
+from spendtop.domain.sources import INGEST
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import Layout
 from spendtop.tui.screens.clipboard import Clipboard
@@ -29,7 +30,7 @@ def worked(till: Till, clock: SettableClock) -> Till:
         a_request(3600 + 60 * n, now, external_id=f"n{n}", session_id="nightly-1", session_path=path, verified=True)
         for n, path in enumerate(paths)
     ]
-    chat = [a_request(10 + n, now, external_id=f"c{n}", session_id="chat-\x1b[2J77") for n in range(3)]
+    chat = [a_request(10 + n, now, external_id=f"c{n}", session_id="chat-\x1b[2J77", source=INGEST) for n in range(3)]
     lab = a_request(7200, now, session_id="lab", model="custom-7b", cost=Cost())
     till.record(*nightly, *chat, lab, a_request(5, now))
     return till
@@ -82,7 +83,7 @@ async def test_the_session_that_was_active_last_comes_first_with_figures_and_mod
         screen = await shown(pilot)
         assert names(screen) == ["chat-␛[2J77", "nightly-1", "lab"]
         assert words(pilot, "nightly-1") == ["nightly-1", "4", "$0.0300", "10.1k", "$0.0100", "1h", "1h", "gpt-4.1"]
-        assert words(pilot, "lab ") == ["lab", "1", "unpriced", "2.5k", "-", "2h", "2h", "custom-7b"]
+        assert words(pilot, "lab ") == ["lab", "1", "1", "unpriced", "2.5k", "-", "2h", "2h", "custom-7b"]
         assert "●chat-␛[2J77" in picture(pilot)
         assert "● 1 active · 3 · last ▼" in picture(pilot)
 
@@ -212,12 +213,12 @@ async def test_where_the_paths_have_no_room_tab_does_not_lead_to_them(face: Spen
         await until(pilot, lambda: "tab pane" not in picture(pilot).splitlines()[-1])
 
 
-async def test_a_session_without_paths_is_a_flat_list_and_tells_what_is_not_verified(face: SpendtopApp) -> None:
+async def test_a_session_without_paths_is_a_flat_list_and_tells_whose_costs_they_are(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "enter")
         await until(pilot, lambda: "row 1 of 3" in picture(pilot))
         text = picture(pilot)
-        assert "3 not verified" in text
+        assert "0 of 3 costs by Helicone" in text
         assert "✓ verified" not in text
         assert "all paths" not in text
         assert "] path" not in text
@@ -248,10 +249,11 @@ async def test_what_arrives_in_an_open_session_is_announced_and_moves_nothing(
 ) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await one(pilot)
-        fresh = a_request(0, clock() + SECOND, session_id="nightly-1", session_path="/report", external_id="new")
+        where = {"session_id": "nightly-1", "session_path": "/report"}
+        fresh = a_request(0, clock() + SECOND, external_id="new", source=INGEST, **where)
         worked.record(fresh)
         await until(pilot, lambda: "1 new, G to go" in picture(pilot))
-        assert "1 not verified" in picture(pilot)
+        assert "4 of 5 costs by Helicone" in picture(pilot)
         assert words(pilot, "└ /report")[2] == "2"
         await pilot.press("G")
         await until(pilot, lambda: "row 5 of 5" in picture(pilot))

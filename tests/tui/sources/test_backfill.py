@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -16,6 +16,8 @@ from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import PolledSource, applied, keep
 from spendtop.store.reads.ledger import Account
+from spendtop.store.statements import table_of
+from spendtop.store.tables import CheckpointTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.sources.backfill import BackfillScreen, SpanDraft
@@ -58,7 +60,7 @@ def polled(till: Till, store: Store, clock: SettableClock) -> Till:
     till.record(*recorded)
 
     def prepare(connection: Connection) -> None:
-        checkpoints.succeeded(connection, HELICONE, now - 20_000_000, complete_until=now - 2 * MINUTE)
+        checkpoints.succeeded(connection, HELICONE, now - 20_000_000, complete_until=now + 1)
         checkpoints.succeeded(connection, COSTS, now - HOUR)
         checkpoints.failed(connection, BALANCE, REFUSED, now)
         missed_requests.note_gap(connection, "helicone", recorded, now, now)
@@ -102,7 +104,7 @@ async def test_each_poller_tells_its_state_last_success_and_how_far_it_is_comple
 ) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
-        until_then = f"{face.session.calendar.local(clock() - 2 * MINUTE):%H:%M}"
+        until_then = f"{face.session.calendar.local(clock()):%H:%M}"
         assert row_of(pilot, "helicone API")[2:] == ["OK", "20s", "complete", "until", f"{until_then},", "3", "today"]
         assert row_of(pilot, "openai costs")[2:5] == ["--", "stale", "1h"]
         assert row_of(pilot, "ci balance")[2:6] == ["!FAILING", "-", "DeepSeek", "refused"]
@@ -127,7 +129,14 @@ async def test_gaps_and_the_share_that_webhooks_brought_are_told(face: SpendtopA
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
         assert f"gap {since}-{end} found by poll: 3 requests, $0.30 back-filled" in picture(pilot)
-        assert "webhooks cover 97 %" in picture(pilot)
+        assert f"webhooks cover 97 % until {zone.local(now):%H:%M}" in picture(pilot)
+
+
+async def test_what_no_poll_compared_is_not_claimed(face: SpendtopApp, store: Store) -> None:
+    write(store, lambda connection: connection.execute(delete(table_of(CheckpointTable))))
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
+        await shown(pilot)
+        assert "what webhooks cover is not known" in picture(pilot)
 
 
 async def test_many_gaps_leave_room_for_other_events(face: SpendtopApp, store: Store, clock: SettableClock) -> None:

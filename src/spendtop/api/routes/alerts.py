@@ -9,13 +9,13 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem, AlertsAnswer
+from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, alert_items
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.services import alert_actions
-from spendtop.store.reads.attention import alert, alerts, deliveries_of
+from spendtop.store.reads.attention import alert, alerts
 
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _BY = "api"
@@ -59,10 +59,10 @@ def router() -> APIRouter:
 
 def list_alerts(request: Request, parameters: Annotated[AlertParameters, Query()]) -> AlertsAnswer:
     """Alerts with the messages that went out about them, the newest first."""
-    with context_of(request).store.reading() as connection:
+    context = context_of(request)
+    with context.store.reading() as connection:
         listed = alerts(connection, parameters.open, parameters.limit)
-        deliveries = deliveries_of(connection, [each.id for each in listed])
-    return AlertsAnswer(data=[AlertItem.of(each, deliveries.get(each.id, ())) for each in listed])
+        return AlertsAnswer(data=alert_items(connection, listed, context.clock(), context.ceilings()))
 
 
 def ack(request: Request, id: AlertId, body: AckBody | None = None) -> AlertItem:
@@ -85,11 +85,14 @@ def unack(request: Request, id: AlertId) -> AlertItem:
 
 
 def _changed(request: Request, alert_id: int, change: Callable[[Connection], None]) -> AlertItem:
+    context = context_of(request)
+
     def work(connection: Connection) -> AlertItem:
         change(connection)
         changed = alert(connection, alert_id)
         assert changed is not None
-        return AlertItem.of(changed, deliveries_of(connection, [alert_id]).get(alert_id, ()))
+        [item] = alert_items(connection, [changed], context.clock(), context.ceilings())
+        return item
 
     try:
         return written(request, work)

@@ -14,7 +14,7 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.services.request_export import FORMATS, pages, record
 from spendtop.store.reads.detail import find
-from spendtop.store.reads.requests import page, refuse_unsearchable, spend_of
+from spendtop.store.reads.requests import listed_spend, page, refuse_unsearchable
 
 _MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
@@ -42,7 +42,7 @@ def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -
     try:
         with context.store.reading() as connection:
             listed = page(connection, query, filters, parameters.cursor, parameters.limit)
-            totals = spend_of(connection, query, filters)
+            totals = listed_spend(connection, query, filters)
     except UsageError:
         raise wrong_search(parameters.cursor) from None
     return RequestsAnswer(

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from spendtop import __version__
 from spendtop.api.context import Context
 from spendtop.api.exposition import Figures, exposed
-from spendtop.api.routes import context_of, written
+from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.routes.spending import uses_in_force
 from spendtop.api.shapes import instant
-from spendtop.domain.windows import bounds, parse_window
+from spendtop.domain.windows import Calendar
 from spendtop.services import store_reset
 from spendtop.store.reads.attention import attention
+from spendtop.store.reads.present import today
 from spendtop.store.reads.spending import by_key
 from spendtop.store.reads.store_figures import Measures, measures
 
@@ -78,7 +79,7 @@ def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=Fa
     context = context_of(request)
     if any(name in accept for name in _TEXT_TYPES):
         with context.store.reading() as connection:
-            figures = _figures(connection, context)
+            figures = _figures(connection, context, calendar_of(request))
         text, content_type = exposed(figures, accept)
         return Response(text, headers={"Content-Type": content_type})
     with context.store.reading() as connection:
@@ -104,15 +105,15 @@ def _answer(context: Context, kept: Measures) -> MetricsAnswer:
     )
 
 
-def _figures(connection: Connection, context: Context) -> Figures:
-    today = bounds(parse_window("day"), context.clock(), context.settings().time.calendar).start_us
+def _figures(connection: Connection, context: Context, calendar: Calendar) -> Figures:
+    day = today(calendar, context.clock())
     waiting = context.health().detail.get("writes_waiting")
     return Figures(
         version=__version__,
         counters=context.counters.snapshot(),
         measures=measures(connection),
         attention=attention(connection),
-        today={dimension: by_key(connection, dimension, today, None, _MOST_KEYS) for dimension in _DIMENSIONS},
+        today={dimension: by_key(connection, dimension, *day, _MOST_KEYS) for dimension in _DIMENSIONS},
         limits=uses_in_force(connection, context),
         writes_waiting=waiting if isinstance(waiting, int) else None,
     )

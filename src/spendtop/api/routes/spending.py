@@ -78,33 +78,11 @@ def _summary(
     return SummaryAnswer(
         since=instant(span.since),
         until=instant(now if span.until is None else span.until),
-        cost_usd=float(whole.cost.dollars),
-        cost_nanousd=whole.cost.nano,
-        requests=whole.requests,
-        unpriced=whole.unpriced,
         tokens=Tokens.of(whole),
+        **whole.figures(),
         average_cost_usd=Usd.float_of(whole.average),
-        by_model=[
-            ModelSpend(
-                model=row.key.raw or None,
-                cost_usd=float(row.spend.cost.dollars),
-                cost_nanousd=row.spend.cost.nano,
-                requests=row.spend.requests,
-                unpriced=row.spend.unpriced,
-                share=row.spend.cost.share_of(whole.cost) or 0.0,
-            )
-            for row in models
-        ],
-        top_users=[
-            UserSpend(
-                user_id=row.key.raw or None,
-                cost_usd=float(row.spend.cost.dollars),
-                cost_nanousd=row.spend.cost.nano,
-                requests=row.spend.requests,
-                unpriced=row.spend.unpriced,
-            )
-            for row in users
-        ],
+        by_model=[ModelSpend.of(row, whole) for row in models],
+        top_users=[UserSpend.of(row) for row in users],
         limits=[LimitSummary.of(use) for use in limits],
         by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
     )

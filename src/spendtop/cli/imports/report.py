@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-from spendtop.cli.tables import amount, say, table
+from spendtop.cli.tables import say, table
 from spendtop.config.types import duration_text
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import UsageError
 from spendtop.domain.request import Request, Restored
 from spendtop.domain.untrusted import clean_line
@@ -102,10 +103,10 @@ class Report:
 
 
 def _cells(tally: Tally, skipped: int) -> tuple[object, ...]:
-    cost = None if tally.unpriced == tally.stored else tally.cost
+    cost = known_cost(tally.cost, tally.stored, tally.unpriced)
     return (
         f"{tally.stored:,}",
-        amount(cost, tally.unpriced) if tally.stored else None,
+        cost_words(cost, tally.unpriced) if tally.stored else None,
         (tally.joined and f"{tally.joined:,}") or None,
         f"{tally.duplicates:,}" if tally.duplicates else None,
         f"{skipped + tally.refused:,}" if skipped + tally.refused else None,

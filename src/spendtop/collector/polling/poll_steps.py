@@ -108,7 +108,12 @@ class RequestSteps:
                 missed_requests.note_gap(connection, self._pushed_by.name, missed, run_began_at, now)
             if page is not None:
                 checkpoints.succeeded(
-                    connection, self.name, now, cursor=page.cursor, complete_until=page.complete_until
+                    connection,
+                    self.name,
+                    now,
+                    cursor=page.cursor,
+                    complete_since=page.complete_since,
+                    complete_until=page.complete_until,
                 )
             return missed
 

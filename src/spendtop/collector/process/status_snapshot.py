@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from spendtop.collector.supervisor import pause
-from spendtop.domain.clock import HOUR, Clock
-from spendtop.domain.windows import Window, WindowKind, bounds
+from spendtop.domain.clock import DAY, Clock
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import write_atomically
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits, spending
+from spendtop.store.reads.ledger import last_billed
+from spendtop.store.reads.present import spent_last_hour, spent_today
 
 _EVERY = 1.0
 """Seconds between two snapshots while spend comes in."""
 _LATEST = 30.0
 """Seconds after which a snapshot is made anew in any case, so that its age says that somebody collects."""
-_TODAY = Window(WindowKind.DAY, "day")
 _log = logging.getLogger(__name__)
 
 
@@ -59,20 +59,23 @@ class StatusSnapshot:
 
     def _read(self) -> dict[str, Any]:
         now, book = self._clock(), self._book()
-        start = bounds(_TODAY, now, book.calendar).start_us
         with self._store.reading() as connection:
-            today = spending.spend(connection, start, now + 1)
-            hour = spending.spend(connection, now - HOUR, now + 1)
+            today = spent_today(connection, book.calendar, now)
+            hour = spent_last_hour(connection, now)
+            recorded = spending.spend(connection, None, None).requests
+            bill = None if recorded else last_billed(connection, now // DAY)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
         return {
             "at": now,
             "url": self._url,
+            "billed": None if bill is None else {"day": bill.day, "nano": bill.cost.nano},
             "today": {"nano": today.cost.nano, "unpriced": today.unpriced, "requests": today.requests},
             "hour": {"nano": hour.cost.nano, "unpriced": hour.unpriced, "requests": hour.requests},
             "limits": [
                 {
                     "name": use.limit.name,
                     "entity": use.entity.raw,
+                    "window": use.limit.window.text,
                     "state": use.state.value,
                     "used_nano": use.used.nano,
                     "limit_nano": use.limit.amount.nano,

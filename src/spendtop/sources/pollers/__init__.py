@@ -35,6 +35,8 @@ class PolledPage:
     """The poller's own JSON: where the next step begins."""
     complete_until: int | None
     """Up to when nothing is missing once this page is stored, UTC µs."""
+    complete_since: int | None = None
+    """From when on; what lies before it was never compared."""
     more: bool
     """Whether the next step is to follow at once."""
 

@@ -76,7 +76,7 @@ class HeliconeApi:
         place = placed(cursor)
         if isinstance(place, Ranging):
             requests, reading = await self._read(place.reading, now)
-            return self._page(requests, Ranging(reading=reading), None, more=not reading.ended)
+            return self._page(requests, Ranging(reading=reading), more=not reading.ended)
         requests = ()
         if place is None:
             place = first_run(now, self._backfill)
@@ -87,7 +87,7 @@ class HeliconeApi:
             place = after_reading(place, reading, now)
         elif place.comparing is not None:
             place = await self._compare(place, place.comparing, now)
-        return self._page(requests, place, place.complete_until, more=not place.idle)
+        return self._page(requests, place, more=not place.idle)
 
     async def request(self, request_id: str, now: int) -> Request | None:
         """One request with its bodies, or None where Helicone has none by this id (UTC µs `now`). Raises PollFailed.
@@ -100,12 +100,17 @@ class HeliconeApi:
         except NotARow:
             raise PollFailed(f"{WHO}'s request is not as documented; a newer spendtop may be needed") from None
 
-    def _page(
-        self, requests: tuple[Request, ...], place: Place, complete_until: int | None, *, more: bool
-    ) -> PolledPage:
+    def _page(self, requests: tuple[Request, ...], place: Place, *, more: bool) -> PolledPage:
         cursor = written(place)
         self._given.handed_back(cursor)
-        return PolledPage(requests=requests, cursor=cursor, complete_until=complete_until, more=more)
+        following = place if isinstance(place, Following) else None
+        return PolledPage(
+            requests=requests,
+            cursor=cursor,
+            complete_since=None if following is None else following.since,
+            complete_until=None if following is None else following.complete_until,
+            more=more,
+        )
 
     async def _read(self, reading: ReadSpan, now: int) -> tuple[tuple[Request, ...], ReadSpan]:
         """The requests of the next page that were not given yet, and where the page behind it begins."""

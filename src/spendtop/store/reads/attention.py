@@ -22,6 +22,8 @@ from spendtop.store.reads.spending import by_key
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable, RequestTable, TotalTable
 
+LIMIT_RULE, BALANCE_RULE = "limit/", "balance/"
+"""What the rules of alerts about limits and balances begin with."""
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
@@ -90,6 +92,7 @@ class AlertRow:
     announced: float
     """The highest threshold that stands announced, as a fraction of the limit."""
     used: Usd
+    """When it spoke last."""
     limit: Usd
     unpriced: int
     crossed_at: int
@@ -243,7 +246,7 @@ def _alert(row: Any) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
-        limit_name=row.rule.removeprefix("limit/"),
+        limit_name=row.rule.removeprefix(LIMIT_RULE),
         entity=Untrusted(row.entity),
         window_start=row.window_start,
         window_end=row.window_end,

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
-from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import percent_of
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
+from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import CheckpointTable, GapTable, RequestTable, TotalTable
+from spendtop.store.tables import CheckpointTable, GapTable, RequestTable
 
 _CHECKPOINT, _GAP = table_of(CheckpointTable), table_of(GapTable)
-_REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
+_REQUEST = table_of(RequestTable)
 _OF_HELICONE = (HELICONE_API.name, HELICONE.name)
 
 
@@ -76,18 +77,38 @@ def gaps(connection: Connection, since: int, most: int) -> tuple[GapRow, ...]:
     )
 
 
-def share_pushed(connection: Connection, gaps: Sequence[GapRow], since: int) -> float | None:
-    """The share of Helicone's requests since an instant (a whole hour) that its webhooks brought, given the gaps of
-    that time; None without any. What happened before the first start was never pushed here and says nothing."""
-    began = int(facts.get(connection, facts.FIRST_START) or 0)
-    query = select(func.coalesce(func.sum(_TOTAL.c.requests), 0)).where(
-        _TOTAL.c.dimension == "source",
-        _TOTAL.c.key.in_(_OF_HELICONE),
-        _TOTAL.c.bucket >= max(since, began - began % HOUR),
-    )
-    requests = int(connection.execute(query).scalar_one())
-    missed = sum(gap.requests for gap in gaps)
-    return max(0.0, 1 - missed / requests) if requests else None
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which of Helicone's requests its webhooks brought, of the time in which a poll compared them."""
+
+    since: int
+    """UTC µs."""
+    until: int
+    requests: int
+    missed: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they brought every request."""
+        return not self.missed
+
+    @property
+    def percent(self) -> str | None:
+        """What they brought; None where there was no request."""
+        return percent_of(max(self.requests - self.missed, 0), self.requests) if self.requests else None
+
+
+def coverage(connection: Connection, gaps: Sequence[GapRow], since: int) -> Coverage | None:
+    """What webhooks brought since an instant (UTC µs), given the gaps of that time; None where no poll has compared
+    anything of it. What happened before the first start was never pushed here and says nothing."""
+    query = select(_CHECKPOINT.c.complete_until).where(_CHECKPOINT.c.poller == HELICONE_API.name)
+    until = connection.execute(query).scalar()
+    began = [facts.get(connection, name) for name in (facts.FIRST_START, facts.complete_since(HELICONE_API.name))]
+    since = max(since, *(int(instant or 0) for instant in began))
+    if until is None or until <= since:
+        return None
+    sums = [spend(connection, since, until, "source", source) for source in _OF_HELICONE]
+    return Coverage(since, until, sum(each.requests for each in sums), sum(gap.requests for gap in gaps))
 
 
 def confirmed(connection: Connection, since: int, until: int) -> tuple[int, int]:

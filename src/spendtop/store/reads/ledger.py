@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
 from spendtop.domain.clock import DAY
+from spendtop.domain.cost_words import known_cost
 from spendtop.domain.ledger import Calibration, Entry, EntryKind, balance, runs_out_at
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads.rows import outside
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.rows import Spend, outside
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     BalanceReadingTable,
@@ -79,11 +81,18 @@ class LedgerDay:
     """None where no poll covers the day."""
     ours: Usd
     """What the requests that we saw cost, as far as it is known."""
+    requests: int
+    """That we saw."""
     unpriced: int
-    """Requests that we saw whose cost is not known."""
+    """Those of them whose cost is not known."""
     restated: int
     """How often the provider changed the day afterwards."""
     doubted: bool
+
+    @property
+    def known_ours(self) -> Usd | None:
+        """None where we saw requests and the cost of none is known."""
+        return known_cost(self.ours, self.requests, self.unpriced)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +183,9 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
         LedgerDay(
             day=day,
             billed=Usd(billed[day].cost_nano) if day in billed else None,
-            ours=ours[day][0] if day in ours else ZERO,
-            unpriced=ours[day][1] if day in ours else 0,
+            ours=ours[day].cost if day in ours else ZERO,
+            requests=ours[day].requests if day in ours else 0,
+            unpriced=ours[day].unpriced if day in ours else 0,
             restated=restated.get(day, 0),
             doubted=bool(billed[day].doubted) if day in billed else False,
         )
@@ -183,10 +193,10 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
     )
 
 
-def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[int, tuple[Usd, int]]:
+def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[int, Spend]:
     day = _TOTAL.c.bucket // literal_column(str(DAY), BigInteger)
     query = (
-        select(day.label("day"), func.sum(_TOTAL.c.cost_nano), func.sum(_TOTAL.c.unpriced))
+        select(*spend_sql.of_totals(), day.label("day"))
         .where(
             _TOTAL.c.dimension == "provider",
             _TOTAL.c.key == provider,
@@ -195,7 +205,7 @@ def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[
         )
         .group_by(day)
     )
-    return {int(each): (Usd(int(nano)), int(unpriced)) for each, nano, unpriced in connection.execute(query)}
+    return {int(row.day): spend_sql.to_spend(row) for row in connection.execute(query)}
 
 
 def _state(account: Account, calibration: Calibration | None, succeeded_at: int | None, now: int) -> AccountState:
@@ -219,6 +229,22 @@ def _checkpoint(connection: Connection, account: Account) -> Any | None:
     if account.poller is None:
         return None
     return connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == account.poller)).one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class BilledDay:
+    """What was billed in all for a UTC day (days since 1970)."""
+
+    day: int
+    cost: Usd
+
+
+def last_billed(connection: Connection, today: int) -> BilledDay | None:
+    """The last whole UTC day before `today` that polls cover, else today so far; None without any bill."""
+    query = select(_DAY.c.day, func.sum(_DAY.c.cost_nano)).where(_DAY.c.day <= today)
+    newest = query.group_by(_DAY.c.day).order_by(_DAY.c.day.desc()).limit(2)
+    days = [BilledDay(day, Usd(int(nano))) for day, nano in connection.execute(newest)]
+    return next((each for each in days if each.day < today), days[0] if days else None)
 
 
 def spent(connection: Connection, account: str) -> Usd:

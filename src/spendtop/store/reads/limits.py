@@ -59,6 +59,11 @@ class LimitUse:
     fraction: float
     """Use as a share of the amount."""
 
+    @property
+    def percent(self) -> str:
+        """The same for people."""
+        return self.limit.percent(self.used)
+
 
 def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceiling: Ceiling | None = None) -> Use:
     """Exact use of `limit` by `entity` ("" for everyone) within `bounds`.

@@ -14,6 +14,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
 from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
 from spendtop.store.reads.spending import Breakdown, Bucket, by_key, per_bucket, spend
@@ -64,8 +65,8 @@ def overview(
     chart_end = (now // chart_step + 1) * chart_step
     return Overview(
         now=now,
-        today=spend(connection, day.start_us, day.end_us),
-        last_hour=spend(connection, now - HOUR, None),
+        today=spent_today(connection, calendar, now),
+        last_hour=spent_last_hour(connection, now),
         baseline_hour=_baseline(connection, now - DAY),
         day_bounds=day,
         limits=uses(connection, limits, calendar, now),

@@ -20,7 +20,7 @@ from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition, expressions, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row
-from spendtop.store.reads.spending import spend
+from spendtop.store.reads.spending import shadow_spend, spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
@@ -54,6 +54,20 @@ class RequestPage:
     rows: tuple[RequestRow, ...]
     next_cursor: str | None
     """Hand it to `page` with the same query; None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSpend:
+    """Sums over all requests that a query lists: those that count, and those of shadow tokens, which are listed too."""
+
+    counted: Spend
+    shadow: Spend
+    """In no total."""
+
+    @property
+    def requests(self) -> int:
+        """How many rows the list has."""
+        return self.counted.requests + self.shadow.requests
 
 
 class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
@@ -105,15 +119,16 @@ def page(
     return RequestPage(tuple(map(from_row, rows[:size])), following.write())
 
 
-def spend_of(connection: Connection, query: RequestQuery, context: FilterContext) -> Spend:
-    """Sums over exactly the counted requests that `query` selects. Without a filter they come from the totals."""
+def listed_spend(connection: Connection, query: RequestQuery, context: FilterContext) -> ListedSpend:
+    """Sums over exactly the requests that `query` lists. Without a filter they come from the totals."""
+    since, until = query.since, query.until
     if query.filter is None or query.filter == EVERYTHING:
-        return spend(connection, query.since, query.until)
-    request = table_of(RequestTable)
-    statement = select(*spend_sql.of_requests()).where(
-        request.c.counted.is_(True), *conditions(query, context, connection)
-    )
-    return spend_sql.to_spend(_read(connection, statement, 1)[0])
+        return ListedSpend(spend(connection, since, until), shadow_spend(connection, since, until))
+    counted = table_of(RequestTable).c.counted
+    statement = select(*spend_sql.of_requests(), counted).where(*conditions(query, context, connection))
+    rows = _read(connection, statement.group_by(counted), 2)
+    sums = {bool(row.counted): spend_sql.to_spend(row) for row in rows}
+    return ListedSpend(sums.get(True, Spend.nothing()), sums.get(False, Spend.nothing()))
 
 
 def conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:

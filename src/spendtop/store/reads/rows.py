@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.json import Decoder
 
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.money import Usd
 from spendtop.domain.request import REPORTED, Quantities, RequestField, RequestFields, ValueKind, arguments
 from spendtop.domain.untrusted import Untrusted
@@ -123,8 +124,27 @@ class Spend:
 
     @property
     def known_cost(self) -> Usd | None:
-        """None where there are requests and nothing of any one's cost is known: that is no zero."""
-        return None if 0 < self.requests == self.unpriced and not self.cost.nano else self.cost
+        """None where there are requests and the cost of none is known: that is no zero."""
+        return known_cost(self.cost, self.requests, self.unpriced)
+
+    @property
+    def words(self) -> str:
+        """The cost for people: `$41.82 + 3 unpriced`, `3 unpriced`."""
+        return cost_words(self.known_cost, self.unpriced)
+
+    def figures(self) -> dict[str, Any]:
+        """What every face that is read by programs says of a sum, besides its tokens."""
+        known = self.known_cost
+        return {
+            "cost_usd": Usd.float_of(known),
+            "cost_nanousd": Usd.nano_of(known),
+            "requests": self.requests,
+            "unpriced": self.unpriced,
+        }
+
+    def share_of(self, whole: Spend) -> float | None:
+        """Its part of the known cost of `whole`; None where its own is not known."""
+        return None if self.known_cost is None else self.cost.share_of(whole.cost) or 0.0
 
     @property
     def average(self) -> Usd | None:

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from operator import add
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, case, exists, func, select, tuple_
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
@@ -57,8 +57,13 @@ class SessionCosts:
     """What a session cost by model, None where requests name none, the costliest first."""
 
     by_model: tuple[tuple[Untrusted | None, Spend], ...]
-    unverified: int
-    """Counted requests that no gateway's API confirmed."""
+    by_helicone: int
+    """Counted requests whose cost Helicone itself gave."""
+
+    @property
+    def all_by_helicone(self) -> bool:
+        """Whether it gave every counted cost, and there is one."""
+        return 0 < self.whole.requests - self.whole.unpriced == self.by_helicone
 
     @property
     def whole(self) -> Spend:
@@ -118,22 +123,23 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
     if span is None:
         return None
     by_model: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
-    unverified = 0
+    by_helicone = 0
 
-    def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, bool, Spend]]:
+    def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, int, Spend]]:
+        by_helicone = func.sum(case((spend_sql.is_by_helicone(), 1), else_=0)).label("by_helicone")
         statement = (
-            select(*spend_sql.of_requests(), request.c.model, request.c.verified)
+            select(*spend_sql.of_requests(), request.c.model, by_helicone)
             .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
-            .group_by(request.c.model, request.c.verified)
+            .group_by(request.c.model)
         )
-        return [(row.model, bool(row.verified), spend_sql.to_spend(row)) for row in connection.execute(statement)]
+        return [(row.model, int(row.by_helicone), spend_sql.to_spend(row)) for row in connection.execute(statement)]
 
     for part in in_slices(store, span, read):
-        for model, is_verified, spend in part:
+        for model, costs, spend in part:
             by_model[model] += spend
-            unverified += 0 if is_verified else spend.requests
+            by_helicone += costs
     ordered = sorted(by_model.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0] or ""))
-    return SessionCosts(tuple((outside(model), spend) for model, spend in ordered), unverified)
+    return SessionCosts(tuple((outside(model), spend) for model, spend in ordered), by_helicone)
 
 
 def positions_in(connection: Connection, session: str, after: Position | None, most: int) -> list[Position]:

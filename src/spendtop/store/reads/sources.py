@@ -16,7 +16,7 @@ from spendtop.domain.sources import SOURCES, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.completeness import GapRow, PollerRow, gaps, pollers, share_pushed
+from spendtop.store.reads.completeness import Coverage, GapRow, PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.tokens import tokens
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, TokenTable, TotalTable
@@ -115,8 +115,8 @@ class Sources:
     """Every one that ever polled."""
     gaps: tuple[GapRow, ...]
     """Of the last days, the newest first."""
-    share_pushed: float | None
-    """Of Helicone's requests of those days, brought by its webhooks, as far as polls can tell."""
+    coverage: Coverage | None
+    """Which of Helicone's requests of those days its webhooks brought; None where no poll has compared them."""
 
 
 def sources(connection: Connection, day_start: int, now: int) -> Sources:
@@ -162,7 +162,7 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         size=_size(connection),
         pollers=pollers(connection),
         gaps=missed,
-        share_pushed=share_pushed(connection, missed, gaps_since),
+        coverage=coverage(connection, missed, gaps_since),
     )
 
 

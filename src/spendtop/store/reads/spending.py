@@ -26,6 +26,8 @@ from spendtop.store.tables import RequestTable, TotalTable
 
 ALL = "all"
 MINUTES = "minute"
+_SHADOW = "shadow"
+"""By token, requests of shadow tokens: they are stored, and in no other dimension."""
 COLUMNS = {
     "user": "user_id",
     "model": "model",
@@ -92,6 +94,14 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
     return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))))
 
 
+def shadow_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
+    """Exact sums over the requests of shadow tokens: what they would add to `spend` if they counted."""
+    hours, edges = Span(since, until).cut(HOUR)
+    parts = [] if hours is None else [_totals(_SHADOW, hours)]
+    parts.extend(_requests(edge, counted=False) for edge in edges)
+    return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))), Spend.nothing())
+
+
 def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
     """Exact spend of the `most` (at least 1) largest keys by cost, then by requests, and of all others together."""
     total, request = table_of(TotalTable), table_of(RequestTable)
@@ -145,9 +155,9 @@ def _totals(dimension: str, span: Span) -> Select[Any]:
     return select(*spend_sql.of_totals()).where(total.c.dimension == dimension, span.holds(total.c.bucket))
 
 
-def _requests(span: Span) -> Select[Any]:
+def _requests(span: Span, *, counted: bool = True) -> Select[Any]:
     request = table_of(RequestTable)
-    return select(*spend_sql.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
+    return select(*spend_sql.of_requests()).where(request.c.counted.is_(counted), span.holds(request.c.occurred_at))
 
 
 def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:

@@ -79,11 +79,13 @@ def _day(each: LedgerDay, ink: Ink, width: int) -> Piece:
 def _billed(each: LedgerDay, ink: Ink, width: int) -> Piece:
     if each.billed is None:
         return formats.UNKNOWN, ink.palette.faint
-    return formats.cents(each.billed), ink.palette.money
+    return formats.cents(each.billed, width), ink.palette.money
 
 
 def _ours(each: LedgerDay, ink: Ink, width: int) -> Piece:
-    return formats.cents(each.ours), ink.palette.text
+    if each.known_ours is None:
+        return formats.UNKNOWN, ink.palette.faint
+    return formats.cents(each.known_ours, width), ink.palette.text
 
 
 def _unpriced(each: LedgerDay, ink: Ink, width: int) -> Piece:
@@ -94,14 +96,15 @@ def _difference(each: LedgerDay, ink: Ink, width: int) -> Piece:
     if each.billed is None:
         return formats.UNKNOWN, ink.palette.faint
     mark = "! " if _is_notable(each, each.billed, ink) else ""
-    return mark + formats.change(Drift(each.ours, each.billed).amount), _drift_style(each, each.billed, ink)
+    words = mark + formats.change(Drift(each.ours, each.billed).amount, width - len(mark))
+    return words, _drift_style(each, each.billed, ink)
 
 
 def _share(each: LedgerDay, ink: Ink, width: int) -> Piece:
     if each.billed is None:
         return formats.UNKNOWN, ink.palette.faint
-    share = Drift(each.ours, each.billed).amount.share_of(each.ours)
-    words = formats.UNKNOWN if share is None else formats.percent(abs(share))
+    drift = Drift(each.ours, each.billed).amount
+    words = formats.percent(abs(drift.nano), each.ours.nano) if each.ours.nano else formats.UNKNOWN
     return words, _drift_style(each, each.billed, ink)
 
 
@@ -136,15 +139,15 @@ class LedgerEntries(Panel):
         line: list[Piece] = [(f"{self.calendar.local(each.effective_at):%m-%d %H:%M} ", palette.muted)]
         line.append((fit(each.kind.value, _KINDS) + " ", palette.text if each.observed is None else palette.good))
         if each.observed is None:
-            line.append((fit_right(_change(each), _AMOUNT), palette.money))
+            line.append((fit_right(_change(each, _AMOUNT), _AMOUNT), palette.money))
         else:
-            line.append((fit_right(f"page {each.observed.floored}", _AMOUNT), palette.text))
-            line.append((f"  drift {_change(each)}", palette.muted))
+            line.append((fit_right(f"page {formats.balance(each.observed, _AMOUNT - 5)}", _AMOUNT), palette.text))
+            line.append((f"  drift {_change(each, _AMOUNT)}", palette.muted))
         words = [f"{each.note}"] if each.note else []
         words += [f"by {each.recorded_by}"] if each.recorded_by else []
         line.append(("  " + f" {self.glyphs.between} ".join(words), palette.muted))
         return line
 
 
-def _change(each: LedgerEvent) -> str:
-    return formats.UNKNOWN if each.amount is None else formats.change(each.amount)
+def _change(each: LedgerEvent, width: int) -> str:
+    return formats.UNKNOWN if each.amount is None else formats.change(each.amount, width)

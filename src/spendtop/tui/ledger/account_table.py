@@ -72,8 +72,8 @@ def _balance(each: AccountNow, ink: Ink, width: int) -> Piece:
         return "unknown", ink.palette.unknown
     basis = "told" if each.account.tells_balance else "est."
     if is_low(each):
-        return f"! {each.balance.floored} {basis}", ink.palette.bad
-    return f"{each.balance.floored} {basis}", ink.palette.money
+        return f"! {formats.balance(each.balance, width - 3 - len(basis))} {basis}", ink.palette.bad
+    return f"{formats.balance(each.balance, width - 1 - len(basis))} {basis}", ink.palette.money
 
 
 def _low(each: AccountNow, ink: Ink, width: int) -> Piece:
@@ -81,8 +81,8 @@ def _low(each: AccountNow, ink: Ink, width: int) -> Piece:
     if low is None:
         return "", ink.palette.faint
     if is_low(each):
-        return f"below {formats.short_usd(low)}", ink.palette.bad
-    return f"at {formats.short_usd(low)}", ink.palette.faint
+        return f"below {formats.short_usd(low, width - 6)}", ink.palette.bad
+    return f"at {formats.short_usd(low, width - 3)}", ink.palette.faint
 
 
 def _state(each: AccountNow, ink: Ink, width: int) -> Piece:
@@ -105,7 +105,7 @@ def _as_of(each: AccountNow, ink: Ink, width: int) -> Piece:
 def _burn(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.burn_per_day is None:
         return formats.UNKNOWN, ink.palette.faint
-    return formats.cents(each.burn_per_day), ink.palette.text
+    return formats.cents(each.burn_per_day, width), ink.palette.text
 
 
 def _runs_out(each: AccountNow, ink: Ink, width: int) -> Piece:
@@ -129,7 +129,7 @@ def _calibrated(each: AccountNow, ink: Ink, width: int) -> Piece:
 def _drift(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.drift is None:
         return formats.UNKNOWN, ink.palette.faint
-    return formats.change(each.drift), ink.palette.text
+    return formats.change(each.drift, width), ink.palette.text
 
 
 _COLUMNS = (

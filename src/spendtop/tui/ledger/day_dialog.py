@@ -67,7 +67,7 @@ class LedgerDayScreen(ReadingDialog):
         width = min(self.app.size.width, _WIDEST) - _FRAME - _AMOUNT - 2
         for amount, words in self._answer.reasons:
             first, *rest = wrap(words, max(width, 20)) or [""]
-            lines.append(f"{fit_right(formats.change(amount), _AMOUNT)}  {first}")
+            lines.append(f"{fit_right(formats.change(amount, _AMOUNT), _AMOUNT)}  {first}")
             lines += [f"{' ' * _AMOUNT}  {more}" for more in rest]
         if self._answer.bill is not None and self._answer.bill.doubted:
             lines.append("! The last poll said nothing of this day; it stands until the next one says so again.")
@@ -88,9 +88,9 @@ class LedgerDayScreen(ReadingDialog):
 
 
 def _titled(words: str, amount: Usd | None, width: int) -> list[str]:
-    return [words if amount is None else f"{fit_right(formats.cents(amount), _AMOUNT)}  {words}"[:width]]
+    return [words if amount is None else f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {words}"[:width]]
 
 
 def _row(names: Sequence[str], amount: Usd) -> str:
     shown = " · ".join(clean_line(name) for name in names if name) or "(not named)"
-    return f"{fit_right(formats.cents(amount), _AMOUNT)}  {fit(shown, _NAMES).rstrip()}"
+    return f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {fit(shown, _NAMES).rstrip()}"

@@ -11,7 +11,6 @@ from rich.style import Style
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import LimitState
-from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, length
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 _SIGNS = {LimitState.OK: " ", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "X"}
 _QUIET = HOUR
+_AMOUNTS = 13
+"""Cells of a limit's use and amount."""
+_LEAST_NAME, _LEAST_MONEY = 10, 6
 
 
 def gauge(fraction: float, width: int, fill: Style, over: Style, rest: Style, glyphs: Glyphs) -> list[Piece]:
@@ -78,23 +80,26 @@ class LimitsPanel(Panel):
         fill = {LimitState.OK: palette.bar, LimitState.APPROACHING: warn, LimitState.EXCEEDED: warn}[use.state]
         name = f"{use.entity}" if use.entity else use.limit.name
         window = f" {use.limit.window}" if use.entity else ""
-        amounts = f"{formats.short_usd(use.used)}/{formats.short_usd(use.limit.amount)}"
         room = width - 2 - 6
         named = min(max(room * 2 // 5, 10), 20)
         bar_width = room - named - 1
+        mark = unpriced + 1 if unpriced else 0
+        with_amounts = bar_width >= max(20, _AMOUNTS + 1 + mark + 2)
         pieces: list[Piece] = [
             (f"{_SIGNS[use.state]} ", style),
             (fit(name + window, named), palette.text),
             (" ", palette.text),
         ]
-        if bar_width >= 20:
-            bar_width -= 14
-            pieces += [(fit_right(amounts, 13) + " ", palette.muted)]
-        if unpriced and bar_width >= 10:
-            bar_width -= unpriced + 1
+        if with_amounts:
+            bar_width -= _AMOUNTS + 1
+            amounts = formats.used_of(use.used, use.limit.amount, _AMOUNTS)
+            pieces += [(fit_right(amounts, _AMOUNTS) + " ", palette.muted)]
+        if unpriced:
+            bar_width -= mark
             pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]
-        pieces += gauge(use.fraction, max(bar_width, 2), fill, bad, palette.rest, self.glyphs)
-        pieces.append((fit_right(formats.percent(use.fraction), 6), style))
+        if bar_width > 1:
+            pieces += gauge(use.fraction, bar_width, fill, bad, palette.rest, self.glyphs)
+        pieces.append((fit_right(formats.used_percent(use), width - length(pieces)), style))
         return pieces
 
 
@@ -122,7 +127,7 @@ class TopPanel(Panel):
             return []
         if not breakdown.rows:
             return [[("nothing spent yet", palette.faint)]]
-        everything = sum((row.spend.cost for row in breakdown.rows), breakdown.others.cost)
+        everything = sum((row.spend for row in breakdown.rows), breakdown.others)
         keys = len(breakdown.rows) + breakdown.other_keys
         shown = breakdown.rows if keys <= height else breakdown.rows[: height - 1]
         named = palette.who if self.id == "users" else palette.model
@@ -130,25 +135,25 @@ class TopPanel(Panel):
         if keys > len(shown):
             others = sum((row.spend for row in breakdown.rows[len(shown) :]), breakdown.others)
             lines.append((f"+{keys - len(shown)} more", others, palette.muted))
-        money = max(len(str(spent.cost)) for _, spent, _ in lines) + 1
+        money = min(max(len(_cost(spent, 99)) for _, spent, _ in lines), max(width - 7 - _LEAST_NAME, _LEAST_MONEY)) + 1
         return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
 
-    def _line(self, name: str, spent: Spend, everything: Usd, style: Style, width: int, money: int) -> list[Piece]:
+    def _line(self, name: str, spent: Spend, everything: Spend, style: Style, width: int, money: int) -> list[Piece]:
         palette = self.palette
         bar = min(width - 36, 20) if width >= 42 else 0
         calls = 6 if width >= 44 else 0
-        named = width - money - 5 - (bar + 1 if bar else 0) - calls
-        unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced else ""
+        named = width - money - 6 - (bar + 1 if bar else 0) - calls
+        is_unknown = spent.known_cost is None
+        unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced and not is_unknown else ""
         shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
         if unpriced:
             shown = shown.rstrip()
-        is_unknown = spent.known_cost is None
-        share = spent.cost.share_of(everything) or 0.0
+        share = spent.share_of(everything) or 0.0
         pieces: list[Piece] = [
             (shown, style),
             (fit(unpriced, named - cell_len(shown)), palette.unknown),
-            (fit_right(formats.UNKNOWN if is_unknown else str(spent.cost), money), palette.money),
-            (fit_right(formats.UNKNOWN if is_unknown else formats.percent(share), 5), palette.muted),
+            (fit_right(_cost(spent, money - 1), money), palette.unknown if is_unknown else palette.money),
+            (fit_right(formats.share(spent, everything), 6), palette.muted),
         ]
         if bar:
             pieces.append((" ", palette.text))
@@ -156,6 +161,11 @@ class TopPanel(Panel):
         if calls:
             pieces.append((fit_right(formats.count(spent.requests), calls), palette.faint))
         return pieces
+
+
+def _cost(spent: Spend, width: int) -> str:
+    """The known cost alone, as the name says what is not in it; where none is known, how many requests."""
+    return formats.cost(spent.known_cost, 0 if spent.known_cost is not None else spent.unpriced, width)
 
 
 class SourcesPanel(Panel):
@@ -220,14 +230,15 @@ class SourcesPanel(Panel):
         palette = self.palette
         today = self.overview.today
         average = today.average
-        errors = f"{formats.percent(today.errors / today.requests)}" if today.requests else "-"
+        errors = formats.percent(today.errors, today.requests) if today.requests else formats.UNKNOWN
+        room = min(14, width - 6)
 
         def line(name: str, value: str, style: Style) -> Line:
-            return [(fit(name, max(width - 14, 6)), palette.muted), (fit_right(value, min(14, width - 6)), style)]
+            return [(fit(name, max(width - 14, 6)), palette.muted), (fit_right(value, room), style)]
 
         return [
             line("requests", formats.grouped(today.requests), palette.text),
-            line("average", str(average) if average is not None else formats.UNKNOWN, palette.text),
+            line("average", formats.UNKNOWN if average is None else formats.cost(average, 0, room), palette.text),
             line("errors", errors, palette.bad if today.errors else palette.text),
         ]
 
@@ -239,6 +250,8 @@ class Welcome(Panel):
         super().__init__(id="welcome")
         self.webhook: str | None = None
         self.recording = False
+        self.bill = ""
+        """What was billed, where that is known: `billed yesterday $3.20`."""
 
     @property
     def title_line(self) -> Line:
@@ -267,8 +280,10 @@ class Welcome(Panel):
         )
         address = self.webhook or "http://127.0.0.1:8000/webhook"
         port = urlsplit(address).port or 8000
+        bill: list[Line] = [[(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (" · 7 ledger", muted)]]
         return [
             first,
+            *(bill if self.bill else ()),
             (),
             [("See it alive at once", palette.title)],
             step("-", "a month of made-up traffic", "spendtop demo"),

@@ -71,6 +71,9 @@ class OverviewScreen(LiveScreen):
         overview: Overview
         headline, overview = answer
         self.set_class(not headline.recorded, "-empty")
+        bill = headline.billed
+        cost = "" if bill is None else f"{formats.billed(bill, headline.at)} {formats.cents(bill.cost)}"
+        self.query_one(Welcome).bill = cost
         self._welcome()
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar

@@ -12,7 +12,7 @@ from spendtop.tui.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spendtop.store.reads.rows import Spend
+    from spendtop.store.reads.requests import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
 _SUMS_REST = 8
@@ -26,7 +26,7 @@ class Browser:
         self.selection = Selection()
         self.listing = Listing()
         self.following = True
-        self.sums: Spend | None = None
+        self.sums: ListedSpend | None = None
         """Over all that is selected, as last asked."""
         self._sums_at_start: int | None = None
         """How many requests were selected when the listing began."""

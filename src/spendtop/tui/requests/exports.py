@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.conversation import prompt_text, response_text
 from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.list_pane import ListPane
@@ -92,7 +93,9 @@ class RequestExport:
     def ask(self) -> None:
         """Ask for the format; the file's name says when."""
         marked = len(self._pane.rows.marks)
-        what = f"{marked} marked" if marked else "all that are listed"
+        sums = self._browser.sums
+        listed = "all that are listed" if sums is None else f"all {formats.grouped(sums.requests)} that are listed"
+        what = f"{marked} marked" if marked else listed
         options = [("c", f"CSV, {what}"), ("l", f"JSON lines, {what}")]
         self._screen.app.push_screen(ChooseScreen("Export to a file", options), self._take)
 

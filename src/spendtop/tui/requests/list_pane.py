@@ -12,10 +12,11 @@ from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
-from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
 
 if TYPE_CHECKING:
+    from spendtop.store.reads.requests import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
 
@@ -143,14 +144,21 @@ class ListPane:
         self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
         sums = self._browser.sums
         arrow = glyphs.down_arrow if selection.descending else glyphs.up
-        note: list[Piece] = [(f"{selection.order} {arrow}", palette.muted)]
-        if sums is not None:
-            note.insert(0, (f"{formats.grouped(sums.requests)} {glyphs.between} ", palette.text))
-            note.insert(1, (f"{formats.spend(sums)} ", palette.money))
-            note.insert(2, (f"{glyphs.between} ", palette.text))
-        self.rows.note = note
+        order: Line = [(f"{selection.order} {arrow}", palette.muted)]
+        self.rows.note = order if sums is None else self._sums(sums, order)
         self.rows.nothing = "nothing matches; backspace shows all again" if selection.is_narrowed else "nothing yet"
         self.rows.redraw()
+
+    def _sums(self, sums: ListedSpend, order: Line) -> Line:
+        """What the list adds up to; the order only where there is room, as the columns tell it too."""
+        palette, rows = self._screen.face.palette, self.rows
+        between: Piece = (f" {self._screen.face.glyphs.between} ", palette.text)
+        money = (formats.spend(sums.counted), palette.money)
+        note: list[Piece] = [(formats.grouped(sums.counted.requests), palette.text), between, money]
+        if sums.shadow.requests:
+            note += [between, (f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted)]
+        whole = [*note, between, *order]
+        return whole if rows.room_for_note >= length(whole) else note
 
     def remarks(self) -> Line:
         """New rows, whether the list follows, marks, and where the cursor is."""
@@ -167,8 +175,8 @@ class ListPane:
         return parts
 
     def _place(self) -> str:
-        counted = self._browser.sums.requests if self._browser.sums else 0
-        total = max(counted, len(self._browser.listing))
+        listed = self._browser.sums.requests if self._browser.sums else 0
+        total = max(listed, len(self._browser.listing))
         place = self.rows.position + 1
         if self._browser.listing.from_end:
             place += total - len(self._browser.listing)

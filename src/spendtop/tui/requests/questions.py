@@ -12,8 +12,7 @@ from spendtop.domain.conversation import Conversation, parse_conversation
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.detail import RequestDetail, detail
-from spendtop.store.reads.requests import RequestPage, RequestQuery, page, spend_of
-from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.requests import ListedSpend, RequestPage, RequestQuery, listed_spend, page
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
 from spendtop.tui.screens.questions import read_headline
@@ -41,7 +40,7 @@ class ListQuestion:
         context = FilterContext(self.now, headline.calendar)
         pages = {number: page(connection, self.query, context, cursor, self.size) for number, cursor in self.cursors}
         start = monotonic()
-        sums = spend_of(connection, self.query, context) if self.sums else None
+        sums = listed_spend(connection, self.query, context) if self.sums else None
         return ListAnswer(question=self, headline=headline, pages=pages, sums=sums, seconds=monotonic() - start)
 
 
@@ -52,7 +51,7 @@ class ListAnswer:
     question: ListQuestion
     headline: Headline
     pages: dict[int, RequestPage]
-    sums: Spend | None
+    sums: ListedSpend | None
     seconds: float
     """What the sums took."""
 

@@ -22,14 +22,15 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
+from spendtop.domain.cost_words import exact
 from spendtop.domain.list_version import priced_by
 from spendtop.domain.request import Basis, BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
-from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_lines import Wording, request_lines, verified_words
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.request_table import cost_word, status_word
+from spendtop.tui.widgets.request_table import exact_word, status_word
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
@@ -76,27 +77,27 @@ def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layo
 
 
 def price_basis(row: RequestRow) -> str:
-    """Where the cost comes from: `$0.0075 reported by helicone (computed $0.0075)`."""
+    """Where the cost comes from, with all digits: `$0.0075 reported by helicone (computed $0.0075012)`."""
     other = ""
     cost = row.cost
     match cost.basis:
         case Basis.REPORTED:
             word = f"reported by {row.source}"
-            other = f" (computed {cost.computed})" if cost.computed is not None else " (no price known to compare)"
+            other = " (no price known to compare)" if cost.computed is None else f" (computed {exact(cost.computed)})"
         case Basis.COMPUTED:
             word = "computed from tokens"
-            other = f" ({row.source} reported {cost.reported}, not trusted)" if cost.reported is not None else ""
+            other = f" ({row.source} reported {exact(cost.reported)}, not trusted)" if cost.reported is not None else ""
         case Basis.UNKNOWN:
             word = "no price is known for this model"
     shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{cost_word(row)} {word}{other}{shadow}"
+    return f"{exact_word(row)} {word}{other}{shadow}"
 
 
 def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
     """The figures of a request in three lines."""
     palette, usage = layout.palette, row.usage
     style = palette.unknown if row.cost.amount is None else palette.money
-    cost = cost_word(row)
+    cost = exact_word(row)
     basis = price_basis(row).removeprefix(cost)
     cached = f" (cached {formats.grouped(usage.cache_read)})" if usage.cache_read else ""
     thought = f" (reasoning {formats.grouped(usage.reasoning)})" if usage.reasoning else ""
@@ -234,7 +235,7 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
             "cost": price_basis,
             "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
-            "verified": lambda row: "yes, by Helicone's API" if row.verified else "no",
+            "verified": verified_words,
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
             "counted": lambda row: "yes" if row.counted else "no: shadow token",
         },

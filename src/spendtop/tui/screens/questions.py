@@ -11,7 +11,9 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
+from spendtop.store.reads.ledger import last_billed
 from spendtop.store.reads.limits import uses
+from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
@@ -24,14 +26,16 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
     baseline = spend(connection, now - DAY - HOUR, now - DAY)
+    recorded = _counted(connection)
     return Headline(
         at=now,
-        today=spend(connection, day.start_us, None),
-        last_hour=spend(connection, now - HOUR, None),
+        today=spent_today(connection, calendar, now),
+        last_hour=spent_last_hour(connection, now),
         baseline=baseline.cost if baseline.requests else None,
         worst=limits[0] if limits else None,
         attention=attention(connection),
-        recorded=_counted(connection),
+        recorded=recorded,
+        billed=None if recorded else last_billed(connection, now // DAY),
         day=day,
         calendar=calendar,
         applied=config,

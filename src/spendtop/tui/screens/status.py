@@ -17,9 +17,12 @@ from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Canvas, Line, Piece, fit, length, spread
 
 if TYPE_CHECKING:
+    from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
 
 _NARROW = 40
+_LEAST_MONEY = 10
+"""Cells of an amount where there is room for little else."""
 
 
 class StatusLine(Canvas):
@@ -66,35 +69,52 @@ class StatusLine(Canvas):
         headline, palette = self.headline, self.palette
         if headline is None:
             return []
-        label = ("today ", palette.muted)
-        short: Piece = (formats.spend(headline.today), palette.money)
-        long: Piece = (formats.spend_long(headline.today), palette.money)
-        figures: list[list[Line]] = [[*([[label, long]] if wide else []), [label, short], [short]]]
+        figures = [self._today(headline, wide) if headline.billed is None else self._bill(headline.billed, headline.at)]
         if alerts := headline.attention.open_alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
             figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
         if headline.worst:
             figures.append(self._limit(headline.worst))
-        rate: Piece = (f"{headline.last_hour.cost}/h", palette.text)
-        if (trend := headline.trend) is not None:
-            arrow = self.glyphs.up if trend >= 0 else self.glyphs.down_arrow
-            figures.append([[rate, (f" {arrow}{formats.trend(trend)}", palette.muted)], [rate]])
-        else:
-            figures.append([[rate]])
+        if headline.billed is None:
+            figures.append(self._pace(headline))
         return figures
+
+    def _today(self, headline: Headline, wide: bool) -> list[Line]:
+        palette, today = self.palette, headline.today
+        label: Piece = ("today ", palette.muted)
+        short: Piece = (formats.spend(today), palette.money)
+        forms: list[Line] = [[label, short], [short], [(formats.spend(today, _LEAST_MONEY), palette.money)]]
+        return [[label, (formats.spend_long(today), palette.money)], *forms] if wide else forms
+
+    def _pace(self, headline: Headline) -> list[Line]:
+        """Spend of the last hour, and how it differs from yesterday's."""
+        palette = self.palette
+        rate: Piece = (formats.rate(headline.last_hour), palette.text)
+        if headline.trend is None:
+            return [[rate]]
+        hour, before = headline.trend
+        arrow = self.glyphs.up if hour >= before else self.glyphs.down_arrow
+        return [[rate, (f" {arrow}{formats.trend(hour, before)}", palette.muted)], [rate]]
+
+    def _bill(self, bill: BilledDay, now: int) -> list[Line]:
+        """In place of spend, where no request was ever seen."""
+        palette = self.palette
+        label, cost = (f"{formats.billed(bill, now)} ", palette.muted), (formats.cents(bill.cost), palette.money)
+        return [[label, cost, ("  no requests seen", palette.muted)], [label, cost], [cost]]
 
     def _limit(self, use: LimitUse) -> list[Line]:
         """The fullest limit: by whom and how full, or how full alone."""
         palette = self.palette
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
-        share: Piece = (f"{formats.percent(use.fraction)}{sign}", styles[use.state])
+        share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
         name = fit(str(use.entity) or use.limit.name, 16).rstrip()
+        unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         return [
-            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share],
-            [(f"{name} ", palette.muted), share],
-            [share],
+            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced],
+            [(f"{name} ", palette.muted), share, *unpriced],
+            [share, *unpriced],
         ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.cost_words import within
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 ACTIVE_FOR = 5 * MINUTE
 """A session is active as long after its last request."""
-
-
-_LEAST_RATE = 100_000
-"""Nano-USD per minute that still have digits in a narrow column."""
 
 
 def per_minute(row: SessionRow) -> Usd:
@@ -116,8 +113,7 @@ def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
     if row.spend.known_cost is None:
         return formats.UNKNOWN, ink.palette.faint
-    rate = per_minute(row)
-    return "<$.0001" if 0 < rate.nano < _LEAST_RATE else str(rate), ink.palette.text
+    return within(per_minute(row), width), ink.palette.text
 
 
 def _last(row: SessionRow, ink: Ink, width: int) -> Piece:

@@ -30,8 +30,8 @@ class PathRow:
 
     branch: Branch | None
     spend: Spend
-    share: float | None
-    """Of the session's cost."""
+    whole: Spend
+    """Of the session."""
 
     @property
     def key(self) -> tuple[bool, Untrusted | None]:
@@ -65,17 +65,18 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     def renew(self, answer: OneSessionAnswer, calendar: Calendar, most_lines: int) -> None:
         """Newer figures; as high as they need, up to so many lines."""
         self.answer, self.calendar = answer, calendar
-        self.note = self._verified(answer)
+        self.note = self._by_helicone(answer)
         self.show(_rows(answer))
         rows = len(self.rows) + 1 if self.rows else 0
         self.styles.height = min(_FACTS + rows + 2, most_lines)
 
-    def _verified(self, answer: OneSessionAnswer) -> Line:
+    def _by_helicone(self, answer: OneSessionAnswer) -> Line:
         if answer.costs is None or not answer.costs.whole.requests:
             return ()
-        if not answer.costs.unverified:
+        if answer.costs.all_by_helicone:  # by Helicone itself, and not by a price list here
             return [(f"{self.glyphs.good} verified", self.palette.good)]
-        words = f"{formats.grouped(answer.costs.unverified)} not verified"
+        priced = formats.grouped(answer.costs.whole.requests - answer.costs.whole.unpriced)
+        words = f"{formats.grouped(answer.costs.by_helicone)} of {priced} costs by Helicone"
         return [(words, self.palette.muted)]
 
     def above(self, width: int) -> Sequence[Line]:
@@ -96,12 +97,12 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
         facts = [formats.requests(whole.requests), f"{formats.count(whole.tokens)} tokens", pace]
         gap = f" {self.glyphs.between} "
-        money: Piece = (formats.spend_long(whole), palette.money)
-        for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")]):
+        money = formats.spend_long(whole)
+        for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")], []):
             words = gap + gap.join(part for part in (*facts, *rest) if part)
-            if length([money]) + len(words) <= width:
+            if len(money) + len(words) <= width:
                 break
-        return [money, (words, palette.text)]
+        return [(money, palette.money), (words, palette.text)]
 
     def _when(self, since: int, until: int, seconds: str) -> str:
         """First and last request; the second day only where it is another one."""
@@ -116,10 +117,9 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         line: list[Piece] = []
         models = answer.costs.by_model
         for place, (model, spend) in enumerate(models):
-            cost = "unpriced" if spend.known_cost is None else formats.spend(spend)
             part: list[Piece] = [
                 (formats.model(str(model) if model else "(no model)", 24), self.palette.model),
-                (f" {cost}", self.palette.unknown if spend.known_cost is None else self.palette.money),
+                (f" {formats.spend(spend)}", self.palette.unknown if spend.known_cost is None else self.palette.money),
                 ("   ", self.palette.text),
             ]
             if length([*line, *part]) > width - 5 and place:
@@ -133,8 +133,7 @@ def _rows(answer: OneSessionAnswer) -> list[PathRow]:
     if answer.costs is None or not answer.branches:
         return []
     whole = answer.costs.whole
-    branches = [PathRow(each, each.spend, each.spend.cost.share_of(whole.cost)) for each in answer.branches]
-    return [PathRow(None, whole, whole.cost.share_of(whole.cost)), *branches]
+    return [PathRow(None, whole, whole), *(PathRow(each, each.spend, whole) for each in answer.branches)]
 
 
 def _path(row: PathRow, ink: Ink, width: int) -> Piece:
@@ -145,11 +144,11 @@ def _path(row: PathRow, ink: Ink, width: int) -> Piece:
 
 
 def _percent(row: PathRow, ink: Ink, width: int) -> Piece:
-    return formats.UNKNOWN if row.share is None else formats.percent(row.share), ink.palette.muted
+    return formats.share(row.spend, row.whole), ink.palette.muted
 
 
 def _bar(row: PathRow, ink: Ink, width: int) -> Piece:
-    return ink.glyphs.grows[-1] * round((row.share or 0) * width), ink.palette.bar
+    return ink.glyphs.grows[-1] * round((row.spend.share_of(row.whole) or 0) * width), ink.palette.bar
 
 
 _USUAL: Columns[PathRow] = (

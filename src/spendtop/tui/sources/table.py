@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import floor
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -68,13 +67,17 @@ class SourceTable(ListTable["Row", RowKey]):
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
         assert self.sources is not None
-        doors, share = self.doors, self.sources.share_pushed
+        doors, coverage = self.doors, self.sources.coverage
         if doors is not None and doors.unsigned:
             return [("! anybody can post webhooks", self.palette.bad)]
-        if share is None or not asks_helicone or doors is None or not doors.webhook_secret:
+        if not asks_helicone or doors is None or not doors.webhook_secret:
             return ()
-        style = self.palette.muted if share == 1 else self.palette.warn
-        return [(f"webhooks cover {floor(share * 100)} %", style)]
+        if coverage is None:
+            return [("what webhooks cover is not known", self.palette.muted)]
+        if coverage.percent is None:
+            return ()
+        words = f"webhooks cover {coverage.percent.replace('%', ' %')} until {self._instant(coverage.until)}"
+        return [(words, self.palette.muted if coverage.is_whole else self.palette.warn)]
 
     def state(self, row: Row) -> State:
         if is_polled(row):

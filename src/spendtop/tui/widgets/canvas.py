@@ -11,6 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from spendtop.domain.cost_words import without_part_of_amount
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Piece = tuple[str, Style]
 Line = Sequence[Piece]
+_AROUND_NOTE = 8
+"""Cells of the frame around a title and a note."""
 
 
 def fit(text: str, width: int, cut: str = "…") -> str:
@@ -26,9 +29,9 @@ def fit(text: str, width: int, cut: str = "…") -> str:
     if width <= 0:
         return ""
     length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + cut
-    return text + " " * (width - length)
+    if length <= width:
+        return text + " " * (width - length)
+    return set_cell_size(without_part_of_amount(text, set_cell_size(text, width - 1)) + cut, width)
 
 
 def fit_right(text: str, width: int, cut: str = "…") -> str:
@@ -135,6 +138,11 @@ class Panel(Canvas):
         """What stands in the frame's top left."""
         return ()
 
+    @property
+    def room_for_note(self) -> int:
+        """Cells that a note may have beside the title; a longer one is left out."""
+        return self.size.width - length(self.title_line) - _AROUND_NOTE
+
     def content(self, width: int, height: int) -> Iterable[Line]:
         """The lines inside the frame."""
         raise NotImplementedError
@@ -156,7 +164,7 @@ class Panel(Canvas):
     def _upper_edge(self, width: int, edge: Style) -> Line:
         glyphs = self.glyphs
         title = clip(self.title_line, width - 4)
-        note = self.note if length(title) + length(self.note) + 8 <= width else ()
+        note = self.note if length(self.note) <= width - length(title) - _AROUND_NOTE else ()
         left: list[Piece] = [(glyphs.top_left + glyphs.across, edge)]
         if title:
             left += [(" ", edge), *title, (" ", edge)]

@@ -113,7 +113,7 @@ class SpendChart(Panel):
         palette, glyphs = self.palette, self.glyphs
         shares = {0: 1.0, rows // 2: (rows - rows // 2) / rows} if rows > 3 else {0: 1.0}
         if row in shares:
-            text = formats.short_usd(Usd(round(top * shares[row])))
+            text = formats.short_usd(Usd(round(top * shares[row])), _AXIS - 1)
             return [(f"{text:>{_AXIS - 1}}", palette.muted), (glyphs.tee, palette.line)]
         return [(" " * (_AXIS - 1), palette.muted), (glyphs.down, palette.line)]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from spendtop.domain.cost_words import exact, within
 from spendtop.domain.request import Status
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing
@@ -16,6 +17,7 @@ from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
+    from spendtop.domain.money import Usd
     from spendtop.domain.untrusted import Untrusted
     from spendtop.store.reads.rows import RequestRow
 
@@ -62,14 +64,19 @@ def status_word(row: RequestRow) -> str:
     return sign + (str(row.http_status) if row.http_status is not None else word)
 
 
-def cost_word(row: RequestRow) -> str:
+def cost_word(row: RequestRow, write: Callable[[Usd], str] = str) -> str:
     """The cost, or why there is none. A cost in parentheses is in no total."""
     amount = row.cost.amount
     if row.cached and not (amount and amount.nano):
         return "cached"
     if amount is None:
         return "unpriced"
-    return str(amount) if row.counted else f"({amount})"
+    return write(amount) if row.counted else f"({write(amount)})"
+
+
+def exact_word(row: RequestRow) -> str:
+    """The same with all digits of the cost."""
+    return cost_word(row, exact)
 
 
 def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -112,7 +119,8 @@ def _cache(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _cost(row: RequestRow, ink: Ink, width: int) -> Piece:
-    word, palette = cost_word(row), ink.palette
+    room = width if row.counted else width - 2
+    word, palette = cost_word(row, lambda amount: within(amount, room)), ink.palette
     if word == "cached":
         return word, palette.cached
     if word == "unpriced":

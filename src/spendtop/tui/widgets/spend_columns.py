@@ -22,9 +22,8 @@ def requests_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
 
 
 def cost_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
-    if row.spend.known_cost is None:
-        return "unpriced", ink.palette.unknown
-    return formats.spend(row.spend), ink.palette.money
+    style = ink.palette.unknown if row.spend.known_cost is None else ink.palette.money
+    return formats.spend(row.spend, width), style
 
 
 def tokens_cell(row: SpendRow, ink: Ink, width: int) -> Piece:

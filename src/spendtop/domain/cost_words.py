@@ -1,0 +1,85 @@
+"""Costs in words: with what is not in them, with all their digits, and in little room.
+
+An amount is never cut in the middle: where there is no room for it, a shorter form leaves its last digits out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from spendtop.domain.money import NANO_PER_USD, Usd
+
+_AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
+"""An amount in a text, with the limit that it is compared with and what is not in it."""
+_PLACES = 9
+_SIZES = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
+
+
+def known_cost(cost: Usd, requests: int, unpriced: int) -> Usd | None:
+    """What so many requests cost, of which `unpriced` have no known cost, or only a known part. None where nothing is
+    known of any: that is no zero. Without any request it is 0."""
+    return None if 0 < requests == unpriced and not cost.nano else cost
+
+
+def cost_words(cost: Usd | None, unpriced: int = 0) -> str:
+    """`$41.82 + 3 unpriced`, and where no cost is known `3 unpriced`, or `unpriced` of a single request."""
+    if cost is None:
+        return f"{unpriced:,} unpriced" if unpriced else "unpriced"
+    return f"{cost} + {unpriced:,} unpriced" if unpriced else str(cost)
+
+
+def exact(amount: Usd) -> str:
+    """All digits that there are, at least cents: `$0.000000001`, `$12.50`."""
+    whole, part = divmod(abs(amount.nano), NANO_PER_USD)
+    digits = f"{part:09}".rstrip("0").ljust(2, "0")
+    return f"{'-' if amount.nano < 0 else ''}${whole:,}.{digits}"
+
+
+def within(amount: Usd, width: int, longest: str = "") -> str:
+    """The amount in at most `width` characters with as many digits as fit, none of them rounded up: `$12,345.67`,
+    `$12,345`, `$12.3k`, `$12k`; `$0.0001`, `<$0.01`. `longest` is the form where there is room, if not the usual one.
+
+    The shortest form that there is where even that does not fit.
+    """
+    form = ""
+    for form in _forms(amount, longest or str(amount)):
+        if len(form) <= width:
+            break
+    return form
+
+
+def without_part_of_amount(text: str, kept: str) -> str:
+    """The begin of a text that is cut behind `kept`, without an amount that would lose a part of itself: neither
+    `$1,0` nor, in place of `$41.82 +3?`, `$41.82`."""
+    for amount in _AMOUNT.finditer(text) if "$" in text else ():
+        if amount.start() < len(kept) <= amount.end():
+            return kept[: amount.start()]
+    return kept
+
+
+def _forms(amount: Usd, longest: str) -> Iterator[str]:
+    """From the longest to the shortest."""
+    yield longest
+    sign, nano = ("-" if amount.nano < 0 else ""), abs(amount.nano)
+    if nano >= NANO_PER_USD:
+        yield f"{sign}${nano // NANO_PER_USD:,}"
+        yield from (f"{sign}${form}" for form in _in_thousands(nano // NANO_PER_USD))
+        return
+    if not nano:
+        yield "$0"
+        return
+    for places in range(_PLACES, 1, -1):
+        digits = nano // 10 ** (_PLACES - places)
+        yield f"{sign}$0.{digits:0{places}}" if digits else f"{sign}<$0.{1:0{places}}"
+    yield f"{sign}<$1"
+
+
+def _in_thousands(dollars: int) -> Iterator[str]:
+    for size, letter in _SIZES:
+        if dollars >= size:
+            for places in (2, 1):
+                tens = 10**places
+                yield f"{dollars // size}.{dollars * tens // size % tens:0{places}}{letter}"
+            yield f"{dollars // size}{letter}"
+            return

@@ -1,0 +1,65 @@
+"""What alerts are about, as it stands now, beside what they said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, select
+
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
+from spendtop.store.reads.applied_config import Applied, applied
+from spendtop.store.reads.attention import BALANCE_RULE, LIMIT_RULE, AlertRow
+from spendtop.store.reads.ledger import balance_now
+from spendtop.store.reads.limits import Ceiling, use
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+
+def uses_now(
+    connection: Connection, alerts: Iterable[AlertRow], now: int, ceilings: Mapping[str, Ceiling]
+) -> dict[int, Usd]:
+    """By alert, how much of its limit is used at `now` (UTC µs), or what is left of its balance.
+
+    Alerts whose window is over, or whose limit or account is no longer there, are left out. `ceilings` is by name of
+    limit, for those with a `reserve`.
+    """
+    in_force = applied(connection)
+    if in_force is None:
+        return {}
+    amounts = ((each.id, _amount(connection, each, in_force, now, ceilings)) for each in alerts)
+    return {alert: amount for alert, amount in amounts if amount is not None}
+
+
+def _amount(
+    connection: Connection, alert: AlertRow, in_force: Applied, now: int, ceilings: Mapping[str, Ceiling]
+) -> Usd | None:
+    if alert.rule.startswith(BALANCE_RULE):
+        name = alert.rule.removeprefix(BALANCE_RULE)
+        account = next((each for each in in_force.accounts if each.name == name), None)
+        return None if account is None else balance_now(connection, account)
+    if not alert.rule.startswith(LIMIT_RULE):
+        return None
+    limit = next((each for each in in_force.limits if each.name == alert.limit_name), None)
+    if limit is None or (alert.window_end is not None and alert.window_end <= now):
+        return None
+    kind = limit.window.kind
+    if kind is WindowKind.REQUEST:
+        return _cost(connection, alert.entity.raw)
+    if (kind in CALENDAR_KINDS) is not (alert.window_end is not None):  # the limit had another window then
+        return None
+    if alert.window_end is not None:
+        window = Bounds(alert.window_start, alert.window_end)
+    elif alert.resolved_at is None:
+        window = bounds(limit.window, now, in_force.calendar)
+    else:  # a rolling window went on, away from what the alert was about
+        return None
+    return use(connection, limit, alert.entity.raw, window, ceilings.get(limit.name)).used
+
+
+def _cost(connection: Connection, request_id: str) -> Usd | None:
+    request = table_of(RequestTable)
+    if not (request_id.isascii() and request_id.isdigit()):
+        return None
+    query = select(request.c.cost_nano).where(request.c.id == int(request_id))
+    return Usd.of_nano(connection.execute(query).scalar())
