@@ -67,6 +67,8 @@ _OWN_COUNTS = (
 """Counts that an answer itself holds."""
 _ENVELOPES = ("response", "message", "result", "body", "metadata", "x_groq", "delta", "kwargs", "response_metadata")
 _CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
+_SEARCHING = re.compile("gpt-.*-search-")
+"""OpenAI's chat models that search the web in each call, which is billed."""
 _FREE_ACTIONS = ("open_page", "find_in_page", "find")
 _STREAMED = (
     *(*_USAGE, *_BESIDE, *_OWN_COUNTS, "candidates", "output", "model", "modelVersion"),
@@ -224,9 +226,11 @@ def _beside(
     """What is billed or decides the price, and is not in the usage object."""
     asked = request if isinstance(request, dict) else {}
     yield from _terms(answer, opened, usage or {}, asked)
-    output = opened.get("output")
+    output, model = opened.get("output"), opened.get("model")
     if isinstance(output, list):
         yield from _calls(output)
+    elif isinstance(model, str) and _SEARCHING.search(model):
+        yield "web_search_call", 1
     candidates = opened.get("candidates")
     if isinstance(candidates, list):
         yield from _grounding(candidates)
@@ -235,6 +239,9 @@ def _beside(
         yield from keep({"server_side_tool_usage": tools}).flat.items()
     if usage is None:
         yield from _pieces(opened)
+        speech = asked.get("input")
+        if "voice" in asked and isinstance(speech, str):
+            yield "input_characters", len(speech)
     elif asked.get("document_annotation_format") or asked.get("bbox_annotation_format"):
         yield from keep({"annotated_pages_processed": usage.get("pages_processed")}).flat.items()
 

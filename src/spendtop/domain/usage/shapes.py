@@ -34,6 +34,7 @@ _OF_TEXT = {
     "input_text_tool_tokens": ("input_audio_tool_tokens", "input_image_tool_tokens", "input_video_tool_tokens"),
 }
 """Tokens of text, which tell something only where there are some of another kind besides."""
+_BESIDE_CACHE = ("anthropic", "aws")
 _OLD_GROUNDING = re.compile(r"gemini-[12][.-]")
 
 
@@ -58,9 +59,11 @@ class Read(NamedTuple):
     """Names of what should be numbers of a unit and are none."""
 
 
-def read_shape(flat: Flat, model: str | None) -> Read:
-    """Quantities by unit. `model` decides how searches are billed."""
+def read_shape(flat: Flat, provider: str | None, model: str | None) -> Read:
+    """Quantities by unit. Provider and model decide what a field that several have means to them."""
     shape = _shape_of(flat)
+    if shape is _INCLUSIVE and "cachedInputTokens" in flat and _is_beside_cache(flat, provider, model):
+        shape = _SDK_BESIDE_CACHE
     used: Used = {}
     unread: list[str] = []
     miscounted: list[str] = []
@@ -110,6 +113,12 @@ def _shape_of(flat: Flat) -> Shape:
     if not names.isdisjoint(_ANTHROPIC_MARKS) and names.isdisjoint(_INCLUSIVE_MARKS):
         return _ANTHROPIC
     return _INCLUSIVE if names.isdisjoint(_BEDROCK_MARKS) else _BEDROCK
+
+
+def _is_beside_cache(flat: Flat, provider: str | None, model: str | None) -> bool:
+    """Whether the AI SDK passed on an input without what was read from the cache, as it did before it had details."""
+    is_old = not any(name.startswith("inputTokenDetails.") for name in flat)
+    return is_old and (provider in _BESIDE_CACHE or (model is not None and "claude" in model.lower()))
 
 
 def _larger(first: Number, second: Number) -> Number:
@@ -324,6 +333,7 @@ _INCLUSIVE = Shape(
     _with_total,
 )
 _BESIDE_TOTAL = Shape({**_INCLUSIVE.units, "citation_tokens": _CITATION}, _larger, _beside_total)
+_SDK_BESIDE_CACHE = Shape(_INCLUSIVE.units, _larger, _with_cache)
 _INCLUSIVE_MARKS = frozenset(
     f"{group}.cached_tokens" for group in ("input_tokens_details", "input_token_details", "prompt_tokens_details")
 )

@@ -64,6 +64,11 @@ _NO_CALL = re.compile(
     r"|a?(?:video|container|vector_store|vector_store_file)_(?:list|status|content|retrieve|delete|create|update)"
 )
 """`call_type` of what reads or manages things; repeated looks at one answer repeat its usage and cost."""
+_TERMS = (
+    *("cost", "cost_details", "is_byok", "cost_in_usd_ticks", "service_tier", "speed", "inference_geo"),
+    *("cache_creation", "server_tool_use"),
+)
+"""Of a provider's own usage object, which LiteLLM's leaves out."""
 _MESSAGES = re.compile(rb"\[\s*\{")
 _NOTHING = (b"", b"null", b"{}", b'""', b"[]")
 
@@ -192,8 +197,8 @@ class LitellmReceiver:
     def _request(self, payload: _Payload, received_at: int) -> Request:
         happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
         prompt, response = _prompt(payload), _response(payload)
-        model = _model(payload)
-        reading = self._reading(payload, model)
+        provider, model = _provider(payload), _model(payload)
+        reading = self._reading(payload, provider, model)
         return Request(
             source=self.source,
             external_id=_external_id(payload),
@@ -202,7 +207,7 @@ class LitellmReceiver:
             time_source=happened.time_source,
             time_suspect=happened.suspect,
             response_id=_response_id(payload),
-            provider=_provider(payload),
+            provider=provider,
             model=model,
             status=_status(payload),
             http_status=_http_status(payload),
@@ -224,16 +229,21 @@ class LitellmReceiver:
             body_state=BodyState.STORED if prompt or response else BodyState.NOT_SENT,
         )
 
-    def _reading(self, payload: _Payload, model: str | None) -> UsageReading:
-        """What LiteLLM's usage object and the response say; of their counts those of the object count."""
+    def _reading(self, payload: _Payload, provider: str | None, model: str | None) -> UsageReading:
+        """What LiteLLM's usage object and the response say; of their counts those of the object count.
+
+        Of what is not billed by the token it counts no tokens: then those of the response count.
+        """
         sent = bytes(payload.response)
         response = None if sent in _NOTHING else self._decoded(sent)
-        usage = (payload.metadata or {}).get("usage_object")
+        asked, usage = payload.model_parameters, (payload.metadata or {}).get("usage_object")
         if isinstance(usage, dict) and usage:
-            reading = read_response(_with_usage(response, usage), payload.model_parameters, model)
-            if _is_known(reading):
+            reading = read_response(_with_usage(response, usage), asked, provider, model)
+            if reading.usage.is_known:
                 return reading
-        return read_response(response, payload.model_parameters, model)
+            answered = read_response(response, asked, provider, model)
+            return answered if answered.usage.is_known else reading
+        return read_response(response, asked, provider, model)
 
     def _decoded(self, sent: bytes) -> object:
         try:
@@ -243,15 +253,16 @@ class LitellmReceiver:
 
 
 def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
-    return {**response, "usage": usage} if isinstance(response, dict) else {"usage": usage}
-
-
-def _is_known(reading: UsageReading) -> bool:
-    return reading.usage.total is not None or reading.usage.units is not None
+    """The response with LiteLLM's usage object, and with what only the provider's own says in it."""
+    if not isinstance(response, dict):
+        return {"usage": usage}
+    own = response.get("usage")
+    terms = {name: own[name] for name in _TERMS if name in own} if isinstance(own, dict) else {}
+    return {**response, "usage": {**terms, **usage}}
 
 
 def _usage(payload: _Payload, reading: UsageReading) -> Usage:
-    if _is_known(reading):
+    if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
     return Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
 
