@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -51,7 +52,12 @@ class UsageReading(Struct, frozen=True, kw_only=True):
         """The model that served, where it is another one than the one that was asked for, such as a deployment."""
         if self.model is None or self.model == asked:
             return None
-        return None if asked is not None and bare_model(asked) == bare_model(self.model) else self.model
+        return None if asked is not None and _are_one(asked, self.model) else self.model
+
+
+@lru_cache(maxsize=1024)
+def _are_one(name: str, other: str) -> bool:
+    return bare_model(name) == bare_model(other)
 
 
 NOTHING = UsageReading()

@@ -16,6 +16,7 @@ Used: TypeAlias = dict[str, Number]
 INPUT, OUTPUT = "input_tokens", "output_tokens"
 CACHE_READ, CACHE_WRITE, REASONING = "cache_read_tokens", "cache_write_tokens", "output_reasoning_tokens"
 WRITE_5M, WRITE_1H = "cache_write_5m_tokens", "cache_write_1h_tokens"
+_COUNTS = frozenset({INPUT, OUTPUT, CACHE_READ, CACHE_WRITE, REASONING})
 _TOOL, _CITATION, _IMAGE_INPUT = "input_tool_tokens", "output_citation_tokens", "input_image_tokens"
 _IMAGES = "input_images"
 _WEB, _SOCIAL, _STORAGE, _CODE = "web_searches", "social_searches", "storage_searches", "code_executions"
@@ -82,15 +83,21 @@ def read_shape(flat: Flat, provider: str | None, model: str | None) -> Read:
     shape.whole(used, flat)
     if _QUERIES in used or _GROUNDED in used:
         _ground(used, model)
-    for text, others in _OF_TEXT.items():
-        if text in used and not any(used.get(other) for other in others):
-            del used[text]
+    if not _COUNTS.issuperset(used):
+        _leave_out_text(used)
     return Read(used, unread, miscounted)
 
 
 def _can_be(value: float, unit: str) -> bool:
     """Whether there can be so much of a unit: only seconds come in fractions."""
     return value.is_integer() or unit.endswith("_seconds")
+
+
+def _leave_out_text(used: Used) -> None:
+    """Text that is all there is needs not be told apart."""
+    for text, others in _OF_TEXT.items():
+        if text in used and not any(used.get(other) for other in others):
+            del used[text]
 
 
 def _ground(used: Used, model: str | None) -> None:
