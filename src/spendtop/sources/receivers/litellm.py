@@ -197,8 +197,8 @@ class LitellmReceiver:
     def _request(self, payload: _Payload, received_at: int) -> Request:
         happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
         prompt, response = _prompt(payload), _response(payload)
-        provider, model = _provider(payload), _model(payload)
-        reading = self._reading(payload, provider, model)
+        model = _model(payload)
+        reading = self._reading(payload, model)
         return Request(
             source=self.source,
             external_id=_external_id(payload),
@@ -207,7 +207,7 @@ class LitellmReceiver:
             time_source=happened.time_source,
             time_suspect=happened.suspect,
             response_id=_response_id(payload),
-            provider=provider,
+            provider=_provider(payload),
             model=model,
             status=_status(payload),
             http_status=_http_status(payload),
@@ -229,7 +229,7 @@ class LitellmReceiver:
             body_state=BodyState.STORED if prompt or response else BodyState.NOT_SENT,
         )
 
-    def _reading(self, payload: _Payload, provider: str | None, model: str | None) -> UsageReading:
+    def _reading(self, payload: _Payload, model: str | None) -> UsageReading:
         """What LiteLLM's usage object and the response say; of their counts those of the object count.
 
         Of what is not billed by the token it counts no tokens: then those of the response count.
@@ -238,12 +238,12 @@ class LitellmReceiver:
         response = None if sent in _NOTHING else self._decoded(sent)
         asked, usage = payload.model_parameters, (payload.metadata or {}).get("usage_object")
         if isinstance(usage, dict) and usage:
-            reading = read_response(_with_usage(response, usage), asked, provider, model)
+            reading = read_response(_with_usage(response, usage), asked, model=model)
             if reading.usage.is_known:
                 return reading
-            answered = read_response(response, asked, provider, model)
+            answered = read_response(response, asked, model=model)
             return answered if answered.usage.is_known else reading
-        return read_response(response, asked, provider, model)
+        return read_response(response, asked, model=model)
 
     def _decoded(self, sent: bytes) -> object:
         try:
