@@ -23,7 +23,7 @@ def by_id(answers: list[dict[str, Any]]) -> pytest.MarkDecorator:
 
 @by_id(ANSWERS)
 def test_an_answer_is_read(entry: dict[str, Any]) -> None:
-    reading = read_response(entry["answer"], entry.get("request"))
+    reading = read_response(entry["answer"], entry.get("request"), entry["provider"], entry.get("model"))
     expected = entry["reading"]
     assert reading.usage.quantities == expected["quantities"]
     assert reading.service_level == expected.get("service_level")
@@ -37,10 +37,10 @@ def test_an_answer_is_read(entry: dict[str, Any]) -> None:
 
 @by_id(ANSWERS)
 def test_what_is_kept_of_it_says_the_same_again(entry: dict[str, Any]) -> None:
-    reading = read_response(entry["answer"], entry.get("request"))
+    reading = read_response(entry["answer"], entry.get("request"), entry["provider"], entry.get("model"))
     kept = unpack(reading.provider_usage)
     assert kept is not None
-    again = read_kept(kept, entry["provider"], reading.model)
+    again = read_kept(kept, entry["provider"], reading.model or entry.get("model"))
     assert (again.usage, again.service_level, again.cost) == (reading.usage, reading.service_level, reading.cost)
     assert (again.inference_geo, again.unread) == (reading.inference_geo, reading.unread)
 

@@ -124,7 +124,8 @@ def request_of(row: Row, now: int) -> Request:
     status = row.response_status
     properties = row.properties or {}
     model = _name(row.model or row.request_model)
-    reading = read_response(response.value, _asked(prompt), model)
+    provider = provider_named(row.provider)
+    reading = read_response(response.value, _asked(prompt), provider, model)
     return Request(
         source=HELICONE_API,
         external_id=row.request_id,
@@ -132,7 +133,7 @@ def request_of(row: Row, now: int) -> Request:
         occurred_at=instant_of(row),
         time_source=TimeSource.API,
         response_id=_name(body_id) if isinstance(body_id, str) else None,
-        provider=provider_named(row.provider),
+        provider=provider,
         model=model,
         status=_status(status, answer),
         http_status=status if status is not None and 100 <= status <= 599 else None,

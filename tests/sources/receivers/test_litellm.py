@@ -168,6 +168,21 @@ def test_calls_of_tools_are_in_the_response_beside_litellms_usage() -> None:
     assert found.usage == Usage(prompt=10_000, completion=1000, units={"web_searches": 1})
 
 
+def test_what_litellm_counts_no_tokens_of_is_in_the_response() -> None:
+    response = {"results": [], "meta": {"billed_units": {"search_units": 3}}}
+    none = dict.fromkeys(USAGE, 0)
+    found = request_of(response=response, metadata={"usage_object": none}, prompt_tokens=0, completion_tokens=0)
+    assert found.usage == Usage(units={"rerank_searches": 3})
+    assert request_of(metadata={"usage_object": none}).usage == Usage(prompt=0, completion=0)
+
+
+def test_the_providers_own_object_tells_the_terms_that_litellms_leaves_out() -> None:
+    own = {"input_tokens": 1, "service_tier": "batch", "inference_geo": "us", "cost": 0.5}
+    found = request_of(response={"usage": own}, metadata={"usage_object": USAGE})
+    assert (found.usage.prompt, found.service_level, found.inference_geo) == (10_000, ServiceLevel.BATCH, "us")
+    assert found.cost.reported == Usd.of("0.5")
+
+
 @pytest.mark.parametrize(
     ("fields", "cost"),
     [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from spendtop.domain.conversation_stream import events_of, is_event_stream
@@ -22,6 +21,9 @@ NO_NUMBER = -1
 _LARGEST = 2**63
 _DEEPEST = 4
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+_GOOD: set[str] = set()
+"""Names that were seen to be names, as most come again and again."""
+_MOST_GOOD = 4096
 _COUNTS = ("tokens", "Tokens", "Count", "_count")
 _MODALITIES = frozenset({"TEXT", "AUDIO", "IMAGE", "VIDEO", "DOCUMENT"})
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -39,14 +41,12 @@ def _currency(value: object) -> str | None:
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
 
+_TIERS = frozenset({"service_tier", "serviceTier", "trafficType", "traffic_type"})
 _WORDS: Mapping[str, Callable[[object], str | None]] = {
     "modality": _modality,
     "ttl": _one_of("5m", "1h"),
     "type": _one_of("tokens", "duration", "message", "compaction", "advisor_message", "fallback_message"),
-    "service_tier": level_word,
-    "serviceTier": level_word,
-    "trafficType": level_word,
-    "traffic_type": level_word,
+    **dict.fromkeys(_TIERS, level_word),
     "speed": speed_word,
     "latency": speed_word,
     "inference_geo": place_word,
@@ -95,7 +95,8 @@ def kept_answer(answer: object, request: object) -> tuple[Kept, str | None]:
         opened = answer if stream is None else _opened(stream, 0) or stream
     usage = _usage_object(opened)
     kept = keep(usage) if usage is not None else Kept({}, {})
-    for name, value in _beside(answer, opened, usage, request):
+    asked = request if isinstance(request, dict) else {}
+    for name, value in {**_terms(answer, opened, usage or {}, asked), **_pieces(opened, usage, asked)}.items():
         if name not in kept.flat:
             kept.object[name] = kept.flat[name] = value
     model = opened.get("model") or opened.get("modelVersion") or answer.get("model") or answer.get("modelVersion")
@@ -138,16 +139,19 @@ def _reduced(source: Mapping[str, Any], prefix: str, flat: Flat, depth: int) -> 
                 continue
         elif not -_LARGEST < value < _LARGEST:
             value = NO_NUMBER
-        if not _is_name(name):
+        if name not in _GOOD and not _is_name(name):
             continue
         kept[name] = value
         flat[prefix + name] = value
     return kept
 
 
-@lru_cache(maxsize=4096)
 def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+    if _NAME.fullmatch(name) is None:
+        return False
+    if len(_GOOD) < _MOST_GOOD:
+        _GOOD.add(name)
+    return True
 
 
 def _word(name: str, value: object) -> object:
@@ -218,52 +222,32 @@ def _usage_object(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return own or None
 
 
-def _beside(
-    answer: Mapping[str, Any], opened: Mapping[str, Any], usage: Mapping[str, Any] | None, request: object
-) -> Iterator[tuple[str, Any]]:
-    """What is billed or decides the price, and is not in the usage object."""
-    asked = request if isinstance(request, dict) else {}
-    yield from _terms(answer, opened, usage or {}, asked)
-    output = opened.get("output")
-    if isinstance(output, list):
-        yield from _calls(output)
-    candidates = opened.get("candidates")
-    if isinstance(candidates, list):
-        yield from _grounding(candidates)
-    tools = opened.get("server_side_tool_usage")
-    if isinstance(tools, dict):
-        yield from keep({"server_side_tool_usage": tools}).flat.items()
-    if usage is None:
-        yield from _pieces(opened)
-    elif asked.get("document_annotation_format") or asked.get("bbox_annotation_format"):
-        yield from keep({"annotated_pages_processed": usage.get("pages_processed")}).flat.items()
-
-
 def _terms(
     answer: Mapping[str, Any], opened: Mapping[str, Any], usage: Mapping[str, Any], asked: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
+) -> Flat:
     """Service level and place, as the answer says, else as the request asked for."""
-    if not _is_told(usage):
+    terms: Flat = {}
+    if _TIERS.isdisjoint(usage) or not any(level_word(usage.get(name)) for name in _TIERS):
         is_of_batch = "custom_id" in answer  # a line of a batch's results
         tier = "batch" if is_of_batch else _tier(opened) or _tier(answer) or _tier(asked)
         if tier is not None:
-            yield "service_tier", tier
-    for source in (opened, asked):
-        config = source.get("performanceConfig")
-        latency = speed_word(config.get("latency")) if isinstance(config, dict) else None
+            terms["service_tier"] = tier
+    if "performanceConfig" in opened or "performanceConfig" in asked:
+        latency = _latency(opened) or _latency(asked)
         if latency is not None:
-            yield "latency", latency
-    if asked:
-        speed, place = speed_word(asked.get("speed")), place_word(asked.get("inference_geo"))
-        if speed is not None:
-            yield "speed", speed
-        if place is not None and "inference_geo" not in usage:
-            yield "inference_geo", place
+            terms["latency"] = latency
+    if "speed" in asked and (speed := speed_word(asked["speed"])) is not None:
+        terms["speed"] = speed
+    if "inference_geo" in asked and "inference_geo" not in usage:
+        place = place_word(asked["inference_geo"])
+        if place is not None:
+            terms["inference_geo"] = place
+    return terms
 
 
-def _is_told(usage: Mapping[str, Any]) -> bool:
-    """Whether the usage object itself says its tier."""
-    return any(level_word(usage.get(name)) for name in ("service_tier", "serviceTier", "trafficType", "traffic_type"))
+def _latency(source: Mapping[str, Any]) -> str | None:
+    config = source.get("performanceConfig")
+    return speed_word(config.get("latency")) if isinstance(config, dict) else None
 
 
 def _tier(source: Mapping[str, Any]) -> str | None:
@@ -274,53 +258,70 @@ def _tier(source: Mapping[str, Any]) -> str | None:
     return level_word(tier.get("type") if isinstance(tier, dict) else tier)
 
 
-def _calls(output: list[Any]) -> Iterator[tuple[str, int]]:
-    """How many billed calls of tools there are among an answer's items."""
-    calls: dict[str, int] = {}
+def _pieces(answer: Mapping[str, Any], usage: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> Flat:
+    """What is billed by the piece, and is not in the usage object."""
+    pieces: Flat = {}
+    output, model = answer.get("output"), answer.get("model")
+    if isinstance(output, list):
+        _count_calls(output, pieces)
+    elif isinstance(model, str) and "-search-" in model and model.startswith("gpt-"):
+        pieces["web_search_call"] = 1  # these search the web in each call
+    candidates = answer.get("candidates")
+    if isinstance(candidates, list):
+        _count_grounding(candidates, pieces)
+    tools = answer.get("server_side_tool_usage")
+    if isinstance(tools, dict):
+        pieces |= keep({"server_side_tool_usage": tools}).flat
+    if usage is None:
+        _count_unsaid(answer, asked, pieces)
+    elif asked.get("document_annotation_format") or asked.get("bbox_annotation_format"):
+        pieces |= keep({"annotated_pages_processed": usage.get("pages_processed")}).flat
+    return pieces
+
+
+def _count_calls(output: list[Any], pieces: Flat) -> None:
+    """Billed calls of tools among an answer's items."""
     for item in output:
         if not isinstance(item, dict):
             continue
-        kind = item.get("type")
+        kind, action = item.get("type"), item.get("action")
         if not isinstance(kind, str) or kind not in _CALLS:
             continue
-        action = item.get("action")
-        if isinstance(action, dict) and action.get("type") in _FREE_ACTIONS:
-            continue
-        calls[kind] = calls.get(kind, 0) + 1
-    yield from calls.items()
+        if not isinstance(action, dict) or action.get("type") not in _FREE_ACTIONS:
+            pieces[kind] = pieces.get(kind, 0) + 1
 
 
-def _grounding(candidates: list[Any]) -> Iterator[tuple[str, int]]:
+def _count_grounding(candidates: list[Any], pieces: Flat) -> None:
     """Of searches for grounding how many queries, and whether the answer rests on any."""
-    queries, is_grounded, maps = 0, False, False
+    queries = 0
+    kinds: set[str] = set()
     for candidate in candidates:
         grounding = candidate.get("groundingMetadata") if isinstance(candidate, dict) else None
         if not isinstance(grounding, dict):
             continue
         asked, chunks = grounding.get("webSearchQueries"), grounding.get("groundingChunks")
         queries += len(asked) if isinstance(asked, list) else 0
-        kinds = (
-            {kind for chunk in chunks if isinstance(chunk, dict) for kind in chunk} if isinstance(chunks, list) else ()
-        )
-        is_grounded = is_grounded or "web" in kinds
-        maps = maps or "maps" in kinds
+        for chunk in chunks if isinstance(chunks, list) else ():
+            kinds.update(chunk if isinstance(chunk, dict) else ())
     if queries:
-        yield "webSearchQueries", queries
-    if queries or is_grounded:
-        yield "groundedRequests", 1
-    if maps:
-        yield "groundedByMaps", 1
+        pieces["webSearchQueries"] = queries
+    if queries or "web" in kinds:
+        pieces["groundedRequests"] = 1
+    if "maps" in kinds:
+        pieces["groundedByMaps"] = 1
 
 
-def _pieces(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What answers without usage hold: pictures, or so many seconds of speech."""
-    data = answer.get("data")
+def _count_unsaid(answer: Mapping[str, Any], asked: Mapping[str, Any], pieces: Flat) -> None:
+    """What answers without usage were about: pictures, seconds of speech, characters that were spoken."""
+    data, speech = answer.get("data"), asked.get("input")
     if isinstance(data, list):
         pictures = sum(isinstance(item, dict) and ("b64_json" in item or "url" in item) for item in data)
         if pictures:
-            yield "images", pictures
+            pieces["images"] = pictures
     if answer.get("task") in ("transcribe", "translate"):
-        yield from keep({"type": "duration", "seconds": answer.get("duration")}).flat.items()
+        pieces |= keep({"type": "duration", "seconds": answer.get("duration")}).flat
+    if "voice" in asked and isinstance(speech, str) and speech:
+        pieces["input_characters"] = len(speech)
 
 
 def _of_stream(stream: object) -> dict[str, Any] | None:

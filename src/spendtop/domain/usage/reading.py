@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -51,17 +52,24 @@ class UsageReading(Struct, frozen=True, kw_only=True):
         """The model that served, where it is another one than the one that was asked for, such as a deployment."""
         if self.model is None or self.model == asked:
             return None
-        return None if asked is not None and bare_model(asked) == bare_model(self.model) else self.model
+        return None if asked is not None and _are_one(asked, self.model) else self.model
+
+
+@lru_cache(maxsize=1024)
+def _are_one(name: str, other: str) -> bool:
+    return bare_model(name) == bare_model(other)
 
 
 NOTHING = UsageReading()
 
 
-def read_response(answer: object, request: object = None, model: str | None = None) -> UsageReading:
+def read_response(
+    answer: object, request: object = None, provider: str | None = None, model: str | None = None
+) -> UsageReading:
     """What a provider's whole answer says: its JSON decoded, the chunks of a stream or their text.
 
-    The request's body tells the service level that was asked for, and `model` how searches are billed, where the
-    answer says neither.
+    The request's body tells the service level that was asked for, where the answer says none; provider and model are
+    those that the report names.
     """
     if answer is None and request is None:
         return NOTHING
@@ -69,17 +77,17 @@ def read_response(answer: object, request: object = None, model: str | None = No
     if not kept.flat and answered is None:
         return NOTHING
     named = storable_name(answered) if answered is not None else None
-    return _reading(kept, named or model, named)
+    return _reading(kept, provider, named or model, named)
 
 
 def read_usage(usage: object) -> UsageReading:
     """What a bare usage object says, whichever provider's shape it has."""
-    return _reading(keep(usage), None, None) if isinstance(usage, dict) and usage else NOTHING
+    return _reading(keep(usage), None, None, None) if isinstance(usage, dict) and usage else NOTHING
 
 
 def read_kept(kept: dict[str, Any], provider: str | None, model: str | None) -> UsageReading:
     """What a kept object says to the reader of today."""
-    return _reading(keep(kept), model, None)
+    return _reading(keep(kept), provider, model, None)
 
 
 def usage_of_response(response: object) -> Usage:
@@ -87,9 +95,9 @@ def usage_of_response(response: object) -> Usage:
     return read_response(response).usage
 
 
-def _reading(kept: Kept, model: str | None, answered: str | None) -> UsageReading:
+def _reading(kept: Kept, provider: str | None, model: str | None, answered: str | None) -> UsageReading:
     flat = kept.flat
-    used, unread, miscounted = read_shape(flat, model)
+    used, unread, miscounted = read_shape(flat, provider, model)
     if unread:
         unread = [name for name in unread if not _is_unit(name, flat[name], used)]
     return UsageReading(

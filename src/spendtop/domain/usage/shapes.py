@@ -16,6 +16,7 @@ Used: TypeAlias = dict[str, Number]
 INPUT, OUTPUT = "input_tokens", "output_tokens"
 CACHE_READ, CACHE_WRITE, REASONING = "cache_read_tokens", "cache_write_tokens", "output_reasoning_tokens"
 WRITE_5M, WRITE_1H = "cache_write_5m_tokens", "cache_write_1h_tokens"
+_COUNTS = frozenset({INPUT, OUTPUT, CACHE_READ, CACHE_WRITE, REASONING})
 _TOOL, _CITATION, _IMAGE_INPUT = "input_tool_tokens", "output_citation_tokens", "input_image_tokens"
 _IMAGES = "input_images"
 _WEB, _SOCIAL, _STORAGE, _CODE = "web_searches", "social_searches", "storage_searches", "code_executions"
@@ -34,6 +35,7 @@ _OF_TEXT = {
     "input_text_tool_tokens": ("input_audio_tool_tokens", "input_image_tool_tokens", "input_video_tool_tokens"),
 }
 """Tokens of text, which tell something only where there are some of another kind besides."""
+_BESIDE_CACHE = ("anthropic", "aws")
 _OLD_GROUNDING = re.compile(r"gemini-[12][.-]")
 
 
@@ -58,9 +60,11 @@ class Read(NamedTuple):
     """Names of what should be numbers of a unit and are none."""
 
 
-def read_shape(flat: Flat, model: str | None) -> Read:
-    """Quantities by unit. `model` decides how searches are billed."""
+def read_shape(flat: Flat, provider: str | None, model: str | None) -> Read:
+    """Quantities by unit. Provider and model decide what a field that several have means to them."""
     shape = _shape_of(flat)
+    if shape is _INCLUSIVE and "cachedInputTokens" in flat and _is_beside_cache(flat, provider, model):
+        shape = _SDK_BESIDE_CACHE
     used: Used = {}
     unread: list[str] = []
     miscounted: list[str] = []
@@ -79,15 +83,21 @@ def read_shape(flat: Flat, model: str | None) -> Read:
     shape.whole(used, flat)
     if _QUERIES in used or _GROUNDED in used:
         _ground(used, model)
-    for text, others in _OF_TEXT.items():
-        if text in used and not any(used.get(other) for other in others):
-            del used[text]
+    if not _COUNTS.issuperset(used):
+        _leave_out_text(used)
     return Read(used, unread, miscounted)
 
 
 def _can_be(value: float, unit: str) -> bool:
     """Whether there can be so much of a unit: only seconds come in fractions."""
     return value.is_integer() or unit.endswith("_seconds")
+
+
+def _leave_out_text(used: Used) -> None:
+    """Text that is all there is needs not be told apart."""
+    for text, others in _OF_TEXT.items():
+        if text in used and not any(used.get(other) for other in others):
+            del used[text]
 
 
 def _ground(used: Used, model: str | None) -> None:
@@ -110,6 +120,12 @@ def _shape_of(flat: Flat) -> Shape:
     if not names.isdisjoint(_ANTHROPIC_MARKS) and names.isdisjoint(_INCLUSIVE_MARKS):
         return _ANTHROPIC
     return _INCLUSIVE if names.isdisjoint(_BEDROCK_MARKS) else _BEDROCK
+
+
+def _is_beside_cache(flat: Flat, provider: str | None, model: str | None) -> bool:
+    """Whether the AI SDK passed on an input without what was read from the cache, as it did before it had details."""
+    is_old = not any(name.startswith("inputTokenDetails.") for name in flat)
+    return is_old and (provider in _BESIDE_CACHE or (model is not None and "claude" in model.lower()))
 
 
 def _larger(first: Number, second: Number) -> Number:
@@ -324,6 +340,7 @@ _INCLUSIVE = Shape(
     _with_total,
 )
 _BESIDE_TOTAL = Shape({**_INCLUSIVE.units, "citation_tokens": _CITATION}, _larger, _beside_total)
+_SDK_BESIDE_CACHE = Shape(_INCLUSIVE.units, _larger, _with_cache)
 _INCLUSIVE_MARKS = frozenset(
     f"{group}.cached_tokens" for group in ("input_tokens_details", "input_token_details", "prompt_tokens_details")
 )

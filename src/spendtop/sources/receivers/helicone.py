@@ -174,7 +174,8 @@ class HeliconeReceiver:
         metadata = event.metadata or _Metadata()
         happened = when(seconds_to_micros(response.field("created")), TimeSource.PROVIDER, received_at)
         model = event.model or response.text("model") or prompt.text("model")
-        reading = read_response(response.value, prompt.value, model)
+        provider = provider_named(event.provider)
+        reading = read_response(response.value, prompt.value, provider, model)
         return Request(
             source=self.source,
             external_id=event.request_id,
@@ -183,7 +184,7 @@ class HeliconeReceiver:
             time_source=happened.time_source,
             time_suspect=happened.suspect,
             response_id=response.text("id"),
-            provider=provider_named(event.provider),
+            provider=provider,
             model=model,
             status=_status(response),
             usage=_usage(reading, metadata),

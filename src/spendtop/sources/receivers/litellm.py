@@ -40,6 +40,11 @@ _NO_CALL = re.compile(
     r"|a?(?:video|container|vector_store|vector_store_file)_(?:list|status|content|retrieve|delete|create|update)"
 )
 """`call_type` of what reads or manages things; repeated looks at one answer repeat its usage and cost."""
+_TERMS = (
+    *("cost", "cost_details", "is_byok", "cost_in_usd_ticks", "service_tier", "speed", "inference_geo"),
+    *("cache_creation", "server_tool_use"),
+)
+"""Of a provider's own usage object, which LiteLLM's leaves out."""
 _MESSAGES = re.compile(rb"\[\s*\{")
 _NOTHING = (b"", b"null", b"{}", b'""', b"[]")
 
@@ -205,15 +210,20 @@ class LitellmReceiver:
         )
 
     def _reading(self, payload: _Payload, model: str | None) -> UsageReading:
-        """What LiteLLM's usage object and the response say; of their counts those of the object count."""
+        """What LiteLLM's usage object and the response say; of their counts those of the object count.
+
+        Of what is not billed by the token it counts no tokens: then those of the response count.
+        """
         sent = bytes(payload.response)
         response = None if sent in _NOTHING else self._decoded(sent)
-        usage = (payload.metadata or {}).get("usage_object")
+        asked, usage = payload.model_parameters, (payload.metadata or {}).get("usage_object")
         if isinstance(usage, dict) and usage:
-            reading = read_response(_with_usage(response, usage), payload.model_parameters, model)
-            if _is_known(reading):
+            reading = read_response(_with_usage(response, usage), asked, model=model)
+            if reading.usage.is_known:
                 return reading
-        return read_response(response, payload.model_parameters, model)
+            answered = read_response(response, asked, model=model)
+            return answered if answered.usage.is_known else reading
+        return read_response(response, asked, model=model)
 
     def _decoded(self, sent: bytes) -> object:
         try:
@@ -223,15 +233,16 @@ class LitellmReceiver:
 
 
 def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
-    return {**response, "usage": usage} if isinstance(response, dict) else {"usage": usage}
-
-
-def _is_known(reading: UsageReading) -> bool:
-    return reading.usage.total is not None or reading.usage.units is not None
+    """The response with LiteLLM's usage object, and with what only the provider's own says in it."""
+    if not isinstance(response, dict):
+        return {"usage": usage}
+    own = response.get("usage")
+    terms = {name: own[name] for name in _TERMS if name in own} if isinstance(own, dict) else {}
+    return {**response, "usage": {**terms, **usage}}
 
 
 def _usage(payload: _Payload, reading: UsageReading) -> Usage:
-    if _is_known(reading):
+    if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
     return Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
 
