@@ -13,9 +13,8 @@ from spendtop.domain import catalogue
 from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price
 from spendtop.domain.pricing import Terms
-from spendtop.domain.request import ServiceLevel, Usage
+from spendtop.domain.request import Usage
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 PRICES = PublishedPrices()
@@ -100,30 +99,6 @@ def test_every_model_costs_what_the_price_list_itself_computes() -> None:
                 if ours is not None and ours != Usd.of(Decimal(exact)).nano:
                     differing.append((provider.id, model.id, ours, exact))
     assert differing == []
-
-
-def test_threads_get_one_answer_while_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_MOST_MODELS", 2)
-    prices, together = PublishedPrices(), Barrier(4)
-    asked = [
-        (model, Terms(level), to_micros(NOW.replace(hour=hour)))
-        for model in ("gpt-4o", "o1", "deepseek-chat", "unheard-of", "gpt-5-mini")
-        for level in (None, ServiceLevel.BATCH)
-        for hour in (2, 20)
-    ]
-    answers: list[list[Price | None]] = []
-
-    def ask() -> None:
-        together.wait(20)
-        answers.append([prices(None, *each) for each in asked * 20])
-
-    threads = [Thread(target=ask) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    fresh = PublishedPrices()
-    assert answers == [[fresh(None, *each) for each in asked] * 20] * 4
 
 
 def test_the_owner_of_a_model_is_named_where_the_default_provider_does_not_know_it() -> None:
