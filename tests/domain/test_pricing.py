@@ -349,6 +349,11 @@ def test_a_failed_call_that_used_something_is_billed(fields: dict[str, Any], cos
     assert not is_failed(priced_one)
 
 
+def test_nothing_is_computed_of_a_failed_call_that_somebody_billed() -> None:
+    cost = pricer().cost(request(5, usage=NOTHING, status=Status.ERROR))
+    assert cost == Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5))
+
+
 def test_a_users_rule_may_bill_a_failed_call() -> None:
     failed = request(None, usage=NOTHING, status=Status.ERROR)
     assert priced(failed, says_nine) == (9, "computed", "hook")

@@ -80,6 +80,8 @@ class Pricer:
                 computed=computed.amount,
                 doubtful=not request.cached and reported is not None and _are_far_apart(reported, computed),
             )
+        if computed is _NOTHING and is_failure_without_usage(request):
+            computed = _FREE
         return _computed(request, computed)
 
     def ceiling(self, model: str, at: int) -> Price | None:
@@ -93,7 +95,7 @@ class Pricer:
             if decided:
                 return _Computed(amount, _HOOK)
         if not request.usage.is_known:
-            return _FREE if request.status is Status.ERROR else _NOTHING
+            return _NOTHING
         if own is not None:
             return _by_own(own, request)
         published = self._published_price(request)
