@@ -349,9 +349,12 @@ def test_a_failed_call_that_used_something_is_billed(fields: dict[str, Any], cos
     assert not is_failed(priced_one)
 
 
-def test_nothing_is_computed_of_a_failed_call_that_somebody_billed() -> None:
-    cost = pricer().cost(request(5, usage=NOTHING, status=Status.ERROR))
-    assert cost == Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5))
+@pytest.mark.parametrize(("usage", "computed"), [(NOTHING, Usd(0)), (Usage(), None)])
+def test_of_a_failed_call_that_somebody_billed_nothing_is_computed_but_what_was_counted(
+    usage: Usage, computed: Usd | None
+) -> None:
+    cost = pricer().cost(request(5, usage=usage, status=Status.ERROR))
+    assert cost == Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5), computed=computed)
 
 
 def test_a_users_rule_may_bill_a_failed_call() -> None:

@@ -95,7 +95,8 @@ class Pricer:
             if decided:
                 return _Computed(amount, _HOOK)
         if not request.usage.is_known:
-            return _NOTHING
+            was_counted = request.usage.total is not None
+            return _FREE if was_counted and request.status is Status.ERROR else _NOTHING
         if own is not None:
             return _by_own(own, request)
         published = self._published_price(request)
