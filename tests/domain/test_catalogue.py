@@ -76,6 +76,7 @@ def test_however_many_models_are_asked_for_few_are_remembered(monkeypatch: pytes
     prices = PublishedPrices()
     assert [prices(None, f"unknown-{number}", Terms(), 0) for number in range(10)] == [None] * 10
     assert prices("openai", "gpt-4o", Terms(), to_micros(NOW)) is not None
+    assert len(prices._quotes) <= 3
 
 
 def test_every_model_costs_what_the_price_list_itself_computes() -> None:

@@ -227,6 +227,24 @@ def test_who_is_asked_first(
     assert got.reported == one.cost.reported
 
 
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({"usage": Usage()}, (40_000_000, "computed", "own")),
+        ({"usage": NOTHING}, (40_000_000, "computed", "own")),
+        ({"usage": Usage(), "status": Status.CANCELLED}, (9, "computed", "hook")),
+        ({"usage": Usage(), "status": Status.ERROR}, (9, "computed", "hook")),
+        ({"usage": IN_AND_OUT, "status": Status.ERROR}, (40_000_000, "computed", "own")),
+    ],
+)
+def test_what_costs_the_same_whatever_it_used_has_a_price_without_usage(
+    fields: dict[str, Any], cost: tuple[int | None, str, str | None]
+) -> None:
+    flat = {"gpt-4o": Price.of({"requests": Rate.of(Decimal("0.04"), 1)})}
+    got = Pricer(flat, says_nine, catalogue).cost(request(None, **fields))
+    assert (Usd.nano_of(got.amount), got.basis.value, got.price_version) == cost
+
+
 def test_a_rule_that_is_asked_first_is_asked_once() -> None:
     asked: list[Request] = []
 
@@ -347,6 +365,14 @@ def test_a_failed_call_that_used_something_is_billed(fields: dict[str, Any], cos
     priced_one = msgspec.structs.replace(one, cost=pricer().cost(one))
     assert priced_one.cost.amount == cost
     assert not is_failed(priced_one)
+
+
+@pytest.mark.parametrize(("usage", "computed"), [(NOTHING, Usd(0)), (Usage(), None)])
+def test_of_a_failed_call_that_somebody_billed_nothing_is_computed_but_what_was_counted(
+    usage: Usage, computed: Usd | None
+) -> None:
+    cost = pricer().cost(request(5, usage=usage, status=Status.ERROR))
+    assert cost == Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5), computed=computed)
 
 
 def test_a_users_rule_may_bill_a_failed_call() -> None:

@@ -37,7 +37,9 @@ _EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "channel": [{"name": "ops", "url": "env:SLACK_WEBHOOK_URL", "min_severity": "warning"}],
 }
 _PRICE_EXAMPLE = {
-    "acme-private-7b": {"input": Decimal("0.20"), "output": Decimal("0.80"), "cache_read": Decimal("0.02")}
+    "acme-private-7b": {"input": Decimal("0.20"), "output": Decimal("0.80"), "cache_read": Decimal("0.02")},
+    "acme-voice-2": {"audio_input_minute": Decimal("0.006"), "web_searches_per_thousand": Decimal(10)},
+    "*": {"input": Decimal(5), "output": Decimal(20)},
 }
 
 

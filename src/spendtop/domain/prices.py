@@ -182,6 +182,11 @@ class Price(Struct, frozen=True, kw_only=True):
             bands=_bands(priced),
         )
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether each request costs the same, whatever it used."""
+        return not self.charges
+
     def times(self, factors: Mapping[str, Fraction]) -> Price:
         """The price with multiples of some of its rates."""
         rates = {unit: rate.times(factors[unit]) if unit in factors else rate for unit, rate in self.rates.items()}

@@ -69,7 +69,7 @@ class Pricer:
         if self._hook_over is not None and not request.cached:
             amount, decided = self._hook_over(request)
             if decided:
-                return _computed(request, _Computed(amount, _HOOK))
+                return _cost(request, _Computed(amount, _HOOK))
         computed = self._computed(request)
         if request.cached or (reported is not None and is_trusted(reported, request)):
             return Cost(
@@ -80,7 +80,9 @@ class Pricer:
                 computed=computed.amount,
                 doubtful=not request.cached and reported is not None and _are_far_apart(reported, computed),
             )
-        return _computed(request, computed)
+        if computed is _NOTHING and is_failure_without_usage(request):
+            computed = _FREE
+        return _cost(request, computed)
 
     def ceiling(self, model: str, at: int) -> Price | None:
         """The price at which a limit counts what has none."""
@@ -88,14 +90,15 @@ class Pricer:
 
     def _computed(self, request: Request) -> _Computed:
         own = self._own_price(request) if self._own else None
-        if self._hook is not None and (own is None or not request.usage.is_known):
+        if own is not None and (request.usage.is_known or (own.is_flat and request.status is Status.OK)):
+            return _by_own(own, request)
+        if self._hook is not None:
             amount, decided = self._hook(request)
             if decided:
                 return _Computed(amount, _HOOK)
         if not request.usage.is_known:
-            return _FREE if request.status is Status.ERROR else _NOTHING
-        if own is not None:
-            return _by_own(own, request)
+            was_counted = request.usage.total is not None
+            return _FREE if was_counted and request.status is Status.ERROR else _NOTHING
         published = self._published_price(request)
         if published is not None:
             priced = published.priced(request.usage)
@@ -117,7 +120,7 @@ class Pricer:
         return price
 
 
-def _computed(request: Request, computed: _Computed) -> Cost:
+def _cost(request: Request, computed: _Computed) -> Cost:
     """The cost as computed here, or unknown."""
     reported, reporter = request.cost.reported, request.cost.reported_by
     if computed.amount is None:
