@@ -157,12 +157,20 @@ async def _requests(pilot: Pilot[int], app: SpendtopApp) -> dict[str, Said]:
         assert isinstance(screen, RequestsScreen)
         counted, cost, *more = "".join(piece for piece, _ in screen.rows.note).split(" · ")
         shadow = sum(int(each.split()[0]) for each in more if each.endswith("shadow"))
-        rows = re.search(r"of ([\d ]+)", "".join(piece for piece, _ in screen.list_pane.remarks()))
+        rows = re.search(r"of (\d[\d ]*)", _remarks(app))
         assert rows is not None
         assert int(rows[1].replace(" ", "")) == int(counted.replace(" ", "")) + shadow
         if asked:
+            await pilot.press("G")
+            await until(pilot, lambda rows=rows: f"row {rows[1]} of {rows[1]}" in _remarks(app))  # type: ignore[misc]
             said |= {"listed shade": text(cost, requests=int(counted)), "rows shade": Said(requests=shadow)}
     return said
+
+
+def _remarks(app: SpendtopApp) -> str:
+    screen = app.live_screen
+    assert isinstance(screen, RequestsScreen)
+    return "".join(piece for piece, _ in screen.list_pane.remarks())
 
 
 def _is_listed(app: SpendtopApp, asked: str) -> bool:

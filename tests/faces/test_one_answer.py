@@ -81,6 +81,7 @@ async def test_who_only_has_bills_is_told_what_was_billed_and_no_zero(
     answer = json.loads(cli("status", "--json").out)
     assert answer["billed"] == {"date": "2026-11-19", "cost_usd": 3.2, "cost_nanousd": 3_200_000_000}
     assert (answer["today"]["cost_usd"], answer["today"]["requests"]) == (0, 0)
+    assert "No requests seen; billed yesterday $3.20" in cli("spend").out
     for width in people.WIDTHS:
         async with SpendtopApp(people.session(bills)).run_test(size=(width, 30)) as pilot:
             await opened(pilot)

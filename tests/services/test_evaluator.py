@@ -127,6 +127,18 @@ def test_a_correction_to_95_percent_resolves_nothing(collecting: Make) -> None:
     assert spending.alerts()[0].state == "exceeded"
 
 
+def test_an_alert_keeps_the_use_of_when_it_spoke_last(collecting: Make) -> None:
+    spending = collecting(limit(usd=10, warn=()))
+    spending.record(request("swing", spending.clock(), 12 * DOLLAR))
+    assert said(spending.evaluate()) == ["exceeded daily"]
+    spending.record(request("swing", spending.clock(), DOLLAR, source=HELICONE_API, verified=True))
+    assert said(spending.evaluate()) == []
+    (alert,) = spending.alerts()
+    assert (alert.below_since is not None, alert.used_nano) == (True, 12 * DOLLAR)
+    assert said_again(spending, MINUTE) == ["resolved daily"]
+    assert [row.used_nano for row in spending.alerts()] == [DOLLAR]
+
+
 def test_each_user_has_a_limit_of_their_own(collecting: Make) -> None:
     spending = collecting(limit("each user", each=Each.USER, usd=10, warn=()))
     assert spending.spend(10, user_id="alice") == ["exceeded each user alice"]

@@ -85,7 +85,7 @@ def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _billed(bill: dict[str, Any]) -> str:
-    """What stands in place of spend where no request was ever seen."""
+    """What stands in place of spend where bills came and no requests."""
     return f"billed {day_word(bill['day'], int(time.time() // 86400))} {Usd(bill['nano'])}"
 
 

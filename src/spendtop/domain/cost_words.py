@@ -6,7 +6,7 @@ An amount is never cut in the middle: where there is no room for it, a shorter f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from spendtop.domain.money import NANO_PER_USD, Usd
 
@@ -22,11 +22,15 @@ def known_cost(cost: Usd, requests: int, unpriced: int) -> Usd | None:
     return None if 0 < requests == unpriced and not cost.nano else cost
 
 
-def cost_words(cost: Usd | None, unpriced: int = 0) -> str:
-    """`$41.82 + 3 unpriced`, and where no cost is known `3 unpriced`, or `unpriced` of a single request."""
+def cost_words(cost: Usd | None, unpriced: int = 0, count: Callable[[int], str] = "{:,}".format) -> str:
+    """`$41.82 + 3 unpriced`, and where no cost is known `3 unpriced`, or `unpriced` of a single request.
+
+    `count` is how a face writes numbers.
+    """
+    missing = f"{count(unpriced)} unpriced" if unpriced else ""
     if cost is None:
-        return f"{unpriced:,} unpriced" if unpriced else "unpriced"
-    return f"{cost} + {unpriced:,} unpriced" if unpriced else str(cost)
+        return missing or "unpriced"
+    return f"{cost} + {missing}" if missing else str(cost)
 
 
 def exact(amount: Usd) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, day_word
-from spendtop.domain.cost_words import within
+from spendtop.domain.cost_words import cost_words, within
 from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
@@ -130,9 +130,7 @@ def share(part: Spend, whole: Spend) -> str:
 
 def spend_long(spent: Spend) -> str:
     """Known cost in words: `$41.82 + 3 unpriced`."""
-    if spent.known_cost is None:
-        return f"{grouped(spent.unpriced)} unpriced"
-    return f"{spent.cost} + {grouped(spent.unpriced)} unpriced" if spent.unpriced else str(spent.cost)
+    return cost_words(spent.known_cost, spent.unpriced, grouped)
 
 
 def short_usd(amount: Usd, width: int = 99) -> str:

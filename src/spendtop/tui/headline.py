@@ -35,7 +35,7 @@ class Headline:
     recorded: int
     """Requests in the store: zero on a first run."""
     billed: BilledDay | None
-    """Of a store that has bills and no request: there is no spend that could be shown in place of theirs."""
+    """Where bills came and no requests: there is no spend that could be shown in place of theirs."""
     day: Bounds
     calendar: Calendar
     applied: Applied | None

@@ -110,6 +110,13 @@ class TestUses:
         assert self.stands(recorded, limit("one", "request")) == [("one", "", 1_000, LimitState.OK)]
         assert self.stands(recorded, limit("cheap", "request", where="model:none")) == [("cheap", "", 0, LimitState.OK)]
 
+    def test_of_a_request_limit_with_a_reserve_an_unpriced_request_has_its_ceiling(self, recorded: Recorded) -> None:
+        rule = limit("one", "request", reserve="gpt-4o")
+        recorded.add([recorded.request(START + HOUR, 30), recorded.request(START + HOUR, None)], [rule])
+        with recorded.store.reading() as connection:
+            (found,) = uses(connection, [rule], Calendar(), self.now, ceilings={"one": lambda row: Usd(2_000)})
+        assert (found.used, found.unpriced, found.state) == (Usd(2_000), 1, LimitState.EXCEEDED)
+
     @pytest.mark.parametrize("window", ["session", "lifetime"])
     def test_windows_without_a_beginning_count_everything(self, recorded: Recorded, window: str) -> None:
         long_ago = START - 300 * 24 * HOUR

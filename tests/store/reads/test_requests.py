@@ -204,6 +204,22 @@ class TestSpendOf:
             assert listed_spend(connection, query, CONTEXT).counted.cost == Usd(3)
             assert listed_spend(connection, RequestQuery(), CONTEXT).counted.cost == Usd(107)
 
+    @pytest.mark.parametrize("words", ["", "token:shade", "cost>0"])
+    @pytest.mark.parametrize("since", [None, START, START + HOUR // 2, START + HOUR])
+    def test_tells_shadow_requests_apart_and_counts_every_row_of_the_list(
+        self, recorded: Recorded, words: str, since: int | None
+    ) -> None:
+        shade = {"source": INGEST, "token": "shade", "counted": False}
+        recorded.add(recorded.request(START + n * HOUR // 4, n, **(shade if n % 3 else {})) for n in range(1, 9))
+        query = RequestQuery(filter=parse_filter(words) if words else None, since=since)
+        with recorded.store.reading() as connection:
+            listed = listed_spend(connection, query, CONTEXT)
+            rows = page(connection, query, CONTEXT, None, 100).rows
+        for counted, sums in ((True, listed.counted), (False, listed.shadow)):
+            costs = [row.cost.amount.nano for row in rows if row.counted is counted and row.cost.amount]
+            assert (sums.requests, sums.cost.nano) == (len(costs), sum(costs))
+        assert listed.requests == len(rows)
+
     def test_of_nothing_is_nothing(self, recorded: Recorded) -> None:
         with recorded.store.reading() as connection:
             assert listed_spend(connection, RequestQuery(filter=parse_filter("user:x")), CONTEXT).requests == 0

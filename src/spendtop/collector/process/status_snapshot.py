@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from spendtop.collector.supervisor import pause
-from spendtop.domain.clock import DAY, Clock
+from spendtop.domain.clock import Clock
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import write_atomically
 from spendtop.store.engine import Store
-from spendtop.store.reads import limits, spending
-from spendtop.store.reads.ledger import last_billed
+from spendtop.store.reads import limits
+from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.present import spent_last_hour, spent_today
 
 _EVERY = 1.0
@@ -62,8 +62,7 @@ class StatusSnapshot:
         with self._store.reading() as connection:
             today = spent_today(connection, book.calendar, now)
             hour = spent_last_hour(connection, now)
-            recorded = spending.spend(connection, None, None).requests
-            bill = None if recorded else last_billed(connection, now // DAY)
+            bill = billed_unseen(connection, now)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
         return {
             "at": now,

@@ -12,6 +12,7 @@ from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import BALANCE_RULE, LIMIT_RULE, AlertRow
 from spendtop.store.reads.ledger import balance_now
 from spendtop.store.reads.limits import Ceiling, use
+from spendtop.store.reads.rows import from_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -45,7 +46,7 @@ def _amount(
         return None
     kind = limit.window.kind
     if kind is WindowKind.REQUEST:
-        return _cost(connection, alert.entity.raw)
+        return _cost(connection, alert.entity.raw, ceilings.get(limit.name))
     if (kind in CALENDAR_KINDS) is not (alert.window_end is not None):  # the limit had another window then
         return None
     if alert.window_end is not None:
@@ -57,9 +58,11 @@ def _amount(
     return use(connection, limit, alert.entity.raw, window, ceilings.get(limit.name)).used
 
 
-def _cost(connection: Connection, request_id: str) -> Usd | None:
+def _cost(connection: Connection, request_id: str, ceiling: Ceiling | None) -> Usd | None:
     request = table_of(RequestTable)
     if not (request_id.isascii() and request_id.isdigit()):
         return None
-    query = select(request.c.cost_nano).where(request.c.id == int(request_id))
-    return Usd.of_nano(connection.execute(query).scalar())
+    row = connection.execute(select(request).where(request.c.id == int(request_id))).one_or_none()
+    if row is None or row.cost_nano is not None or ceiling is None:
+        return None if row is None else Usd.of_nano(row.cost_nano)
+    return ceiling(from_row(row))

@@ -16,6 +16,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.rows import Spend, outside
+from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     BalanceReadingTable,
@@ -239,12 +240,16 @@ class BilledDay:
     cost: Usd
 
 
-def last_billed(connection: Connection, today: int) -> BilledDay | None:
-    """The last whole UTC day before `today` that polls cover, else today so far; None without any bill."""
-    query = select(_DAY.c.day, func.sum(_DAY.c.cost_nano)).where(_DAY.c.day <= today)
+def billed_unseen(connection: Connection, now: int) -> BilledDay | None:
+    """What was billed for the last whole UTC day that polls cover, else for today so far, where we saw no request since
+    that day began: there a zero would be no answer. `now` in UTC µs."""
+    query = select(_DAY.c.day, func.sum(_DAY.c.cost_nano)).where(_DAY.c.day <= now // DAY)
     newest = query.group_by(_DAY.c.day).order_by(_DAY.c.day.desc()).limit(2)
     days = [BilledDay(day, Usd(int(nano))) for day, nano in connection.execute(newest)]
-    return next((each for each in days if each.day < today), days[0] if days else None)
+    bill = next((each for each in days if each.day < now // DAY), days[0] if days else None)
+    if bill is None or bill.cost == ZERO or spend(connection, bill.day * DAY, None).requests:
+        return None
+    return bill
 
 
 def spent(connection: Connection, account: str) -> Usd:

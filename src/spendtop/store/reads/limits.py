@@ -117,12 +117,12 @@ def uses(
     """
     standing: list[LimitUse] = []
     for limit in limits:
+        ceiling = ceilings.get(limit.name) if ceilings else None
         if limit.window.kind is WindowKind.REQUEST:
-            standing.append(_costliest_request(connection, limit, now))
+            standing.append(_costliest_request(connection, limit, now, ceiling))
             continue
         window = bounds(limit.window, now, calendar)
         entities = _largest_entities(connection, limit, window, now, entities_per_limit) if limit.each else [""]
-        ceiling = ceilings.get(limit.name) if ceilings else None
         standing += (
             _stands(limit, entity, window, use(connection, limit, entity, window, ceiling)) for entity in entities
         )
@@ -176,7 +176,7 @@ def _largest_entities(connection: Connection, limit: Limit, window: Bounds, now:
     return list(connection.execute(statement).scalars())
 
 
-def _costliest_request(connection: Connection, limit: Limit, now: int) -> LimitUse:
+def _costliest_request(connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None) -> LimitUse:
     request = table_of(RequestTable)
     window = Bounds(now - REQUEST_SPAN, None)
     statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
@@ -185,4 +185,8 @@ def _costliest_request(connection: Connection, limit: Limit, now: int) -> LimitU
         within_scope(connection, limit),
     )
     nano, unpriced = connection.execute(statement).one()
-    return _stands(limit, "", window, Use(Usd(nano or 0), int(unpriced or 0)))
+    costs = [Usd(nano or 0)]
+    if unpriced and limit.reserve is not None and ceiling is not None:
+        span = Span(window.start_us, None)
+        costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
+    return _stands(limit, "", window, Use(max(costs), int(unpriced or 0)))

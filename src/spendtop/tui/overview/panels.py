@@ -280,7 +280,9 @@ class Welcome(Panel):
         )
         address = self.webhook or "http://127.0.0.1:8000/webhook"
         port = urlsplit(address).port or 8000
-        bill: list[Line] = [[(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (" · 7 ledger", muted)]]
+        bill: list[Line] = [
+            [(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (f" {self.glyphs.between} 7 ledger", muted)]
+        ]
         return [
             first,
             *(bill if self.bill else ()),

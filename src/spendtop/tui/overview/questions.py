@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.clock import DAY
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.applied_config import applied, config_outcome
-from spendtop.store.reads.ledger import last_billed
+from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.tui.headline import Headline
 
@@ -47,7 +46,7 @@ class OverviewQuestion:
             worst=figures.limits[0] if figures.limits else None,
             attention=figures.attention,
             recorded=figures.total.requests,
-            billed=None if figures.total.requests else last_billed(connection, self.now // DAY),
+            billed=billed_unseen(connection, self.now),
             day=figures.day_bounds,
             calendar=calendar,
             applied=config,

@@ -73,8 +73,7 @@ class OverviewScreen(LiveScreen):
         self.set_class(not headline.recorded, "-empty")
         bill = headline.billed
         cost = "" if bill is None else f"{formats.billed(bill, headline.at)} {formats.cents(bill.cost)}"
-        self.query_one(Welcome).bill = cost
-        self._welcome()
+        self._welcome(cost)
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar
         span = _SPANS[self._zoom]
@@ -134,12 +133,14 @@ class OverviewScreen(LiveScreen):
     def on_list_table_opened(self) -> None:
         self.action_open()
 
-    def _welcome(self) -> None:
+    def _welcome(self, bill: str | None = None) -> None:
+        """What it says now; `bill` where it was read."""
         welcome = self.query_one(Welcome)
+        bill = welcome.bill if bill is None else bill
         collector = self.face.collector
         webhook, recording = self.face.webhook_url, collector is not None
-        if (welcome.webhook, welcome.recording) != (webhook, recording):
-            welcome.webhook, welcome.recording = webhook, recording
+        if (welcome.webhook, welcome.recording, welcome.bill) != (webhook, recording, bill):
+            welcome.webhook, welcome.recording, welcome.bill = webhook, recording, bill
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:

@@ -11,7 +11,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.ledger import last_billed
+from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
@@ -26,7 +26,6 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
     baseline = spend(connection, now - DAY - HOUR, now - DAY)
-    recorded = _counted(connection)
     return Headline(
         at=now,
         today=spent_today(connection, calendar, now),
@@ -34,8 +33,8 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         baseline=baseline.cost if baseline.requests else None,
         worst=limits[0] if limits else None,
         attention=attention(connection),
-        recorded=recorded,
-        billed=None if recorded else last_billed(connection, now // DAY),
+        recorded=_counted(connection),
+        billed=billed_unseen(connection, now),
         day=day,
         calendar=calendar,
         applied=config,

@@ -97,7 +97,7 @@ class StatusLine(Canvas):
         return [[rate, (f" {arrow}{formats.trend(hour, before)}", palette.muted)], [rate]]
 
     def _bill(self, bill: BilledDay, now: int) -> list[Line]:
-        """In place of spend, where no request was ever seen."""
+        """In place of spend, where bills came and no requests."""
         palette = self.palette
         label, cost = (f"{formats.billed(bill, now)} ", palette.muted), (formats.cents(bill.cost), palette.money)
         return [[label, cost, ("  no requests seen", palette.muted)], [label, cost], [cost]]
