@@ -77,7 +77,7 @@ class SlowTasks:
                 new += await self._record(part)
             cursor, more = page.cursor, page.more
             at = progress(cursor)
-            so_far = f"{1.0 if at is None else at.share:.0%}, {new:,} new requests"
+            so_far = f"{'100%' if at is None else at.percent}, {new:,} new requests"
             is_wanted = await self._note_progress(task, so_far, {**arguments, "cursor": cursor, "found": new})
             if more and not is_wanted:
                 raise tasks.Stopped(f"Stopped at {so_far}. Asked for again, it goes on there.")

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.percent import percent_of
 
 SETTLING = MINUTE
 """What is younger may still be on its way into Helicone's tables, and is left for the next poll."""
@@ -85,10 +86,10 @@ class Progress(Struct, frozen=True, kw_only=True):
     at: int
 
     @property
-    def share(self) -> float:
-        """From 0 to 1, by time."""
+    def percent(self) -> str:
+        """By time."""
         length = self.until - self.since
-        return min(1.0, max(0.0, (self.at - self.since) / length)) if length > 0 else 1.0
+        return percent_of(min(max(self.at - self.since, 0), length), length) if length > 0 else "100%"
 
 
 def range_cursor(since: int, until: int) -> str:
