@@ -14,15 +14,18 @@ from spendtop.api.routes.requests import router
 from spendtop.domain.clock import HOUR
 from spendtop.domain.merging import StoredRequest, differences
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
     FIELDS,
     REPORTED,
     Basis,
     BodyState,
     Cost,
+    Reporter,
     Request,
     RequestField,
     RequestFields,
+    ServiceLevel,
     Status,
     TimeSource,
     Usage,
@@ -55,8 +58,25 @@ FULL = Request(
     session_path="/a",
     token="app",
     properties={"env": "prod"},
-    usage=Usage(prompt=10, completion=5, cache_read=4, cache_write=1, reasoning=2),
-    cost=Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(6), computed=Usd(7), price_version="v"),
+    usage=Usage(
+        prompt=10,
+        completion=5,
+        cache_read=4,
+        cache_write=1,
+        reasoning=2,
+        units={"web_searches": 3, "audio_seconds": 1.5},
+    ),
+    cost=Cost(
+        amount=Usd(5),
+        basis=Basis.REPORTED,
+        reported=Usd(6),
+        reported_by=Reporter.GATEWAY,
+        computed=Usd(7),
+        price_version="v",
+        level_assumed=True,
+        unpriced_units={"web_searches": 3},
+        doubtful=True,
+    ),
     verified=True,
     cached=True,
     latency_ms=900,
@@ -64,6 +84,10 @@ FULL = Request(
     response_id="chatcmpl-1",
     counted=False,
     body_state=BodyState.TRUNCATED,
+    service_level=ServiceLevel.FLEX,
+    inference_geo="us",
+    served_model="gpt-4o-2024-08-06",
+    provider_usage=pack({"prompt_tokens": 10}),
 )
 STORED = StoredRequest(id=7, request=FULL, external_ids={"litellm": "call-1"}, given_by={"model": OTLP})
 DERIVING = (

@@ -18,7 +18,7 @@ from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing import Pricer, is_failed
 from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
@@ -32,6 +32,7 @@ from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
+from spendtop.store.reads import spend_sql
 from spendtop.store.reads.requests import newest_id
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, TotalTable
@@ -95,20 +96,23 @@ def totals(store: Store) -> Sums:
 
 def beside(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
     """What `total` says besides the spend: how many and their nano-USD, by dimension and key."""
-    return {named[:2]: values[:2] for named, values in _over_shards(store).items() if named[0] in BESIDE}
+    return {named[:2]: (values[0], values[1]) for named, values in _over_shards(store).items() if named[0] in BESIDE}
 
 
-def _over_shards(store: Store) -> dict[tuple[str, str, int], tuple[int, int, int, int, int, int]]:
-    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
+_SUMS = len(spend_sql.NAMES)
+
+
+def _over_shards(store: Store) -> dict[tuple[str, str, int], tuple[int, ...]]:
+    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * _SUMS)
     for row in rows(store, TotalTable):
         named, values = (row.dimension, row.key, row.bucket), tuple(row)[4:]
         found[named] = [a + b for a, b in zip(found[named], values, strict=True)]
-    return {named: (a, b, c, d, e, f) for named, (a, b, c, d, e, f) in found.items() if any((a, b, c, d, e, f))}
+    return {named: tuple(values) for named, values in found.items() if any(values)}
 
 
 def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
     """What the totals have to be: added up request by request; `own` is by dimension."""
-    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * 6)
+    found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * _SUMS)
 
     def add(dimension: str, key: str, bucket: int, values: Sequence[int]) -> None:
         found[dimension, key, bucket] = [a + b for a, b in zip(found[dimension, key, bucket], values, strict=True)]
@@ -119,10 +123,11 @@ def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
             continue
         cost = one.cost.amount.nano if one.cost.amount else 0
         rest = (
-            int(one.cost.amount is None),
+            int(one.cost.amount is None or one.cost.partial),
             int(one.status is Status.ERROR),
             one.usage.prompt or 0,
             one.usage.completion or 0,
+            int(is_failed(one)),
         )
         hour = one.occurred_at // HOUR * HOUR
         add("minute", "", one.occurred_at // MINUTE * MINUTE, (1, cost, *rest))

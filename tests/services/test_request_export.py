@@ -13,7 +13,8 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, Usage
+from spendtop.domain.provider_usage import pack
+from spendtop.domain.request import Basis, BodyState, Cost, Reporter, Request, Restored, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.windows import Calendar
@@ -51,7 +52,17 @@ def read_csv(rows: Sequence[RequestRow]) -> list[dict[str, str]]:
 
 def full(recorded: Recorded) -> Request:
     """A request that has everything."""
-    cost = Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(5), computed=Usd(7), price_version="v")
+    cost = Cost(
+        amount=Usd(5),
+        basis=Basis.REPORTED,
+        reported=Usd(5),
+        reported_by=Reporter.CLIENT,
+        computed=Usd(7),
+        price_version="v",
+        level_assumed=True,
+        unpriced_units={"web_searches": 2},
+        doubtful=True,
+    )
     request = recorded.request(
         START,
         source=INGEST,
@@ -60,7 +71,11 @@ def full(recorded: Recorded) -> Request:
         provider="openai",
         model="gpt-4o",
         http_status=200,
-        usage=Usage(prompt=10, completion=5, cache_read=4, cache_write=1, reasoning=2),
+        usage=Usage(prompt=10, completion=5, cache_read=4, cache_write=1, reasoning=2, units={"web_searches": 2}),
+        service_level=ServiceLevel.FLEX,
+        inference_geo="us",
+        served_model="gpt-4o-2024-08-06",
+        provider_usage=pack({"prompt_tokens": 10}),
         user_id="alice",
         session_id="s",
         session_path="/a",

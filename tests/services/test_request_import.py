@@ -28,6 +28,7 @@ from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS, format_of
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT
+from spendtop.store.reads import spend_sql
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.tables import RequestKeyTable, RequestTable, TotalTable
 from tests.conftest import SettableClock
@@ -100,7 +101,7 @@ def restored(lines: list[bytes], held: Format, now: int) -> list[Restored]:
 
 def all_totals(store: Store) -> dict[tuple[Any, ...], tuple[int, ...]]:
     """Every total over all shards, but for counts of reports that came again, which no request carries."""
-    found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 6)
+    found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(spend_sql.NAMES))
     for row in rows(store, TotalTable):
         if row.dimension not in (REPEATS, ASSUMED_REPEATS, JOINED):
             key = (row.dimension, row.key, row.bucket)

@@ -94,7 +94,7 @@ def test_views_have_the_columns_of_earlier_programs_in_dollars(store: Store, rec
         (ids[0], shown, "gpt-4o", "alice", 0.0002025, 30)
     ]
     assert ours[1][4:] == (None, None)
-    assert len(ours) == 3
+    assert [row[0] for row in ours] == ids[:2]
     usage = seen("SELECT id, model, cost, tokens, user_id, timestamp FROM llm_usage ORDER BY id")
     assert [row[0] for row in usage] == ids[:2]
     assert (float(usage[0][2]), usage[0][5]) == (0.0002025, shown)
@@ -206,7 +206,7 @@ class TestTheFirstSchema:
             connection.execute(text("DELETE FROM request"))
         upgrade(first_store)
         with first_store.reading() as connection:
-            assert connection.execute(text("SELECT name FROM meta")).scalars().all() == ["zone"]
+            assert "source spaces" not in connection.execute(text("SELECT name FROM meta")).scalars().all()
 
 
 _KILLED_AT = """

@@ -160,6 +160,11 @@ USUAL: dict[str, Any] = {
     "verified": False,
     "body_state": BodyState.STORED,
     "content": None,
+    "service_level": None,
+    "inference_geo": None,
+    "served_model": None,
+    "provider_usage": None,
+    "unread_usage": (),
 }
 
 

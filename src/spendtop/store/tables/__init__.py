@@ -20,6 +20,7 @@ from spendtop.store.tables.operations import (
 )
 from spendtop.store.tables.usage import (
     BodyTable,
+    DayTotalTable,
     LimitMarkTable,
     RequestKeyTable,
     RequestTable,
@@ -35,6 +36,7 @@ __all__ = [
     "DayCostPartTable",
     "DayCostRevisionTable",
     "DayCostTable",
+    "DayTotalTable",
     "DeliveryAttemptTable",
     "DeliveryTable",
     "GapTable",
