@@ -4,14 +4,13 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -26,6 +25,7 @@ from spendtop.store.engine import Store
 from spendtop.store.ids import identity
 from spendtop.store.schema import head, upgrade, version
 from tests.store.conftest import Recorded
+from tests.store.earlier_store import make_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,22 +148,6 @@ FIRST_SCHEMA: dict[str, dict[str, object]] = {
 """A row of each table that the first schema had and a later one changed or reads anew."""
 
 
-def make_first_schema(store: Store, rows: Mapping[str, Mapping[str, object]]) -> None:
-    """Bring an empty store to schema 0001 with these rows."""
-    config = Config()
-    config.set_main_option("script_location", str(files("spendtop.store") / "migrations"))
-    with store.writing() as connection:
-        if not store.is_sqlite:
-            connection.execute(text("DROP SCHEMA spendtop CASCADE"))
-            connection.execute(text("CREATE SCHEMA spendtop"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for table, values in rows.items():
-            names = ", ".join(values)
-            places = ", ".join(f":{name}" for name in values)
-            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), dict(values))
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def first_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store with the schema 0001 and data, on either database."""
@@ -171,7 +155,7 @@ def first_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stor
         store = Store(f"sqlite:///{tmp_path / 'first.db'}")
     else:
         store = request.getfixturevalue("postgres_store")
-    make_first_schema(store, FIRST_SCHEMA)
+    make_schema(store, "0001", {table: [row] for table, row in FIRST_SCHEMA.items()})
     yield store
     store.close()
 
@@ -262,7 +246,7 @@ def test_a_failed_migration_leaves_a_postgresql_as_it_was(postgres_store: Store)
 def test_an_upgrade_that_is_killed_leaves_the_earlier_schema_with_its_data(tmp_path: Path, statement: int) -> None:
     url = f"sqlite:///{tmp_path / 'spendtop.db'}"
     store = Store(url)
-    make_first_schema(store, FIRST_SCHEMA)
+    make_schema(store, "0001", {table: [row] for table, row in FIRST_SCHEMA.items()})
     killed = subprocess.run([sys.executable, "-c", _KILLED_AT, url, str(statement)], check=False, cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
     with store.reading() as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from spendtop.config.settings import machine_zone
@@ -32,7 +34,7 @@ async def test_the_overview_shows_spend_limits_users_models_and_what_arrives(app
 async def test_the_first_picture_comes_before_the_store(session_over: Sessions, store: Store) -> None:
     painted: list[str] = []
 
-    def connect() -> Store:
+    def connect(upgraded: Callable[[float], object]) -> Store:
         painted.append(app.screen.__class__.__name__)
         return store
 
@@ -150,7 +152,7 @@ async def test_a_pause_freezes_the_picture_and_counts_what_it_misses(
 
 
 async def test_a_store_that_cannot_be_opened_ends_with_its_own_code(session_over: Sessions) -> None:
-    def connect() -> Store:
+    def connect(upgraded: Callable[[float], object]) -> Store:
         raise CannotWrite("The disk is full. Free some space.")
 
     app = SpendtopApp(session_over(connect=connect))

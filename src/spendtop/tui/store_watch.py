@@ -25,6 +25,14 @@ class StoreOpened(Message):
         self.store = store
 
 
+class StoreUpgraded(Message):
+    """A part of the store's upgrade is done, `share` of it by now, from 0 to 1; it cannot be read before its end."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+
 class StoreChanged(Message):
     """Something was committed. Several of them in a row are one."""
 
@@ -66,7 +74,7 @@ class StoreWatch:
     def run(self) -> None:
         """Until `stop`. An error is posted, not raised."""
         try:
-            store = self._session.connect()
+            store = self._session.connect(lambda share: self._post(StoreUpgraded(share)))
             self._prepare()
             collector = self._session.collector()
             self._post(CollectorSeen(collector))
