@@ -18,6 +18,7 @@ from spendtop.store.tables import DayTotalTable, TotalTable
 
 UNTIL = "day totals until"
 """The row of `meta` that says before which hour (start in UTC µs) the hours are summed by days."""
+_READ_UNTIL = f"SELECT value FROM meta WHERE name = '{UNTIL}'"
 _MINUTES = "minute"
 """The dimension of `total` whose buckets are shorter than an hour; it is not summed by days."""
 _TOTAL = table_of(TotalTable)
@@ -29,7 +30,7 @@ TotalRow = tuple[str, str, int, int, int, int, int, int, int, int, int]
 
 def until(connection: Connection) -> int:
     """The hours that begin before this instant (UTC µs) are summed by days; 0 while none is."""
-    mark = facts.get(connection, UNTIL)
+    mark = connection.exec_driver_sql(_READ_UNTIL).scalar()  # with each group that is recorded
     return 0 if mark is None else int(mark)
 
 

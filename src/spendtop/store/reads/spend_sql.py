@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, and_, case, func, or_
+from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TotalTable
+from spendtop.store.tables import RequestTable
 
 NAMES = ("requests", "cost_nano", "unpriced", "errors", "prompt_tokens", "completion_tokens", "failed")
 
@@ -47,9 +47,8 @@ def of_requests() -> tuple[Label[Any], ...]:
     )
 
 
-def of_totals() -> tuple[Label[Any], ...]:
-    """Columns `NAMES` summed over rows of `total`, thereby over shards."""
-    total = table_of(TotalTable)
+def of_totals(total: Table) -> tuple[Label[Any], ...]:
+    """Columns `NAMES` summed over rows of `total` or `day_total`, thereby over shards."""
     return tuple(_sum(total.c[name]).label(name) for name in NAMES)
 
 
