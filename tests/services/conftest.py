@@ -120,6 +120,14 @@ def day_sums(store: Store) -> Sums:
     return _summed(rows(store, DayTotalTable))
 
 
+def sum_hours(store: Store, before: int) -> None:
+    """Sum all hours that begin before `before` (UTC µs) by days."""
+    more = True
+    while more:
+        with store.writing() as connection:
+            more = day_totals.add_hours(connection, before)
+
+
 def hour_sums_by_day(store: Store) -> Sums:
     """What the totals by day have to be: the hours before the one up to which they are summed."""
     with store.reading() as connection:

@@ -21,22 +21,23 @@ _SHARE_SAID = 0.1
 
 
 class StoreUpgrade:
-    """One upgrade. `said` gets a sentence now and then while it goes on."""
+    """One upgrade. `say` gets a sentence now and then while it goes on."""
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
         readiness: Readiness,
-        said: Callable[[str], None],
+        say: Callable[[str], None],
         patience: float = _PATIENCE,
     ) -> None:
         self._store = store
         self._clock = clock
         self._readiness = readiness
-        self._say = said
+        self._say = say
         self._patience = patience
-        self._share = 0.0
+        self.share = 0.0
+        """How much is done, from 0 to 1."""
 
     async def run(self, listening: socket.socket, stop: asyncio.Event) -> bool:
         """Upgrade; False when `stop` was set before the end, the next start then goes on. The socket stays open.
@@ -58,7 +59,7 @@ class StoreUpgrade:
 
     def _upgrade(self, stop: asyncio.Event) -> bool:
         for share in schema.upgrading(self._store):
-            self._share = share
+            self.share = share
             if stop.is_set() and share < 1:
                 return False
         return True
@@ -67,14 +68,14 @@ class StoreUpgrade:
         await pause(ended, self._patience)
         if ended.is_set():
             return
-        listener = UpgradingListener(lambda: self._share, self._clock)
+        listener = UpgradingListener(lambda: self.share, self._clock)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(listener, listening.dup(), ended))
             next_said = 0.0
             while not ended.is_set():
-                share = self._share
+                share = self.share
                 self._readiness.upgrading(share)
                 if share >= next_said:
-                    self._say(f"Upgrading the store {self._store.name}: {int(share * 100)} % is done.")
+                    self._say(f"Upgrading the store: {int(share * 100)} % is done.")
                     next_said = share + _SHARE_SAID
                 await pause(ended, _SAID_EVERY)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.limits import Each
 from spendtop.domain.windows import Bounds
-from spendtop.store.day_totals import add_hours, until
+from spendtop.store.day_totals import until
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.entity_uses import EntityUses
@@ -19,7 +19,7 @@ from spendtop.store.reads.limits import most_of_uses, use
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import by_key, per_bucket, spend
 from spendtop.store.reads.totals import totals
-from tests.services.conftest import day_sums, hour_sums_by_day
+from tests.services.conftest import day_sums, hour_sums_by_day, sum_hours
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import MANY, START, Drawn, brute_force, many_drawn, within
 from tests.store.reads.test_limits import limit
@@ -39,14 +39,6 @@ instants = st.one_of(
 moved = st.lists(st.tuples(many_drawn.map(lambda some: some[:3]), instants), max_size=8)
 """Groups of requests, each moved to an instant and followed by summing the hours before another."""
 spans = st.tuples(st.none() | instants, st.none() | instants)
-
-
-def sum_hours(store: Store, before: int) -> None:
-    """Sum all hours that begin before `before` by days."""
-    more = True
-    while more:
-        with store.writing() as connection:
-            more = add_hours(connection, before)
 
 
 @MANY
