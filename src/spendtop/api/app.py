@@ -28,7 +28,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, current_rules
 from spendtop.api.http_request import Disconnected, HttpRequest
 from spendtop.api.pushes import OlderPath, PushRoute
-from spendtop.api.upgrading import PONG
+from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
 from spendtop.api.webhook import WebhookRoute
 from spendtop.domain.clock import to_iso

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from spendtop.api.server import serve
-from spendtop.api.upgrading import UpgradingListener
+from spendtop.api.upgrade_listener import UpgradeListener
 from spendtop.collector.process.lifecycle import Readiness
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
@@ -68,7 +68,7 @@ class StoreUpgrade:
         await pause(ended, self._patience)
         if ended.is_set():
             return
-        listener = UpgradingListener(lambda: self.share, self._clock)
+        listener = UpgradeListener(lambda: self.share, self._clock)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(listener, listening.dup(), ended))
             next_said = 0.0

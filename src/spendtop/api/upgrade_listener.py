@@ -13,7 +13,7 @@ from spendtop.domain.clock import Clock, to_iso
 PONG = HttpAnswer(200, b"pong", content_type=b"text/plain; charset=utf-8")
 
 
-class UpgradingListener:
+class UpgradeListener:
     """Alive, but down: nothing can be recorded or read yet. `share` is how much of the upgrade is done, from 0 to 1."""
 
     def __init__(self, share: Callable[[], float], clock: Clock) -> None:
