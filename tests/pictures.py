@@ -64,7 +64,7 @@ def record(recorder: Recorder, events: Sequence[Parsed]) -> None:
 async def draw(store: Store) -> None:
     """The screens as a user sees them."""
     session = Session(
-        connect=lambda: store,
+        connect=lambda upgraded: store,
         clock=lambda: NOW,
         collector=lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True),
         stop_collector=lambda: None,

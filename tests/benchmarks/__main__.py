@@ -8,7 +8,19 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import backfilling, calls, judging, moving, pushing, reading, recording, screens, sizes, starting
+from tests.benchmarks import (
+    backfilling,
+    calls,
+    judging,
+    migration,
+    moving,
+    pushing,
+    reading,
+    recording,
+    screens,
+    sizes,
+    starting,
+)
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -23,11 +35,13 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "imports": moving.imports,
     "backfills": backfilling.backfills,
     "reads": reading.reads,
+    "year": reading.year,
     "evaluation": reading.evaluation,
     "starts": starting.starts,
     "latency_on_screen": screens.latency,
     "traffic": screens.traffic,
     "calls": calls.calls,
+    "migration": migration.migration,
     "disk": sizes.disk,
     "memory": sizes.memory,
 }
@@ -38,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all without any")
     parser.add_argument("--requests", type=int, default=1_000_000, help="stored where a full store is measured")
+    parser.add_argument("--postgres-requests", type=int, default=0, help="where PostgreSQL is measured too; 0: nowhere")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load on each server, per round")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
@@ -47,7 +62,7 @@ def main() -> int:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="spendtop-benchmarks-", dir=asked.folder) as folder:
-        workshop = Workshop(Path(folder), asked.requests, asked.rounds, asked.seconds)
+        workshop = Workshop(Path(folder), asked.requests, asked.postgres_requests, asked.rounds, asked.seconds)
         say(facts(workshop.folder))
         for name in asked.names or BENCHMARKS:
             say(f"\n{name}: {BENCHMARKS[name].__doc__}")

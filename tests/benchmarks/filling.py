@@ -9,9 +9,11 @@ from pathlib import Path
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.sources import HELICONE, source_named
+from spendtop.store.day_totals import add_hours
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS, identity
 from spendtop.store.schema import upgrade
+from tests.store.earlier_store import make_schema
 
 SPAN = 30 * DAY
 """Time over which the requests are spread, up to now."""
@@ -26,7 +28,9 @@ INSERT INTO request (id, source, sources, external_ids, response_id, occurred_at
     reported_cost_nano, computed_cost_nano, user_id, session_id, latency_ms, cached, verified, counted, body_state)
 SELECT at * :slots, :source, :source, '{"' || :source || '":"old-' || n || '"}', 'chatcmpl-' || a || b || n,
     at - a, 'provider', 0, at, 'openai', 'gpt-5-' || (a % 9), CASE WHEN b % 50 = 0 THEN 'error' ELSE 'ok' END,
-    200 + a % 3000, 20 + b % 700, a % 200, CASE WHEN b % 97 = 0 THEN NULL ELSE 50000 + a * 20 END, 'reported',
+    CASE WHEN b % 100 THEN 200 + a % 3000 END, CASE WHEN b % 100 THEN 20 + b % 700 END,
+    CASE WHEN b % 100 THEN a % 200 END,
+    CASE WHEN b % 100 = 0 THEN 0 WHEN b % 97 = 0 THEN NULL ELSE 50000 + a * 20 END, 'reported',
     50000 + a * 20, 50000 + a * 20,
     'user-' || (CASE WHEN a % 2 THEN b % :users ELSE b % (:users / 10 + 1) END),
     CASE WHEN n % 5 THEN NULL ELSE 'session-' || (n / 100) END, 300 + b % 9000, 0, 0, 1, 'not kept'
@@ -37,11 +41,14 @@ INSERT INTO request_key (digest, request_id)
 SELECT digest('{source}', 'old-' || (rowid - 1)), id FROM numbered ORDER BY 1
 """
 _TOTALS = """
-INSERT INTO total SELECT '{dimension}', {key}, occurred_at - occurred_at % {unit} AS bucket, 0, count(*),
-    coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL), sum(status = 'error'), sum(prompt_tokens),
-    sum(completion_tokens)
-FROM request WHERE {key} IS NOT NULL GROUP BY {key}, bucket
+INSERT INTO total (dimension, key, bucket, shard, requests, cost_nano, unpriced, errors, prompt_tokens,
+    completion_tokens{failed_column})
+SELECT '{dimension}', {key}, occurred_at - occurred_at % {unit} AS start, 0, count(*),
+    coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL), sum(status = 'error'), coalesce(sum(prompt_tokens), 0),
+    coalesce(sum(completion_tokens), 0){failed}
+FROM request WHERE {key} IS NOT NULL GROUP BY {key}, start
 """
+_FAILED = ", sum(status = 'error' AND cost_nano = 0 AND prompt_tokens IS NULL AND completion_tokens IS NULL)"
 _DIMENSIONS = {
     "all": "''",
     "user": "user_id",
@@ -52,28 +59,44 @@ _DIMENSIONS = {
 }
 
 
-def filled(path: Path, requests: int, users: int = 2_000) -> Path:
-    """A new store with so many requests of the last 30 days, evenly spread; bodies are not kept."""
-    store = Store(f"sqlite:///{path}")
-    upgrade(store)
-    store.close()
+def filled(path: Path, requests: int, users: int = 2_000, span: int = SPAN) -> Path:
+    """A new store with so many requests of the last `span` µs, evenly spread; bodies are not kept."""
+    with closing(Store(f"sqlite:///{path}")) as store:
+        upgrade(store)
+        _fill(path, requests, users, span)
+        more = True
+        while more:
+            with store.writing() as connection:
+                more = add_hours(connection, time.time_ns() // 1000)
+        store.checkpoint()
+    return path
+
+
+def filled_earlier(path: Path, requests: int, users: int = 2_000, span: int = SPAN) -> Path:
+    """The same with schema 0003, which had no totals by day."""
+    with closing(Store(f"sqlite:///{path}")) as store:
+        make_schema(store, "0003", {})
+    _fill(path, requests, users, span)
+    return path
+
+
+def _fill(path: Path, requests: int, users: int, span: int) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.create_function("digest", 2, _digest, deterministic=True)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-400000")
         if requests:
-            _insert(connection, requests, users)
+            _insert(connection, requests, users, span)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return path
 
 
-def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
+def _insert(connection: sqlite3.Connection, requests: int, users: int, span: int) -> None:
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'request' AND sql IS NOT NULL"
     ).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    step = SPAN // requests
+    step = span // requests
     values = {
         "source": HELICONE.name,
         "slots": SLOTS,
@@ -86,9 +109,11 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int) -> None:
     connection.execute("CREATE TEMP TABLE numbered AS SELECT id FROM request ORDER BY id")
     connection.execute(_KEYS.format(source=HELICONE.name))
     connection.execute("DROP TABLE numbered")
+    counts_failed = "failed" in {row[1] for row in connection.execute("PRAGMA table_info(total)")}
+    failed = {"failed_column": ", failed", "failed": _FAILED} if counts_failed else {"failed_column": "", "failed": ""}
     for dimension, key in _DIMENSIONS.items():
-        connection.execute(_TOTALS.format(dimension=dimension, key=key, unit=HOUR))
-    connection.execute(_TOTALS.format(dimension="minute", key="''", unit=MINUTE))
+        connection.execute(_TOTALS.format(dimension=dimension, key=key, unit=HOUR, **failed))
+    connection.execute(_TOTALS.format(dimension="minute", key="''", unit=MINUTE, **failed))
     for _, sql in indexes:
         connection.execute(sql)
 

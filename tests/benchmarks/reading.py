@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,7 +12,7 @@ from statistics import median
 
 from sqlalchemy import Connection
 
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filter_parser import parse_filter
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Each, Limit
@@ -23,12 +24,14 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
 from spendtop.sources.receivers.helicone import HeliconeReceiver
+from spendtop.store import facts
+from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.limits import use
 from spendtop.store.reads.overview import overview
 from spendtop.store.reads.requests import Order, RequestQuery, newest_id, page
-from spendtop.store.reads.spending import by_key, spend
+from spendtop.store.reads.spending import by_key, per_bucket, spend
 from tests.benchmarks.filling import SPAN, filled
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.webhooks import webhooks
@@ -36,6 +39,7 @@ from tests.benchmarks.workshop import Workshop
 
 _CALENDAR = Calendar()
 _PAGE = 50
+_YEAR = 365 * DAY
 _FAR = Usd.of("1000000")
 
 Read = Callable[[Connection], object]
@@ -69,6 +73,33 @@ def reads(workshop: Workshop) -> list[Figure]:
         figures.append(Figure(f"{name}, against a tenth", value, 1.2, at_most=True, detail=detail))
     full.close()
     tenth.close()
+    return figures
+
+
+def year(workshop: Workshop) -> list[Figure]:
+    """Reads of a year, by days against by hours as it was before there were totals by day."""
+    path = filled(workshop.own("year") / "year.db", workshop.requests, span=_YEAR)
+    by_days = Store(f"sqlite:///{path}")
+    by_hours = Store(f"sqlite:///{shutil.copy(path, path.with_name('hours.db'))}")
+    with by_hours.writing() as connection:
+        facts.drop(connection, UNTIL)
+    now = time.time_ns() // 1000
+    questions: Mapping[str, Read] = {
+        "users of a year": lambda connection: by_key(connection, "user", now - _YEAR, now, 12),
+        "models of a year": lambda connection: by_key(connection, "model", now - _YEAR, now, 12),
+        "one user's year": lambda connection: spend(connection, now - _YEAR, now, "user", "user-7"),
+        "days of a year": lambda connection: per_bucket(connection, (now - _YEAR) // DAY * DAY, None, DAY),
+    }
+    by_day = {name: partial(_millis, by_days, read) for name, read in questions.items()}
+    by_hour = {f"{name} by hours": partial(_millis, by_hours, read) for name, read in questions.items()}
+    taken = in_turn({**by_day, **by_hour}, workshop.rounds)
+    figures = []
+    for name in questions:
+        before, after = taken[f"{name} by hours"], taken[name]
+        detail = f"{median(before):.1f} → {median(after):.1f} ms"
+        figures.append(Figure(f"{name} against by hours", ratio(after, before), 0.8, at_most=True, detail=detail))
+    by_days.close()
+    by_hours.close()
     return figures
 
 

@@ -16,6 +16,8 @@ class Workshop:
 
     folder: Path
     requests: int = 1_000_000
+    postgres_requests: int = 0
+    """How many where PostgreSQL is measured too; 0 leaves it out."""
     rounds: int = 5
     seconds: float = 3.0
     """How long load is put on a server, per round."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from spendtop.cli.child import Child, NotStarted
+from spendtop.collector.process.lifecycle import Readiness
 from spendtop.domain.errors import ExitCode
 from tests.e2e.processes import LISTENER, configured
 from tests.waiting import DEADLINE, eventually
@@ -55,6 +56,22 @@ def test_a_start_that_is_refused_says_why(tmp_path: Path, log: Path) -> None:
         child(tmp_path, log).wait_until_ready()
     assert refusal.value.exit_code == ExitCode.CANNOT_CREATE
     assert not refusal.value.already_running
+
+
+def test_how_far_an_upgrade_is_comes_before_the_ready_line(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(command: Sequence[str], **_options: object) -> object:
+        readiness = Readiness(tmp_path / "holder", "http://here", "viewer", lambda: 0, int(command[-1]))
+        for share in (0.0, 0.5):
+            readiness.upgrading(share)
+        os.write(int(command[-1]), b'{"ready": true, "pid": 7, "url": "http://here"}\n')
+        return object()
+
+    monkeypatch.setattr("spendtop.cli.child.subprocess.Popen", start)
+    shares: list[float] = []
+    assert child(tmp_path, log, leash=False).wait_until_ready(shares.append).pid == 7
+    assert shares == [0.0, 0.5]
 
 
 def test_a_store_that_is_held_is_one_to_attach_to(tmp_path: Path, log: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from spendtop.collector.housekeeping import Housekeeping
 from spendtop.domain.clock import DAY
 from tests.collector.conftest import Bench
+from tests.services.conftest import day_sums, hour_sums_by_day
 from tests.waiting import soon
 
 BODY = b'{"messages": []}'
@@ -61,6 +62,17 @@ async def test_a_request_that_is_forgotten_is_still_known(bench: Bench) -> None:
         await soon(lambda: bench.rows("SELECT COUNT(*) FROM request") == [(0,)])
     assert [outcome.status for outcome in bench.record(request)] == ["duplicate"]
     assert bench.rows("SELECT requests FROM total WHERE dimension = 'all'") == [(1,)]
+
+
+async def test_hours_that_are_over_are_summed_by_days(bench: Bench) -> None:
+    bench.start()
+    for _ in range(3):
+        bench.record(bench.request())
+        bench.clock.advance(DAY)
+    bench.record(bench.request())
+    async with keeping_house(bench):
+        await soon(lambda: bench.rows("SELECT count(*) FROM day_total WHERE dimension = 'all'") == [(3,)])
+    assert day_sums(bench.store) == hour_sums_by_day(bench.store)
 
 
 async def test_it_comes_round_again(bench: Bench) -> None:

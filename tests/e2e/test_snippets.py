@@ -115,7 +115,7 @@ class Place:
 
     def _session(self, store: Store) -> Session:
         return Session(
-            connect=lambda: store,
+            connect=lambda upgraded: store,
             clock=lambda: int(self.collector.rows("SELECT max(received_at) FROM request")[0][0]),
             collector=lambda: None,
             stop_collector=lambda: None,

@@ -100,7 +100,7 @@ def screens(width: int) -> Callable[[World], Awaitable[dict[str, Said]]]:
 def session(world: World) -> Session:
     """As in a terminal, on the world's store and clock."""
     return Session(
-        connect=lambda: world.store,
+        connect=lambda progress: world.store,
         clock=world.clock,
         collector=lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
         stop_collector=lambda: None,

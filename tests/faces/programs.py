@@ -15,7 +15,6 @@ from sqlalchemy import text as sql
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import to_iso
-from spendtop.store import views
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.faces.said import Said
 from tests.faces.world import COUNTED, MODELS, SESSIONS, SHADOW, USERS, World
@@ -136,11 +135,9 @@ async def _csv(live: Live, world: World) -> dict[str, Said]:
 
 
 async def views_for_sql(world: World) -> dict[str, Said]:
-    columns = "sum(cost), count(*), sum(cost IS NULL)"
+    columns = "sum(cost), count(*), sum(cost IS NULL OR partial)"
     midnight = to_iso(world.midnight)[:-4] + "Z"
     said = {}
-    with world.store.writing() as connection:
-        views.recreate(connection)
     with world.store.reading() as connection:
         for view in ("requests", "llm_usage"):
             for group, prefix in (("'today'", ""), ("model", "model "), ("user_id", "user ")):

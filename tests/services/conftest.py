@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, select
 from sqlmodel import SQLModel
 
 from spendtop.domain.alerting import Message
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
@@ -29,13 +29,13 @@ from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Outcome, Recording
 from spendtop.services.request_rows import from_row
 from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
-from spendtop.store import bodies
+from spendtop.store import bodies, day_totals
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.requests import newest_id
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, TotalTable
+from spendtop.store.tables import AlertTable, DayTotalTable, DeliveryTable, RequestTable, TotalTable
 from tests.conftest import SettableClock
 
 DOLLAR = 1_000_000_000
@@ -102,12 +102,38 @@ def beside(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
 _SUMS = len(spend_sql.NAMES)
 
 
-def _over_shards(store: Store) -> dict[tuple[str, str, int], tuple[int, ...]]:
+def _over_shards(store: Store) -> Sums:
+    return _summed(rows(store, TotalTable))
+
+
+def _summed(totals: Iterable[Row[Any]], unit: int = 1) -> Sums:
+    """Over shards and buckets of `unit` µs."""
     found: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0] * _SUMS)
-    for row in rows(store, TotalTable):
-        named, values = (row.dimension, row.key, row.bucket), tuple(row)[4:]
+    for row in totals:
+        named, values = (row.dimension, row.key, row.bucket - row.bucket % unit), tuple(row)[4:]
         found[named] = [a + b for a, b in zip(found[named], values, strict=True)]
     return {named: tuple(values) for named, values in found.items() if any(values)}
+
+
+def day_sums(store: Store) -> Sums:
+    """What `day_total` says, over shards, without sums of nothing."""
+    return _summed(rows(store, DayTotalTable))
+
+
+def sum_hours(store: Store, before: int) -> None:
+    """Sum all hours that begin before `before` (UTC µs) by days."""
+    more = True
+    while more:
+        with store.writing() as connection:
+            more = day_totals.add_hours(connection, before)
+
+
+def hour_sums_by_day(store: Store) -> Sums:
+    """What the totals by day have to be: the hours before the one up to which they are summed."""
+    with store.reading() as connection:
+        until = day_totals.until(connection)
+    hours = [row for row in rows(store, TotalTable) if row.dimension != "minute" and row.bucket < until]
+    return _summed(hours, DAY)
 
 
 def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:

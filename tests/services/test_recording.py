@@ -40,10 +40,13 @@ from tests.services.conftest import (
     Collecting,
     Counts,
     clear,
+    day_sums,
+    hour_sums_by_day,
     limit,
     prepared,
     request,
     rows,
+    sum_hours,
     sums,
     totals,
 )
@@ -126,6 +129,8 @@ def test_totals_are_the_sums_over_requests_whatever_is_reported_in_whatever_grou
     for number, group in enumerate(groups):
         collectors[number % 2].record(*group)
         assert totals(store) == sums(store, OWN)
+        assert day_sums(store) == hour_sums_by_day(store)
+        sum_hours(store, START + number * HOUR)
     expected, revisions = _told_together(groups)
     found = {record.request.external_id: replace(record, id=0) for record in map(from_row, rows(store, RequestTable))}
     assert found == expected

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import Request, Usage
@@ -12,7 +12,17 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.services.scoped_totals import rebuild_changed
 from spendtop.store.engine import Store
 from tests.conftest import SettableClock
-from tests.services.conftest import Collecting, Sums, clear, limit, request, totals
+from tests.services.conftest import (
+    Collecting,
+    Sums,
+    clear,
+    day_sums,
+    hour_sums_by_day,
+    limit,
+    request,
+    sum_hours,
+    totals,
+)
 
 START = 1_795_000_000_000_000 // HOUR * HOUR
 LIMITS = (
@@ -121,3 +131,15 @@ def test_requests_of_several_collectors_are_summed(store: Store, clock: Settable
         Collecting(store, clock, slot=slot).record(request(slot, START))
     rebuild(store, collector(store, clock, LIMITS[0]))
     assert own(store)[LIMITS[0].dimension, "", START][:2] == (2, 2 * 10**9)
+
+
+def test_their_totals_by_day_are_made_and_go_with_them(store: Store, clock: SettableClock) -> None:
+    collector(store, clock).record(*(request(number, START + number * DAY, user_id="jörg") for number in range(4)))
+    sum_hours(store, START + 2 * DAY + HOUR)
+    rebuild(store, collector(store, clock, LIMITS[0]))
+    assert day_sums(store) == hour_sums_by_day(store)
+    rebuild(store, collector(store, clock, LIMITS[1]))
+    assert day_sums(store) == hour_sums_by_day(store)
+    assert {dimension for dimension, _, _ in day_sums(store) if dimension.startswith("limit/")} == set()
+    rebuild(store, collector(store, clock, LIMITS[0]))
+    assert {dimension for dimension, _, _ in day_sums(store) if dimension.startswith("limit/")} == {LIMITS[0].dimension}

@@ -163,7 +163,7 @@ def session_over(store: Store, clock: SettableClock, tmp_path: Path) -> Sessions
 
     def make(**changes: Any) -> Session:
         facts: dict[str, Any] = {
-            "connect": lambda: store,
+            "connect": lambda upgraded: store,
             "clock": clock,
             "collector": lambda: AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False),
             "stop_collector": lambda: None,

@@ -10,7 +10,7 @@ from spendtop.tui.session import AttachedCollector, Session
 if __name__ == "__main__":
     path, now, *options = sys.argv[1:]
 
-    def connect():  # type: ignore[no-untyped-def]
+    def connect(upgraded):  # type: ignore[no-untyped-def]
         """Imports the store only when it is asked for."""
         from spendtop.store.engine import Store
 

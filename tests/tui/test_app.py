@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
 
 from spendtop.config.settings import machine_zone
@@ -16,6 +19,7 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import AttachedCollector
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.waiting import DEADLINE
 
 
 async def test_the_overview_shows_spend_limits_users_models_and_what_arrives(app: SpendtopApp) -> None:
@@ -32,7 +36,7 @@ async def test_the_overview_shows_spend_limits_users_models_and_what_arrives(app
 async def test_the_first_picture_comes_before_the_store(session_over: Sessions, store: Store) -> None:
     painted: list[str] = []
 
-    def connect() -> Store:
+    def connect(upgraded: Callable[[float], object]) -> Store:
         painted.append(app.screen.__class__.__name__)
         return store
 
@@ -150,7 +154,7 @@ async def test_a_pause_freezes_the_picture_and_counts_what_it_misses(
 
 
 async def test_a_store_that_cannot_be_opened_ends_with_its_own_code(session_over: Sessions) -> None:
-    def connect() -> Store:
+    def connect(upgraded: Callable[[float], object]) -> Store:
         raise CannotWrite("The disk is full. Free some space.")
 
     app = SpendtopApp(session_over(connect=connect))
@@ -158,6 +162,39 @@ async def test_a_store_that_cannot_be_opened_ends_with_its_own_code(session_over
         await until(pilot, lambda: app.failure is not None)
     assert app.return_code == ExitCode.CANNOT_WRITE
     assert str(app.failure) == "The disk is full. Free some space."
+
+
+async def test_a_store_that_is_being_upgraded_says_how_far_it_is(session_over: Sessions, store: Store) -> None:
+    goes_on = threading.Event()
+
+    def connect(upgraded: Callable[[float], object]) -> Store:
+        upgraded(0.437)
+        assert goes_on.wait(DEADLINE)
+        return store
+
+    app = SpendtopApp(session_over(connect=connect))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "UPGRADING THE STORE 43 %" in picture(pilot))
+        goes_on.set()
+        await opened(pilot)
+        await until(pilot, lambda: "LIVE" in picture(pilot))
+
+
+async def test_who_leaves_during_an_upgrade_does_not_wait_for_its_end(session_over: Sessions) -> None:
+    ended = threading.Event()
+
+    def connect(upgraded: Callable[[float], object]) -> Store:
+        try:
+            while True:
+                upgraded(0.5)
+        finally:
+            ended.set()
+
+    app = SpendtopApp(session_over(connect=connect))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "UPGRADING THE STORE 50 %" in picture(pilot))
+    assert ended.wait(DEADLINE)
+    assert app.failure is None
 
 
 async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:

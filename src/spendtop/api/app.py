@@ -28,6 +28,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, current_rules
 from spendtop.api.http_request import Disconnected, HttpRequest
 from spendtop.api.pushes import OlderPath, PushRoute
+from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
 from spendtop.api.webhook import WebhookRoute
 from spendtop.domain.clock import to_iso
@@ -35,7 +36,6 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
-_PONG = HttpAnswer(200, b"pong", content_type=b"text/plain; charset=utf-8")
 _log = logging.getLogger(__name__)
 
 HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
@@ -113,7 +113,7 @@ class Listener:
         await send_answer(send, answer, cors)
 
     async def _ping(self, http: HttpRequest) -> HttpAnswer:
-        return self._guards.rate_of_peer(http) or _PONG
+        return self._guards.rate_of_peer(http) or PONG
 
     async def _health(self, http: HttpRequest) -> HttpAnswer:
         """Status, time and version; the detail for the holder of the api key. 503 when the collector is down."""

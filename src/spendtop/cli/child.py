@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, SpendtopError
@@ -85,18 +85,28 @@ class Child:
         for descriptor in passed:
             os.close(descriptor)
 
-    def wait_until_ready(self) -> Ready:
-        """Wait for the ready line. Raises NotStarted with what the collector said, or with the end of its log."""
+    def wait_until_ready(self, upgraded: Callable[[float], object] = lambda share: None) -> Ready:
+        """Wait for the ready line. `upgraded` is told how much of the store's upgrade is done, while one goes on.
+
+        Raises NotStarted with what the collector said, or with the end of its log.
+        """
         with os.fdopen(self._ready) as pipe:
-            line = pipe.readline()
-        if not line:
-            code = self._process.wait()
-            raise NotStarted(f"The collector ended at once. The end of {self._log}:\n{self._tail()}", code)
-        report: dict[str, Any] = json.loads(line)
+            report = self._report(pipe)
+            while "upgraded" in report:
+                upgraded(report["upgraded"])
+                report = self._report(pipe)
         if not report["ready"]:
             self._process.wait()
             raise NotStarted(str(report["message"]), int(report["code"]))
         return Ready(int(report["pid"]), str(report["url"]))
+
+    def _report(self, pipe: TextIO) -> dict[str, Any]:
+        line = pipe.readline()
+        if not line:
+            code = self._process.wait()
+            raise NotStarted(f"The collector ended at once. The end of {self._log}:\n{self._tail()}", code)
+        report: dict[str, Any] = json.loads(line)
+        return report
 
     def end(self) -> None:
         """Let go of the leash and wait until the collector is gone."""

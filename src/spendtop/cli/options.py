@@ -62,12 +62,12 @@ def load_settings(options: Options) -> Loaded:
 def open_store(settings: Settings) -> Store:
     """The store that a collector keeps, for reading.
 
-    Raises UsageError when none ran yet or the store is older than the program, ConfigError when it is newer, and
-    StoreCorrupt, NoPermission or CannotWrite when it cannot be used.
+    Raises UsageError when none ran yet or the store is older than the program or being upgraded, ConfigError when it is
+    newer, and StoreCorrupt, NoPermission or CannotWrite when it cannot be used.
     """
     from spendtop.store.engine import Store, named
     from spendtop.store.files import locate, prepare
-    from spendtop.store.schema import head, refuse_newer, version
+    from spendtop.store.schema import head, pending, refuse_newer, version
 
     url, _ = locate(settings.database.url.get_secret_value())
     with ExitStack() as refused:
@@ -80,12 +80,18 @@ def open_store(settings: Settings) -> Store:
                 prepare(store.path)
         with named(store), store.reading() as connection:
             schema = version(connection)
+            unfilled = None if schema is None else pending(connection)
         if schema is None:
             raise _nothing_recorded(store.name)
         refuse_newer(schema, store.name)
         if schema != head():
             raise UsageError(
                 f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
+            )
+        if unfilled is not None:
+            raise UsageError(
+                f"The store {store.name} is being upgraded: {int(unfilled.share * 100)} % is done. Wait for its end; if"
+                " no collector runs, start `spendtop`: it goes on."
             )
         refused.pop_all()
     return store

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.applied_config import Applied
 
 _STOP_SECONDS = 20.0
+_UPGRADE_LOOK_SECONDS = 0.5
 _STOP_ANSWER_SECONDS = 10.0
 """What a collector on another machine has for its answer."""
 
@@ -143,17 +145,19 @@ class _Link:
     _places: Places | None = field(default=None, init=False)
     _started: int | None = field(default=None, init=False)
 
-    def connect(self) -> Store:
+    def connect(self, upgraded: Callable[[float], object]) -> Store:
         """Wait for the collector, then open the store. Runs in a thread, after the first picture.
 
         Raises UsageError when a tunnel is wanted and another collector, without one, holds the store.
         """
         if self.child is not None:
             try:
-                self._started = self.child.wait_until_ready().pid
+                self._started = self.child.wait_until_ready(upgraded).pid
             except NotStarted as failure:
                 if not failure.already_running:
                     raise
+        if self._started is None:
+            self._wait_for_upgrade(upgraded)
         from spendtop.cli.options import open_store
         from spendtop.collector.process.store_lock import places
         from spendtop.services.presence import counted_as_viewer
@@ -164,6 +168,19 @@ class _Link:
         self._places = places(store, data_folder())
         self.stack.enter_context(counted_as_viewer(self._places.viewers))
         return store
+
+    def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:
+        """Another collector may be upgrading the store."""
+        from spendtop.collector.process.store_lock import places
+        from spendtop.services.presence import running_collector
+        from spendtop.store.engine import Store
+        from spendtop.store.files import locate
+
+        database, _ = locate(self.loaded.settings.database.url.get_secret_value())
+        holder = places(Store(database), data_folder()).holder
+        while (held := running_collector(holder)) is not None and held.upgraded is not None:
+            upgraded(held.upgraded)
+            time.sleep(_UPGRADE_LOOK_SECONDS)
 
     def collector(self) -> AttachedCollector | None:
         """Who holds the store now."""

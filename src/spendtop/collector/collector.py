@@ -40,6 +40,7 @@ from spendtop.collector.process.lifecycle import (
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
 from spendtop.collector.tasks.slow_tasks import SlowTasks
@@ -54,7 +55,7 @@ from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
-from spendtop.store import files, schema
+from spendtop.store import files
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
 from spendtop.store.transactions import write
@@ -123,13 +124,15 @@ async def _collect(setup: Setup) -> ExitCode:
         with named(store):
             lock = stack.enter_context(hold_store(store, where))
         listening = stack.enter_context(bind(server.host, server.port))
-        readiness = Readiness(where.holder, _url(listening), setup.started_by, setup.clock)
+        readiness = Readiness(where.holder, _url(listening), setup.started_by, setup.clock, setup.ready_descriptor)
         stack.callback(readiness.withdraw)
         readiness.announce(CollectorState.STARTING)
         if store.path:
             files.prepare(store.path)
         with named(store):
-            schema.upgrade(store)
+            say = Printer(store, setup.clock, setup.as_json).say if setup.prints else _say_nothing
+            if not await StoreUpgrade(store, setup.clock, readiness, say).run(listening, signals.stop):
+                return ExitCode.OK
             collector = Collector(setup, store, lock, where, readiness, signals)
         return await collector.run(listening, notice)
 
@@ -370,6 +373,10 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
+
+
+def _say_nothing(_sentence: str) -> None:
+    """Nobody reads what a collector prints that has another face."""
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -1,4 +1,4 @@
-"""What the collector does by the clock: forget what is older than the settings keep, and write down refusals."""
+"""What the collector does by the clock: sum hours by days, forget what is too old, and write down refusals."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from spendtop.domain.sources import source_named
 from spendtop.services import missed_requests, remarks
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.store.day_totals import add_hours
 from spendtop.store.transactions import write
 
 _FIRST = 60.0
@@ -30,8 +31,9 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Soon after the start and then once an hour: deletes in batches between other writes, then empties the
-    write-ahead log, which still holds what was deleted.
+    """Soon after the start and then once an hour: sums the hours that are over by days, and deletes what is older than
+    the settings keep, in batches between other writes; then empties the write-ahead log, which still holds what was
+    deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
@@ -62,12 +64,13 @@ class Housekeeping:
             if self._clock_jumped():
                 _log.warning("the clock has jumped; nothing is forgotten until it has been steady for a while")
             elif self._owns():
-                await self._forget(stop)
+                await self._work(stop)
             await pause(stop, self._every)
 
-    async def _forget(self, stop: asyncio.Event) -> None:
-        while not stop.is_set() and await write(self._recorder, self._forget_some):
-            await pause(stop, _BREATH)
+    async def _work(self, stop: asyncio.Event) -> None:
+        for part in (self._sum_some, self._forget_some):
+            while not stop.is_set() and await write(self._recorder, part):
+                await pause(stop, _BREATH)
         await asyncio.to_thread(self._checkpoint)
 
     def _clock_jumped(self) -> bool:
@@ -76,6 +79,9 @@ class Housekeeping:
 
     def _offset_now(self) -> int:
         return self._clock() - round(self._monotonic() * SECOND)
+
+    def _sum_some(self, connection: Connection) -> bool:
+        return add_hours(connection, self._clock())
 
     def _forget_some(self, connection: Connection) -> bool:
         return forget_some(connection, self._kept(), self._clock())

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select, update
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Request
-from spendtop.store.statements import insert_or_add, table_of
-from spendtop.store.tables import GapTable, TotalTable
+from spendtop.store.day_totals import TotalsAddition
+from spendtop.store.statements import table_of
+from spendtop.store.tables import GapTable
 
 REFUSED = "refused"
 """Dimension of `total`; its keys are `source/reason`."""
@@ -57,4 +58,4 @@ def note_refusals(connection: Connection, counts: Mapping[tuple[str, str], int],
         (REFUSED, f"{source}/{reason}", hour, shard, count, 0, 0, 0, 0, 0, 0)
         for (source, reason), count in sorted(counts.items())
     ]
-    insert_or_add(TotalTable, connection.dialect).run_many(connection, rows)
+    TotalsAddition(connection.dialect).run(connection, rows)

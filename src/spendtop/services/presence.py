@@ -41,6 +41,8 @@ class RunningCollector(Struct, frozen=True, kw_only=True):
     process_started: int = 0
     """The kernel's start time of the process, which tells it from a later one with the same number."""
     version: str = ""
+    upgraded: float | None = None
+    """How much of the store's upgrade is done, from 0 to 1, while one goes on."""
 
 
 def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
@@ -62,7 +64,8 @@ def running_collector(path: Path) -> RunningCollector | None:
 
 def announce(path: Path, me: RunningCollector) -> None:
     """Write what the holder says about itself, readable by this user only."""
-    write_atomically(path, json.dumps({name: getattr(me, name) for name in me.__struct_fields__}))
+    values = {name: getattr(me, name) for name in me.__struct_fields__}
+    write_atomically(path, json.dumps({name: value for name, value in values.items() if value is not None}))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -20,9 +20,9 @@ from spendtop.services.record_group import Group, Key
 from spendtop.services.request_joins import Joining
 from spendtop.services.request_rows import from_row, to_values
 from spendtop.services.totals import TotalsByDifference
+from spendtop.store.day_totals import TotalsAddition
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
-    insert_or_add,
     insert_or_ignore,
     insert_or_keep_larger,
     insert_row,
@@ -36,7 +36,6 @@ from spendtop.store.tables import (
     RequestKeyTable,
     RequestTable,
     RevisionTable,
-    TotalTable,
 )
 
 _KEYS_PER_QUERY = 500
@@ -66,7 +65,7 @@ class Recording:
         self._request_update = update_row(RequestTable, dialect)
         self._key = insert_row(RequestKeyTable, dialect)
         self._body = insert_or_ignore(BodyTable, dialect)
-        self._total = insert_or_add(TotalTable, dialect)
+        self._totals = TotalsAddition(dialect)
         self._mark = insert_or_keep_larger(LimitMarkTable, dialect)
         self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
 
@@ -140,7 +139,7 @@ class Recording:
         self._request.run_many(connection, [in_order(to_values(record)) for record in group.new.values()])
         self._key.run_many(connection, sorted(group.keys, key=itemgetter(0)))
         self._body.run_many(connection, [(request_id, *body) for request_id, body in group.bodies.items()])
-        self._total.run_many(connection, group.totals.rows(self._ids.slot))
+        self._totals.run(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
         if group.changed:
             self._update(connection, group.changed)
@@ -149,7 +148,7 @@ class Recording:
 
     def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
         """Write requests that were changed by hand, with the differences to the totals."""
-        self._total.run_many(connection, totals.rows(self._ids.slot))
+        self._totals.run(connection, totals.rows(self._ids.slot))
         self._mark.run_many(connection, totals.marks())
         self._update(connection, changed)
 

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, delete, literal, select, text
+from sqlalchemy import Connection, Select, bindparam, delete, literal, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.windows import WindowKind
 from spendtop.services.limit_book import LimitBook
-from spendtop.store import facts
+from spendtop.store import day_totals, facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.limits import within_scope
 from spendtop.store.reads.rows import from_row
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TotalTable
+from spendtop.store.tables import DayTotalTable, RequestTable, TotalTable
 
 _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
 _FACT = "scoped_totals"
@@ -46,14 +46,16 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
     before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
     if made_of == before:
         return []
-    if connection.dialect.name == "postgresql":  # no other collector counts while we do
-        connection.execute(text("LOCK TABLE total IN SHARE ROW EXCLUSIVE MODE"))
+    day_totals.keep_others_out(connection)
     kept = [dimension for dimension in wanted if made_of[dimension] == before.get(dimension)]
-    is_own = _TOTAL.c.dimension.startswith(OWN_DIMENSION)
-    connection.execute(delete(_TOTAL).where(is_own, _TOTAL.c.dimension.not_in(kept)))
+    for totals in (_TOTAL, table_of(DayTotalTable)):
+        is_own = totals.c.dimension.startswith(OWN_DIMENSION)
+        connection.execute(delete(totals).where(is_own, totals.c.dimension.not_in(kept)))
     new = [limit for dimension, limit in wanted.items() if dimension not in kept]
+    summed = _TOTAL.c.bucket < day_totals.until(connection)
     for limit in new:
         _build(connection, limit, book)
+        day_totals.sum_by_day(connection, _TOTAL.c.dimension == limit.dimension, summed)
     facts.put(connection, _FACT, msgspec.json.encode(made_of).decode())
     return [limit.name for limit in new]
 

@@ -20,6 +20,7 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
     BodyTable,
+    DayTotalTable,
     DeliveryAttemptTable,
     DeliveryTable,
     LimitMarkTable,
@@ -28,7 +29,7 @@ from spendtop.store.tables import (
     TotalTable,
 )
 
-_USAGE = (BodyTable, RevisionTable, TotalTable, LimitMarkTable, RequestTable)
+_USAGE = (BodyTable, RevisionTable, TotalTable, DayTotalTable, LimitMarkTable, RequestTable)
 _ALERTS = (DeliveryAttemptTable, DeliveryTable, AlertTable)
 
 

@@ -10,6 +10,7 @@ from spendtop.domain.pricing import is_failed
 from spendtop.domain.request import Request, Status, is_assumed
 from spendtop.domain.sources import Source
 from spendtop.services.limit_book import LimitBook
+from spendtop.store.day_totals import TotalRow
 
 _ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
 TotalKey = tuple[str, str, int]
@@ -58,7 +59,7 @@ class TotalsByDifference:
         """Count a report of a source that is not the most trusted one of its request; no money is in it."""
         self._fold((JOINED, source.name, received_at - received_at % HOUR), _ONE_REPORT)
 
-    def rows(self, shard: int) -> list[tuple[str, str, int, int, int, int, int, int, int, int, int]]:
+    def rows(self, shard: int) -> list[TotalRow]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
         return [
             (dimension, key, bucket, shard, *delta)  # type: ignore[misc]  # seven integers, see _delta

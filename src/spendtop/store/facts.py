@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
@@ -25,6 +25,10 @@ def put(connection: Connection, name: str, value: str) -> None:
 def get(connection: Connection, name: str) -> str | None:
     """A fact, or None when it was never set."""
     return connection.execute(select(_META.c.value).where(_META.c.name == name)).scalar()
+
+
+def drop(connection: Connection, name: str) -> None:
+    connection.execute(delete(_META).where(_META.c.name == name))
 
 
 def first_start(connection: Connection, now: int) -> int:

@@ -1,47 +1,137 @@
-"""The schema's version: bringing a store up to it, and refusing one that is newer."""
+"""The schema's version: bringing a store up to it, and refusing one that is newer.
+
+A migration changes the schema in one transaction, at once. What takes time is its `FILLINGS`: functions that fill the
+new columns and tables in parts, each in a transaction that also keeps where to go on. A fresh store needs none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, inspect, text
 
 from spendtop.domain.errors import ConfigError
+from spendtop.store import facts
 from spendtop.store.engine import SCHEMA, Store
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _UPGRADE_LOCK = 0x5350454E44
+_FACT = "migration"
+_VERSIONS = "spendtop.store.migrations.versions"
+
+Filling = Callable[[Connection, Any], tuple[Any, float]]
+"""Fills a part, from a place that an earlier call gave or from the beginning (None). Gives where to go on, something
+that JSON can hold, or None at the end; and the share that is filled."""
+
+
+class Pending(Struct, frozen=True):
+    """What a migration has still to fill."""
+
+    revision: str
+    filling: int = 0
+    place: Any = None
+    share: float = 0.0
+    """Of all that the migration fills, from 0 to 1."""
+
+
+@cache
+def _migrations() -> Sequence[str]:
+    """Names of the migrations' modules, the oldest first."""
+    names = (file.name.removesuffix(".py") for file in files(_VERSIONS).iterdir() if file.name.endswith(".py"))
+    return sorted(name for name in names if name[:4].isdigit())
 
 
 @cache
 def head() -> str:
     """The schema that this program reads and writes: what the newest migration leads to."""
-    migrations = files("spendtop.store.migrations.versions").iterdir()
-    return max(file.name[:4] for file in migrations if file.name[:4].isdigit())
+    return _migrations()[-1][:4]
 
 
 def upgrade(store: Store) -> str | None:
-    """Bring the store's schema up to `head` in one transaction.
+    """Bring the store's schema up to `head`.
 
     Returns the version that it had before when something changed ("" for an empty store), else None.
     Raises ConfigError for a store that a newer program made.
     """
+    with store.reading() as connection:
+        before = version(connection)
+    return (before or "") if list(upgrading(store)) else None
+
+
+def upgrading(store: Store) -> Iterator[float]:
+    """Bring the store's schema up to `head`; gives the share that is done after each transaction.
+
+    It may be left at any of them, and goes on there the next time. On PostgreSQL several may work at it together.
+    Raises ConfigError for a store that a newer program made.
+    """
+    while (share := _advance(store)) is not None:
+        yield share
+
+
+def _advance(store: Store) -> float | None:
+    """The next transaction; None when there is nothing to do."""
     with store.writing() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
         before = version(connection)
-        if before == head():
-            return None
         refuse_newer(before, store.name)
-        from alembic import command
+        left = pending(connection) if before is not None else None
+        if left is not None:
+            return _fill(connection, left)
+        return None if before == head() else _migrate(connection, before)
 
-        command.upgrade(_alembic(connection), head())
-        return before or ""
+
+def _migrate(connection: Connection, before: str | None) -> float:
+    """Up to the next migration that has something to fill, or to the newest one."""
+    from alembic import command
+
+    later = [name for name in _migrations() if before is not None and name[:4] > before]
+    filled = next((name[:4] for name in later if _fillings(name[:4])), None)
+    command.upgrade(_alembic(connection), filled or head())
+    if filled is None:
+        return 1.0
+    _put(connection, Pending(filled))
+    return 0.0
+
+
+def _fill(connection: Connection, left: Pending) -> float:
+    fillings = _fillings(left.revision)
+    place, share = fillings[left.filling](connection, left.place)
+    done = (left.filling + share) / len(fillings)
+    if place is not None:
+        _put(connection, replace(left, place=place, share=done))
+    elif left.filling + 1 < len(fillings):
+        _put(connection, Pending(left.revision, left.filling + 1, share=done))
+    else:
+        facts.drop(connection, _FACT)
+    return done
+
+
+def _fillings(revision: str) -> Sequence[Filling]:
+    name = next(name for name in _migrations() if name.startswith(revision))
+    fillings: Sequence[Filling] = getattr(import_module(f"{_VERSIONS}.{name}"), "FILLINGS", ())
+    return fillings
+
+
+def pending(connection: Connection) -> Pending | None:
+    """What is still to be filled before the store can be used."""
+    kept = facts.get(connection, _FACT)
+    return None if kept is None else msgspec.json.decode(kept, type=Pending)
+
+
+def _put(connection: Connection, left: Pending) -> None:
+    facts.put(connection, _FACT, msgspec.json.encode(left).decode())
 
 
 def version(connection: Connection) -> str | None:

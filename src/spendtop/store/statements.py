@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, case, update
+from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -76,6 +76,15 @@ def insert_or_add(model: type[SQLModel], dialect: Dialect) -> Fixed:
     statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
     added = {c.name: table.c[c.name] + statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), dialect)
+
+
+def insert_sums(model: type[SQLModel], rows: Select[Any], dialect: Dialect) -> Executable:
+    """INSERT of the rows that a SELECT of all columns gives, which adds as `insert_or_add` does."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).from_select([column.name for column in table.columns], rows)
+    added = {c.name: table.c[c.name] + statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    inserted: Executable = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+    return inserted
 
 
 def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:

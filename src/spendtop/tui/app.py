@@ -28,7 +28,7 @@ from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.session import AttachedCollector, Session
-from spendtop.tui.store_watch import CollectorSeen, StoreOpened, StoreWatch, WatchFailed
+from spendtop.tui.store_watch import CollectorSeen, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class SpendtopApp(ThemedApp):
         self.history: defaultdict[str, list[str]] = defaultdict(list)
         self.commands = Commands(self)
         self.config_status = ConfigStatus()
+        self._upgraded: float | None = None
         self._collector_asked = False
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
@@ -123,6 +124,10 @@ class SpendtopApp(ThemedApp):
         self.store = event.store
         self.run_worker(self.watch_themes(), group="themes", exit_on_error=False)
         self._tell_screen()
+
+    def on_store_upgraded(self, event: StoreUpgraded) -> None:
+        self._upgraded = event.share
+        self._tick()
 
     def on_store_changed(self) -> None:
         self._tell_screen()
@@ -182,6 +187,7 @@ class SpendtopApp(ThemedApp):
             clock=formats.clock(self.session.clock(), headline.calendar if headline else self.session.calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
+            upgraded=self._upgraded if self.store is None else None,
         )
 
     def count_behind(self, recorded: int) -> None:

@@ -28,6 +28,8 @@ class StatusFacts:
     clock: str
     differences: tuple[str, ...]
     read_only: bool
+    upgraded: float | None = None
+    """How much of the store's upgrade is done, from 0 to 1, while one goes on."""
 
     @property
     def nobody_records(self) -> bool:

@@ -33,8 +33,9 @@ class AttachedCollector:
 class Session:
     """One terminal face: its store, its collector and how it should look."""
 
-    connect: Callable[[], Store]
-    """Opens the store once a collector is ready. Runs in a thread, after the first picture is painted.
+    connect: Callable[[Callable[[float], object]], Store]
+    """Opens the store once a collector is ready, and tells how much of its upgrade is done (0 to 1) while one goes on.
+    Runs in a thread, after the first picture is painted.
 
     Raises SpendtopError: its text and exit code end the program.
     """

@@ -25,6 +25,14 @@ class StoreOpened(Message):
         self.store = store
 
 
+class StoreUpgraded(Message):
+    """A part of the store's upgrade is done, `share` of it by now, from 0 to 1; it cannot be read before its end."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+
 class StoreChanged(Message):
     """Something was committed. Several of them in a row are one."""
 
@@ -49,6 +57,10 @@ class WatchFailed(Message):
         self.failure = failure
 
 
+class _Left(Exception):
+    """Raised in whoever waits for the store's upgrade, to end the thread."""
+
+
 class StoreWatch:
     """Posts what it sees; knows no screen."""
 
@@ -66,14 +78,21 @@ class StoreWatch:
     def run(self) -> None:
         """Until `stop`. An error is posted, not raised."""
         try:
-            store = self._session.connect()
+            store = self._session.connect(self._upgraded)
             self._prepare()
             collector = self._session.collector()
             self._post(CollectorSeen(collector))
             self._post(StoreOpened(store))
             self._look(store, collector)
+        except _Left:
+            return
         except Exception as failure:
             self._post(WatchFailed(failure))
+
+    def _upgraded(self, share: float) -> None:
+        if self._stopping.is_set():
+            raise _Left
+        self._post(StoreUpgraded(share))
 
     def _look(self, store: Store, collector: AttachedCollector | None) -> None:
         from spendtop.store.changes import Changes

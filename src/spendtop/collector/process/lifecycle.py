@@ -18,6 +18,8 @@ from spendtop.domain.clock import Clock
 from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
 
 _STDERR = 2
+_LONGEST_STEP_MICROS = 60_000_000
+"""For which systemd's patience with a start is prolonged again and again, in µs."""
 _FOR_SYSTEMD = {CollectorState.READY: "READY=1", CollectorState.STOPPING: "STOPPING=1"}
 
 
@@ -57,16 +59,31 @@ def end_with(descriptor: int, stop: asyncio.Event) -> Loop:
 
 
 class Readiness:
-    """What this collector says about itself; `url` is where it listens."""
+    """What this collector says about itself, beside the store and to the parent that started it; `url` is where it
+    listens."""
 
-    def __init__(self, file: Path, url: str, started_by: str, clock: Clock) -> None:
+    def __init__(self, file: Path, url: str, started_by: str, clock: Clock, parent: int | None = None) -> None:
         self._file = file
         self.url = url
         self._started_by = started_by
         self._since = clock()
+        self._parent = parent
+
+    def upgrading(self, share: float) -> None:
+        """Say how much of the store's upgrade is done, from 0 to 1."""
+        self._announce(CollectorState.STARTING, share)
+        if self._parent is not None:
+            with suppress(OSError):
+                _write_line(self._parent, {"ready": False, "upgraded": share})
+        notify_systemd(f"STATUS=Upgrading the store: {int(share * 100)} %\nEXTEND_TIMEOUT_USEC={_LONGEST_STEP_MICROS}")
 
     def announce(self, state: CollectorState) -> None:
         """Say where we stand now, beside the store and to systemd."""
+        self._announce(state)
+        if state in _FOR_SYSTEMD:
+            notify_systemd(_FOR_SYSTEMD[state])
+
+    def _announce(self, state: CollectorState, upgraded: float | None = None) -> None:
         me = RunningCollector(
             pid=os.getpid(),
             state=state,
@@ -75,10 +92,9 @@ class Readiness:
             since=self._since,
             process_started=process_start(os.getpid()),
             version=spendtop.__version__,
+            upgraded=upgraded,
         )
         announce(self._file, me)
-        if state in _FOR_SYSTEMD:
-            notify_systemd(_FOR_SYSTEMD[state])
 
     def withdraw(self) -> None:
         """Say no more. What another collector of the same PostgreSQL says stays."""
@@ -115,8 +131,12 @@ def tell_parent(descriptor: int | None, line: dict[str, Any]) -> None:
     if descriptor is None:
         return
     with suppress(OSError):
-        os.write(descriptor, (json.dumps(line) + "\n").encode())
+        _write_line(descriptor, line)
         os.close(descriptor)
+
+
+def _write_line(descriptor: int, line: dict[str, Any]) -> None:
+    os.write(descriptor, (json.dumps(line) + "\n").encode())
 
 
 async def ping_watchdog(stop: asyncio.Event) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, literal, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
@@ -14,6 +15,7 @@ from spendtop.domain.windows import Bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import Ceiling, use, within_scope
 from spendtop.store.reads.spending import COLUMNS
+from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
@@ -63,15 +65,16 @@ class EntityUses:
     def _parts(
         self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], span: Span
     ) -> list[tuple[str, int]]:
-        """Entity and nano-USD: of the whole hours from the totals, of the edges from the requests."""
+        """Entity and nano-USD: of whole days and hours from the totals, of the edges from the requests."""
         # As many as a power of two, the last one again and again, so that there are few different queries.
         size = 1 << (len(entities) - 1).bit_length()
         names = {f"entity_{number}": entities[min(number, len(entities) - 1)] for number in range(size)}
         hours, edges = span.cut(HOUR)
         rows: list[Any] = []
         if hours is not None:
-            query = self._query(connection, (size,), lambda: _totals(size))
-            rows += query.run(connection, {**names, **_ends(hours), "dimension_": limit.dimension})
+            for part in totals(connection, limit.dimension, hours):
+                query = self._query(connection, (size, part.table.name), partial(_totals, part.table, size))
+                rows += query.run(connection, {**names, **_ends(part.span), "dimension_": limit.dimension})
         for edge in edges:
             key = (size, each, limit.where_text)
             query = self._query(connection, key, lambda: _requests(size, each, within_scope(connection, limit)))
@@ -85,8 +88,7 @@ class EntityUses:
         return query
 
 
-def _totals(size: int) -> Select[Any]:
-    total = table_of(TotalTable)
+def _totals(total: Table, size: int) -> Select[Any]:
     return (
         select(total.c.key, func.sum(total.c.cost_nano))
         .where(total.c.dimension == bindparam("dimension_"), total.c.key.in_(_entities(size)), _within(total.c.bucket))

@@ -197,7 +197,7 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
 def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[int, Spend]:
     day = _TOTAL.c.bucket // literal_column(str(DAY), BigInteger)
     query = (
-        select(*spend_sql.of_totals(), day.label("day"))
+        select(*spend_sql.of_totals(_TOTAL), day.label("day"))
         .where(
             _TOTAL.c.dimension == "provider",
             _TOTAL.c.key == provider,

@@ -6,11 +6,12 @@ Totals of whole hours are kept for every limit: those of its `each` dimension, o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import EVERYTHING, FilterContext
@@ -23,8 +24,9 @@ from spendtop.store.reads.filter_sql import condition
 from spendtop.store.reads.rows import RequestRow, from_row
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import scope, scoped_spend
+from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TotalTable
+from spendtop.store.tables import RequestTable
 
 _ENTITIES_AT_ONCE = 500
 
@@ -86,20 +88,16 @@ def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], 
 
     Cheaper than `use`, and one statement for many entities.
     """
-    total = table_of(TotalTable)
-    within = Span(bounds.start_us, bounds.end_us).widened(HOUR).holds(total.c.bucket)
-    most: dict[str, int] = {}
-    for start in range(0, len(entities), _ENTITIES_AT_ONCE):
-        statement = (
-            select(total.c.key, func.sum(total.c.cost_nano))
-            .where(
-                total.c.dimension == limit.dimension,
-                total.c.key.in_(entities[start : start + _ENTITIES_AT_ONCE]),
-                within,
+    most: defaultdict[str, int] = defaultdict(int)
+    for part in totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR)):
+        for start in range(0, len(entities), _ENTITIES_AT_ONCE):
+            statement = (
+                select(part.key, func.sum(part.table.c.cost_nano))
+                .where(part.holds, part.key.in_(entities[start : start + _ENTITIES_AT_ONCE]))
+                .group_by(part.key)
             )
-            .group_by(total.c.key)
-        )
-        most.update((key, int(nano)) for key, nano in connection.execute(statement))
+            for key, nano in connection.execute(statement):
+                most[key] += int(nano)
     return most
 
 
@@ -163,15 +161,16 @@ def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) 
 
 
 def _largest_entities(connection: Connection, limit: Limit, window: Bounds, now: int, most: int) -> list[str]:
-    total = table_of(TotalTable)
     since = now - RECENT if window.start_us is None else window.start_us
     span = Span(since, window.end_us).widened(HOUR)
+    part = union_all(
+        *(
+            select(part.key, part.table.c.cost_nano).where(part.holds, part.key != "")
+            for part in totals(connection, limit.dimension, span)
+        )
+    ).subquery()
     statement = (
-        select(total.c.key)
-        .where(total.c.dimension == limit.dimension, span.holds(total.c.bucket), total.c.key != "")
-        .group_by(total.c.key)
-        .order_by(func.sum(total.c.cost_nano).desc(), total.c.key)
-        .limit(most)
+        select(part.c.key).group_by(part.c.key).order_by(func.sum(part.c.cost_nano).desc(), part.c.key).limit(most)
     )
     return list(connection.execute(statement).scalars())
 

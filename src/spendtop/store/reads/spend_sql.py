@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, and_, case, false, func, or_
+from sqlalchemy import ColumnElement, Label, Table, and_, case, false, func, or_
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, Status
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TotalTable
+from spendtop.store.tables import RequestTable
 
 _GIVER = '"reported_cost":'
 """In `given_by`, before the source that gave the reported cost where it is not the most trusted one."""
@@ -67,9 +67,8 @@ def of_requests() -> tuple[Label[Any], ...]:
     )
 
 
-def of_totals() -> tuple[Label[Any], ...]:
-    """Columns `NAMES` summed over rows of `total`, thereby over shards."""
-    total = table_of(TotalTable)
+def of_totals(total: Table) -> tuple[Label[Any], ...]:
+    """Columns `NAMES` summed over rows of `total` or `day_total`, thereby over shards."""
     return tuple(_sum(total.c[name]).label(name) for name in NAMES)
 
 

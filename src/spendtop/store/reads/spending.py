@@ -1,7 +1,8 @@
 """What was spent: exact sums over any span, by key, and per bucket of time.
 
-Whole hours come from `total`; what a span has of the hours at its ends is read from `request` by (scope, time), and for
-everyone together from minute totals, so that at most two minutes of requests are read.
+Whole days come from `day_total`, as far as it goes, and whole hours from `total`; what a span has of the hours at its
+ends is read from `request` by (scope, time), and for everyone together from minute totals, so that at most two minutes
+of requests are read.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, union_all
 
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.totals import Totals, totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
@@ -83,11 +85,13 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
     """Exact spend in `span`: whole hours from the totals of `dimension` and `key`, the edges from the counted requests
     that meet `condition`, which must select just what those totals sum."""
     hours, edges = span.cut(HOUR)
-    parts = [] if hours is None else [_totals(dimension, hours).where(table_of(TotalTable).c.key == key)]
+    parts: list[Select[Any]] = []
+    if hours is not None:
+        parts += [_sums(part).where(part.key == key) for part in totals(connection, dimension, hours)]
     for edge in edges:
         minutes, rest = edge.cut(MINUTE) if dimension == ALL else (None, (edge,))
         if minutes is not None:
-            parts.append(_totals(MINUTES, minutes))
+            parts.append(_sums(Totals(table_of(TotalTable), MINUTES, minutes)))
         parts.extend(_requests(seconds).where(condition) for seconds in rest)
     if not parts:
         return Spend.nothing()
@@ -97,18 +101,19 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
 def shadow_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
     """Exact sums over the requests of shadow tokens: what they would add to `spend` if they counted."""
     hours, edges = Span(since, until).cut(HOUR)
-    parts = [] if hours is None else [_totals(_SHADOW, hours)]
+    parts = [] if hours is None else [_sums(part) for part in totals(connection, _SHADOW, hours)]
     parts.extend(_requests(edge, counted=False) for edge in edges)
     return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))), Spend.nothing())
 
 
 def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
     """Exact spend of the `most` (at least 1) largest keys by cost, then by requests, and of all others together."""
-    total, request = table_of(TotalTable), table_of(RequestTable)
+    request = table_of(RequestTable)
     hours, edges = Span(since, until).cut(HOUR)
     parts: list[Select[Any]] = []
     if hours is not None:
-        parts.append(_totals(dimension, hours).add_columns(total.c.key.label("key_")).group_by(total.c.key))
+        for part in totals(connection, dimension, hours):
+            parts.append(_sums(part).add_columns(part.key.label("key_")).group_by(part.key))
     column = request.c[COLUMNS[dimension]]
     key = func.coalesce(column, "")
     for edge in edges:
@@ -130,13 +135,20 @@ def per_bucket(connection: Connection, since: int | None, until: int | None, ste
 
     Buckets begin at `since`, taken down to its minute, and at every step after it; the last minute counts as a whole.
     """
-    total = table_of(TotalTable)
     anchor = 0 if since is None else since // MINUTE * MINUTE
-    dimension = ALL if anchor % HOUR == 0 and step % HOUR == 0 and (until is None or until % HOUR == 0) else MINUTES
-    start = total.c.bucket - (total.c.bucket - anchor) % step
     span = Span(None if since is None else anchor, until)
-    statement = _totals(dimension, span).add_columns(start.label("start")).group_by("start").order_by("start")
-    return tuple(Bucket(int(row.start), spend_sql.to_spend(row)) for row in connection.execute(statement))
+    whole_hours = anchor % HOUR == 0 and step % HOUR == 0 and (until is None or until % HOUR == 0)
+    if whole_hours and anchor % DAY == 0 and step % DAY == 0:
+        parts = totals(connection, ALL, span)
+    else:
+        parts = [Totals(table_of(TotalTable), ALL if whole_hours else MINUTES, span)]
+    buckets: dict[int, Spend] = {}
+    for part in parts:
+        start = part.bucket - (part.bucket - anchor) % step
+        for row in connection.execute(_sums(part).add_columns(start.label("start")).group_by("start")):
+            begin = int(row.start)
+            buckets[begin] = buckets.get(begin, Spend.nothing()) + spend_sql.to_spend(row)
+    return tuple(Bucket(start, buckets[start]) for start in sorted(buckets))
 
 
 def scope(dimension: str, key: str) -> ColumnElement[bool]:
@@ -150,9 +162,8 @@ def scope(dimension: str, key: str) -> ColumnElement[bool]:
     return or_(column.is_(None), column == "")
 
 
-def _totals(dimension: str, span: Span) -> Select[Any]:
-    total = table_of(TotalTable)
-    return select(*spend_sql.of_totals()).where(total.c.dimension == dimension, span.holds(total.c.bucket))
+def _sums(part: Totals) -> Select[Any]:
+    return select(*spend_sql.of_totals(part.table)).where(part.holds)
 
 
 def _requests(span: Span, *, counted: bool = True) -> Select[Any]:

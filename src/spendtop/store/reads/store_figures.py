@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.spending import ALL
+from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TokenTable, TotalTable
+from spendtop.store.tables import RequestTable, TokenTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,16 @@ class Measures:
 
 def measures(connection: Connection) -> Measures:
     """The figures, from totals and indexes: their price does not grow with the number of requests."""
-    total, token, request = table_of(TotalTable), table_of(TokenTable), table_of(RequestTable)
-    kept = select(func.coalesce(func.sum(total.c.requests), 0)).where(total.c.dimension.in_(("all", "shadow")))
+    token, request = table_of(TokenTable), table_of(RequestTable)
+    kept = (
+        select(func.coalesce(func.sum(part.table.c.requests), 0)).where(part.holds)
+        for dimension in (ALL, "shadow")
+        for part in totals(connection, dimension, Span(None, None))
+    )
     active = select(func.count()).select_from(token).where(token.c.active.is_(True))
     latest = select(func.max(request.c.occurred_at))
     return Measures(
-        int(connection.execute(kept).scalar_one()),
+        sum(int(connection.execute(part).scalar_one()) for part in kept),
         int(connection.execute(active).scalar_one()),
         connection.execute(latest).scalar(),
     )

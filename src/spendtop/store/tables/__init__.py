@@ -20,6 +20,7 @@ from spendtop.store.tables.operations import (
 )
 from spendtop.store.tables.usage import (
     BodyTable,
+    DayTotalTable,
     LimitMarkTable,
     RepriceChangeTable,
     RepriceTable,
@@ -37,6 +38,7 @@ __all__ = [
     "DayCostPartTable",
     "DayCostRevisionTable",
     "DayCostTable",
+    "DayTotalTable",
     "DeliveryAttemptTable",
     "DeliveryTable",
     "GapTable",

@@ -143,6 +143,30 @@ class TotalTable(SQLModel, table=True):
     """Errors without any usage, which cost nothing."""
 
 
+class DayTotalTable(SQLModel, table=True):
+    """The sums of `total` by UTC day, for every dimension but `minute`, of the hours before the one that
+    `store.day_totals.until` names."""
+
+    __tablename__: ClassVar[Any] = "day_total"
+    __table_args__: ClassVar[Any] = (
+        Index("day_total_bucket", "dimension", "bucket"),
+        {"sqlite_with_rowid": False},
+    )
+
+    dimension: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    bucket: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    """Start of the day in UTC microseconds."""
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    requests: int = Field(sa_type=BigInteger)
+    cost_nano: int = Field(sa_type=BigInteger)
+    unpriced: int = Field(sa_type=BigInteger)
+    errors: int = Field(sa_type=BigInteger)
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    completion_tokens: int = Field(sa_type=BigInteger)
+    failed: int = Field(sa_type=BigInteger)
+
+
 class LimitMarkTable(SQLModel, table=True):
     """A limit that a commit touched and that is not yet evaluated. Survives a crash between the two."""
 

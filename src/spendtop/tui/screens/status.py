@@ -60,6 +60,8 @@ class StatusLine(Canvas):
             return [(f"{glyphs.paused} PAUSED", palette.warn)]
         if facts.nobody_records:
             return [("! NOT RECORDING", palette.bad)]
+        if facts.upgraded is not None:
+            return [(f"{glyphs.wait} UPGRADING THE STORE {int(facts.upgraded * 100)} %", palette.warn)]
         if self.headline is None:
             return [(f"{glyphs.wait} OPENING", palette.muted)]
         return [(f"{glyphs.live} LIVE", palette.good)]

@@ -1,0 +1,168 @@
+"""A store of schema 0003, as that version wrote it, is brought to the present one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlmodel import SQLModel
+
+from spendtop.cli.options import opened_store
+from spendtop.config.load import load
+from spendtop.domain.errors import UsageError
+from spendtop.sources.settings import SECTIONS
+from spendtop.store import day_totals
+from spendtop.store.engine import Store
+from spendtop.store.schema import head, pending, upgrade, upgrading, version
+from tests.services.conftest import day_sums, hour_sums_by_day, sums, totals
+from tests.store import earlier_store
+from tests.store.earlier_store import LIMITS, figures, figures_then
+
+ROOT = Path(__file__).parents[2]
+MIGRATION = "spendtop.store.migrations.versions.0004_quantities_and_levels"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store with the schema 0003 and what its version recorded, on either database."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
+    else:
+        store = request.getfixturevalue("postgres_store")
+    earlier_store.make(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few rows at once that a small store takes many steps."""
+    monkeypatch.setattr(import_module(MIGRATION), "_AT_ONCE", 7)
+
+
+def assert_whole(store: Store) -> None:
+    """What the store held it holds, it says what it said, and its totals are the sums of its requests."""
+    with store.reading() as connection:
+        assert version(connection) == head()
+        assert pending(connection) is None
+        for table, before in earlier_store.rows().items():
+            columns = [SQLModel.metadata.tables[table].c[name] for name in before[0]]
+            after = [repr(dict(row)) for row in connection.execute(select(*columns)).mappings()]
+            assert {*map(repr, before)} <= {*after}
+            assert len(before) == len(after) or table == "meta"
+    assert figures(store) == figures_then()
+    recorded = {named: values for named, values in totals(store).items() if not named[0].startswith("limit/")}
+    assert recorded == sums(store)
+    assert day_sums(store) == hour_sums_by_day(store) != {}
+
+
+def test_every_figure_is_kept_and_totals_have_days_and_failed_requests(earlier: Store) -> None:
+    assert upgrade(earlier) == "0003"
+    assert_whole(earlier)
+    with earlier.reading() as connection:
+        failed = connection.execute(text("SELECT sum(failed) FROM total WHERE dimension = 'all'")).scalar()
+        assert failed
+        assert day_totals.until(connection) > earlier_store.NOW
+    assert upgrade(earlier) is None
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_it_goes_in_steps_that_say_how_far_they_are(earlier: Store) -> None:
+    shares = list(upgrading(earlier))
+    assert len(shares) > 20
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert_whole(earlier)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_it_may_be_left_after_any_step(earlier: Store) -> None:
+    share = 0.0
+    while share < 1:
+        share = next(upgrading(earlier))
+    assert_whole(earlier)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_several_may_work_at_it_together(earlier: Store) -> None:
+    second = Store(earlier.url.render_as_string(hide_password=False))
+    ours, theirs = upgrading(earlier), upgrading(second)
+    while next(ours, None) is not None:
+        next(theirs, None)
+    second.close()
+    assert_whole(earlier)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_commands_do_not_read_a_store_that_is_half_upgraded(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
+    earlier_store.make(store)
+    file = tmp_path / "spendtop.toml"
+    file.touch(mode=0o600)
+    file.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/earlier.db"\n')
+    settings = load(file, sections=SECTIONS, environ={}).settings
+    with pytest.raises(UsageError, match="is of an older spendtop"), opened_store(settings):
+        pass
+    for share in upgrading(store):
+        if 0.2 < share < 1:
+            with (
+                pytest.raises(UsageError, match=f"being upgraded: {int(share * 100)} % is done"),
+                opened_store(settings),
+            ):
+                pass
+    with opened_store(settings) as opened:
+        assert_whole(opened)
+    store.close()
+
+
+_KILLED_AT = """
+import os, signal, sys
+from importlib import import_module
+from sqlalchemy import event
+from spendtop.store.engine import Store
+from spendtop.store.schema import upgrade
+
+import_module(sys.argv[3])._AT_ONCE = 7
+store, left = Store(sys.argv[1]), [int(sys.argv[2])]
+
+@event.listens_for(store.write_engine, "before_cursor_execute")
+def count(*_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+upgrade(store)
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("statements", [[3, 30], [45, 20, 60], [75, 40, 1], [110, 90]])
+def test_a_killed_migration_goes_on(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, statements: list[int]
+) -> None:
+    if database == "sqlite":
+        store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
+    else:
+        store = request.getfixturevalue("postgres_store")
+    earlier_store.make(store)
+    url = store.url.render_as_string(hide_password=False)
+    for statement in statements:
+        script = [sys.executable, "-c", _KILLED_AT, url, str(statement), MIGRATION]
+        assert subprocess.run(script, check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    upgrade(store)
+    assert_whole(store)
+    store.close()
+
+
+def test_totals_of_limits_of_their_own_are_kept(earlier: Store) -> None:
+    upgrade(earlier)
+    small = next(limit for limit in LIMITS if limit.where is not None)
+    with earlier.reading() as connection:
+        statement = text("SELECT sum(requests) FROM day_total WHERE dimension = :dimension")
+        assert connection.execute(statement, {"dimension": small.dimension}).scalar()
