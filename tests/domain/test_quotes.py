@@ -236,6 +236,22 @@ def test_groq_charges_ten_seconds_at_least(name: str, unit: str, seconds: float,
     assert differs(called, {unit: seconds}) is None
 
 
+@pytest.mark.parametrize(
+    ("provider", "name", "used"),
+    [
+        ("groq", "whisper-large-v3", {"audio_seconds": 825.969}),
+        (
+            "openrouter",
+            "google/gemini-3.1-flash-lite:batch",
+            {"input_tokens": 13, "output_tokens": 1, "cache_read_tokens": 5, "cache_write_tokens": 3},
+        ),
+    ],
+)
+def test_a_price_without_end_is_exact_all_the_same(provider: str, name: str, used: dict[str, int | float]) -> None:
+    """Half a nano-dollar by the hour, and a trifle less by a third of a price."""
+    assert differs(model(provider, name), used) is None
+
+
 WHERE_THEIRS_RAISES: list[tuple[str, str, dict[str, int | float], int | None]] = [
     # Parts are more than their whole.
     ("openai", "gpt-4o", {"input_tokens": 10, "output_tokens": 1, "cache_read_tokens": 11}, None),

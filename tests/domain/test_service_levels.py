@@ -254,7 +254,7 @@ def test_multiples_hold_for_tokens_of_their_kind_and_for_nothing_else() -> None:
     tokens = ("input_audio_tokens", "cache_write_1h_tokens", "output_audio_tokens", "cache_audio_read_tokens")
     others = ("web_searches", "audio_seconds", "input_characters", "requests")
     made = multiple.of(Price.of(dict.fromkeys((*tokens, *others), thousand))).rates
-    assert made["input_audio_tokens"] == made["cache_write_1h_tokens"] == Rate(593, ((10, 1_780),))
-    assert made["output_audio_tokens"] == Rate(833, ((10, 2_500),))
+    assert made["input_audio_tokens"] == made["cache_write_1h_tokens"] == Rate(Fraction(1_780, 3), ((10, 1_780),))
+    assert made["output_audio_tokens"] == Rate(Fraction(2_500, 3), ((10, 2_500),))
     assert made["cache_audio_read_tokens"] == Rate(480, ((10, 1_440),))
     assert {made[unit] for unit in others} == {thousand}

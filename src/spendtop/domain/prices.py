@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LARGEST_COST = Usd.of(1_000_000)
 """A larger cost of one request is not believed."""
 _ZEPTO_PER_NANO = 10**12
-_ZEPTO = Decimal(10**21)
+_ZEPTO_PER_USD = 10**21
 _REQUESTS = "requests"
 _INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING = COUNTED_UNITS
 
@@ -32,15 +32,16 @@ _Number: TypeAlias = int | Fraction
 
 
 class Rate(Struct, frozen=True):
-    """Price of one of a unit in 1e-21 USD. Above a tier's start (input tokens) its rate holds for the whole request."""
+    """Price of one of a unit in 1e-21 USD, exactly. Above a tier's start (input tokens) its rate holds for the whole
+    request."""
 
-    base: int
-    tiers: tuple[tuple[int, int], ...] = ()
+    base: _Number
+    tiers: tuple[tuple[int, _Number], ...] = ()
     """(start, rate), ascending."""
 
     @classmethod
     def of(cls, dollars: Decimal, per: int, tiers: Iterable[tuple[int, Decimal]] = ()) -> Rate:
-        """A rate from USD for so many of a unit, rounded half-even."""
+        """A rate from USD for so many of a unit."""
         return cls(_zepto(dollars, per), tuple((start, _zepto(price, per)) for start, price in tiers))
 
     @classmethod
@@ -48,7 +49,7 @@ class Rate(Struct, frozen=True):
         """A rate from USD per million."""
         return cls.of(dollars, 1_000_000, tiers)
 
-    def at(self, input_tokens: int) -> int:
+    def at(self, input_tokens: int) -> _Number:
         """The rate that holds for a request of this many input tokens."""
         rate = self.base
         for start, tier in self.tiers:
@@ -57,8 +58,7 @@ class Rate(Struct, frozen=True):
         return rate
 
     def times(self, factor: Fraction) -> Rate:
-        """A multiple of the rate, rounded half-even."""
-        return Rate(round(self.base * factor), tuple((start, round(rate * factor)) for start, rate in self.tiers))
+        return Rate(_simple(self.base * factor), tuple((start, _simple(rate * factor)) for start, rate in self.tiers))
 
 
 class Priced(Struct, frozen=True):
@@ -122,12 +122,12 @@ class _Band(NamedTuple):
     """Rates of the counts that every usage has, above so many input tokens."""
 
     start: int
-    input: int
-    output: int
-    cache_read: int
+    input: _Number
+    output: _Number
+    cache_read: _Number
     """Beyond what it costs as input; so for the other parts."""
-    cache_write: int
-    reasoning: int
+    cache_write: _Number
+    reasoning: _Number
 
 
 class Price(Struct, frozen=True, kw_only=True):
@@ -401,8 +401,13 @@ def _exact(quantity: int | float) -> _Number:
     return quantity if isinstance(quantity, int) else Fraction(repr(quantity))
 
 
-def _zepto(dollars: Decimal, per: int) -> int:
-    return round(Fraction(dollars * _ZEPTO) / per)
+def _zepto(dollars: Decimal, per: int) -> _Number:
+    return _simple(Fraction(dollars) * _ZEPTO_PER_USD / per)
+
+
+def _simple(number: _Number) -> _Number:
+    """A whole number as an integer, which is much faster to calculate with."""
+    return int(number) if number.denominator == 1 else number
 
 
 def _half_even(amount: int, divisor: int) -> int:
