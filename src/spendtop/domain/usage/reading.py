@@ -14,7 +14,8 @@ from spendtop.domain.prices import registry
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import Quantities, ServiceLevel, Usage
 from spendtop.domain.untrusted import storable_name
-from spendtop.domain.usage.kept import Flat, Kept, keep, kept_answer
+from spendtop.domain.usage.answers import kept_answer
+from spendtop.domain.usage.kept import Flat, Kept, keep
 from spendtop.domain.usage.levels import service_level
 from spendtop.domain.usage.shapes import CACHE_READ, CACHE_WRITE, INPUT, OUTPUT, REASONING, Used, read_shape
 

@@ -72,7 +72,7 @@ def read_shape(flat: Flat, provider: str | None, model: str | None) -> Read:
     for name, value in flat.items():
         unit = units.get(name)
         if unit is None:
-            if value and type(value) is not str and value is not True:
+            if value and type(value) is not str and value is not True and not name.startswith(_PARTS_OF_COST):
                 unread.append(name)
         elif unit:
             if not 0 <= value <= MOST_TOKENS or (type(value) is float and not _can_be(value, unit)):
@@ -250,19 +250,8 @@ _BILLED_CALLS = {
     "connectors.code_interpreter": _CODE,
 }
 """What is billed by the piece. Units that the registry lacks are of our own naming: nobody has a price for them."""
-_COSTS = dict.fromkeys(
-    (
-        *("cost", "total_cost", "estimated_cost", "cost_in_usd_ticks", "is_byok", "currency"),
-        *(f"cost.{part}_cost" for part in ("total", "input_tokens", "output_tokens", "request", "reasoning_tokens")),
-        *("cost.citation_tokens_cost", "cost.search_queries_cost", "cost.currency", "cost.tool_calls_cost"),
-        *("cost.input_cost", "cost.output_cost", "cost.cache_read_cost", "cost.cache_creation_cost"),
-        *(
-            f"cost_details.upstream_inference{part}_cost"
-            for part in ("", "_prompt", "_completions", "_input", "_output")
-        ),
-    ),
-    _NOTHING,
-)
+_COSTS = dict.fromkeys(("cost", "total_cost", "estimated_cost", "cost_in_usd_ticks", "is_byok", "currency"), _NOTHING)
+_PARTS_OF_COST = ("cost.", "cost_details.")
 _BESIDE = {**_TERMS, **_BILLED_CALLS, **_COSTS}
 
 _INPUT_DETAILS = {
@@ -364,8 +353,6 @@ _ANTHROPIC = Shape(
             (f"iterations.{kind}.{part}" for kind in ("message", "fallback_message") for part in _OF_MESSAGE), _NOTHING
         ),
         "output_tokens_details.thinking_tokens": REASONING,
-        "output_tokens_details.reasoning_tokens": REASONING,
-        "reasoning_tokens": REASONING,
         "total_tokens": _TOTAL,
     },
     _sum,
