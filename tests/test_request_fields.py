@@ -12,21 +12,23 @@ from fastapi import FastAPI
 
 from spendtop.api.routes.requests import router
 from spendtop.domain.clock import HOUR
-from spendtop.domain.merging import StoredRequest, differences
+from spendtop.domain.merging import StoredRequest, differences, statement
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
     FIELDS,
     REPORTED,
     Basis,
     BodyState,
     Cost,
+    Reporter,
     Request,
     RequestField,
     RequestFields,
+    ServiceLevel,
     Status,
     TimeSource,
     Usage,
-    ValueKind,
 )
 from spendtop.domain.sources import LITELLM, OTLP
 from spendtop.services.request_export import COLUMNS, csv_chunks, jsonl_chunks, record
@@ -55,8 +57,25 @@ FULL = Request(
     session_path="/a",
     token="app",
     properties={"env": "prod"},
-    usage=Usage(prompt=10, completion=5, cache_read=4, cache_write=1, reasoning=2),
-    cost=Cost(amount=Usd(5), basis=Basis.REPORTED, reported=Usd(6), computed=Usd(7), price_version="v"),
+    usage=Usage(
+        prompt=10,
+        completion=5,
+        cache_read=4,
+        cache_write=1,
+        reasoning=2,
+        units={"web_searches": 3, "audio_seconds": 1.5},
+    ),
+    cost=Cost(
+        amount=Usd(5),
+        basis=Basis.REPORTED,
+        reported=Usd(6),
+        reported_by=Reporter.GATEWAY,
+        computed=Usd(7),
+        price_version="v",
+        level_assumed=True,
+        unpriced_units={"web_searches": 3},
+        doubtful=True,
+    ),
     verified=True,
     cached=True,
     latency_ms=900,
@@ -64,8 +83,20 @@ FULL = Request(
     response_id="chatcmpl-1",
     counted=False,
     body_state=BodyState.TRUNCATED,
+    service_level=ServiceLevel.FLEX,
+    inference_geo="us",
+    served_model="gpt-4o-2024-08-06",
+    provider_usage=pack({"prompt_tokens": 10}),
 )
-STORED = StoredRequest(id=7, request=FULL, external_ids={"litellm": "call-1"}, given_by={"model": OTLP})
+STORED = StoredRequest(
+    id=7,
+    request=FULL,
+    external_ids={"litellm": "call-1", "otlp": "span-1"},
+    reports={
+        LITELLM: statement(FULL),
+        OTLP: Request(source=OTLP, external_id="span-1", occurred_at=0, time_source=TimeSource.CLIENT, received_at=0),
+    },
+)
 DERIVING = (
     "domain/merging.py",
     "services/preparation.py",
@@ -125,7 +156,7 @@ def test_the_example_differs_from_a_report_that_says_nothing(field: RequestField
 
 
 def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> None:
-    columns = {field.column for field in FIELDS if field.kind is not ValueKind.TOKENS or field.merging is not None}
+    columns = {field.column for field in FIELDS if field.name not in ("total_tokens", "partial")}
     assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
     assert from_row(row) == STORED
     seen = shown_row(row)
@@ -151,14 +182,20 @@ def test_exports_and_the_api_have_each_in_one_order_and_an_import_gives_it_back(
     for chunks, read in ((csv_chunks, exported.read_csv), (jsonl_chunks, exported.read_jsonl)):
         lines = b"".join(chunks([[seen]])).splitlines(keepends=True)
         (restored,) = read(lines, FULL.received_at + HOUR)
-        assert (restored.request, restored.external_ids) == (FULL, {"litellm": "call-1"})  # type: ignore[union-attr]
+        assert (restored.request, restored.external_ids) == (FULL, STORED.external_ids)  # type: ignore[union-attr]
 
 
 def test_people_read_each_that_has_a_label(row: Any) -> None:
     lines = dict(request_lines(shown_row(row), Wording(instant=str, tokens=str, milliseconds=str)))
-    named = {"external_ids": "id of litellm", "properties": "property env"}
-    assert list(lines) == [named.get(field.name, field.label) for field in FIELDS if field.label is not None]
-    assert None not in lines.values()
+    named = {
+        "external_ids": ["id of litellm", "id of otlp"],
+        "properties": ["property env"],
+        "quantities": ["quantity of web_searches", "quantity of audio_seconds"],
+        "unpriced_units": ["unpriced web_searches"],
+    }
+    labels = [named.get(field.name, [field.label]) for field in FIELDS if field.label is not None]
+    assert list(lines) == [label for several in labels for label in several]
+    assert [label for label, text in lines.items() if text is None] == ["probable twin of"]
 
 
 @pytest.mark.parametrize("name", ORDINARY)
