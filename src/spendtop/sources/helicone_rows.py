@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
@@ -136,7 +137,7 @@ def request_of(row: Row, now: int) -> Request:
         received_at=now,
         occurred_at=instant_of(row),
         time_source=TimeSource.API,
-        response_id=_name(body_id) if isinstance(body_id, str) else None,
+        response_id=provider_response_id(_name(body_id)) if isinstance(body_id, str) else None,
         provider=provider_named(row.provider),
         model=_name(row.model or row.request_model),
         status=_status(status, answer),

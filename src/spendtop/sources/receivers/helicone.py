@@ -29,6 +29,7 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import count, usage_of_response
@@ -181,7 +182,7 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            response_id=response.text("id"),
+            response_id=provider_response_id(response.text("id")),
             provider=provider_named(event.provider),
             model=event.model or response.text("model") or prompt.text("model"),
             status=_status(response),

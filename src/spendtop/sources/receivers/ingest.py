@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.usage import usage_of_response
@@ -174,7 +175,7 @@ def _request(item: dict[str, object], fields: dict[str, Any], usage: Usage, post
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
-        response_id=fields.get("response_id"),
+        response_id=provider_response_id(fields.get("response_id")),
         provider=fields.get("provider"),
         model=fields["model"],
         status=fields.get("status", Status.OK),

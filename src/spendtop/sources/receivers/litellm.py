@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import count, usage_of, usage_of_response
@@ -228,7 +229,7 @@ def _response_id(payload: _Payload) -> str | None:
     """The provider's id. A cache hit repeats that of the request that filled the cache, so it tells nothing."""
     if payload.failed or payload.cached or payload.id == payload.litellm_call_id:
         return None
-    return payload.id or None
+    return provider_response_id(payload.id) or None
 
 
 def _provider(payload: _Payload) -> str | None:

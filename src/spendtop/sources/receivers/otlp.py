@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from spendtop.domain.request import BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import OTLP, PushedSource
 from spendtop.domain.timing import when
 from spendtop.domain.usage import usage_of_response
@@ -138,7 +139,7 @@ def _request(span: TraceSpan, received_at: int) -> Request:
     """The call that a span tells of. Raises CannotTake."""
     attributes = span.attributes
     response = _response(attributes)
-    response_id = read.name(attributes, (read.RESPONSE_ID,)) or read.name(response, ("id",))
+    response_id = provider_response_id(read.name(attributes, (read.RESPONSE_ID,)) or read.name(response, ("id",)))
     usage, model, cost = _usage(attributes, response), read.name(attributes, read.MODEL), read.reported_cost(attributes)
     if model is None and usage.total is None and cost is None:
         missing = "is missing, and so is everything else that tells what the call cost"
