@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -71,6 +71,8 @@ class Group:
         self.moved_bodies: list[tuple[int, int]] = []
         """From which stored request to which."""
         self.revisions: list[dict[str, Any]] = []
+        self.twins: dict[int, int | None] = {}
+        """Of stored requests of which nothing else changed."""
         self.contradictions: list[dict[str, Any]] = []
         """As revisions, of what was said and not taken."""
 
@@ -80,6 +82,29 @@ class Group:
         for records in candidates.values():
             for record in records:
                 self._stored.setdefault(record.id, record)
+
+    @property
+    def joins(self) -> bool:
+        """Whether requests of more than one kind of source are known."""
+        return self._by_response is not None
+
+    @property
+    def touched(self) -> dict[int, StoredRequest]:
+        return {**self.changed, **self.new}
+
+    def pair(self, paired: Iterable[tuple[int | None, StoredRequest]]) -> None:
+        """Have requests whose twin is another one now, or none any more; the former ones are given."""
+        for former, record in paired:
+            request_id, twin = record.id, record.probable_twin_of
+            if request_id in self.new:
+                self.new[request_id] = record
+                continue
+            if request_id in self.changed:
+                self.changed[request_id] = record
+            else:
+                self.twins[request_id] = twin
+            changes = {"probable_twin_of": (former and str(former), twin and str(twin))}
+            self.revisions.append(_revision(request_id, record.request, changes))
 
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known."""

@@ -17,6 +17,7 @@ from spendtop.services.preparation import Prepared, Ready, SetAside
 from spendtop.services.record_group import REFUSED, Body, Group, Key
 from spendtop.services.request_joins import Joining
 from spendtop.services.request_rows import from_row, to_values
+from spendtop.services.twins import Twins
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_add,
@@ -80,6 +81,8 @@ class Recording:
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
             for event in events
         ]
+        if group.touched and group.joins:
+            group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         return outcomes
 
@@ -130,6 +133,9 @@ class Recording:
         self._mark.run_many(connection, group.totals.marks())
         if group.changed:
             self._update(connection, group)
+        for request_id, twin in sorted(group.twins.items()):
+            request = table_of(RequestTable)
+            connection.execute(update(request).where(request.c.id == request_id).values(probable_twin_of=twin))
         if group.revisions:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
         if group.better_bodies or group.longer_bodies:
