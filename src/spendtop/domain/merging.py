@@ -40,6 +40,7 @@ STATED = tuple(
 """The fields that a source states: all that is not worked out here, such as the cost, and not our own, as the arrival
 is."""
 _FILLED = {field.attribute: field.kind for field in REPORTED if field.merging is Merging.FILL and not field.part}
+_filled_of = attrgetter(*_FILLED)
 _REVISED = tuple(field.revision for field in REPORTED if field.revised)
 _revised = attrgetter(*(field.path for field in REPORTED if field.revised))
 _TIME_RANK = {time_source: rank for rank, time_source in enumerate(TimeSource)}
@@ -119,11 +120,16 @@ def statement(report: Request) -> Request:
 
 
 def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest:
-    """The request with one more report. A cost whose grounds changed is decided anew."""
+    """The request with one more report; itself where the report says nothing new.
+
+    A cost whose grounds changed is decided anew.
+    """
     reports = dict(stored.statements)
     known, stated = reports.get(report.source), statement(report)
     if known is not None:
         stated = replace(stated, external_id=known.external_id)
+        if stated == known:
+            return stored
         stated = _latest(known, stated) if report.source.comes_again else _fuller(known, stated)
     reports[report.source] = stated
     return of_reports(stored, reports, {report.source.name: report.external_id, **stored.external_ids}, price)
@@ -183,7 +189,13 @@ def together(reports: Sequence[Request]) -> Request:
 
 def _gaps_filled(reports: Sequence[Request]) -> Request:
     """The first report, with what it leaves out as the first of the others says that knows it."""
-    return replace(reports[0], **{name: _first(reports, name) for name in _FILLED})
+    values = list(_filled_of(reports[0]))
+    for other in reports[1:]:
+        if None not in values:
+            break
+        others = _filled_of(other)
+        values = [others[place] if value is None else value for place, value in enumerate(values)]
+    return replace(reports[0], **dict(zip(_FILLED, values, strict=True)))
 
 
 def _first(reports: Iterable[Request], name: str) -> Any:

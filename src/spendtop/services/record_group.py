@@ -120,10 +120,12 @@ class Group:
         over what another request of the same response id was joined with.
         """
         candidates = self._candidates(event)
+        if not candidates:
+            return self._first(event), True
         report = part_of_report(event.request)
         parts = [parts_of(record) for record in candidates]
         first_parts = {id(of_record[0]) for of_record in parts}
-        joined = requests([part for of_record in parts for part in of_record] + [report]) if candidates else [[report]]
+        joined = requests([part for of_record in parts for part in of_record] + [report])
         homes = [[part.record for part in each if id(part) in first_parts] for each in joined]
         if any(len(home) > 1 for home in homes):
             return self._first(event), True  # requests that were told apart stay so
@@ -241,7 +243,7 @@ class Group:
     def _merge(self, old: StoredRequest, event: Prepared) -> None:
         report = event.request
         merged = merge(old, report, self._price)
-        if report.source in old.statements:
+        if merged is not old and report.source in old.statements:
             refused = contradictions(merged, report)
             if refused:
                 self.contradictions.append(
