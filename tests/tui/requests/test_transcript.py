@@ -72,6 +72,11 @@ def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock
         assert word in text
 
 
+def test_meta_shows_what_a_source_said_against_itself(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    text = shown(stored(a_request(0, clock()), a_request(0, clock(), model="gpt-4.1-nano")), Pane.META)
+    assert "gpt-4.1 stays, gpt-4.1-nano was not taken" in text
+
+
 def test_raw_bodies_are_indented_and_a_missing_one_says_why(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     found = stored(a_request(0, clock(), response_body=None, request_body=None, body_state=BodyState.NOT_SENT))
     assert shown(found, Pane.RESPONSE) == "The source sent no body."
