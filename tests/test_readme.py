@@ -22,6 +22,7 @@ SUBJECTS = (
     replace(PLAIN, unpriced=True),
     replace(PLAIN, cached=True),
     replace(PLAIN, verified=True),
+    replace(PLAIN, twin=True),
 )
 
 

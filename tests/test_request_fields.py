@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from spendtop.api.routes.requests import router
 from spendtop.domain.clock import HOUR
-from spendtop.domain.merging import StoredRequest, differences
+from spendtop.domain.merging import StoredRequest, differences, statement
 from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
@@ -88,7 +88,15 @@ FULL = Request(
     served_model="gpt-4o-2024-08-06",
     provider_usage=pack({"prompt_tokens": 10}),
 )
-STORED = StoredRequest(id=7, request=FULL, external_ids={"litellm": "call-1"}, given_by={"model": OTLP})
+STORED = StoredRequest(
+    id=7,
+    request=FULL,
+    external_ids={"litellm": "call-1", "otlp": "span-1"},
+    reports={
+        LITELLM: statement(FULL),
+        OTLP: Request(source=OTLP, external_id="span-1", occurred_at=0, time_source=TimeSource.CLIENT, received_at=0),
+    },
+)
 DERIVING = (
     "domain/merging.py",
     "services/preparation.py",
@@ -174,13 +182,13 @@ def test_exports_and_the_api_have_each_in_one_order_and_an_import_gives_it_back(
     for chunks, read in ((csv_chunks, exported.read_csv), (jsonl_chunks, exported.read_jsonl)):
         lines = b"".join(chunks([[seen]])).splitlines(keepends=True)
         (restored,) = read(lines, FULL.received_at + HOUR)
-        assert (restored.request, restored.external_ids) == (FULL, {"litellm": "call-1"})  # type: ignore[union-attr]
+        assert (restored.request, restored.external_ids) == (FULL, STORED.external_ids)  # type: ignore[union-attr]
 
 
 def test_people_read_each_that_has_a_label(row: Any) -> None:
     lines = dict(request_lines(shown_row(row), Wording(instant=str, tokens=str, milliseconds=str)))
     named = {
-        "external_ids": ["id of litellm"],
+        "external_ids": ["id of litellm", "id of otlp"],
         "properties": ["property env"],
         "quantities": ["quantity of web_searches", "quantity of audio_seconds"],
         "unpriced_units": ["unpriced web_searches"],

@@ -114,6 +114,17 @@ def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> No
     assert "No prompt and response were sent" in out
 
 
+def test_what_a_source_said_against_itself_is_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:
+    for model, prompt in (("gpt-4o", 50), (f"gpt{ESCAPE}", 40)):
+        spent.add([spent.request(minutes_ago(7), 9, external_id="r/2", model=model, usage=Usage(prompt=prompt))])
+    out = cli("request", "r/2").out
+    assert "contradicted " in out
+    assert "  model: gpt-4o stays, gpteve␛[2J<U+202E> was not taken\n" in out
+    assert "  prompt_tokens: 50 stays, 40 was not taken\n" in out
+    (revision,) = json.loads(cli("request", "r/2", "--json").out)["revisions"]
+    assert (revision["changes"], revision["refused"]["prompt_tokens"]) == ({}, [50, 40])
+
+
 def test_a_body_of_no_known_shape_is_shown_as_it_is(cli: Cli, ids: list[int]) -> None:
     assert 'request body:\n  "a\\u001b"' in cli("request", str(ids[3])).out
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
@@ -8,12 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spendtop.domain.merging import StoredRequest, differences, merge
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.merging import StoredRequest, contradictions, differences, merge
 from spendtop.domain.money import Usd
 from spendtop.domain.prices import Price, Rate
 from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import Basis, BodyState, Cost, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, OTLP, SOURCES, Source
+from spendtop.domain.request import (
+    Basis,
+    BodyState,
+    Cost,
+    Reporter,
+    Request,
+    ServiceLevel,
+    Status,
+    TimeSource,
+    Usage,
+)
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, SOURCES, Source
 
 API, WEBHOOK, INGEST = HELICONE_API, HELICONE, INGEST
 
@@ -151,14 +163,16 @@ def priced(one: Request) -> Request:
 
 
 @st.composite
-def reports_of_one_request(draw: st.DrawFn) -> list[Request]:
+def reports_of_one_request(draw: st.DrawFn, sources: Sequence[Source] | None = None) -> list[Request]:
     """What each source says of one request, which may be anything."""
+    if sources is None:
+        sources = draw(st.lists(st.sampled_from(list(SOURCES.values())), min_size=1, unique=True))
     return [
         priced(
             report(
                 source,
                 received_at=draw(st.integers(1, 9)),
-                occurred_at=draw(st.integers(1, 9)),
+                occurred_at=draw(st.integers(1, 9)) * MINUTE,
                 time_source=draw(st.sampled_from(TimeSource)),
                 time_suspect=draw(st.booleans()),
                 response_id=draw(some),
@@ -166,10 +180,8 @@ def reports_of_one_request(draw: st.DrawFn) -> list[Request]:
                 model=draw(st.sampled_from([None, "m", "n"])),
                 status=draw(st.sampled_from(Status)),
                 http_status=draw(counts),
-                usage=Usage(
-                    prompt=draw(counts), completion=draw(counts), cache_read=draw(counts), reasoning=draw(counts)
-                ),
-                cost=Cost(reported=draw(st.none() | st.sampled_from([-1, 0, 0, 1, 2, 10**17]).map(Usd))),
+                usage=draw(usages),
+                cost=draw(costs),
                 user_id=draw(some),
                 token=draw(some),
                 properties=draw(st.none() | st.dictionaries(st.sampled_from("ab"), st.sampled_from("ab"))),
@@ -178,19 +190,101 @@ def reports_of_one_request(draw: st.DrawFn) -> list[Request]:
                 counted=draw(st.booleans()),
                 verified=draw(st.booleans()),
                 body_state=draw(st.sampled_from([state for state in BodyState if state is not BodyState.PURGED])),
+                service_level=draw(st.none() | st.sampled_from(ServiceLevel)),
+                inference_geo=draw(some),
+                served_model=draw(some),
+                provider_usage=draw(st.none() | st.sampled_from([b"1", b"22"])),
             )
         )
-        for source in draw(st.lists(st.sampled_from(list(SOURCES.values())), min_size=1, unique=True))
+        for source in sources
     ]
+
+
+costs = st.just(Cost()) | st.builds(
+    Cost,
+    reported=st.sampled_from([-1, 0, 0, 1, 2, 10**17]).map(Usd),
+    reported_by=st.none() | st.sampled_from(Reporter),
+)
+UNITS = st.sampled_from(["web_searches", "input_audio_tokens"])
+usages = st.builds(
+    Usage,
+    prompt=counts,
+    completion=counts,
+    cache_read=counts,
+    cache_write=counts,
+    reasoning=counts,
+    units=st.none() | st.dictionaries(UNITS, st.integers(1, 3), min_size=1),
+)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(data=st.data(), reports=reports_of_one_request())
 def test_the_order_of_reports_changes_nothing_but_the_arrival(data: st.DataObject, reports: list[Request]) -> None:
     in_order, shuffled = told(*reports), told(*data.draw(st.permutations(reports)))
-    arrived_alike = replace(shuffled, request=replace(shuffled.request, received_at=in_order.request.received_at))
-    assert arrived_alike == in_order
+    assert arrived_alike(shuffled, in_order) == in_order
     assert in_order.request.cost == PRICER.cost(in_order.request)
+
+
+def arrived_alike(record: StoredRequest, other: StoredRequest) -> StoredRequest:
+    """The record as if it had arrived when the other one did."""
+    return replace(record, request=replace(record.request, received_at=other.request.received_at))
+
+
+NAMES = {"response_id": "r", "provider": "p", "user_id": "u", "token": "t", "inference_geo": "us", "served_model": "m"}
+
+
+@st.composite
+def reports_of_three_sources(draw: st.DrawFn) -> list[Request]:
+    """Up to four reports of up to three sources, some of which say again what they said, with less or more.
+
+    What names something stays the same where its source says it at all; the rest may be anything.
+    """
+    known = draw(st.lists(st.sampled_from(list(SOURCES.values())), min_size=1, max_size=3, unique=True))
+    further = draw(st.lists(st.sampled_from([each for each in known if not each.comes_again] or known), max_size=2))
+    sources = [*known, *(each for each in further if not each.comes_again)][:4]
+    names = {
+        source: {
+            "model": draw(st.sampled_from(["m", "openai/m-2026-01-01"])),
+            "properties": {"k": source.name},
+            "service_level": draw(st.sampled_from(ServiceLevel)),
+            **{name: f"{value}-{source}" for name, value in NAMES.items()},
+        }
+        for source in known
+    }
+    return [
+        priced(
+            replace(each, **{name: value for name, value in names[each.source].items() if draw(st.booleans())})
+            if each.source.comes_again
+            else replace(
+                each, **{name: draw(st.sampled_from([None, value])) for name, value in names[each.source].items()}
+            )
+        )
+        for each in draw(reports_of_one_request(sources))
+    ]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(reports=reports_of_three_sources())
+def test_all_orders_of_three_sources_reports_give_one_request(reports: list[Request]) -> None:
+    in_order = told(*reports)
+    for order in permutations(reports):
+        assert arrived_alike(told(*order, *reports[:2]), in_order) == in_order
+    assert in_order.request.cost == PRICER.cost(in_order.request)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(reports=reports_of_three_sources())
+def test_parts_of_a_usage_never_exceed_it_unless_one_source_says_so(reports: list[Request]) -> None:
+    usage = told(*reports).request.usage
+    for whole, parts in (("prompt", ("cache_read", "cache_write")), ("completion", ("reasoning",))):
+        said = {each.source for each in reports if any(getattr(each.usage, part) for part in parts)}
+        count = getattr(usage, whole)
+        if count is not None and sum(getattr(usage, part) or 0 for part in parts) > count:
+            assert any(
+                sum(getattr(each.usage, part) or 0 for part in parts) > (getattr(each.usage, whole) or 0)
+                for each in reports
+                if each.source in said
+            )
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -217,9 +311,9 @@ def test_what_counts_does_so_under_a_token_that_counts(reports: list[Request]) -
 
 def test_a_value_from_a_less_trusted_source_gives_way_to_a_more_trusted_one_that_is_not_the_first() -> None:
     record = told(report(API), report(INGEST, user_id="claimed"))
-    assert record.given_by == {"user_id": INGEST}
+    assert record.giver("user_id") is INGEST
     record = merge(record, report(WEBHOOK, user_id="real"), PRICER.cost)
-    assert (record.request.user_id, record.given_by) == ("real", {"user_id": WEBHOOK})
+    assert (record.request.user_id, record.giver("user_id")) == ("real", WEBHOOK)
     assert merge(record, report(OTLP, user_id="late"), PRICER.cost).request.user_id == "real"
 
 
@@ -231,21 +325,116 @@ def test_the_gateways_api_corrects_itself_and_keeps_what_it_leaves_out() -> None
     assert (merged.cost.amount, merged.status) == (Usd(3), Status.ERROR)
 
 
-@pytest.mark.parametrize("source", [source for source in SOURCES.values() if source is not API])
-def test_a_second_report_of_any_other_source_only_fills_gaps(source: Source) -> None:
-    first = report(source, user_id="a", usage=Usage(prompt=5), cost=cost(4))
-    again = report(
+SENDING = [source for source in SOURCES.values() if not source.comes_again]
+
+
+@pytest.mark.parametrize("source", SENDING)
+def test_a_source_that_says_more_later_corrects_itself(source: Source) -> None:
+    first = report(source, usage=Usage(prompt=5, completion=1), status=Status.CANCELLED, http_status=499, latency_ms=9)
+    last = report(
         source,
-        user_id="b",
+        usage=Usage(prompt=5, completion=7, cache_read=4),
+        cost=cost(4),
+        http_status=200,
         session_id="s",
-        usage=Usage(prompt=6, completion=7),
-        cost=cost(9),
-        status=Status.ERROR,
-        occurred_at=1,
+        properties={"a": "b"},
+        latency_ms=30,
     )
-    merged = told(first, again).request
-    assert (merged.user_id, merged.session_id, merged.usage) == ("a", "s", Usage(prompt=5, completion=7))
-    assert (merged.cost, merged.status, merged.occurred_at) == (cost(4), Status.OK, 100)
+    for order in permutations([first, last, first]):
+        merged = told(*order).request
+        assert (merged.usage, merged.cost.reported) == (Usage(prompt=5, completion=7, cache_read=4), Usd(4))
+        assert (merged.status, merged.http_status, merged.latency_ms) == (Status.OK, 200, 30)
+        assert (merged.session_id, merged.properties) == ("s", {"a": "b"})
+
+
+@pytest.mark.parametrize("source", SENDING)
+def test_usage_is_that_of_the_report_with_the_larger_total_as_a_whole(source: Source) -> None:
+    small = report(source, usage=Usage(prompt=50, completion=1, cache_read=48), provider_usage=b"small")
+    large = report(source, usage=Usage(prompt=40, completion=90), provider_usage=b"large")
+    for order in permutations([small, large]):
+        merged = told(*order).request
+        assert (merged.usage, merged.provider_usage) == (Usage(prompt=40, completion=90), b"large")
+
+
+@pytest.mark.parametrize("source", SENDING)
+def test_what_a_source_contradicts_stays_as_it_said_first(source: Source) -> None:
+    first = report(
+        source, model="gpt-4o", user_id="a", usage=Usage(prompt=6, completion=7), cost=cost(9), properties={"k": "v"}
+    )
+    again = report(source, user_id="b", usage=Usage(prompt=5), cost=cost(4), status=Status.ERROR, properties={"k": "w"})
+    record = told(first, again)
+    assert record == told(first)
+    assert contradictions(record, again) == {
+        "status": ("ok", "error"),
+        "user_id": ("a", "b"),
+        "properties": ({"k": "v"}, {"k": "w"}),
+        "prompt_tokens": (6, 5),
+        "reported_cost_nano": (9, 4),
+    }
+
+
+@pytest.mark.parametrize("source", SENDING)
+def test_a_report_of_another_model_is_not_taken_at_all(source: Source) -> None:
+    first = report(source, model="gpt-4o", usage=Usage(prompt=6))
+    other = report(source, model="gpt-4o-mini", usage=Usage(prompt=60), session_id="s")
+    record = told(first, other)
+    assert record == told(first)
+    assert contradictions(record, other) == {
+        "model": ("gpt-4o", "gpt-4o-mini"),
+        "session_id": (None, "s"),
+        "prompt_tokens": (6, 60),
+    }
+
+
+@pytest.mark.parametrize("source", SENDING)
+def test_names_of_one_family_are_one_model_and_the_more_exact_one_stays(source: Source) -> None:
+    names = ["gpt-4o", "gpt-4o-2024-08-06", "openai/gpt-4o-2024-08-06"]
+    for order in permutations(report(source, model=name) for name in names):
+        record = told(*order)
+        assert record.request.model == "gpt-4o-2024-08-06"
+        assert not any(contradictions(record, each) for each in order)
+
+
+def test_nothing_that_a_source_repeats_or_adds_contradicts_it() -> None:
+    first = report(WEBHOOK, model="m", usage=Usage(prompt=5), user_id="a", cost=cost(3), properties={"a": "1"})
+    more = report(WEBHOOK, usage=Usage(prompt=5, completion=6), properties={"b": "2"}, occurred_at=900, latency_ms=4)
+    record = told(first, more, first, more)
+    assert (contradictions(record, more), contradictions(record, report(WEBHOOK))) == ({}, {})
+    assert contradictions(record, report(API, model="n", usage=Usage(prompt=1))) == {}
+
+
+def test_what_a_usage_leaves_out_is_filled_by_a_source_that_agrees_with_it() -> None:
+    gateway = report(WEBHOOK, usage=Usage(prompt=10, completion=5))
+    agreeing = report(
+        OTLP, usage=Usage(prompt=10, completion=5, cache_read=8, units={"web_searches": 1}), provider_usage=b"otlp"
+    )
+    other = report(LITELLM, usage=Usage(prompt=12, completion=5, cache_read=9, reasoning=3), provider_usage=b"litellm")
+    for order in permutations([gateway, agreeing, other]):
+        merged = told(*order).request
+        assert merged.usage == Usage(prompt=10, completion=5, cache_read=8, reasoning=3, units={"web_searches": 1})
+        assert merged.provider_usage == b"otlp"
+
+
+def test_parts_never_exceed_their_whole() -> None:
+    reports = [report(WEBHOOK, usage=Usage(prompt=10)), report(INGEST, usage=Usage(cache_read=8, cache_write=4))]
+    for order in permutations(reports):
+        assert told(*order).request.usage == Usage(prompt=10)
+
+
+def test_a_providers_own_figure_stands_before_that_of_any_gateway() -> None:
+    def said(nano: int, reporter: Reporter) -> Cost:
+        return Cost(reported=Usd(nano), reported_by=reporter)
+
+    reports = [
+        report(WEBHOOK, cost=said(3, Reporter.GATEWAY)),
+        report(OTLP, cost=said(2, Reporter.PROVIDER)),
+        report(INGEST, cost=said(1, Reporter.CLIENT)),
+    ]
+    for order in permutations(reports):
+        merged = told(*order).request.cost
+        assert (merged.reported, merged.reported_by) == (Usd(2), Reporter.PROVIDER)
+    free = report(OTLP, cost=said(0, Reporter.PROVIDER), usage=Usage(prompt=5))
+    assert told(reports[0], free).request.cost.amount == Usd(0)
 
 
 def test_a_reported_zero_gives_way_to_an_amount_of_a_less_trusted_source() -> None:

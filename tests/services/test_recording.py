@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -16,12 +17,15 @@ from spendtop.domain.limits import Each
 from spendtop.domain.merging import StoredRequest, differences, merge
 from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE_API, INGEST, SOURCES
+from spendtop.domain.sources import HELICONE_API, INGEST, OTLP, SOURCES
 from spendtop.services.preparation import Ready, SetAside
+from spendtop.services.record_group import REFUSED
+from spendtop.services.recording import MOST_CONTRADICTIONS
 from spendtop.services.request_rows import from_row
 from spendtop.services.totals import REPEATS
 from spendtop.store import bodies
 from spendtop.store.engine import Store
+from spendtop.store.reads.detail import detail
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     BodyTable,
@@ -134,7 +138,7 @@ def test_totals_are_the_sums_over_requests_whatever_is_reported_in_whatever_grou
     expected, revisions = _told_together(groups)
     found = {record.request.external_id: replace(record, id=0) for record in map(from_row, rows(store, RequestTable))}
     assert found == expected
-    assert len(rows(store, RevisionTable)) == revisions
+    assert len([row for row in rows(store, RevisionTable) if REFUSED not in row.changes]) == revisions
 
 
 @FEW
@@ -270,6 +274,85 @@ def test_a_body_that_comes_later_is_stored(store: Store, clock: SettableClock) -
     collector.record(report)
     assert [bodies.decode(row.data) for row in rows(store, BodyTable)] == [(body, None)]
     assert rows(store, RequestTable)[0].body_state == "stored"
+
+
+def correcting(number: int, **fields: Any) -> list[Request]:
+    """An interim report of a webhook's, and a final one."""
+    interim = request(number, START, None, usage=Usage(prompt=5, completion=1), request_body=b"{}")
+    final = {
+        "usage": Usage(prompt=5, completion=9),
+        "request_body": b"{}",
+        "response_body": b'{"a": "final"}',
+        **fields,
+    }
+    kept = {"body_state": BodyState.STORED}
+    return [replace(interim, **kept), request(number, START, 3 * DOLLAR, **final, **kept)]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one group", "two groups"])
+@pytest.mark.parametrize("interim_first", [True, False])
+def test_a_source_that_says_more_later_corrects_the_request_its_body_and_all_totals(
+    store: Store, clock: SettableClock, together: bool, interim_first: bool
+) -> None:
+    reports = correcting(1) if interim_first else correcting(1)[::-1]
+    collector = Collecting(store, clock)
+    for group in [reports] if together else [[each] for each in reports]:
+        outcomes = collector.record(*group)
+    assert outcomes[-1].status == "duplicate"
+    (row,) = rows(store, RequestTable)
+    assert (row.completion_tokens, row.cost_nano) == (9, 3 * DOLLAR)
+    assert [bodies.decode(each.data) for each in rows(store, BodyTable)] == [(b"{}", b'{"a": "final"}')]
+    assert totals(store) == sums(store)
+    changes = [msgspec.json.decode(each.changes) for each in rows(store, RevisionTable)]
+    assert len(changes) == 1
+    assert changes[0]["completion_tokens"] == ([1, 9] if interim_first else [9, 1, "refused"])
+
+
+def test_the_body_of_the_most_trusted_source_is_kept_in_any_order(store: Store, clock: SettableClock) -> None:
+    long = request(1, START, source=INGEST, request_body=b'{"much": "longer"}', body_state=BodyState.STORED)
+    trusted = request(1, START, request_body=b"{}", body_state=BodyState.STORED)
+    for order in ([long, trusted], [trusted, long], [long, trusted, long]):
+        for size in (1, 3):
+            clear(store)
+            for start in range(0, len(order), size):
+                Collecting(store, clock).record(*order[start : start + size])
+            assert [bodies.decode(each.data) for each in rows(store, BodyTable)] == [(b"{}", None)]
+
+
+def test_what_contradicts_an_earlier_report_is_kept_once_and_bounded(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    first = request(1, START, 3 * DOLLAR, model="gpt-4o", usage=Usage(prompt=5))
+    other = request(1, START, 4 * DOLLAR, model="gpt-4o-mini", usage=Usage(prompt=50))
+    collector.record(first, other, other)
+    collector.record(other)
+    (row,) = rows(store, RequestTable)
+    assert (row.model, row.prompt_tokens, row.cost_nano) == ("gpt-4o", 5, 3 * DOLLAR)
+    assert totals(store) == sums(store)
+    with store.reading() as connection:
+        shown = detail(connection, row.id)
+    assert shown is not None
+    (revision,) = shown.revisions
+    assert (revision.changes, revision.source) == ({}, "helicone")
+    assert revision.refused == {
+        "model": ("gpt-4o", "gpt-4o-mini"),
+        "prompt_tokens": (5, 50),
+        "reported_cost_nano": (3 * DOLLAR, 4 * DOLLAR),
+    }
+    collector.record(*(replace(other, user_id=f"user-{number}") for number in range(2 * MOST_CONTRADICTIONS)))
+    assert len(rows(store, RevisionTable)) == MOST_CONTRADICTIONS
+
+
+def test_who_gave_what_to_a_request_of_an_older_version_is_still_known(store: Store, clock: SettableClock) -> None:
+    collector = Collecting(store, clock)
+    collector.record(request(1, START, 3, user_id="a"), request(1, START, 3, source=INGEST, session_id="s"))
+    with store.writing() as connection:
+        table = table_of(RequestTable)
+        connection.execute(table.update().values(given_by='{"session_id":"ingest","reported_cost":"ingest"}'))
+    collector.record(request(1, START, 2, source=OTLP, session_id="better", user_id="worse"))
+    (row,) = rows(store, RequestTable)
+    assert (row.sources, row.session_id, row.user_id, row.cost_nano) == ("helicone,otlp,ingest", "better", "a", 2)
+    collector.record(request(1, START, 5))
+    assert rows(store, RequestTable)[0].cost_nano == 5
 
 
 def test_a_body_that_was_forgotten_does_not_come_back(store: Store, clock: SettableClock) -> None:

@@ -13,12 +13,13 @@ import msgspec
 import pytest
 from sqlalchemy import Row, text
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import HOUR, SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, TimeSource, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source
 from spendtop.services.preparation import Preparer, Ready
 from spendtop.services.recording import Outcome
+from spendtop.services.request_rows import from_row
 from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
 from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
@@ -105,7 +106,8 @@ def test_two_sources_reports_of_one_request_are_one_record_in_either_order(
     assert (row.source, row.sources, row.cost_nano) == ("helicone", "helicone,ingest", 3)
     assert (row.model, row.token, row.user_id) == ("gpt-4o-2024-08-06", "app", "alice")
     assert msgspec.json.decode(row.external_ids) == {"helicone": "helicone-1", "ingest": "ingest-1"}
-    assert msgspec.json.decode(row.given_by) == {"token": "ingest", "user_id": "ingest"}
+    record = from_row(row)
+    assert [record.giver(name) for name in ("token", "user_id", "model")] == [INGEST, INGEST, WEBHOOK]
     assert {key.request_id for key in rows(reporting.store, RequestKeyTable)} == {row.id}
     assert totals(reporting.store)["all", "", START][:2] == (1, 3)
     assert statuses(reporting.record(*told)) == ["duplicate"] * 2
@@ -158,15 +160,82 @@ def test_a_repeated_response_id_joins_only_what_is_not_joined_yet(reporting: Rep
     ]
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["one group", "three groups"])
-def test_a_report_with_several_candidates_stays_apart(reporting: Reporting, together: bool) -> None:
-    reports = [report(WEBHOOK, 1), report(WEBHOOK, 2), report(INGEST)]
-    if together:
-        reporting.record(*reports)
-    else:
-        for each in reports:
-            reporting.record(each)
-    assert [row.sources for row in rows(reporting.store, RequestTable)] == ["helicone", "helicone", "ingest"]
+def numbered(source: Source, number: int, seconds: int = 0, **fields: Any) -> Request:
+    """One of several reports of one response id."""
+    return report(
+        source,
+        number,
+        cost=number,
+        occurred_at=START + seconds * SECOND,
+        time_source=TimeSource.CLIENT,
+        user_id=f"{source}-{number}",
+        **fields,
+    )
+
+
+BODY = {"request_body": b'{"a": 1}', "body_state": BodyState.STORED}
+SEVERAL: dict[str, tuple[list[Request], set[str]]] = {
+    "two webhooks and a push": (
+        [numbered(WEBHOOK, 1), numbered(WEBHOOK, 2, 9), numbered(INGEST, 3, 7, token="app")],
+        {"helicone-1", "helicone-2 ingest-3"},
+    ),
+    "at one instant": (
+        [numbered(WEBHOOK, 1), numbered(WEBHOOK, 2), numbered(INGEST, 3, token="app")],
+        {"helicone-1 ingest-3", "helicone-2"},
+    ),
+    "two webhooks and two pushes": (
+        [numbered(WEBHOOK, 1), numbered(WEBHOOK, 2, 9), numbered(INGEST, 3, 7), numbered(INGEST, 4, 1)],
+        {"helicone-1 ingest-4", "helicone-2 ingest-3"},
+    ),
+    "a webhook and two pushes": (
+        [numbered(WEBHOOK, 1, 5), numbered(INGEST, 3, 9, **BODY), numbered(INGEST, 4, 6)],
+        {"helicone-1 ingest-4", "ingest-3"},
+    ),
+    "a webhook and its confirmation, another one and a push": (
+        [numbered(WEBHOOK, 1, 5), numbered(API, 1, 5), numbered(WEBHOOK, 2, 8), numbered(INGEST, 3, 7, **BODY)],
+        {"helicone-1", "helicone-2 ingest-3"},
+    ),
+    "three kinds of source": (
+        [numbered(WEBHOOK, 1), numbered(WEBHOOK, 2, 60), numbered(LITELLM, 3, 55), numbered(OTLP, 4, 2)],
+        {"helicone-1 otlp-4", "helicone-2 litellm-3"},
+    ),
+}
+
+
+def known_as(row: Row[Any]) -> str:
+    return " ".join(sorted(set(msgspec.json.decode(row.external_ids).values())))
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_reports_of_one_response_id_are_the_same_requests_in_any_order_and_groups(
+    store: Store, clock: SettableClock, case: str
+) -> None:
+    reports, expected = SEVERAL[case]
+    found = []
+    for number, order in enumerate(permutations(reports)):
+        clear(store)
+        reporting = Reporting(store, clock)
+        reporting.record(report(LITELLM, 9, response_id="other"))
+        size = (1, 2, len(order))[number % 3]
+        for start in range(0, len(order), size):
+            reporting.record(*order[start : start + size])
+        records = {known_as(row): from_row(row) for row in rows(store, RequestTable)}
+        keys = {row.request_id for row in rows(store, RequestKeyTable)}
+        assert keys == {record.id for record in records.values()}
+        kept = {row.request_id: row.data for row in rows(store, BodyTable)}
+        for record in records.values():
+            assert (record.id in kept) is (record.request.body_state is BodyState.STORED)
+        found.append(
+            {
+                name: msgspec.structs.replace(
+                    record, id=0, request=msgspec.structs.replace(record.request, received_at=0)
+                )
+                for name, record in records.items()
+            }
+        )
+        assert statuses(reporting.record(*order)) == ["duplicate"] * len(order)
+        assert {known_as(row) for row in rows(store, RequestTable)} == expected | {"litellm-9"}
+    assert found == [found[0]] * len(found)
 
 
 @pytest.mark.parametrize(

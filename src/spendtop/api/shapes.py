@@ -210,6 +210,8 @@ class RevisionItem(TypedDict):
     source: str
     changes: dict[str, tuple[Any, Any]]
     """Field to its old and new value."""
+    refused: dict[str, tuple[Any, Any]]
+    """Field to what stays, and what the source said against its own earlier report, which was not taken."""
 
 
 _JSON: Mapping[ValueKind, Any] = {
@@ -281,7 +283,12 @@ def request_answer(detail: RequestDetail) -> RequestAnswer:
         "prompt": prompt_text(conversation),
         "response": response_text(conversation),
         "revisions": [
-            {"at": to_iso(revision.at), "source": revision.source, "changes": dict(revision.changes)}
+            {
+                "at": to_iso(revision.at),
+                "source": revision.source,
+                "changes": dict(revision.changes),
+                "refused": dict(revision.refused),
+            }
             for revision in detail.revisions
         ],
     }

@@ -87,9 +87,12 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:
-    yield f"changed {_time(revision.at, calendar)} by {revision.source}"
+    verb = "changed" if revision.changes else "contradicted"
+    yield f"{verb} {_time(revision.at, calendar)} by {revision.source}"
     for name, (old, new) in revision.changes.items():
         yield f"{_INDENT}{clean_line(name)}: {_value(old)} -> {_value(new)}"
+    for name, (kept, refused) in revision.refused.items():
+        yield f"{_INDENT}{clean_line(name)}: {_value(kept)} stays, {_value(refused)} was not taken"
 
 
 def _value(value: object) -> str:

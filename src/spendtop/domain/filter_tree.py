@@ -80,6 +80,7 @@ FIELDS = {
     "unpriced": Field("unpriced", "unpriced", FieldKind.FLAG, "its cost is not known", "~unpriced"),
     "cached": Field("cached", "cached", FieldKind.FLAG, "answered by the gateway's cache", "~cached"),
     "verified": Field("verified", "verified", FieldKind.FLAG, "confirmed by the gateway's API", "~verified"),
+    "twin": Field("twin", "twin", FieldKind.FLAG, "probably a call that another source counts too", "~twin"),
 }
 """Every field by its name: help, completion and documentation are made from this table."""
 

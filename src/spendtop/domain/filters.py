@@ -86,6 +86,8 @@ class Subject:
     cached: bool = False
     verified: bool = False
     unpriced: bool = False
+    twin: bool = False
+    """Whether it has a probable twin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ def _flag(name: str, subject: Subject) -> bool:
             return subject.unpriced
         case "cached":
             return subject.cached
+        case "twin":
+            return subject.twin
     return subject.verified
 
 

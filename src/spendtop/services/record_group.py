@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from spendtop.domain.merging import Price, StoredRequest, differences, merge, partner
+from spendtop.domain.joining import Part, part_of_report, parts_of, requests
+from spendtop.domain.merging import Price, StoredRequest, contradictions, differences, merge, of_reports
 from spendtop.domain.request import BodyState, Request, is_assumed
+from spendtop.domain.sources import Source, source_named
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
 from spendtop.services.totals import TotalsByDifference
+from spendtop.store.ids import identity
+
+Body = tuple[int, bytes]
+"""(dictionary id, compressed prompt and response)."""
+_REFUSED = "refused"
+REFUSED = f',"{_REFUSED}"]'
+"""Ends each change of a revision that was said, but not taken."""
 
 
 class Key(NamedTuple):
@@ -29,10 +38,19 @@ class Group:
     """What is known about the events of one group, and what they change, folded."""
 
     def __init__(
-        self, book: LimitBook, price: Price, known: dict[bytes, Key], stored: dict[int, StoredRequest]
+        self,
+        book: LimitBook,
+        price: Price,
+        new_id: Callable[[int], int],
+        known: dict[bytes, Key],
+        stored: dict[int, StoredRequest],
     ) -> None:
-        """`known` and `stored` are the keys and records that these events are about; a purged request has no record."""
+        """`known` and `stored` are the keys and records that these events are about; a purged request has no record.
+
+        `new_id` gives the id of a request that arrived at an instant.
+        """
         self._price = price
+        self._new_id = new_id
         self._known = known
         self._stored = stored
         self._by_response: dict[str, list[int]] | None = None
@@ -40,9 +58,23 @@ class Group:
         self.totals = TotalsByDifference(book)
         self.new: dict[int, StoredRequest] = {}
         self.changed: dict[int, StoredRequest] = {}
-        self.keys: list[tuple[bytes, int, bytes | None]] = []
-        self.bodies: dict[int, tuple[int, bytes]] = {}
+        self.keys: dict[bytes, tuple[int, bytes | None]] = {}
+        """New ones: the request and what was said, by digest."""
+        self.moved_keys: dict[bytes, int] = {}
+        """Stored ones that belong to another request now."""
+        self.bodies: dict[int, Body] = {}
+        """Of requests that have none."""
+        self.longer_bodies: dict[int, Body] = {}
+        """They replace what the same source sent, where that is shorter."""
+        self.better_bodies: dict[int, Body] = {}
+        """They replace what a less trusted source sent."""
+        self.moved_bodies: list[tuple[int, int]] = []
+        """From which stored request to which."""
         self.revisions: list[dict[str, Any]] = []
+        self.twins: dict[int, int | None] = {}
+        """Of stored requests of which nothing else changed."""
+        self.contradictions: list[dict[str, Any]] = []
+        """As revisions, of what was said and not taken."""
 
     def join_by_response(self, candidates: Mapping[str, Sequence[StoredRequest]]) -> None:
         """From here on requests join what has their response id: these, and those of the group itself."""
@@ -51,6 +83,29 @@ class Group:
             for record in records:
                 self._stored.setdefault(record.id, record)
 
+    @property
+    def joins(self) -> bool:
+        """Whether requests of more than one kind of source are known."""
+        return self._by_response is not None
+
+    @property
+    def touched(self) -> dict[int, StoredRequest]:
+        return {**self.changed, **self.new}
+
+    def pair(self, paired: Iterable[tuple[int | None, StoredRequest]]) -> None:
+        """Have requests whose twin is another one now, or none any more; the former ones are given."""
+        for former, record in paired:
+            request_id, twin = record.id, record.probable_twin_of
+            if request_id in self.new:
+                self.new[request_id] = record
+                continue
+            if request_id in self.changed:
+                self.changed[request_id] = record
+            else:
+                self.twins[request_id] = twin
+            changes = {"probable_twin_of": (former and str(former), twin and str(twin))}
+            self.revisions.append(_revision(request_id, record.request, changes))
+
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known."""
         key = self._known.get(event.digest)
@@ -58,35 +113,116 @@ class Group:
             return key
         return next((self._known[digest] for digest in event.other_digests if digest in self._known), None)
 
-    def partner(self, event: Prepared) -> StoredRequest | None:
-        """The request of another source that this one is the same as."""
+    def record(self, event: Prepared) -> tuple[int, bool]:
+        """Record a report under an id that is not known: of a request that others reported, or of a new one.
+
+        Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
+        over what another request of the same response id was joined with.
+        """
+        candidates = self._candidates(event)
+        if not candidates:
+            return self._first(event), True
+        report = part_of_report(event.request)
+        parts = [parts_of(record) for record in candidates]
+        first_parts = {id(of_record[0]) for of_record in parts}
+        joined = requests([part for of_record in parts for part in of_record] + [report])
+        homes = [[part.record for part in each if id(part) in first_parts] for each in joined]
+        if any(len(home) > 1 for home in homes):
+            return self._first(event), True  # requests that were told apart stay so
+        before: dict[int | None, StoredRequest] = {record.id: record for record in candidates}
+        home_of_report: int | None = None
+        for each, (home,) in zip(joined, [home or [None] for home in homes], strict=True):
+            others = [part for part in each if part is not report]
+            if home is not None:
+                self._hold(before[home], others, before, event)
+            elif others:
+                home = self._apart(others, before, event)
+            if report in each:
+                home_of_report = home
+        if home_of_report is None:
+            return self._first(event), True
+        self._join(self._stored[home_of_report], event)
+        return home_of_report, False
+
+    def _candidates(self, event: Prepared) -> list[StoredRequest]:
+        """Requests with the event's response id."""
         response_id = event.request.response_id
         if self._by_response is None or response_id is None or event.external_ids is not None:
-            return None
-        candidates = (self._stored[each] for each in self._by_response.get(response_id, ()))
-        return partner(event.request, [one for one in candidates if one.request.response_id == response_id])
+            return []
+        records = (self._stored[each] for each in self._by_response.get(response_id, ()))
+        return [each for each in records if each.request.response_id == response_id]
 
-    def first(self, request_id: int, event: Prepared) -> None:
+    def _first(self, event: Prepared) -> int:
         """A request that nobody reported before."""
         request = event.request
         record = StoredRequest(
-            id=request_id,
+            id=self._new_id(request.received_at),
             request=request,
             external_ids=event.external_ids or {request.source.name: request.external_id},
         )
-        self.new[request_id] = self._stored[request_id] = record
-        self._add_keys(request_id, event)
-        self._note_response(record)
+        self._add(record)
+        self._add_keys(record.id, event)
         if event.body is not None:
-            self.bodies[request_id] = event.body
-        self.totals.add(request, request_id)
+            self.bodies[record.id] = event.body
+        return record.id
 
-    def join(self, record: StoredRequest, event: Prepared) -> None:
+    def _add(self, record: StoredRequest) -> None:
+        self.new[record.id] = self._stored[record.id] = record
+        self._note_response(record)
+        self.totals.add(record.request, record.id)
+
+    def _join(self, record: StoredRequest, event: Prepared) -> None:
         """A request that another source reported."""
         self._add_keys(record.id, event)
         less_trusted = max(record.request.source, event.request.source, key=lambda source: source.trust)
         self.totals.count_joined(less_trusted, event.request.received_at)
         self._merge(record, event)
+
+    def _hold(
+        self, record: StoredRequest, parts: Sequence[Part], before: Mapping[int | None, StoredRequest], event: Prepared
+    ) -> None:
+        """Have a request consist of these parts, which may have been other ones'."""
+        reports = {source: report for part in parts for source, report in part.reports.items()}
+        if reports.keys() == record.statements.keys() and all(part.record == record.id for part in parts):
+            return
+        spaces = {space for part in parts for space in part.spaces}
+        ids = {name: each for name, each in record.external_ids.items() if source_named(name).space in spaces}
+        for part in parts:
+            if part.record != record.id:
+                reports |= self._moved(part, before[part.record], record.id)
+                ids |= {source.name: report.external_id for source, report in part.reports.items()}
+        self._replace(record, of_reports(record, reports, ids, self._price), event)
+
+    def _apart(self, parts: Sequence[Part], before: Mapping[int | None, StoredRequest], event: Prepared) -> int:
+        """Make a request of parts that others do not have any more; gives its id."""
+        request_id = self._new_id(event.request.received_at)
+        reports: dict[Source, Request] = {}
+        for part in parts:
+            reports |= self._moved(part, before[part.record], request_id)
+        arrived = before[parts[0].record].request.received_at
+        first = msgspec.structs.replace(next(iter(reports.values())), received_at=arrived)
+        priced = msgspec.structs.replace(first, cost=self._price(first))
+        ids = {source.name: report.external_id for source, report in reports.items()}
+        self._add(of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, self._price))
+        return request_id
+
+    def _moved(self, part: Part, former: StoredRequest, to: int) -> Mapping[Source, Request]:
+        """What a part says, with its keys moved to another request, and its bodies where they were the ones kept."""
+        for report in part.reports.values():
+            digest = identity(report.source, report.external_id, report.scope)
+            self._known[digest] = Key(to)
+            if digest in self.keys:
+                self.keys[digest] = (to, self.keys[digest][1])
+            else:
+                self.moved_keys[digest] = to
+        if _body_giver(former) in part.reports:
+            if former.id not in self.bodies:
+                self.moved_bodies.append((former.id, to))
+            for waiting in (self.bodies, self.longer_bodies, self.better_bodies):
+                if former.id in waiting:
+                    waiting[to] = waiting.pop(former.id)
+            return part.reports
+        return {source: _without_body(report) for source, report in part.reports.items()}
 
     def again(self, request_id: int, event: Prepared) -> None:
         """One more report of a known request: it may fill gaps or correct, but not where it is only assumed to be the
@@ -105,19 +241,41 @@ class Group:
             self._merge(record, event)
 
     def _merge(self, old: StoredRequest, event: Prepared) -> None:
-        merged = merge(old, event.request, self._price)
-        if merged == old:
-            return
-        request_id = old.id
-        self._stored[request_id] = merged
-        self._note_response(merged)
-        self.totals.replace(old.request, merged.request, request_id)
+        report = event.request
+        merged = merge(old, report, self._price)
+        if merged is not old and report.source in old.statements:
+            refused = contradictions(merged, report)
+            if refused:
+                self.contradictions.append(
+                    _revision(merged.id, report, {name: (*values, _REFUSED) for name, values in refused.items()})
+                )
         if event.body is not None and merged.request.body_state is BodyState.STORED:
-            self.bodies.setdefault(request_id, event.body)
-        (self.new if request_id in self.new else self.changed)[request_id] = merged
-        changes = differences(old.request, merged.request)
+            self._keep_body(old, report.source, event.body)
+        if merged != old:
+            self._replace(old, merged, event)
+
+    def _replace(self, old: StoredRequest, new: StoredRequest, event: Prepared) -> None:
+        request_id = old.id
+        self._stored[request_id] = new
+        self._note_response(new)
+        self.totals.replace(old.request, new.request, request_id)
+        (self.new if request_id in self.new else self.changed)[request_id] = new
+        changes = differences(old.request, new.request)
         if changes:
-            self._revise(request_id, event.request, changes)
+            self.revisions.append(_revision(request_id, event.request, changes))
+
+    def _keep_body(self, old: StoredRequest, source: Source, body: Body) -> None:
+        """The most trusted source's body is kept, and of one source's the longest, which is the most complete."""
+        giver = _body_giver(old)
+        if giver is None:
+            self.bodies[old.id] = body
+        elif source.trust < giver.trust:
+            self.better_bodies[old.id] = body
+            self.longer_bodies.pop(old.id, None)
+        elif source is giver:
+            kept = self.longer_bodies.get(old.id)
+            if kept is None or len(kept[1]) < len(body[1]):
+                self.longer_bodies[old.id] = body
 
     def _note_response(self, record: StoredRequest) -> None:
         response_id = record.request.response_id
@@ -134,14 +292,28 @@ class Group:
     def _add_key(self, digest: bytes, request_id: int, content: bytes | None) -> None:
         if digest not in self._known:
             self._known[digest] = Key(request_id, content)
-            self.keys.append((digest, request_id, content))
+            self.keys[digest] = (request_id, content)
 
-    def _revise(self, request_id: int, report: Request, changes: dict[str, tuple[object, object]]) -> None:
-        self.revisions.append(
-            {
-                "request_id": request_id,
-                "at": report.received_at,
-                "source": report.source.name,
-                "changes": msgspec.json.encode(changes).decode(),
-            }
-        )
+
+def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "at": report.received_at,
+        "source": report.source.name,
+        "changes": msgspec.json.encode(changes).decode(),
+    }
+
+
+def _body_giver(record: StoredRequest) -> Source | None:
+    """Whose prompt and response are kept."""
+    if record.request.body_state is not BodyState.STORED:
+        return None
+    givers = (source for source, each in record.statements.items() if each.body_state is BodyState.STORED)
+    return next(givers, record.request.source)
+
+
+def _without_body(report: Request) -> Request:
+    """A report whose prompt and response were not kept, as another source's were."""
+    if report.body_state is not BodyState.STORED:
+        return report
+    return msgspec.structs.replace(report, body_state=BodyState.NOT_KEPT)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Dialect, select, update
+from sqlalchemy import Connection, Dialect, delete, select, update
 
 from spendtop.domain.merging import Price, StoredRequest
 from spendtop.domain.remarks import Remark, RemarkKind, folded, remark
@@ -16,15 +16,18 @@ from spendtop.domain.request import BodyState, Request
 from spendtop.services import remarks
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared, Ready, SetAside
-from spendtop.services.record_group import Group, Key
+from spendtop.services.record_group import REFUSED, Body, Group, Key
 from spendtop.services.request_joins import Joining
 from spendtop.services.request_rows import from_row, to_values
 from spendtop.services.totals import TotalsByDifference
+from spendtop.services.twins import Twins
 from spendtop.store.day_totals import TotalsAddition
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_ignore,
     insert_or_keep_larger,
+    insert_or_replace,
+    insert_or_replace_shorter,
     insert_row,
     table_of,
     update_row,
@@ -39,6 +42,8 @@ from spendtop.store.tables import (
 )
 
 _KEYS_PER_QUERY = 500
+MOST_CONTRADICTIONS = 10
+"""Of one request that are kept."""
 
 
 class Outcome(Struct, frozen=True):
@@ -66,6 +71,8 @@ class Recording:
         self._key = insert_row(RequestKeyTable, dialect)
         self._body = insert_or_ignore(BodyTable, dialect)
         self._totals = TotalsAddition(dialect)
+        self._better_body = insert_or_replace(BodyTable, dialect)
+        self._longer_body = insert_or_replace_shorter(BodyTable, "data", dialect)
         self._mark = insert_or_keep_larger(LimitMarkTable, dialect)
         self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
 
@@ -76,6 +83,8 @@ class Recording:
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
             for event in events
         ]
+        if group.touched and group.joins:
+            group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         self._note_unread(connection, events, outcomes)
         return outcomes
@@ -99,7 +108,8 @@ class Recording:
         spaces = {source.space for source in {each.request.source for each in requests}}
         joins = bool(spaces) and self._joining.is_active(connection, spaces)
         keys = self._keys(connection, requests)
-        group = Group(self.book, self.price, keys, _stored(connection, {key.request_id for key in keys.values()}))
+        stored = _stored(connection, {key.request_id for key in keys.values()})
+        group = Group(self.book, self.price, self._ids.next, keys, stored)
         if joins:
             new = (event.request.response_id for event in requests if event.digest not in keys)
             group.join_by_response(self._joining.candidates(connection, [each for each in new if each is not None]))
@@ -113,13 +123,8 @@ class Recording:
                 return Outcome("conflict", key.request_id)
             group.again(key.request_id, event)
             return Outcome("duplicate", key.request_id)
-        partner = group.partner(event)
-        if partner is not None:
-            group.join(partner, event)
-            return Outcome("stored", partner.id)
-        request_id = self._ids.next(request.received_at)
-        group.first(request_id, event)
-        return Outcome("stored", request_id, request)
+        request_id, is_new = group.record(event)
+        return Outcome("stored", request_id, request if is_new else None)
 
     def _keys(self, connection: Connection, requests: Sequence[Prepared]) -> dict[bytes, Key]:
         """Those of the requests' keys that are known, by digest."""
@@ -137,14 +142,24 @@ class Recording:
     def _write(self, connection: Connection, group: Group) -> None:
         in_order = itemgetter(*self._request.names)
         self._request.run_many(connection, [in_order(to_values(record)) for record in group.new.values()])
-        self._key.run_many(connection, sorted(group.keys, key=itemgetter(0)))
-        self._body.run_many(connection, [(request_id, *body) for request_id, body in group.bodies.items()])
+        self._key.run_many(connection, [(digest, *key) for digest, key in sorted(group.keys.items())])
+        if group.moved_keys or group.moved_bodies:
+            _move(connection, group)
+        self._body.run_many(connection, _rows(group.bodies))
         self._totals.run(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
         if group.changed:
             self._update(connection, group.changed)
+        for request_id, twin in sorted(group.twins.items()):
+            request = table_of(RequestTable)
+            connection.execute(update(request).where(request.c.id == request_id).values(probable_twin_of=twin))
         if group.revisions:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
+        if group.better_bodies or group.longer_bodies:
+            self._better_body.run_many(connection, _rows(group.better_bodies))
+            self._longer_body.run_many(connection, _rows(group.longer_bodies))
+        if group.contradictions:
+            _contradict(connection, group.contradictions)
 
     def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
         """Write requests that were changed by hand, with the differences to the totals."""
@@ -166,6 +181,38 @@ def _stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredReq
     table = table_of(RequestTable)
     wanted = select(table).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
     return {row.id: from_row(row) for row in connection.execute(wanted)}
+
+
+def _rows(bodies: Mapping[int, Body]) -> list[tuple[int, int, bytes]]:
+    return [(request_id, *body) for request_id, body in bodies.items()]
+
+
+def _move(connection: Connection, group: Group) -> None:
+    """Give keys and bodies to the requests that they belong to now."""
+    key, body = table_of(RequestKeyTable), table_of(BodyTable)
+    for digest, request_id in sorted(group.moved_keys.items()):
+        connection.execute(update(key).where(key.c.digest == digest).values(request_id=request_id))
+    for former, request_id in group.moved_bodies:
+        connection.execute(delete(body).where(body.c.request_id == request_id))
+        connection.execute(update(body).where(body.c.request_id == former).values(request_id=request_id))
+
+
+def _contradict(connection: Connection, contradictions: Sequence[dict[str, Any]]) -> None:
+    """Keep what was said and not taken: each only once, and of one request the first ones only."""
+    table = table_of(RevisionTable)
+    kept: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
+    ids = {each["request_id"] for each in contradictions}
+    columns = select(table.c.request_id, table.c.source, table.c.changes)
+    for row in connection.execute(columns.where(table.c.request_id.in_(ids), table.c.changes.like(f"%{REFUSED}%"))):
+        kept[row.request_id].add((row.source, row.changes))
+    new = []
+    for each in contradictions:
+        of_request, named = kept[each["request_id"]], (each["source"], each["changes"])
+        if named not in of_request and len(of_request) < MOST_CONTRADICTIONS:
+            of_request.add(named)
+            new.append(each)
+    if new:
+        connection.execute(table.insert(), new)
 
 
 def _bind(column: str) -> str:

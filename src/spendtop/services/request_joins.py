@@ -10,6 +10,7 @@ from hashlib import blake2b
 from sqlalchemy import Connection, Transaction, select, text
 
 from spendtop.domain.merging import StoredRequest
+from spendtop.services import twins
 from spendtop.services.request_rows import from_row
 from spendtop.store import facts
 from spendtop.store.statements import insert_or_ignore, table_of
@@ -17,6 +18,10 @@ from spendtop.store.tables import MetaTable, RequestTable
 
 _SPACES = "source spaces"
 _INDEX = "CREATE INDEX IF NOT EXISTS request_response ON request (response_id) WHERE response_id IS NOT NULL"
+_IS_THERE = {
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE name = 'request_counts'",
+    "postgresql": "SELECT count(to_regclass('request_counts'))",
+}
 _IDS_PER_QUERY = 500
 _LOCKS = 256
 _LOCK_CLASS = 0x5350
@@ -32,23 +37,38 @@ class Joining:
         """Kinds of source of which a committed transaction took note."""
         self._noting: Transaction | None = None
         """The last transaction that took note of a kind of source; it may be rolled back."""
+        self._makes_searchable: Transaction | None = None
+        self._is_searchable = False
+        """Whether twins can be searched for, and a committed transaction saw to that."""
 
     def is_active(self, connection: Connection, spaces: AbstractSet[str]) -> bool:
         """Take note of which kinds of source report, and say whether there is more than one.
 
-        The second one ever makes response ids searchable, which takes about a second and a half for a million stored
+        The second one ever makes response ids and counts searchable, which takes a few seconds for a million stored
         requests, once in a store's life. On PostgreSQL collectors that found a single kind commit before another is
         taken note of, so that no request is missed.
         """
         is_seen = self._seen.issuperset(spaces)
-        if is_seen and len(self._seen) > 1:
+        if is_seen and len(self._seen) > 1 and self._is_searchable:
             return True
         seen = _read(connection, "FOR SHARE") if is_seen else frozenset()
         if not seen.issuperset(spaces):
             seen = self._note(connection, spaces)
         if connection.get_transaction() is not self._noting:
             self._seen = seen
+        if len(seen) > 1 and not self._is_searchable:
+            self._make_searchable(connection)
         return len(seen) > 1
+
+    def _make_searchable(self, connection: Connection) -> None:
+        """Have the indexes of twins, which stores do not have in which an older version joined requests."""
+        transaction = connection.get_transaction()
+        if connection.execute(text(_IS_THERE[connection.dialect.name])).scalar():
+            self._is_searchable = transaction is not self._makes_searchable
+            return
+        self._makes_searchable = transaction
+        for index in twins.INDEXES:
+            connection.execute(text(index))
 
     def _note(self, connection: Connection, spaces: AbstractSet[str]) -> frozenset[str]:
         insert_or_ignore(MetaTable, connection.dialect).run_many(connection, [(_SPACES, "")])

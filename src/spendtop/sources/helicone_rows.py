@@ -13,6 +13,7 @@ from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
@@ -132,7 +133,7 @@ def request_of(row: Row, now: int) -> Request:
         received_at=now,
         occurred_at=instant_of(row),
         time_source=TimeSource.API,
-        response_id=_name(body_id) if isinstance(body_id, str) else None,
+        response_id=provider_response_id(_name(body_id)) if isinstance(body_id, str) else None,
         provider=provider,
         model=model,
         status=_status(status, answer),

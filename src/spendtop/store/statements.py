@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, update
+from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -93,6 +93,17 @@ def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
     statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
     replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), dialect)
+
+
+def insert_or_replace_shorter(model: type[SQLModel], column: str, dialect: Dialect) -> Fixed:
+    """INSERT that overwrites an existing row with the same primary key where its value of `column` is shorter."""
+    table = table_of(model)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
+    is_longer = func.length(statement.excluded[column]) > func.length(table.c[column])
+    return Fixed(
+        statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced, where=is_longer), dialect
+    )
 
 
 def insert_or_keep_larger(model: type[SQLModel], dialect: Dialect) -> Fixed:

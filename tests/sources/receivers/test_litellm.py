@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,12 @@ def test_half_a_character_in_an_answer_costs_no_batch() -> None:
     raw = rb'[{"id":"a","response":{"id":"a\\ud83d \ud83d\ude00 \ud83d"}}]'
     (request,) = requests(raw)
     assert json.loads(request.response_body or b"") == {"id": "a\\ud83d 😀 �"}
+
+
+def test_the_providers_id_is_read_out_of_litellms_own() -> None:
+    hidden = "litellm:custom_llm_provider:openai;model_id:1;response_id:resp_68a1"
+    request = request_of(id=f"resp_{b64encode(hidden.encode()).decode()}")
+    assert (request.external_id, request.response_id) == (CALL, "resp_68a1")
 
 
 def test_a_hit_in_litellms_cache_costs_nothing_and_has_no_response_id() -> None:

@@ -22,6 +22,8 @@ from spendtop.store.reads.requests import (
     page,
 )
 from spendtop.store.reads.rows import RequestRow
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import MANY, START, Drawn, many_drawn
 
@@ -147,6 +149,7 @@ def subject(request: Request, request_id: int) -> Subject:
         cached=request.cached,
         verified=request.verified,
         unpriced=request.cost.amount is None,
+        twin=request.user_id == "alice",
     )
 
 
@@ -156,7 +159,7 @@ user:"alice_b%" | user:nobody | model:gpt-4o | model:GPT-4* | !model:gpt-4o | ~u
 ~m /(?s)gpt/ | alice | etl | req-77 | ~k ci-42 | ~s s-1 | ~p /etl/* | ~pr openai | ~src ingest | !~src ingest
 ~id req-77 | ~id REQ* | ~prop env=prod | ~prop env=prod* | !~prop env=prod | ~st error | ~st >=429 | ~st 429
 !~st 429 | ~cost >0.004 | ~cost <=0 | !~cost >0.004 | ~tok >10 | ~tok 15 | !~tok >10 | ~in >=10 | ~out <10
-~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | ~cached | ~verified | ~t -90m | ~t 14:00..15:00 | today
+~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | ~cached | ~verified | ~twin | !~twin | ~t -90m | ~t 14:00..15:00 | today
 (user:alice ~e) | !(user:alice ~cost >0.004)
 """
 
@@ -168,6 +171,9 @@ class TestFilter:
     def test_selects_what_the_rules_select_in_memory(self, recorded: Recorded, text: str) -> None:
         requests = of_every_kind(recorded)
         ids = recorded.add(requests)
+        table = table_of(RequestTable)
+        with recorded.store.writing() as connection:
+            connection.execute(table.update().where(table.c.user_id == "alice").values(probable_twin_of=1))
         tree = parse_filter(text)
         expected = {
             row_id for one, row_id in zip(requests, ids, strict=True) if matches(tree, subject(one, row_id), CONTEXT)

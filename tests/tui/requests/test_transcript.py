@@ -86,6 +86,11 @@ def test_meta_names_the_list_that_priced_and_how_old_it_is(stored, clock: Settab
     assert "genai-prices 2026-11-18 sha256:ab12cd34, fetched 2 days before the request" in words
 
 
+def test_meta_shows_what_a_source_said_against_itself(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    text = shown(stored(a_request(0, clock()), a_request(0, clock(), model="gpt-4.1-nano")), Pane.META)
+    assert "gpt-4.1 stays, gpt-4.1-nano was not taken" in text
+
+
 def test_raw_bodies_are_indented_and_a_missing_one_says_why(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     found = stored(a_request(0, clock(), response_body=None, request_body=None, body_state=BodyState.NOT_SENT))
     assert shown(found, Pane.RESPONSE) == "The source sent no body."

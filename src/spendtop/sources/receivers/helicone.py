@@ -28,6 +28,7 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import UsageReading, count, read_response
@@ -183,7 +184,7 @@ class HeliconeReceiver:
             occurred_at=happened.occurred_at,
             time_source=happened.time_source,
             time_suspect=happened.suspect,
-            response_id=response.text("id"),
+            response_id=provider_response_id(response.text("id")),
             provider=provider,
             model=model,
             status=_status(response),

@@ -16,6 +16,7 @@ from spendtop.config.types import duration_text
 from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.usage import UsageReading, read_response
@@ -189,7 +190,7 @@ def _request(
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
-        response_id=fields.get("response_id"),
+        response_id=provider_response_id(fields.get("response_id")),
         provider=biller_named(fields.get("provider")),
         model=fields["model"],
         status=fields.get("status", Status.OK),

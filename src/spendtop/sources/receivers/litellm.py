@@ -16,6 +16,7 @@ from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
 from spendtop.domain.remarks import RemarkKind, folded, remark
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import UsageReading, count, read_response
@@ -267,7 +268,7 @@ def _response_id(payload: _Payload) -> str | None:
     """The provider's id. A cache hit repeats that of the request that filled the cache, so it tells nothing."""
     if payload.failed or payload.cached or payload.id == payload.litellm_call_id:
         return None
-    return payload.id or None
+    return provider_response_id(payload.id) or None
 
 
 def _model(payload: _Payload) -> str | None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from spendtop.domain.money import Usd
 from spendtop.domain.remarks import folded
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource
+from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import OTLP, PushedSource
 from spendtop.domain.timing import when
 from spendtop.domain.usage import UsageReading, read_response
@@ -116,7 +117,7 @@ def _request(
     span: TraceSpan, attributes: Attributes, response: Attributes, model: str | None, received_at: int
 ) -> Request:
     """The call that a span tells of. Raises CannotTake."""
-    response_id = read.name(attributes, NAMES.response_id) or read.name(response, ("id",))
+    response_id = provider_response_id(read.name(attributes, NAMES.response_id) or read.name(response, ("id",)))
     billed_by = provider(attributes)
     writer = writer_of(span, attributes, billed_by, model)
     used = quantities(read.with_answer(attributes, response), writer)

@@ -26,6 +26,8 @@ class Revision:
     at: int
     source: str
     changes: dict[str, tuple[Any, Any]]
+    refused: dict[str, tuple[Any, Any]]
+    """What it said against an earlier one of the same source, and what was not taken: field name to (kept, said)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +69,8 @@ def find(connection: Connection, reference: str) -> RequestDetail | None:
 
 
 def _revision(row: Any) -> Revision:
-    changes = {field: (old, new) for field, (old, new) in json.loads(row.changes).items()}
-    return Revision(row.at, row.source, changes)
+    changes: dict[str, tuple[Any, Any]] = {}
+    refused: dict[str, tuple[Any, Any]] = {}
+    for field, (old, new, *rest) in json.loads(row.changes).items():
+        (refused if rest else changes)[field] = (old, new)
+    return Revision(row.at, row.source, changes, refused)

@@ -130,6 +130,8 @@ def _flag(field: str) -> Condition:
             return request.c.status == Status.ERROR.value
         case "unpriced":
             return is_unpriced()
+        case "twin":
+            return request.c.probable_twin_of.is_not(None)
     return request.c[field].is_(True)
 
 

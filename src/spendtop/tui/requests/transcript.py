@@ -263,3 +263,6 @@ def _revisions(detail: RequestDetail, layout: PaneFormat) -> Iterable[Line]:
         yield [(when, layout.palette.muted), (f" by {clean_line(revision.source)}", layout.palette.text)]
         for name, (old, new) in revision.changes.items():
             yield from _field(f"  {clean_line(name, 30)}", f"{clean_line(str(old))} → {clean_line(str(new))}", layout)
+        for name, (kept, refused) in revision.refused.items():
+            text = f"{clean_line(str(kept))} stays, {clean_line(str(refused))} was not taken"
+            yield from _field(f"  {clean_line(name, 30)}", text, layout)

@@ -1,0 +1,46 @@
+"""How many requests probably are one call that two middlemen reported, and that counts twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from spendtop.domain.sources import Source, source_named
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+
+@dataclass(frozen=True, slots=True)
+class TwinCount:
+    """How many calls two sources probably both reported, without knowing each other's ids."""
+
+    source: Source
+    """The more trusted one."""
+    other: Source
+    pairs: int
+
+    @property
+    def advice(self) -> str:
+        """What they are and what to do, as a sentence."""
+        what = "1 probable twin" if self.pairs == 1 else f"{self.pairs:,} probable twins"
+        return f"{what} of {self.source} and {self.other}: the same calls counted twice? Make one of them --shadow."
+
+
+def twin_counts(connection: Connection, span: Span) -> tuple[TwinCount, ...]:
+    """By pairs of sources, the most first; the requests of the span."""
+    request, other = table_of(RequestTable), table_of(RequestTable).alias("twin")
+    pairs = func.count().label("pairs")
+    rows = connection.execute(
+        select(request.c.source, other.c.source.label("other"), pairs)
+        .join(other, other.c.id == request.c.probable_twin_of)
+        .where(request.c.probable_twin_of.is_not(None), request.c.id < other.c.id, span.holds(request.c.occurred_at))
+        .group_by(request.c.source, other.c.source)
+    )
+    counted: dict[tuple[Source, Source], int] = {}
+    for row in rows:
+        first, second = sorted((source_named(row.source), source_named(row.other)), key=lambda each: each.trust)
+        counted[first, second] = counted.get((first, second), 0) + row.pairs
+    counts = (TwinCount(first, second, number) for (first, second), number in counted.items())
+    return tuple(sorted(counts, key=lambda each: (-each.pairs, each.source.trust, each.other.trust)))
