@@ -295,10 +295,12 @@ def as_read_now(request: Request, answer: bytes | None) -> Request:
     """A `Reread`: what a client counted itself, or an instrumentation, is only completed."""
     kept = request.usage_object
     if kept is not None:
-        reading = read_kept(kept, request.provider, request.model)
+        reading = read_kept(kept, request.provider, request.served_model or request.model)
     elif answer is not None:
         try:
-            reading = read_response(msgspec.json.decode(answer), model=request.model)
+            reading = read_response(
+                msgspec.json.decode(answer), provider=request.provider, model=request.served_model or request.model
+            )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return request
     else:

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, tuple_
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.request import FIELDS, Basis, Reporter
+from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
@@ -26,6 +29,8 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
 _SUMMED_AT_ONCE = 50
+_HELICONE = (HELICONE_API.name, HELICONE.name)
+_REPORTED_COST = str(next(place for place, field in enumerate(FIELDS) if field.name == "reported_cost"))
 """Sessions whose requests one transaction reads."""
 
 Position = tuple[int, int]
@@ -125,21 +130,44 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
     by_model: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
     by_helicone = 0
 
-    def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, int, Spend]]:
-        by_helicone = func.sum(case((spend_sql.is_by_helicone(), 1), else_=0)).label("by_helicone")
-        statement = (
-            select(*spend_sql.of_requests(), request.c.model, by_helicone)
-            .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
-            .group_by(request.c.model)
-        )
-        return [(row.model, int(row.by_helicone), spend_sql.to_spend(row)) for row in connection.execute(statement)]
+    def read(connection: Connection, part: Span) -> tuple[int, Sequence[tuple[str | None, Spend]]]:
+        here = scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at)
+        statement = select(*spend_sql.of_requests(), request.c.model).where(*here).group_by(request.c.model)
+        spends = [(row.model, spend_sql.to_spend(row)) for row in connection.execute(statement)]
+        return _helicone_costs(connection, here), spends
 
-    for part in in_slices(store, span, read):
-        for model, costs, spend in part:
+    for costs, spends in in_slices(store, span, read):
+        by_helicone += costs
+        for model, spend in spends:
             by_model[model] += spend
-            by_helicone += costs
     ordered = sorted(by_model.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0] or ""))
     return SessionCosts(tuple((outside(model), spend) for model, spend in ordered), by_helicone)
+
+
+def _helicone_costs(connection: Connection, here: Sequence[ColumnElement[bool]]) -> int:
+    """How many costs Helicone itself gave, and not another source, the provider's answer, a price list or a hook."""
+    request = table_of(RequestTable)
+    statement = (
+        select(request.c.source, request.c.cached, request.c.given_by, func.count().label("requests"))
+        .where(
+            *here,
+            request.c.basis == Basis.REPORTED.value,
+            or_(request.c.cached, request.c.reported_by.is_(None), request.c.reported_by == Reporter.GATEWAY.value),
+        )
+        .group_by(request.c.source, request.c.cached, request.c.given_by)
+    )
+    return sum(int(row.requests) for row in connection.execute(statement) if _is_by_helicone(row))
+
+
+def _is_by_helicone(row: Row[Any]) -> bool:
+    """By what each source states otherwise than all together, as `given_by` has it; older rows have the source that
+    gave a field, where that is not the most trusted one."""
+    if row.given_by is None or row.cached:
+        return row.source in _HELICONE
+    given = msgspec.json.decode(row.given_by)
+    if not all(isinstance(each, dict) for each in given.values()):
+        return given.get("reported_cost", row.source) in _HELICONE
+    return any(name in given and _REPORTED_COST not in given[name] for name in _HELICONE)
 
 
 def positions_in(connection: Connection, session: str, after: Position | None, most: int) -> list[Position]:

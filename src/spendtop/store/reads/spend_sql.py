@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, Table, and_, case, false, func, or_
+from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Status
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.request import Status
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
-_GIVER = '"reported_cost":'
-"""In `given_by`, before the source that gave the reported cost where it is not the most trusted one."""
 NAMES = ("requests", "cost_nano", "unpriced", "errors", "prompt_tokens", "completion_tokens", "failed")
 
 
@@ -32,23 +29,6 @@ def is_failed() -> ColumnElement[bool]:
         request.c.cost_nano == 0,
         func.coalesce(request.c.prompt_tokens, 0) + func.coalesce(request.c.completion_tokens, 0) == 0,
         request.c.quantities.is_(None),
-    )
-
-
-def is_by_helicone() -> ColumnElement[bool]:
-    """Whether Helicone itself gave the cost of a request, and not another source, a price list or a hook."""
-    request = table_of(RequestTable)
-    by_another, by_helicone = (
-        request.c.given_by.contains(text, autoescape=True) for text in (_GIVER, f'{_GIVER}"{HELICONE.name}')
-    )
-    is_of_helicone = request.c.source.in_((HELICONE_API.name, HELICONE.name))
-    return and_(
-        request.c.basis == Basis.REPORTED.value,
-        or_(
-            and_(is_of_helicone, request.c.cached),
-            func.coalesce(by_helicone, false()),
-            and_(is_of_helicone, ~func.coalesce(by_another, false())),
-        ),
     )
 
 
