@@ -219,7 +219,7 @@ _JSON: Mapping[ValueKind, Any] = {
     ValueKind.TEXTS: dict[str, str],
     ValueKind.IDS: dict[str, str],
     ValueKind.SOURCES: list[str],
-    ValueKind.QUANTITIES: dict[str, float],
+    ValueKind.QUANTITIES: dict[str, int | float],
     ValueKind.USAGE: dict[str, Any],
     **dict.fromkeys(
         (ValueKind.ID, ValueKind.OTHER_ID, ValueKind.TEXT, ValueKind.NAME, ValueKind.WORD, ValueKind.INSTANT), str
