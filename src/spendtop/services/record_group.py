@@ -18,6 +18,8 @@ from spendtop.store.ids import identity
 
 Body = tuple[int, bytes]
 """(dictionary id, compressed prompt and response)."""
+MOST_CANDIDATES = 16
+"""A response id that more requests have is no provider's, but a mock's."""
 _REFUSED = "refused"
 REFUSED = f',"{_REFUSED}"]'
 """Ends each change of a revision that was said, but not taken."""
@@ -145,12 +147,13 @@ class Group:
         return home_of_report, False
 
     def _candidates(self, event: Prepared) -> list[StoredRequest]:
-        """Requests with the event's response id."""
+        """Requests with the event's response id; none where so many have it that it tells nothing."""
         response_id = event.request.response_id
         if self._by_response is None or response_id is None or event.external_ids is not None:
             return []
         records = (self._stored[each] for each in self._by_response.get(response_id, ()))
-        return [each for each in records if each.request.response_id == response_id]
+        candidates = [each for each in records if each.request.response_id == response_id]
+        return candidates if len(candidates) <= MOST_CANDIDATES else []
 
     def _first(self, event: Prepared) -> int:
         """A request that nobody reported before."""
