@@ -18,6 +18,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, TimeSource, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source
 from spendtop.services.preparation import Preparer, Ready
+from spendtop.services.record_group import MOST_CANDIDATES
 from spendtop.services.recording import Outcome
 from spendtop.services.request_rows import from_row
 from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
@@ -236,6 +237,12 @@ def test_reports_of_one_response_id_are_the_same_requests_in_any_order_and_group
         assert statuses(reporting.record(*order)) == ["duplicate"] * len(order)
         assert {known_as(row) for row in rows(store, RequestTable)} == expected | {"litellm-9"}
     assert found == [found[0]] * len(found)
+
+
+def test_a_response_id_that_everything_has_joins_nothing_any_more(reporting: Reporting) -> None:
+    reporting.record(*(report(WEBHOOK, number) for number in range(MOST_CANDIDATES + 1)), report(OTLP, response_id="x"))
+    reporting.record(*(report(INGEST, number) for number in range(300)))
+    assert len(rows(reporting.store, RequestTable)) == MOST_CANDIDATES + 1 + 1 + 300
 
 
 @pytest.mark.parametrize(

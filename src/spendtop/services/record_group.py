@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from spendtop.domain.joining import Part, part_of_report, parts_of, requests
+from spendtop.domain.joins import RequestPart, part_of_report, parts_of, requests
 from spendtop.domain.merging import Price, StoredRequest, contradictions, differences, merge, of_reports
 from spendtop.domain.request import BodyState, Request, is_assumed
 from spendtop.domain.sources import Source, source_named
@@ -18,6 +18,8 @@ from spendtop.store.ids import identity
 
 Body = tuple[int, bytes]
 """(dictionary id, compressed prompt and response)."""
+MOST_CANDIDATES = 16
+"""A response id that more requests have is no provider's, but a mock's."""
 _REFUSED = "refused"
 REFUSED = f',"{_REFUSED}"]'
 """Ends each change of a revision that was said, but not taken."""
@@ -145,12 +147,13 @@ class Group:
         return home_of_report, False
 
     def _candidates(self, event: Prepared) -> list[StoredRequest]:
-        """Requests with the event's response id."""
+        """Requests with the event's response id; none where so many have it that it tells nothing."""
         response_id = event.request.response_id
         if self._by_response is None or response_id is None or event.external_ids is not None:
             return []
         records = (self._stored[each] for each in self._by_response.get(response_id, ()))
-        return [each for each in records if each.request.response_id == response_id]
+        candidates = [each for each in records if each.request.response_id == response_id]
+        return candidates if len(candidates) <= MOST_CANDIDATES else []
 
     def _first(self, event: Prepared) -> int:
         """A request that nobody reported before."""
@@ -179,7 +182,11 @@ class Group:
         self._merge(record, event)
 
     def _hold(
-        self, record: StoredRequest, parts: Sequence[Part], before: Mapping[int | None, StoredRequest], event: Prepared
+        self,
+        record: StoredRequest,
+        parts: Sequence[RequestPart],
+        before: Mapping[int | None, StoredRequest],
+        event: Prepared,
     ) -> None:
         """Have a request consist of these parts, which may have been other ones'."""
         reports = {source: report for part in parts for source, report in part.reports.items()}
@@ -193,7 +200,7 @@ class Group:
                 ids |= {source.name: report.external_id for source, report in part.reports.items()}
         self._replace(record, of_reports(record, reports, ids, self._price), event)
 
-    def _apart(self, parts: Sequence[Part], before: Mapping[int | None, StoredRequest], event: Prepared) -> int:
+    def _apart(self, parts: Sequence[RequestPart], before: Mapping[int | None, StoredRequest], event: Prepared) -> int:
         """Make a request of parts that others do not have any more; gives its id."""
         request_id = self._new_id(event.request.received_at)
         reports: dict[Source, Request] = {}
@@ -206,7 +213,7 @@ class Group:
         self._add(of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, self._price))
         return request_id
 
-    def _moved(self, part: Part, former: StoredRequest, to: int) -> Mapping[Source, Request]:
+    def _moved(self, part: RequestPart, former: StoredRequest, to: int) -> Mapping[Source, Request]:
         """What a part says, with its keys moved to another request, and its bodies where they were the ones kept."""
         for report in part.reports.values():
             digest = identity(report.source, report.external_id, report.scope)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from spendtop.domain.merging import StoredRequest
-from spendtop.domain.twins import LONGEST, WITHIN, Counts, Distance, counts, distance, span
+from spendtop.domain.sources import SOURCES
+from spendtop.domain.twins import LONGEST, WITHIN, Counts, Distance, counts, distance, spaces, span
 from spendtop.services.request_rows import from_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -121,20 +122,24 @@ class Twins:
 
     def _load_around(self, seeking: Iterable[int]) -> None:
         """The calls with equal counts at the times of these, and their twins."""
-        spans: defaultdict[Counts, list[tuple[int, int]]] = defaultdict(list)
+        sought: defaultdict[frozenset[str], defaultdict[Counts, list[tuple[int, int]]]]
+        sought = defaultdict(lambda: defaultdict(list))
         for id in seeking:
             record = self._records[id]
             start, end = span(record.request)
             until = end + (end - start) + WITHIN  # where another source only knows when it heard of a call as long
-            spans[counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
-        wanted = [(*equal, *part) for equal, parts in spans.items() for part in _united(parts)]
-        for start in range(0, len(wanted), _PER_QUERY):
-            self._add(self._equal(wanted[start : start + _PER_QUERY]))
+            sought[spaces(record)][counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
+        for known_to, spans in sought.items():
+            wanted = [(*equal, *part) for equal, parts in spans.items() for part in _united(parts)]
+            for start in range(0, len(wanted), _PER_QUERY):
+                self._add(self._equal(wanted[start : start + _PER_QUERY], known_to))
         self._load(twin for record in list(self._records.values()) if (twin := record.probable_twin_of) is not None)
         for equal in self._by_counts.values():
             equal.sort()
 
-    def _equal(self, wanted: list[tuple[int, int, int, int]]) -> list[StoredRequest]:
+    def _equal(self, wanted: list[tuple[int, int, int, int]], known_to: frozenset[str]) -> list[StoredRequest]:
+        """Calls with these counts at these times, without those of these kinds of source."""
+        own = [name for name, source in SOURCES.items() if source.space in known_to]
         dialect = self._connection.dialect
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
@@ -143,10 +148,11 @@ class Twins:
             f" SELECT {_COLUMNS} FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
             " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
             " AND request.occurred_at BETWEEN sought.since AND sought.until"
+            f" AND request.source NOT IN ({', '.join([mark] * len(own))})"
             f" LIMIT {_MOST_CANDIDATES}{_SKIP_LOCKED.get(dialect.name, '')}"
         )
-        values = tuple(value for each in wanted for value in each)
-        return [from_row(found) for found in self._connection.exec_driver_sql(sql, values)]
+        values = (*(value for each in wanted for value in each), *own)
+        return [from_row(row) for row in self._connection.exec_driver_sql(sql, values)]
 
 
 def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ WITHIN = HOUR
 """How far apart two sources may date one request."""
 
 
-class Part(Struct, frozen=True, eq=False, kw_only=True):
+class RequestPart(Struct, frozen=True, eq=False, kw_only=True):
     """What is known of a request under one id: all that one kind of source says of it.
 
     What belongs together for another reason than its response id is one part.
@@ -40,31 +40,37 @@ class Part(Struct, frozen=True, eq=False, kw_only=True):
         return self.request.source.space, self.request.external_id
 
 
-def part_of_report(report: Request) -> Part:
+def part_of_report(report: Request) -> RequestPart:
     stated = statement(report)
-    return Part(record=None, reports={report.source: stated}, spaces=frozenset({report.source.space}), request=stated)
+    return RequestPart(
+        record=None, reports={report.source: stated}, spaces=frozenset({report.source.space}), request=stated
+    )
 
 
-def parts_of(record: StoredRequest) -> list[Part]:
+def parts_of(record: StoredRequest) -> list[RequestPart]:
     """The parts of a request, that of its most trusted source first."""
     spaces = {source_named(name).space for name in record.external_ids}
     by_space: dict[str, dict[Source, Request]] = {}
     for source, report in record.statements.items():
         by_space.setdefault(source.space, {})[source] = report
     parts = [
-        Part(record=record.id, reports=reports, spaces=frozenset({space}), request=together(list(reports.values())))
+        RequestPart(
+            record=record.id, reports=reports, spaces=frozenset({space}), request=together(list(reports.values()))
+        )
         for space, reports in by_space.items()
     ]
     if by_space.keys() == spaces and all(_is_one_request(*pair) for pair in combinations(parts, 2)):
         return parts
     return [
-        Part(record=record.id, reports=record.statements, spaces=frozenset(spaces), request=statement(record.request))
+        RequestPart(
+            record=record.id, reports=record.statements, spaces=frozenset(spaces), request=statement(record.request)
+        )
     ]
 
 
-def requests(parts: Iterable[Part]) -> list[list[Part]]:
+def requests(parts: Iterable[RequestPart]) -> list[list[RequestPart]]:
     """The parts of each request: pairs that can be one are joined, the nearest in time first."""
-    request_of: dict[Part, list[Part]] = {part: [part] for part in parts}
+    request_of: dict[RequestPart, list[RequestPart]] = {part: [part] for part in parts}
     pairs = [pair for pair in combinations(request_of, 2) if _is_one_request(*pair)]
     for one, other in sorted(pairs, key=_distance):
         first, second = request_of[one], request_of[other]
@@ -75,7 +81,7 @@ def requests(parts: Iterable[Part]) -> list[list[Part]]:
     return list({id(each): each for each in request_of.values()}.values())
 
 
-def _is_one_request(part: Part, other: Part) -> bool:
+def _is_one_request(part: RequestPart, other: RequestPart) -> bool:
     """Whether two parts of one response id may be one request."""
     one, two = part.request, other.request
     return (
@@ -87,6 +93,6 @@ def _is_one_request(part: Part, other: Part) -> bool:
     )
 
 
-def _distance(pair: tuple[Part, Part]) -> tuple[int, list[tuple[str, str]]]:
+def _distance(pair: tuple[RequestPart, RequestPart]) -> tuple[int, list[tuple[str, str]]]:
     one, other = pair
     return abs(one.request.occurred_at - other.request.occurred_at), sorted((one.name, other.name))

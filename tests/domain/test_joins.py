@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.joining import part_of_report, parts_of, requests
+from spendtop.domain.joins import part_of_report, parts_of, requests
 from spendtop.domain.merging import StoredRequest, merge
 from spendtop.domain.request import Cost, Request, TimeSource
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source
