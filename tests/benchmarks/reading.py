@@ -78,7 +78,7 @@ def reads(workshop: Workshop) -> list[Figure]:
 
 def year(workshop: Workshop) -> list[Figure]:
     """Reads of a year, by days against by hours as it was before there were totals by day."""
-    path = filled(workshop.own("year") / "year.db", workshop.requests, span=_YEAR)
+    path = filled(workshop.own("year") / "year.db", workshop.requests, users=200, span=_YEAR)
     by_days = Store(f"sqlite:///{path}")
     by_hours = Store(f"sqlite:///{shutil.copy(path, path.with_name('hours.db'))}")
     with by_hours.writing() as connection:
@@ -87,7 +87,6 @@ def year(workshop: Workshop) -> list[Figure]:
     questions: Mapping[str, Read] = {
         "users of a year": lambda connection: by_key(connection, "user", now - _YEAR, now, 12),
         "models of a year": lambda connection: by_key(connection, "model", now - _YEAR, now, 12),
-        "one user's year": lambda connection: spend(connection, now - _YEAR, now, "user", "user-7"),
         "days of a year": lambda connection: per_bucket(connection, (now - _YEAR) // DAY * DAY, None, DAY),
     }
     by_day = {name: partial(_millis, by_days, read) for name, read in questions.items()}

@@ -144,3 +144,13 @@ async def test_a_stop_leaves_it_after_the_step(upgrading: Upgrading) -> None:
         upgrading.stop.set()
         upgrading.advance(0.5)
         assert not await task
+
+
+async def test_a_fresh_store_is_waited_for_however_long_it_takes(upgrading: Upgrading) -> None:
+    async with upgrading.running() as (client, task):
+        waiting = asyncio.ensure_future(client.get("/ping"))
+        upgrading.advance(1)
+        assert await task
+        assert not waiting.done()
+        waiting.cancel()
+    assert upgrading.sentences == []

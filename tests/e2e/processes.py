@@ -160,9 +160,9 @@ def collecting(
     os.close(told)
     try:
         with os.fdopen(ready) as pipe:
-            line = pipe.readline()
-        assert line, (folder / "err").read_text()
-        said = json.loads(line)
+            lines = (json.loads(line) for line in pipe)
+            said = next((line for line in lines if "upgraded" not in line), None)
+        assert said is not None, (folder / "err").read_text()
         assert said["ready"], said
         with httpx.Client(base_url=said["url"], trust_env=False, timeout=DEADLINE) as client:
             yield CollectorProcess(folder, process, said["url"], client)

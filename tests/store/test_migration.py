@@ -16,11 +16,14 @@ from sqlmodel import SQLModel
 from spendtop.cli.options import opened_store
 from spendtop.config.load import load
 from spendtop.domain.errors import UsageError
+from spendtop.domain.windows import Calendar
+from spendtop.services.limit_book import LimitBook
+from spendtop.services.scoped_totals import rebuild_changed
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import day_totals
 from spendtop.store.engine import Store
 from spendtop.store.schema import head, pending, upgrade, upgrading, version
-from tests.services.conftest import day_sums, hour_sums_by_day, sums, totals
+from tests.services.conftest import Sums, day_sums, hour_sums_by_day, sums, totals
 from tests.store import earlier_store
 from tests.store.earlier_store import LIMITS, figures, figures_then
 
@@ -160,9 +163,22 @@ def test_a_killed_migration_goes_on(
     store.close()
 
 
-def test_totals_of_limits_of_their_own_are_kept(earlier: Store) -> None:
+def test_totals_of_limits_of_their_own_are_completed_by_who_knows_the_limits(earlier: Store) -> None:
     upgrade(earlier)
     small = next(limit for limit in LIMITS if limit.where is not None)
-    with earlier.reading() as connection:
-        statement = text("SELECT sum(requests) FROM day_total WHERE dimension = :dimension")
-        assert connection.execute(statement, {"dimension": small.dimension}).scalar()
+    book = LimitBook(LIMITS, Calendar(), {})
+    with earlier.writing() as connection:
+        assert rebuild_changed(connection, book) == []
+    completed = own(earlier)
+    assert sum(values[-1] for values in completed.values()) > 0
+    assert day_sums(earlier) == hour_sums_by_day(earlier)
+    with earlier.writing() as connection:
+        assert rebuild_changed(connection, LimitBook([], Calendar(), {})) == []
+    assert own(earlier) == {}
+    with earlier.writing() as connection:
+        assert rebuild_changed(connection, book) == [small.name]
+    assert own(earlier) == completed
+
+
+def own(store: Store) -> Sums:
+    return {named: values for named, values in totals(store).items() if named[0].startswith("limit/")}

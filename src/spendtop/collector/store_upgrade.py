@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from spendtop.api.server import serve
 from spendtop.api.upgrade_listener import UpgradeListener
 from spendtop.collector.process.lifecycle import Readiness
-from spendtop.collector.supervisor import pause
+from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
 from spendtop.store import schema
 from spendtop.store.engine import Store
@@ -44,12 +45,13 @@ class StoreUpgrade:
 
         Raises what `schema.upgrading` raises.
         """
-        ended, is_done = asyncio.Event(), False
+        fills, ended, is_done = asyncio.Event(), asyncio.Event(), False
         failure: Exception | None = None
+        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._answer(listening, ended), name="upgrading listener")
+            tasks.create_task(self._answer(listening, fills, ended), name="upgrading listener")
             try:
-                is_done = await asyncio.to_thread(self._upgrade, stop)
+                is_done = await asyncio.to_thread(self._upgrade, partial(loop.call_soon_threadsafe, fills.set), stop)
             except Exception as raised:  # not from here: the group would wrap it
                 failure = raised
             ended.set()
@@ -57,15 +59,19 @@ class StoreUpgrade:
             raise failure
         return is_done
 
-    def _upgrade(self, stop: asyncio.Event) -> bool:
+    def _upgrade(self, fills: Callable[[], object], stop: asyncio.Event) -> bool:
         for share in schema.upgrading(self._store):
             self.share = share
-            if stop.is_set() and share < 1:
-                return False
+            if share < 1:
+                fills()
+                if stop.is_set():
+                    return False
         return True
 
-    async def _answer(self, listening: socket.socket, ended: asyncio.Event) -> None:
+    async def _answer(self, listening: socket.socket, fills: asyncio.Event, ended: asyncio.Event) -> None:
+        """From when it is clear that there is something to fill; else connections wait for the listener itself."""
         await pause(ended, self._patience)
+        await wait_for_any(fills, ended)
         if ended.is_set():
             return
         listener = UpgradeListener(lambda: self.share, self._clock)

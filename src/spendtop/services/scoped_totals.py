@@ -23,6 +23,9 @@ from spendtop.store.tables import DayTotalTable, RequestTable, TotalTable
 _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
 _FACT = "scoped_totals"
 """The row of `meta` that says which dimensions are complete, and with which reserve price: JSON, one text each."""
+FAILED_NOT_COUNTED = "scoped totals without failed"
+"""The row of `meta` that says up to which id failed requests are not counted here yet, as only who knows the limits can
+count them."""
 _ENTITY = {
     "user": _REQUEST.c.user_id,
     "model": _REQUEST.c.model,
@@ -44,7 +47,8 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
     }
     made_of = {dimension: repr(book.reserves.get(limit.name)) for dimension, limit in wanted.items()}
     before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
-    if made_of == before:
+    up_to = facts.get(connection, FAILED_NOT_COUNTED)
+    if made_of == before and up_to is None:
         return []
     day_totals.keep_others_out(connection)
     kept = [dimension for dimension in wanted if made_of[dimension] == before.get(dimension)]
@@ -53,6 +57,10 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
         connection.execute(delete(totals).where(is_own, totals.c.dimension.not_in(kept)))
     new = [limit for dimension, limit in wanted.items() if dimension not in kept]
     summed = _TOTAL.c.bucket < day_totals.until(connection)
+    if up_to is not None:
+        for dimension in kept:
+            _count_failed(connection, wanted[dimension], int(up_to))
+        facts.drop(connection, FAILED_NOT_COUNTED)
     for limit in new:
         _build(connection, limit, book)
         day_totals.sum_by_day(connection, _TOTAL.c.dimension == limit.dimension, summed)
@@ -78,6 +86,13 @@ def _build(connection: Connection, limit: Limit, book: LimitBook) -> None:
     reserved = list(_reserved(connection, limit, book))
     if reserved:
         connection.execute(add, reserved)
+
+
+def _count_failed(connection: Connection, limit: Limit, up_to: int) -> None:
+    """Count the failed requests up to an id in totals that were made before these were counted."""
+    rows = connection.execute(_totals(connection, limit).where(_REQUEST.c.id <= up_to, spend_sql.is_failed()))
+    failed = [(limit.dimension, row.key, row.bucket, row.shard, 0, 0, 0, 0, 0, 0, int(row.failed)) for row in rows]
+    day_totals.TotalsAddition(connection.dialect).run(connection, sorted(failed))
 
 
 def _totals(connection: Connection, limit: Limit) -> Select[Any]:

@@ -119,6 +119,13 @@ _ADD_FAILED = text(
 )
 
 
+_LEAVE_OWN = text(
+    "INSERT INTO meta (name, value) SELECT 'scoped totals without failed', :newest"
+    " WHERE EXISTS (SELECT 1 FROM total WHERE dimension LIKE 'limit/%')"
+)
+"""Totals of limits with a scope of their own are completed by whoever knows the limits."""
+
+
 def count_failed(connection: Connection, cursor: dict[str, Any] | None) -> tuple[dict[str, Any] | None, float]:
     """Count errors without any usage that cost nothing, in the order of the index on cost and id."""
     newest = connection.execute(text("SELECT max(id) FROM request")).scalar() or 0
@@ -132,6 +139,7 @@ def count_failed(connection: Connection, cursor: dict[str, Any] | None) -> tuple
         rows = [dict(zip(columns, (*key, count), strict=True)) for key, count in sorted(counts.items())]
         connection.execute(_ADD_FAILED, rows)
     if up_to is None:
+        connection.execute(_LEAVE_OWN, {"newest": str(newest)})
         return None, 1.0
     oldest = connection.execute(text("SELECT min(id) FROM request")).scalar() or 0
     return {"after": up_to}, (up_to - oldest) / max(1, newest - oldest)
