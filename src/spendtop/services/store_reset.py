@@ -23,12 +23,14 @@ from spendtop.store.tables import (
     DeliveryAttemptTable,
     DeliveryTable,
     LimitMarkTable,
+    RepriceChangeTable,
+    RepriceTable,
     RequestTable,
     RevisionTable,
     TotalTable,
 )
 
-_USAGE = (BodyTable, RevisionTable, TotalTable, LimitMarkTable, RequestTable)
+_USAGE = (BodyTable, RevisionTable, RepriceChangeTable, RepriceTable, TotalTable, LimitMarkTable, RequestTable)
 _ALERTS = (DeliveryAttemptTable, DeliveryTable, AlertTable)
 
 
