@@ -167,7 +167,8 @@ def sums(store: Store, own: Mapping[str, Counts] | None = None) -> Sums:
             counted = counts(one)
             if counted is not None:
                 entity, reserve = counted
-                add(dimension, entity, hour, (1, cost if one.cost.amount else reserve or 0, *rest))
+                is_whole = one.cost.amount is not None and not one.cost.partial
+                add(dimension, entity, hour, (1, cost if is_whole else max(cost, reserve or 0), *rest))
     return {key: tuple(values) for key, values in found.items() if any(values)}
 
 

@@ -3,74 +3,68 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from argparse import Namespace
+from collections.abc import Callable
 from functools import partial
 from getpass import getuser
-from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
 
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.imports.target import recording
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.request_selection import query_of
-from spendtop.cli.run_task import follow, is_collected, show
+from spendtop.cli.run_task import INTERRUPTED, follow, is_collected, show
 from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.from_settings import pricer_of
 from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words, known_cost
-from spendtop.domain.errors import ExitCode
+from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services import repricing
+from spendtop.services import current_costs, repricing
+from spendtop.services.current_costs import COMPUTED_HERE, Comparison, Difference, Page, as_read_now
 from spendtop.services.recorder import Recorder
-from spendtop.services.repricing import Candidate, Correction, Difference, Run
+from spendtop.services.repricing import Run
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 
 _NAME = "reprice"
-_INTERRUPTED = 130
+_LONGEST_MODEL = 24
 _HEADERS = ("day", "model", ">requests", ">before", ">after", ">difference")
 
-
-class _Group(NamedTuple):
-    day: str
-    """Local date."""
-    model: str
-
-
-class Comparison(NamedTuple):
-    """What pricing anew makes of the requests that were looked at."""
-
-    looked_at: int
-    groups: Mapping[_Group, Difference]
-    """Of those whose cost is another one."""
+Step = Callable[[Recorder, FilterContext], Run]
+"""Does one page and says how the run stands then."""
 
 
 def run(options: Options) -> int:
     """Compare, or correct; with `--undo` take a run back."""
-    arguments, settings = options.arguments, load_settings(options).settings
+    arguments = options.arguments
+    _require_one_thing(arguments)
+    settings = load_settings(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
-            calendar = effective_limits(connection, settings).calendar
-        context = FilterContext(now(), calendar)
+            context = FilterContext(now(), effective_limits(connection, settings).calendar)
+            if arguments.undo is not None:
+                repricing.undoable(connection, arguments.undo)
+            elif arguments.resume is not None:
+                repricing.resumable(connection, arguments.resume)
+            else:
+                query = _query_of(arguments, context, connection)
         if arguments.undo is not None:
-            undo = partial(repricing.undo_step, run_id=arguments.undo, asked_by=_asked_by())
-            return _carried_out(store, settings, context, arguments.undo, TaskKind.REPRICE_UNDO, undo, arguments.json)
-        if arguments.resume is None:
-            query = query_of(arguments, context)
-            if arguments.dry_run or arguments.reported:
-                return _compared(store, settings, query, context, arguments)
-            with store.writing() as connection:
-                run_id = repricing.begin(connection, query, " ".join(arguments.filter), _asked_by(), now())
-        else:
-            run_id = arguments.resume
-        step = partial(repricing.step, run_id=run_id, reread=repricing.as_read_now)
-        return _carried_out(store, settings, context, run_id, TaskKind.REPRICE, step, arguments.json)
+            return _carried_out(store, settings, context, arguments, arguments.undo, TaskKind.REPRICE_UNDO)
+        if arguments.resume is not None:
+            return _carried_out(store, settings, context, arguments, arguments.resume, TaskKind.REPRICE)
+        if arguments.dry_run or arguments.reported:
+            return _compared(store, settings, query, context, arguments)
+        with store.writing() as connection:
+            run_id = repricing.begin(connection, query, " ".join(arguments.filter), _asked_by(), context.now_us)
+        return _carried_out(store, settings, context, arguments, run_id, TaskKind.REPRICE)
 
 
 def show_runs(options: Options) -> int:
@@ -90,83 +84,95 @@ def show_runs(options: Options) -> int:
             _state(each),
             local_time(each.started_at, calendar),
             Untrusted(each.asked_by),
-            each.changed,
+            f"{each.changed:,}",
             _signed(each.after - each.before),
             f"{', '.join(each.versions) or '-'} -> {each.version or '-'}",
         )
         for each in runs
     ]
     say(table((">id", "state", "begun", "by", ">changed", ">difference", "prices"), rows))
+    for each in runs:
+        if each.is_interrupted(now()):
+            say(f"Reprice {each.id} was interrupted; `{repricing.how_to_go_on(each)}` goes on there.")
     return ExitCode.OK
 
 
-def _compared(store: Store, settings: Settings, query: RequestQuery, context: FilterContext, arguments: Any) -> int:
+def _require_one_thing(arguments: Namespace) -> None:
+    """Raises UsageError for options that do not go together."""
+    about_a_run = {"--undo": arguments.undo is not None, "--resume": arguments.resume is not None}
+    other = {
+        "--dry-run": arguments.dry_run,
+        "--reported": arguments.reported,
+        "--since": arguments.since is not None,
+        "--until": arguments.until is not None,
+        "a filter": bool(arguments.filter),
+    }
+    named = [name for name, is_set in about_a_run.items() if is_set]
+    also = [*named[1:], *(name for name, is_set in other.items() if is_set)]
+    if named and also:
+        raise UsageError(f"{named[0]} takes the whole run that its number names; leave {also[0]} out.")
+
+
+def _query_of(arguments: Namespace, context: FilterContext, connection: Connection) -> RequestQuery:
+    query = query_of(arguments, context)
+    if query.since is not None and query.since > context.now_us:
+        raise UsageError("--since lies in the future.")
+    refuse_unsearchable(connection, query)
+    return query
+
+
+def _compared(
+    store: Store, settings: Settings, query: RequestQuery, context: FilterContext, arguments: Namespace
+) -> int:
     """Show what would change; nothing does."""
     price = pricer_of(settings, catalogue_of(settings.pricing)).cost
     comparing, bases = (
-        (repricing.as_computed, (Basis.REPORTED,)) if arguments.reported else (repricing.corrections, repricing.TOUCHED)
+        (current_costs.differing_reports, (Basis.REPORTED,))
+        if arguments.reported
+        else (current_costs.corrections, COMPUTED_HERE)
     )
-    groups: defaultdict[_Group, Difference] = defaultdict(Difference)
-    looked_at = 0
-    for page in _pages(store, query, context, bases):
-        for each in comparing(page, repricing.as_read_now, price):
-            if each.old.request.counted:
-                groups[_group(each, context)].add(each.old.request.cost, each.new.request.cost)
-        looked_at += len(page)
-        show(f"{looked_at:,} requests looked at")
+    comparison, page, is_last = Comparison(context.calendar), Page(None, ()), False
+    while not is_last:
+        with store.reading() as connection:
+            page = current_costs.read_page(connection, query, context, page.end, bases)
+        comparison.add(page, comparing(page.candidates, as_read_now, price))
+        show(f"{comparison.looked_at:,} requests looked at")
+        is_last = page.is_last
     show("")
-    _tell_comparison(Comparison(looked_at, groups), arguments)
+    if arguments.json:
+        say(json.dumps(_json_of_comparison(comparison), indent=2))
+    else:
+        _tell_comparison(comparison, arguments.reported)
     return ExitCode.OK
 
 
-def _pages(
-    store: Store, query: RequestQuery, context: FilterContext, bases: Iterable[Basis]
-) -> Iterator[list[Candidate]]:
-    after: tuple[int, int] | None = None
-    while True:
-        with store.reading() as connection:
-            page = repricing.candidates(connection, query, context, after, bases)
-        yield page
-        if len(page) < repricing.PAGE:
-            return
-        after = page[-1].stored.request.occurred_at, page[-1].stored.id
-
-
-def _group(correction: Correction, context: FilterContext) -> _Group:
-    request = correction.old.request
-    return _Group(context.calendar.local(request.occurred_at).date().isoformat(), request.model or "")
-
-
-def _tell_comparison(comparison: Comparison, arguments: Any) -> None:
-    groups = sorted(comparison.groups.items())
-    whole = Difference()
-    for _, each in groups:
-        whole.requests += each.requests
-        whole.before += each.before
-        whole.after += each.after
-        whole.unpriced_before += each.unpriced_before
-        whole.unpriced_after += each.unpriced_after
-    if arguments.json:
-        days = [{"day": group.day, "model": group.model or None, **_sums(each)} for group, each in groups]
-        answer = {"dry_run": True, "looked_at": comparison.looked_at, **_sums(whole), "days": days}
-        say(json.dumps(answer, indent=2))
+def _tell_comparison(comparison: Comparison, is_of_reported: bool) -> None:
+    kind = "with a reported cost" if is_of_reported else "whose cost is computed or unknown"
+    looked_at = f"{comparison.looked_at:,} requests {kind} were looked at"
+    rows = [
+        (named.day, Untrusted(_shortened(named.model)) if named.model else None, *_cells(each))
+        for named, each in comparison.by_day_and_model
+    ]
+    if not rows:
+        say(f"{looked_at}; {'none differs' if is_of_reported else 'no cost would change'}.")
         return
-    kind = "with a reported cost" if arguments.reported else "whose cost is computed or unknown"
-    if not groups:
-        say(f"{comparison.looked_at:,} requests {kind} were looked at; no cost would change.")
-        return
-    rows = [(group.day, Untrusted(group.model) or None, *_cells(each)) for group, each in groups]
-    say(table(_HEADERS, [*rows, ("total", None, *_cells(whole))]))
-    would = "What was reported stays as it is." if arguments.reported else "Nothing was changed."
-    say(f"{comparison.looked_at:,} requests {kind} were looked at. {would}")
+    say(table(_HEADERS, [*rows, ("total", None, *_cells(comparison.whole))]))
+    say(f"{looked_at}. {'What was reported stays as it is.' if is_of_reported else 'Nothing was changed.'}")
+
+
+def _shortened(model: str) -> str:
+    """With its end, as that tells two versions apart."""
+    if len(model) <= _LONGEST_MODEL:
+        return model
+    return f"{model[: _LONGEST_MODEL // 2]}…{model[1 - _LONGEST_MODEL // 2 :]}"
 
 
 def _cells(each: Difference) -> tuple[object, ...]:
     return (
-        each.requests,
+        f"{each.requests:,}",
         _sum(each.before, each.unpriced_before, each.requests),
         _sum(each.after, each.unpriced_after, each.requests),
-        _signed(each.after - each.before),
+        _signed(each.change),
     )
 
 
@@ -178,62 +184,92 @@ def _signed(difference: Usd) -> str:
     return str(difference) if difference.nano < 0 else f"+{difference}"
 
 
-def _sums(each: Difference) -> dict[str, object]:
+def _json_of_comparison(comparison: Comparison) -> dict[str, object]:
+    days = [
+        {"day": named.day, "model": named.model or None, **_json_of_difference(each)}
+        for named, each in comparison.by_day_and_model
+    ]
+    whole = _json_of_difference(comparison.whole)
+    return {"dry_run": True, "looked_at": comparison.looked_at, **whole, "days": days}
+
+
+def _json_of_difference(each: Difference) -> dict[str, object]:
     return {
         "requests": each.requests,
         "before_usd": float(each.before.dollars),
         "after_usd": float(each.after.dollars),
-        "difference_usd": float((each.after - each.before).dollars),
-        "difference_nanousd": (each.after - each.before).nano,
+        "difference_usd": float(each.change.dollars),
+        "difference_nanousd": each.change.nano,
         "unpriced_before": each.unpriced_before,
         "unpriced_after": each.unpriced_after,
     }
 
 
 def _carried_out(
-    store: Store,
-    settings: Settings,
-    context: FilterContext,
-    run_id: int,
-    kind: TaskKind,
-    step: Callable[..., Run],
-    as_json: bool,
+    store: Store, settings: Settings, context: FilterContext, arguments: Namespace, run_id: int, kind: TaskKind
 ) -> int:
     """Do it by the collector where one runs, else here; either can be interrupted, and resumed."""
-    tell: Callable[[str], None] = (lambda sentence: None) if as_json else say
+    tell: Callable[[str], None] = (lambda sentence: None) if arguments.json else say
     if is_collected(store):
         code = follow(store, kind, {"run": run_id, "by": _asked_by()}, _NAME, tell)
-        if code != ExitCode.OK:
-            return code
-        with store.reading() as connection:
-            run = repricing.run_of(connection, run_id)
     else:
-        with recording(settings, context.now_us) as target:
-            try:
-                run = _stepped(target.recorder, context, step)
-            except KeyboardInterrupt:
-                show("")
-                say(f"Interrupted. `spendtop reprice --resume {run_id}` goes on there.")
-                return _INTERRUPTED
-        tell(repricing.told(run))
-    if as_json:
+        step = _undo_step(run_id) if kind is TaskKind.REPRICE_UNDO else _step(store, run_id)
+        code = _done_here(store, settings, context, run_id, step, tell)
+    with store.reading() as connection:
+        run = repricing.run_of(connection, run_id)
+    if arguments.json:
         say(json.dumps(_json(run), indent=2))
+    elif run.state == "done" and run.changed and code == ExitCode.OK:
+        say(f"`spendtop reprice --undo {run_id}` takes it back.")
+    return code
+
+
+def _done_here(
+    store: Store, settings: Settings, context: FilterContext, run_id: int, step: Step, tell: Callable[[str], None]
+) -> int:
+    with recording(settings, context.now_us) as target:
+        try:
+            while not (run := step(target.recorder, FilterContext(now(), context.calendar))).is_over:
+                show(repricing.progress(run))
+        except KeyboardInterrupt:
+            show("")
+            target.recorder.run(partial(repricing.leave, run_id=run_id)).result()
+            with store.reading() as connection:
+                run = repricing.run_of(connection, run_id)
+            tell(f"Interrupted. `{repricing.how_to_go_on(run)}` goes on there.")
+            return INTERRUPTED
+    show("")
+    tell(repricing.outcome(run))
     return ExitCode.OK
 
 
-def _stepped(recorder: Recorder, context: FilterContext, step: Callable[..., Run]) -> Run:
-    while True:
-        run = recorder.run(lambda connection: step(connection, recording=recorder.recording, context=context)).result()
-        show(f"{run.looked_at:,} requests looked at, {run.changed:,} changed")
-        if run.is_over:
-            show("")
-            return run
+def _step(store: Store, run_id: int) -> Step:
+    def step(recorder: Recorder, context: FilterContext) -> Run:
+        with store.reading() as connection:
+            page = repricing.next_page(connection, run_id, context.calendar)
+        differing = list(current_costs.corrections(page.candidates, as_read_now, recorder.cost))
+        return recorder.run(
+            lambda connection: repricing.step(
+                connection, run_id, page, differing, recorder.recording, context, as_read_now
+            )
+        ).result()
+
+    return step
+
+
+def _undo_step(run_id: int) -> Step:
+    def step(recorder: Recorder, context: FilterContext) -> Run:
+        return recorder.run(
+            lambda connection: repricing.undo_step(connection, run_id, recorder.recording, context, _asked_by())
+        ).result()
+
+    return step
 
 
 def _json(run: Run) -> dict[str, object]:
     return {
         "id": run.id,
-        "state": run.state,
+        "state": "interrupted" if run.is_interrupted(now()) else run.state,
         "by": run.asked_by,
         "started_at": to_iso(run.started_at),
         "since": None if run.since is None else to_iso(run.since),
@@ -250,12 +286,14 @@ def _json(run: Run) -> dict[str, object]:
         "versions_before": list(run.versions),
         "version": run.version or None,
         "undone_by": run.undone_by,
+        "restored": run.restored,
         "skipped": run.skipped,
     }
 
 
 def _state(run: Run) -> str:
-    return f"{run.state}, {run.skipped:,} left" if run.skipped else run.state
+    state = "interrupted" if run.is_interrupted(now()) else run.state
+    return f"{state}, {run.skipped:,} left" if run.skipped else state
 
 
 def _asked_by() -> str:

@@ -16,7 +16,8 @@ from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 
 _LOOK = 0.1
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""Exit code after Ctrl+C."""
 _STOPS_WITHIN = 30.0
 """Seconds; one page takes no longer as a rule."""
 _PATIENCE = 60.0
@@ -57,7 +58,7 @@ def follow(
     try:
         tell(result_of(_ended(store, task_id, name)))
     except KeyboardInterrupt:
-        return _stop(store, task_id)
+        return _stop(store, task_id, tell)
     return ExitCode.OK
 
 
@@ -96,17 +97,17 @@ def _require_goes_on(store: Store, name: str) -> None:
         raise SpendtopError(f"The collector ended. The {name} goes on as soon as one runs: start `spendtop`.") from None
 
 
-def _stop(store: Store, task_id: int) -> int:
+def _stop(store: Store, task_id: int, tell: Callable[[str], None]) -> int:
     with store.writing() as connection:
         tasks.stop(connection, task_id, now())
     deadline = time.monotonic() + _STOPS_WITHIN
     while not (task := look(store, task_id)).finished:
         if time.monotonic() > deadline:
-            say("It stops once the page that is being asked for is there. Asked for again, it goes on there.")
-            return _INTERRUPTED
+            tell("It stops once the page that is being asked for is there. Asked for again, it goes on there.")
+            return INTERRUPTED
         time.sleep(_LOOK)
-    say(result_of(task))
-    return ExitCode.OK if task.state is TaskState.DONE else _INTERRUPTED
+    tell(result_of(task))
+    return ExitCode.OK if task.state is TaskState.DONE else INTERRUPTED
 
 
 def result_of(task: Task) -> str:

@@ -6,39 +6,55 @@ request since. Costs that somebody reported are never touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, delete, select, tuple_, update
+from sqlalchemy import Connection, Select, delete, select, update
 
+from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.limits import Limit
-from spendtop.domain.merging import Price, StoredRequest, differences
+from spendtop.domain.merging import StoredRequest, differences
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import Basis, Cost, Reporter, Request, Usage
-from spendtop.domain.sources import OTLP
-from spendtop.domain.usage import read_kept, read_response
-from spendtop.domain.windows import Calendar, WindowKind, bounds
+from spendtop.domain.request import REPORTED
+from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, bounds
+from spendtop.services.current_costs import (
+    COMPUTED_HERE,
+    PAGE,
+    Candidate,
+    Correction,
+    Page,
+    Position,
+    Reread,
+    corrections,
+    is_unpriced,
+    read_page,
+)
+from spendtop.services.presence import process_start
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row, to_values
 from spendtop.services.totals import TotalsByDifference
-from spendtop.store import bodies
-from spendtop.store.reads.requests import RequestQuery, conditions
+from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.statements import table_of
-from spendtop.store.tables import BodyTable, RepriceChangeTable, RepriceTable, RequestTable, RevisionTable
+from spendtop.store.tables import RepriceChangeTable, RepriceTable, RequestTable, RevisionTable
 
-PAGE = 200
-"""Requests of one transaction, for which webhooks wait."""
 _MOST_VERSIONS = 20
+_LARGEST_ID = 2**31 - 1
+_SEEN_WITHIN = MINUTE
+"""So long after its last page a worker on another host is taken for alive."""
 _REQUEST, _RUN, _CHANGE = table_of(RequestTable), table_of(RepriceTable), table_of(RepriceChangeTable)
-TOUCHED = (Basis.COMPUTED, Basis.UNKNOWN)
-"""Bases of the costs that a run may correct."""
-
-Reread = Callable[[Request, bytes | None], Request]
-"""The request with its usage as this version reads it, from what is kept of it: its usage object, else its answer."""
+_DECIDING = frozenset(
+    field.column
+    for field in REPORTED
+    if field.part in ("cost", "usage")
+    or field.name in ("provider", "model", "served_model", "status", "cached", "service_level", "inference_geo")
+)
+"""Columns of a cost and of what it rests on."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -51,11 +67,14 @@ class Run(Struct, frozen=True, kw_only=True):
     filter: str
     state: str
     """running, done, undoing or undone."""
+    worker: str | None
+    """The process that works on it."""
     started_at: int
+    updated_at: int
     looked_at: int
     changed: int
     before: Usd
-    """What was known of the changed requests' costs before."""
+    """What was known before of the costs of those changed requests that count."""
     after: Usd
     unpriced_before: int
     unpriced_after: int
@@ -64,10 +83,12 @@ class Run(Struct, frozen=True, kw_only=True):
     version: str
     """What prices them now."""
     undone_by: str | None
+    restored: int
+    """Requests that the undoing took back."""
     skipped: int
     """Requests that the undoing left alone, as something else changed them since."""
-    cursor: tuple[int, int] | None
-    """Time and id of the request that was looked at last."""
+    cursor: Position | None
+    """The request that was looked at last."""
 
     @property
     def is_over(self) -> bool:
@@ -79,20 +100,9 @@ class Run(Struct, frozen=True, kw_only=True):
         """Which requests it is about."""
         return RequestQuery(parse_filter(self.filter) if self.filter else None, self.since, self.until)
 
-
-class Candidate(NamedTuple):
-    """A request that may have another cost now."""
-
-    stored: StoredRequest
-    answer: bytes | None
-    """The provider's answer as JSON, where it is kept and no usage object is."""
-
-
-class Correction(Struct, frozen=True):
-    """One request whose cost is another one now."""
-
-    old: StoredRequest
-    new: StoredRequest
+    def is_interrupted(self, now: int) -> bool:
+        """Whether something is left to do and nobody does it."""
+        return not self.is_over and not _is_alive(self.worker, now - self.updated_at)
 
 
 def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_by: str, now: int) -> int:
@@ -104,6 +114,7 @@ def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_b
             until=query.until,
             filter=filter_text,
             state="running",
+            worker=_this_process(),
             started_at=now,
             updated_at=now,
             looked_at=0,
@@ -114,6 +125,7 @@ def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_b
             unpriced_after=0,
             versions="[]",
             version="",
+            restored=0,
             skipped=0,
         )
     )
@@ -123,10 +135,7 @@ def begin(connection: Connection, query: RequestQuery, filter_text: str, asked_b
 
 def run_of(connection: Connection, run_id: int) -> Run:
     """Raises UsageError where there is no such run."""
-    row = connection.execute(select(_RUN).where(_RUN.c.id == run_id)).one_or_none()
-    if row is None:
-        raise UsageError(f"There is no reprice {run_id}. `spendtop reprice list` names all.")
-    return _run(row)
+    return _one(connection, run_id, select(_RUN))
 
 
 def runs(connection: Connection) -> list[Run]:
@@ -134,237 +143,189 @@ def runs(connection: Connection) -> list[Run]:
     return [_run(row) for row in connection.execute(select(_RUN).order_by(_RUN.c.id.desc()))]
 
 
-def candidates(
-    connection: Connection,
-    query: RequestQuery,
-    context: FilterContext,
-    after: tuple[int, int] | None,
-    bases: Iterable[Basis] = TOUCHED,
-) -> list[Candidate]:
-    """The next page of requests with costs of these bases, in time order."""
-    return _candidates(connection, _page(connection, query, context, after, bases))
+def resumable(connection: Connection, run_id: int) -> Run:
+    """Raises UsageError for a run that is not there or has nothing left to be gone on with."""
+    run = run_of(connection, run_id)
+    if run.state != "running":
+        raise UsageError(_not_running(run))
+    return run
 
 
-def corrections(page: Iterable[Candidate], reread: Reread, price: Price) -> Iterator[Correction]:
-    """Those of the requests whose cost is another one by the prices of now."""
-    for stored, answer in page:
-        request = reread(stored.request, answer)
-        request = msgspec.structs.replace(request, cost=price(request))
-        if _differ(stored.request, request):
-            yield Correction(stored, msgspec.structs.replace(stored, request=request))
+def undoable(connection: Connection, run_id: int) -> Run:
+    """Raises UsageError for a run that is not there or was taken back already."""
+    run = run_of(connection, run_id)
+    if run.state == "undone":
+        raise UsageError(f"Reprice {run.id} was taken back already, by {run.undone_by}.")
+    return run
+
+
+def next_page(connection: Connection, run_id: int, calendar: Calendar) -> Page:
+    """What a run looks at next; times in its filter are as of its begin. Raises UsageError for one that is being taken
+    back."""
+    run = run_of(connection, run_id)
+    if run.state == "undoing":
+        raise UsageError(_not_running(run))
+    if run.is_over:
+        return Page(run.cursor, ())
+    return read_page(connection, run.query, FilterContext(run.started_at, calendar), run.cursor)
 
 
 def step(
     connection: Connection,
     run_id: int,
+    page: Page,
+    differing: Sequence[Correction],
     recording: Recording,
     context: FilterContext,
     reread: Reread,
 ) -> Run:
-    """Price one page anew within the open transaction, and say how the run stands then.
+    """Correct one page within the open transaction, and say how the run stands then.
 
-    Raises UsageError for a run that is over.
+    `differing` are the page's corrections, found before, so that webhooks do not wait for that. Nothing is done where
+    somebody else was here first. Raises UsageError for a run that is being taken back.
     """
-    run = run_of(connection, run_id)
-    if run.state != "running":
-        raise UsageError(f"Reprice {run_id} is {run.state}.")
-    wanted = _page(connection, run.query, context, run.cursor, TOUCHED)
-    page = _candidates(connection, wanted.with_for_update(of=_REQUEST))
-    found = list(corrections(page, reread, recording.price))
-    _correct(connection, recording, found, context, f"reprice {run.id}")
-    changes = [
-        {"reprice_id": run.id, "request_id": each.old.id, "before": _packed(before), "after": _packed(after)}
-        for each in found
-        for before, after in [_columns(each)]
-    ]
+    run = _one(connection, run_id, select(_RUN).with_for_update())
+    if run.state == "undoing":
+        raise UsageError(_not_running(run))
+    if run.is_over or run.cursor != page.after:
+        return run
+    current = _still_differing(connection, page, differing, recording, reread)
+    _correct(connection, recording, current, context, f"reprice {run.id}")
+    changes = [_change(run.id, each) for each in current]
     if changes:
         connection.execute(_CHANGE.insert(), changes)
-    versions = {each.old.request.cost.price_version or "" for each in found} | set(run.versions)
-    last = page[-1].stored if page else None
-    cursor = run.cursor if last is None else (last.request.occurred_at, last.id)
-    connection.execute(
-        update(_RUN)
-        .where(_RUN.c.id == run.id)
-        .values(
-            cursor=None if cursor is None else f"{cursor[0]},{cursor[1]}",
-            looked_at=run.looked_at + len(page),
-            changed=run.changed + len(found),
-            before_nano=run.before.nano + sum(_known(each.old) for each in found),
-            after_nano=run.after.nano + sum(_known(each.new) for each in found),
-            unpriced_before=run.unpriced_before + sum(_counts_unpriced(each.old) for each in found),
-            unpriced_after=run.unpriced_after + sum(_counts_unpriced(each.new) for each in found),
-            versions=msgspec.json.encode(sorted(filter(None, versions))[:_MOST_VERSIONS]).decode(),
-            version=next(
-                (each.new.request.cost.price_version for each in found if each.new.request.cost.price_version),
-                run.version,
-            ),
-            state="running" if len(page) == PAGE else "done",
-            updated_at=context.now_us,
-        )
+    versions = {each.old.request.cost.price_version or "" for each in current} | set(run.versions)
+    new_versions = (each.new.request.cost.price_version for each in current)
+    return _note(
+        connection,
+        run,
+        context.now_us,
+        cursor=None if page.end is None else f"{page.end.occurred_at},{page.end.id}",
+        looked_at=run.looked_at + len(page.candidates),
+        changed=run.changed + len(current),
+        before_nano=run.before.nano + sum(_known_nano(each.old) for each in current),
+        after_nano=run.after.nano + sum(_known_nano(each.new) for each in current),
+        unpriced_before=run.unpriced_before + sum(_counts_unpriced(each.old) for each in current),
+        unpriced_after=run.unpriced_after + sum(_counts_unpriced(each.new) for each in current),
+        versions=msgspec.json.encode(sorted(filter(None, versions))[:_MOST_VERSIONS]).decode(),
+        version=next(filter(None, new_versions), run.version),
+        state="done" if page.is_last else "running",
     )
-    return run_of(connection, run_id)
 
 
 def undo_step(connection: Connection, run_id: int, recording: Recording, context: FilterContext, asked_by: str) -> Run:
-    """Take one page of a run's corrections back, and say how it stands then. Raises UsageError for one that is not
-    there, still runs, or was taken back already."""
-    run = run_of(connection, run_id)
+    """Take one page of a run's corrections back, and say how it stands then. One that still runs ends by that."""
+    run = _one(connection, run_id, select(_RUN).with_for_update())
     if run.state == "undone":
-        raise UsageError(f"Reprice {run_id} was taken back already, by {run.undone_by}.")
+        return run
     changes = connection.execute(
         select(_CHANGE).where(_CHANGE.c.reprice_id == run.id).order_by(_CHANGE.c.request_id).limit(PAGE)
     ).all()
     ids = [change.request_id for change in changes]
-    present = {
-        row.id: row for row in connection.execute(select(_REQUEST).where(_REQUEST.c.id.in_(ids)).with_for_update())
-    }
-    found, skipped = [], 0
+    rows = _locked_rows(connection, ids)
+    current, skipped = [], 0
     for change in changes:
-        row = present.get(change.request_id)
+        row = rows.get(change.request_id)
         if row is None:
-            continue
-        values = dict(row._mapping)
-        after, before = _unpacked(change.after), _unpacked(change.before)
-        if any(_plain(values[name]) != value for name, value in after.items()):
+            continue  # retention deleted it
+        stored = from_row(row)
+        if _deciding(stored) != _unpacked(change.after):
             skipped += 1
             continue
-        restored = from_row([before.get(name, values[name]) for name in values])
-        found.append(Correction(from_row(row), restored))
-    _correct(connection, recording, found, context, f"reprice {run.id} undone")
+        before = _unpacked(change.before)
+        restored = from_row([before.get(name, value) for name, value in row._mapping.items()])
+        current.append(Correction(stored, restored))
+    _correct(connection, recording, current, context, f"reprice {run.id} undone")
     connection.execute(delete(_CHANGE).where(_CHANGE.c.reprice_id == run.id, _CHANGE.c.request_id.in_(ids)))
-    connection.execute(
-        update(_RUN)
-        .where(_RUN.c.id == run.id)
-        .values(
-            state="undoing" if len(changes) == PAGE else "undone",
-            undone_by=asked_by,
-            skipped=run.skipped + skipped,
-            updated_at=context.now_us,
-        )
+    return _note(
+        connection,
+        run,
+        context.now_us,
+        state="undoing" if len(changes) == PAGE else "undone",
+        undone_by=run.undone_by or asked_by,
+        restored=run.restored + len(current),
+        skipped=run.skipped + skipped,
     )
-    return run_of(connection, run_id)
 
 
-def told(run: Run) -> str:
+def leave(connection: Connection, run_id: int) -> None:
+    """Note that this process works no more on a run that has something left to do."""
+    connection.execute(update(_RUN).where(_RUN.c.id == run_id, _RUN.c.worker == _this_process()).values(worker=None))
+
+
+def forget_changes(connection: Connection, request_ids: Sequence[int]) -> None:
+    """Forget what runs changed in requests that retention deletes."""
+    of_runs = _CHANGE.c.reprice_id.in_(select(_RUN.c.id))  # so that the primary key finds them
+    connection.execute(delete(_CHANGE).where(of_runs, _CHANGE.c.request_id.in_(request_ids)))
+
+
+def progress(run: Run) -> str:
+    """How far a run is that is not over, for people."""
+    if run.state == "undoing":
+        return f"{run.restored:,} of {run.changed:,} taken back"
+    return f"{run.looked_at:,} requests looked at, {run.changed:,} changed"
+
+
+def how_to_go_on(run: Run) -> str:
+    """The command that goes on with a run that was interrupted."""
+    return f"spendtop reprice --{'undo' if run.state == 'undoing' else 'resume'} {run.id}"
+
+
+def outcome(run: Run) -> str:
     """What came of a run that is over, as a sentence for people."""
     if run.state == "undone":
         left = f"; {run.skipped:,} were left alone, as something else changed them since" if run.skipped else ""
-        return f"Reprice {run.id} is taken back{left}."
+        return f"Reprice {run.id} is taken back: {run.restored:,} requests have their cost of before{left}."
     if not run.changed:
         return f"{run.looked_at:,} requests were looked at; every cost is what the prices of now make of it."
     unpriced = f", unpriced {run.unpriced_before:,} -> {run.unpriced_after:,}"
     return (
         f"{run.changed:,} of {run.looked_at:,} requests have another cost now: {run.before} -> {run.after}"
         f"{unpriced if run.unpriced_before or run.unpriced_after else ''}."
-        f" `spendtop reprice --undo {run.id}` takes it back."
     )
 
 
-class Difference(Struct):
-    """What pricing anew makes of the requests of one model on one day."""
-
-    requests: int = 0
-    before: Usd = ZERO
-    """Of their known costs."""
-    after: Usd = ZERO
-    unpriced_before: int = 0
-    unpriced_after: int = 0
-
-    def add(self, before: Cost, after: Cost) -> None:
-        """Count one request."""
-        self.requests += 1
-        self.before += before.amount or ZERO
-        self.after += after.amount or ZERO
-        self.unpriced_before += _is_unpriced(before)
-        self.unpriced_after += _is_unpriced(after)
+def _not_running(run: Run) -> str:
+    words = {"undoing": "is being taken back", "undone": "was taken back", "done": "is done"}[run.state]
+    return f"Reprice {run.id} {words}; there is nothing to go on with."
 
 
-def as_computed(page: Iterable[Candidate], reread: Reread, price: Price) -> Iterator[Correction]:
-    """The reported costs beside what would be computed now, where that is known and another amount."""
-    for stored, answer in page:
-        request = reread(stored.request, answer)
-        computed = price(request).computed
-        if computed is not None and computed != stored.request.cost.amount:
-            cost = Cost(amount=computed, basis=Basis.COMPUTED)
-            yield Correction(
-                stored, msgspec.structs.replace(stored, request=msgspec.structs.replace(request, cost=cost))
-            )
+def _still_differing(
+    connection: Connection, page: Page, differing: Sequence[Correction], recording: Recording, reread: Reread
+) -> list[Correction]:
+    """The corrections as the requests are now: a source may have changed one since it was read, or retention deleted
+    it."""
+    rows = _locked_rows(connection, [each.old.id for each in differing])
+    packed = {candidate.stored.id: candidate.bodies for candidate in page.candidates}
+    current: list[Correction] = []
+    for each in differing:
+        row = rows.get(each.old.id)
+        stored = None if row is None else from_row(row)
+        if stored == each.old:
+            current.append(each)
+        elif stored is not None and stored.request.cost.basis in COMPUTED_HERE:
+            current += corrections([Candidate(stored, packed[stored.id])], reread, recording.price)
+    return current
 
 
-def as_read_now(request: Request, answer: bytes | None) -> Request:
-    """A `Reread`: what a client counted itself, or an instrumentation, is only completed."""
-    kept = request.usage_object
-    if kept is not None:
-        reading = read_kept(kept, request.provider, request.served_model or request.model)
-    elif answer is not None:
-        try:
-            reading = read_response(
-                msgspec.json.decode(answer), provider=request.provider, model=request.served_model or request.model
-            )
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return request
-    else:
-        return request
-    if not reading.usage.is_known:
-        return request
-    is_counted_elsewhere = request.source.written_by_hand or request.source is OTLP
-    usage = _completed(request.usage, reading.usage) if is_counted_elsewhere else reading.usage
-    reported, reported_by = request.cost.reported, request.cost.reported_by
-    if reading.cost is not None:
-        reported, reported_by = reading.cost, Reporter.PROVIDER
-    return msgspec.structs.replace(
-        request,
-        usage=usage,
-        service_level=reading.service_level or request.service_level,
-        inference_geo=reading.inference_geo or request.inference_geo,
-        provider_usage=request.provider_usage or reading.provider_usage,
-        cost=msgspec.structs.replace(request.cost, reported=reported, reported_by=reported_by),
-    )
-
-
-def _completed(known: Usage, read: Usage) -> Usage:
-    """What is known, with what else can be read now."""
-    gaps = {name: getattr(read, name) for name in Usage.__struct_fields__ if getattr(known, name) is None}
-    return msgspec.structs.replace(known, **gaps)
-
-
-def _page(
-    connection: Connection,
-    query: RequestQuery,
-    context: FilterContext,
-    after: tuple[int, int] | None,
-    bases: Iterable[Basis],
-) -> Select[Any]:
-    """With the answers of those of which no usage object is kept."""
-    body = table_of(BodyTable)
-    position = _REQUEST.c.occurred_at, _REQUEST.c.id
-    statement = (
-        select(_REQUEST, body.c.data.label("body_data"))
-        .outerjoin(body, and_(body.c.request_id == _REQUEST.c.id, _REQUEST.c.provider_usage.is_(None)))
-        .where(*conditions(query, context, connection), _REQUEST.c.basis.in_([basis.value for basis in bases]))
-        .order_by(*position)
-        .limit(PAGE)
-    )
-    return statement if after is None else statement.where(tuple_(*position) > after)
-
-
-def _candidates(connection: Connection, page: Select[Any]) -> list[Candidate]:
-    return [
-        Candidate(from_row(row), None if row.body_data is None else bodies.decode(row.body_data)[1])
-        for row in connection.execute(page)
-    ]
+def _locked_rows(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    """In the order of their ids, as everything locks them, so that collectors never wait for each other in a circle."""
+    if not ids:
+        return {}
+    wanted = select(_REQUEST).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id).with_for_update()
+    return {row.id: row for row in connection.execute(wanted)}
 
 
 def _correct(
-    connection: Connection, recording: Recording, found: list[Correction], context: FilterContext, source: str
+    connection: Connection, recording: Recording, current: Sequence[Correction], context: FilterContext, source: str
 ) -> None:
     """Write the corrections with what they make of all totals; alerts only speak of windows that are still open."""
-    if not found:
+    if not current:
         return
     totals = TotalsByDifference(recording.book, _open_at(context.now_us, context.calendar))
-    for each in found:
+    for each in current:
         totals.replace(each.old.request, each.new.request, each.old.id)
-    recording.correct(connection, totals, {each.new.id: each.new for each in found})
+    recording.correct(connection, totals, {each.new.id: each.new for each in current})
     connection.execute(
         table_of(RevisionTable).insert(),
         [
@@ -374,14 +335,14 @@ def _correct(
                 "source": source,
                 "changes": msgspec.json.encode(differences(each.old.request, each.new.request)).decode(),
             }
-            for each in found
+            for each in current
         ],
     )
 
 
 def _open_at(now: int, calendar: Calendar) -> Callable[[Limit, int], bool]:
     """Whether what happened at an instant lies in a limit's window of now; a single request is over at once."""
-    spans = {}
+    spans: dict[Window, Bounds] = {}
 
     def is_open(limit: Limit, at: int) -> bool:
         if limit.window.kind is WindowKind.REQUEST:
@@ -393,26 +354,20 @@ def _open_at(now: int, calendar: Calendar) -> Callable[[Limit, int], bool]:
     return is_open
 
 
-def _differ(old: Request, new: Request) -> bool:
-    """Whether the cost is another one, or what it rests on; by which list it was found is no difference."""
-    return (old.cost.amount, old.cost.basis, old.cost.unpriced_units, old.cost.level_assumed, old.usage) != (
-        new.cost.amount,
-        new.cost.basis,
-        new.cost.unpriced_units,
-        new.cost.level_assumed,
-        new.usage,
-    )
-
-
-def _columns(correction: Correction) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The columns that differ, before and after."""
+def _change(run_id: int, correction: Correction) -> dict[str, object]:
     old, new = to_values(correction.old), to_values(correction.new)
-    changed = [name for name in old if old[name] != new[name]]
-    return {name: old[name] for name in changed}, {name: new[name] for name in changed}
+    before = {name: value for name, value in old.items() if value != new[name]}
+    return {
+        "reprice_id": run_id,
+        "request_id": correction.old.id,
+        "before": msgspec.msgpack.encode(before),
+        "after": msgspec.msgpack.encode(_deciding(correction.new)),
+    }
 
 
-def _packed(columns: Mapping[str, Any]) -> bytes:
-    return msgspec.msgpack.encode(columns)
+def _deciding(stored: StoredRequest) -> Mapping[str, Any]:
+    """The columns that decide on a cost, as far as they say something."""
+    return {name: value for name, value in to_values(stored).items() if name in _DECIDING and value is not None}
 
 
 def _unpacked(packed: bytes) -> dict[str, Any]:
@@ -420,21 +375,41 @@ def _unpacked(packed: bytes) -> dict[str, Any]:
     return columns
 
 
-def _plain(value: object) -> object:
-    return bytes(value) if isinstance(value, memoryview) else value
-
-
-def _known(stored: StoredRequest) -> int:
-    """Nano-USD that a counted request counts for."""
+def _known_nano(stored: StoredRequest) -> int:
+    """What a counted request counts for, nano-USD."""
     return (stored.request.cost.amount or ZERO).nano if stored.request.counted else 0
 
 
 def _counts_unpriced(stored: StoredRequest) -> bool:
-    return stored.request.counted and _is_unpriced(stored.request.cost)
+    return stored.request.counted and is_unpriced(stored.request.cost)
 
 
-def _is_unpriced(cost: Cost) -> bool:
-    return cost.amount is None or cost.partial
+def _note(connection: Connection, run: Run, now: int, **values: object) -> Run:
+    noted = {**values, "worker": _this_process(), "updated_at": now}
+    connection.execute(update(_RUN).where(_RUN.c.id == run.id).values(noted))
+    return run_of(connection, run.id)
+
+
+def _this_process() -> str:
+    """Names it among all of all hosts, also after its number is another one's."""
+    return f"{socket.gethostname()} {os.getpid()} {process_start(os.getpid())}"
+
+
+def _is_alive(worker: str | None, silent_for: int) -> bool:
+    if worker is None:
+        return False
+    host, number, started = worker.rsplit(" ", 2)
+    if host != socket.gethostname():
+        return silent_for < _SEEN_WITHIN
+    return 0 < process_start(int(number)) == int(started)
+
+
+def _one(connection: Connection, run_id: int, wanted: Select[Any]) -> Run:
+    is_id = 0 < run_id <= _LARGEST_ID
+    row = connection.execute(wanted.where(_RUN.c.id == run_id)).one_or_none() if is_id else None
+    if row is None:
+        raise UsageError(f"There is no reprice {run_id}. `spendtop reprice list` names all.")
+    return _run(row)
 
 
 def _run(row: Any) -> Run:
@@ -446,7 +421,9 @@ def _run(row: Any) -> Run:
         until=row.until,
         filter=row.filter,
         state=row.state,
+        worker=row.worker,
         started_at=row.started_at,
+        updated_at=row.updated_at,
         looked_at=row.looked_at,
         changed=row.changed,
         before=Usd(row.before_nano),
@@ -456,6 +433,7 @@ def _run(row: Any) -> Run:
         versions=tuple(msgspec.json.decode(row.versions)),
         version=row.version,
         undone_by=row.undone_by,
+        restored=row.restored,
         skipped=row.skipped,
-        cursor=(int(at), int(request_id)) if request_id else None,
+        cursor=Position(int(at), int(request_id)) if request_id else None,
     )

@@ -11,6 +11,7 @@ from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import BodyState
 from spendtop.services.episodes import is_resolved
 from spendtop.services.outbox_rules import DeliveryState
+from spendtop.services.repricing import forget_changes
 from spendtop.services.tasks import ENDED
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS
@@ -83,6 +84,7 @@ def _requests(connection: Connection, before: int) -> bool:
             (_REQUEST, _REQUEST.c.id),
         ):
             connection.execute(delete(table).where(column.in_(ids)))
+        forget_changes(connection, ids)
         facts.put(connection, "verified_from", str(before))
     return len(ids) == _BATCH
 

@@ -24,12 +24,23 @@ from spendtop.store.tables import (
     DeliveryAttemptTable,
     DeliveryTable,
     LimitMarkTable,
+    RepriceChangeTable,
+    RepriceTable,
     RequestTable,
     RevisionTable,
     TotalTable,
 )
 
-_USAGE = (BodyTable, RevisionTable, TotalTable, DayTotalTable, LimitMarkTable, RequestTable)
+_USAGE = (
+    BodyTable,
+    RevisionTable,
+    RepriceChangeTable,
+    RepriceTable,
+    TotalTable,
+    DayTotalTable,
+    LimitMarkTable,
+    RequestTable,
+)
 _ALERTS = (DeliveryAttemptTable, DeliveryTable, AlertTable)
 
 

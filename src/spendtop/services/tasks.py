@@ -28,6 +28,8 @@ class TaskKind(StrEnum):
     """`id`: ours, of a request."""
     REPRICE = "reprice"
     """`run`: which one. Can be stopped."""
+    REPRICE_COMPARE = "reprice-compare"
+    """`since`, `until`: UTC µs or null; `filter`: its text. The result is a ComparisonExcerpt. Can be stopped."""
     REPRICE_UNDO = "reprice-undo"
     """`run`, and `by`: who asked. Can be stopped."""
     STOP = "stop"

@@ -1,21 +1,30 @@
-"""What faces ask about stored costs: pricing anew, and taking that back. Each page is a transaction of its own."""
+"""What faces ask about stored costs: comparing them with the prices of now, pricing anew, and taking that back.
+
+Pages are read and priced beside the writer; only the corrections of each are a transaction of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from sqlalchemy import Connection
+import msgspec
 
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
-from spendtop.domain.filters import FilterContext
-from spendtop.services import repricing, tasks
+from spendtop.domain.filters import FilterContext, parse_filter
+from spendtop.services import current_costs, repricing, tasks
+from spendtop.services.current_costs import Comparison, Correction, Page, as_read_now
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import Task, TaskKind
+from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.transactions import read
 
-Step = Callable[..., Run]
+_MOST_GROUPS = 1_000
+"""Days of models that the result of a comparison names."""
+Step = Callable[[FilterContext], Awaitable[Run]]
 
 
 class RepricingTasks:
@@ -26,38 +35,81 @@ class RepricingTasks:
         self._settings = settings
 
     def by_kind(self) -> Mapping[TaskKind, SlowTask]:
-        return {TaskKind.REPRICE: self.reprice, TaskKind.REPRICE_UNDO: self.undo}
+        return {
+            TaskKind.REPRICE_COMPARE: self.compare,
+            TaskKind.REPRICE: self.reprice,
+            TaskKind.REPRICE_UNDO: self.undo,
+        }
+
+    async def compare(self, task: Task) -> str:
+        """What pricing anew would change; nothing does. Raises Stopped when somebody stopped it."""
+        asked, context = task.arguments, self._filter_context()
+        text = str(asked["filter"])
+        since, until = (None if asked[end] is None else int(str(asked[end])) for end in ("since", "until"))
+        query = RequestQuery(parse_filter(text) if text else None, since, until)
+        comparison, page = Comparison(context.calendar), Page(None, ())
+        while True:
+            page = await read(
+                self._context.store, partial(current_costs.read_page, query=query, context=context, after=page.end)
+            )
+            comparison.add(page, await self._differing(page))
+            if page.is_last:
+                return msgspec.json.encode(comparison.excerpt(_MOST_GROUPS)).decode()
+            if not await self._note_progress(task, f"{comparison.looked_at:,} requests compared"):
+                raise tasks.Stopped("The comparison was stopped. Nothing was changed.")
 
     async def reprice(self, task: Task) -> str:
         """Price anew what the run `run` is about. Raises Stopped when somebody stopped it."""
         run_id = int(str(task.arguments["run"]))
+        recorder = self._context.recorder
 
-        def step(connection: Connection, context: FilterContext) -> Run:
-            return repricing.step(connection, run_id, self._context.recorder.recording, context, repricing.as_read_now)
+        async def step(context: FilterContext) -> Run:
+            page = await read(
+                self._context.store, partial(repricing.next_page, run_id=run_id, calendar=context.calendar)
+            )
+            differing = await self._differing(page)
+            return await self._context.write(
+                lambda connection: repricing.step(
+                    connection, run_id, page, differing, recorder.recording, context, as_read_now
+                )
+            )
 
-        return await self._carried_out(task, step)
+        return await self._carried_out(task, run_id, step)
 
     async def undo(self, task: Task) -> str:
-        """Take the corrections of the run `run` back."""
+        """Take the corrections of the run `run` back. Raises Stopped when somebody stopped it."""
         run_id, asked_by = int(str(task.arguments["run"])), str(task.arguments["by"])
+        recorder = self._context.recorder
 
-        def step(connection: Connection, context: FilterContext) -> Run:
-            return repricing.undo_step(connection, run_id, self._context.recorder.recording, context, asked_by)
+        async def step(context: FilterContext) -> Run:
+            return await self._context.write(
+                lambda connection: repricing.undo_step(connection, run_id, recorder.recording, context, asked_by)
+            )
 
-        return await self._carried_out(task, step)
+        return await self._carried_out(task, run_id, step)
 
-    async def _carried_out(self, task: Task, step: Step) -> str:
-        while True:
-            context = FilterContext(self._context.clock(), self._settings().time.calendar)
-            run = await self._context.write(partial(step, context=context))
-            self._context.stored()
-            if run.is_over:
-                return repricing.told(run)
-            if not await self._note_progress(task, run):
-                raise tasks.Stopped(f"Stopped. `spendtop reprice --resume {run.id}` goes on there.")
+    async def _carried_out(self, task: Task, run_id: int, step: Step) -> str:
+        try:
+            while True:
+                run = await step(self._filter_context())
+                self._context.stored()
+                if run.is_over:
+                    return repricing.outcome(run)
+                if not await self._note_progress(task, repricing.progress(run)):
+                    raise tasks.Stopped(f"Stopped. `{repricing.how_to_go_on(run)}` goes on there.")
+        except Exception:
+            await self._context.write(partial(repricing.leave, run_id=run_id))
+            raise
 
-    async def _note_progress(self, task: Task, run: Run) -> bool:
-        so_far, now = f"{run.looked_at:,} requests looked at, {run.changed:,} changed", self._context.clock()
+    async def _differing(self, page: Page) -> list[Correction]:
+        price = self._context.recorder.cost
+        return await asyncio.to_thread(lambda: list(current_costs.corrections(page.candidates, as_read_now, price)))
+
+    def _filter_context(self) -> FilterContext:
+        return FilterContext(self._context.clock(), self._settings().time.calendar)
+
+    async def _note_progress(self, task: Task, so_far: str) -> bool:
+        now = self._context.clock()
         return await self._context.write(
             lambda connection: tasks.note_progress(connection, task.id, so_far, task.arguments, now)
         )

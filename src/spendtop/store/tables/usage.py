@@ -193,6 +193,8 @@ class RepriceTable(SQLModel, table=True):
     filter: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     """running, done, undoing or undone."""
+    worker: str | None = Field(default=None, sa_type=Text)
+    """Host, number and start of the process that works on it, so that everyone sees when it is gone."""
     started_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
     cursor: str | None = Field(default=None, sa_type=Text)
@@ -208,12 +210,14 @@ class RepriceTable(SQLModel, table=True):
     """JSON list of the versions that had priced the changed requests before; `version` priced them anew."""
     version: str = Field(sa_type=Text)
     undone_by: str | None = Field(default=None, sa_type=Text)
+    restored: int = Field(sa_type=BigInteger)
+    """How many requests the undoing took back."""
     skipped: int = Field(sa_type=BigInteger)
     """How many the undoing left alone, as something else changed them since."""
 
 
 class RepriceChangeTable(SQLModel, table=True):
-    """What a run changed in one request: its columns before and after, as MessagePack maps."""
+    """What a run changed in one request, as MessagePack maps."""
 
     __tablename__: ClassVar[Any] = "reprice_change"
     __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
@@ -221,4 +225,7 @@ class RepriceChangeTable(SQLModel, table=True):
     reprice_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     request_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     before: bytes = Field(sa_type=LargeBinary)
+    """The columns that it changed, as they were."""
     after: bytes = Field(sa_type=LargeBinary)
+    """All columns of the cost and of what it rests on, as the run left them: they differ once something else changed
+    the request."""
