@@ -20,6 +20,9 @@ SUBJECTS = (
     replace(PLAIN, prompt_tokens=9_000, completion_tokens=5_000, total_tokens=14_000),
     replace(PLAIN, completion_tokens=7, occurred_at=AT_14_05.now_us - HOUR + 300_000_000),
     replace(PLAIN, unpriced=True),
+    replace(PLAIN, level="batch", partial=True),
+    replace(PLAIN, failed=True),
+    replace(PLAIN, doubtful=True),
     replace(PLAIN, cached=True),
     replace(PLAIN, verified=True),
 )

@@ -70,14 +70,20 @@ FIELDS = {
     "id": Field("id", "id", FieldKind.TEXT, "our id, or an id from outside", "~id a1b2*"),
     "prop": Field("prop", "prop", FieldKind.PROPERTY, "a property", "~prop env=prod"),
     "status": Field("status", "st", FieldKind.STATUS, "ok, error, cancelled or an HTTP status", "~st >=400"),
-    "cost": Field("cost", "cost", FieldKind.MONEY, "cost in USD", "~cost >0.05"),
+    "level": Field("level", "level", FieldKind.TEXT, "service level", "~level batch"),
+    "cost": Field("cost", "cost", FieldKind.MONEY, "cost in USD; of a partial one what is known", "~cost >0.05"),
     "tok": Field("tok", "tok", FieldKind.COUNT, "all tokens", "~tok >10k"),
     "in": Field("in", "in", FieldKind.COUNT, "prompt tokens", "~in >8k"),
     "out": Field("out", "out", FieldKind.COUNT, "completion tokens", "~out <100"),
     "lat": Field("lat", "lat", FieldKind.DURATION, "latency", "~lat >5s"),
     "time": Field("time", "t", FieldKind.TIME, "when it happened", "~t 14:00..14:10"),
-    "error": Field("error", "e", FieldKind.FLAG, "failed", "~e"),
-    "unpriced": Field("unpriced", "unpriced", FieldKind.FLAG, "its cost is not known", "~unpriced"),
+    "error": Field("error", "e", FieldKind.FLAG, "ended with an error", "~e"),
+    "failed": Field("failed", "failed", FieldKind.FLAG, "an error without any usage, which costs nothing", "~failed"),
+    "unpriced": Field("unpriced", "unpriced", FieldKind.FLAG, "its cost is not known, or only in part", "~unpriced"),
+    "partial": Field("partial", "partial", FieldKind.FLAG, "its cost is known in part", "~partial"),
+    "doubtful": Field(
+        "doubtful", "doubtful", FieldKind.FLAG, "its reported cost is far from the computed one", "~doubtful"
+    ),
     "cached": Field("cached", "cached", FieldKind.FLAG, "answered by the gateway's cache", "~cached"),
     "verified": Field("verified", "verified", FieldKind.FLAG, "confirmed by the gateway's API", "~verified"),
 }
