@@ -34,7 +34,8 @@ _LABELS = ("version", "event", "model", "provider", "source", "limit", "entity",
 
 def sums(row: Mapping[str, Any]) -> Said:
     """What JSON says of a sum."""
-    return Said(cost=row["cost_usd"], nano=row["cost_nanousd"], requests=row["requests"], unpriced=row["unpriced"])
+    counts = {name: row[name] for name in ("requests", "unpriced", "failed")}
+    return Said(cost=row["cost_usd"], nano=row["cost_nanousd"], **counts)
 
 
 def limit(row: Mapping[str, Any]) -> Said:
@@ -121,7 +122,10 @@ async def _prometheus(live: Live) -> dict[str, Said]:
         kinds = (samples.get((f"spendtop_model_{kind}", model)) for kind in ("spend_today_usd", "requests_today"))
         cost, requests = kinds
         said[f"prometheus model {model}"] = Said(
-            cost=cost, requests=requests, unpriced=samples["spendtop_model_unpriced_today", model]
+            cost=cost,
+            requests=requests,
+            unpriced=samples["spendtop_model_unpriced_today", model],
+            failed=samples["spendtop_model_failed_today", model],
         )
     for name, *labels in samples:
         if name == "spendtop_limit_used_ratio":
@@ -136,7 +140,7 @@ async def _csv(live: Live, world: World) -> dict[str, Said]:
 
 
 async def views_for_sql(world: World) -> dict[str, Said]:
-    columns = "sum(cost), count(*), sum(cost IS NULL)"
+    columns = "sum(cost), count(*), sum(cost IS NULL OR partial)"
     midnight = to_iso(world.midnight)[:-4] + "Z"
     said = {}
     with world.store.writing() as connection:

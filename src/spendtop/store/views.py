@@ -15,21 +15,24 @@ _TOKENS = (
     " ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END"
 )
 _DOLLARS = "cost_nano / 1000000000.0"
+_PARTIAL = "unpriced_units IS NOT NULL"
 
 
 def definitions(dialect: str) -> Mapping[str, str]:
     """Each view's SELECT by name. They hold counted requests only, so that their sums are those of every other face;
-    amounts are in US dollars, NULL where a cost is not known, and times in UTC."""
+    amounts are in US dollars, NULL where a cost is not known, of a partial one what is known; times are in UTC."""
     moment = _MOMENTS[dialect]
     return {
         "requests": (
             f"SELECT id, {moment} AS timestamp, model, user_id, {_DOLLARS} AS cost, {_TOKENS} AS tokens,"
             " prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,"
             " provider, status, http_status, session_id, session_path, token, properties, latency_ms, ttft_ms,"
-            " basis, source, sources, cached, verified, counted FROM request WHERE counted"
+            f" basis, source, sources, cached, verified, counted, service_level, {_PARTIAL} AS partial, unpriced_units,"
+            " reported_by, doubtful FROM request WHERE counted"
         ),
         "llm_usage": (
-            f"SELECT id, model, {_DOLLARS} AS cost, {_TOKENS} AS tokens, user_id, {moment} AS timestamp"
+            f"SELECT id, model, {_DOLLARS} AS cost, {_TOKENS} AS tokens, user_id, {moment} AS timestamp,"
+            f" {_PARTIAL} AS partial"
             " FROM request WHERE counted"
         ),
     }
