@@ -36,6 +36,7 @@ from spendtop.services.request_lines import Wording, request_lines
 from spendtop.services.request_rows import from_row, to_values
 from spendtop.sources.files import exported
 from spendtop.store.engine import Store
+from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.rows import from_row as shown_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -186,7 +187,8 @@ def test_exports_and_the_api_have_each_in_one_order_and_an_import_gives_it_back(
 
 
 def test_people_read_each_that_has_a_label(row: Any) -> None:
-    lines = dict(request_lines(shown_row(row), Wording(instant=str, tokens=str, milliseconds=str)))
+    detail = RequestDetail(shown_row(row), None, None, ())
+    lines = dict(request_lines(detail, Wording(instant=str, tokens=str, milliseconds=str)))
     named = {
         "external_ids": ["id of litellm", "id of otlp"],
         "properties": ["property env"],

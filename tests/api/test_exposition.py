@@ -80,6 +80,7 @@ def test_every_figure_is_named_described_and_typed() -> None:
         ("spendtop_model_spend_today_usd", ("gpt-4o",)): 2,
         ("spendtop_model_requests_today", ("gpt-4o",)): 3,
         ("spendtop_model_unpriced_today", ("gpt-4o",)): 1,
+        ("spendtop_model_failed_today", ("gpt-4o",)): 0,
         ("spendtop_limit_used_ratio", ("alice", "daily", "day")): 0.4,
         ("spendtop_limit_used_usd", ("alice", "daily", "day")): 4,
         ("spendtop_limit_usd", ("alice", "daily", "day")): 10,

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from spendtop.domain.list_version import ListVersion
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Status, Usage
+from spendtop.domain.provider_usage import pack
+from spendtop.domain.request import Basis, BodyState, Cost, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
@@ -84,7 +85,7 @@ def test_one_request_with_all_that_is_known(cli: Cli, ids: list[int]) -> None:
     code, out, err = cli("request", str(ids[0]))
     assert (code, err) == (0, "")
     assert "\x1b" not in out and "\u202e" not in out
-    for words in ("alice", "$2.00 (reported)", "system:\n  be kind", "user:\n  a eve␛"):
+    for words in ("alice", "$2.00 reported by helicone", "system:\n  be kind", "user:\n  a eve␛"):
         assert words in out
     fields = dict(re.split(r" {2,}", line, maxsplit=1) for line in out.split("\n\n")[0].splitlines())
     assert (fields["prompt tokens"], fields["cache read"]) == ("1,000", "100")
@@ -105,6 +106,23 @@ def test_a_request_names_the_list_that_priced_it_and_how_old_that_was(cli: Cli, 
         "genai-prices 0.2.3, came with the program, age not known",
         "own",
     ]
+
+
+def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent: Recorded) -> None:
+    cost = Cost(amount=Usd(3_100_000), basis=Basis.COMPUTED, level_assumed=True, unpriced_units={"web_searches": 2})
+    usage = pack({"prompt_tokens": 7, "server_tool_use": {"web_search_requests": 2}})
+    request = spent.request(minutes_ago(0), service_level=ServiceLevel.BATCH, provider_usage=usage)
+    (id,) = spent.add([replace(request, cost=cost)])
+    out = cli("request", str(id)).out
+    assert "$0.0031 + 2 web searches unpriced computed from what it used" in out
+    assert re.search(r"service level +batch \(standard price assumed\)", out)
+    assert 'usage as the provider said it:\n  {\n    "prompt_tokens": 7,' in out
+    as_json = json.loads(cli("request", str(id), "--json").out)
+    assert (as_json["partial"], as_json["unpriced_units"], as_json["level_assumed"]) == (
+        True,
+        {"web_searches": 2},
+        True,
+    )
 
 
 def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:

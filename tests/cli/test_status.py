@@ -96,7 +96,13 @@ def test_a_format_that_cannot_be_filled_is_a_usage_error(cli: Cli, line: str, se
 def test_json_gives_dollars_and_exact_amounts(cli: Cli) -> None:
     write_status(DAILY)
     answer = json.loads(cli("status", "--json").out)
-    assert answer["today"] == {"cost_usd": 41.82, "cost_nanousd": 41_820_000_000, "unpriced": 3, "requests": 120}
+    assert answer["today"] == {
+        "cost_usd": 41.82,
+        "cost_nanousd": 41_820_000_000,
+        "unpriced": 3,
+        "failed": 0,
+        "requests": 120,
+    }
     assert answer["limits"][0]["limit_nanousd"] == 50_000_000_000
     assert (answer["state"], answer["collecting"]) == ("approaching", True)
 

@@ -18,7 +18,7 @@ from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen
 from spendtop.tui.widgets.canvas import Canvas
 from tests.faces.programs import write_status
-from tests.faces.said import Said, text
+from tests.faces.said import UNSAID, Said, text
 from tests.faces.world import MODELS, SESSIONS, SHADOW, USERS, World
 from tests.tui.conftest import opened, until
 
@@ -33,10 +33,11 @@ async def commands(world: World) -> dict[str, Said]:
 
     said = {}
     for name, keys in (("model", MODELS), ("user", USERS), ("session", SESSIONS)):
-        for key, requests, cost, *_ in table("spend", "--since", "today", "--by", name)[2:]:
+        for key, requests, cost, *_, failed in table("spend", "--since", "today", "--by", name)[2:]:
             if key in keys or key == "total":
                 figure = "today" if key == "total" else f"{name} {key}"
-                said[figure] = text(cost, requests=int(requests.replace(",", "")))
+                many = 0 if failed == "-" else int(failed)
+                said[figure] = text(cost, requests=int(requests.replace(",", "")), failed=many)
     for name, entity, _, used, _, percent, state, unpriced, *_ in table("limit", "list")[1:]:
         whose = name if entity == "everyone" else entity
         said[f"limit {whose}"] = Said(
@@ -156,10 +157,14 @@ async def _requests(pilot: Pilot[int], app: SpendtopApp) -> dict[str, Said]:
         screen = app.live_screen
         assert isinstance(screen, RequestsScreen)
         counted, cost, *more = "".join(piece for piece, _ in screen.rows.note).split(" · ")
-        shadow = sum(int(each.split()[0]) for each in more if each.endswith("shadow"))
+        shadow, failed = (
+            sum(int(each.split()[0]) for each in more if each.endswith(what)) for what in ("shadow", "failed")
+        )
         rows = re.search(r"of (\d[\d ]*)", _remarks(app))
         assert rows is not None
         assert int(rows[1].replace(" ", "")) == int(counted.replace(" ", "")) + shadow
+        if failed:
+            said["today listed"] = Said(failed=failed)
         if asked:
             await pilot.press("G")
             await until(pilot, lambda rows=rows: f"row {rows[1]} of {rows[1]}" in _remarks(app))  # type: ignore[misc]
@@ -198,7 +203,7 @@ async def _sessions(pilot: Pilot[int], app: SpendtopApp) -> dict[str, Said]:
     one = app.live_screen
     assert isinstance(one, OneSessionScreen)
     facts = next(line for line in lines(one.paths) if "request" in line)
-    said["session job-2 alone"] = text(facts.partition(" · ")[0])
+    said["session job-2 alone"] = text(facts.partition(" · ")[0], failed=0 if "failed" not in facts else UNSAID)
     return said
 
 

@@ -33,7 +33,8 @@ _LABELS = ("version", "event", "model", "provider", "source", "limit", "entity",
 
 def sums(row: Mapping[str, Any]) -> Said:
     """What JSON says of a sum."""
-    return Said(cost=row["cost_usd"], nano=row["cost_nanousd"], requests=row["requests"], unpriced=row["unpriced"])
+    counts = {name: row[name] for name in ("requests", "unpriced", "failed")}
+    return Said(cost=row["cost_usd"], nano=row["cost_nanousd"], **counts)
 
 
 def limit(row: Mapping[str, Any]) -> Said:
@@ -120,7 +121,10 @@ async def _prometheus(live: Live) -> dict[str, Said]:
         kinds = (samples.get((f"spendtop_model_{kind}", model)) for kind in ("spend_today_usd", "requests_today"))
         cost, requests = kinds
         said[f"prometheus model {model}"] = Said(
-            cost=cost, requests=requests, unpriced=samples["spendtop_model_unpriced_today", model]
+            cost=cost,
+            requests=requests,
+            unpriced=samples["spendtop_model_unpriced_today", model],
+            failed=samples["spendtop_model_failed_today", model],
         )
     for name, *labels in samples:
         if name == "spendtop_limit_used_ratio":

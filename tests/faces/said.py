@@ -26,6 +26,7 @@ class Said:
     nano: Any = UNSAID
     requests: Any = UNSAID
     unpriced: Any = UNSAID
+    failed: Any = UNSAID
     percent: Any = UNSAID
     ratio: Any = UNSAID
     state: Any = UNSAID
@@ -38,6 +39,7 @@ class Figure:
     nano: int | None
     requests: int = 0
     unpriced: int = 0
+    failed: int = 0
     limit: int | None = None
     """Nano-USD, of a limit's use."""
     single: bool = False
@@ -59,7 +61,7 @@ def _is_same(side: str) -> Callable[[Any, Figure], bool]:
 
 def wrong(said: Said, figure: Figure) -> list[str]:
     """The sides of what was said that are not so."""
-    same = {side: _is_same(side) for side in ("nano", "requests", "unpriced", "state")}
+    same = {side: _is_same(side) for side in ("nano", "requests", "unpriced", "failed", "state")}
     checks = {"cost": _is_cost, "percent": _is_percent, "ratio": _is_ratio, **same}
     sides = ((each.name, getattr(said, each.name)) for each in fields(said))
     return [f"{name} {value}" for name, value in sides if value is not UNSAID and not checks[name](value, figure)]

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Usage
+from spendtop.domain.pricing import is_failed
+from spendtop.domain.request import Basis, Cost, Request, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens
@@ -108,7 +111,7 @@ def _applied(now: int) -> Applied:
 
 def _early(recorded: Recorded, now: int) -> Iterator[Request]:
     usage = Usage(prompt=100, completion=10)
-    job = {"model": "gpt-4.1", "user_id": "alice", "session_id": "job-1", "usage": usage}
+    job: dict[str, Any] = {"model": "gpt-4.1", "user_id": "alice", "session_id": "job-1", "usage": usage}
     for number in range(8):
         yield recorded.request(now - 10 * MINUTE - number, 1_500_000_000, **job)
     yield recorded.request(now - 11 * MINUTE, None, **job)
@@ -116,6 +119,15 @@ def _early(recorded: Recorded, now: int) -> Iterator[Request]:
     for number in range(3):
         yield recorded.request(
             now - 2 * HOUR - number, None, model="own-7b", user_id="bob", session_id="job-2", usage=usage
+        )
+    for number in range(2):
+        yield replace(
+            recorded.request(now - 30 * MINUTE - number, **job),
+            cost=Cost(amount=Usd(250_000_000), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2}),
+        )
+    for number in range(3):
+        yield recorded.request(
+            now - 40 * MINUTE - number, 0, model="own-7b", user_id="alice", session_id="job-1", status=Status.ERROR
         )
     yield recorded.request(now - 3 * HOUR, 1, model="tiny", user_id="carol", source=INGEST, token=COUNTED)
     yield recorded.request(now - 20 * MINUTE, 9_999_999_990_000_000, model="huge", user_id="carol")
@@ -142,9 +154,10 @@ def _truth(early: list[Request], every: list[Request], now: int) -> dict[str, Fi
         chosen = [request for request in every if request.counted and choose(request)]
         costs = [request.cost.amount.nano for request in chosen if request.cost.amount is not None]
         nano = None if chosen and not costs and limit is None else sum(costs)
-        unpriced = len(chosen) - len(costs)
+        unpriced = sum(request.cost.amount is None or request.cost.partial for request in chosen)
+        failed = sum(is_failed(request) for request in chosen)
         whole = None if limit is None else limit.nano
-        return Figure(nano=nano, requests=len(chosen), unpriced=unpriced, limit=whole, state=state)
+        return Figure(nano=nano, requests=len(chosen), unpriced=unpriced, failed=failed, limit=whole, state=state)
 
     gpt, users, single, hourly = LIMITS
     said = sum(
@@ -172,9 +185,9 @@ def _truth(early: list[Request], every: list[Request], now: int) -> dict[str, Fi
         "limit bob": of(lambda request: request.user_id == "bob", users.amount, "ok"),
         "limit carol": of(lambda request: request.user_id == "carol", users.amount, "exceeded"),
         "limit single": Figure(
-            nano=9_999_999_990_000_000, unpriced=1, limit=single.amount.nano, single=True, state="exceeded"
+            nano=9_999_999_990_000_000, unpriced=3, limit=single.amount.nano, single=True, state="exceeded"
         ),
         "limit hourly": of(lambda request: request.occurred_at >= now - HOUR, hourly.amount, "exceeded"),
-        "alert said": Figure(nano=said, unpriced=1, limit=gpt.amount.nano),
+        "alert said": Figure(nano=said, unpriced=3, limit=gpt.amount.nano),
         "alert now": of(lambda request: request.model == "gpt-4.1", gpt.amount),
     }

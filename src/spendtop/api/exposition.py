@@ -110,9 +110,15 @@ def _spend(dimension: str, breakdown: Breakdown) -> Iterator[Metric]:
     )
     yield _gauge(
         f"{name}_unpriced_today",
-        f"Today's requests whose cost is not known by {dimension}.",
+        f"Today's requests whose cost is not known, or only in part, by {dimension}.",
         (dimension,),
         [((key,), spend.unpriced) for key, spend in spends],
+    )
+    yield _gauge(
+        f"{name}_failed_today",
+        f"Today's requests that ended with an error and without any usage by {dimension}.",
+        (dimension,),
+        [((key,), spend.failed) for key, spend in spends],
     )
 
 

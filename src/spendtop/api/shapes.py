@@ -69,7 +69,9 @@ class Sums(BaseModel):
     cost_nanousd: int | None
     requests: int
     unpriced: int
-    """Requests whose cost is not known; they are in no amount."""
+    """Requests whose cost is not known, or only in part; what is not known is in no amount."""
+    failed: int
+    """Requests that ended with an error and without any usage: they cost nothing."""
 
 
 class ModelSpend(Sums):

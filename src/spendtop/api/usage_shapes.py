@@ -56,7 +56,9 @@ class SessionCostsAnswer(BaseModel):
     totalCostUSD: float | None
     """Of the requests whose cost is known; null where it is of none."""
     unpriced: int
-    """Requests whose cost is not known."""
+    """Requests whose cost is not known, or only in part."""
+    failed: int
+    """Requests that ended with an error and without any usage: they cost nothing."""
     requestCount: int
     tokenCounts: Tokens
     breakdown: list[ModelCost]
@@ -71,6 +73,7 @@ class SessionCostsAnswer(BaseModel):
         return cls(
             totalCostUSD=Usd.float_of(whole.known_cost),
             unpriced=whole.unpriced,
+            failed=whole.failed,
             requestCount=whole.requests,
             tokenCounts=Tokens.of(whole),
             breakdown=[
@@ -133,6 +136,7 @@ class DayCostItem(BaseModel):
     date: str
     costUSD: float | None
     unpriced: int
+    failed: int
     tokens: int
     requests: int
 
@@ -142,6 +146,7 @@ class DayCostItem(BaseModel):
             date=f"{calendar.local(day.start):%Y-%m-%d}",
             costUSD=Usd.float_of(day.spend.known_cost),
             unpriced=day.spend.unpriced,
+            failed=day.spend.failed,
             tokens=day.spend.tokens,
             requests=day.spend.requests,
         )
@@ -157,7 +162,9 @@ class UserCostsAnswer(BaseModel):
     totalTokens: Tokens
     requestCount: int
     unpriced: int
-    """Requests whose cost is not known."""
+    """Requests whose cost is not known, or only in part."""
+    failed: int
+    """Requests that ended with an error and without any usage: they cost nothing."""
     byDay: list[DayCostItem]
     """Every day of the period, the oldest first."""
 

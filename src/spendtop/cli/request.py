@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_settings, opened_store
-from spendtop.cli.requests import exact_cost, latency, status
+from spendtop.cli.requests import latency, status
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.list_version import priced_by
+from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_lines import Wording, request_lines, verified_words
+from spendtop.services.request_lines import Wording, request_lines
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
@@ -57,18 +58,19 @@ def _read(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Cal
 
 
 def _parts(detail: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:
-    fields = [(name, value) for name, value in _fields(detail.row, calendar) if value is not None]
+    fields = [(name, value) for name, value in _fields(detail, calendar) if value is not None]
     width = max(len(name) for name, _ in fields)
     yield [f"{name:<{width}}{_INDENT}{value}" for name, value in fields]
     yield [line for revision in detail.revisions for line in _revision(revision, calendar)]
+    yield list(_usage(detail.row))
     conversation = parse_conversation(detail.request_body, detail.response_body)
     yield list(_conversation(conversation))
     if not conversation.turns and conversation.error is None:
         yield list(_bodies(detail))
 
 
-def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | None]]:
-    doubt = ", in doubt" if row.time_suspect else ""
+def _fields(detail: RequestDetail, calendar: Calendar) -> Iterator[tuple[str, str | None]]:
+    doubt = ", in doubt" if detail.row.time_suspect else ""
     wording = Wording(
         instant=lambda micros: _time(micros, calendar),
         tokens="{:,}".format,
@@ -76,14 +78,12 @@ def _fields(row: RequestRow, calendar: Calendar) -> Iterator[tuple[str, str | No
         fields={
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
-            "cost": lambda row: f"{exact_cost(row)} ({row.cost.basis})",
             "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
-            "verified": verified_words,
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },
     )
-    return request_lines(row, wording)
+    return request_lines(detail, wording)
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:
@@ -93,6 +93,14 @@ def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:
         yield f"{_INDENT}{clean_line(name)}: {_value(old)} -> {_value(new)}"
     for name, (kept, refused) in revision.refused.items():
         yield f"{_INDENT}{clean_line(name)}: {_value(kept)} stays, {_value(refused)} was not taken"
+
+
+def _usage(row: RequestRow) -> Iterator[str]:
+    """What the provider itself said was used, as far as it is kept."""
+    usage = unpack(row.provider_usage)
+    if usage is not None:
+        yield "usage as the provider said it:"
+        yield from (f"{_INDENT}{line}" for line in clean_text(json.dumps(usage, indent=2)).split("\n"))
 
 
 def _value(value: object) -> str:

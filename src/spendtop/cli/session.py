@@ -28,7 +28,8 @@ def run(options: Options) -> int:
 
 def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:
     whole = costs.whole
-    yield f"{session}: {whole.words} · {whole.requests:,} requests · {_by_helicone(costs)}"
+    failed = f" · {whole.failed:,} failed" if whole.failed else ""
+    yield f"{session}: {whole.words} · {whole.requests:,} requests{failed} · {_by_helicone(costs)}"
     rows = [(model or "(none)", *_sums(spend)) for model, spend in costs.by_model]
     yield table(("model", ">requests", ">cost", ">tokens"), rows)
     if any(branch.path is not None for branch in tree):

@@ -26,8 +26,17 @@ from spendtop.store.reads.spending import COLUMNS, Pair, by_key, by_pair, oldest
 
 _SHOWN = 50
 _ALL = 100_000
-_SUMS = (">requests", ">cost", ">prompt tokens", ">completion tokens", ">average", ">errors")
-_CSV_SUMS = ("requests", "cost_usd", "cost_nanousd", "unpriced", "prompt_tokens", "completion_tokens", "errors")
+_SUMS = (">requests", ">cost", ">prompt tokens", ">completion tokens", ">average", ">errors", ">failed")
+_CSV_SUMS = (
+    "requests",
+    "cost_usd",
+    "cost_nanousd",
+    "unpriced",
+    "prompt_tokens",
+    "completion_tokens",
+    "errors",
+    "failed",
+)
 _STEP = 6 * HOUR
 """What is read of the requests within one transaction, in µs."""
 
@@ -108,7 +117,7 @@ def _table(dimensions: Sequence[str], spending: Spending) -> str:
 
 def _cells(spend: Spend) -> tuple[object, ...]:
     tokens = (f"{spend.prompt_tokens:,}", f"{spend.completion_tokens:,}")
-    return f"{spend.requests:,}", spend.words, *tokens, spend.average, spend.errors or None
+    return f"{spend.requests:,}", spend.words, *tokens, spend.average, spend.errors or None, spend.failed or None
 
 
 def _csv(dimensions: Sequence[str], spending: Spending) -> str:
@@ -127,6 +136,7 @@ def _csv_cells(spend: Spend) -> tuple[object, ...]:
         spend.prompt_tokens,
         spend.completion_tokens,
         spend.errors,
+        spend.failed,
     )
 
 

@@ -71,6 +71,7 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "today": _billed(status["billed"]) if status.get("billed") else _money(status["today"]),
         "hour": _money(status["hour"]),
         "unpriced": str(status["today"]["unpriced"]),
+        "failed": str(status["today"].get("failed", 0)),
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
@@ -165,7 +166,8 @@ def _bill(bill: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:
-    return {**_usd("cost", _known(sums)), "unpriced": sums["unpriced"], "requests": sums["requests"]}
+    counts = {"unpriced": sums["unpriced"], "failed": sums.get("failed", 0), "requests": sums["requests"]}
+    return {**_usd("cost", _known(sums)), **counts}
 
 
 def _usd(name: str, amount: Usd | None) -> dict[str, Any]:

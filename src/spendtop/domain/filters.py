@@ -70,6 +70,7 @@ class Subject:
     session: str | None = None
     path: str | None = None
     provider: str | None = None
+    level: str | None = None
     sources: tuple[str, ...] = ()
     id: str | None = None
     external_ids: tuple[str, ...] = ()
@@ -86,6 +87,10 @@ class Subject:
     cached: bool = False
     verified: bool = False
     unpriced: bool = False
+    """Whether its cost is not known, or `partial`."""
+    partial: bool = False
+    failed: bool = False
+    doubtful: bool = False
     twin: bool = False
     """Whether it has a probable twin."""
 
@@ -135,7 +140,7 @@ def _texts(name: str, subject: Subject) -> tuple[str, ...]:
             return subject.sources
         case "id":
             return (*subject.external_ids, *([] if subject.id is None else [subject.id]))
-        case "user" | "model" | "token" | "session" | "path" | "provider":
+        case "user" | "model" | "token" | "session" | "path" | "provider" | "level":
             text: str | None = getattr(subject, name)
         case _:
             text = (subject.properties or {}).get(name.removeprefix("prop."))
@@ -146,8 +151,14 @@ def _flag(name: str, subject: Subject) -> bool:
     match name:
         case "error":
             return subject.status is Status.ERROR
+        case "failed":
+            return subject.failed
         case "unpriced":
             return subject.unpriced
+        case "partial":
+            return subject.partial
+        case "doubtful":
+            return subject.doubtful
         case "cached":
             return subject.cached
         case "twin":

@@ -8,10 +8,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from spendtop.domain.cost_words import exact
+from spendtop.domain.quantity_words import unpriced_words
 from spendtop.domain.request import FIELDS, Basis, ValueKind
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
+    from spendtop.store.reads.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
 _LABELLED = tuple(each for each in FIELDS if each.label is not None)
@@ -30,8 +32,9 @@ class Wording:
     """By name, the fields that it shows in a way of its own, such as together with another one."""
 
 
-def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str | None]]:
+def request_lines(detail: RequestDetail, wording: Wording) -> Iterator[tuple[str, str | None]]:
     """Label and harmless value of each field; None is unknown."""
+    row = detail.row
     by_kind: dict[ValueKind, Callable[[Any], str]] = {
         ValueKind.INSTANT: wording.instant,
         ValueKind.TOKENS: wording.tokens,
@@ -44,6 +47,8 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
         label = each.label or ""
         if each.name in wording.fields:
             yield label, wording.fields[each.name](row)
+        elif each.name in _TOGETHER:
+            yield label, _TOGETHER[each.name](detail)
         elif each.kind is ValueKind.QUANTITIES:
             yield from (
                 (f"{label} {clean_line(unit, _NAME_LIMIT)}", f"{count:,}") for unit, count in (value or {}).items()
@@ -54,7 +59,60 @@ def request_lines(row: RequestRow, wording: Wording) -> Iterator[tuple[str, str 
             yield label, None if value is None else by_kind.get(each.kind, _plain)(value)
 
 
-def verified_words(row: RequestRow) -> str:
+def exact_cost(row: RequestRow) -> str:
+    """The cost with all its digits, or why there is none. A cost in parentheses is in no total."""
+    amount = row.cost.amount
+    if row.cached and not (amount and amount.nano):
+        return "cached"
+    if amount is None:
+        return "unpriced"
+    words = exact(amount)
+    if row.cost.unpriced_units:
+        words = f"{words} + {unpriced_words(row.cost.unpriced_units)}"
+    return words if row.counted else f"({words})"
+
+
+def cost_line(detail: RequestDetail) -> str:
+    """The cost, where it comes from, and what speaks against it."""
+    row = detail.row
+    if detail.contradiction is not None:
+        return f"unknown: contradictory counts, {detail.contradiction}"
+    shadow = "" if row.counted else ", shadow token: in no total"
+    return f"{exact_cost(row)} {_basis(row)}{shadow}"
+
+
+def _basis(row: RequestRow) -> str:
+    cost = row.cost
+    by = f"by the {cost.reported_by}" if cost.reported_by is not None else f"by {row.source}"
+    computed = "" if cost.computed is None else exact(cost.computed)
+    match cost.basis:
+        case Basis.REPORTED if cost.doubtful:
+            return f"reported {by}, computed {computed}: one of them is wrong"
+        case Basis.REPORTED:
+            return f"reported {by} ({f'computed {computed}' if computed else 'no price known to compare'})"
+        case Basis.COMPUTED:
+            untrusted = "" if cost.reported is None else f" ({exact(cost.reported)} reported {by}, not trusted)"
+            return f"computed from what it used{untrusted}"
+    return "no price is known for this model" if row.usage.is_known else "what it used is not known"
+
+
+def level_words(row: RequestRow) -> str | None:
+    """The service level, and whether its price is known: `batch (standard price assumed)`."""
+    if row.service_level is None:
+        return None
+    return f"{row.service_level}{' (standard price assumed)' if row.cost.level_assumed else ''}"
+
+
+def twin_words(detail: RequestDetail) -> str | None:
+    """Which other request probably is the same call, and what to do; None where there is none."""
+    twin = detail.row.probable_twin_of
+    if twin is None:
+        return None
+    of = "" if detail.twin_source is None else f" of {clean_line(detail.twin_source)}"
+    return f"probably the same call as {twin}{of}; make one of the two `--shadow`"
+
+
+def _verified_words(row: RequestRow) -> str:
     """What Helicone's API confirmed: without a cost of its own the request only."""
     if not row.verified:
         return "no"
@@ -63,3 +121,12 @@ def verified_words(row: RequestRow) -> str:
 
 def _plain(value: object) -> str:
     return clean_line(str(value))
+
+
+_TOGETHER: Mapping[str, Callable[[RequestDetail], str | None]] = {
+    "cost": cost_line,
+    "service_level": lambda detail: level_words(detail.row),
+    "probable_twin_of": twin_words,
+    "verified": lambda detail: _verified_words(detail.row),
+}
+"""By name, the fields that every face shows in one way: together with others, or in a sentence."""

@@ -45,6 +45,11 @@ def requests(number: int) -> str:
     return f"{grouped(number)} request{'s' * (number != 1)}"
 
 
+def failed(number: int) -> str:
+    """How many requests failed without any usage: `15 failed`; empty for none."""
+    return f"{grouped(number)} failed" if number else ""
+
+
 def latency(milliseconds: int | None) -> str:
     """Milliseconds in at most five characters: `0.2s`, `14s`, `2m03`."""
     if milliseconds is None:

@@ -94,6 +94,7 @@ async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
             "cost_nanousd": 70_000_000,
             "requests": 2,
             "unpriced": 0,
+            "failed": 0,
             "share": 0.7,
         }
         assert [row["user_id"] for row in summary["top_users"]] == ["bob", "alice", "carol"]
@@ -136,6 +137,7 @@ async def test_the_list_and_its_pages(readable_store: Store, clock: SettableCloc
             "cost_usd": 0.1,
             "cost_nanousd": 100_000_000,
             "unpriced": 0,
+            "failed": 0,
             "tokens": 1040,
             "shadow": 0,
         }

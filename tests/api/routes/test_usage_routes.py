@@ -102,6 +102,7 @@ async def test_sessions_are_listed_with_their_sums(
                 "cost_usd": 0.04,
                 "cost_nanousd": 40_000_000,
                 "unpriced": 1,
+                "failed": 0,
                 "tokens": {"prompt": 20, "completion": 10, "total": 30},
                 "models": ["gpt-4o", "own"],
             }
@@ -121,6 +122,7 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
         assert costs == {
             "totalCostUSD": 0.04,
             "unpriced": 1,
+            "failed": 0,
             "requestCount": 3,
             "tokenCounts": {"prompt": 20, "completion": 10, "total": 30},
             "breakdown": [
@@ -190,10 +192,11 @@ async def test_what_a_user_spent_by_local_day(recorded: Recorded, clock: Settabl
             "totalTokens": {"prompt": 20, "completion": 10, "total": 30},
             "requestCount": 3,
             "unpriced": 1,
+            "failed": 0,
             "byDay": [
-                {"date": "2026-11-18", "costUSD": 0.0, "unpriced": 0, "tokens": 0, "requests": 0},
-                {"date": "2026-11-19", "costUSD": 0.01, "unpriced": 0, "tokens": 0, "requests": 1},
-                {"date": "2026-11-20", "costUSD": 0.03, "unpriced": 1, "tokens": 30, "requests": 2},
+                {"date": "2026-11-18", "costUSD": 0.0, "unpriced": 0, "failed": 0, "tokens": 0, "requests": 0},
+                {"date": "2026-11-19", "costUSD": 0.01, "unpriced": 0, "failed": 0, "tokens": 0, "requests": 1},
+                {"date": "2026-11-20", "costUSD": 0.03, "unpriced": 1, "failed": 0, "tokens": 30, "requests": 2},
             ],
         }
         with_slash = await get(live, "/users/a%2Fb/costs")
@@ -222,6 +225,7 @@ async def test_models_with_their_providers(recorded: Recorded, clock: SettableCl
             "cost_usd": 0.04,
             "cost_nanousd": 40_000_000,
             "unpriced": 0,
+            "failed": 0,
             "last_seen": "2026-11-20T14:02:07.250000Z",
         }
         assert [(row["model"], row["cost_usd"]) for row in others] == [(None, None), ("own", None)]

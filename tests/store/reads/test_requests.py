@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Status, Usage
+from spendtop.domain.pricing import is_failed
+from spendtop.domain.request import Basis, Cost, Request, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import (
@@ -123,6 +125,13 @@ def of_every_kind(recorded: Recorded) -> list[Request]:
         request(3, user_id="jörg", provider="OpenAI", token="ci-42", cached=True, usage=Usage(prompt=10_000)),
         request(4, user_id="JÖRG", source=INGEST, external_id="req-77", properties={"env": "Prod-2"}),
         request(HOUR, 0, model="back\\slash*", status=Status.CANCELLED, http_status=499, latency_ms=60_000),
+        request(5, 0, status=Status.ERROR, http_status=500),
+        request(6, 0, status=Status.ERROR, usage=Usage(units={"web_searches": 1})),
+        replace(
+            request(7, service_level=ServiceLevel.BATCH),
+            cost=Cost(amount=Usd(5_000_000), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2}),
+        ),
+        replace(request(8), cost=Cost(amount=Usd(800_000_000), basis=Basis.REPORTED, doubtful=True)),
     ]
 
 
@@ -148,7 +157,11 @@ def subject(request: Request, request_id: int) -> Subject:
         occurred_at=request.occurred_at,
         cached=request.cached,
         verified=request.verified,
-        unpriced=request.cost.amount is None,
+        unpriced=request.cost.amount is None or request.cost.partial,
+        partial=request.cost.partial,
+        failed=is_failed(request),
+        doubtful=request.cost.doubtful,
+        level=request.service_level,
         twin=request.user_id == "alice",
     )
 
@@ -159,7 +172,9 @@ user:"alice_b%" | user:nobody | model:gpt-4o | model:GPT-4* | !model:gpt-4o | ~u
 ~m /(?s)gpt/ | alice | etl | req-77 | ~k ci-42 | ~s s-1 | ~p /etl/* | ~pr openai | ~src ingest | !~src ingest
 ~id req-77 | ~id REQ* | ~prop env=prod | ~prop env=prod* | !~prop env=prod | ~st error | ~st >=429 | ~st 429
 !~st 429 | ~cost >0.004 | ~cost <=0 | !~cost >0.004 | ~tok >10 | ~tok 15 | !~tok >10 | ~in >=10 | ~out <10
-~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | ~cached | ~verified | ~twin | !~twin | ~t -90m | ~t 14:00..15:00 | today
+~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | !~unpriced | ~partial | !~partial | ~failed | !~failed | failed:no
+~doubtful | !~doubtful | partial:no doubtful:no | ~level batch | level:BAT* | !~level batch
+~cached | ~verified | ~twin | !~twin | ~t -90m | ~t 14:00..15:00 | today
 (user:alice ~e) | !(user:alice ~cost >0.004)
 """
 

@@ -56,7 +56,7 @@ async def test_states_show_as_words_and_letters(app: SpendtopApp) -> None:
 async def test_the_title_sums_the_selection_with_its_unpriced(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(pilot)
-        assert "60 · $0.390 +6? · time ▼" in picture(pilot)
+        assert "60 · $0.390 +6? · 1 failed · time ▼" in picture(pilot)
 
 
 async def test_the_newest_row_is_followed_until_the_cursor_moves(

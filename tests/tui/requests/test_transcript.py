@@ -10,14 +10,15 @@ import pytest
 
 from spendtop.domain.conversation import parse_conversation
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Cost, Request
+from spendtop.domain.provider_usage import pack
+from spendtop.domain.request import Basis, BodyState, Cost, Request, ServiceLevel, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.requests import newest_id
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of, price_basis, wrap
+from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of, wrap
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, chat
 
@@ -61,9 +62,41 @@ def test_tool_calls_are_named(stored, clock: SettableClock) -> None:  # type: ig
 
 
 def test_the_cost_says_who_reported_it_and_what_it_would_be(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
-    assert price_basis(stored(a_request(0, clock())).row).startswith("$0.0075 reported by helicone")
-    unknown = stored(a_request(1, clock(), cost=Cost(), external_id="u")).row
-    assert price_basis(unknown) == "unpriced no price is known for this model"
+    assert "$0.0075 reported by helicone" in shown(stored(a_request(0, clock())), Pane.CHAT)
+    unknown = stored(a_request(1, clock(), cost=Cost(), external_id="u"))
+    assert shown(unknown, Pane.CHAT).startswith("cost unpriced no price is known for this model\n")
+
+
+def test_the_summary_says_what_is_unpriced_the_level_and_the_twin(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    found = stored(a_request(0, clock()))
+    cost = Cost(
+        amount=Usd.of("0.0031"),
+        basis=Basis.COMPUTED,
+        level_assumed=True,
+        unpriced_units={"web_searches": 2, "input_audio_seconds": 90},
+    )
+    row = msgspec.structs.replace(found.row, cost=cost, service_level=ServiceLevel.BATCH, probable_twin_of=77)
+    lines = shown(replace(found, row=row, twin_source="litellm"), Pane.CHAT).splitlines()
+    assert max(map(len, lines[:6])) <= PAGE.width
+    text = " ".join(line.strip() for line in lines)
+    assert "cost $0.0031 + 2 web searches and 90 s of audio input unpriced computed from what it used" in text
+    assert "level batch (standard price assumed)" in text
+    assert "probably the same call as 77 of litellm; make one of the two `--shadow`" in text
+
+
+def test_counts_that_contradict_each_other_say_so(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    found = stored(a_request(0, clock(), cost=Cost(), usage=Usage(prompt=900, completion=1, cache_read=1_000)))
+    text = " ".join(shown(found, Pane.CHAT).split())
+    why = "1,000 cache read tokens are more than 900 prompt tokens"
+    assert f"cost unknown: contradictory counts, {why}" in text
+
+
+def test_meta_shows_what_the_provider_itself_said(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    assert "as the provider said it" not in shown(stored(a_request(0, clock())), Pane.META)
+    found = stored(a_request(1, clock(), external_id="u", provider_usage=pack({"prompt_tokens": 7, "n": {"a": 1}})))
+    text = shown(found, Pane.META)
+    assert "usage as the provider said it" in text
+    assert '  "prompt_tokens": 7,\n  "n": {\n    "a": 1\n  }' in text
 
 
 def test_meta_shows_every_field_ids_and_corrections(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]

@@ -142,6 +142,7 @@ def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, 
         totalTokens=Tokens.of(whole),
         requestCount=whole.requests,
         unpriced=whole.unpriced,
+        failed=whole.failed,
         byDay=[DayCostItem.of(day, calendar) for day in days],
     )
 

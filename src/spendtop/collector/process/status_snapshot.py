@@ -17,6 +17,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads import limits
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.present import spent_last_hour, spent_today
+from spendtop.store.reads.rows import Spend
 
 _EVERY = 1.0
 """Seconds between two snapshots while spend comes in."""
@@ -68,8 +69,8 @@ class StatusSnapshot:
             "at": now,
             "url": self._url,
             "billed": None if bill is None else {"day": bill.day, "nano": bill.cost.nano},
-            "today": {"nano": today.cost.nano, "unpriced": today.unpriced, "requests": today.requests},
-            "hour": {"nano": hour.cost.nano, "unpriced": hour.unpriced, "requests": hour.requests},
+            "today": _sums(today),
+            "hour": _sums(hour),
             "limits": [
                 {
                     "name": use.limit.name,
@@ -83,3 +84,12 @@ class StatusSnapshot:
                 for use in uses
             ],
         }
+
+
+def _sums(spend: Spend) -> dict[str, int]:
+    return {
+        "nano": spend.cost.nano,
+        "unpriced": spend.unpriced,
+        "failed": spend.failed,
+        "requests": spend.requests,
+    }

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from spendtop.domain.prices import registry
+from spendtop.domain.quantity_words import quantities_words
 from spendtop.domain.request import COUNTED_UNITS, Quantities, Usage
 
 
 def contradiction(usage: Usage) -> str | None:
-    """Which parts are more than their whole, such as `cache_read_tokens are more than input_tokens`; None for none."""
+    """Which parts are more than their whole, such as `1,000 cache read tokens are more than 900 prompt tokens`; None
+    for none."""
     if usage.units is None:
         return _of_counts(usage)
     known: Quantities = {**usage.quantities, **_zeros(usage)}
@@ -25,21 +27,28 @@ def contradiction(usage: Usage) -> str | None:
             if len(more) == 1:
                 parts[more[0]].append(unit)
             elif more and known[unit] > quantity:
-                return f"{unit} are more than {whole}"
+                return _more({unit: known[unit]}, {whole: quantity})
         for together in parts.values():
             if sum(known[unit] for unit in together) > quantity:
-                return f"{' and '.join(together)} are more than {whole}"
+                return _more({unit: known[unit] for unit in together}, {whole: quantity})
     return None
 
 
 def _of_counts(usage: Usage) -> str | None:
     read, written = usage.cache_read or 0, usage.cache_write or 0
     if usage.prompt is not None and read + written > usage.prompt:
-        parts = [unit for unit, count in ((COUNTED_UNITS[2], read), (COUNTED_UNITS[3], written)) if count]
-        return f"{' and '.join(parts)} are more than {COUNTED_UNITS[0]}"
-    if usage.completion is not None and (usage.reasoning or 0) > usage.completion:
-        return f"{COUNTED_UNITS[4]} are more than {COUNTED_UNITS[1]}"
+        parts: Quantities = {
+            unit: count for unit, count in ((COUNTED_UNITS[2], read), (COUNTED_UNITS[3], written)) if count
+        }
+        return _more(parts, {COUNTED_UNITS[0]: usage.prompt})
+    if usage.completion is not None and usage.reasoning is not None and usage.reasoning > usage.completion:
+        return _more({COUNTED_UNITS[4]: usage.reasoning}, {COUNTED_UNITS[1]: usage.completion})
     return None
+
+
+def _more(parts: Quantities, whole: Quantities) -> str:
+    verb = "is" if sum(parts.values()) == 1 else "are"
+    return f"{quantities_words(parts)} {verb} more than {quantities_words(whole)}"
 
 
 def _zeros(usage: Usage) -> Quantities:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from spendtop.domain.usage import contradiction
 from spendtop.store import bodies
 from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.rows import RequestRow, from_row
@@ -39,6 +40,10 @@ class RequestDetail:
     response_body: bytes | None
     revisions: tuple[Revision, ...]
     """Oldest first."""
+    twin_source: str | None = None
+    """The most trusted source of its probable twin, where that is still there."""
+    contradiction: str | None = None
+    """Why its counts cannot be true together, where that is why its cost is not known."""
 
 
 def detail(connection: Connection, request_id: int) -> RequestDetail | None:
@@ -55,7 +60,16 @@ def detail(connection: Connection, request_id: int) -> RequestDetail | None:
     revisions = connection.execute(
         select(revision).where(revision.c.request_id == request_id).order_by(revision.c.at, revision.c.id)
     )
-    return RequestDetail(from_row(row), sent, received, tuple(map(_revision, revisions)))
+    known = from_row(row)
+    twin = select(request.c.source).where(request.c.id == known.probable_twin_of)
+    return RequestDetail(
+        row=known,
+        request_body=sent,
+        response_body=received,
+        revisions=tuple(map(_revision, revisions)),
+        twin_source=None if known.probable_twin_of is None else connection.execute(twin).scalar(),
+        contradiction=contradiction(known.usage) if known.cost.amount is None else None,
+    )
 
 
 def find(connection: Connection, reference: str) -> RequestDetail | None:

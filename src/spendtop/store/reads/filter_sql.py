@@ -49,7 +49,7 @@ from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import known_as
-from spendtop.store.reads.spend_sql import is_unpriced
+from spendtop.store.reads.spend_sql import is_failed, is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -62,6 +62,7 @@ _TEXT_COLUMNS = {
     "session": "session_id",
     "path": "session_path",
     "provider": "provider",
+    "level": "service_level",
 }
 _NUMBER_COLUMNS = {"status": "http_status", "in": "prompt_tokens", "out": "completion_tokens", "lat": "latency_ms"}
 _OPERATORS: dict[Op, Callable[[Any, Any], Condition]] = {Op.EQ: eq, Op.GT: gt, Op.GE: ge, Op.LT: lt, Op.LE: le}
@@ -128,10 +129,14 @@ def _flag(field: str) -> Condition:
     match field:
         case "error":
             return request.c.status == Status.ERROR.value
+        case "failed":
+            return func.coalesce(is_failed(), false())
         case "unpriced":
             return is_unpriced()
         case "twin":
             return request.c.probable_twin_of.is_not(None)
+        case "partial":
+            return request.c.unpriced_units.is_not(None)
     return request.c[field].is_(True)
 
 

@@ -140,6 +140,7 @@ class Spend:
             "cost_nanousd": Usd.nano_of(known),
             "requests": self.requests,
             "unpriced": self.unpriced,
+            "failed": self.failed,
         }
 
     def share_of(self, whole: Spend) -> float | None:

@@ -240,6 +240,7 @@ class SourcesPanel(Panel):
             line("requests", formats.grouped(today.requests), palette.text),
             line("average", formats.UNKNOWN if average is None else formats.cost(average, 0, room), palette.text),
             line("errors", errors, palette.bad if today.errors else palette.text),
+            *([line("failed", formats.grouped(today.failed), palette.text)] if today.failed else []),
         ]
 
 

@@ -150,15 +150,18 @@ class ListPane:
         self.rows.redraw()
 
     def _sums(self, sums: ListedSpend, order: Line) -> Line:
-        """What the list adds up to; the order only where there is room, as the columns tell it too."""
+        """What the list adds up to; how many failed, and the order, only where there is room."""
         palette, rows = self._screen.face.palette, self.rows
         between: Piece = (f" {self._screen.face.glyphs.between} ", palette.text)
         money = (formats.spend(sums.counted), palette.money)
         note: list[Piece] = [(formats.grouped(sums.counted.requests), palette.text), between, money]
         if sums.shadow.requests:
             note += [between, (f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted)]
-        whole = [*note, between, *order]
-        return whole if rows.room_for_note >= length(whole) else note
+        failed: list[Piece] = [between, (formats.failed(sums.counted.failed), palette.muted)]
+        for more in ([*(failed if sums.counted.failed else ()), between, *order], [between, *order]):
+            if rows.room_for_note >= length([*note, *more]):
+                return [*note, *more]
+        return note
 
     def remarks(self) -> Line:
         """New rows, whether the list follows, marks, and where the cursor is."""

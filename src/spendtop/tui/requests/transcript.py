@@ -22,15 +22,15 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
-from spendtop.domain.cost_words import exact
 from spendtop.domain.list_version import priced_by
-from spendtop.domain.request import Basis, BodyState
+from spendtop.domain.provider_usage import unpack
+from spendtop.domain.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
-from spendtop.services.request_lines import Wording, request_lines, verified_words
+from spendtop.services.request_lines import Wording, cost_line, exact_cost, level_words, request_lines, twin_words
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.request_table import exact_word, status_word
+from spendtop.tui.widgets.request_table import status_word
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
@@ -67,7 +67,7 @@ def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layo
     """The pane's lines, cleaned and fitted to the layout."""
     match pane:
         case Pane.CHAT:
-            return [*summary(detail.row, layout), (), *_chat(detail, conversation, layout)]
+            return [*summary(detail, layout), (), *_chat(detail, conversation, layout)]
         case Pane.REQUEST:
             return list(_raw(detail.request_body, detail.row.body_state, layout))
         case Pane.RESPONSE:
@@ -76,29 +76,10 @@ def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layo
             return list(_meta(detail, layout))
 
 
-def price_basis(row: RequestRow) -> str:
-    """Where the cost comes from, with all digits: `$0.0075 reported by helicone (computed $0.0075012)`."""
-    other = ""
-    cost = row.cost
-    match cost.basis:
-        case Basis.REPORTED:
-            word = f"reported by {row.source}"
-            other = " (no price known to compare)" if cost.computed is None else f" (computed {exact(cost.computed)})"
-        case Basis.COMPUTED:
-            word = "computed from tokens"
-            other = f" ({row.source} reported {exact(cost.reported)}, not trusted)" if cost.reported is not None else ""
-        case Basis.UNKNOWN:
-            word = "no price is known for this model"
-    shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{exact_word(row)} {word}{other}{shadow}"
-
-
-def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
-    """The figures of a request in three lines."""
+def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
+    """The figures of a request: cost, tokens, names; what deserves a look in lines of their own."""
+    row = detail.row
     palette, usage = layout.palette, row.usage
-    style = palette.unknown if row.cost.amount is None else palette.money
-    cost = exact_word(row)
-    basis = price_basis(row).removeprefix(cost)
     cached = f" (cached {formats.grouped(usage.cache_read)})" if usage.cache_read else ""
     thought = f" (reasoning {formats.grouped(usage.reasoning)})" if usage.reasoning else ""
     tokens = f"{formats.grouped(usage.prompt)}{cached}"
@@ -110,7 +91,7 @@ def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
     ]
     names += [(clean_line(name, 40), clean_line(value, 60)) for name, value in row.properties.items()]
     lines: list[Line] = [
-        [("cost ", palette.muted), (cost, style), (basis, palette.text)],
+        *_cost(detail, layout),
         [
             ("in ", palette.muted),
             (tokens, palette.text),
@@ -120,11 +101,29 @@ def summary(row: RequestRow, layout: PaneFormat) -> list[Line]:
             (status_word(row), palette.bad if status_word(row).startswith("!") else palette.good),
         ],
     ]
+    if row.service_level not in (None, ServiceLevel.STANDARD) or row.cost.level_assumed:
+        lines.append([("level ", palette.muted), (level_words(row) or "", palette.text)])
+    if (twin := twin_words(detail)) is not None:
+        lines += [[(piece, palette.warn)] for piece in wrap(twin, layout.width)]
     if names:
         lines.append(
             [piece for name, value in names for piece in ((f"{name} ", palette.muted), (f"{value}  ", palette.text))]
         )
     return lines
+
+
+def _cost(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
+    """In as many lines as it takes, so that what is not in the amount is never cut off."""
+    palette, row = layout.palette, detail.row
+    label = "cost "
+    cost = exact_cost(row)
+    first, *more = wrap(cost_line(detail), max(layout.width - len(label), 1))
+    amount = first[: len(cost)] if first.startswith(cost) else ""
+    style = palette.unknown if row.cost.amount is None else palette.money
+    words = palette.warn if row.cost.doubtful else palette.text
+    yield [(label, palette.muted), (amount, style), (first[len(amount) :], words)]
+    for piece in more:
+        yield [(" " * len(label), palette.muted), (piece, words)]
 
 
 def _chat(detail: RequestDetail, conversation: Conversation, layout: PaneFormat) -> Iterator[Line]:
@@ -233,16 +232,26 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
                 f"({row.time_source}{', suspect' if row.time_suspect else ''})"
             ),
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
-            "cost": price_basis,
             "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
-            "verified": verified_words,
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
             "counted": lambda row: "yes" if row.counted else "no: shadow token",
         },
     )
-    for label, value in request_lines(detail.row, wording):
+    for label, value in request_lines(detail, wording):
         yield from _field(label, formats.UNKNOWN if value is None else value, layout)
+    yield from _usage(detail.row, layout)
     yield from _revisions(detail, layout)
+
+
+def _usage(row: RequestRow, layout: PaneFormat) -> Iterator[Line]:
+    """What the provider itself said was used, as far as it is kept."""
+    usage = unpack(row.provider_usage)
+    if usage is None:
+        return
+    yield ()
+    yield _rule("usage as the provider said it", "", layout.palette.title, layout)
+    for line in clean_text(json.dumps(usage, indent=2, ensure_ascii=False)).split("\n"):
+        yield from (_json_line(piece, layout.palette) for piece in wrap(line, layout.width))
 
 
 def _field(name: str, value: str, layout: PaneFormat) -> Iterator[Line]:

@@ -95,7 +95,8 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         since, until = answer.span.since or 0, (answer.span.until or 0) - 1
         pace = f"{per_minute_of(whole.cost, since, until)}/min" if whole.known_cost is not None else ""
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
-        facts = [formats.requests(whole.requests), f"{formats.count(whole.tokens)} tokens", pace]
+        failed = formats.failed(whole.failed)
+        facts = [formats.requests(whole.requests), failed, f"{formats.count(whole.tokens)} tokens", pace]
         gap = f" {self.glyphs.between} "
         money = formats.spend_long(whole)
         for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")], []):
