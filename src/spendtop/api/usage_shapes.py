@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from spendtop.api.shapes import Tokens, instant, raw
 from spendtop.domain.clock import to_iso
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.models import ModelUse
@@ -172,6 +173,8 @@ class ModelItem(BaseModel):
     """One model of one provider; null where requests name none."""
 
     model: str | None
+    family: str | None
+    """The name without seller and release, which models of one kind share."""
     provider: str | None
     requests: int
     cost_usd: float | None
@@ -183,6 +186,7 @@ class ModelItem(BaseModel):
     def of(cls, use: ModelUse) -> ModelItem:
         return cls(
             model=raw(use.model),
+            family=family(use.model.raw) if use.model else None,
             provider=raw(use.provider),
             requests=use.spend.requests,
             cost_usd=Usd.float_of(use.spend.known_cost),
