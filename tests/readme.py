@@ -23,7 +23,7 @@ from spendtop.domain.filters import FIELDS
 from spendtop.domain.sources import FileSource, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, key_name
-from spendtop.tui.screens import SCREENS
+from spendtop.tui.screens import SCREENS, screen_class
 from spendtop.tui.screens.live_screen import LiveScreen
 
 README = Path(__file__).parent.parent / "README.md"
@@ -36,7 +36,7 @@ def screens() -> dict[str, type[LiveScreen]]:
     titled: dict[str, type[LiveScreen]] = {}
     for name, entry in SCREENS.items():
         classes = [kind for kind in _subclasses(LiveScreen) if name == kind.NAME and "ACTIONS" in vars(kind)]
-        for kind in sorted(classes, key=lambda kind: len(kind.mro())):
+        for kind in sorted(classes, key=lambda kind: kind is not screen_class(name)):
             words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__.removesuffix("Screen")).capitalize()
             titled[words if entry.title in titled else entry.title] = kind
     return titled

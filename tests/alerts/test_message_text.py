@@ -43,6 +43,11 @@ def test_an_alert_says_whose_money_which_window_how_much_and_when_it_speaks_agai
     ]
 
 
+def test_a_family_of_models_is_named_in_words() -> None:
+    title = render(replace(EXCEEDED, each="model_family", entity="gpt-4o"), REF, 1).title
+    assert title == "daily exceeded for model family gpt-4o: $105.20 of $100.00"
+
+
 @pytest.mark.parametrize("kind", [MessageKind.APPROACHING, MessageKind.EXCEEDED, MessageKind.RESOLVED])
 def test_a_title_contains_the_state_and_the_limit(kind: MessageKind) -> None:
     title = render(replace(EXCEEDED, kind=kind, entity=""), REF, 1).title

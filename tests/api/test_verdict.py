@@ -97,6 +97,30 @@ async def test_limits_that_do_not_apply_say_nothing(readable_store: Store, clock
     assert answers[3]["resets_at"] is None
 
 
+@pytest.mark.parametrize("window", ["day", "3h"])
+async def test_a_model_is_judged_by_its_family(readable_store: Store, clock: SettableClock, window: str) -> None:
+    limits = [limit("each model", 4, window=window, each=Each.MODEL)]
+    limits.append(limit("each family", 5, window=window, each=Each.MODEL_FAMILY))
+    recorded = Recorded(readable_store)
+    names = ("gpt-4o", "openai/gpt-4o-2024-08-06", "gpt-4o-mini")
+    recorded.add([recorded.request(clock() - 1, 3 * 10**9, model=name) for name in names], limits)
+    asked_for = (
+        "model=GPT-4o",
+        f"model={quote('gpt-4o@today', safe='')}",
+        "model=gpt-4o-mini",
+        "user=alice",
+        "model=o3",
+    )
+    answers = await asked(readable_store, clock, limits, *asked_for)
+    assert [(answer["verdict"], answer["limit"], answer["remaining_usd"]) for answer in answers] == [
+        ("deny", "each family", 0.0),
+        ("deny", "each family", 0.0),
+        ("allow", "each model", 1.0),
+        ("allow", None, None),
+        ("allow", "each model", 4.0),
+    ]
+
+
 async def test_names_are_compared_as_they_are_stored(readable_store: Store, clock: SettableClock) -> None:
     each = limit("each user", 1, each=Each.USER)
     spent(readable_store, clock, 2, [each], user_id="jörg")

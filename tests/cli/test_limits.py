@@ -60,6 +60,18 @@ def test_every_limit_is_listed_with_its_use_the_fullest_first(cli: Cli, spent: R
     assert lines[-1].endswith("-01 00:00") or lines[-2].endswith("-01 00:00") or lines[-3].endswith("-01 00:00")
 
 
+def test_a_limit_of_families_is_listed_by_family(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    text = '[[limit]]\nname = "families"\nwindow = "1h"\nusd = 10\neach = "model_family"\n'
+    book = book_of(load(write_config(text), sections=SECTIONS, environ={}).settings, PublishedPrices(), minutes_ago(0))
+    names = ("gpt-4o", "openai/gpt-4o-2024-08-06", "o3")
+    spent.add([spent.request(minutes_ago(5), 3_000_000_000, model=name) for name in names], book.limits)
+    lines = cli("limit", "list").out.splitlines()
+    assert [line.split()[:4] for line in lines[1:]] == [
+        ["families", "gpt-4o", "1h", "$6.00"],
+        ["families", "o3", "1h", "$3.00"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("nano", "code", "word"), [(1, 0, "ok"), (8_000_000_000, 10, "approaching"), (10_000_000_000, 11, "exceeded")]
 )

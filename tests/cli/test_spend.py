@@ -62,7 +62,18 @@ def test_two_dimensions_give_pairs_that_add_up(cli: Cli) -> None:
     assert answer["tokens"] == {"prompt": 30, "completion": 15, "total": 45}
 
 
-@pytest.mark.parametrize("by", ["user", "user,model", "session"])
+def test_releases_of_a_model_are_one_family(cli: Cli, spent: Recorded) -> None:
+    spent.add([spent.request(minutes_ago(5), 4_000_000_000, user_id="bob", model="openai/gpt-4o-2024-08-06")])
+    assert cli("spend", "--by", "model_family").out.splitlines()[2].split()[:3] == ["gpt-4o", "3", "$13.00"]
+    answer = json.loads(cli("spend", "--by", "user,model_family", "--json").out)
+    assert answer["by"] == ["user", "model_family"]
+    found = {row["user"]: row["requests"] for row in answer["data"] if row["model_family"] == "gpt-4o"}
+    assert found == {None: 1, "alice": 1, "bob": 1}
+    first = next(csv.DictReader(io.StringIO(cli("spend", "--by", "model_family", "--csv").out, newline="")))
+    assert (first["model_family"], first["cost_nanousd"]) == ("gpt-4o", "13000000000")
+
+
+@pytest.mark.parametrize("by", ["user", "user,model", "session", "model_family"])
 def test_everything_that_is_kept_is_found_without_a_beginning(cli: Cli, by: str) -> None:
     answer = json.loads(cli("spend", "--by", by, "--until", "1s", "--json").out)
     assert answer["since"] is None

@@ -29,6 +29,7 @@ from spendtop.domain.filters import (
     fields_of,
     matches,
     parse_filter,
+    quoted,
 )
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
@@ -330,6 +331,12 @@ def test_no_allowed_expression_searches_for_ever() -> None:
 def test_addresses_need_no_quotes_and_escapes_work_inside_quotes() -> None:
     assert parse_filter("http://x.y") == AnyText(Pattern(PatternKind.CONTAINS, "http://x.y"))
     assert parse_filter(r'"a\"b\\c"') == AnyText(Pattern(PatternKind.CONTAINS, r'a"b\c'))
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_quoted(text: str) -> None:
+    literal = Comparison("model", Op.EQ, Pattern(PatternKind.EXACT, text))
+    assert parse_filter(f"model:{quoted(text)} t:today") == And((literal, parse_filter("t:today")))
 
 
 def test_the_fields_of_a_filter_are_named() -> None:

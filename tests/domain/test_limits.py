@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.domain.filters import parse_filter
-from spendtop.domain.limits import Each, Limit, LimitState
+from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request, TimeSource
 from spendtop.domain.sources import INGEST
@@ -69,12 +69,22 @@ def test_a_threshold_is_exactly_the_written_fraction(percent: int, usd: int) -> 
 
 @pytest.mark.parametrize("each", Each)
 def test_each_names_the_field_that_a_request_counts_for(each: Each) -> None:
-    fields = {Each.USER: "user_id", Each.MODEL: "model", Each.TOKEN: "token", Each.SESSION: "session_id"}
-    values: dict[str, Any] = {fields[each]: "it"}
+    fields = {Each.USER: "user_id", Each.TOKEN: "token", Each.SESSION: "session_id"}
+    values: dict[str, Any] = {fields.get(each, "model"): "it"}
     plain = Request(
         source=INGEST, external_id="1", received_at=0, occurred_at=0, time_source=TimeSource.CLIENT, **values
     )
-    assert [one.value_of(plain) for one in Each] == ["it" if one is each else None for one in Each]
+    models = (Each.MODEL, Each.MODEL_FAMILY)
+    named = models if each in models else (each,)
+    assert [one.value_of(plain) for one in Each] == ["it" if one in named else None for one in Each]
+
+
+@pytest.mark.parametrize(
+    ("model", "of"),
+    [("openai/gpt-4o-2024-08-06", "gpt-4o"), ("gpt-4o", "gpt-4o"), (None, None), ("", None), (" ", None)],
+)
+def test_a_request_counts_for_the_family_of_its_model(model: str | None, of: str | None) -> None:
+    assert family_of(model) == of
 
 
 def test_limits_share_totals_where_they_count_the_same_and_never_else() -> None:
@@ -87,6 +97,9 @@ def test_limits_share_totals_where_they_count_the_same_and_never_else() -> None:
         limit(reserve="gpt-4o"),
         limit(reserve="o3"),
         limit(reserve="gpt-4o", where="user:a"),
+        limit(each=Each.MODEL_FAMILY),
+        limit(each=Each.MODEL_FAMILY, where="user:a"),
+        limit(each=Each.MODEL_FAMILY, reserve="o3"),
     ]
     dimensions = [one.dimension for one in own]
     assert len(set(dimensions)) == len(own)

@@ -150,6 +150,25 @@ def test_each_user_has_a_limit_of_their_own(collecting: Make) -> None:
     assert (first.entity, first.each, first.contributors) == ("alice", "user", (("model", "", 10 * DOLLAR),))
 
 
+@pytest.mark.parametrize("window", ["day", "3h"])
+def test_each_family_of_models_has_a_limit_of_its_own(collecting: Make, window: str) -> None:
+    spending = collecting(limit("each family", window, each=Each.MODEL_FAMILY, usd=10, warn=()))
+    assert spending.spend(6, model="gpt-4o", user_id="alice") == []
+    assert spending.spend(9, model="gpt-4o-mini") == []
+    assert spending.spend(99) == []
+    assert spending.spend(4, model="openai/gpt-4o-2024-08-06", user_id="bob") == ["exceeded each family gpt-4o"]
+    (told,) = spending.told()
+    users = (("user", "alice", 6 * DOLLAR), ("user", "bob", 4 * DOLLAR))
+    assert (told.entity, told.each, told.contributors) == ("gpt-4o", "model_family", users)
+
+
+def test_another_model_takes_the_cost_to_another_family(collecting: Make) -> None:
+    spending = collecting(limit("each family", each=Each.MODEL_FAMILY, usd=10, warn=()))
+    spending.record(request(1, spending.clock(), 10 * DOLLAR, model="gpt-4o"))
+    spending.record(request(1, spending.clock(), 10 * DOLLAR, model="o3-2025-04-16", source=HELICONE_API))
+    assert said(spending.evaluate()) == ["exceeded each family o3"]
+
+
 def test_where_leaves_other_requests_out(collecting: Make) -> None:
     spending = collecting(limit("big", where="-model:gpt-4o-mini", usd=10, warn=()))
     assert spending.spend(99, model="gpt-4o-mini") == []

@@ -67,6 +67,7 @@ LIMITS = (
     limit("not mini", where="-model:gpt-4o-mini"),
     limit("alice's models", where="user:alice", each=Each.MODEL),
     limit("reserved", reserve="gpt-4o"),
+    limit("families", each=Each.MODEL_FAMILY),
     limit("one", window="request", usd=1),
 )
 
@@ -80,6 +81,7 @@ OWN: dict[str, Counts] = {
     LIMITS[1].dimension: lambda one: None if one.model == "gpt-4o-mini" else ("", None),
     LIMITS[2].dimension: lambda one: (one.model, None) if one.user_id == "alice" and one.model else None,
     LIMITS[3].dimension: lambda one: ("", _reserve(one)),
+    LIMITS[4].dimension: lambda one: ("gpt-4o-mini" if "mini" in one.model else "gpt-4o", None) if one.model else None,
 }
 instants = st.one_of(st.integers(START, START + 3 * HOUR), st.sampled_from([START, START + MINUTE, START + HOUR - 1]))
 counts = st.none() | st.integers(0, 9_000)
@@ -99,7 +101,7 @@ def reports(draw: st.DrawFn) -> Request:
         usage=Usage(prompt=draw(counts), completion=draw(counts)),
         status=draw(st.sampled_from([Status.OK, Status.OK, Status.ERROR])),
         user_id=draw(st.sampled_from([None, "alice", "bob"])),
-        model=draw(st.sampled_from([None, "gpt-4o", "gpt-4o-mini"])),
+        model=draw(st.sampled_from([None, "gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini"])),
         session_id=draw(st.sampled_from([None, "s-1"])),
         token=draw(st.sampled_from([None, "app"])),
         cached=cached,

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sqlalchemy import delete
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.prices import Price, Rate
 from spendtop.domain.request import Request, Usage
 from spendtop.domain.sources import HELICONE_API
+from spendtop.services import scoped_totals
 from spendtop.services.scoped_totals import rebuild_changed
 from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.conftest import SettableClock
 from tests.services.conftest import (
     Collecting,
@@ -32,6 +37,9 @@ LIMITS = (
     limit("either", where="(user:alice or provider:openai) -session:s-1", each=Each.SESSION),
     limit("reserved", reserve="gpt-4o"),
     limit("reserved users", reserve="gpt-4o", each=Each.USER, where="user:*"),
+    limit("families", each=Each.MODEL_FAMILY),
+    limit("alice's families", each=Each.MODEL_FAMILY, where="user:alice"),
+    limit("reserved families", reserve="gpt-4o", each=Each.MODEL_FAMILY),
     limit("single", "request", where="user:alice"),
     limit("plain"),
 )
@@ -51,7 +59,7 @@ def requests(draw: st.DrawFn) -> Request:
         draw(st.none() | st.integers(0, 10**12)),
         usage=Usage(prompt=draw(st.none() | st.integers(0, 99)), completion=draw(st.none() | st.integers(0, 99))),
         user_id=draw(st.sampled_from([None, "alice", "ALICE", "jörg", "Jörg", "100%"])),
-        model=draw(st.sampled_from([None, "gpt-4o", "gpt-4o-mini", "o3"])),
+        model=draw(st.sampled_from([None, "gpt-4o", "openai/GPT-4o-2024-08-06", "gpt-4o-mini", "o3"])),
         provider=draw(st.sampled_from([None, "openai"])),
         session_id=draw(st.sampled_from([None, "s-1", "s-2"])),
         counted=draw(st.sampled_from([True, True, False])),
@@ -143,3 +151,22 @@ def test_their_totals_by_day_are_made_and_go_with_them(store: Store, clock: Sett
     assert {dimension for dimension, _, _ in day_sums(store) if dimension.startswith("limit/")} == set()
     rebuild(store, collector(store, clock, LIMITS[0]))
     assert {dimension for dimension, _, _ in day_sums(store) if dimension.startswith("limit/")} == {LIMITS[0].dimension}
+
+
+def test_totals_of_families_are_made_of_what_is_purged_too(store: Store, clock: SettableClock) -> None:
+    collector(store, clock).record(request(1, START, model="gpt-4o"), request(2, START, model="gpt-4o-latest"))
+    with store.writing() as connection:
+        connection.execute(delete(table_of(RequestTable)))
+    families = limit("families", each=Each.MODEL_FAMILY)
+    rebuild(store, collector(store, clock, families))
+    assert own(store)[families.dimension, "gpt-4o", START][:2] == (2, 2 * 10**9)
+
+
+def test_other_rules_of_what_a_family_is_make_its_totals_anew(
+    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    families = collector(store, clock, limit("families", each=Each.MODEL_FAMILY), limit("users", each=Each.USER))
+    assert rebuild(store, families) == ["families"]
+    assert rebuild(store, families) == []
+    monkeypatch.setattr(scoped_totals, "RULES", "other")
+    assert rebuild(store, families) == ["families"]

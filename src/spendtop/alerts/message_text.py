@@ -126,7 +126,9 @@ def _body(lines: Iterator[str], ref: str) -> str:
 
 
 def _whose(message: Message) -> str:
-    return f"{message.each or 'entity'} {_neutral(message.entity)}" if message.entity else "everyone"
+    if not message.entity:
+        return "everyone"
+    return f"{(message.each or 'entity').replace('_', ' ')} {_neutral(message.entity)}"
 
 
 def _window(message: Message) -> str:

@@ -81,8 +81,8 @@ class TimeParameters(BaseModel):
 class SummaryParameters(TimeParameters):
     """What /spending/summary takes; 24 hours without a span."""
 
-    by: Literal["user", "model", "provider", "session", "token", "source"] | None = None
-    """Adds the spend per value of this dimension."""
+    by: Literal["user", "model", "model_family", "provider", "session", "token", "source"] | None = None
+    """Adds the spend per value of this dimension; a model's family is its name without seller and release."""
 
 
 class FilterParameters(TimeParameters):

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from spendtop.api.shapes import Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.models import ModelUse
@@ -173,6 +174,8 @@ class ModelItem(Sums):
     """One model of one provider; null where requests name none."""
 
     model: str | None
+    family: str | None
+    """The name without seller and release, which models of one kind share."""
     provider: str | None
     last_seen: str | None
 
@@ -180,6 +183,7 @@ class ModelItem(Sums):
     def of(cls, use: ModelUse) -> ModelItem:
         return cls(
             model=raw(use.model),
+            family=family(use.model.raw) if use.model else None,
             provider=raw(use.provider),
             last_seen=instant(use.last_seen),
             **use.spend.figures(),

@@ -18,7 +18,7 @@ from spendtop.api.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext, Subject, matches
-from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
@@ -169,10 +169,20 @@ def _subject(query: bytes) -> Subject:
     )
 
 
+def _entity(each: Each | None, subject: Subject) -> str | None:
+    match each:
+        case None:
+            return ""
+        case Each.MODEL_FAMILY:
+            return family_of(subject.model)
+    entity: str | None = getattr(subject, each.value)
+    return entity
+
+
 def _touched(in_force: _InForce, subject: Subject) -> list[tuple[Limit, str]]:
     """The limits that a request of this subject would count for, and the entity it would count for."""
     context = FilterContext(0, in_force.calendar)  # the fields that a limit can name do not depend on the time
-    entities = [(limit, getattr(subject, limit.each.value) if limit.each else "") for limit in in_force.limits]
+    entities = [(limit, _entity(limit.each, subject)) for limit in in_force.limits]
     return [
         (limit, entity)
         for limit, entity in entities

@@ -171,7 +171,11 @@ COMMANDS: dict[str, Command] = {
         "What was spent, as a table: the last 24 hours, or from --since to --until.",
         "spendtop spend --by user,model --since 2026-11-01 --until 2026-11-07",
         (
-            _argument("--by", metavar="DIMENSIONS", help="one or two of user, model, provider, session, token, source"),
+            _argument(
+                "--by",
+                metavar="DIMENSIONS",
+                help="one or two of user, model, model_family, provider, session, token, source",
+            ),
             _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
             _argument("--json", action="store_true", help="as JSON"),

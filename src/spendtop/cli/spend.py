@@ -22,7 +22,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import COLUMNS, Pair, by_key, by_pair, oldest_hour, spend
+from spendtop.store.reads.spending import DIMENSIONS, Pair, by_key, by_pair, oldest_hour, spend
 
 _SHOWN = 50
 _ALL = 100_000
@@ -86,8 +86,8 @@ def run(options: Options) -> int:
 
 def _dimensions(text: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",")) if text else ()
-    if len(names) > 2 or len(set(names)) < len(names) or not set(names) <= COLUMNS.keys():
-        raise UsageError(f"--by takes one or two of {', '.join(COLUMNS)}, for example --by user,model.")
+    if len(names) > 2 or len(set(names)) < len(names) or not set(names) <= set(DIMENSIONS):
+        raise UsageError(f"--by takes one or two of {', '.join(DIMENSIONS)}, for example --by user,model.")
     return names
 
 

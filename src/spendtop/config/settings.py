@@ -193,7 +193,8 @@ class LimitSettings(Section):
     usd: Amount
     """The amount in US dollars."""
     each: Annotated[Each, Strict(False)] | None = None
-    """Makes one limit per "user", "model", "token" or "session"."""
+    """Makes one limit per "user", "model", "model_family", "token" or "session"; a family is a model in all its
+    releases, whoever sells it."""
     where: Annotated[str, AfterValidator(_scope)] = ""
     """Counts only the requests that this filter matches, for example "-model:gpt-4o-mini"."""
     warn: Annotated[tuple[Fraction, ...], Strict(False), AfterValidator(_ascending)] = (0.8,)

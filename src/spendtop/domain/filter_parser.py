@@ -51,6 +51,11 @@ def parse_filter(text: str) -> Filter:
     return _Parser(text).parse()
 
 
+def quoted(text: str) -> str:
+    """The text as a filter takes it literally: `model:"o3 *"`."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 class _Parser:
     """One pass over one text: or, and, not, primary."""
 

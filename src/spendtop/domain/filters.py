@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spendtop.domain.filter_parser import parse_filter
+from spendtop.domain.filter_parser import parse_filter, quoted
 from spendtop.domain.filter_tree import (
     ANY_TEXT,
     ANY_TEXT_FIELDS,
@@ -57,6 +57,7 @@ __all__ = [
     "fields_of",
     "matches",
     "parse_filter",
+    "quoted",
 ]
 
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 from spendtop.domain.filters import Filter
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
 from spendtop.domain.request import Request
@@ -25,6 +26,7 @@ class Each(StrEnum):
     MODEL = "model"
     TOKEN = "token"
     SESSION = "session"
+    MODEL_FAMILY = "model_family"
 
     def value_of(self, request: Request) -> str | None:
         """The entity that this request counts for, or None when it names none."""
@@ -37,6 +39,13 @@ class Each(StrEnum):
                 return request.token
             case Each.SESSION:
                 return request.session_id
+            case Each.MODEL_FAMILY:
+                return family_of(request.model)
+
+
+def family_of(model: str | None) -> str | None:
+    """The family that a request counts for; None when it names no model."""
+    return None if model is None else family(model) or None
 
 
 class LimitState(StrEnum):
@@ -65,9 +74,10 @@ class Limit(Struct, frozen=True, kw_only=True):
     def dimension(self) -> str:
         """The dimension of `total` that holds this limit's spend.
 
-        A limit with a scope or a reserve of its own keeps totals of its own.
+        A limit with a scope or a reserve of its own keeps totals of its own, and so do limits of families, which are
+        kept by nothing else.
         """
-        if not self.where_text and self.reserve is None:
+        if not self.where_text and self.reserve is None and self.each is not Each.MODEL_FAMILY:
             return self.each.value if self.each else "all"
         digest = blake2b(f"{self.each}\0{self.where_text}\0{self.reserve}".encode(), digest_size=8)
         return f"{OWN_DIMENSION}{digest.hexdigest()}"

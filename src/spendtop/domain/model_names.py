@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 REGIONS = "us-gov|us|eu|apac|au|ca|global|in|jp|me|sa"
 """In front of a model at Bedrock: where its requests may go."""
@@ -14,9 +15,12 @@ OWNERS = (
 
 _AT_BEDROCK = re.compile(rf"(?:(?:{REGIONS})\.)?(?:{OWNERS})\.(?=[a-z])")
 _RELEASE = re.compile(r"(?:-20\d\d-\d\d-\d\d|-20\d{6}|@[^/]*|-latest|-v1:0|(?<=-20\d{6})-v\d+:\d+)$")
+RULES = f"{_AT_BEDROCK.pattern} {_RELEASE.pattern}"
+"""What `family` goes by: sums by family that were kept by other rules are of no use."""
 _LOCAL = re.compile(r"[^:]:[^:]|^[./~]|^hf\.co/|\.gguf|\\|://")
 
 
+@lru_cache(maxsize=4096)
 def family(name: str) -> str:
     """The model without who sells it and which release it is, in lower case.
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from spendtop.domain.alerting import Decision, Message, MessageKind, Reading, headline, hysteresis, patience, thresholds
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
@@ -18,7 +18,7 @@ from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services import outbox_rules
 from spendtop.store.reads import spending
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import within_scope
+from spendtop.store.reads.limits import counts_for
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -185,7 +185,7 @@ def _contributors(
                 if row.spend.known_cost is not None:
                     yield dimension, row.key.raw, row.spend.cost.nano
     elif limit.each is not None and since is not None and reading.at - since <= DAY:
-        dimension = "user" if limit.each.value == "model" else "model"
+        dimension = "user" if limit.each in (Each.MODEL, Each.MODEL_FAMILY) else "model"
         yield from _of_entity(connection, limit, entity, dimension, reading)
 
 
@@ -199,15 +199,13 @@ def _of_request(connection: Connection, request_id: int, used: Usd) -> Iterator[
 def _of_entity(
     connection: Connection, limit: Limit, entity: str, dimension: str, reading: Reading
 ) -> Iterator[tuple[str, str, int]]:
-    assert limit.each is not None
     table = table_of(RequestTable)
-    of = and_(spending.scope(limit.each.value, entity), within_scope(connection, limit))
+    window = Span(reading.window_start, reading.window_end)
     key = table.c.user_id if dimension == "user" else table.c.model
     cost = func.sum(table.c.cost_nano)
-    window = Span(reading.window_start, reading.window_end)
     query = (
         select(key, cost)
-        .where(of, table.c.counted, window.holds(table.c.occurred_at))
+        .where(counts_for(connection, limit, entity, [window]), table.c.counted, window.holds(table.c.occurred_at))
         .group_by(key)
         .having(cost.is_not(None))
         .order_by(cost.desc())

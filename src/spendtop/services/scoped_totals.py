@@ -1,15 +1,17 @@
-"""Hour totals of limits with a scope or a reserve of their own, made from the requests when a limit is new."""
+"""Hour totals of limits with a scope or a reserve of their own, or of families, made from what is stored when a limit
+is new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, literal, select
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import OWN_DIMENSION, Limit
+from spendtop.domain.limits import OWN_DIMENSION, Each, Limit, family_of
+from spendtop.domain.model_names import RULES
 from spendtop.domain.windows import WindowKind
 from spendtop.services.limit_book import LimitBook
 from spendtop.store import day_totals, facts
@@ -31,7 +33,9 @@ _ENTITY = {
     "model": _REQUEST.c.model,
     "token": _REQUEST.c.token,
     "session": _REQUEST.c.session_id,
+    "model_family": _REQUEST.c.model,
 }
+"""What the key of a limit's totals is made of: it is that itself, but of a family the model."""
 
 
 def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
@@ -45,7 +49,7 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
         for limit in book.limits
         if limit.dimension.startswith(OWN_DIMENSION) and limit.window.kind is not WindowKind.REQUEST
     }
-    made_of = {dimension: repr(book.reserves.get(limit.name)) for dimension, limit in wanted.items()}
+    made_of = {dimension: _made_of(limit, book) for dimension, limit in wanted.items()}
     before = msgspec.json.decode(facts.get(connection, _FACT) or "{}", type=dict[str, str])
     up_to = facts.get(connection, FAILED_NOT_COUNTED)
     if made_of == before and up_to is None:
@@ -68,11 +72,29 @@ def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
     return [limit.name for limit in new]
 
 
+def _made_of(limit: Limit, book: LimitBook) -> str:
+    """Another text when the same requests have other totals."""
+    reserve = repr(book.reserves.get(limit.name))
+    return f"{reserve} {RULES}" if limit.each is Each.MODEL_FAMILY else reserve
+
+
 def _build(connection: Connection, limit: Limit, book: LimitBook) -> None:
-    rows = [dict(row._mapping) for row in connection.execute(_totals(connection, limit))]
-    if not rows:
+    sums = _by_key(limit, connection.execute(_totals(connection, limit)))
+    if not sums:
         return
-    connection.execute(_TOTAL.insert(), [{**row, "dimension": limit.dimension} for row in rows])
+    connection.execute(
+        _TOTAL.insert(),
+        [
+            dict(
+                zip(
+                    ("dimension", "key", "bucket", "shard", *spend_sql.NAMES),
+                    (limit.dimension, *of, *values),
+                    strict=True,
+                )
+            )
+            for of, values in sums.items()
+        ],
+    )
     add = (
         _TOTAL.update()
         .where(
@@ -95,7 +117,24 @@ def _count_failed(connection: Connection, limit: Limit, up_to: int) -> None:
     day_totals.TotalsAddition(connection.dialect).run(connection, sorted(failed))
 
 
+def _by_key(limit: Limit, rows: Iterable[Any]) -> dict[tuple[str, int, int], list[int]]:
+    """The sums of each key, bucket and shard."""
+    sums: dict[tuple[str, int, int], list[int]] = {}
+    for entity, bucket, shard, *values in rows:
+        key = _key(limit, entity)
+        if key is not None:
+            before = sums.get((key, bucket, shard))
+            sums[key, bucket, shard] = (
+                values if before is None else [a + b for a, b in zip(before, values, strict=True)]
+            )
+    return sums
+
+
 def _totals(connection: Connection, limit: Limit) -> Select[Any]:
+    if limit.each is Each.MODEL_FAMILY and not limit.where_text and limit.reserve is None:
+        # Those of the models say it all, also of what is purged by now.
+        kept = (_TOTAL.c.key, _TOTAL.c.bucket, _TOTAL.c.shard, *(_TOTAL.c[name] for name in spend_sql.NAMES))
+        return select(*kept).where(_TOTAL.c.dimension == Each.MODEL.value)
     entity = _entity(limit)
     bucket = _REQUEST.c.occurred_at - _REQUEST.c.occurred_at % HOUR
     shard = _REQUEST.c.id % SLOTS
@@ -117,13 +156,20 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
         _REQUEST.c.counted, spend_sql.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
     )
     for row in connection.execute(query):
+        key = _key(limit, row.entity)
+        if key is None:
+            continue
         hour = row.occurred_at - row.occurred_at % HOUR
         yield {
-            "of_key": row.entity,
+            "of_key": key,
             "of_bucket": hour,
             "of_shard": row.id % SLOTS,
             "reserved": ceiling(from_row(row)).nano,
         }
+
+
+def _key(limit: Limit, entity: str) -> str | None:
+    return family_of(entity) if limit.each is Each.MODEL_FAMILY else entity
 
 
 def _entity(limit: Limit) -> Any:

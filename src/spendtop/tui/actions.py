@@ -47,10 +47,16 @@ LIVE = (
 )
 
 OVERVIEW = (
-    Action("open", "enter", "screen.open", "open", "the selected request with its prompt and response", "open", 3),
+    Action("open", "enter", "screen.open", "open", "the selected request, or the models of a family", "open", 3),
+    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: requests, models", "open", 10),
+    Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
     Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
     Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time", 12),
-    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time", 11),
+    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time", 13),
+)
+
+MODELS = (
+    Action("open", "enter", "screen.open", "open", "the models of a family, or the requests of a model", "open", 3),
 )
 
 MOVE = (
@@ -152,7 +158,7 @@ LEDGER = (
     Action("export", "x", "screen.export", "export", "write the days or the entries to a file", "act", 9),
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER)
+TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER)
 
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 """The order of groups in help."""

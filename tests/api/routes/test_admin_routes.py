@@ -128,6 +128,16 @@ async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock
         assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
 
 
+async def test_models_by_family_are_one_group_and_exact_in_all_else(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock) as live:
+        await live.post_signed(event(5, clock(), model="openai/gpt-4o-2024-08-06"))
+        summary = await get(live, "/spending/summary?by=model_family")
+    assert [(row["key"], row["requests"]) for row in summary["by"]] == [("gpt-4o", 3), ("o3", 2)]
+    assert {row["model"] for row in summary["by_model"]} == {"gpt-4o", "openai/gpt-4o-2024-08-06", "o3"}
+
+
 async def test_the_list_and_its_pages(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         first = await get(live, "/requests?limit=3")

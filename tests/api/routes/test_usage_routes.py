@@ -220,6 +220,7 @@ async def test_models_with_their_providers(recorded: Recorded, clock: SettableCl
         first, *others = (await get(live, "/models"))["data"]
         assert first == {
             "model": "gpt-4o",
+            "family": "gpt-4o",
             "provider": "openai",
             "requests": 2,
             "cost_usd": 0.04,
@@ -228,7 +229,10 @@ async def test_models_with_their_providers(recorded: Recorded, clock: SettableCl
             "failed": 0,
             "last_seen": "2026-11-20T14:02:07.250000Z",
         }
-        assert [(row["model"], row["cost_usd"]) for row in others] == [(None, None), ("own", None)]
+        assert [(row["model"], row["family"], row["cost_usd"]) for row in others] == [
+            (None, None, None),
+            ("own", "own", None),
+        ]
         assert [row["model"] for row in (await get(live, "/models?q=status:error"))["data"]] == ["gpt-4o"]
 
 

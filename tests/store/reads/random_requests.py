@@ -63,7 +63,7 @@ drawn = st.builds(
     st.none() | st.integers(0, 9_000),
     st.sampled_from(Status),
     st.sampled_from([None, "alice", "Alice", "bob", "jörg"]),
-    st.sampled_from([None, "gpt-4o", "gpt-4o-mini"]),
+    st.sampled_from([None, "gpt-4o", "gpt-4o-2024-08-06", "openai/GPT-4o", "gpt-4o-mini"]),
     st.sampled_from([None, "s-1"]),
     st.sampled_from([True, True, True, False]),
 )

@@ -28,6 +28,17 @@ def test_says_what_one_at_a_time_says(
             assert uses.used(connection, rule, entities(rule), Bounds(*span)) == expected
 
 
+@pytest.mark.parametrize("count", [1, 3, 700])
+def test_takes_any_number_of_names_of_a_family(recorded: Recorded, count: int) -> None:
+    (rule,) = (limit for limit in LIMITS if limit.name == "families")
+    names = [f"o3@{number}" for number in range(count)]
+    recorded.add([*(recorded.request(START + 1, 5, model=name) for name in names), recorded.request(START + 1)], [rule])
+    edge = Bounds(START + 1, START + 2)
+    with recorded.store.reading() as connection:
+        assert EntityUses().used(connection, rule, ["o3", "o4"], edge) == {"o3": Usd(5 * count), "o4": Usd(0)}
+        assert use(connection, rule, "o3", edge).used == Usd(5 * count)
+
+
 @pytest.mark.parametrize("count", [1, 3, 512, 700])
 def test_takes_any_number_of_entities(recorded: Recorded, count: int) -> None:
     (rule,) = (limit for limit in LIMITS if limit.name == "each")

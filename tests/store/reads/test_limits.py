@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
-from spendtop.domain.limits import Each, Limit, LimitState
+from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, parse_window
 from spendtop.store.reads.limits import Use, most_of_uses, use, uses
@@ -27,17 +27,21 @@ LIMITS = (
     limit("each", each=Each.USER),
     limit("where", where="-model:gpt-4o-mini"),
     limit("who", where="user:alice", each=Each.MODEL),
+    limit("families", each=Each.MODEL_FAMILY),
+    limit("alice's families", where="user:alice", each=Each.MODEL_FAMILY),
 )
 
 
 def counts(one: Drawn, rule: Limit, entity: str) -> bool:
-    of = {None: "", Each.USER: one.user, Each.MODEL: one.model}[rule.each]
+    family = family_of(one.model)
+    of = {None: "", Each.USER: one.user, Each.MODEL: one.model, Each.MODEL_FAMILY: family}[rule.each]
     seen = Subject(user=one.user, model=one.model)
     return of == entity and (rule.where is None or matches(rule.where, seen, FilterContext(0, Calendar())))
 
 
 def entities(rule: Limit) -> tuple[str, ...]:
-    return {None: ("",), Each.USER: ("alice", "Alice", "jörg", "nobody"), Each.MODEL: ("gpt-4o",)}[rule.each]
+    users, families = ("alice", "Alice", "jörg", "nobody"), ("gpt-4o", "gpt-4o-mini", "o3")
+    return {None: ("",), Each.USER: users, Each.MODEL: ("gpt-4o",), Each.MODEL_FAMILY: families}[rule.each]
 
 
 class TestUse:

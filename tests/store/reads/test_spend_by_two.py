@@ -33,6 +33,16 @@ def test_pairs_add_up_to_the_requests_in_the_span(recorded: Recorded) -> None:
     assert all(isinstance(spend, Spend) for spend in found.values())
 
 
+def test_models_of_a_family_are_one_key_of_a_pair(recorded: Recorded) -> None:
+    models = ("gpt-4o", "gpt-4o-2024-08-06", None)
+    recorded.add(recorded.request(START, 5, user_id="alice", model=model) for model in models)
+    with recorded.store.reading() as connection:
+        found = by_pair(connection, ("user", "model_family"), Span(START, START + 1))
+        exact = by_pair(connection, ("model", "model_family"), Span(START, START + 1))
+    assert {pair: spend.requests for pair, spend in found.items()} == {("alice", "gpt-4o"): 2, ("alice", ""): 1}
+    assert set(exact) == {("gpt-4o", "gpt-4o"), ("gpt-4o-2024-08-06", "gpt-4o"), ("", "")}
+
+
 def test_the_oldest_hour_is_where_counting_begins(recorded: Recorded) -> None:
     with recorded.store.reading() as connection:
         assert oldest_hour(connection) is None

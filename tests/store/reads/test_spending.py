@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 
 from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import by_key, per_bucket, spend
+from spendtop.store.reads.spending import by_key, of_family, per_bucket, spend
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import MANY, START, Drawn, brute_force, many_drawn, spans, within
 
@@ -17,6 +18,7 @@ KEYS: dict[str, Callable[[Drawn], str | None]] = {
     "user": lambda one: one.user or "",
     "model": lambda one: one.model or "",
     "session": lambda one: one.session,
+    "model_family": lambda one: family(one.model or ""),
 }
 
 
@@ -52,6 +54,25 @@ class TestSpend:
                 assert [(row.key.raw, row.spend) for row in found.rows] == [(key, sums[key]) for key in order[:2]]
                 assert found.other_keys == len(order[2:])
                 assert found.others == sum((sums[key] for key in order[2:]), Spend.nothing())
+
+    def test_many_small_models_can_be_the_largest_family(self, recorded: Recorded) -> None:
+        many = [recorded.request(START + day, 5, model=f"o3-2025-04-{day:02}") for day in range(1, 29)]
+        recorded.add([*many, recorded.request(START, 100, model="gpt-4o"), recorded.request(START, 9, model="tiny")])
+        with recorded.store.reading() as connection:
+            found = by_key(connection, "model_family", START, START + 40, most=1)
+        assert [(row.key.raw, row.spend.cost.nano) for row in found.rows] == [("o3", 140)]
+        assert (found.others.cost.nano, found.other_keys) == (109, 2)
+
+    def test_a_family_is_told_by_its_exact_names(self, recorded: Recorded) -> None:
+        names = ("gpt-4o", "openai/gpt-4o-2024-08-06", "gpt-4o-mini")
+        recorded.add(recorded.request(START, cost, model=name) for cost, name in enumerate(names))
+        with recorded.store.reading() as connection:
+            found = of_family(connection, "gpt-4o", START, START + HOUR)
+            assert of_family(connection, "", START, START + HOUR) == ()
+        assert [(row.key.raw, row.spend.cost.nano) for row in found] == [
+            ("openai/gpt-4o-2024-08-06", 1),
+            ("gpt-4o", 0),
+        ]
 
     def test_takes_a_key_as_a_breakdown_gives_it(self, recorded: Recorded) -> None:
         recorded.add([recorded.request(START + 1, user_id="al\x1b[31mice")])

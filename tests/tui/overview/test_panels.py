@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.style import Style
 
-from spendtop.domain.money import ZERO
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import parse_window
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import Breakdown, KeySpend
 from spendtop.tui.app import SpendtopApp
@@ -57,6 +59,19 @@ async def test_all_bars_begin_at_one_cell(app: SpendtopApp) -> None:
         panel.uses = [replace(panel.uses[0], unpriced=number) for number in (0, 3, 1_234)]
         lines = ["".join(text for text, _ in line) for line in panel.content(70, 10)]
     assert len({min(line.index(cell) for cell in "█░▏▎▍▌▋▊▉" if cell in line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("width", [28, 46])
+async def test_a_limit_of_a_family_is_shown_by_the_family(app: SpendtopApp, width: int) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        panel = app.screen.query_one(LimitsPanel)
+        await until(pilot, lambda: panel.uses)
+        assert panel.uses
+        limit = Limit(name="families", window=parse_window("day"), amount=Usd.of(1), each=Each.MODEL_FAMILY)
+        panel.uses = [replace(panel.uses[0], limit=limit, entity=Untrusted("gpt-4o"))]
+        (line,) = ("".join(text for text, _ in line) for line in panel.content(width, 10))
+    assert line[2:].startswith("gpt-4o day")
 
 
 async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: SpendtopApp) -> None:

@@ -177,6 +177,20 @@ async def test_one_session_shows_its_paths_with_cost_its_models_and_that_it_is_v
         assert words(pilot, "└ /report")[2:4] == ["1", "$0.0075"]
 
 
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+async def test_models_of_one_family_are_one_in_the_list_and_in_the_session(
+    face: SpendtopApp, worked: Till, clock: SettableClock, size: tuple[int, int]
+) -> None:
+    names = ("openai/gpt-4.1-2025-04-14", "gpt-4.1", "o3")
+    worked.record(*(a_request(number, clock(), model=name, session_id="mix") for number, name in enumerate(names)))
+    async with face.run_test(size=size) as pilot:
+        await shown(pilot)
+        assert words(pilot, "mix ")[-2:] == ["gpt-4.1", "+1"]
+        await pilot.press("enter")
+        await until(pilot, lambda: "Session mix" in picture(pilot))
+        await until(pilot, lambda: "gpt-4.1 $0.0150   o3 $0.0075" in picture(pilot))
+
+
 async def test_its_requests_are_in_time_order_and_a_path_narrows_them(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         screen = await one(pilot)

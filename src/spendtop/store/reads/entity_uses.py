@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
+from spendtop.domain.model_names import family
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import Ceiling, use, within_scope
+from spendtop.store.reads.model_families import names_of
 from spendtop.store.reads.spending import COLUMNS
 from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
@@ -58,34 +60,55 @@ class EntityUses:
         amounts = dict.fromkeys(entities, ZERO)
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
             some = entities[start : start + _ENTITIES_AT_ONCE]
-            for key, nano in self._parts(connection, limit, limit.each, some, Span(bounds.start_us, bounds.end_us)):
+            for key, nano in self._parts(connection, limit, some, Span(bounds.start_us, bounds.end_us)):
                 amounts[key] += Usd(int(nano))
         return amounts
 
     def _parts(
-        self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], span: Span
-    ) -> list[tuple[str, int]]:
+        self, connection: Connection, limit: Limit, entities: Sequence[str], span: Span
+    ) -> Iterator[tuple[str, int]]:
         """Entity and nano-USD: of whole days and hours from the totals, of the edges from the requests."""
-        # As many as a power of two, the last one again and again, so that there are few different queries.
-        size = 1 << (len(entities) - 1).bit_length()
-        names = {f"entity_{number}": entities[min(number, len(entities) - 1)] for number in range(size)}
         hours, edges = span.cut(HOUR)
-        rows: list[Any] = []
         if hours is not None:
+            size, names = _padded(entities)
             for part in totals(connection, limit.dimension, hours):
                 query = self._query(connection, (size, part.table.name), partial(_totals, part.table, size))
-                rows += query.run(connection, {**names, **_ends(part.span), "dimension_": limit.dimension})
+                yield from query.run(connection, {**names, **_ends(part.span), "dimension_": limit.dimension})
         for edge in edges:
-            key = (size, each, limit.where_text)
-            query = self._query(connection, key, lambda: _requests(size, each, within_scope(connection, limit)))
-            rows += query.run(connection, {**names, **_ends(edge)})
-        return [(key, nano) for key, nano in rows]
+            if limit.each is Each.MODEL_FAMILY:
+                yield from self._of_families(connection, limit, entities, edge)
+            else:
+                yield from self._at_edge(connection, limit, limit.each, entities, edge)
+
+    def _of_families(
+        self, connection: Connection, limit: Limit, families: Sequence[str], edge: Span
+    ) -> Iterator[tuple[str, int]]:
+        models = names_of(connection, families, [edge])
+        for start in range(0, len(models), _ENTITIES_AT_ONCE):
+            some = models[start : start + _ENTITIES_AT_ONCE]
+            for model, nano in self._at_edge(connection, limit, Each.MODEL, some, edge):
+                yield family(model), nano
+
+    def _at_edge(
+        self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], edge: Span
+    ) -> Sequence[Any]:
+        """Of the requests within the limit's scope, by what `each` names."""
+        size, names = _padded(entities)
+        key = (size, each, limit.where_text)
+        query = self._query(connection, key, lambda: _requests(size, each, within_scope(connection, limit)))
+        return query.run(connection, {**names, **_ends(edge)})
 
     def _query(self, connection: Connection, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> _Query:
         query = self._queries.get(key)
         if query is None:
             query = self._queries[key] = _Query(statement(), connection)
         return query
+
+
+def _padded(entities: Sequence[str]) -> tuple[int, dict[str, str]]:
+    """As many as a power of two, the last one again and again, so that there are few different queries."""
+    size = 1 << (len(entities) - 1).bit_length()
+    return size, {f"entity_{number}": entities[min(number, len(entities) - 1)] for number in range(size)}
 
 
 def _totals(total: Table, size: int) -> Select[Any]:

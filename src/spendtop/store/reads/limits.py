@@ -1,7 +1,7 @@
 """How much of each limit is used.
 
 Totals of whole hours are kept for every limit: those of its `each` dimension, or its own when it has a `where` or a
-`reserve`. The hours at the ends of its window are read from the requests themselves.
+`reserve` or is one of families. The hours at the ends of its window are read from the requests themselves.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import EVERYTHING, FilterContext
-from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition
+from spendtop.store.reads.model_families import is_one_of, names_of
 from spendtop.store.reads.rows import RequestRow, from_row
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import scope, scoped_spend
@@ -74,11 +75,11 @@ def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceili
     rest; without it they count as a number only.
     """
     span = Span(bounds.start_us, bounds.end_us)
-    selects = _selects(connection, limit, entity)
+    _, edges = span.cut(HOUR)
+    selects = counts_for(connection, limit, entity, edges)
     spend = scoped_spend(connection, span, limit.dimension, entity, selects)
     if limit.reserve is None or ceiling is None or not spend.unpriced:
         return Use(spend.cost, spend.unpriced)
-    _, edges = span.cut(HOUR)
     reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, selects)]
     return Use(sum(reserved, spend.cost), spend.unpriced)
 
@@ -140,10 +141,18 @@ def _stands(limit: Limit, entity: str, window: Bounds, now_used: Use) -> LimitUs
     )
 
 
-def _selects(connection: Connection, limit: Limit, entity: str) -> ColumnElement[bool]:
-    """The condition that a request counts against the limit of this entity."""
-    who = scope(limit.each.value, entity) if limit.each else true()
-    return and_(who, within_scope(connection, limit))
+def counts_for(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
+    """The condition that a request within `spans` counts against the limit of this entity."""
+    return and_(_of_entity(connection, limit.each, entity, spans), within_scope(connection, limit))
+
+
+def _of_entity(connection: Connection, each: Each | None, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
+    match each:
+        case None:
+            return true()
+        case Each.MODEL_FAMILY:
+            return is_one_of(connection, names_of(connection, [entity], spans))
+    return scope(each.value, entity)
 
 
 def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:

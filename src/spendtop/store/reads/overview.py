@@ -17,7 +17,7 @@ from spendtop.store.reads.limits import LimitUse, uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
-from spendtop.store.reads.spending import Breakdown, Bucket, by_key, per_bucket, spend
+from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, by_key, per_bucket, spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import TotalTable
 
@@ -37,7 +37,7 @@ class Overview:
     users: Breakdown
     """Of today."""
     models: Breakdown
-    """Of today."""
+    """Of today, by family."""
     chart: tuple[Bucket, ...]
     feed: tuple[RequestRow, ...]
     """The requests that happened last, newest first."""
@@ -71,7 +71,7 @@ def overview(
         day_bounds=day,
         limits=uses(connection, limits, calendar, now),
         users=by_key(connection, "user", day.start_us, day.end_us, top),
-        models=by_key(connection, "model", day.start_us, day.end_us, top),
+        models=by_key(connection, FAMILY, day.start_us, day.end_us, top),
         chart=per_bucket(connection, chart_end - chart_span, chart_end, chart_step),
         feed=page(connection, RequestQuery(), FilterContext(now, calendar), None, feed_size).rows,
         sources=last_arrivals(connection, day.start_us),

@@ -7,6 +7,7 @@ of requests are read.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.model_names import family
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
@@ -39,6 +41,9 @@ COLUMNS = {
     "source": "source",
 }
 """Dimension to the column of `request` that holds its key."""
+FAMILY = "model_family"
+"""The dimension whose keys are made of those of `model` while reading; it has no totals and no column."""
+DIMENSIONS = (*COLUMNS, FAMILY)
 _ONLY_WHERE_SET = ("session", "token")
 
 
@@ -108,6 +113,15 @@ def shadow_spend(connection: Connection, since: int | None, until: int | None) -
 
 def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
     """Exact spend of the `most` (at least 1) largest keys by cost, then by requests, and of all others together."""
+    if dimension == FAMILY:
+        return _by_family(_by_key(connection, "model", since, until, None), most)
+    return _by_key(connection, dimension, since, until, most)
+
+
+def _by_key(
+    connection: Connection, dimension: str, since: int | None, until: int | None, most: int | None
+) -> Breakdown:
+    """`most` None is all keys."""
     request = table_of(RequestTable)
     hours, edges = Span(since, until).cut(HOUR)
     parts: list[Select[Any]] = []
@@ -128,6 +142,25 @@ def by_key(connection: Connection, dimension: str, since: int | None, until: int
     everything = spend_sql.to_spend(sums[0][len(spend_sql.NAMES) : 2 * len(spend_sql.NAMES)])
     shown = reduce(add, (row.spend for row in rows))
     return Breakdown(rows, everything - shown, int(sums[0].distinct_keys) - len(rows))
+
+
+def _by_family(models: Breakdown, most: int) -> Breakdown:
+    """Of all models: many small ones can be the largest family."""
+    spent: defaultdict[str, Spend] = defaultdict(Spend.nothing)
+    for model in models.rows:
+        spent[family(model.key.raw)] += model.spend
+    rows = sorted(
+        (KeySpend(Untrusted(name), spend) for name, spend in spent.items()),
+        key=lambda row: (-row.spend.cost.nano, -row.spend.requests, row.key.raw),
+    )
+    others = reduce(add, (row.spend for row in rows[most:]), Spend.nothing())
+    return Breakdown(tuple(rows[:most]), others, len(rows[most:]))
+
+
+def of_family(connection: Connection, name: str, since: int | None, until: int | None) -> tuple[KeySpend, ...]:
+    """Exact spend of each model of a family, the costliest first."""
+    models = _by_key(connection, "model", since, until, None).rows
+    return tuple(model for model in models if family(model.key.raw) == name)
 
 
 def per_bucket(connection: Connection, since: int | None, until: int | None, step: int) -> tuple[Bucket, ...]:
@@ -171,7 +204,7 @@ def _requests(span: Span, *, counted: bool = True) -> Select[Any]:
     return select(*spend_sql.of_requests()).where(request.c.counted.is_(counted), span.holds(request.c.occurred_at))
 
 
-def _largest(parts: list[Select[Any]], most: int) -> Select[Any]:
+def _largest(parts: list[Select[Any]], most: int | None) -> Select[Any]:
     """The largest keys over all parts; every row also holds the sums over all keys, and how many there are."""
     part = union_all(*parts).subquery()
     per_key = (
@@ -199,13 +232,18 @@ Pair = tuple[str, str]
 def by_pair(connection: Connection, dimensions: Pair, span: Span) -> dict[Pair, Spend]:
     """Exact spend in `span` for each pair of keys. Ask for some hours at a time: this reads every request of them."""
     request = table_of(RequestTable)
-    keys = [func.coalesce(request.c[COLUMNS[dimension]], "") for dimension in dimensions]
+    columns = ["model" if dimension == FAMILY else COLUMNS[dimension] for dimension in dimensions]
+    keys = [func.coalesce(request.c[column], "") for column in columns]
     statement = (
         select(*spend_sql.of_requests(), keys[0].label("first_key"), keys[1].label("second_key"))
         .where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
         .group_by("first_key", "second_key")
     )
-    return {(row.first_key, row.second_key): spend_sql.to_spend(row) for row in connection.execute(statement)}
+    first, second = (family if dimension == FAMILY else str for dimension in dimensions)
+    pairs: defaultdict[Pair, Spend] = defaultdict(Spend.nothing)
+    for row in connection.execute(statement):
+        pairs[first(row.first_key), second(row.second_key)] += spend_sql.to_spend(row)
+    return pairs
 
 
 def oldest_hour(connection: Connection) -> int | None:

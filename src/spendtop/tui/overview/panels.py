@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
-    from spendtop.store.reads.spending import Breakdown
+    from spendtop.store.reads.spending import Breakdown, KeySpend
 
 _SIGNS = {LimitState.OK: " ", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "X"}
 _QUIET = HOUR
@@ -129,7 +129,7 @@ class TopPanel(Panel):
             return [[("nothing spent yet", palette.faint)]]
         everything = sum((row.spend for row in breakdown.rows), breakdown.others)
         keys = len(breakdown.rows) + breakdown.other_keys
-        shown = breakdown.rows if keys <= height else breakdown.rows[: height - 1]
+        shown = self.shown(height)
         named = palette.who if self.id == "users" else palette.model
         lines = [(str(row.key) or self.nobody, row.spend, named) for row in shown]
         if keys > len(shown):
@@ -137,6 +137,14 @@ class TopPanel(Panel):
             lines.append((f"+{keys - len(shown)} more", others, palette.muted))
         money = min(max(len(_cost(spent, 99)) for _, spent, _ in lines), max(width - 7 - _LEAST_NAME, _LEAST_MONEY)) + 1
         return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
+
+    def shown(self, height: int) -> Sequence[KeySpend]:
+        """The keys that have a line of their own; the last line is that of the rest where there is one."""
+        breakdown = self.breakdown
+        if breakdown is None:
+            return ()
+        keys = len(breakdown.rows) + breakdown.other_keys
+        return breakdown.rows if keys <= height else breakdown.rows[: height - 1]
 
     def _line(self, name: str, spent: Spend, everything: Spend, style: Style, width: int, money: int) -> list[Piece]:
         palette = self.palette

@@ -10,7 +10,11 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.overview import Overview, overview
+from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family
 from spendtop.tui.headline import Headline
+from spendtop.tui.screens.questions import read_headline
+
+_MOST_FAMILIES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +57,27 @@ class OverviewQuestion:
             config_news=config_outcome(connection),
         )
         return headline, figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsQuestion:
+    """What each model of a family cost today, or each family where `family` is None."""
+
+    now: int
+    calendar: Calendar
+    family: str | None
+
+    def ask(self, connection: Connection) -> ModelsFigures:
+        headline = read_headline(connection, self.now, self.calendar)
+        since, until = headline.day.start_us, headline.day.end_us
+        if self.family is None:
+            return ModelsFigures(headline, by_key(connection, FAMILY, since, until, _MOST_FAMILIES).rows)
+        return ModelsFigures(headline, of_family(connection, self.family, since, until))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsFigures:
+    """Families or models, the costliest first."""
+
+    headline: Headline
+    rows: tuple[KeySpend, ...]

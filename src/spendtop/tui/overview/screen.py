@@ -15,6 +15,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
+from spendtop.tui.overview.models_panel import ModelsPanel
+from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -49,7 +51,7 @@ class OverviewScreen(LiveScreen):
                 yield LimitsPanel()
             with Horizontal(id="middle"):
                 yield TopPanel("Users", "(no user)", id="users")
-                yield TopPanel("Models", "(no model)", id="models")
+                yield ModelsPanel()
                 yield SourcesPanel()
             yield RequestList("Live", id="live")
 
@@ -81,7 +83,7 @@ class OverviewScreen(LiveScreen):
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.is_configured = overview.limits, headline.applied is not None
         self.query_one("#users", TopPanel).breakdown = overview.users
-        self.query_one("#models", TopPanel).breakdown = overview.models
+        self.query_one(ModelsPanel).breakdown = overview.models
         self.query_one(SourcesPanel).overview = overview
         self._feed(overview, headline)
         for panel in (limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
@@ -102,13 +104,16 @@ class OverviewScreen(LiveScreen):
 
     @property
     def panes(self) -> Sequence[Widget]:
-        return [self.query_one(RequestList)]
+        live, models = self.query_one(RequestList), self.query_one(ModelsPanel)
+        return [live, models] if self.query_one("#middle").display and models.lines_shown else [live]
 
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in, and where there is no room for the chart it cannot be zoomed."""
         is_zoom = action.id in ("zoom-in", "zoom-out")
         if is_zoom and not (self.query_one("#upper").display and self.query_one(SpendChart).display):
             return False
+        if action.id in ("next-pane", "previous-pane"):
+            return len(self.panes) > 1
         needs_rows = is_zoom or action in MOVE or action.id == "open"
         return not (needs_rows and self.has_class("-empty"))
 
@@ -117,6 +122,15 @@ class OverviewScreen(LiveScreen):
         self.news()
 
     def action_open(self) -> None:
+        models = self.query_one(ModelsPanel)
+        if self.pane is not models:
+            self._open_request()
+        elif models.family is None:
+            self.app.push_screen(ModelsScreen())
+        else:
+            open_family(self, models.family)
+
+    def _open_request(self) -> None:
         selected = self.query_one(RequestList).selected
         if selected is not None:
             self.face.open_request(selected)
@@ -131,6 +145,9 @@ class OverviewScreen(LiveScreen):
             self.news()
 
     def on_list_table_opened(self) -> None:
+        self._open_request()
+
+    def on_models_panel_family_opened(self) -> None:
         self.action_open()
 
     def _welcome(self, bill: str | None = None) -> None:

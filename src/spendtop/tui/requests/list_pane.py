@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from spendtop.domain.filters import Filter
+from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
@@ -139,7 +140,7 @@ class ListPane:
     def _title(self) -> None:
         palette, glyphs, selection = self._screen.face.palette, self._screen.face.glyphs, self._browser.selection
         self.rows.order, self.rows.descending = selection.order, selection.descending
-        text = selection.text.strip()
+        text = clean_line(selection.text.strip())
         when = "" if selection.time == ALL_TIME else f" {glyphs.between} {selection.time.name}"
         self.rows.subtitle = [(f" {text or self.whole}", palette.key if text else palette.muted), (when, palette.muted)]
         sums = self._browser.sums

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import FIELDS, Filter, FilterError, parse_filter
+from spendtop.domain.filters import FIELDS, Filter, FilterError, parse_filter, quoted
 from spendtop.tui.palette import Palette
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.widgets.canvas import Line
@@ -148,5 +148,4 @@ def complete_field(text: str) -> str:
 def with_value(text: str, value_part: PartialValue, value: str) -> str:
     """The text with the value in place of its beginning, quoted where it needs to be."""
     bare = _BARE.fullmatch(value) is not None
-    quoted = value if bare else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return text[: len(text) - len(value_part.prefix)] + quoted
+    return text[: len(text) - len(value_part.prefix)] + (value if bare else quoted(value))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.cost_words import within
+from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
@@ -136,8 +138,9 @@ def _last_time(row: SessionRow, ink: Ink, width: int) -> Piece:
 def _models(row: SessionRow, ink: Ink, width: int) -> Piece:
     if not row.models:
         return formats.UNKNOWN, ink.palette.faint
-    more = len(row.models) - 1
-    return f"{formats.model(str(row.models[0]), 14)}{f' +{more}' if more else ''}", ink.palette.model
+    families = [Untrusted(name) for name in dict.fromkeys(family(model.raw) for model in row.models)]
+    more = len(families) - 1
+    return f"{formats.model(str(families[0]), 14)}{f' +{more}' if more else ''}", ink.palette.model
 
 
 _NAME = Column("SESSION", 14, _name, wished=40, grows=True)

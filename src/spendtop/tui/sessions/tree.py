@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.model_names import family
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -19,6 +20,7 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.session_paths import Branch
+    from spendtop.store.reads.sessions import SessionCosts
     from spendtop.tui.sessions.questions import OneSessionAnswer
 
 _FACTS = 2
@@ -116,18 +118,28 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     def _models(self, answer: OneSessionAnswer, width: int) -> Line:
         assert answer.costs is not None
         line: list[Piece] = []
-        models = answer.costs.by_model
-        for place, (model, spend) in enumerate(models):
+        families = _by_family(answer.costs)
+        for place, (name, spend) in enumerate(families):
             part: list[Piece] = [
-                (formats.model(str(model) if model else "(no model)", 24), self.palette.model),
+                (formats.model(str(name) or "(no model)", 24), self.palette.model),
                 (f" {formats.spend(spend)}", self.palette.unknown if spend.known_cost is None else self.palette.money),
                 ("   ", self.palette.text),
             ]
             if length([*line, *part]) > width - 5 and place:
-                line.append((f"+{len(models) - place}", self.palette.muted))
+                line.append((f"+{len(families) - place}", self.palette.muted))
                 break
             line += part
         return line
+
+
+def _by_family(costs: SessionCosts) -> list[tuple[Untrusted, Spend]]:
+    """The costliest first; the name is empty where requests name no model."""
+    spent: dict[str, Spend] = {}
+    for model, spend in costs.by_model:
+        name = family(model.raw) if model else ""
+        spent[name] = spent[name] + spend if name in spent else spend
+    ordered = sorted(spent.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0]))
+    return [(Untrusted(name), spend) for name, spend in ordered]
 
 
 def _rows(answer: OneSessionAnswer) -> list[PathRow]:

@@ -1,0 +1,138 @@
+"""What families of models cost today, or the models of one family by their exact names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from spendtop.domain.filters import quoted
+from spendtop.domain.untrusted import Untrusted
+from spendtop.tui import formats
+from spendtop.tui.actions import LIVE, MODELS, MOVE, Action, bindings
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.widgets.canvas import Piece
+from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
+from spendtop.tui.widgets.table import ListTable
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.spending import KeySpend
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.overview.questions import ModelsFigures
+
+
+class ModelsScreen(LiveScreen):
+    """One family, or all of them where none is said."""
+
+    NAME: ClassVar[str] = "overview"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *MODELS, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, MODELS, LIVE)
+
+    def __init__(self, family: Untrusted | None = None) -> None:
+        super().__init__()
+        self.family = family
+        self.table = ModelTable("Models" if family is None else "Models of ")
+
+    @property
+    def is_root(self) -> bool:
+        return False
+
+    def body(self) -> ComposeResult:
+        yield self.table
+
+    def question(self) -> Question:
+        return _question(self, self.family)
+
+    def show(self, answer: ModelsFigures) -> Headline:
+        table, palette = self.table, self.face.palette
+        table.nothing = "nothing spent today"
+        name: list[Piece] = [] if self.family is None else [(str(self.family), palette.title)]
+        table.subtitle = [*name, (" today", palette.muted)]
+        table.note = [(formats.grouped(len(answer.rows)), palette.muted)]
+        table.show(answer.rows)
+        return answer.headline
+
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.table]
+
+    def works_now(self, action: Action) -> bool:
+        return self.table.row is not None or action.id != "open"
+
+    def go_back(self) -> bool:
+        self.app.pop_screen()
+        return True
+
+    def on_list_table_moved(self) -> None:
+        self.tick()
+
+    def on_list_table_opened(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        row = self.table.row
+        if row is None:
+            return
+        if self.family is None:
+            open_family(self, row.key)
+        else:
+            _list_requests(self, row.key)
+
+
+class ModelTable(ListTable["KeySpend", str]):
+    def __init__(self, title: str) -> None:
+        super().__init__(title, id="model-table")
+
+    def layouts(self) -> Sequence[Columns[KeySpend]]:
+        return (_COLUMNS,)
+
+    def key(self, row: KeySpend) -> str:
+        return row.key.raw
+
+
+def open_family(screen: LiveScreen, family: Untrusted) -> None:
+    """The family's models by their exact names; where there is but one, its requests."""
+
+    def take(answer: ModelsFigures) -> None:
+        if not screen.is_current:
+            return
+        if len(answer.rows) == 1:
+            _list_requests(screen, answer.rows[0].key)
+        else:
+            screen.app.push_screen(ModelsScreen(family))
+
+    screen.ask(_question(screen, family), take)
+
+
+def _question(screen: LiveScreen, family: Untrusted | None) -> Question:
+    from spendtop.tui.overview.questions import ModelsQuestion
+
+    face = screen.face
+    return ModelsQuestion(
+        now=face.session.clock(),
+        calendar=face.session.calendar,
+        family=None if family is None else family.raw,
+    )
+
+
+def _list_requests(screen: LiveScreen, model: Untrusted) -> None:
+    """Of today, as the figures are."""
+    named = f"model:{quoted(model.raw)}" if model.raw else "-model:*"
+    screen.face.list_requests(f"{named} t:today")
+
+
+def _name(row: Any, ink: Ink, width: int) -> Piece:
+    return str(row.key) or "(no model)", ink.palette.model
+
+
+_COLUMNS: Columns[KeySpend] = (
+    Column("MODEL", 16, _name, wished=60),
+    Column("REQ", 5, requests_cell, right=True),
+    Column("COST", 12, cost_cell, right=True),
+    Column("TOKENS", 7, tokens_cell, right=True),
+)
