@@ -1,8 +1,9 @@
 """Which reports of different sources are one request, by the provider's response id.
 
-Each source's request is joined with at most one of every other source: the one nearest in time, where a gateway's cache
-or a retry gave several one response id. So two webhooks and one push of a response id are two requests in whichever
-order they come, and two webhooks and two pushes are two as well.
+One response id joins reports only while nothing else can be meant: each kind of source has one request with it, of one
+model, within an hour. As soon as a kind of source has two, as when a gateway's cache answers again, nothing tells which
+of them another source means, and all stay apart: two webhooks and one push of a response id are three requests, in
+whichever order they come.
 """
 
 from __future__ import annotations
@@ -69,16 +70,19 @@ def parts_of(record: StoredRequest) -> list[RequestPart]:
 
 
 def requests(parts: Iterable[RequestPart]) -> list[list[RequestPart]]:
-    """The parts of each request: pairs that can be one are joined, the nearest in time first."""
-    request_of: dict[RequestPart, list[RequestPart]] = {part: [part] for part in parts}
-    pairs = [pair for pair in combinations(request_of, 2) if _is_one_request(*pair)]
-    for one, other in sorted(pairs, key=_distance):
-        first, second = request_of[one], request_of[other]
-        if first is not second and all(_is_one_request(a, b) for a in first for b in second):
+    """The parts of each request: those that can only be one are joined, all others stay apart."""
+    group_of: dict[RequestPart, list[RequestPart]] = {part: [part] for part in parts}
+    for one, other in combinations(group_of, 2):
+        first, second = group_of[one], group_of[other]
+        if first is not second and _is_one_request(one, other):
             first += second
             for part in second:
-                request_of[part] = first
-    return list({id(each): each for each in request_of.values()}.values())
+                group_of[part] = first
+    joined: list[list[RequestPart]] = []
+    for group in {id(each): each for each in group_of.values()}.values():
+        is_one = all(_is_one_request(*pair) for pair in combinations(group, 2))
+        joined += [group] if is_one else [[part] for part in group]
+    return joined
 
 
 def _is_one_request(part: RequestPart, other: RequestPart) -> bool:
@@ -91,8 +95,3 @@ def _is_one_request(part: RequestPart, other: RequestPart) -> bool:
         and is_one_model(one.model, two.model)
         and abs(one.occurred_at - two.occurred_at) <= WITHIN
     )
-
-
-def _distance(pair: tuple[RequestPart, RequestPart]) -> tuple[int, list[tuple[str, str]]]:
-    one, other = pair
-    return abs(one.request.occurred_at - other.request.occurred_at), sorted((one.name, other.name))
