@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 from spendtop.collector import from_settings
 from spendtop.collector.demo.sample_traffic import history, sample_folder
 from spendtop.config.load import load
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.request import Parsed
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.recorder import Recorder

@@ -16,20 +16,18 @@ from spendtop.domain.merging import StoredRequest, differences, statement
 from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
-    FIELDS,
-    REPORTED,
     Basis,
     BodyState,
     Cost,
     Reporter,
     Request,
-    RequestField,
     RequestFields,
     ServiceLevel,
     Status,
     TimeSource,
     Usage,
 )
+from spendtop.domain.request_fields import FIELDS, REPORTED, RequestField
 from spendtop.domain.sources import LITELLM, OTLP
 from spendtop.services.request_export import COLUMNS, csv_chunks, jsonl_chunks, record
 from spendtop.services.request_lines import Wording, request_lines
@@ -117,7 +115,7 @@ ORDINARY = (
     "reasoning_tokens",
     "session_path",
     "ttft_ms",
-    "price_version",
+    "inference_geo",
     "computed_cost",
 )
 """Fields that nothing treats specially, of several kinds."""
@@ -217,8 +215,10 @@ def test_a_field_is_defined_stored_filled_by_sources_and_shown_where_somebody_wa
     filling = {name for name in naming if name.startswith(("sources/", "collector/demo/"))}
     assert naming - filling == {
         "domain/request.py",
+        "domain/request_fields.py",
         "store/tables/usage.py",
         "store/migrations/versions/0001_the_first_schema.py",
+        "store/migrations/versions/0004_quantities_and_levels.py",
         "tui/requests/transcript.py",
     }
     assert "sources/files/exported.py" not in filling

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from spendtop.api.protocol import Allowance
 from spendtop.config.settings import Settings
 from spendtop.domain.limits import Limit
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer

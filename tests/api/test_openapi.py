@@ -16,7 +16,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import BodyState, Status, Usage
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens

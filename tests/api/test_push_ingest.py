@@ -15,8 +15,8 @@ from sqlalchemy import select
 from spendtop.api.counters import Count
 from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens

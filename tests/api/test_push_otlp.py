@@ -24,10 +24,10 @@ from sqlalchemy import select
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Parsed, Request
 from spendtop.domain.sources import OTLP
 from spendtop.domain.windows import Calendar

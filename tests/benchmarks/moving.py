@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Pricer, Terms
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Pricer, Terms
 from spendtop.domain.request import Request, Restored
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook

@@ -17,7 +17,7 @@ from spendtop.domain.filter_parser import parse_filter
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer, Terms
+from spendtop.domain.pricing.pricer import Pricer, Terms
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.list_version import ListVersion
+from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.sources import HELICONE
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store

@@ -4,7 +4,7 @@ import pytest
 
 from spendtop.collector.from_settings import book_of
 from spendtop.config.load import load
-from spendtop.domain.catalogue import PublishedPrices
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.request import Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.preparation import Prepared

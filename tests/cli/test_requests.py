@@ -10,8 +10,8 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from spendtop.domain.list_version import ListVersion
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import Basis, BodyState, Cost, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST

@@ -20,8 +20,8 @@ import pytest
 from spendtop.collector.collector import CompanionContext, Setup, run
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded, load
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import ExitCode, PortBusy
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import tasks
 from spendtop.services.presence import CollectorState, running_collector
 from spendtop.services.tasks import TaskKind

@@ -7,8 +7,8 @@ import pytest
 from spendtop.collector import from_settings
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.request import Basis, BodyState, Cost, Quantities, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.services import pricing_hook

@@ -12,10 +12,10 @@ from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.price_lists.kept_list import KeptList, first_list
 from spendtop.config.load import Loaded
 from spendtop.config.settings import PricingSettings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.published_list import bundled_list
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.published_list import bundled_list
 from spendtop.domain.request import Request, Usage
 from spendtop.store.reads.price_list import PriceListState, price_list
 from tests.collector.conftest import Bench

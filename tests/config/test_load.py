@@ -9,7 +9,7 @@ from spendtop.config.load import Loaded, load
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.errors import ConfigError, ExitCode, NoPermission
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Rate
+from spendtop.domain.pricing.price import Rate
 from spendtop.sources.settings import SECTIONS, HeliconeSettings, IngestSettings, OpenAISettings
 from tests.config.conftest import LoadText
 

@@ -5,11 +5,11 @@ from threading import Barrier, Thread
 
 import pytest
 
-from spendtop.domain import catalogue
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Terms
+from spendtop.domain.pricing import catalogue
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.request import ServiceLevel
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

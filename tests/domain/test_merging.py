@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.merging import StoredRequest, contradictions, differences, merge
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import (
     Basis,
     BodyState,

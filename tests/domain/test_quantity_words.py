@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.prices import registry
+from spendtop.domain.pricing.price import registry
 from spendtop.domain.quantity_words import quantities_words, quantity_words, unpriced_words
 from spendtop.domain.request import Quantities
 

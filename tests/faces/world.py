@@ -13,7 +13,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import is_failed
+from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.request import Basis, Cost, Request, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar, parse_window

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from spendtop.collector.demo.sample_traffic import history, live_bodies, sample_folder
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, HOUR, to_micros
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, Request
 from spendtop.sources.settings import SECTIONS
 

@@ -17,8 +17,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Pricer, is_failed
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Pricer, is_failed
 from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window

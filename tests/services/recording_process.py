@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Cost, Request, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar

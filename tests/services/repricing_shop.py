@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from spendtop.domain.filters import EVERYTHING, FilterContext, parse_filter
 from spendtop.domain.limits import Limit
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Cost, Request, Usage
 from spendtop.services import current_costs, repricing
 from spendtop.services.current_costs import Comparison, Page, as_read_now

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import Basis, Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar

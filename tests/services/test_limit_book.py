@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import Basis, Cost, Quantities, Status, Usage
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.limit_book import LimitBook

@@ -3,8 +3,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, BodyState, NotUnderstood, Restored, Usage
 from spendtop.domain.request import TestEvent as DashboardEvent
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer, Terms
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer, Terms
 from spendtop.domain.request import Event, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST
 from spendtop.domain.windows import Calendar

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Each
 from spendtop.domain.merging import StoredRequest, differences, merge
-from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST, OTLP, SOURCES
 from spendtop.services.preparation import Ready, SetAside

@@ -14,7 +14,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.limits import Each
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price
+from spendtop.domain.pricing.price import Price
 from spendtop.domain.request import Cost, Quantities, Request, Status, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.services import repricing

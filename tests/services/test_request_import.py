@@ -12,8 +12,8 @@ from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, by_trust
 from spendtop.domain.windows import Calendar

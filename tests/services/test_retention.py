@@ -7,7 +7,7 @@ import pytest
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import DAY, to_micros
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.request import BodyState, NotUnderstood
 from spendtop.domain.request import TestEvent as DashboardEvent

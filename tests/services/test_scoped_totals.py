@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.prices import Price, Rate
+from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import Request, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.services import scoped_totals

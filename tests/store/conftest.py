@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, Cost, Request, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar

@@ -17,8 +17,8 @@ from textual.widgets import Input
 from spendtop.domain.clock import SECOND
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Pricer, Terms
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Pricer, Terms
 from spendtop.domain.request import Cost, Parsed, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window

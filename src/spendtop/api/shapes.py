@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
-from spendtop.domain.request import FIELDS, ValueKind
+from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
 from spendtop.store.reads.detail import RequestDetail

@@ -23,12 +23,12 @@ from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
-from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
-from spendtop.domain.pricing import FALLBACK
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.list_version import age
+from spendtop.domain.pricing.pricer import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import RunningCollector, running_collector

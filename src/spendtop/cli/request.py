@@ -13,7 +13,7 @@ from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.list_version import priced_by
+from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text

@@ -8,9 +8,9 @@ from spendtop.collector import from_settings
 from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.sources import INGEST, KeyRule, pushed_sources
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook

@@ -17,9 +17,9 @@ from spendtop.collector.polling import poll_config
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
 from spendtop.config.setting_changes import differences
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
+from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import scoped_totals
 from spendtop.services.evaluator import mark_crossed
 from spendtop.services.limit_book import LimitBook

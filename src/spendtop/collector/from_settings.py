@@ -10,10 +10,10 @@ from urllib.parse import unquote
 from sqlalchemy import make_url
 
 from spendtop.config.settings import Settings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.limits import Limit
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Catalogue, Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Catalogue, Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook

@@ -14,11 +14,11 @@ from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.price_lists.kept_list import KeptList, first_list
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.config.settings import PricingSettings
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import HOUR, SECOND, Clock
 from spendtop.domain.errors import SpendtopError
-from spendtop.domain.list_version import ListVersion
-from spendtop.domain.published_list import PublishedList
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.pricing.published_list import PublishedList
 from spendtop.services.recorder import Recorder
 from spendtop.store.reads import price_list
 from spendtop.store.reads.price_list import PriceListState

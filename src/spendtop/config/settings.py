@@ -47,8 +47,8 @@ from spendtop.config.types import (
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.price_names import PRICE_NAMES
-from spendtop.domain.prices import Rate
+from spendtop.domain.pricing.price import Rate
+from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources import KeyRule, pushed_sources
 from spendtop.domain.windows import Calendar, parse_window
 

@@ -18,19 +18,9 @@ from msgspec.structs import replace
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.model_names import family
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.pricing import is_amount
-from spendtop.domain.request import (
-    REPORTED,
-    BodyState,
-    Cost,
-    Merging,
-    Reporter,
-    Request,
-    Status,
-    TimeSource,
-    Usage,
-    ValueKind,
-)
+from spendtop.domain.pricing.pricer import is_amount
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.request_fields import REPORTED, Merging, ValueKind
 from spendtop.domain.sources import Source, source_named
 
 STATED = tuple(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.prices import Price
+from spendtop.domain.pricing.price import Price
 from spendtop.domain.request import Request
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads.limits import Ceiling

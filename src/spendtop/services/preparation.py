@@ -10,18 +10,9 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.pricing import Pricer
-from spendtop.domain.request import (
-    REPORTED,
-    BodyState,
-    Cost,
-    Event,
-    NotUnderstood,
-    Request,
-    Restored,
-    TestEvent,
-    ValueKind,
-)
+from spendtop.domain.pricing.pricer import Pricer
+from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, TestEvent
+from spendtop.domain.request_fields import REPORTED, ValueKind
 from spendtop.domain.sources import source_named
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies

@@ -13,7 +13,7 @@ from threading import Lock, Thread
 
 from spendtop.domain.errors import ConfigError
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.pricing import Hook
+from spendtop.domain.pricing.pricer import Hook
 from spendtop.domain.request import Request
 
 _LONGEST_SECONDS = 0.05

@@ -21,7 +21,7 @@ from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.limits import Limit
 from spendtop.domain.merging import StoredRequest, differences
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import REPORTED
+from spendtop.domain.request_fields import REPORTED
 from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, bounds
 from spendtop.services.current_costs import (
     COMPUTED_HERE,

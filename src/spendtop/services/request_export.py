@@ -16,7 +16,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import unpack
-from spendtop.domain.request import FIELDS, RequestField, ValueKind
+from spendtop.domain.request_fields import FIELDS, RequestField, ValueKind
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from spendtop.domain.cost_words import exact
 from spendtop.domain.quantity_words import unpriced_words
-from spendtop.domain.request import FIELDS, Basis, ValueKind
+from spendtop.domain.request import Basis
+from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from spendtop.domain.merging import STATED, StoredRequest, plain, statement
 from spendtop.domain.money import Usd
-from spendtop.domain.request import FIELDS, REPORTED, Request, RequestField, ValueKind
+from spendtop.domain.request import Request
+from spendtop.domain.request_fields import FIELDS, REPORTED, RequestField, ValueKind
 from spendtop.domain.sources import Source, source_named
 from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
-from spendtop.domain.pricing import is_failed
+from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.request import Request, Status, is_assumed
 from spendtop.domain.sources import Source
 from spendtop.services.limit_book import LimitBook

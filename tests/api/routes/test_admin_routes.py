@@ -10,7 +10,7 @@ from typing import Any
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer

@@ -10,8 +10,8 @@ from typing import Any
 
 from spendtop.collector.price_lists.kept_list import KeptList
 from spendtop.collector.price_lists.raw_list import read_list
-from spendtop.domain.list_version import ListVersion
-from spendtop.domain.published_list import PublishedList
+from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.pricing.published_list import PublishedList
 from tests.sources.pollers.fake_provider import Answer, Asked, FakeProvider
 
 PATH = "/prices/data.json"

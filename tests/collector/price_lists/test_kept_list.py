@@ -13,8 +13,8 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import PricingSettings
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import CannotCreate
-from spendtop.domain.pricing import Terms
-from spendtop.domain.published_list import bundled_list
+from spendtop.domain.pricing.pricer import Terms
+from spendtop.domain.pricing.published_list import bundled_list
 from tests.collector.price_lists.publisher import a_list, kept_in, name_of
 from tests.conftest import SettableClock
 

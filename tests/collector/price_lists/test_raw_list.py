@@ -7,7 +7,7 @@ import pytest
 
 from spendtop.collector.price_lists import raw_list
 from spendtop.collector.price_lists.raw_list import NoPriceList, read_list
-from spendtop.domain.published_list import bundled_list
+from spendtop.domain.pricing.published_list import bundled_list
 from tests.collector.price_lists.publisher import a_list
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import (
     BodyState,
     Cost,

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import (
     Basis,
     BodyState,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import OTLP
 from spendtop.domain.usage import MOST_TOKENS

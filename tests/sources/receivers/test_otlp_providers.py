@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from spendtop.domain.catalogue import PublishedPrices
-from spendtop.domain.pricing import Terms
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Terms
 from spendtop.sources.receivers.otlp_attributes import readable
 from spendtop.sources.receivers.otlp_providers import provider
 from tests.otlp_posts import ARRIVAL

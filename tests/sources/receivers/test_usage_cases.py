@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import SECOND
-from spendtop.domain.pricing import Pricer
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Request
 from spendtop.services.preparation import Prepared, Preparer
 from spendtop.sources.receivers.helicone import HeliconeReceiver

@@ -11,7 +11,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import is_failed
+from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.request import Basis, Cost, Request, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar

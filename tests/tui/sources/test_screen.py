@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.domain.list_version import ListVersion
+from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import INGEST
 from spendtop.services import missed_requests, tasks, tokens

@@ -11,9 +11,9 @@ from msgspec import DecodeError, Struct, json
 from spendtop.collector.price_lists.raw_list import MOST_BYTES, NoPriceList, read_list
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import PricingSettings
-from spendtop.domain.catalogue import PublishedPrices
-from spendtop.domain.list_version import ListVersion
-from spendtop.domain.published_list import PublishedList, bundled_list, package_release
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.pricing.published_list import PublishedList, bundled_list, package_release
 from spendtop.services import export_files
 from spendtop.store.files import prepare_folder
 

@@ -11,8 +11,8 @@ from genai_prices.update_prices import UpdatePrices
 from spendtop.collector.price_lists.kept_list import KeptList
 from spendtop.collector.price_lists.raw_list import MOST_BYTES, NoPriceList, read_list
 from spendtop.domain.clock import Clock
-from spendtop.domain.list_version import ListVersion
-from spendtop.domain.published_list import PublishedList, models_of
+from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.pricing.published_list import PublishedList, models_of
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.http_client import FetchBounds, Fetcher
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from spendtop.domain.prices import registry
+from spendtop.domain.pricing.price import registry
 from spendtop.domain.quantity_words import quantities_words
 from spendtop.domain.request import COUNTED_UNITS, Quantities, Usage
 

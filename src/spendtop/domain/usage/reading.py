@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from spendtop.domain.merging import bare_model
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import registry
+from spendtop.domain.pricing.price import registry
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import Quantities, ServiceLevel, Usage
 from spendtop.domain.untrusted import storable_name

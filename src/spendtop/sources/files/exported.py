@@ -16,19 +16,8 @@ from msgspec import Meta, Struct
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import (
-    COUNTED_UNITS,
-    FIELDS,
-    REPORTED,
-    Basis,
-    BodyState,
-    Quantities,
-    Request,
-    RequestField,
-    Restored,
-    ValueKind,
-    arguments,
-)
+from spendtop.domain.request import COUNTED_UNITS, Basis, BodyState, Quantities, Request, Restored
+from spendtop.domain.request_fields import FIELDS, REPORTED, RequestField, ValueKind, arguments
 from spendtop.domain.sources import SOURCES, by_trust, source_named
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.timing import NEWEST

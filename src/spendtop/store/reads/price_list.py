@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, json
 from sqlalchemy import Connection
 
-from spendtop.domain.list_version import ListVersion
+from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.store import facts
 
 _NAME = "price_list"

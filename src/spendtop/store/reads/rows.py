@@ -12,7 +12,8 @@ from msgspec.json import Decoder
 
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.money import Usd
-from spendtop.domain.request import REPORTED, Quantities, RequestField, RequestFields, ValueKind, arguments
+from spendtop.domain.request import Quantities, RequestFields
+from spendtop.domain.request_fields import REPORTED, RequestField, ValueKind, arguments
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.request import FIELDS, Basis, Reporter
+from spendtop.domain.request import Basis, Reporter
+from spendtop.domain.request_fields import FIELDS
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store

@@ -22,7 +22,7 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
-from spendtop.domain.list_version import priced_by
+from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.list_version import age
 from spendtop.domain.money import ZERO
+from spendtop.domain.pricing.list_version import age
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
-from spendtop.domain.list_version import ListVersion
+from spendtop.domain.pricing.list_version import ListVersion
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Priced, Rate, completed, registry
+from spendtop.domain.pricing.price import Price, Priced, Rate, completed, registry
 from spendtop.domain.request import Quantities, Usage
 
 IN_AND_OUT = Usage(prompt=1_000, completion=100)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from spendtop.domain.prices import Price
-from spendtop.domain.pricing import Terms
-from spendtop.domain.published_list import PublishedList, bundled_list
-from spendtop.domain.quotes import Quote
+from spendtop.domain.pricing.price import Price
+from spendtop.domain.pricing.pricer import Terms
+from spendtop.domain.pricing.published_list import PublishedList, bundled_list
+from spendtop.domain.pricing.quotes import Quote
 
 if TYPE_CHECKING:
-    from spendtop.domain.price_entries import PriceEntries
+    from spendtop.domain.pricing.price_entries import PriceEntries
 
 _MOST_MODELS = 10_000
 _HOSTS = {"azure": "openai"}
@@ -74,7 +74,7 @@ class PublishedPrices:
             return self._loaded
         with self._loading:
             if self._loaded is None:
-                from spendtop.domain.price_entries import PriceEntries
+                from spendtop.domain.pricing.price_entries import PriceEntries
 
                 price_list = self._read_list()
                 self._loaded = _Loaded(price_list, PriceEntries(price_list.snapshot.providers))

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from genai_prices.types import ModelInfo, Provider
 
 from spendtop.domain.billers import biller_named
-from spendtop.domain.cloud_names import cloud_in, owned, without_route
 from spendtop.domain.model_names import is_local
-from spendtop.domain.price_list import PriceList
+from spendtop.domain.pricing.cloud_names import cloud_in, owned, without_route
+from spendtop.domain.pricing.price_list import PriceList
 
 _MOST_NAMES = 10_000
 _LONGEST_NAME = 300
@@ -45,7 +45,7 @@ _SELLERS = frozenset(
 _ROUTE = re.compile(r"([a-z0-9_. -]+)[/:](.+)")
 
 
-class Entry(NamedTuple):
+class PriceEntry(NamedTuple):
     """The price entry of a model."""
 
     biller: str
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 class PriceEntries:
     """The entries of price lists. Any thread may ask; what is asked again is remembered, unknown names as well."""
 
-    entry: Callable[[str | None, str], Entry | None]
+    entry: Callable[[str | None, str], PriceEntry | None]
     """The entry of (provider as a source names it, model); None where no price is published for it."""
     biller: Callable[[str, str], str | None]
     """Who bills a (model, default provider) that was pushed without a provider."""
@@ -66,7 +66,7 @@ class PriceEntries:
         self.entry = lru_cache(_MOST_NAMES)(self._entry)
         self.biller = lru_cache(_MOST_NAMES)(self._biller)
 
-    def _entry(self, provider: str | None, model: str) -> Entry | None:
+    def _entry(self, provider: str | None, model: str) -> PriceEntry | None:
         name = _plain(model)
         if not 0 < len(name) <= _LONGEST_NAME:
             return None
@@ -131,8 +131,8 @@ class PriceEntries:
         return prices.entry(name) if prices is not None and name else None
 
 
-def _entry_of(biller: str | None, model: ModelInfo | None) -> Entry | None:
-    return None if biller is None or model is None else Entry(biller, model)
+def _entry_of(biller: str | None, model: ModelInfo | None) -> PriceEntry | None:
+    return None if biller is None or model is None else PriceEntry(biller, model)
 
 
 def _plain(model: str) -> str:

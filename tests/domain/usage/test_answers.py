@@ -13,7 +13,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.usage import contradiction, read_kept, read_response
 
-ANSWERS = json.loads((Path(__file__).parents[1] / "fixtures" / "answers.json").read_text())
+ANSWERS = json.loads((Path(__file__).parents[2] / "fixtures" / "answers.json").read_text())
 EXTRACTED = [answer for answer in ANSWERS if answer["provider"] is not None]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from spendtop.domain.clock import to_micros
-from spendtop.domain.published_list import bundled_list
+from spendtop.domain.pricing.published_list import bundled_list
 
 
 def test_the_programs_own_list_says_what_is_known_of_it() -> None:

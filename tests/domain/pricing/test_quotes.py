@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Priced, registry
-from spendtop.domain.pricing import Terms
-from spendtop.domain.quotes import CONTEXTS, Quote
+from spendtop.domain.pricing.price import Price, Priced, registry
+from spendtop.domain.pricing.pricer import Terms
+from spendtop.domain.pricing.quotes import CONTEXTS, Quote
+from spendtop.domain.pricing.service_levels import multiple_of_level, spellings
 from spendtop.domain.request import COUNTED_UNITS, Quantities, ServiceLevel, Usage
-from spendtop.domain.service_levels import multiple_of_level, spellings
 
 UNITS = registry().units
 MODELS = [(provider, model) for provider in get_snapshot().providers for model in provider.models]

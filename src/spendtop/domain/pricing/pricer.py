@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.prices import LARGEST_COST, Price
+from spendtop.domain.pricing.price import LARGEST_COST, Price
 from spendtop.domain.request import Basis, Cost, Quantities, Reporter, Request, ServiceLevel, Status
 
 FALLBACK = "*"

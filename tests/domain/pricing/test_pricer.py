@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from spendtop.domain.money import Usd
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import FALLBACK, Hook, Pricer, Terms, is_failed, is_trusted
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import FALLBACK, Hook, Pricer, Terms, is_failed, is_trusted
 from spendtop.domain.request import Basis, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 

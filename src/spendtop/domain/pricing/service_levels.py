@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from spendtop.domain.prices import Price, registry
+from spendtop.domain.pricing.price import Price, registry
 from spendtop.domain.request import ServiceLevel
 
 _KEYS = {
@@ -73,7 +73,7 @@ def _find(provider: str, key: str, names: Iterable[str]) -> Multiple | None:
 @cache
 def _multiples() -> Mapping[tuple[str, str], Mapping[str, Multiple]]:
     """By provider and key, multiples by model; of several for one model the first holds."""
-    document = json.loads((files("spendtop.domain") / "service_levels.json").read_text())
+    document = json.loads((files("spendtop.domain.pricing") / "service_levels.json").read_text())
     providers = {name: keys for name, keys in document.items() if isinstance(keys, dict)}
     return {
         (provider, key): {model: _multiple(entry["times"]) for entry in reversed(entries) for model in entry["models"]}

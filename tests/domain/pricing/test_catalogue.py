@@ -9,13 +9,13 @@ from genai_prices import Usage as TheirUsage
 from genai_prices import calc_price
 from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 
-from spendtop.domain import catalogue
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
-from spendtop.domain.list_version import ListVersion
 from spendtop.domain.money import Usd
-from spendtop.domain.pricing import Terms
-from spendtop.domain.published_list import PublishedList
+from spendtop.domain.pricing import catalogue
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.pricing.pricer import Terms
+from spendtop.domain.pricing.published_list import PublishedList
 from spendtop.domain.request import Usage
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

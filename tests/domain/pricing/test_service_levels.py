@@ -11,13 +11,13 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo
 
-from spendtop.domain.catalogue import PublishedPrices
 from spendtop.domain.clock import to_micros
-from spendtop.domain.prices import Price, Rate
-from spendtop.domain.pricing import Terms
-from spendtop.domain.quotes import CONTEXTS
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.pricing.price import Price, Rate
+from spendtop.domain.pricing.pricer import Terms
+from spendtop.domain.pricing.quotes import CONTEXTS
+from spendtop.domain.pricing.service_levels import Multiple, multiple_of_geo, multiple_of_level, spellings
 from spendtop.domain.request import ServiceLevel, Usage
-from spendtop.domain.service_levels import Multiple, multiple_of_geo, multiple_of_level, spellings
 
 BEFORE = datetime(2026, 10, 1, 12, tzinfo=UTC)
 """Before the list has most of its own prices of levels."""
@@ -47,7 +47,7 @@ class Listed(NamedTuple):
 
 
 def listed() -> Iterator[Listed]:
-    document = json.loads((files("spendtop.domain") / "service_levels.json").read_text())
+    document = json.loads((files("spendtop.domain.pricing") / "service_levels.json").read_text())
     seen: set[tuple[str, str, str]] = set()
     for provider, keys in document.items():
         for key, entries in keys.items() if isinstance(keys, dict) else ():

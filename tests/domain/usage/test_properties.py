@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.domain.prices import registry
+from spendtop.domain.pricing.price import registry
 from spendtop.domain.provider_usage import LARGEST, unpack
 from spendtop.domain.request import ServiceLevel, Usage
 from spendtop.domain.usage import MOST_TOKENS, contradiction, read_kept, read_response, read_usage
 from spendtop.domain.usage.reading import LONGEST_UNREAD, MOST_UNREAD
 
-ANSWERS = json.loads((Path(__file__).parents[1] / "fixtures" / "answers.json").read_text())
+ANSWERS = json.loads((Path(__file__).parents[2] / "fixtures" / "answers.json").read_text())
 
 
 def names_in(value: Any) -> set[str]:

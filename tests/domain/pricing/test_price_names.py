@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.price_names import PRICE_NAMES
-from spendtop.domain.prices import registry
+from spendtop.domain.pricing.price import registry
+from spendtop.domain.pricing.price_names import PRICE_NAMES
 
 
 def test_every_unit_can_be_priced_by_a_name() -> None:

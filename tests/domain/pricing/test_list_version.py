@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, to_micros
-from spendtop.domain.list_version import ListVersion, age, priced_by
+from spendtop.domain.pricing.list_version import ListVersion, age, priced_by
 
 FETCHED_AT = to_micros(datetime(2026, 11, 29, 12, tzinfo=UTC))
 FETCHED = ListVersion.of_fetched("ab12cd34" + "0" * 56, FETCHED_AT, FETCHED_AT)
