@@ -115,7 +115,6 @@ ORDINARY = (
     "reasoning_tokens",
     "session_path",
     "ttft_ms",
-    "inference_geo",
     "computed_cost",
 )
 """Fields that nothing treats specially, of several kinds."""

@@ -18,7 +18,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared, Ready, SetAside
 from spendtop.services.record_group import REFUSED, Body, Group, Key
 from spendtop.services.request_joins import Joining
-from spendtop.services.request_rows import from_row, to_values
+from spendtop.services.request_rows import COLUMNS, from_row, to_row, to_values
 from spendtop.services.totals import TotalsByDifference
 from spendtop.services.twins import Twins
 from spendtop.store.day_totals import TotalsAddition
@@ -67,6 +67,7 @@ class Recording:
         self.price = price
         """Prices merged requests; replaced likewise."""
         self._request = insert_row(RequestTable, dialect)
+        self._in_order = itemgetter(*(COLUMNS.index(name) for name in self._request.names))
         self._request_update = update_row(RequestTable, dialect)
         self._key = insert_row(RequestKeyTable, dialect)
         self._body = insert_or_ignore(BodyTable, dialect)
@@ -140,8 +141,7 @@ class Recording:
         return keys
 
     def _write(self, connection: Connection, group: Group) -> None:
-        in_order = itemgetter(*self._request.names)
-        self._request.run_many(connection, [in_order(to_values(record)) for record in group.new.values()])
+        self._request.run_many(connection, [self._in_order(to_row(record)) for record in group.new.values()])
         self._key.run_many(connection, [(digest, *key) for digest, key in sorted(group.keys.items())])
         if group.moved_keys or group.moved_bodies:
             _move(connection, group)

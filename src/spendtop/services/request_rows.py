@@ -20,6 +20,11 @@ from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 
 def to_values(stored: StoredRequest) -> dict[str, Any]:
     """Column name to value."""
+    return dict(zip(COLUMNS, to_row(stored), strict=True))
+
+
+def to_row(stored: StoredRequest) -> list[Any]:
+    """The values of `COLUMNS`, in their order."""
     request = stored.request
     values = list(_fields(request))
     for place, convert in _TO_COLUMN:
@@ -32,7 +37,7 @@ def to_values(stored: StoredRequest) -> dict[str, Any]:
         _given_by(stored) if stored.reports else None,
         stored.probable_twin_of,
     )
-    return dict(zip(_COLUMNS, values, strict=True))
+    return values
 
 
 def from_row(row: Sequence[Any]) -> StoredRequest:
@@ -127,7 +132,7 @@ def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
     return None
 
 
-_COLUMNS = (
+COLUMNS = (
     *(field.column for field in REPORTED),
     "id",
     "source",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from spendtop.domain.usage.levels import level_word, place_word, speed_word
@@ -20,9 +21,8 @@ NO_NUMBER = -1
 _LARGEST = 2**63
 _DEEPEST = 4
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
-_GOOD: set[str] = set()
-"""Names that were seen to be names, as most come again and again."""
-_MOST_GOOD = 4096
+_MOST_NAMES = 4096
+"""Names that are remembered to be some, as most come again and again."""
 _COUNTS = ("tokens", "Tokens", "Count", "_count")
 _MODALITIES = frozenset({"TEXT", "AUDIO", "IMAGE", "VIDEO", "DOCUMENT"})
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -100,19 +100,16 @@ def _reduced(source: Mapping[str, Any], prefix: str, flat: Flat, depth: int) -> 
                 continue
         elif not -_LARGEST < value < _LARGEST:
             value = NO_NUMBER
-        if name not in _GOOD and not _is_name(name):
+        if not _is_name(name):
             continue
         kept[name] = value
         flat[prefix + name] = value
     return kept
 
 
+@lru_cache(_MOST_NAMES)
 def _is_name(name: str) -> bool:
-    if _NAME.fullmatch(name) is None:
-        return False
-    if len(_GOOD) < _MOST_GOOD:
-        _GOOD.add(name)
-    return True
+    return _NAME.fullmatch(name) is not None
 
 
 def _word(name: str, value: object) -> object:
