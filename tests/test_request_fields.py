@@ -109,7 +109,6 @@ ORDINARY = (
     "reasoning_tokens",
     "session_path",
     "ttft_ms",
-    "price_version",
     "computed_cost",
 )
 """Fields that nothing treats specially, of several kinds."""
