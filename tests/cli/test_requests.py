@@ -125,6 +125,18 @@ def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent
     )
 
 
+def test_signs_in_the_list_are_explained_below_it(cli: Cli, spent: Recorded) -> None:
+    assert len(cli("requests").out.splitlines()) == 5
+    partial = Cost(amount=Usd(3_100_000), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2})
+    doubtful = Cost(amount=Usd(800_000_000), basis=Basis.REPORTED, doubtful=True)
+    spent.add([replace(spent.request(minutes_ago(0)), cost=cost) for cost in (partial, partial, doubtful)])
+    lines = cli("requests").out.splitlines()
+    assert sum(" $0.0031+ " in line for line in lines) == 2
+    assert sum(" $0.800? " in line for line in lines) == 1
+    assert [line[:3] for line in lines[-2:]] in (["+  ", "?  "], ["?  ", "+  "])
+    assert " $0.80? " in cli("requests", "--exact").out
+
+
 def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:
     spent.add([spent.request(minutes_ago(7), 9, source=INGEST, external_id="r/1", token="app", user_id=ESCAPE)])
     out = cli("request", "r/1").out
