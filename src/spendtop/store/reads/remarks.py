@@ -1,4 +1,4 @@
-"""What is amiss with what sources sent lately, in words: what was not read, not taken or refused, and doubtful costs."""
+"""What is amiss with what sources sent lately, in words: what was not read, taken or priced, and doubtful costs."""
 
 from __future__ import annotations
 
