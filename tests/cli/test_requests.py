@@ -114,7 +114,7 @@ def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent
     request = spent.request(minutes_ago(0), service_level=ServiceLevel.BATCH, provider_usage=usage)
     (id,) = spent.add([replace(request, cost=cost)])
     out = cli("request", str(id)).out
-    assert "$0.0031 + 2 web searches unpriced computed from what it used" in out
+    assert "$0.0031 + 2 web searches unpriced, computed from what it used" in out
     assert re.search(r"service level +batch \(standard price assumed\)", out)
     assert 'usage as the provider said it:\n  {\n    "prompt_tokens": 7,' in out
     as_json = json.loads(cli("request", str(id), "--json").out)

@@ -79,7 +79,7 @@ def cost_line(detail: RequestDetail) -> str:
     if detail.contradiction is not None:
         return f"unknown: contradictory counts, {detail.contradiction}"
     shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{exact_cost(row)} {_basis(row)}{shadow}"
+    return f"{exact_cost(row)}{',' if row.cost.partial else ''} {_basis(row)}{shadow}"
 
 
 def _basis(row: RequestRow) -> str:

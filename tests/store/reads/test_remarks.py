@@ -61,9 +61,9 @@ def test_doubtful_costs_are_counted_by_source(store: Store, recorded: Recorded) 
     recorded.add([recorded.request(NOW - HOUR)])
     with store.reading() as connection:
         assert source_remarks(connection, NOW) == (
-            SourceRemark(NOW - HOUR, "litellm", "3 requests report a cost far from the computed one: ~doubtful", True),
+            SourceRemark(NOW - HOUR, "litellm", "3 requests (~doubtful) report a cost far from the computed one", True),
             SourceRemark(
-                NOW - 2 * HOUR, "helicone", "1 request reports a cost far from the computed one: ~doubtful", True
+                NOW - 2 * HOUR, "helicone", "1 request (~doubtful) reports a cost far from the computed one", True
             ),
         )
 

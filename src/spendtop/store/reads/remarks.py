@@ -72,7 +72,7 @@ def _doubtful(connection: Connection, since: int) -> Iterator[SourceRemark]:
     )
     for name, count, newest in connection.execute(query.group_by(source)):
         verb = "reports" if count == 1 else "report"
-        words = f"{_requests(count)} {verb} a cost far from the computed one: ~doubtful"
+        words = f"{_requests(count)} (~doubtful) {verb} a cost far from the computed one"
         yield SourceRemark(int(newest), name, words, True)
 
 
