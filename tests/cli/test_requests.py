@@ -125,6 +125,13 @@ def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent
     )
 
 
+def test_counts_that_contradict_each_other_are_told_with_an_unknown_cost(cli: Cli, spent: Recorded) -> None:
+    (id,) = spent.add([spent.request(minutes_ago(0), None, usage=Usage(prompt=900, completion=1, cache_read=1_000))])
+    why = "1,000 cache read tokens are more than 900 prompt tokens"
+    assert f"unknown: contradictory counts, {why}" in cli("request", str(id)).out
+    assert json.loads(cli("request", str(id), "--json").out)["contradiction"] == why
+
+
 def test_signs_in_the_list_are_explained_below_it(cli: Cli, spent: Recorded) -> None:
     assert len(cli("requests").out.splitlines()) == 5
     partial = Cost(amount=Usd(3_100_000), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2})
