@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.money import Usd
 from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.remarks import Remark, RemarkKind
+from spendtop.domain.request import Basis, Cost
 from spendtop.domain.sources import HELICONE
 from spendtop.services import checkpoints
+from spendtop.services.remarks import note
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
 from spendtop.store.reads.price_list import PriceListState
@@ -114,3 +119,24 @@ def test_the_price_list_is_named_with_its_age(
     with home_store.writing() as connection:
         price_list.keep(connection, PriceListState(version=version, at=0, every=every, problem=problem))
     assert line_of(cli, "price list") == f"price list {words}"
+
+
+def test_what_sources_sent_and_nobody_read_is_told(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    names = [f"unit_{number}" for number in range(12)]
+    with home_store.writing() as connection:
+        for number, name in enumerate(names):
+            unread = Remark(RemarkKind.UNREAD, name, "is not priced", 312)
+            note(connection, {"ingest": [unread]}, minutes_ago(60 + number))
+        not_taken = Remark(RemarkKind.NOT_TAKEN, "AGENT span 'my-agent'", "is no call of a model", 40)
+        note(connection, {"otlp": [not_taken]}, minutes_ago(1))
+    far = Cost(amount=Usd.of("0.80"), basis=Basis.REPORTED, doubtful=True)
+    spent.add([replace(spent.request(minutes_ago(5)), cost=far)])
+    out = cli("check")
+    assert out.code == 0
+    assert line_of(cli, "otlp") == "otlp note 40 not taken: AGENT span 'my-agent': is no call of a model"
+    words = "1 request (~doubtful) reports a cost far from the computed one"
+    assert line_of(cli, "helicone ") == f"helicone warning {words}"
+    unread_lines = [line for line in out.out.splitlines() if "which is not priced" in line]
+    assert " ".join(unread_lines[0].split()) == "ingest warning 312 requests had `unit_0`, which is not priced"
+    assert len(unread_lines) == 8
+    assert line_of(cli, "sources") == "sources note 4 older remarks: see Sources on screen"

@@ -114,7 +114,7 @@ def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent
     request = spent.request(minutes_ago(0), service_level=ServiceLevel.BATCH, provider_usage=usage)
     (id,) = spent.add([replace(request, cost=cost)])
     out = cli("request", str(id)).out
-    assert "$0.0031 + 2 web searches unpriced computed from what it used" in out
+    assert "$0.0031 + 2 web searches unpriced, computed from what it used" in out
     assert re.search(r"service level +batch \(standard price assumed\)", out)
     assert 'usage as the provider said it:\n  {\n    "prompt_tokens": 7,' in out
     as_json = json.loads(cli("request", str(id), "--json").out)
@@ -123,6 +123,25 @@ def test_a_partial_cost_a_level_and_the_providers_usage_are_told(cli: Cli, spent
         {"web_searches": 2},
         True,
     )
+
+
+def test_counts_that_contradict_each_other_are_told_with_an_unknown_cost(cli: Cli, spent: Recorded) -> None:
+    (id,) = spent.add([spent.request(minutes_ago(0), None, usage=Usage(prompt=900, completion=1, cache_read=1_000))])
+    why = "1,000 cache read tokens are more than 900 prompt tokens"
+    assert f"unknown: contradictory counts, {why}" in cli("request", str(id)).out
+    assert json.loads(cli("request", str(id), "--json").out)["contradiction"] == why
+
+
+def test_signs_in_the_list_are_explained_below_it(cli: Cli, spent: Recorded) -> None:
+    assert len(cli("requests").out.splitlines()) == 5
+    partial = Cost(amount=Usd(3_100_000), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2})
+    doubtful = Cost(amount=Usd(800_000_000), basis=Basis.REPORTED, doubtful=True)
+    spent.add([replace(spent.request(minutes_ago(0)), cost=cost) for cost in (partial, partial, doubtful)])
+    lines = cli("requests").out.splitlines()
+    assert sum(" $0.0031+ " in line for line in lines) == 2
+    assert sum(" $0.800? " in line for line in lines) == 1
+    assert [line[:3] for line in lines[-2:]] in (["+  ", "?  "], ["?  ", "+  "])
+    assert " $0.80? " in cli("requests", "--exact").out
 
 
 def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:

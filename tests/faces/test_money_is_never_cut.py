@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 from textual.pilot import Pilot
 
@@ -16,7 +17,7 @@ from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Usage
+from spendtop.domain.request import Basis, Reporter, Request, ServiceLevel, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import checkpoints, ledger, missed_requests
@@ -65,6 +66,7 @@ def spent(store: Store, clock: SettableClock) -> Store:
             [
                 recorded.request(at, cost.nano, **facts),
                 recorded.request(at - 1, None, **facts),
+                *_marked(recorded.request(at - 3, cost.nano, **facts)),
                 recorded.request(at - 2, cost.nano, **facts, **shadow),
             ],
             LIMITS,
@@ -89,13 +91,22 @@ def spent(store: Store, clock: SettableClock) -> Store:
     return store
 
 
+def _marked(request: Request) -> Iterator[Request]:
+    """As a cost that is partial, and as one that is doubtful."""
+    level, units = ServiceLevel.BATCH, {"web_searches": 2, "input_audio_seconds": 90.5}
+    partial = replace(request.cost, basis=Basis.COMPUTED, unpriced_units=units, level_assumed=True)
+    yield replace(request, external_id=f"{request.external_id}-p", cost=partial, service_level=level)
+    doubtful = replace(request.cost, computed=Usd(1), reported_by=Reporter.GATEWAY, doubtful=True)
+    yield replace(request, external_id=f"{request.external_id}-d", cost=doubtful)
+
+
 async def pictures(pilot: Pilot[int], app: SpendtopApp) -> AsyncIterator[tuple[str, str]]:
     """Each screen and dialog that shows money, by name."""
     await opened(pilot)
     await pilot.pause()
     yield "overview", picture(pilot)
     for name, keys, awaited in (
-        ("requests", ("2",), "row 1 of 33"),
+        ("requests", ("2",), "row 1 of 55"),
         ("detail", ("enter",), "session"),
         ("meta", ("right_square_bracket",) * 3, "corrections|price|cost"),
         ("sessions", ("q", "3"), "job-0"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.errors import CannotWrite
@@ -190,6 +191,14 @@ def test_without_a_store_all_is_new(clock: SettableClock) -> None:
     tally = Tally()
     rehearse(None, PREPARER, [request(1, clock()), request(2, clock())], tally, lambda: None)
     assert tally.stored == 2
+
+
+def test_a_partial_cost_counts_with_its_known_part_and_as_unpriced(clock: SettableClock) -> None:
+    tally = Tally()
+    partial = Cost(amount=Usd(7), basis=Basis.COMPUTED, unpriced_units={"web_searches": 2})
+    for cost in (partial, Cost(), Cost(amount=Usd(1), basis=Basis.REPORTED)):
+        tally.add(replace(request(1, clock()), cost=cost), clock())
+    assert (tally.stored, tally.cost, tally.unpriced) == (3, Usd(8), 2)
 
 
 class Answering:

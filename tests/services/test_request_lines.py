@@ -61,7 +61,7 @@ def computed(**more: Any) -> Cost:
         ),
         (
             computed(unpriced_units={"web_searches": 2, "input_audio_seconds": 90}),
-            "$0.10 + 2 web searches and 90 s of audio input unpriced computed from what it used",
+            "$0.10 + 2 web searches and 90 s of audio input unpriced, computed from what it used",
         ),
         (Cost(), "unpriced no price is known for this model"),
     ],

@@ -120,3 +120,7 @@ def test_a_models_date_goes_where_it_does_not_fit() -> None:
 )
 def test_amounts_of_a_bill_have_whole_cents_and_changes_a_sign(amount: str, words: str, change: str) -> None:
     assert (formats.cents(Usd.of(amount)), formats.change(Usd.of(amount))) == (words, change)
+
+
+def test_failed_requests_are_said_where_there_are_any() -> None:
+    assert [formats.failed(number) for number in (0, 1, 1_500)] == ["", "1 failed", "1 500 failed"]

@@ -256,8 +256,10 @@ else:
     )
     RequestAnswer = _described(
         "RequestAnswer",
-        "One request with its bodies.",
+        """One request with its bodies. `contradiction` says which counts cannot be true together, where the cost is not
+        known for that.""",
         {
+            "contradiction": str | None,
             "request_body": Any,
             "response_body": Any,
             "prompt": str,
@@ -280,6 +282,7 @@ def request_answer(detail: RequestDetail) -> RequestAnswer:
     conversation = parse_conversation(detail.request_body, detail.response_body)
     return {
         **record(detail.row),
+        "contradiction": detail.contradiction,
         "request_body": _json(detail.request_body),
         "response_body": _json(detail.response_body),
         "prompt": prompt_text(conversation),

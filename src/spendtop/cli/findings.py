@@ -41,6 +41,7 @@ from spendtop.store.reads.attention import attention
 from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
+from spendtop.store.reads.remarks import source_remarks
 from spendtop.store.schema import head, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024
@@ -48,6 +49,7 @@ _SCARCE, _TOO_LITTLE = 1024 * _MEBIBYTE, 100 * _MEBIBYTE
 _GAPS_OVER = 7
 """Days."""
 _MOST_GAPS = 1000
+_MOST_REMARKS = 10
 
 
 class FindingState(StrEnum):
@@ -181,6 +183,7 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
         yield _price_list(price_list(connection), settings)
+        yield from _remarks(connection)
         if held is not None:
             yield from _applied(connection, settings)
 
@@ -243,6 +246,16 @@ def _price_list(state: PriceListState | None, settings: Settings) -> Finding:
     if state.version.as_of is None and not asked:
         return Finding(subject, FindingState.NOTE, text, "update = true under [pricing] fetches newer ones")
     return Finding(subject, FindingState.OK, text)
+
+
+def _remarks(connection: Connection) -> Iterator[Finding]:
+    """The newest of what is amiss with what sources sent."""
+    remarks = source_remarks(connection, now())
+    for each in remarks[:_MOST_REMARKS]:
+        state = FindingState.WARNING if each.is_loss else FindingState.NOTE
+        yield Finding(clean_line(each.source), state, each.words)
+    if older := remarks[_MOST_REMARKS:]:
+        yield Finding("sources", FindingState.NOTE, f"{_counted(len(older), 'older remark')}: see Sources on screen")
 
 
 def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:

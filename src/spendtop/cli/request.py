@@ -13,7 +13,6 @@ from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
@@ -78,7 +77,6 @@ def _fields(detail: RequestDetail, calendar: Calendar) -> Iterator[tuple[str, st
         fields={
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
-            "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
             "cached": lambda row: "answered it" if row.cached else None,
             "counted": lambda row: None if row.counted else "no, as another source counts it",
         },

@@ -12,6 +12,7 @@ from spendtop.cli.tables import say, table
 from spendtop.domain.cost_words import cost_words, exact
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.marks import marks
 from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
 from spendtop.services.request_export import FORMATS, ascii_json, pages, record
@@ -36,6 +37,8 @@ def run(options: Options) -> int:
         write_cost = exact_cost if arguments.exact else cost
         cells = [_cells(row, context.calendar, write_cost) for row in rows]
         say(table(_HEADERS, cells) if rows else "There is no such request.")
+        for mark in dict.fromkeys(mark for row in rows for mark in marks(row.cost, row.probable_twin_of)):
+            say(f"{mark.sign}  {mark.meaning}")
         if len(newest) > len(rows):
             say(f"There are more; --limit {arguments.limit * 10} shows more of them.")
     return ExitCode.OK
@@ -89,7 +92,7 @@ def _cells(row: RequestRow, calendar: Calendar, write_cost: Callable[[RequestRow
         row.user_id,
         row.model,
         None if row.usage.total is None else f"{row.usage.total:,}",
-        write_cost(row),
+        write_cost(row) + "".join(mark.sign for mark in marks(row.cost, row.probable_twin_of)),
         status(row),
         None if row.latency_ms is None else latency(row.latency_ms),
     )

@@ -60,10 +60,8 @@ class Tally(Struct, kw_only=True):
     def add(self, request: Request, arrived: int) -> None:
         self.stored += 1
         self.arrived = arrived if self.arrived is None else min(arrived, self.arrived)
-        if request.cost.amount is None:
-            self.unpriced += 1
-        else:
-            self.cost += request.cost.amount
+        self.unpriced += request.cost.amount is None or request.cost.partial
+        self.cost += request.cost.amount or ZERO
 
 
 def record(recorder: Recorder, events: Iterable[Event], tally: Tally, after_group: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from spendtop.domain.cost_words import exact
+from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.quantity_words import unpriced_words
 from spendtop.domain.request import Basis
 from spendtop.domain.request_fields import FIELDS, ValueKind
@@ -79,7 +80,7 @@ def cost_line(detail: RequestDetail) -> str:
     if detail.contradiction is not None:
         return f"unknown: contradictory counts, {detail.contradiction}"
     shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{exact_cost(row)} {_basis(row)}{shadow}"
+    return f"{exact_cost(row)}{',' if row.cost.partial else ''} {_basis(row)}{shadow}"
 
 
 def _basis(row: RequestRow) -> str:
@@ -128,6 +129,7 @@ _TOGETHER: Mapping[str, Callable[[RequestDetail], str | None]] = {
     "cost": cost_line,
     "service_level": lambda detail: level_words(detail.row),
     "probable_twin_of": twin_words,
+    "price_version": lambda detail: priced_by(detail.row.cost.price_version, detail.row.occurred_at),
     "verified": lambda detail: _verified_words(detail.row),
 }
 """By name, the fields that every face shows in one way: together with others, or in a sentence."""

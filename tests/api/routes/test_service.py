@@ -4,8 +4,10 @@ from spendtop import __version__
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.remarks import Remark, RemarkKind
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens
+from spendtop.services.remarks import note
 from spendtop.store.engine import Store
 from tests.api.listening import settings_of
 from tests.api.recorders import recording
@@ -21,6 +23,7 @@ async def test_the_figures_as_json(readable_store: Store, clock: SettableClock) 
     recorded.add([recorded.request(clock() - HOUR), recorded.request(clock() - 1, counted=False, token="twin")])
     with readable_store.writing() as connection:
         tokens.create(connection, "web", clock())
+        note(connection, {"ingest": [Remark(RemarkKind.UNREAD, "weird_units", "is not priced", 312)]}, clock())
     async with recording(readable_store, clock, settings) as (live, _):
         await live.client.post("/webhook", content=b"{}")
         first = (await live.client.get("/metrics")).json()
@@ -31,6 +34,13 @@ async def test_the_figures_as_json(readable_store: Store, clock: SettableClock) 
         "env": None,
         "ingest": {"rpm": 70, "burst": 7, "auth_enabled": True},
         "db": {"usage_rows": 2, "active_tokens": 1, "last_usage_at": to_iso(clock() - 1)},
+        "remarks": [
+            {
+                "source": "ingest",
+                "last_at": to_iso(clock()),
+                "text": "312 requests had `weird_units`, which is not priced",
+            }
+        ],
     }
     assert {"ingest_success", "ingest_duplicate", "ingest_bad_auth"} <= set(counters)
     assert (counters["ingest_bad_auth"], counters["ingest_success"]) == (1, 0)

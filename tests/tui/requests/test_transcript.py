@@ -79,7 +79,7 @@ def test_the_summary_says_what_is_unpriced_the_level_and_the_twin(stored, clock:
     lines = shown(replace(found, row=row, twin_source="litellm"), Pane.CHAT).splitlines()
     assert max(map(len, lines[:6])) <= PAGE.width
     text = " ".join(line.strip() for line in lines)
-    assert "cost $0.0031 + 2 web searches and 90 s of audio input unpriced computed from what it used" in text
+    assert "cost $0.0031 + 2 web searches and 90 s of audio input unpriced, computed from what it used" in text
     assert "level batch (standard price assumed)" in text
     assert "probably the same call as 77 of litellm; make one of the two `--shadow`" in text
 

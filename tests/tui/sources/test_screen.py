@@ -12,9 +12,11 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.remarks import Remark, RemarkKind
 from spendtop.domain.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import INGEST
 from spendtop.services import missed_requests, tasks, tokens
+from spendtop.services.remarks import note
 from spendtop.services.tasks import TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
@@ -439,3 +441,18 @@ async def test_a_source_that_is_added_has_its_row(
     async with SpendtopApp(session_over()).run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
         assert row_of(pilot, "acme gateway")[2:] == ["OK", "now", "4", "4", "0", "0", "0.0s"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+async def test_what_was_not_read_or_not_taken_is_told_where_events_are(
+    face: SpendtopApp, store: Store, clock: SettableClock, width: int
+) -> None:
+    unread = Remark(RemarkKind.UNREAD, "weird_units", "is not priced", 312)
+    not_taken = Remark(RemarkKind.NOT_TAKEN, "AGENT span 'my-agent'", "is no call of a model", 40)
+    write(store, lambda connection: note(connection, {"ingest": [unread]}, clock()))
+    write(store, lambda connection: note(connection, {"otlp": [not_taken]}, clock() - DAY))
+    async with face.run_test(size=(width, 40)) as pilot:
+        await shown(pilot)
+        shown_now = picture(pilot)
+        assert "!  ingest: 312 requests had `weird_units`" in shown_now
+        assert "otlp: 40 not taken: AGENT span" in shown_now

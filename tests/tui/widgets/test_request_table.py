@@ -6,7 +6,7 @@ import pytest
 
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Status
+from spendtop.domain.request import Cost, ServiceLevel, Status
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery, page
@@ -14,7 +14,7 @@ from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
 from spendtop.tui.widgets.columns import Ink, Sized, fitted, row_line
-from spendtop.tui.widgets.request_table import LAYOUTS, WITH_DAY, cost_word, status_word
+from spendtop.tui.widgets.request_table import LAYOUTS, WITH_DAY, cost_word, signs, status_word
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request
 
@@ -57,6 +57,27 @@ def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -
     assert cost_word(known["d"]) == "cached"
     assert cost_word(known["e"]) == "($0.0075)"
     assert drawn(known["external-0"], 67) == "14:03:07 alice     gpt-4.1          2.1k   410   $0.0075  200  1.9s"
+
+
+def test_signs_behind_the_cost_tell_what_is_partial_doubtful_or_a_twin(
+    store: Store, till: Till, clock: SettableClock
+) -> None:
+    from msgspec.structs import replace
+
+    till.record(a_request(0, clock()))
+    with store.reading() as connection:
+        (row,) = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 1).rows
+    partial = replace(row, cost=replace(row.cost, unpriced_units={"web_searches": 2}), service_level=ServiceLevel.BATCH)
+    doubtful = replace(row, cost=replace(row.cost, doubtful=True), service_level=ServiceLevel.STANDARD)
+    assert [signs(each) for each in (row, partial, doubtful)] == ["", "+", "?"]
+    assert signs(replace(partial, probable_twin_of=7)) == "+="
+    assert drawn(partial, 67) == "14:03:07 alice     gpt-4.1 (batch)  2.1k   410  $0.0075+  200  1.9s"
+    assert drawn(doubtful, 67) == "14:03:07 alice     gpt-4.1          2.1k   410  $0.0075?  200  1.9s"
+    unpriced = replace(row, cost=Cost(), probable_twin_of=7)
+    assert "unpriced= " in drawn(unpriced, 67)
+    large = replace(partial, cost=replace(partial.cost, amount=Usd.of("12345.67")), probable_twin_of=7)
+    for width, amount in ((67, "$12,345+="), (38, "$12k+=")):
+        assert f" {amount} " in drawn(large, width)
 
 
 def titles_of(columns: Sized[RequestRow]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -15,15 +16,18 @@ from spendtop.api.exposition import Figures, exposed
 from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.routes.spending import uses_in_force
 from spendtop.api.shapes import instant
+from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar
 from spendtop.services import store_reset
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.present import today
+from spendtop.store.reads.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.spending import by_key
 from spendtop.store.reads.store_figures import Measures, measures
 
 _DIMENSIONS = ("model", "provider", "source")
 _MOST_KEYS = 100
+_MOST_REMARKS = 100
 _TEXT_TYPES = ("text/plain", "application/openmetrics-text")
 
 
@@ -46,6 +50,18 @@ class StoreMetrics(BaseModel):
     last_usage_at: str | None
 
 
+class RemarkItem(BaseModel):
+    """What is amiss with what a source sent in the last 7 days."""
+
+    source: str
+    last_at: str
+    text: str
+
+    @classmethod
+    def of(cls, remark: SourceRemark) -> RemarkItem:
+        return cls(source=remark.source, last_at=to_iso(remark.at), text=remark.words)
+
+
 class MetricsAnswer(BaseModel):
     """Figures about the service itself."""
 
@@ -56,6 +72,8 @@ class MetricsAnswer(BaseModel):
     counters: dict[str, int]
     """Since the start."""
     db: StoreMetrics
+    remarks: list[RemarkItem]
+    """What was not read, not taken or refused, and costs that are doubtful, the newest first."""
 
 
 def router() -> APIRouter:
@@ -83,10 +101,10 @@ def metrics(request: Request, accept: Annotated[str, Header(include_in_schema=Fa
         text, content_type = exposed(figures, accept)
         return Response(text, headers={"Content-Type": content_type})
     with context.store.reading() as connection:
-        return _answer(context, measures(connection))
+        return _answer(context, measures(connection), source_remarks(connection, context.clock()))
 
 
-def _answer(context: Context, kept: Measures) -> MetricsAnswer:
+def _answer(context: Context, kept: Measures, remarks: Sequence[SourceRemark]) -> MetricsAnswer:
     server = context.settings().server
     return MetricsAnswer(
         version=__version__,
@@ -102,6 +120,7 @@ def _answer(context: Context, kept: Measures) -> MetricsAnswer:
             active_tokens=kept.active_tokens,
             last_usage_at=instant(kept.last_request_at),
         ),
+        remarks=[RemarkItem.of(each) for each in remarks[:_MOST_REMARKS]],
     )
 
 

@@ -23,6 +23,7 @@ class RequestTable(SQLModel, table=True):
         Index("request_model_time", text("lower(model)"), "occurred_at"),
         Index("request_session_time", text("lower(session_id)"), "occurred_at"),
         Index("request_cost", "cost_nano", "id"),
+        Index("request_doubtful", "occurred_at", sqlite_where=text("doubtful"), postgresql_where=text("doubtful")),
     )
 
     id: int = Field(sa_column=_request_id_key())

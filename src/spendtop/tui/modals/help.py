@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from spendtop.domain.filters import FIELDS
+from spendtop.domain.marks import MARKS
 from spendtop.tui.actions import GROUPS, Action, key_name
 from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.widgets.canvas import fit
@@ -26,6 +27,13 @@ _COMBINE = (
     ("|  !  ( )", "or, not", "either, not, and groups"),
     ("word", "any of them", "a bare word is looked for in user, model, session, path and id"),
 )
+_SIGNS = (
+    ("+3?", "unpriced", "the cost of 3 requests is not known, or only in part: that is not in the amount"),
+    *MARKS,
+    ("( )", "shadow", "a cost in parentheses is in no total, as another source counts the request"),
+    ("!429", "error", "the status of a request that ended with an error"),
+    ("~499", "cancelled", "the status of a request that was cancelled"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Topic:
 
 
 class HelpScreen(ReadingDialog):
-    """Made from the tables of actions, screens, commands and fields."""
+    """Made from the tables of actions, screens, commands, fields and signs."""
 
     HINT = "type to search, arrows scroll, esc closes"
 
@@ -94,7 +102,13 @@ class HelpScreen(ReadingDialog):
             (f"~{field.short}", field.name, f"{field.help}, e.g. {field.example} or {field.long_example}")
             for field in FIELDS.values()
         ]
-        return [*topics, self._screens, Topic("filter, after /", 9, [*fields, *_COMBINE]), self._commands]
+        return [
+            *topics,
+            self._screens,
+            Topic("filter, after /", 9, [*fields, *_COMBINE]),
+            Topic("signs", 9, list(_SIGNS)),
+            self._commands,
+        ]
 
     def _keys(self, action: Action, key: str) -> str:
         """The key in use, and the others of the table where the user's keymap did not replace them."""

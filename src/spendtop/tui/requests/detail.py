@@ -13,7 +13,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
-from spendtop.tui.widgets.request_table import cost_word, status_word
+from spendtop.tui.widgets.request_table import cost_word, signs, status_word
 
 if TYPE_CHECKING:
     from spendtop.store.reads.detail import RequestDetail
@@ -46,7 +46,7 @@ class DetailView(Panel):
         row = self.detail.row
         when: Piece = (formats.clock(row.occurred_at, self.calendar), palette.title)
         end: list[Piece] = [
-            (f" {cost_word(row)}", palette.unknown if row.cost.amount is None else palette.money),
+            (f" {cost_word(row)}{signs(row)}", palette.unknown if row.cost.amount is None else palette.money),
             (f" {status_word(row)} {formats.latency(row.latency_ms)}", palette.muted),
         ]
         model, who = f" {row.model or '-'}", f" {row.user_id or '-'}"

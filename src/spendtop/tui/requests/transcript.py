@@ -22,7 +22,6 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
-from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
@@ -232,7 +231,6 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
                 f"({row.time_source}{', suspect' if row.time_suspect else ''})"
             ),
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
-            "price_version": lambda row: priced_by(row.cost.price_version, row.occurred_at),
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
             "counted": lambda row: "yes" if row.counted else "no: shadow token",
         },

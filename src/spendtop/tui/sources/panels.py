@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.attention import QuarantineRow
     from spendtop.store.reads.completeness import GapRow
     from spendtop.store.reads.price_list import PriceListState
+    from spendtop.store.reads.remarks import SourceRemark
     from spendtop.store.reads.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
     from spendtop.tui.session import AttachedCollector
@@ -149,16 +150,18 @@ class SourceEvents(Panel):
         self.refusals: tuple[Refusal, ...] = ()
         self.set_aside: tuple[QuarantineRow, ...] = ()
         self.gaps: tuple[GapRow, ...] = ()
+        self.remarks: tuple[SourceRemark, ...] = ()
         self.price_list: PriceListState | None = None
         self.calendar = Calendar()
 
     @property
     def title_line(self) -> Line:
-        return [("Events", self.palette.title), (" refused in 24 h, set aside, gaps", self.palette.muted)]
+        return [("Events", self.palette.title), (" refused in 24 h, not read, set aside, gaps", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
         events = [*map(self._refusal, self.refusals), *map(self._aside, self.set_aside)]
         events += map(self._gap, self.gaps[:_GAPS_SHOWN])
+        events += map(self._remark, self.remarks)
         if self.price_list is not None and self.price_list.problem is not None:
             events.append(self._refused_list(self.price_list.at, self.price_list.problem))
         if older := self.gaps[_GAPS_SHOWN:]:
@@ -205,6 +208,14 @@ class SourceEvents(Panel):
             (f"{self._day(refusal.hour)}-{until} ", palette.muted),
             (" !  ", palette.warn),
             (f"{refusal.source} refused {formats.grouped(refusal.count)}: {words}", palette.text),
+        ]
+
+    def _remark(self, remark: SourceRemark) -> tuple[int, Line]:
+        palette = self.palette
+        return remark.at, [
+            (self._moment(remark.at), palette.muted),
+            (" !  ", palette.warn) if remark.is_loss else ("    ", palette.muted),
+            (f"{clean_line(remark.source, 40)}: {remark.words}", palette.text),
         ]
 
     def _aside(self, event: QuarantineRow) -> tuple[int, Line]:

@@ -17,6 +17,7 @@ from spendtop.store.reads.attention import QuarantineRow, quarantined
 from spendtop.store.reads.completeness import PollerRow
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
+from spendtop.store.reads.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
@@ -48,6 +49,7 @@ class SourcesQuestion:
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
             price_list=price_list(connection),
+            remarks=source_remarks(connection, self.now),
         )
 
 
@@ -63,6 +65,8 @@ class SourcesAnswer:
     """The one that is under way."""
     price_list: PriceListState | None
     """As a collector said last."""
+    remarks: tuple[SourceRemark, ...]
+    """What is amiss with what sources sent, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

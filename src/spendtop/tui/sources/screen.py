@@ -84,6 +84,7 @@ class SourcesScreen(LiveScreen):
         facts.headline, facts.size_on_disk = headline, answer.sources.size
         facts.price_list = happened.price_list = answer.price_list
         happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
+        happened.remarks = answer.remarks
         happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
         facts.redraw()
         happened.redraw()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from spendtop.domain.cost_words import exact, within
-from spendtop.domain.request import Status
+from spendtop.domain.cost_words import within
+from spendtop.domain.marks import marks
+from spendtop.domain.request import ServiceLevel, Status
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing
 from spendtop.tui.widgets.canvas import Piece
@@ -74,9 +75,9 @@ def cost_word(row: RequestRow, write: Callable[[Usd], str] = str) -> str:
     return write(amount) if row.counted else f"({write(amount)})"
 
 
-def exact_word(row: RequestRow) -> str:
-    """The same with all digits of the cost."""
-    return cost_word(row, exact)
+def signs(row: RequestRow) -> str:
+    """What stands behind the cost in a list: `+` for a partial one."""
+    return "".join(mark.sign for mark in marks(row.cost, row.probable_twin_of))
 
 
 def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -98,7 +99,11 @@ def _who(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _model(row: RequestRow, ink: Ink, width: int) -> Piece:
+    """With the service level where it is not the standard one and there is room."""
     text, style = _named(row.model, ink, ink.palette.model)
+    with_level = f"{text} ({row.service_level})"
+    if row.service_level not in (None, ServiceLevel.STANDARD) and len(with_level) <= width:
+        return with_level, style
     return formats.model(text, width), style
 
 
@@ -119,13 +124,15 @@ def _cache(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _cost(row: RequestRow, ink: Ink, width: int) -> Piece:
-    room = width if row.counted else width - 2
-    word, palette = cost_word(row, lambda amount: within(amount, room)), ink.palette
+    behind, palette = signs(row), ink.palette
+    room = width - len(behind)
+    word = cost_word(row, lambda amount: within(amount, room if row.counted else room - 2))
     if word == "cached":
         return word, palette.cached
     if word == "unpriced":
-        return (word if width >= 8 else "unpr"), palette.unknown
-    return word, palette.money if row.counted else palette.muted
+        return f"{word if len(word) <= room else 'unpr'}{behind}", palette.unknown
+    style = palette.warn if row.cost.doubtful else palette.money
+    return f"{word}{behind}", style if row.counted else palette.muted
 
 
 def _status(row: RequestRow, ink: Ink, width: int) -> Piece:

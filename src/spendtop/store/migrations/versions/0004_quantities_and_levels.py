@@ -42,6 +42,10 @@ def upgrade() -> None:
         op.add_column("request", sa.Column(name, sa.Text(), nullable=True))
     for name in _FLAGS:
         op.add_column("request", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
+    is_doubtful = sa.text("doubtful")
+    op.create_index(
+        "request_doubtful", "request", ["occurred_at"], sqlite_where=is_doubtful, postgresql_where=is_doubtful
+    )
     op.add_column("request", sa.Column("probable_twin_of", sa.BigInteger(), nullable=True))
     op.add_column("request", sa.Column("provider_usage", sa.LargeBinary(), nullable=True))
     op.add_column("total", sa.Column("failed", sa.BigInteger(), nullable=False, server_default="0"))
