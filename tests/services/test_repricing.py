@@ -15,7 +15,7 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.limits import Each
 from spendtop.domain.money import Usd
 from spendtop.domain.prices import Price
-from spendtop.domain.request import Cost, Request, Status, Usage
+from spendtop.domain.request import Cost, Quantities, Request, Status, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.services import repricing
 from spendtop.services.current_costs import PAGE
@@ -567,7 +567,8 @@ counts = st.none() | st.integers(0, 9_000)
 @st.composite
 def calls(draw: st.DrawFn) -> Request:
     reported = draw(st.sampled_from([None, None, None, 0, 5_000]))
-    units: Quantities | None = draw(st.sampled_from([None, None, {"web_searches": 2}]))
+    searches: Quantities = {"web_searches": 2}
+    units = draw(st.sampled_from([None, None, searches]))
     return call(
         draw(st.integers(0, 30)),
         draw(instants),
