@@ -255,7 +255,8 @@ def test_a_table_fits_80_columns(cli: Cli, spent: Recorded) -> None:
     prices(2345.678, LONG, "acme-7b")
     lines = cli("reprice", "--dry-run").out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert any(line.split()[1] == "accou…11-01" for line in lines)
+    assert any(line.split()[1].startswith("acco") and line.split()[1].endswith("…-11-01") for line in lines[:-1])
+    cli("reprice")
     assert max(map(len, cli("reprice", "list").out.splitlines())) <= 80
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from getpass import getuser
 
@@ -88,7 +88,7 @@ def show_runs(options: Options) -> int:
             Untrusted(each.asked_by),
             f"{each.changed:,}",
             _signed(each.after - each.before),
-            f"{', '.join(each.versions) or '-'} -> {each.version or '-'}",
+            f"{_some(each.versions)} -> {each.version or '-'}",
         )
         for each in runs
     ]
@@ -303,6 +303,11 @@ def _json(run: Run) -> dict[str, object]:
         "restored": run.restored,
         "skipped": run.skipped,
     }
+
+
+def _some(versions: Sequence[str]) -> str:
+    more = len(versions) - 1
+    return f"{versions[0]} and {more} more" if more > 0 else "".join(versions) or "-"
 
 
 def _state(run: Run) -> str:
