@@ -255,7 +255,7 @@ COMMANDS: dict[str, Command] = {
     "reprice": Command(
         "reprice",
         "Compute stored costs anew, by the prices and readings of now. Only computed and unknown costs change, each"
-        " with a revision; what was reported never does. Ctrl+C interrupts it.",
+        " with a revision; what was reported never does. Ctrl+C interrupts it; `spendtop reprice list` shows all runs.",
         "spendtop reprice --since 2026-11-01 --dry-run",
         (
             _FILTER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from getpass import getuser
 
@@ -20,14 +20,14 @@ from spendtop.collector.from_settings import pricer_of
 from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
-from spendtop.domain.cost_words import cost_words, known_cost
+from spendtop.domain.cost_words import known_cost
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis
-from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import COMPUTED_HERE, Comparison, Difference, Page, as_read_now
+from spendtop.services.current_costs import COMPUTED_HERE, Comparison, DayOfModel, Difference, Page, as_read_now
 from spendtop.services.recorder import Recorder
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import TaskKind
@@ -35,8 +35,10 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 
 _NAME = "reprice"
-_LONGEST_MODEL = 24
-_HEADERS = ("day", "model", ">requests", ">before", ">after", ">difference")
+_WIDTH, _GAP = 80, 2
+"""Of the table, and between two of its columns."""
+_LEAST_OF_MODEL = 11
+_HEADERS = ("day", "model", ">requests", ">before", ">after", ">difference", ">unpriced")
 
 Step = Callable[[Recorder, FilterContext], Run]
 """Does one page and says how the run stands then."""
@@ -86,7 +88,7 @@ def show_runs(options: Options) -> int:
             Untrusted(each.asked_by),
             f"{each.changed:,}",
             _signed(each.after - each.before),
-            f"{', '.join(each.versions) or '-'} -> {each.version or '-'}",
+            f"{_some(each.versions)} -> {each.version or '-'}",
         )
         for each in runs
     ]
@@ -147,37 +149,49 @@ def _compared(
 
 
 def _tell_comparison(comparison: Comparison, is_of_reported: bool) -> None:
-    kind = "with a reported cost" if is_of_reported else "whose cost is computed or unknown"
-    looked_at = f"{comparison.looked_at:,} requests {kind} were looked at"
-    rows = [
-        (named.day, Untrusted(_shortened(named.model)) if named.model else None, *_cells(each))
-        for named, each in comparison.by_day_and_model
-    ]
-    if not rows:
+    kind = "reported" if is_of_reported else "computed or unknown"
+    looked_at = f"{comparison.looked_at:,} {kind} costs were looked at"
+    if not comparison.whole.requests:
         say(f"{looked_at}; {'none differs' if is_of_reported else 'no cost would change'}.")
         return
-    say(table(_HEADERS, [*rows, ("total", None, *_cells(comparison.whole))]))
+    say(_table(comparison))
     say(f"{looked_at}. {'What was reported stays as it is.' if is_of_reported else 'Nothing was changed.'}")
 
 
-def _shortened(model: str) -> str:
+def _table(comparison: Comparison) -> str:
+    """In 80 columns: models have the room that is left, and what is unpriced has a column only where something is."""
+    compared = [*comparison.by_day_and_model, (DayOfModel("total", ""), comparison.whole)]
+    has_unpriced = comparison.whole.unpriced_before or comparison.whole.unpriced_after
+    figures = [_figures(each)[: None if has_unpriced else -1] for _, each in compared]
+    heads = _HEADERS[: len(figures[0]) + 2]
+    widths = [max(len(head) - 1, *map(len, column)) for head, *column in zip(heads[2:], *figures, strict=True)]
+    room = _WIDTH - len("2026-11-01") - sum(widths) - _GAP * (len(heads) - 1)
+    rows = [
+        (named.day, _in(max(room, _LEAST_OF_MODEL), named.model) if named.model else None, *cells)
+        for (named, _), cells in zip(compared, figures, strict=True)
+    ]
+    return table(heads, rows)
+
+
+def _in(width: int, model: str) -> str:
     """With its end, as that tells two versions apart."""
-    if len(model) <= _LONGEST_MODEL:
-        return model
-    return f"{model[: _LONGEST_MODEL // 2]}…{model[1 - _LONGEST_MODEL // 2 :]}"
+    name = clean_line(model)
+    return name if len(name) <= width else f"{name[: width - width // 2 - 1]}…{name[-(width // 2) :]}"
 
 
-def _cells(each: Difference) -> tuple[object, ...]:
+def _figures(each: Difference) -> tuple[str, ...]:
     return (
         f"{each.requests:,}",
-        _sum(each.before, each.unpriced_before, each.requests),
-        _sum(each.after, each.unpriced_after, each.requests),
+        _known(each.before, each.requests, each.unpriced_before),
+        _known(each.after, each.requests, each.unpriced_after),
         _signed(each.change),
+        f"{each.unpriced_before:,} -> {each.unpriced_after:,}",
     )
 
 
-def _sum(cost: Usd, unpriced: int, requests: int) -> str:
-    return cost_words(known_cost(cost, requests, unpriced), unpriced)
+def _known(cost: Usd, requests: int, unpriced: int) -> str:
+    known = known_cost(cost, requests, unpriced)
+    return "-" if known is None else str(known)
 
 
 def _signed(difference: Usd) -> str:
@@ -289,6 +303,11 @@ def _json(run: Run) -> dict[str, object]:
         "restored": run.restored,
         "skipped": run.skipped,
     }
+
+
+def _some(versions: Sequence[str]) -> str:
+    more = len(versions) - 1
+    return f"{versions[0]} and {more} more" if more > 0 else "".join(versions) or "-"
 
 
 def _state(run: Run) -> str:

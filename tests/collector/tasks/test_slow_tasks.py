@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
+from spendtop.collector.tasks.repricing_tasks import RepricingTasks
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
@@ -229,4 +230,5 @@ async def test_an_unknown_request_has_no_body(bench: Bench) -> None:
 def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
     office = Office(bench)
     desk = SlowOffice(bench)
-    assert {*office.runner._quick, *desk.slow.by_kind()} == set(TaskKind)
+    repricing = RepricingTasks(Polling(bench).context, lambda: bench.active.settings)
+    assert {*office.runner._quick, *desk.slow.by_kind(), *repricing.by_kind()} == set(TaskKind)
