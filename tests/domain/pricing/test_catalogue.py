@@ -11,9 +11,10 @@ from genai_prices.data_snapshot import DataSnapshot, get_snapshot
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
+from spendtop.domain.pricing import catalogue
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import ListVersion
-from spendtop.domain.pricing.pricer import Terms, catalogue
+from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.pricing.published_list import PublishedList
 from spendtop.domain.request import Usage
 

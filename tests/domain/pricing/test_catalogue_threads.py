@@ -6,9 +6,10 @@ from threading import Barrier, Thread
 import pytest
 
 from spendtop.domain.clock import to_micros
+from spendtop.domain.pricing import catalogue
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.price import Price
-from spendtop.domain.pricing.pricer import Terms, catalogue
+from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.request import ServiceLevel
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

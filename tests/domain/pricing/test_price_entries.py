@@ -9,9 +9,9 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelPrice
 
 from spendtop.domain.model_names import is_fine_tune
+from spendtop.domain.pricing import price_entries
 from spendtop.domain.pricing.price_entries import PriceEntries
 from spendtop.domain.pricing.price_list import PriceList
-from spendtop.domain.pricing.pricer import price_entries
 
 ENTRIES = PriceEntries(get_snapshot().providers)
 _LISTED_BY = {id(model): provider.id for provider in get_snapshot().providers for model in provider.models}
