@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ALIASES: dict[str, str | None] = {
     "amazon": "aws",
@@ -96,6 +97,7 @@ _OPERATION = re.compile(r"_(?:chat|completions?|embeddings?|image|messages|respo
 """What is called there, behind the provider's name: `openai.responses`, `cohere_chat`."""
 
 
+@lru_cache(1024)
 def biller_named(name: str | None) -> str | None:
     """Our name of whoever a source names, in lower case where it is none that we know; None for nobody."""
     lowered = (name or "").strip().lower()
