@@ -8,7 +8,19 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import backfilling, calls, judging, moving, pushing, reading, recording, screens, sizes, starting
+from tests.benchmarks import (
+    backfilling,
+    calls,
+    judging,
+    moving,
+    pushing,
+    reading,
+    recording,
+    repricing,
+    screens,
+    sizes,
+    starting,
+)
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.workshop import Workshop
@@ -22,6 +34,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "exports": moving.exports,
     "imports": moving.imports,
     "backfills": backfilling.backfills,
+    "reprice": repricing.reprices,
     "reads": reading.reads,
     "evaluation": reading.evaluation,
     "starts": starting.starts,

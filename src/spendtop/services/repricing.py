@@ -229,7 +229,7 @@ def undo_step(connection: Connection, run_id: int, recording: Recording, context
         if row is None:
             continue  # retention deleted it
         stored = from_row(row)
-        if _deciding(stored) != _unpacked(change.after):
+        if _deciding(to_values(stored)) != _unpacked(change.after):
             skipped += 1
             continue
         before = _unpacked(change.before)
@@ -361,13 +361,13 @@ def _change(run_id: int, correction: Correction) -> dict[str, object]:
         "reprice_id": run_id,
         "request_id": correction.old.id,
         "before": msgspec.msgpack.encode(before),
-        "after": msgspec.msgpack.encode(_deciding(correction.new)),
+        "after": msgspec.msgpack.encode(_deciding(new)),
     }
 
 
-def _deciding(stored: StoredRequest) -> Mapping[str, Any]:
+def _deciding(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The columns that decide on a cost, as far as they say something."""
-    return {name: value for name, value in to_values(stored).items() if name in _DECIDING and value is not None}
+    return {name: value for name, value in values.items() if name in _DECIDING and value is not None}
 
 
 def _unpacked(packed: bytes) -> dict[str, Any]:
