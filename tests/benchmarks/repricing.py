@@ -20,7 +20,7 @@ from spendtop.domain.request import Cost, Request, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import Comparison, Page, as_read_now
+from spendtop.services.current_costs import CostComparison, Page, as_read_now
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
@@ -60,7 +60,7 @@ def reprices(workshop: Workshop) -> list[Figure]:
         return measured
 
     def dry_run(store: Store) -> _Took:
-        comparison, began = Comparison(Calendar()), time.perf_counter()
+        comparison, began = CostComparison(Calendar()), time.perf_counter()
         for page in _pages(store):
             comparison.add(page, current_costs.corrections(page.candidates, as_read_now, price))
         assert comparison.whole.requests == _REQUESTS

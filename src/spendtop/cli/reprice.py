@@ -27,7 +27,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import COMPUTED_HERE, Comparison, DayOfModel, Difference, Page, as_read_now
+from spendtop.services.current_costs import COMPUTED_HERE, CostComparison, DayOfModel, Difference, Page, as_read_now
 from spendtop.services.recorder import Recorder
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import TaskKind
@@ -133,7 +133,7 @@ def _compared(
         if arguments.reported
         else (current_costs.corrections, COMPUTED_HERE)
     )
-    comparison, page, is_last = Comparison(context.calendar), Page(None, ()), False
+    comparison, page, is_last = CostComparison(context.calendar), Page(None, ()), False
     while not is_last:
         with store.reading() as connection:
             page = current_costs.read_page(connection, query, context, page.end, bases)
@@ -148,7 +148,7 @@ def _compared(
     return ExitCode.OK
 
 
-def _tell_comparison(comparison: Comparison, is_of_reported: bool) -> None:
+def _tell_comparison(comparison: CostComparison, is_of_reported: bool) -> None:
     kind = "reported" if is_of_reported else "computed or unknown"
     looked_at = f"{comparison.looked_at:,} {kind} costs were looked at"
     if not comparison.whole.requests:
@@ -158,7 +158,7 @@ def _tell_comparison(comparison: Comparison, is_of_reported: bool) -> None:
     say(f"{looked_at}. {'What was reported stays as it is.' if is_of_reported else 'Nothing was changed.'}")
 
 
-def _table(comparison: Comparison) -> str:
+def _table(comparison: CostComparison) -> str:
     """In 80 columns: models have the room that is left, and what is unpriced has a column only where something is."""
     compared = [*comparison.by_day_and_model, (DayOfModel("total", ""), comparison.whole)]
     has_unpriced = comparison.whole.unpriced_before or comparison.whole.unpriced_after
@@ -198,7 +198,7 @@ def _signed(difference: Usd) -> str:
     return str(difference) if difference.nano < 0 else f"+{difference}"
 
 
-def _json_of_comparison(comparison: Comparison) -> dict[str, object]:
+def _json_of_comparison(comparison: CostComparison) -> dict[str, object]:
     days = [
         {"day": named.day, "model": named.model or None, **_json_of_difference(each)}
         for named, each in comparison.by_day_and_model

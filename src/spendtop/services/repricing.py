@@ -29,7 +29,7 @@ from spendtop.services.current_costs import (
     Candidate,
     Correction,
     Page,
-    Position,
+    RequestPosition,
     Reread,
     corrections,
     is_unpriced,
@@ -87,7 +87,7 @@ class Run(Struct, frozen=True, kw_only=True):
     """Requests that the undoing took back."""
     skipped: int
     """Requests that the undoing left alone, as something else changed them since."""
-    cursor: Position | None
+    cursor: RequestPosition | None
     """The request that was looked at last."""
 
     @property
@@ -435,5 +435,5 @@ def _run(row: Any) -> Run:
         undone_by=row.undone_by,
         restored=row.restored,
         skipped=row.skipped,
-        cursor=Position(int(at), int(request_id)) if request_id else None,
+        cursor=RequestPosition(int(at), int(request_id)) if request_id else None,
     )
