@@ -137,7 +137,7 @@ def test_nothing_to_do_is_a_run_that_changed_nothing(shop: Shop, store: Store) -
     before = state(store)
     run = shop.reprice()
     assert (run.state, run.looked_at, run.changed, run.cursor is None) == ("done", 1, 0, False)
-    assert repricing.outcome(run) == "1 requests were looked at; every cost is what the prices of now make of it."
+    assert repricing.outcome(run) == "Requests looked at: 1; every cost is what the prices of now make of it."
     assert (state(store), rows(store, RevisionTable), rows(store, RepriceChangeTable)) == (before, [], [])
 
 
@@ -362,7 +362,7 @@ def test_what_a_source_changed_since_is_left_alone_and_counted(shop: Shop, store
     undone = shop.undo(run.id)
     assert (undone.restored, undone.skipped) == (1, 1)
     assert costs(store) == {"gpt-4o": changed, "other": None}
-    assert "1 were left alone" in repricing.outcome(undone)
+    assert "1 left alone" in repricing.outcome(undone)
     check_totals(store)
 
 

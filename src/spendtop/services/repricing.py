@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from getpass import getuser
 from typing import Any
 
 import msgspec
@@ -248,6 +249,14 @@ def undo_step(connection: Connection, run_id: int, recording: Recording, context
     )
 
 
+def who_asks() -> str:
+    """The user's name, for the record."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "shell"
+
+
 def leave(connection: Connection, run_id: int) -> None:
     """Note that this process works no more on a run that has something left to do."""
     connection.execute(update(_RUN).where(_RUN.c.id == run_id, _RUN.c.worker == _this_process()).values(worker=None))
@@ -274,10 +283,10 @@ def how_to_go_on(run: Run) -> str:
 def outcome(run: Run) -> str:
     """What came of a run that is over, as a sentence for people."""
     if run.state == "undone":
-        left = f"; {run.skipped:,} were left alone, as something else changed them since" if run.skipped else ""
-        return f"Reprice {run.id} is taken back: {run.restored:,} requests have their cost of before{left}."
+        left = f", {run.skipped:,} left alone, as something else changed them since" if run.skipped else ""
+        return f"Reprice {run.id} is taken back: {run.restored:,} as before{left}."
     if not run.changed:
-        return f"{run.looked_at:,} requests were looked at; every cost is what the prices of now make of it."
+        return f"Requests looked at: {run.looked_at:,}; every cost is what the prices of now make of it."
     unpriced = f", unpriced {run.unpriced_before:,} -> {run.unpriced_after:,}"
     return (
         f"{run.changed:,} of {run.looked_at:,} requests have another cost now: {run.before} -> {run.after}"

@@ -77,7 +77,7 @@ async def compared(pilot: Pilot[int], app: SpendtopApp, store: Store, excerpt: C
     await until(pilot, lambda: isinstance(app.screen, RepriceScreen))
     task = await asked(pilot, store)
     answer(store, task, excerpt)
-    await until(pilot, lambda: "1 234 computed or unknown costs compared" in picture(pilot))
+    await until(pilot, lambda: "Computed and unknown costs compared: 1 234" in picture(pilot))
     return task
 
 
@@ -99,7 +99,7 @@ async def test_it_shows_first_what_would_change(app: SpendtopApp, store: Store, 
         answer(store, task, EXCERPT)
         await until(pilot, lambda: "7 more days of models differ less." in picture(pilot))
         seen = " ".join(picture(pilot).split())
-        assert "1 234 computed or unknown costs compared. Price these anew?" in seen
+        assert "Computed and unknown costs compared: 1 234. Price these anew?" in seen
         for line in (
             "day model calls before after difference",
             "total 1.2k $12,400 +12? $11,160.00 -$1,240.00",
@@ -228,7 +228,7 @@ async def test_a_run_is_taken_back_by_its_number(app: SpendtopApp, store: Store)
         app.commands.run(f"reprice undo {run_id}")
         task = await asked(pilot, store)
         assert (task.kind, task.arguments["run"]) == (TaskKind.REPRICE_UNDO, run_id)
-        finish(store, task, "Reprice 1 is taken back: 3 requests have their cost of before.")
+        finish(store, task, "Reprice 1 is taken back: 3 as before.")
         await until(pilot, lambda: "Reprice 1 is taken back" in picture(pilot))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from getpass import getuser
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -64,7 +63,7 @@ class RepriceScreen(ReadingDialog):
         """What would change."""
         self._excerpt = excerpt
         self.on_resize()
-        compared = f"{formats.grouped(excerpt.looked_at)} computed or unknown costs compared"
+        compared = f"Computed and unknown costs compared: {formats.grouped(excerpt.looked_at)}"
         if excerpt.whole.requests:
             self.say(f"{compared}. Price these anew?")
             self._hint(_COMPARED)
@@ -167,7 +166,8 @@ class Repricing:
             from spendtop.services import repricing, tasks
 
             repricing.undoable(connection, run_id)
-            return tasks.ask(connection, tasks.TaskKind.REPRICE_UNDO, {"run": run_id, "by": getuser()}, now)
+            arguments: dict[str, object] = {"run": run_id, "by": repricing.who_asks()}
+            return tasks.ask(connection, tasks.TaskKind.REPRICE_UNDO, arguments, now)
 
         self._writer.follow(work, self._writer.tell)
 
@@ -199,8 +199,9 @@ class Repricing:
             text, since, until = str(span["filter"]), span["since"], span["until"]
             assert isinstance(since, int | None) and isinstance(until, int | None)
             query = RequestQuery(parse_filter(text) if text else None, since, until)
-            run_id = repricing.begin(connection, query, text, getuser(), now)
-            return tasks.ask(connection, tasks.TaskKind.REPRICE, {"run": run_id, "by": getuser()}, now)
+            by = repricing.who_asks()
+            run_id = repricing.begin(connection, query, text, by, now)
+            return tasks.ask(connection, tasks.TaskKind.REPRICE, {"run": run_id, "by": by}, now)
 
         self._writer.follow(work, lambda task: self._run(dialog, task), self._refused(dialog))
 
