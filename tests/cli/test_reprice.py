@@ -65,7 +65,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(cli: Cli, home_store
     assert heads.split() == ["day", "model", "requests", "before", "after", "difference", "unpriced"]
     assert row.split()[1:] == ["acme-7b", "3", "$4.00", "$9.00", "+$5.00", "1", "->", "0"]
     assert total.split()[:2] == ["total", "-"]
-    assert sentence == "4 computed or unknown costs were looked at. Nothing was changed."
+    assert sentence == "Computed and unknown costs compared: 4. Nothing was changed."
     assert (nano(home_store), rows(home_store, RepriceTable), rows(home_store, RevisionTable)) == (BEFORE, [], [])
 
 
@@ -81,9 +81,9 @@ def test_a_run_corrects_and_says_how_it_is_taken_back(cli: Cli, home_store: Stor
     assert totals(home_store) == sums(home_store)
     again = cli("reprice")
     assert again.code == 0
-    assert again.out == "4 requests were looked at; every cost is what the prices of now make of it.\n"
+    assert again.out == "Requests looked at: 4; every cost is what the prices of now make of it.\n"
     undone = cli("reprice", "--undo", "1")
-    assert undone == Said(0, "Reprice 1 is taken back: 3 requests have their cost of before.\n", "")
+    assert undone == Said(0, "Reprice 1 is taken back: 3 as before.\n", "")
     assert nano(home_store) == BEFORE
     assert totals(home_store) == sums(home_store)
 
@@ -113,19 +113,19 @@ def test_what_was_reported_is_compared_and_never_written(cli: Cli, home_store: S
     said = cli("reprice", "--reported")
     assert said.code == 0
     assert said.out.splitlines()[1].split()[1:] == ["acme-7b", "1", "$10.00", "$3.00", "-$7.00"]
-    assert said.out.endswith("1 reported costs were looked at. What was reported stays as it is.\n")
+    assert said.out.endswith("Reported costs compared: 1. What was reported stays as it is.\n")
     assert nano(home_store) == BEFORE
     prices(10, "acme-7b")
-    assert cli("reprice", "--reported").out == "1 reported costs were looked at; none differs.\n"
+    assert cli("reprice", "--reported").out == "Reported costs compared: 1; none differs.\n"
 
 
 def test_nothing_to_do_is_no_failure(cli: Cli) -> None:
     cli("reprice")
     said = cli("reprice", "--dry-run")
-    assert said.out == "4 computed or unknown costs were looked at; no cost would change.\n"
+    assert said.out == "Computed and unknown costs compared: 4; no cost would change.\n"
     assert said.code == 0
     assert cli("reprice", "model:none-such") == Said(
-        0, "0 requests were looked at; every cost is what the prices of now make of it.\n", ""
+        0, "Requests looked at: 0; every cost is what the prices of now make of it.\n", ""
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from spendtop.domain.filters import EVERYTHING, FilterContext, parse_filter
@@ -13,13 +14,15 @@ from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Cost, Request, Usage
 from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import Comparison, Page, as_read_now
+from spendtop.services.current_costs import CostComparison, Page, as_read_now
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Outcome
 from spendtop.services.repricing import Run
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, request
 
@@ -38,6 +41,16 @@ def call(number: object, at: int, prompt: int | None = 1_000, **fields: Any) -> 
     """A call that nobody told the cost of, unless `cost` does."""
     values: dict[str, Any] = {"model": "gpt-4o", "cost": Cost(), "usage": Usage(prompt=prompt, completion=0)}
     return replace(request(number, at), **{**values, **fields})
+
+
+def answer(**usage: Any) -> bytes:
+    return msgspec.json.encode({"model": "gpt-4o", "usage": usage})
+
+
+def forget_usage(store: Store) -> None:
+    """As rows of the versions were that kept no usage object."""
+    with store.writing() as connection:
+        connection.execute(table_of(RequestTable).update().values(provider_usage=None, quantities=None))
 
 
 class Shop:
@@ -108,8 +121,8 @@ class Shop:
             pass
         return run
 
-    def compare(self) -> Comparison:
-        comparison, page, is_last = Comparison(self.book.calendar), Page(None, ()), False
+    def compare(self) -> CostComparison:
+        comparison, page, is_last = CostComparison(self.book.calendar), Page(None, ()), False
         while not is_last:
             with self.store.reading() as connection:
                 page = current_costs.read_page(connection, ALL, self.context, page.end)

@@ -6,7 +6,6 @@ import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
-from getpass import getuser
 
 from sqlalchemy import Connection
 
@@ -27,7 +26,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import COMPUTED_HERE, Comparison, DayOfModel, Difference, Page, as_read_now
+from spendtop.services.current_costs import COMPUTED_HERE, CostComparison, DayOfModel, Difference, Page, as_read_now
 from spendtop.services.recorder import Recorder
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import TaskKind
@@ -65,7 +64,9 @@ def run(options: Options) -> int:
         if arguments.dry_run or arguments.reported:
             return _compared(store, settings, query, context, arguments)
         with store.writing() as connection:
-            run_id = repricing.begin(connection, query, " ".join(arguments.filter), _asked_by(), context.now_us)
+            run_id = repricing.begin(
+                connection, query, " ".join(arguments.filter), repricing.who_asks(), context.now_us
+            )
         return _carried_out(store, settings, context, arguments, run_id, TaskKind.REPRICE)
 
 
@@ -133,7 +134,7 @@ def _compared(
         if arguments.reported
         else (current_costs.corrections, COMPUTED_HERE)
     )
-    comparison, page, is_last = Comparison(context.calendar), Page(None, ()), False
+    comparison, page, is_last = CostComparison(context.calendar), Page(None, ()), False
     while not is_last:
         with store.reading() as connection:
             page = current_costs.read_page(connection, query, context, page.end, bases)
@@ -148,17 +149,17 @@ def _compared(
     return ExitCode.OK
 
 
-def _tell_comparison(comparison: Comparison, is_of_reported: bool) -> None:
-    kind = "reported" if is_of_reported else "computed or unknown"
-    looked_at = f"{comparison.looked_at:,} {kind} costs were looked at"
+def _tell_comparison(comparison: CostComparison, is_of_reported: bool) -> None:
+    kind = "Reported" if is_of_reported else "Computed and unknown"
+    compared = f"{kind} costs compared: {comparison.looked_at:,}"
     if not comparison.whole.requests:
-        say(f"{looked_at}; {'none differs' if is_of_reported else 'no cost would change'}.")
+        say(f"{compared}; {'none differs' if is_of_reported else 'no cost would change'}.")
         return
     say(_table(comparison))
-    say(f"{looked_at}. {'What was reported stays as it is.' if is_of_reported else 'Nothing was changed.'}")
+    say(f"{compared}. {'What was reported stays as it is.' if is_of_reported else 'Nothing was changed.'}")
 
 
-def _table(comparison: Comparison) -> str:
+def _table(comparison: CostComparison) -> str:
     """In 80 columns: models have the room that is left, and what is unpriced has a column only where something is."""
     compared = [*comparison.by_day_and_model, (DayOfModel("total", ""), comparison.whole)]
     has_unpriced = comparison.whole.unpriced_before or comparison.whole.unpriced_after
@@ -198,7 +199,7 @@ def _signed(difference: Usd) -> str:
     return str(difference) if difference.nano < 0 else f"+{difference}"
 
 
-def _json_of_comparison(comparison: Comparison) -> dict[str, object]:
+def _json_of_comparison(comparison: CostComparison) -> dict[str, object]:
     days = [
         {"day": named.day, "model": named.model or None, **_json_of_difference(each)}
         for named, each in comparison.by_day_and_model
@@ -225,7 +226,7 @@ def _carried_out(
     """Do it by the collector where one runs, else here; either can be interrupted, and resumed."""
     tell: Callable[[str], None] = (lambda sentence: None) if arguments.json else say
     if is_collected(store):
-        code = follow(store, kind, {"run": run_id, "by": _asked_by()}, _NAME, tell)
+        code = follow(store, kind, {"run": run_id, "by": repricing.who_asks()}, _NAME, tell)
     else:
         step = _undo_step(run_id) if kind is TaskKind.REPRICE_UNDO else _step(store, run_id)
         code = _done_here(store, settings, context, run_id, step, tell)
@@ -274,7 +275,9 @@ def _step(store: Store, run_id: int) -> Step:
 def _undo_step(run_id: int) -> Step:
     def step(recorder: Recorder, context: FilterContext) -> Run:
         return recorder.run(
-            lambda connection: repricing.undo_step(connection, run_id, recorder.recording, context, _asked_by())
+            lambda connection: repricing.undo_step(
+                connection, run_id, recorder.recording, context, repricing.who_asks()
+            )
         ).result()
 
     return step
@@ -313,10 +316,3 @@ def _some(versions: Sequence[str]) -> str:
 def _state(run: Run) -> str:
     state = "interrupted" if run.is_interrupted(now()) else run.state
     return f"{state}, {run.skipped:,} left" if run.skipped else state
-
-
-def _asked_by() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return "shell"

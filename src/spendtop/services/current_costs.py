@@ -36,7 +36,7 @@ Reread = Callable[[Request, bytes | None], Request]
 they are stored."""
 
 
-class Position(NamedTuple):
+class RequestPosition(NamedTuple):
     """Of a request among all, in time order."""
 
     occurred_at: int
@@ -54,7 +54,7 @@ class Candidate(NamedTuple):
 class Page(Struct, frozen=True):
     """Some candidates, in time order."""
 
-    after: Position | None
+    after: RequestPosition | None
     """The request before them."""
     candidates: Sequence[Candidate]
 
@@ -63,12 +63,12 @@ class Page(Struct, frozen=True):
         return len(self.candidates) < PAGE
 
     @property
-    def end(self) -> Position | None:
+    def end(self) -> RequestPosition | None:
         """Where the next page begins."""
         if not self.candidates:
             return self.after
         last = self.candidates[-1].stored
-        return Position(last.request.occurred_at, last.id)
+        return RequestPosition(last.request.occurred_at, last.id)
 
 
 class Correction(Struct, frozen=True):
@@ -82,7 +82,7 @@ def read_page(
     connection: Connection,
     query: RequestQuery,
     context: FilterContext,
-    after: Position | None,
+    after: RequestPosition | None,
     bases: Iterable[Basis] = COMPUTED_HERE,
 ) -> Page:
     """The next requests with costs of these bases."""
@@ -244,7 +244,7 @@ class ComparisonExcerpt(Struct, frozen=True):
     """How many days of models are not in it."""
 
 
-class Comparison:
+class CostComparison:
     """What the prices of now make of what is stored, by day and model; requests of shadow tokens are looked at, but
     in no sum."""
 

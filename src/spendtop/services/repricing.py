@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from getpass import getuser
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ from spendtop.services.current_costs import (
     Candidate,
     Correction,
     Page,
-    Position,
+    RequestPosition,
     Reread,
     corrections,
     is_unpriced,
@@ -87,7 +88,7 @@ class Run(Struct, frozen=True, kw_only=True):
     """Requests that the undoing took back."""
     skipped: int
     """Requests that the undoing left alone, as something else changed them since."""
-    cursor: Position | None
+    cursor: RequestPosition | None
     """The request that was looked at last."""
 
     @property
@@ -229,7 +230,7 @@ def undo_step(connection: Connection, run_id: int, recording: Recording, context
         if row is None:
             continue  # retention deleted it
         stored = from_row(row)
-        if _deciding(stored) != _unpacked(change.after):
+        if _deciding(to_values(stored)) != _unpacked(change.after):
             skipped += 1
             continue
         before = _unpacked(change.before)
@@ -246,6 +247,14 @@ def undo_step(connection: Connection, run_id: int, recording: Recording, context
         restored=run.restored + len(current),
         skipped=run.skipped + skipped,
     )
+
+
+def who_asks() -> str:
+    """The user's name, for the record."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "shell"
 
 
 def leave(connection: Connection, run_id: int) -> None:
@@ -274,10 +283,10 @@ def how_to_go_on(run: Run) -> str:
 def outcome(run: Run) -> str:
     """What came of a run that is over, as a sentence for people."""
     if run.state == "undone":
-        left = f"; {run.skipped:,} were left alone, as something else changed them since" if run.skipped else ""
-        return f"Reprice {run.id} is taken back: {run.restored:,} requests have their cost of before{left}."
+        left = f", {run.skipped:,} left alone, as something else changed them since" if run.skipped else ""
+        return f"Reprice {run.id} is taken back: {run.restored:,} as before{left}."
     if not run.changed:
-        return f"{run.looked_at:,} requests were looked at; every cost is what the prices of now make of it."
+        return f"Requests looked at: {run.looked_at:,}; every cost is what the prices of now make of it."
     unpriced = f", unpriced {run.unpriced_before:,} -> {run.unpriced_after:,}"
     return (
         f"{run.changed:,} of {run.looked_at:,} requests have another cost now: {run.before} -> {run.after}"
@@ -361,13 +370,13 @@ def _change(run_id: int, correction: Correction) -> dict[str, object]:
         "reprice_id": run_id,
         "request_id": correction.old.id,
         "before": msgspec.msgpack.encode(before),
-        "after": msgspec.msgpack.encode(_deciding(correction.new)),
+        "after": msgspec.msgpack.encode(_deciding(new)),
     }
 
 
-def _deciding(stored: StoredRequest) -> Mapping[str, Any]:
+def _deciding(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The columns that decide on a cost, as far as they say something."""
-    return {name: value for name, value in to_values(stored).items() if name in _DECIDING and value is not None}
+    return {name: value for name, value in values.items() if name in _DECIDING and value is not None}
 
 
 def _unpacked(packed: bytes) -> dict[str, Any]:
@@ -435,5 +444,5 @@ def _run(row: Any) -> Run:
         undone_by=row.undone_by,
         restored=row.restored,
         skipped=row.skipped,
-        cursor=Position(int(at), int(request_id)) if request_id else None,
+        cursor=RequestPosition(int(at), int(request_id)) if request_id else None,
     )

@@ -32,7 +32,7 @@ class Action:
 
 APP = (
     Action("help", "question_mark,f1", "app.help", "help", "keys that work now, and the filter language", "app", 2),
-    Action("command", "colon", "screen.command", "command", "type a command, such as :theme or :export", "app", 14),
+    Action("command", "colon", "screen.command", "command", "type a command, such as :export or :reprice", "app", 14),
     Action("palette", "ctrl+p", "app.command_palette", "palette", "search all commands", "app"),
     Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 1),
     Action("quit", "Q", "app.leave", "quit", "leave; asks what becomes of the collector", "app"),

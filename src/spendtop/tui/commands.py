@@ -37,6 +37,8 @@ class CommandedFace(Face, Protocol):
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
+    def reprice(self) -> None: ...
+    def undo_reprice(self, run_id: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,13 @@ class Commands:
                 "write what is listed to a file",
                 self._export,
                 lambda: ["csv", "jsonl"],
+            ),
+            PromptCommand(
+                "reprice",
+                "reprice [undo ID]",
+                "price what is listed anew; compares first",
+                self._reprice,
+                lambda: ["undo"],
             ),
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
@@ -152,6 +161,15 @@ class Commands:
 
     def _reload(self, words: list[str]) -> None:
         self._app.reload()
+
+    def _reprice(self, words: list[str]) -> None:
+        match words:
+            case []:
+                self._app.reprice()
+            case ["undo", number] if number.isdecimal():
+                self._app.undo_reprice(int(number))
+            case _:
+                raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 
     def _export(self, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):

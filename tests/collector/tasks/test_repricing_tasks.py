@@ -119,7 +119,7 @@ async def test_a_run_and_taking_it_back_with_progress(desk: Desk) -> None:
     assert desk.polling.stored == 2
     assert await desk.tasks.reprice(task) == said  # as after a kill between the last page and its result
     undo = desk.task(TaskKind.REPRICE_UNDO, {"run": run_id, "by": "bob"})
-    assert await desk.tasks.undo(undo) == "Reprice 1 is taken back: 203 requests have their cost of before."
+    assert await desk.tasks.undo(undo) == "Reprice 1 is taken back: 203 as before."
     assert desk.look(undo).progress == "200 of 203 taken back"
     assert desk.nano() == {2 * 10**9}
     assert desk.run(run_id).undone_by == "bob"

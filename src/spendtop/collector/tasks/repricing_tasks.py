@@ -16,7 +16,7 @@ from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.services import current_costs, repricing, tasks
-from spendtop.services.current_costs import Comparison, Correction, Page, as_read_now
+from spendtop.services.current_costs import Correction, CostComparison, Page, as_read_now
 from spendtop.services.repricing import Run
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.requests import RequestQuery
@@ -47,7 +47,7 @@ class RepricingTasks:
         text = str(asked["filter"])
         since, until = (None if asked[end] is None else int(str(asked[end])) for end in ("since", "until"))
         query = RequestQuery(parse_filter(text) if text else None, since, until)
-        comparison, page = Comparison(context.calendar), Page(None, ())
+        comparison, page = CostComparison(context.calendar), Page(None, ())
         while True:
             page = await read(
                 self._context.store, partial(current_costs.read_page, query=query, context=context, after=page.end)

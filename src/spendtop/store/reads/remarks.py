@@ -13,6 +13,7 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.remarks import RemarkKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.twins import twin_counts
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RemarkTable, RequestTable
 
@@ -36,7 +37,12 @@ class SourceRemark:
 def source_remarks(connection: Connection, now: int) -> tuple[SourceRemark, ...]:
     """Of the last 7 days, the newest first; counts are since it was so first."""
     since = now - _LATELY
-    remarks = [*_sent(connection, since), *_doubtful(connection, since)]
+    twins = twin_counts(connection, Span(since, None))
+    remarks = [
+        *_sent(connection, since),
+        *_doubtful(connection, since),
+        *(SourceRemark(now, each.source.name, each.advice, True) for each in twins),
+    ]
     return tuple(sorted(remarks, key=lambda each: (-each.at, each.source, each.words)))
 
 

@@ -23,9 +23,9 @@ class TwinCount:
 
     @property
     def advice(self) -> str:
-        """What they are and what to do, as a sentence."""
-        what = "1 probable twin" if self.pairs == 1 else f"{self.pairs:,} probable twins"
-        return f"{what} of {self.source} and {self.other}: the same calls counted twice? Make one of them --shadow."
+        """What they are and what to do, as words that follow the source's name."""
+        what = "1 probable twin (~twin)" if self.pairs == 1 else f"{self.pairs:,} probable twins (~twin)"
+        return f"{what} with {self.other}: the same calls counted twice? Make the token of one of them --shadow"
 
 
 def twin_counts(connection: Connection, span: Span) -> tuple[TwinCount, ...]:

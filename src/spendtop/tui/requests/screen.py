@@ -27,7 +27,7 @@ from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
-from spendtop.tui.selection import ALL_TIME, NOTHING
+from spendtop.tui.selection import ALL_TIME, NOTHING, Selection
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.request_table import RequestList
@@ -85,6 +85,10 @@ class RequestsScreen(LiveScreen):
     @property
     def detail(self) -> DetailView:
         return self.detail_pane.view
+
+    @property
+    def request_selection(self) -> Selection:
+        return self.browser.selection
 
     def question(self) -> Question | LongQuestion:
         return self.list_pane.question()

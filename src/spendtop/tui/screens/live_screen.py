@@ -20,6 +20,7 @@ from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
+from spendtop.tui.selection import Selection
 from spendtop.tui.widgets.canvas import Line, Piece, clip, length
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
@@ -55,6 +56,11 @@ class LiveScreen(ReaderScreen):
     def works_now(self, action: Action) -> bool:
         """Whether an action has an effect at the moment."""
         return True
+
+    @property
+    def request_selection(self) -> Selection:
+        """Which requests it is about: all, where it does not list some."""
+        return Selection()
 
     def go_back(self) -> bool:
         """One step back within the screen; False when there is none."""

@@ -63,12 +63,18 @@ class StoreWriter:
         else:
             tell(done, result)
 
-    def ask_collector(self, kind: TaskKind, arguments: Mapping[str, object]) -> None:
-        """Queue a task, and tell its result once it is there."""
+    def may_ask(self) -> bool:
+        """Whether a collector can be asked for something; says so when it cannot."""
         if not self.may_write():
-            return
+            return False
         if self._screen.face.status_facts().nobody_records:
             self._screen.warn("No collector runs that could do it: start `spendtop --no-ui`.")
+            return False
+        return True
+
+    def ask_collector(self, kind: TaskKind, arguments: Mapping[str, object]) -> None:
+        """Queue a task, and tell its result once it is there."""
+        if not self.may_ask():
             return
         now = self._screen.face.session.clock()
 
@@ -77,27 +83,48 @@ class StoreWriter:
 
             return tasks.ask(connection, kind, dict(arguments), now)
 
-        self.write(work, self._await)
+        self.follow(work, self.tell)
 
-    def _await(self, task_id: int) -> None:
-        self._screen.run_worker(partial(self._look, task_id), thread=True, exit_on_error=False, group="task")
+    def follow(
+        self,
+        ask: Callable[[Connection], int],
+        seen: Callable[[Task | None], None],
+        refused: Callable[[str], None] | None = None,
+    ) -> None:
+        """Queue a task, as `ask` does in one transaction, and hand it to `seen` whenever it has changed, until it has
+        a result or is gone; `refused` as in `write`."""
 
-    def _look(self, task_id: int) -> None:
+        def await_it(task_id: int) -> None:
+            look = partial(self._look, task_id, seen)
+            self._screen.run_worker(look, thread=True, exit_on_error=False, group="task")
+
+        self.write(ask, await_it, refused)
+
+    def tell(self, task: Task | None) -> None:
+        """Say what came of a task, once something did."""
+        from spendtop.services.tasks import TaskState
+
+        if task is not None and not task.finished:
+            return
+        words = (task.result if task else None) or "The collector did not say what came of it."
+        failed = task is None or task.state is TaskState.FAILED
+        self._screen.notify(words, severity="warning" if failed else "information", markup=False)
+
+    def _look(self, task_id: int, seen: Callable[[Task | None], None]) -> None:
         """Runs in a thread until the task has a result."""
         from spendtop.services.tasks import TaskState
 
-        deadline = monotonic() + _PATIENCE
+        deadline, before = monotonic() + _PATIENCE, None
         while self._screen.is_running:
             task = self._task(task_id)
-            if task is not None and task.state is TaskState.QUEUED and monotonic() > deadline:
+            if task is None or task != before:
+                self._screen.app.call_from_thread(seen, task)
+            if task is None or task.finished:
+                return
+            if task.state is TaskState.QUEUED and monotonic() > deadline:
                 self._screen.report("The collector has not taken it up yet; it stays queued.", "warning")
                 return
-            if task is None or task.finished:
-                result = task.result if task else None
-                failed = task is None or task.state is TaskState.FAILED
-                words = result or "The collector did not say what came of it."
-                self._screen.report(words, "warning" if failed else "information")
-                return
+            before = task
             sleep(_LOOK)
 
     def _task(self, task_id: int) -> Task | None:

@@ -51,6 +51,10 @@ class SessionsScreen(LiveScreen):
         self._wanted = _PAGE
         self._is_whole = True
 
+    @property
+    def request_selection(self) -> Selection:
+        return self.selection
+
     def body(self) -> ComposeResult:
         yield self.table
 

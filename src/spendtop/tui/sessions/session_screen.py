@@ -49,6 +49,12 @@ class OneSessionScreen(RequestsScreen):
     def paths(self) -> SessionTree:
         return self.query_one(SessionTree)
 
+    @property
+    def request_selection(self) -> Selection:
+        """Of the whole session, whichever branch is shown: a branch has no words in the filter language."""
+        chosen = self.browser.selection
+        return replace(chosen, text=f'session:"{self.session.raw}" {chosen.text}'.strip())
+
     def question(self) -> Question | LongQuestion:
         from spendtop.tui.sessions.questions import OneSessionQuestion
 
