@@ -46,9 +46,9 @@ def upgrade() -> None:
     op.create_index(
         "request_doubtful", "request", ["occurred_at"], sqlite_where=is_doubtful, postgresql_where=is_doubtful
     )
+    op.add_column("request", sa.Column("probable_twin_of", sa.BigInteger(), nullable=True))
     has_twin = sa.text("probable_twin_of IS NOT NULL")
     op.create_index("request_twin", "request", ["occurred_at"], sqlite_where=has_twin, postgresql_where=has_twin)
-    op.add_column("request", sa.Column("probable_twin_of", sa.BigInteger(), nullable=True))
     op.add_column("request", sa.Column("provider_usage", sa.LargeBinary(), nullable=True))
     op.add_column("total", sa.Column("failed", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_table(
