@@ -29,7 +29,7 @@ _DICTIONARY = (
     b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
 )
 """Part of the store's format, as what was packed with it needs it: it never changes."""
-_COMPRESSION = zlib.compressobj(9, zlib.DEFLATED, -11, 5, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
+_COMPRESSION = zlib.compressobj(3, zlib.DEFLATED, -11, 2, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
 _EXPANSION = zlib.decompressobj(-11, _DICTIONARY)
 
 

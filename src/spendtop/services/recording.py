@@ -84,7 +84,7 @@ class Recording:
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
             for event in events
         ]
-        if group.touched and group.joins:
+        if group.joins and group.touched:
             group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         self._note_unread(connection, events, outcomes)
