@@ -101,10 +101,10 @@ async def test_it_shows_first_what_would_change(app: SpendtopApp, store: Store, 
         seen = " ".join(picture(pilot).split())
         assert "Computed and unknown costs compared: 1 234. Price these anew?" in seen
         for line in (
-            "day model calls before after difference",
+            "day model requests before after difference",
             "total 1.2k $12,400 +12? $11,160.00 -$1,240.00",
             "2026-11-19 gpt-4.1 1.2k $12,400.00 $11,100.00 -$1,300.00",
-            f"2026-11-20 {LONG[:51] if size[0] == 140 else LONG[:21]}… 12 12 unpriced $60.00 +$60.00",
+            f"2026-11-20 {LONG[:48] if size[0] == 140 else LONG[:18]}… 12 12 unpriced $60.00 +$60.00",
             "2026-11-20 (no model) 1 1 unpriced $0.00 $0.00",
         ):
             assert line in seen

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Label, Static
 
-from spendtop.domain.cost_words import known_cost
+from spendtop.domain.cost_words import known_cost, within
+from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import ReadingDialog
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from spendtop.services.current_costs import ComparisonExcerpt, Difference
     from spendtop.services.tasks import Task
 
-_DAY, _COUNT, _SUM, _CHANGE = 10, 5, 12, 10
+_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 12, 10
 _LEAST_OF_MODEL, _FRAME, _WIDEST = 8, 4, 110
 _COMPARING = "esc gives up"
 _COMPARED = "y or enter prices them anew · j k scroll · esc leaves all as it is"
@@ -104,7 +105,7 @@ class RepriceScreen(ReadingDialog):
 
 def _lines(excerpt: ComparisonExcerpt, width: int) -> Iterator[str]:
     model = max(width - _DAY - _COUNT - 2 * _SUM - _CHANGE - 5, _LEAST_OF_MODEL)
-    heads = ("day", "model", "calls", "before", "after", "difference")
+    heads = ("day", "model", "requests", "before", "after", "difference")
     yield _line(heads, model)
     yield _line(("total", "", *_figures(excerpt.whole)), model)
     for named, each in excerpt.by_day_and_model:
@@ -119,8 +120,13 @@ def _figures(each: Difference) -> tuple[str, ...]:
         formats.count(each.requests),
         formats.cost(known_cost(each.before, each.requests, each.unpriced_before), each.unpriced_before, _SUM),
         formats.cost(known_cost(each.after, each.requests, each.unpriced_after), each.unpriced_after, _SUM),
-        formats.change(each.change, _CHANGE),
+        _signed(each.change),
     )
+
+
+def _signed(amount: Usd) -> str:
+    """With as many digits as the costs beside it."""
+    return f"+{within(amount, _CHANGE - 1)}" if amount.nano > 0 else within(amount, _CHANGE)
 
 
 def _line(cells: Sequence[str], model: int) -> str:
