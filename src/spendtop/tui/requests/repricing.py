@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from spendtop.services.current_costs import ComparisonExcerpt, Difference
     from spendtop.services.tasks import Task
 
-_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 12, 10
-_LEAST_OF_MODEL, _FRAME, _WIDEST = 8, 4, 110
+_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 11, 10
+_LEAST_OF_MODEL, _WIDEST = 8, 110
+_FRAME = 6
+"""Border, padding and scroll bar."""
 _COMPARING = "esc gives up"
 _COMPARED = "y or enter prices them anew · j k scroll · esc leaves all as it is"
 _NOTHING = "esc closes"
@@ -104,13 +106,15 @@ class RepriceScreen(ReadingDialog):
 
 
 def _lines(excerpt: ComparisonExcerpt, width: int) -> Iterator[str]:
-    model = max(width - _DAY - _COUNT - 2 * _SUM - _CHANGE - 5, _LEAST_OF_MODEL)
-    heads = ("day", "model", "requests", "before", "after", "difference")
-    yield _line(heads, model)
-    yield _line(("total", "", *_figures(excerpt.whole)), model)
+    """In little room without the number of requests."""
+    others = _DAY + 2 * _SUM + _CHANGE + 4
+    first = 0 if others + _COUNT + 1 + _LEAST_OF_MODEL <= width else 1
+    model = max(width - others - (0 if first else _COUNT + 1), _LEAST_OF_MODEL)
+    yield _line(("day", "model", *("requests", "before", "after", "difference")[first:]), model)
+    yield _line(("total", "", *_figures(excerpt.whole)[first:]), model)
     for named, each in excerpt.by_day_and_model:
         name = clean_line(named.model) if named.model else "(no model)"
-        yield _line((named.day, formats.model(name, model), *_figures(each)), model)
+        yield _line((named.day, formats.model(name, model), *_figures(each)[first:]), model)
     if excerpt.left_out:
         yield f"{formats.grouped(excerpt.left_out)} more days of models differ less."
 
@@ -131,7 +135,7 @@ def _signed(amount: Usd) -> str:
 
 def _line(cells: Sequence[str], model: int) -> str:
     day, name, *figures = cells
-    sizes = (_COUNT, _SUM, _SUM, _CHANGE)
+    sizes = (_COUNT, _SUM, _SUM, _CHANGE)[-len(figures) :]
     right = (fit_right(cell, size) for cell, size in zip(figures, sizes, strict=True))
     return " ".join((fit(day, _DAY), fit(name, model), *right)).rstrip()
 
