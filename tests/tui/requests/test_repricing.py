@@ -104,7 +104,7 @@ async def test_it_shows_first_what_would_change(app: SpendtopApp, store: Store, 
             "day model requests before after difference",
             "total 1.2k $12,400 +12? $11,160.00 -$1,240.00",
             "2026-11-19 gpt-4.1 1.2k $12,400.00 $11,100.00 -$1,300.00",
-            f"2026-11-20 {LONG[:48] if size[0] == 140 else LONG[:18]}… 12 12 unpriced $60.00 +$60.00",
+            f"2026-11-20 {LONG[:46] if size[0] == 140 else LONG[:16]}… 12 12 unpriced $60.00 +$60.00",
             "2026-11-20 (no model) 1 1 unpriced $0.00 $0.00",
         ):
             assert line in seen
@@ -277,4 +277,4 @@ async def test_in_little_room_each_model_still_has_one_line(app: SpendtopApp, st
         await until(pilot, lambda: "2026-11-19" in picture(pilot))
         lines = [" ".join(line.strip(" │").split()) for line in picture(pilot).splitlines()]
         assert "day model before after difference" in lines
-        assert any(line.startswith("2026-11-19 gpt-4.1 $12,400.00 $11,100.00 -$1,300.00") for line in lines)
+        assert any(line.startswith("2026-11-19 gpt-4… $12,400.00 $11,100.00 -$1,300.00") for line in lines)

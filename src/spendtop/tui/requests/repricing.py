@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from spendtop.services.current_costs import ComparisonExcerpt, Difference
     from spendtop.services.tasks import Task
 
-_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 11, 10
-_LEAST_OF_MODEL, _WIDEST = 8, 110
+_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 12, 10
+_LEAST_OF_MODEL, _WIDEST = 6, 110
 _FRAME = 6
 """Border, padding and scroll bar."""
 _COMPARING = "esc gives up"
