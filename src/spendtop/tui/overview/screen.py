@@ -35,8 +35,8 @@ _TOP = 12
 class LiveList(RequestList):
     @property
     def lights_cursor(self) -> bool:
-        """Only while the keys belong to it, not to the models."""
-        return self.has_focus
+        """Not while the keys belong to the models."""
+        return not self.screen.query_one(ModelsPanel).has_focus
 
 
 class OverviewScreen(LiveScreen):
