@@ -134,7 +134,7 @@ def test_what_sources_sent_and_nobody_read_is_told(cli: Cli, home_store: Store, 
     out = cli("check")
     assert out.code == 0
     assert line_of(cli, "otlp") == "otlp note 40 not taken: AGENT span 'my-agent': is no call of a model"
-    words = "1 request (~doubtful) reports a cost far from the computed one"
+    words = "1 cost (~doubtful) is far from what is computed"
     assert line_of(cli, "helicone ") == f"helicone warning {words}"
     unread_lines = [line for line in out.out.splitlines() if "which is not priced" in line]
     assert " ".join(unread_lines[0].split()) == "ingest warning 312 requests had `unit_0`, which is not priced"

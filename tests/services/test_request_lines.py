@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Cost, Reporter, ServiceLevel, TimeSource, Usage
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.request import Basis, Cost, Reporter, ServiceLevel, Status, TimeSource, Usage
 from spendtop.services.request_lines import Wording, cost_line, request_lines
 from spendtop.store.reads.detail import RequestDetail
 from spendtop.store.reads.rows import RequestRow
@@ -63,7 +63,7 @@ def computed(**more: Any) -> Cost:
             computed(unpriced_units={"web_searches": 2, "input_audio_seconds": 90}),
             "$0.10 + 2 web searches and 90 s of audio input unpriced, computed from what it used",
         ),
-        (Cost(), "unpriced no price is known for this model"),
+        (Cost(), "unpriced: no price is known for this model"),
     ],
 )
 def test_a_cost_says_where_it_comes_from_and_what_is_not_in_it(cost: Cost, line: str) -> None:
@@ -71,9 +71,14 @@ def test_a_cost_says_where_it_comes_from_and_what_is_not_in_it(cost: Cost, line:
 
 
 def test_an_unknown_cost_says_why() -> None:
-    assert cost_line(detail(Cost(), Usage())) == "unpriced what it used is not known"
+    assert cost_line(detail(Cost(), Usage())) == "unpriced: what it used is not known"
     why = "1,000 cache read tokens are more than 900 prompt tokens"
     assert cost_line(detail(Cost(), contradiction=why)) == f"unknown: contradictory counts, {why}"
+
+
+def test_a_call_that_failed_before_anything_was_used_says_why_it_is_free() -> None:
+    failed = Cost(amount=ZERO, basis=Basis.COMPUTED, computed=ZERO)
+    assert cost_line(detail(failed, Usage(), status=Status.ERROR)) == "$0.00 as it failed before anything was used"
 
 
 def test_what_is_in_no_total_says_so() -> None:
@@ -96,7 +101,7 @@ def test_a_probable_twin_is_named_with_what_to_do() -> None:
         return dict(request_lines(detail(computed(), **facts), PLAIN))["probable twin of"]
 
     assert twin() is None
-    advice = "make one of the two `--shadow`"
+    advice = "make the token of one of them `--shadow`"
     assert twin(probable_twin_of=12, twin_source="litellm") == f"probably the same call as 12 of litellm; {advice}"
     assert twin(probable_twin_of=12) == f"probably the same call as 12; {advice}"
 

@@ -138,7 +138,7 @@ def test_a_busy_application_has_as_many_pairs_as_calls(reporting: Reporting) -> 
         (count,) = twin_counts(connection, Span(START, START + HOUR))
         assert twin_counts(connection, Span(START + HOUR, None)) == ()
     assert (count.source, count.other, count.pairs) == (HELICONE, LITELLM, 60)
-    assert count.advice.startswith("60 probable twins (~twin) with litellm")
+    assert count.advice.startswith("60 probable twins (~twin) with litellm, counted twice?")
 
 
 def test_a_correction_that_makes_them_unequal_parts_them(reporting: Reporting) -> None:

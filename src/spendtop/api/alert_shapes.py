@@ -115,4 +115,6 @@ def alert_items(
     """These alerts as they stand at `now` (UTC µs), with their deliveries."""
     used = uses_now(connection, rows, now, ceilings)
     deliveries = deliveries_of(connection, [row.id for row in rows])
-    return [AlertItem.of(row, used.get(row.id), deliveries.get(row.id, ())) for row in rows]
+    return [
+        AlertItem.of(row, used[row.id].used if row.id in used else None, deliveries.get(row.id, ())) for row in rows
+    ]

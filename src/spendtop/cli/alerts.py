@@ -14,7 +14,7 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.alerting import Message
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import alert_actions
@@ -23,6 +23,7 @@ from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.alert_uses import uses_now
 from spendtop.store.reads.attention import AlertRow, alerts, deliveries
+from spendtop.store.reads.limits import Use
 
 _MOST = 200
 _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
@@ -127,9 +128,11 @@ def _used(alert: AlertRow) -> str | None:
     return cost_words(alert.used, alert.unpriced)
 
 
-def _used_now(alert: AlertRow, used: Usd | None) -> Usd | str | None:
+def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
     """The same now; nothing where the window is over."""
-    return used.floored if used is not None and alert.limit_name == alert.rule else used
+    if now_used is None:
+        return None
+    return now_used.used.floored if alert.limit_name == alert.rule else cost_words(now_used.used, now_used.unpriced)
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:

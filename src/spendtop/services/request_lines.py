@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spendtop.domain.cost_words import exact
 from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.quantity_words import unpriced_words
-from spendtop.domain.request import Basis
+from spendtop.domain.request import Basis, Status
 from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import clean_line
 
@@ -80,7 +80,8 @@ def cost_line(detail: RequestDetail) -> str:
     if detail.contradiction is not None:
         return f"unknown: contradictory counts, {detail.contradiction}"
     shadow = "" if row.counted else ", shadow token: in no total"
-    return f"{exact_cost(row)}{',' if row.cost.partial else ''} {_basis(row)}{shadow}"
+    joint = ":" if row.cost.basis is Basis.UNKNOWN else "," if row.cost.partial else ""
+    return f"{exact_cost(row)}{joint} {_basis(row)}{shadow}"
 
 
 def _basis(row: RequestRow) -> str:
@@ -92,6 +93,8 @@ def _basis(row: RequestRow) -> str:
             return f"reported {by}, computed {computed}: one of them is wrong"
         case Basis.REPORTED:
             return f"reported {by} ({f'computed {computed}' if computed else 'no price known to compare'})"
+        case Basis.COMPUTED if row.status is Status.ERROR and not row.usage.is_known:
+            return "as it failed before anything was used"
         case Basis.COMPUTED:
             untrusted = "" if cost.reported is None else f" ({exact(cost.reported)} reported {by}, not trusted)"
             return f"computed from what it used{untrusted}"
@@ -111,7 +114,7 @@ def twin_words(detail: RequestDetail) -> str | None:
     if twin is None:
         return None
     of = "" if detail.twin_source is None else f" of {clean_line(detail.twin_source)}"
-    return f"probably the same call as {twin}{of}; make one of the two `--shadow`"
+    return f"probably the same call as {twin}{of}; make the token of one of them `--shadow`"
 
 
 def _verified_words(row: RequestRow) -> str:

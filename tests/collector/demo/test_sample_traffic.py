@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from spendtop.collector.demo.sample_traffic import a_push, body_of, make_tokens, past_pushes
+from spendtop.collector.demo.sample_traffic import a_push, body_of, make_tokens, marked_pushes, past_pushes
 from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Request
 from spendtop.domain.sources import INGEST, LITELLM, OTLP
@@ -28,6 +28,16 @@ def test_the_past_has_pushes_of_every_source_and_none_of_the_future(bench: Bench
     assert all(push.occurred_at < push.received_at < now for push in past)
     assert all(push.received_at < now - 2 * HOUR for push in past if push.token == "crawler")
     assert {push.token for push in past if not push.counted} == {"chat-mirror"}
+
+
+def test_lists_have_something_of_every_mark(bench: Bench) -> None:
+    bench.start()
+    bench.record(*marked_pushes(bench.clock(), random.Random(7)))
+    rows = bench.rows("SELECT unpriced_units, doubtful, probable_twin_of IS NOT NULL, service_level FROM request")
+    assert [row[0] for row in rows if row[0]] == ['{"storage_searches":2}']
+    assert sum(row[1] for row in rows) == 1
+    assert sum(row[2] for row in rows) == 2
+    assert [row[3] for row in rows if row[3]] == ["batch"]
 
 
 def test_a_posted_push_says_the_same_as_a_recorded_one(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from spendtop.services import ledger
 from spendtop.store.reads.alert_uses import uses_now
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from spendtop.store.reads.attention import alerts
+from spendtop.store.reads.limits import Use
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests.accounts import ROUTER
@@ -52,7 +53,7 @@ def spent(recorded: Recorded, clock: SettableClock) -> Recorded:
     return recorded
 
 
-def used_now(spent: Recorded, clock: SettableClock, rule: str, **changes: Any) -> Usd | None:
+def used_now(spent: Recorded, clock: SettableClock, rule: str, **changes: Any) -> Use | None:
     """Of one alert, which said $7."""
     midnight = clock() // DAY * DAY
     values: dict[str, Any] = {
@@ -76,7 +77,7 @@ def used_now(spent: Recorded, clock: SettableClock, rule: str, **changes: Any) -
 
 
 def test_a_calendar_window_has_its_use_until_it_is_over(spent: Recorded, clock: SettableClock) -> None:
-    assert used_now(spent, clock, "limit/daily") == Usd.of(3)
+    assert used_now(spent, clock, "limit/daily") == Use(Usd.of(3), 0)
 
 
 def test_nothing_is_said_of_a_window_that_is_over(spent: Recorded, clock: SettableClock) -> None:
@@ -84,7 +85,7 @@ def test_nothing_is_said_of_a_window_that_is_over(spent: Recorded, clock: Settab
 
 
 def test_a_rolling_window_has_its_use_until_the_alert_is_resolved(spent: Recorded, clock: SettableClock) -> None:
-    assert used_now(spent, clock, "limit/hourly", window_end=None) == Usd.of(2)
+    assert used_now(spent, clock, "limit/hourly", window_end=None) == Use(Usd.of(2), 0)
 
 
 def test_a_rolling_window_went_on_from_a_resolved_alert(spent: Recorded, clock: SettableClock) -> None:
@@ -93,7 +94,12 @@ def test_a_rolling_window_went_on_from_a_resolved_alert(spent: Recorded, clock: 
 
 def test_a_single_request_has_its_cost(spent: Recorded, clock: SettableClock) -> None:
     (number,) = spent.add([spent.request(clock(), 5_000_000_000)])
-    assert used_now(spent, clock, "limit/single", entity=str(number)) == Usd.of(5)
+    assert used_now(spent, clock, "limit/single", entity=str(number)) == Use(Usd.of(5), 0)
+
+
+def test_what_has_no_known_cost_is_counted_with_it(spent: Recorded, clock: SettableClock) -> None:
+    spent.add([spent.request(clock(), None)], LIMITS)
+    assert used_now(spent, clock, "limit/daily") == Use(Usd.of(3), 1)
 
 
 @pytest.mark.parametrize("rule", ["limit/gone", "stale/openai-costs", "balance/gone"])
@@ -106,4 +112,4 @@ def test_a_limit_that_had_another_window_then_says_nothing_of_it(spent: Recorded
 
 
 def test_a_balance_is_as_it_is_now(spent: Recorded, clock: SettableClock) -> None:
-    assert used_now(spent, clock, "balance/router", window_end=None) == Usd.of(4)
+    assert used_now(spent, clock, "balance/router", window_end=None) == Use(Usd.of(4), 0)

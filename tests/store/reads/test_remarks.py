@@ -61,10 +61,8 @@ def test_doubtful_costs_are_counted_by_source(store: Store, recorded: Recorded) 
     recorded.add([recorded.request(NOW - HOUR)])
     with store.reading() as connection:
         assert source_remarks(connection, NOW) == (
-            SourceRemark(NOW - HOUR, "litellm", "3 requests (~doubtful) report a cost far from the computed one", True),
-            SourceRemark(
-                NOW - 2 * HOUR, "helicone", "1 request (~doubtful) reports a cost far from the computed one", True
-            ),
+            SourceRemark(NOW - HOUR, "litellm", "3 costs (~doubtful) are far from what is computed", True),
+            SourceRemark(NOW - 2 * HOUR, "helicone", "1 cost (~doubtful) is far from what is computed", True),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spendtop.domain.filters import FIELDS
+from spendtop.domain.marks import MARKS
 from spendtop.tui.app import SpendtopApp
 from tests.tui.conftest import opened, picture, typed, until
 
@@ -28,3 +29,12 @@ async def test_typing_searches_keys_and_commands(app: SpendtopApp) -> None:
         assert "copy" in picture(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: "keys that work now" not in picture(pilot))
+
+
+async def test_signs_are_explained_without_a_search(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 60)) as pilot:
+        await opened(pilot, "2")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "keys that work now" in picture(pilot))
+        await pilot.press("pagedown", "pagedown")
+        await until(pilot, lambda: all(mark.meaning in picture(pilot) for mark in MARKS))

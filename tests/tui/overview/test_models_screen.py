@@ -13,6 +13,7 @@ from spendtop.tui.overview.models_panel import ModelsPanel
 from spendtop.tui.overview.models_screen import ModelsScreen
 from spendtop.tui.overview.screen import OverviewScreen
 from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.widgets.request_table import RequestList
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
 
@@ -175,3 +176,13 @@ async def test_a_click_puts_the_cursor_there_and_the_next_one_opens(face: Spendt
         await pilot.click(ModelsPanel, offset=(4, 2))
         screen = await listed(pilot)
         assert screen.browser.selection.text.startswith('model:"claude-sonnet')
+
+
+async def test_only_the_pane_with_the_keys_has_a_lit_cursor(mixed: Till, session_over: Sessions) -> None:
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "1")
+        live = app.screen.query_one(RequestList)
+        assert live.lights_cursor
+        await pilot.press("tab")
+        assert app.screen.query_one(ModelsPanel).has_focus and not live.lights_cursor

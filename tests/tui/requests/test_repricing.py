@@ -101,10 +101,10 @@ async def test_it_shows_first_what_would_change(app: SpendtopApp, store: Store, 
         seen = " ".join(picture(pilot).split())
         assert "Computed and unknown costs compared: 1 234. Price these anew?" in seen
         for line in (
-            "day model calls before after difference",
+            "day model requests before after difference",
             "total 1.2k $12,400 +12? $11,160.00 -$1,240.00",
             "2026-11-19 gpt-4.1 1.2k $12,400.00 $11,100.00 -$1,300.00",
-            f"2026-11-20 {LONG[:51] if size[0] == 140 else LONG[:21]}… 12 12 unpriced $60.00 +$60.00",
+            f"2026-11-20 {LONG[:46] if size[0] == 140 else LONG[:16]}… 12 12 unpriced $60.00 +$60.00",
             "2026-11-20 (no model) 1 1 unpriced $0.00 $0.00",
         ):
             assert line in seen
@@ -267,3 +267,14 @@ async def test_a_read_only_viewer_changes_nothing(session_over: Sessions, filled
         await opened(pilot)
         app.commands.run("reprice")
         await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
+
+
+async def test_in_little_room_each_model_still_has_one_line(app: SpendtopApp, store: Store) -> None:
+    async with app.run_test(size=(60, 15), notifications=True) as pilot:
+        await opened(pilot, "2")
+        app.commands.run("reprice")
+        answer(store, await asked(pilot, store), EXCERPT)
+        await until(pilot, lambda: "2026-11-19" in picture(pilot))
+        lines = [" ".join(line.strip(" │").split()) for line in picture(pilot).splitlines()]
+        assert "day model before after difference" in lines
+        assert any(line.startswith("2026-11-19 gpt-4… $12,400.00 $11,100.00 -$1,300.00") for line in lines)

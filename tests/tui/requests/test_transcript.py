@@ -64,7 +64,7 @@ def test_tool_calls_are_named(stored, clock: SettableClock) -> None:  # type: ig
 def test_the_cost_says_who_reported_it_and_what_it_would_be(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     assert "$0.0075 reported by helicone" in shown(stored(a_request(0, clock())), Pane.CHAT)
     unknown = stored(a_request(1, clock(), cost=Cost(), external_id="u"))
-    assert shown(unknown, Pane.CHAT).startswith("cost unpriced no price is known for this model\n")
+    assert shown(unknown, Pane.CHAT).startswith("cost unpriced: no price is known for this model\n")
 
 
 def test_the_summary_says_what_is_unpriced_the_level_and_the_twin(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
@@ -81,7 +81,7 @@ def test_the_summary_says_what_is_unpriced_the_level_and_the_twin(stored, clock:
     text = " ".join(line.strip() for line in lines)
     assert "cost $0.0031 + 2 web searches and 90 s of audio input unpriced, computed from what it used" in text
     assert "level batch (standard price assumed)" in text
-    assert "probably the same call as 77 of litellm; make one of the two `--shadow`" in text
+    assert "probably the same call as 77 of litellm; make the token of one of them `--shadow`" in text
 
 
 def test_counts_that_contradict_each_other_say_so(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]

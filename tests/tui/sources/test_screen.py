@@ -316,7 +316,8 @@ async def test_refusals_and_events_set_aside_are_told_the_newest_first(
     set_aside(store, clock() - 3 * HOUR, "test", "open")
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
-        told = [line[2:].strip(" │") for line in picture(pilot).splitlines()[17:20]]
+        twins, *told = [line[2:].strip(" │") for line in picture(pilot).splitlines()[17:21]]
+    assert "12 probable twins (~twin) with ingest" in twins
     hour = clock() - clock() % HOUR
     zone = face.session.calendar
     assert [line.split()[0] for line in told] == [
@@ -339,6 +340,19 @@ async def test_wide_screens_show_the_process_and_the_store(face: SpendtopApp) ->
     for words in ("listens   127.0.0.1:8000", "webhooks  signed ones only", "process   1 on here, v0"):
         assert words in facts
     assert "holds     43 counted requests" in facts
+
+
+async def test_little_room_leaves_out_the_end_of_a_line_and_cuts_no_word(
+    face: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    version = ListVersion(name="genai-prices 0.2.3", newest_price="2026-11-09")
+    state = PriceListState(version=version, at=clock() - MINUTE, every=None, problem=None)
+    write(store, lambda connection: price_list.keep(connection, state))
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await until(pilot, lambda: "prices  " in picture(pilot))
+        lines = [line.rstrip() for line in picture(pilot).splitlines()]
+    assert "prices    genai-prices 0.2.3, came with the program, age not known" in lines
 
 
 @pytest.mark.parametrize("width", [80, 140])

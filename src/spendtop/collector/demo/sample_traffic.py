@@ -20,7 +20,17 @@ import spendtop
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Request, Status, TimeSource, Usage
+from spendtop.domain.request import (
+    SAME_CONTENT,
+    BodyState,
+    Cost,
+    Reporter,
+    Request,
+    ServiceLevel,
+    Status,
+    TimeSource,
+    Usage,
+)
 from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
 from spendtop.services import missed_requests, tokens
 
@@ -193,6 +203,25 @@ def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:
         yield _push(chance.choice(_PUSHED[:-1]), at, chance)
         if at < now - 2 * HOUR:
             yield _push(_PUSHED[-1], at, chance)
+
+
+def marked_pushes(now: int, chance: random.Random) -> Iterator[Request]:
+    """What lists mark with a sign, oldest first: a cost in part, a doubtful one, a call that two sources count; and one
+    at a level of its own."""
+
+    def push(source: Source, model: str, minutes_ago: int, usage: Usage, **facts: Any) -> Request:
+        token, user = ("billing-prod", "billing") if source is INGEST else (None, "frank")
+        made = _push((source, token, model, user), now - minutes_ago * MINUTE, chance)
+        return msgspec.structs.replace(made, usage=usage, **facts)
+
+    yield push(INGEST, "gpt-4o-mini", 52, Usage(prompt=48_200, completion=2_150), service_level=ServiceLevel.BATCH)
+    searching = Usage(prompt=2_840, completion=410, units={"storage_searches": 2})
+    yield push(INGEST, "claude-haiku-4-5", 37, searching)
+    gateways = Cost(reported=Usd.of("0.12"), reported_by=Reporter.GATEWAY)
+    yield push(LITELLM, "claude-haiku-4-5", 23, Usage(prompt=3_170, completion=520), cost=gateways)
+    twin = push(LITELLM, "claude-haiku-4-5", 9, Usage(prompt=1_930, completion=274))
+    yield twin
+    yield push(OTLP, twin.model or "", 9, twin.usage, occurred_at=twin.occurred_at, latency_ms=twin.latency_ms)
 
 
 def a_push(now: int, chance: random.Random) -> Request:

@@ -24,6 +24,7 @@ from spendtop.collector.demo.sample_traffic import (
     history,
     live_bodies,
     make_tokens,
+    marked_pushes,
     past_pushes,
 )
 from spendtop.collector.supervisor import Loop, pause
@@ -90,6 +91,7 @@ async def _replay(context: CompanionContext, chance: random.Random) -> None:
     pushed = list(past_pushes(now, chance))
     await _record(context, pushed)
     await _record(context, pushed[::_TWICE])
+    await _record(context, list(marked_pushes(now, chance)))
 
 
 async def _push(context: CompanionContext, stop: asyncio.Event, chance: random.Random) -> None:

@@ -11,7 +11,7 @@ from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
 from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import BALANCE_RULE, LIMIT_RULE, AlertRow
 from spendtop.store.reads.ledger import balance_now
-from spendtop.store.reads.limits import Ceiling, use
+from spendtop.store.reads.limits import Ceiling, Use, use
 from spendtop.store.reads.rows import from_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -19,8 +19,8 @@ from spendtop.store.tables import RequestTable
 
 def uses_now(
     connection: Connection, alerts: Iterable[AlertRow], now: int, ceilings: Mapping[str, Ceiling]
-) -> dict[int, Usd]:
-    """By alert, how much of its limit is used at `now` (UTC µs), or what is left of its balance.
+) -> dict[int, Use]:
+    """By alert, what counts against its limit at `now` (UTC µs), or what is left of its balance.
 
     Alerts whose window is over, or whose limit or account is no longer there, are left out. `ceilings` is by name of
     limit, for those with a `reserve`.
@@ -34,11 +34,12 @@ def uses_now(
 
 def _amount(
     connection: Connection, alert: AlertRow, in_force: Applied, now: int, ceilings: Mapping[str, Ceiling]
-) -> Usd | None:
+) -> Use | None:
     if alert.rule.startswith(BALANCE_RULE):
         name = alert.rule.removeprefix(BALANCE_RULE)
         account = next((each for each in in_force.accounts if each.name == name), None)
-        return None if account is None else balance_now(connection, account)
+        left = None if account is None else balance_now(connection, account)
+        return None if left is None else Use(left, 0)
     if not alert.rule.startswith(LIMIT_RULE):
         return None
     limit = next((each for each in in_force.limits if each.name == alert.limit_name), None)
@@ -55,14 +56,16 @@ def _amount(
         window = bounds(limit.window, now, in_force.calendar)
     else:  # a rolling window went on, away from what the alert was about
         return None
-    return use(connection, limit, alert.entity.raw, window, ceilings.get(limit.name)).used
+    return use(connection, limit, alert.entity.raw, window, ceilings.get(limit.name))
 
 
-def _cost(connection: Connection, request_id: str, ceiling: Ceiling | None) -> Usd | None:
+def _cost(connection: Connection, request_id: str, ceiling: Ceiling | None) -> Use | None:
     request = table_of(RequestTable)
     if not (request_id.isascii() and request_id.isdigit()):
         return None
     row = connection.execute(select(request).where(request.c.id == int(request_id))).one_or_none()
-    if row is None or row.cost_nano is not None or ceiling is None:
-        return None if row is None else Usd.of_nano(row.cost_nano)
-    return ceiling(from_row(row))
+    if row is None:
+        return None
+    is_unpriced = row.cost_nano is None or row.unpriced_units is not None
+    cost = Usd.of_nano(row.cost_nano) if row.cost_nano is not None or ceiling is None else ceiling(from_row(row))
+    return None if cost is None else Use(cost, int(is_unpriced))

@@ -41,7 +41,7 @@ def source_remarks(connection: Connection, now: int) -> tuple[SourceRemark, ...]
     remarks = [
         *_sent(connection, since),
         *_doubtful(connection, since),
-        *(SourceRemark(now, each.source.name, each.advice, True) for each in twins),
+        *(SourceRemark(each.newest_at, each.source.name, each.advice, True) for each in twins),
     ]
     return tuple(sorted(remarks, key=lambda each: (-each.at, each.source, each.words)))
 
@@ -77,8 +77,8 @@ def _doubtful(connection: Connection, since: int) -> Iterator[SourceRemark]:
         text("request.doubtful"), Span(since, None).holds(at), _REQUEST.c.counted.is_(True)
     )
     for name, count, newest in connection.execute(query.group_by(source)):
-        verb = "reports" if count == 1 else "report"
-        words = f"{_requests(count)} (~doubtful) {verb} a cost far from the computed one"
+        costs = "1 cost (~doubtful) is" if count == 1 else f"{count:,} costs (~doubtful) are"
+        words = f"{costs} far from what is computed"
         yield SourceRemark(int(newest), name, words, True)
 
 

@@ -43,6 +43,8 @@ class Topic:
     title: str
     key_width: int
     entries: list[tuple[str, str, str]]
+    columns: int = 3
+    """At most; in one alone entries have their full words instead of labels."""
 
 
 class HelpScreen(ReadingDialog):
@@ -57,7 +59,7 @@ class HelpScreen(ReadingDialog):
         self._commands = commands
 
     def body(self) -> ComposeResult:
-        yield Input(placeholder="search keys, commands and filter fields", compact=True)
+        yield Input(placeholder="search keys, signs, commands and filter fields", compact=True)
         with VerticalScroll(id="text", can_focus=False):
             yield Static(id="found", markup=False)
 
@@ -80,9 +82,9 @@ class HelpScreen(ReadingDialog):
             if not entries:
                 continue
             text.append(f"{topic.title}\n", palette.title)
-            columns = max(min((self.size.width - 4) // _COLUMN, 3), 1) if not needle else 1
+            columns = max(min((self.size.width - 4) // _COLUMN, topic.columns), 1) if not needle else 1
             for index, (key, label, words) in enumerate(entries):
-                key_width = topic.key_width if columns > 1 else 22
+                key_width = 22 if needle else topic.key_width
                 text.append(f"  {fit(key, key_width)} ", palette.key)
                 text.append(fit(label, _COLUMN - key_width - 3) if columns > 1 else words, palette.text)
                 if index % columns == columns - 1 or index == len(entries) - 1:
@@ -106,7 +108,7 @@ class HelpScreen(ReadingDialog):
             *topics,
             self._screens,
             Topic("filter, after /", 9, [*fields, *_COMBINE]),
-            Topic("signs", 9, list(_SIGNS)),
+            Topic("signs", 9, list(_SIGNS), columns=1),
             self._commands,
         ]
 

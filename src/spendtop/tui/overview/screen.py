@@ -32,6 +32,13 @@ _MOST_BUCKETS = 400
 _TOP = 12
 
 
+class LiveList(RequestList):
+    @property
+    def lights_cursor(self) -> bool:
+        """Not while the keys belong to the models."""
+        return not self.screen.query_one(ModelsPanel).has_focus
+
+
 class OverviewScreen(LiveScreen):
     """The bill at a glance."""
 
@@ -53,7 +60,7 @@ class OverviewScreen(LiveScreen):
                 yield TopPanel("Users", "(no user)", id="users")
                 yield ModelsPanel()
                 yield SourcesPanel()
-            yield RequestList("Live", id="live")
+            yield LiveList("Live", id="live")
 
     def question(self) -> Question:
         from spendtop.tui.overview.questions import OverviewQuestion

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Label, Static
 
-from spendtop.domain.cost_words import known_cost
+from spendtop.domain.cost_words import known_cost, within
+from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import ReadingDialog
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from spendtop.services.current_costs import ComparisonExcerpt, Difference
     from spendtop.services.tasks import Task
 
-_DAY, _COUNT, _SUM, _CHANGE = 10, 5, 12, 10
-_LEAST_OF_MODEL, _FRAME, _WIDEST = 8, 4, 110
+_DAY, _COUNT, _SUM, _CHANGE = 10, 8, 12, 10
+_LEAST_OF_MODEL, _WIDEST = 6, 110
+_FRAME = 6
+"""Border, padding and scroll bar."""
 _COMPARING = "esc gives up"
 _COMPARED = "y or enter prices them anew · j k scroll · esc leaves all as it is"
 _NOTHING = "esc closes"
@@ -103,13 +106,15 @@ class RepriceScreen(ReadingDialog):
 
 
 def _lines(excerpt: ComparisonExcerpt, width: int) -> Iterator[str]:
-    model = max(width - _DAY - _COUNT - 2 * _SUM - _CHANGE - 5, _LEAST_OF_MODEL)
-    heads = ("day", "model", "calls", "before", "after", "difference")
-    yield _line(heads, model)
-    yield _line(("total", "", *_figures(excerpt.whole)), model)
+    """In little room without the number of requests."""
+    others = _DAY + 2 * _SUM + _CHANGE + 4
+    first = 0 if others + _COUNT + 1 + _LEAST_OF_MODEL <= width else 1
+    model = max(width - others - (0 if first else _COUNT + 1), _LEAST_OF_MODEL)
+    yield _line(("day", "model", *("requests", "before", "after", "difference")[first:]), model)
+    yield _line(("total", "", *_figures(excerpt.whole)[first:]), model)
     for named, each in excerpt.by_day_and_model:
         name = clean_line(named.model) if named.model else "(no model)"
-        yield _line((named.day, formats.model(name, model), *_figures(each)), model)
+        yield _line((named.day, formats.model(name, model), *_figures(each)[first:]), model)
     if excerpt.left_out:
         yield f"{formats.grouped(excerpt.left_out)} more days of models differ less."
 
@@ -119,13 +124,18 @@ def _figures(each: Difference) -> tuple[str, ...]:
         formats.count(each.requests),
         formats.cost(known_cost(each.before, each.requests, each.unpriced_before), each.unpriced_before, _SUM),
         formats.cost(known_cost(each.after, each.requests, each.unpriced_after), each.unpriced_after, _SUM),
-        formats.change(each.change, _CHANGE),
+        _signed(each.change),
     )
+
+
+def _signed(amount: Usd) -> str:
+    """With as many digits as the costs beside it."""
+    return f"+{within(amount, _CHANGE - 1)}" if amount.nano > 0 else within(amount, _CHANGE)
 
 
 def _line(cells: Sequence[str], model: int) -> str:
     day, name, *figures = cells
-    sizes = (_COUNT, _SUM, _SUM, _CHANGE)
+    sizes = (_COUNT, _SUM, _SUM, _CHANGE)[-len(figures) :]
     right = (fit_right(cell, size) for cell, size in zip(figures, sizes, strict=True))
     return " ".join((fit(day, _DAY), fit(name, model), *right)).rstrip()
 

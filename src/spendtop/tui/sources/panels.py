@@ -63,8 +63,7 @@ class SourceFacts(Panel):
             return []
         calendar = headline.calendar
         if height <= _SHORT:
-            prices = self._fact("prices", self._list_words(self.price_list)) if self.price_list else []
-            return [self._short(headline, size, calendar), prices][:height]
+            return [self._short(headline, size, calendar, width), self._short_prices(width)][:height]
         lines = self._process(headline.applied, calendar)
         log = "" if size.log is None else f", wal {formats.size(size.log)}"
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
@@ -72,7 +71,7 @@ class SourceFacts(Panel):
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
         return [*lines, *self._waiting(headline), *self._prices(width)]
 
-    def _short(self, headline: Headline, size: StoreSize, calendar: Calendar) -> Line:
+    def _short(self, headline: Headline, size: StoreSize, calendar: Calendar, width: int) -> Line:
         log = "" if size.log is None else f" wal {formats.size(size.log)}"
         parts = [
             f"store {formats.size(size.data)}{log}",
@@ -81,7 +80,12 @@ class SourceFacts(Panel):
         ]
         if headline.applied is not None:
             parts.append(f"up {self._uptime(headline.applied)}")
-        return [(f" {self.glyphs.between} ".join(parts), self.palette.muted)]
+        return [(_whole(parts, f" {self.glyphs.between} ", width), self.palette.muted)]
+
+    def _short_prices(self, width: int) -> Line:
+        if self.price_list is None:
+            return []
+        return self._fact("prices", _whole(self._list_words(self.price_list).split(", "), ", ", width - _LABEL))
 
     def _process(self, applied: Applied | None, calendar: Calendar) -> list[Line]:
         palette = self.palette
@@ -140,6 +144,16 @@ class SourceFacts(Panel):
     def _fact(self, label: str, words: str, style: Style | None = None) -> Line:
         value: Piece = (words, style or self.palette.text)
         return [(fit(label, _LABEL), self.palette.muted), value]
+
+
+def _whole(parts: Sequence[str], joint: str, width: int) -> str:
+    """As many of the first parts as there is room for, none of them cut."""
+    line, *more = parts
+    for part in more:
+        if len(line) + len(joint) + len(part) > width:
+            break
+        line += joint + part
+    return line
 
 
 class SourceEvents(Panel):
