@@ -132,7 +132,7 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
     """The same now; nothing where the window is over."""
     if now_used is None:
         return None
-    return now_used.used.floored if alert.limit_name == alert.rule else cost_words(now_used.used, now_used.unpriced)
+    return f"{now_used.used.floored} + {now_used.unpriced:,} unpriced" if now_used.unpriced else now_used.used.floored
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:

@@ -32,13 +32,6 @@ _MOST_BUCKETS = 400
 _TOP = 12
 
 
-class LiveList(RequestList):
-    @property
-    def lights_cursor(self) -> bool:
-        """Not while the keys belong to the models."""
-        return not self.screen.query_one(ModelsPanel).has_focus
-
-
 class OverviewScreen(LiveScreen):
     """The bill at a glance."""
 
@@ -60,7 +53,7 @@ class OverviewScreen(LiveScreen):
                 yield TopPanel("Users", "(no user)", id="users")
                 yield ModelsPanel()
                 yield SourcesPanel()
-            yield LiveList("Live", id="live")
+            yield RequestList("Live", id="live", has_keys=lambda: not self.query_one(ModelsPanel).has_focus)
 
     def question(self) -> Question:
         from spendtop.tui.overview.questions import OverviewQuestion

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 class RequestList(ListTable["RequestRow", int]):
     heads_from = 8
 
-    def __init__(self, title: str, *, id: str) -> None:
+    def __init__(self, title: str, *, id: str, has_keys: Callable[[], bool] = lambda: True) -> None:
+        """`has_keys` says whether keys move its cursor, where they may belong to another pane."""
         super().__init__(title, id=id)
+        self._has_keys = has_keys
         self.nothing = "nothing yet"
         self.rows: Listing = Listing()
         self.order = "time"
@@ -35,6 +37,10 @@ class RequestList(ListTable["RequestRow", int]):
         self._with_day = False
         """Whether times carry their day: where one in view is of another day, and from then on until the start is in
         view again, so that columns do not jump."""
+
+    @property
+    def lights_cursor(self) -> bool:
+        return self._has_keys()
 
     def layouts(self) -> Sequence[Columns[RequestRow]]:
         first, last = self.in_view
