@@ -13,7 +13,15 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Usage
 from spendtop.sources.receivers.otlp_attributes import CannotTake, readable, with_answer
 from spendtop.sources.receivers.otlp_names import NAMES
-from spendtop.sources.receivers.otlp_usage import quantities, reported_cost, service_level, unread, usage
+from spendtop.sources.receivers.otlp_usage import (
+    completed,
+    inference_geo,
+    quantities,
+    reported_cost,
+    service_level,
+    unread,
+    usage,
+)
 
 
 def used(attributes: dict[str, Any]) -> dict[str, int | float]:
@@ -303,6 +311,8 @@ def test_a_cost_of_one_side_is_no_cost() -> None:
         ({"ai.response.providerMetadata": '{"openai":{"serviceTier":"flex"}}'}, "flex"),
         ({"llm.invocation_parameters": '{"service_tier":"PRIORITY"}'}, "priority"),
         ({"openai.response.service_tier": "never heard of"}, None),
+        ({"anthropic.usage.speed": "fast", "anthropic.response.service_tier": "standard"}, "fast"),
+        ({"ai.response.providerMetadata": '{"google":{"usageMetadata":{"trafficType":"ON_DEMAND_FLEX"}}}'}, "flex"),
         ({}, None),
     ],
 )
@@ -314,3 +324,19 @@ def test_the_service_level_is_read_in_the_answers_body() -> None:
     assert service_level({"openai.request.service_tier": "priority"}, {"service_tier": "default"}) == "standard"
     assert service_level({}, {"usage": {"service_tier": "batch"}}) == "batch"
     assert service_level({}, {"usage": {"service_tier": "standard", "speed": "fast"}}) == "fast"
+
+
+def test_the_place_is_that_of_the_answer() -> None:
+    assert inference_geo({"anthropic.usage.inference_geo": "us", "anthropic.request.inference_geo": "eu"}) == "us"
+    assert inference_geo({"anthropic.usage.inference_geo": "not_available"}) is None
+
+
+def test_the_answer_completes_counts_of_the_same_sums_only() -> None:
+    stated = Usage(prompt=10, completion=5, cache_read=1)
+    answered = Usage(prompt=10, completion=5, cache_read=2, reasoning=3, units={"input_audio_tokens": 4})
+    assert completed(stated, answered) == Usage(
+        prompt=10, completion=5, cache_read=1, reasoning=3, units={"input_audio_tokens": 4}
+    )
+    other = Usage(prompt=9, completion=5, reasoning=3, units={"input_audio_tokens": 4, "web_searches": 2})
+    assert completed(stated, other) == Usage(prompt=10, completion=5, cache_read=1, units={"web_searches": 2})
+    assert completed(Usage(), other) == other

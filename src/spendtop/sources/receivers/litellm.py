@@ -35,6 +35,8 @@ _GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+_NO_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<=:)\s*-?(?:NaN|Infinity)', re.DOTALL)
+"""Texts, and what stands for numbers that are none."""
 _NO_CALL = re.compile(
     r"a?(?:get|list|delete|cancel|retrieve|update)_[a-z_]{1,48}|a?file_[a-z]{1,24}|a?_?add_message"
     r"|a?create_(?:file|batch|fine_tuning_job|assistants|thread|container|skill|eval)"
@@ -94,7 +96,7 @@ class _Payload(Struct):
 
     @property
     def cached(self) -> bool:
-        return self.cache_hit is True
+        return self.cache_hit in (True, "True")  # Redis gives texts back
 
     def meta(self, key: str) -> str | None:
         """A name out of the metadata."""
@@ -140,7 +142,7 @@ class LitellmReceiver:
             elements = self._elements(raw)
         except (msgspec.DecodeError, RecursionError):
             try:
-                elements = self._elements(_without_half_characters(raw))
+                elements = self._elements(_without_half_characters(_without_no_numbers(raw)))
             except (msgspec.DecodeError, RecursionError) as error:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
@@ -245,7 +247,10 @@ def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]
 def _usage(payload: _Payload, reading: UsageReading) -> Usage:
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
-    return Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
+    prompt, completion = _tokens(payload, "prompt_tokens"), _tokens(payload, "completion_tokens")
+    if payload.failed and not completion:
+        prompt = completion = 0  # LiteLLM itself counted what it sent, and no provider bills what it refused
+    return Usage(prompt=prompt, completion=completion)
 
 
 class _Unusable(Exception):
@@ -301,8 +306,8 @@ def _broken_down(payload: _Payload) -> Usd | None:
 
 
 def _reported(payload: _Payload) -> Usd | None:
-    """The exact decimal that LiteLLM's number spells."""
-    spelled = bytes(payload.response_cost).decode()
+    """The exact decimal that LiteLLM's number spells, also in quotes."""
+    spelled = bytes(payload.response_cost).decode().strip('"')
     if spelled in ("", "null"):
         return None
     try:
@@ -403,3 +408,8 @@ def _field_of(error: msgspec.ValidationError) -> dict[str, str]:
 def _without_half_characters(raw: bytes) -> bytes:
     """With U+FFFD for escaped halves of characters, which models' answers that were cut have at their end."""
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[2] else escape[0], raw)
+
+
+def _without_no_numbers(raw: bytes) -> bytes:
+    """With null for fields of NaN and Infinity, which Python writes and JSON lacks."""
+    return _NO_NUMBER.sub(lambda match: match[0] if match[0].startswith(b'"') else b" null", raw)

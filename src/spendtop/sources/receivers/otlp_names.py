@@ -67,7 +67,9 @@ class AttributeNames(Struct, frozen=True, kw_only=True):
     cost_of_sides: tuple[tuple[str, str], ...]
     """Of input and output, where nothing tells their sum."""
     service_level: _Names
-    """The answer's before the request's."""
+    """The answer's before the request's; so in the two below."""
+    speed: _Names
+    inference_geo: _Names
     units: dict[str, _Names]
     """What was used, by the units of genai-prices. A unit is also known by its own name below `UNIT_PREFIXES`."""
     besides: dict[str, _Names]
@@ -197,11 +199,27 @@ NAMES = AttributeNames(
         f"{_METADATA}.azure.serviceTier",
         f"{_ANTHROPIC}.service_tier",
         f"{_RAW}.service_tier",
+        f"{_METADATA}.google.usageMetadata.trafficType",
+        f"{_METADATA}.vertex.usageMetadata.trafficType",
         "openai.request.service_tier",
         "gen_ai.openai.request.service_tier",
         "gen_ai.request.service_tier",
         "anthropic.request.service_tier",
         "llm.invocation_parameters.service_tier",
+    ),
+    speed=(
+        "anthropic.usage.speed",
+        f"{_ANTHROPIC}.speed",
+        f"{_RAW}.speed",
+        "anthropic.request.speed",
+        "llm.invocation_parameters.speed",
+    ),
+    inference_geo=(
+        "anthropic.usage.inference_geo",
+        f"{_ANTHROPIC}.inference_geo",
+        f"{_RAW}.inference_geo",
+        "anthropic.request.inference_geo",
+        "llm.invocation_parameters.inference_geo",
     ),
     units={
         "input_tokens": (

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec.structs import replace
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import ServiceLevel, Usage
 from spendtop.domain.usage import MOST_TOKENS, count
+from spendtop.domain.usage.levels import level_word, place_word, speed_word
+from spendtop.domain.usage.levels import service_level as level_of
 from spendtop.sources.receivers.otlp_attributes import CannotTake
 from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES
 from spendtop.sources.receivers.otlp_spans import Attributes
@@ -24,17 +28,6 @@ _TOTALS = {
 }
 """Units that are fields of `Usage`: a span that has them wrong is refused, other wrong counts are passed over."""
 _LIFETIMES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
-_LEVELS = {
-    "batch": "batch",
-    "default": "standard",
-    "fast": "fast",
-    "flex": "flex",
-    "on_demand": "standard",
-    "priority": "priority",
-    "standard": "standard",
-    "standard_only": "standard",
-}
-"""`auto` is what was asked for, not what was served."""
 
 
 def _ranked() -> dict[str, tuple[str, int]]:
@@ -119,6 +112,26 @@ def usage(used: dict[str, int | float]) -> Usage:
     )
 
 
+def completed(stated: Usage, answered: Usage) -> Usage:
+    """The attributes' counts, and what only the provider's whole answer says: parts of the same sums, and what is
+    billed besides tokens."""
+    if not stated.is_known and stated.total is None:
+        return answered
+    is_one = (stated.prompt, stated.completion) == (answered.prompt, answered.completion)
+    units = {
+        unit: quantity for unit, quantity in (answered.units or {}).items() if is_one or not unit.endswith("_tokens")
+    } | (stated.units or {})
+    if not is_one:
+        return replace(stated, units=units or None)
+    return replace(
+        stated,
+        cache_read=answered.cache_read if stated.cache_read is None else stated.cache_read,
+        cache_write=answered.cache_write if stated.cache_write is None else stated.cache_write,
+        reasoning=answered.reasoning if stated.reasoning is None else stated.reasoning,
+        units=units or None,
+    )
+
+
 def unread(attributes: Attributes) -> Iterator[str]:
     """Names of counts that mean nothing to us, so that nobody prices them."""
     for name, value in attributes.items():
@@ -135,16 +148,21 @@ def unread(attributes: Attributes) -> Iterator[str]:
 
 
 def service_level(attributes: Attributes, response: Attributes) -> ServiceLevel | None:
-    """At which level the call was served, or was asked for where the answer does not say: `standard`, `batch`,
-    `flex`, `priority`, `fast`."""
+    """At which level the call was served, or was asked for where the answer does not say."""
     inside = response.get("usage")
     usage_object = inside if isinstance(inside, dict) else {}
-    if usage_object.get("speed") == "fast":
-        return ServiceLevel.FAST
-    stated = [attributes.get(name) for name in NAMES.service_level]
-    answered = [response.get("service_tier"), usage_object.get("service_tier")]
-    words = (each.lower() for each in [*answered, *stated] if isinstance(each, str))
-    return next((ServiceLevel(_LEVELS[word]) for word in words if word in _LEVELS), None)
+    tiers = (response.get("service_tier"), usage_object.get("service_tier"), *map(attributes.get, NAMES.service_level))
+    speeds = (usage_object.get("speed"), *map(attributes.get, NAMES.speed))
+    return level_of(_first(level_word, tiers), _first(speed_word, speeds))
+
+
+def inference_geo(attributes: Attributes) -> str | None:
+    """Where the call was served, for which some take more."""
+    return _first(place_word, map(attributes.get, NAMES.inference_geo))
+
+
+def _first(read: Callable[[object], str | None], values: Iterable[object]) -> str | None:
+    return next((word for word in map(read, values) if word is not None), None)
 
 
 def reported_cost(attributes: Attributes) -> Usd | None:
