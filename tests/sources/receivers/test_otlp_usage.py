@@ -200,7 +200,7 @@ def test_other_units(attributes: dict[str, Any], unit: str, quantity: float) -> 
     assert used(attributes)[unit] == quantity
 
 
-@pytest.mark.parametrize("useless", [-1, "9", True, float("nan"), float("inf"), [9], 1e300])
+@pytest.mark.parametrize("useless", [-1, "nine", True, float("nan"), float("inf"), [9], 1e300])
 def test_other_units_that_are_wrong_are_passed_over(useless: object) -> None:
     assert used({"gen_ai.usage.audio.input_tokens": useless}) == {}
 
@@ -340,3 +340,34 @@ def test_the_answer_completes_counts_of_the_same_sums_only() -> None:
     other = Usage(prompt=9, completion=5, reasoning=3, units={"input_audio_tokens": 4, "web_searches": 2})
     assert completed(stated, other) == Usage(prompt=10, completion=5, cache_read=1, units={"web_searches": 2})
     assert completed(Usage(), other) == other
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"llm.token_count.total": 9}, {"input_tokens": 9}),
+        ({"ai.usage.totalTokens": 9, "ai.usage.outputTokens": 4}, {"input_tokens": 5, "output_tokens": 4}),
+        ({"gen_ai.usage.total_tokens": 9, "gen_ai.usage.input_tokens": 5}, {"input_tokens": 5, "output_tokens": 4}),
+        ({"gen_ai.usage.total_tokens": 9, "gen_ai.usage.input_tokens": 9}, {"input_tokens": 9}),
+        ({"gen_ai.usage.total_tokens": 3, "gen_ai.usage.input_tokens": 9}, {"input_tokens": 9}),
+    ],
+)
+def test_the_total_tells_the_side_that_is_missing(attributes: dict[str, object], expected: dict[str, int]) -> None:
+    assert used(attributes) == expected
+
+
+def test_the_total_tells_whether_reasoning_is_beside_the_output() -> None:
+    told = {
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 4,
+        "gen_ai.usage.reasoning_tokens": 3,
+    }
+    assert used({**told, "gen_ai.usage.total_tokens": 17})["output_tokens"] == 7
+    assert used({**told, "gen_ai.usage.total_tokens": 14})["output_tokens"] == 4
+
+
+def test_counts_may_be_said_as_text() -> None:
+    assert used({"gen_ai.usage.input_tokens": "1000", "gen_ai.usage.audio.input_tokens": "9"}) == {
+        "input_tokens": 1000,
+        "input_audio_tokens": 9,
+    }

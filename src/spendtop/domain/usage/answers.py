@@ -63,6 +63,9 @@ def _opened(answer: Mapping[str, Any], depth: int) -> Mapping[str, Any] | None:
             inner = answer.get(name)
             if isinstance(inner, dict) and (opened := _opened(inner, depth + 1)) is not None:
                 return opened
+        choices = answer.get("choices")
+        if isinstance(choices, list) and choices and isinstance(choices[0], dict) and choices[0].get("usage"):
+            return _opened(choices[0], depth + 1)  # as Moonshot streams it
     return answer if any(_is_usage_beside(answer, name) for name in _BESIDE) else None
 
 

@@ -31,7 +31,7 @@ from spendtop.domain.request import (
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.helicone_rows import provider_named, reported_cost
 from spendtop.sources.receivers import Described, NotJson, Signing
 from spendtop.sources.settings import HeliconeSettings
@@ -178,7 +178,7 @@ class HeliconeReceiver:
         happened = when(seconds_to_micros(response.field("created")), TimeSource.PROVIDER, received_at)
         model = event.model or response.text("model") or prompt.text("model")
         provider = provider_named(event.provider)
-        reading = read_response(response.value, prompt.value, provider, model)
+        reading, status = read_response(response.value, prompt.value, provider, model), _status(response)
         return Request(
             source=self.source,
             external_id=event.request_id,
@@ -189,8 +189,8 @@ class HeliconeReceiver:
             response_id=provider_response_id(response.text("id")),
             provider=provider,
             model=model,
-            status=_status(response),
-            usage=_usage(reading, metadata),
+            status=status,
+            usage=_usage(reading, metadata, status),
             cost=reported_cost(reading.cost, _reported(metadata)),
             service_level=reading.service_level,
             inference_geo=reading.inference_geo,
@@ -261,10 +261,10 @@ def _is_test(event: _WebhookEvent, prompt: _EventBody, response: _EventBody) -> 
     )
 
 
-def _usage(reading: UsageReading, metadata: _Metadata) -> Usage:
+def _usage(reading: UsageReading, metadata: _Metadata, status: Status) -> Usage:
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
-    return Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens))
+    return counted(Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens)), status)
 
 
 def _reported(metadata: _Metadata) -> Usd | None:

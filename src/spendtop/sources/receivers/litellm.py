@@ -19,7 +19,7 @@ from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, 
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 
 MOST_ITEMS = 20_000
@@ -247,10 +247,8 @@ def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]
 def _usage(payload: _Payload, reading: UsageReading) -> Usage:
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
-    prompt, completion = _tokens(payload, "prompt_tokens"), _tokens(payload, "completion_tokens")
-    if payload.failed and not completion:
-        prompt = completion = 0  # LiteLLM itself counted what it sent, and no provider bills what it refused
-    return Usage(prompt=prompt, completion=completion)
+    own = Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
+    return counted(own, _status(payload))
 
 
 class _Unusable(Exception):

@@ -72,6 +72,8 @@ class AttributeNames(Struct, frozen=True, kw_only=True):
     inference_geo: _Names
     units: dict[str, _Names]
     """What was used, by the units of genai-prices. A unit is also known by its own name below `UNIT_PREFIXES`."""
+    total: _Names
+    """Of input and output together."""
     besides: dict[str, _Names]
     """Used as well, but not in the attribute of the unit."""
     not_billed: frozenset[str]
@@ -376,6 +378,15 @@ NAMES = AttributeNames(
         "input_document_pages": (),
         "input_pixels": (),
     },
+    total=(
+        "gen_ai.usage.total_tokens",
+        "llm.usage.total_tokens",
+        "llm.token_count.total",
+        "ai.usage.totalTokens",
+        f"{_LANGFUSE}.total",
+        f"{_LANGFUSE}.total_tokens",
+        f"{_MLFLOW}.total_tokens",
+    ),
     besides={
         # The Anthropic SDK's counts leave out what compacting the context took.
         "input_tokens": ("anthropic.usage.compaction.input_tokens",),

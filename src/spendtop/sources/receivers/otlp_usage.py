@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from spendtop.sources.receivers.otlp_writers import CONVENTIONS, SpanWriter
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 _RAW = "gen_ai.usage.raw"
 _NO_COUNT = f"has to be a whole number of tokens from 0 to {MOST_TOKENS:,}"
+_DIGITS = re.compile("[0-9]{1,18}")
 _TOTALS = {
     "input_tokens": "prompt",
     "output_tokens": "completion",
@@ -52,6 +54,7 @@ def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict
     Parts that are larger than their whole stay so: nobody can tell which of the counts is wrong.
     """
     used = _stated(attributes)
+    _complete(used, attributes, writer)
     lifetimes = [used[unit] for unit in _LIFETIMES if unit in used]
     if lifetimes and "cache_write_tokens" not in used:
         used["cache_write_tokens"] = sum(lifetimes)
@@ -68,6 +71,28 @@ def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict
     return used
 
 
+def _complete(used: dict[str, int | float], attributes: Attributes, writer: SpanWriter) -> None:
+    """What the total of a call tells: the side that is missing, as embeddings have only one, and that reasoning is
+    beside the output, as Gemini counts it."""
+    total = next((each for name in NAMES.total if (each := _count(attributes.get(name))) is not None), None)
+    given, made = used.get("input_tokens"), used.get("output_tokens")
+    if total is None:
+        return
+    if given is None:
+        if total >= (made or 0):
+            used["input_tokens"] = total - (made or 0)
+    elif made is None:
+        if total > given:
+            used["output_tokens"] = total - given
+    elif writer.includes_reasoning and total == given + made + used.get("output_reasoning_tokens", 0):
+        used["output_tokens"] = total - given
+
+
+def _count(value: object) -> int | None:
+    """A count, also as a text."""
+    return count(int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value)
+
+
 def _stated(attributes: Attributes) -> dict[str, int | float]:
     best: dict[str, tuple[int, str]] = {}
     for name in attributes:
@@ -79,7 +104,7 @@ def _stated(attributes: Attributes) -> dict[str, int | float]:
     wrong: dict[str, str] = {}
     for unit, (_, name) in best.items():
         if unit in _TOTALS:
-            tokens = count(attributes[name])
+            tokens = _count(attributes[name])
             if tokens is None:
                 wrong[name] = _NO_COUNT
             else:
@@ -93,7 +118,7 @@ def _stated(attributes: Attributes) -> dict[str, int | float]:
 
 def _quantity(value: object) -> int | float | None:
     """Whole where it can be, as seconds need not be."""
-    whole = count(value)
+    whole = _count(value)
     if whole is not None:
         return whole
     return value if isinstance(value, float) and 0 <= value <= MOST_TOKENS else None
