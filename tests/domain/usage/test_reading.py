@@ -178,3 +178,8 @@ def test_what_a_gateway_counted_of_a_refused_call_was_not_used() -> None:
     assert counted(Usage(prompt=1000, completion=3), Status.ERROR) == Usage(prompt=1000, completion=3)
     assert counted(Usage(prompt=1000), Status.OK) == Usage(prompt=1000)
     assert counted(Usage(), Status.ERROR) == Usage()
+
+
+def test_langchains_result_holds_the_answers_usage() -> None:
+    result = {"generations": [[{"text": "hello"}]], "llm_output": {"token_usage": {"prompt_tokens": 9}}}
+    assert read_response(result).usage.prompt == 9

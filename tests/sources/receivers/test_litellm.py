@@ -419,3 +419,9 @@ def test_no_amount_is_too_strange(cost: Any, prompt: Any, completion: Any) -> No
     found = item(response_cost=cost, prompt_tokens=prompt, completion_tokens=completion)
     if isinstance(found, Request):
         Pricer({}, None, lambda *_: None).cost(found)
+
+
+def test_the_level_may_be_among_parameters_that_are_passed_through() -> None:
+    asked = {"extra_body": {"service_tier": "flex"}}
+    assert request_of(model_parameters=asked).service_level == "flex"
+    assert request_of(model_parameters={**asked, "service_tier": "priority"}).service_level == "priority"

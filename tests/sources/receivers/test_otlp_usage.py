@@ -311,6 +311,7 @@ def test_a_cost_of_one_side_is_no_cost() -> None:
         ({"ai.response.providerMetadata": '{"openai":{"serviceTier":"flex"}}'}, "flex"),
         ({"llm.invocation_parameters": '{"service_tier":"PRIORITY"}'}, "priority"),
         ({"openai.response.service_tier": "never heard of"}, None),
+        ({"anthropic.usage.service_tier": "batch", "anthropic.request.service_tier": "auto"}, "batch"),
         ({"anthropic.usage.speed": "fast", "anthropic.response.service_tier": "standard"}, "fast"),
         ({"ai.response.providerMetadata": '{"google":{"usageMetadata":{"trafficType":"ON_DEMAND_FLEX"}}}'}, "flex"),
         ({}, None),

@@ -19,7 +19,10 @@ _OWN_COUNTS = (
 )
 """Counts that an answer itself holds."""
 _MOST_ENVELOPES = 4
-_ENVELOPES = ("response", "message", "result", "body", "metadata", "x_groq", "delta", "kwargs", "response_metadata")
+_ENVELOPES = (
+    *("response", "message", "result", "body", "metadata", "x_groq", "delta"),
+    *("kwargs", "response_metadata", "llm_output"),  # LangChain's
+)
 _CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FREE_ACTIONS = ("open_page", "find_in_page", "find")
 _PICTURES = ("b64_json", "url", "bytesBase64Encoded")

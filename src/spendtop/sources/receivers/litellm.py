@@ -219,7 +219,7 @@ class LitellmReceiver:
         """
         sent = bytes(payload.response)
         response = None if sent in _NOTHING else self._decoded(sent)
-        asked, usage = payload.model_parameters, (payload.metadata or {}).get("usage_object")
+        asked, usage = _asked(payload), (payload.metadata or {}).get("usage_object")
         if isinstance(usage, dict) and usage:
             reading = read_response(_with_usage(response, usage), asked, model=model)
             if reading.usage.is_known:
@@ -233,6 +233,13 @@ class LitellmReceiver:
             return self._any.decode(sent)
         except RecursionError:
             return None
+
+
+def _asked(payload: _Payload) -> dict[str, object]:
+    """The parameters, with those that its client passed through LiteLLM unread."""
+    parameters = payload.model_parameters or {}
+    passed = parameters.get("extra_body")
+    return {**passed, **parameters} if isinstance(passed, dict) else parameters
 
 
 def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
