@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spendtop.domain.money import Usd
 from spendtop.domain.request import Status, Usage
 from spendtop.domain.usage import MOST_TOKENS, count, counted, read_response, read_usage, usage_of_response
 
@@ -183,3 +184,32 @@ def test_what_a_gateway_counted_of_a_refused_call_was_not_used() -> None:
 def test_langchains_result_holds_the_answers_usage() -> None:
     result = {"generations": [[{"text": "hello"}]], "llm_output": {"token_usage": {"prompt_tokens": 9}}}
     assert read_response(result).usage.prompt == 9
+
+
+def test_what_the_ai_sdk_hands_on_of_anthropics_answer_is_whole() -> None:
+    own = {"input_tokens": 100, "output_tokens": 50, "cache_creation_input_tokens": 500, "cache_read_input_tokens": 9}
+    answer = {
+        "usage": {"inputTokens": 100, "outputTokens": 50, "cachedInputTokens": 9},
+        "providerMetadata": {"anthropic": {"usage": own}},
+    }
+    usage = read_response(answer, None, "anthropic", "claude-sonnet-4-5").usage
+    assert (usage.prompt, usage.cache_read, usage.cache_write) == (609, 9, 500)
+
+
+def test_genkit_counts_thoughts_beside_the_output() -> None:
+    usage = read_usage(
+        {
+            "inputTokens": 1000,
+            "outputTokens": 100,
+            "thoughtsTokens": 50,
+            "cachedContentTokens": 400,
+            "totalTokens": 1150,
+        }
+    ).usage
+    assert usage == Usage(prompt=1000, completion=150, cache_read=400, reasoning=50)
+
+
+def test_a_providers_cost_may_be_said_as_text() -> None:
+    assert read_usage({"prompt_tokens": 1, "cost": "0.00123"}).cost == Usd.of("0.00123")
+    assert read_usage({"prompt_tokens": 1, "cost": "-1"}).cost is None
+    assert read_usage({"prompt_tokens": 1, "cost": "free"}).cost is None

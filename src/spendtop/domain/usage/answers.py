@@ -78,6 +78,14 @@ def _is_usage_beside(answer: Mapping[str, Any], name: str) -> bool:
 
 
 def _usage_object(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    handed_on = answer.get("providerMetadata")
+    anthropic = handed_on.get("anthropic") if isinstance(handed_on, dict) else None
+    if (
+        isinstance(anthropic, dict)
+        and isinstance(anthropic.get("usage"), dict)
+        and "input_tokens" in anthropic["usage"]
+    ):
+        return cast("Mapping[str, Any]", anthropic["usage"])  # the AI SDK's own says nothing of writes to the cache
     for name in _USAGE:
         usage = answer.get(name)
         if isinstance(usage, dict) and usage:

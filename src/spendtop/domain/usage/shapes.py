@@ -309,10 +309,11 @@ _INCLUSIVE = Shape(
         **dict(_each(_TOTAL, "total_tokens", "totalTokens")),
         **dict(_each(CACHE_READ, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")),
         **dict(_each(CACHE_READ, "cached_prompt_text_tokens", "cachedInputTokens", "inputTokens.cacheRead")),
+        **dict(_each(CACHE_READ, "cachedContentTokens")),
         **dict(_each(CACHE_WRITE, "cache_creation_input_tokens", "cache_write_tokens", "inputTokens.cacheWrite")),
         **dict(_each(WRITE_5M, "cache_creation.ephemeral_5m_input_tokens")),
         **dict(_each(WRITE_1H, "cache_creation.ephemeral_1h_input_tokens")),
-        **dict(_each(REASONING, "reasoning_tokens", "reasoningTokens", "outputTokens.reasoning")),
+        **dict(_each(REASONING, "reasoning_tokens", "reasoningTokens", "outputTokens.reasoning", "thoughtsTokens")),
         **dict(_within(("prompt_tokens_details", "input_tokens_details", "input_token_details"), _INPUT_DETAILS)),
         **dict(
             _within(("completion_tokens_details", "output_tokens_details", "output_token_details"), _OUTPUT_DETAILS)
