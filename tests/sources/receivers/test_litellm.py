@@ -425,3 +425,9 @@ def test_the_level_may_be_among_parameters_that_are_passed_through() -> None:
     asked = {"extra_body": {"service_tier": "flex"}}
     assert request_of(model_parameters=asked).service_level == "flex"
     assert request_of(model_parameters={**asked, "service_tier": "priority"}).service_level == "priority"
+
+
+def test_speech_is_counted_by_the_characters_that_were_to_be_spoken() -> None:
+    spoken = request_of(model_parameters={"voice": "alloy"}, messages="hello world", prompt_tokens=0)
+    assert spoken.usage.units == {"input_characters": 11}
+    assert request_of(model_parameters={}, messages="hello world", prompt_tokens=0).usage.units is None

@@ -236,10 +236,14 @@ class LitellmReceiver:
 
 
 def _asked(payload: _Payload) -> dict[str, object]:
-    """The parameters, with those that its client passed through LiteLLM unread."""
+    """The parameters, with those that its client passed through LiteLLM unread, and the text that was to be spoken,
+    which LiteLLM puts where messages are."""
     parameters = payload.model_parameters or {}
     passed = parameters.get("extra_body")
-    return {**passed, **parameters} if isinstance(passed, dict) else parameters
+    asked = {**passed, **parameters} if isinstance(passed, dict) else parameters
+    if "voice" in asked and payload.messages and bytes(payload.messages).startswith(b'"'):
+        return {"input": msgspec.json.decode(payload.messages), **asked}
+    return asked
 
 
 def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
