@@ -17,7 +17,7 @@ from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
-from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.domain.usage import UsageReading, count, counted, read_response
 
 
 def provider_named(helicone_name: str | None) -> str | None:
@@ -138,7 +138,7 @@ def request_of(row: Row, now: int) -> Request:
         model=model,
         status=_status(status, answer),
         http_status=status if status is not None and 100 <= status <= 599 else None,
-        usage=_usage(row, reading),
+        usage=_usage(row, reading, _status(status, answer)),
         cost=reported_cost(reading.cost, _reported(row)),
         service_level=reading.service_level,
         inference_geo=reading.inference_geo,
@@ -188,7 +188,7 @@ def _asked(prompt: _RowBody) -> object:
     return prompt.value
 
 
-def _usage(row: Row, reading: UsageReading) -> Usage:
+def _usage(row: Row, reading: UsageReading, status: Status) -> Usage:
     """The answer's own usage; Helicone's counts leave cached and reasoning tokens out of the sums."""
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
@@ -196,13 +196,14 @@ def _usage(row: Row, reading: UsageReading) -> Usage:
         count, (row.prompt_cache_read_tokens, row.prompt_cache_write_tokens, row.reasoning_tokens)
     )
     prompt, completion = count(row.prompt_tokens), count(row.completion_tokens)
-    return Usage(
+    own = Usage(
         prompt=None if prompt is None else prompt + (read or 0) + (written or 0),
         completion=None if completion is None else completion + (reasoning or 0),
         cache_read=read,
         cache_write=written,
         reasoning=reasoning,
     )
+    return counted(own, status)
 
 
 def _reported(row: Row) -> Usd | None:

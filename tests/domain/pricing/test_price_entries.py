@@ -535,6 +535,8 @@ def test_no_relative_has_the_price_of_one_that_is_listed() -> None:
         ("litellm_proxy/azure/prod-chat-eu", "openai", "azure"),
         ("vertex_ai/claude-sonnet-4-5@20250929", "openai", "google"),
         ("publishers/google/models/gemini-2.5-pro", "openai", "google"),
+        ("models/gemini-2.5-flash", "openai", "google"),
+        ("models/llama-3", "openai", None),
         ("projects/p/locations/global/endpoints/456", "openai", "google"),
         ("tunedModels/my-gemini-abc", "openai", "google"),
         ("openrouter/acme/brand-new", "openai", "openrouter"),

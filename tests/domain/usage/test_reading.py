@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.request import Usage
-from spendtop.domain.usage import MOST_TOKENS, count, read_usage, usage_of_response
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Status, Usage
+from spendtop.domain.usage import MOST_TOKENS, count, counted, read_response, read_usage, usage_of_response
 
 OPENAI_CHAT = {
     "prompt_tokens": 1000,
@@ -132,3 +133,83 @@ def test_a_part_that_is_no_count_makes_the_sum_unknown() -> None:
 
 def test_negative_tokens_are_unknown() -> None:
     assert read_usage({"prompt_tokens": -1, "completion_tokens": -1, "total_tokens": -2}).usage == Usage()
+
+
+def test_litellm_leaves_what_bedrock_wrote_to_the_cache_out_of_the_prompt() -> None:
+    usage = {
+        "prompt_tokens": 1100,
+        "completion_tokens": 50,
+        "total_tokens": 1650,
+        "cache_read_input_tokens": 1000,
+        "cache_creation_input_tokens": 500,
+    }
+    assert read_usage(usage).usage.prompt == 1600
+    assert read_usage({**usage, "prompt_tokens": 1600}).usage.prompt == 1600
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "prompt"),
+    [
+        ("anthropic", "claude-sonnet-4-5", 1600),
+        (None, "claude-sonnet-4-5", 1600),
+        ("aws", "us.amazon.nova-pro-v1:0", 1600),
+        ("openrouter", "anthropic/claude-sonnet-4.5", 1000),
+        ("openai", "gpt-4o", 1000),
+    ],
+)
+def test_gateways_make_sums_of_what_the_ai_sdk_counts_apart(provider: str | None, model: str, prompt: int) -> None:
+    answer = {"usage": {"inputTokens": 1000, "outputTokens": 9, "totalTokens": 1009, "cachedInputTokens": 600}}
+    assert read_response(answer, None, provider, model).usage.prompt == prompt
+
+
+def test_moonshot_streams_its_usage_in_the_choice() -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "cached_tokens": 400}
+    chunks = [{"model": "kimi", "choices": [{"delta": {}}]}, {"model": "kimi", "choices": [{"usage": usage}]}]
+    reading = read_response(chunks)
+    assert (reading.usage.prompt, reading.usage.cache_read, reading.model) == (1000, 400, "kimi")
+
+
+def test_vertex_tells_clients_of_openais_the_level_beside_the_counts() -> None:
+    usage = {"prompt_tokens": 9, "extra_properties": {"google": {"traffic_type": "ON_DEMAND_FLEX"}}}
+    assert read_usage(usage).service_level == "flex"
+
+
+def test_what_a_gateway_counted_of_a_refused_call_was_not_used() -> None:
+    assert counted(Usage(prompt=1000), Status.ERROR) == Usage(prompt=0, completion=0)
+    assert counted(Usage(prompt=1000, completion=3), Status.ERROR) == Usage(prompt=1000, completion=3)
+    assert counted(Usage(prompt=1000), Status.OK) == Usage(prompt=1000)
+    assert counted(Usage(), Status.ERROR) == Usage()
+
+
+def test_langchains_result_holds_the_answers_usage() -> None:
+    result = {"generations": [[{"text": "hello"}]], "llm_output": {"token_usage": {"prompt_tokens": 9}}}
+    assert read_response(result).usage.prompt == 9
+
+
+def test_what_the_ai_sdk_hands_on_of_anthropics_answer_is_whole() -> None:
+    own = {"input_tokens": 100, "output_tokens": 50, "cache_creation_input_tokens": 500, "cache_read_input_tokens": 9}
+    answer = {
+        "usage": {"inputTokens": 100, "outputTokens": 50, "cachedInputTokens": 9},
+        "providerMetadata": {"anthropic": {"usage": own}},
+    }
+    usage = read_response(answer, None, "anthropic", "claude-sonnet-4-5").usage
+    assert (usage.prompt, usage.cache_read, usage.cache_write) == (609, 9, 500)
+
+
+def test_genkit_counts_thoughts_beside_the_output() -> None:
+    usage = read_usage(
+        {
+            "inputTokens": 1000,
+            "outputTokens": 100,
+            "thoughtsTokens": 50,
+            "cachedContentTokens": 400,
+            "totalTokens": 1150,
+        }
+    ).usage
+    assert usage == Usage(prompt=1000, completion=150, cache_read=400, reasoning=50)
+
+
+def test_a_providers_cost_may_be_said_as_text() -> None:
+    assert read_usage({"prompt_tokens": 1, "cost": "0.00123"}).cost == Usd.of("0.00123")
+    assert read_usage({"prompt_tokens": 1, "cost": "-1"}).cost is None
+    assert read_usage({"prompt_tokens": 1, "cost": "free"}).cost is None

@@ -308,7 +308,7 @@ def test_what_is_no_json_is_told_apart(raw: bytes) -> None:
         ({"request_id": "a b"}, "request_id"),
         ({"request_id": "a" * 129}, "request_id"),
         ({"request_id": "r", "metadata": "text"}, "metadata"),
-        ({"request_id": "r", "metadata": {"cost": "12.3"}}, "metadata.cost"),
+        ({"request_id": "r", "metadata": {"cost": "free"}}, "metadata.cost"),
         ({"request_id": "r", "metadata": {"cost": True}}, "metadata.cost"),
         ({"request_id": "r", "metadata": {"cost": 1e30}}, "metadata.cost"),
         ({"request_id": "r", "metadata": {"promptTokens": "13"}}, "promptTokens"),
@@ -368,10 +368,32 @@ def test_usage_of_the_body_goes_before_the_gateways() -> None:
         {"error": "HTML response detected:", "html_response": "<html>"},
         {"helicone_error": "error parsing response"},
         {"html_response": "<html>"},
+        {"type": "error", "error": {"type": "overloaded_error"}},
+        [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}],
+        {"object": "error", "message": "Invalid model", "type": "invalid_model", "code": "1500"},
+        {"message": "Too many tokens, please wait before trying again."},
+        {"id": "7", "message": "invalid api token"},
     ],
 )
-def test_failures_are_seen_in_the_response(response: dict[str, Any]) -> None:
+def test_failures_are_seen_in_the_response(response: object) -> None:
     assert request_of(response_body=response).status is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"id": "chat-1", "message": {"role": "assistant", "content": "hello"}},
+        {"model": "llama", "message": {"content": "hello"}, "eval_count": 1},
+        [{"candidates": []}, {"usageMetadata": {"promptTokenCount": 1}}],
+        [],
+    ],
+)
+def test_answers_with_a_message_are_no_failures(response: object) -> None:
+    assert request_of(response_body=response).status is Status.OK
+
+
+def test_a_cost_may_be_said_as_text() -> None:
+    assert request_of(metadata={"cost": "12.3"}).cost.reported == Usd.of("12.3")
 
 
 def test_an_error_of_null_is_none() -> None:

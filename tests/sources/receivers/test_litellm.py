@@ -188,6 +188,7 @@ def test_the_providers_own_object_tells_the_terms_that_litellms_leaves_out() -> 
     ("fields", "cost"),
     [
         ({"response_cost": 0.5}, Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY)),
+        ({"response_cost": "0.5"}, Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY)),
         (
             {"response_cost": 0, "cost_breakdown": {"input_cost": 0.1, "output_cost": 0.2, "total_cost": 0.3}},
             Cost(reported=Usd.of("0.3"), reported_by=Reporter.GATEWAY),
@@ -243,7 +244,7 @@ def test_a_bad_line_leaves_the_good_ones() -> None:
         ("prompt_tokens", 2**63),
         ("completion_tokens", "12"),
         ("completion_tokens", 0.5),
-        ("response_cost", "0.1"),
+        ("response_cost", "free"),
         ("response_cost", True),
         ("response_cost", 1e300),
         ("metadata", []),
@@ -281,6 +282,20 @@ def test_an_http_status_is_a_number(code: object, status: int | None) -> None:
     assert request_of(status="failure", error_information={"error_code": code}).http_status == status
 
 
+def test_a_number_that_is_none_costs_no_batch() -> None:
+    raw = b'[{"id":"a","response_cost": NaN,"end_user":"\\": NaN, "},{"id":"b","response_time":-Infinity}]'
+    first, second = requests(raw)
+    assert (first.cost, first.user_id, second.external_id) == (Cost(), '": NaN, ', "b")
+
+
+def test_what_a_provider_refused_used_nothing_whatever_litellm_counted() -> None:
+    assert request_of(status="failure", prompt_tokens=1000, completion_tokens=0).usage == Usage(prompt=0, completion=0)
+    broken_off = request_of(status="failure", prompt_tokens=1000, completion_tokens=3)
+    assert broken_off.usage == Usage(prompt=1000, completion=3)
+    refused = request_of(status="failure", prompt_tokens=1000, response={"usage": {"prompt_tokens": 9}})
+    assert refused.usage.prompt == 9
+
+
 def test_half_a_character_in_an_answer_costs_no_batch() -> None:
     raw = rb'[{"id":"a","response":{"id":"a\\ud83d \ud83d\ude00 \ud83d"}}]'
     (request,) = requests(raw)
@@ -291,6 +306,11 @@ def test_the_providers_id_is_read_out_of_litellms_own() -> None:
     hidden = "litellm:custom_llm_provider:openai;model_id:1;response_id:resp_68a1"
     request = request_of(id=f"resp_{b64encode(hidden.encode()).decode()}")
     assert (request.external_id, request.response_id) == (CALL, "resp_68a1")
+
+
+def test_a_hit_in_the_cache_may_be_said_as_text() -> None:
+    assert request_of(cache_hit="True").cached
+    assert not request_of(cache_hit="False").cached
 
 
 def test_a_hit_in_litellms_cache_costs_nothing_and_has_no_response_id() -> None:
@@ -399,3 +419,15 @@ def test_no_amount_is_too_strange(cost: Any, prompt: Any, completion: Any) -> No
     found = item(response_cost=cost, prompt_tokens=prompt, completion_tokens=completion)
     if isinstance(found, Request):
         Pricer({}, None, lambda *_: None).cost(found)
+
+
+def test_the_level_may_be_among_parameters_that_are_passed_through() -> None:
+    asked = {"extra_body": {"service_tier": "flex"}}
+    assert request_of(model_parameters=asked).service_level == "flex"
+    assert request_of(model_parameters={**asked, "service_tier": "priority"}).service_level == "priority"
+
+
+def test_speech_is_counted_by_the_characters_that_were_to_be_spoken() -> None:
+    spoken = request_of(model_parameters={"voice": "alloy"}, messages="hello world", prompt_tokens=0)
+    assert spoken.usage.units == {"input_characters": 11}
+    assert request_of(model_parameters={}, messages="hello world", prompt_tokens=0).usage.units is None

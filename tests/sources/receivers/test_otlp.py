@@ -241,7 +241,7 @@ def test_a_call_that_says_nothing_cannot_be_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [-1, MOST_TOKENS + 1, 2**63 - 1, 1.5, float("nan"), float("inf"), 1e300, True, "1000", [1], {"a": 1}]
+    "value", [-1, MOST_TOKENS + 1, 2**63 - 1, 1.5, float("nan"), float("inf"), 1e300, True, "a thousand", [1], {"a": 1}]
 )
 def test_tokens_that_are_no_number_of_tokens_are_named_and_not_repeated(value: object) -> None:
     fields = refused({"gen_ai.usage.input_tokens": value})
@@ -420,3 +420,24 @@ def test_more_calls_than_any_exporter_sends_at_once_are_not_taken(monkeypatch: p
     with pytest.raises(Unreadable, match="at most 2 calls") as failure:
         items_of(call(1), call(2), call(3))
     assert failure.value.code == "too_many_items"
+
+
+def test_the_model_of_the_answer_prices_a_deployment() -> None:
+    answer = {"id": "chatcmpl-1", "model": "gpt-4o-2024-08-06"}
+    deployed = {"gen_ai.request.model": "prod-chat", "gen_ai.response.model": None}
+    found = of({**deployed, "output.value": json.dumps(answer)})
+    assert (found.model, found.served_model) == ("prod-chat", "gpt-4o-2024-08-06")
+    assert of({"gen_ai.request.model": "gpt-4o", "gen_ai.response.model": "gpt-4o-2024-08-06"}).served_model is None
+    renamed = of({"gen_ai.request.model": "anthropic/claude-sonnet-4.5", "gen_ai.response.model": "acme/other"})
+    assert (renamed.model, renamed.served_model) == ("acme/other", "anthropic/claude-sonnet-4.5")
+
+
+def test_what_was_asked_for_tells_the_level_where_the_answer_does_not() -> None:
+    asked = json.dumps({"service_tier": "flex"})
+    assert of({"input.value": asked}).service_level == "flex"
+    assert of({"input.value": asked, "output.value": '{"id":"c","service_tier":"default"}'}).service_level == "standard"
+
+
+def test_searches_of_the_whole_answer_count() -> None:
+    answer = {"id": "resp_1", "output": [{"type": "web_search_call"}, {"type": "web_search_call"}]}
+    assert of({"output.value": json.dumps(answer)}).usage.units == {"web_searches": 2}

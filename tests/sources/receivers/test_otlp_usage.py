@@ -13,7 +13,15 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Usage
 from spendtop.sources.receivers.otlp_attributes import CannotTake, readable, with_answer
 from spendtop.sources.receivers.otlp_names import NAMES
-from spendtop.sources.receivers.otlp_usage import quantities, reported_cost, service_level, unread, usage
+from spendtop.sources.receivers.otlp_usage import (
+    completed,
+    inference_geo,
+    quantities,
+    reported_cost,
+    service_level,
+    unread,
+    usage,
+)
 
 
 def used(attributes: dict[str, Any]) -> dict[str, int | float]:
@@ -192,7 +200,7 @@ def test_other_units(attributes: dict[str, Any], unit: str, quantity: float) -> 
     assert used(attributes)[unit] == quantity
 
 
-@pytest.mark.parametrize("useless", [-1, "9", True, float("nan"), float("inf"), [9], 1e300])
+@pytest.mark.parametrize("useless", [-1, "nine", True, float("nan"), float("inf"), [9], 1e300])
 def test_other_units_that_are_wrong_are_passed_over(useless: object) -> None:
     assert used({"gen_ai.usage.audio.input_tokens": useless}) == {}
 
@@ -303,6 +311,9 @@ def test_a_cost_of_one_side_is_no_cost() -> None:
         ({"ai.response.providerMetadata": '{"openai":{"serviceTier":"flex"}}'}, "flex"),
         ({"llm.invocation_parameters": '{"service_tier":"PRIORITY"}'}, "priority"),
         ({"openai.response.service_tier": "never heard of"}, None),
+        ({"anthropic.usage.service_tier": "batch", "anthropic.request.service_tier": "auto"}, "batch"),
+        ({"anthropic.usage.speed": "fast", "anthropic.response.service_tier": "standard"}, "fast"),
+        ({"ai.response.providerMetadata": '{"google":{"usageMetadata":{"trafficType":"ON_DEMAND_FLEX"}}}'}, "flex"),
         ({}, None),
     ],
 )
@@ -314,3 +325,50 @@ def test_the_service_level_is_read_in_the_answers_body() -> None:
     assert service_level({"openai.request.service_tier": "priority"}, {"service_tier": "default"}) == "standard"
     assert service_level({}, {"usage": {"service_tier": "batch"}}) == "batch"
     assert service_level({}, {"usage": {"service_tier": "standard", "speed": "fast"}}) == "fast"
+
+
+def test_the_place_is_that_of_the_answer() -> None:
+    assert inference_geo({"anthropic.usage.inference_geo": "us", "anthropic.request.inference_geo": "eu"}) == "us"
+    assert inference_geo({"anthropic.usage.inference_geo": "not_available"}) is None
+
+
+def test_the_answer_completes_counts_of_the_same_sums_only() -> None:
+    stated = Usage(prompt=10, completion=5, cache_read=1)
+    answered = Usage(prompt=10, completion=5, cache_read=2, reasoning=3, units={"input_audio_tokens": 4})
+    assert completed(stated, answered) == Usage(
+        prompt=10, completion=5, cache_read=1, reasoning=3, units={"input_audio_tokens": 4}
+    )
+    other = Usage(prompt=9, completion=5, reasoning=3, units={"input_audio_tokens": 4, "web_searches": 2})
+    assert completed(stated, other) == Usage(prompt=10, completion=5, cache_read=1, units={"web_searches": 2})
+    assert completed(Usage(), other) == other
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"llm.token_count.total": 9}, {"input_tokens": 9}),
+        ({"ai.usage.totalTokens": 9, "ai.usage.outputTokens": 4}, {"input_tokens": 5, "output_tokens": 4}),
+        ({"gen_ai.usage.total_tokens": 9, "gen_ai.usage.input_tokens": 5}, {"input_tokens": 5, "output_tokens": 4}),
+        ({"gen_ai.usage.total_tokens": 9, "gen_ai.usage.input_tokens": 9}, {"input_tokens": 9}),
+        ({"gen_ai.usage.total_tokens": 3, "gen_ai.usage.input_tokens": 9}, {"input_tokens": 9}),
+    ],
+)
+def test_the_total_tells_the_side_that_is_missing(attributes: dict[str, object], expected: dict[str, int]) -> None:
+    assert used(attributes) == expected
+
+
+def test_the_total_tells_whether_reasoning_is_beside_the_output() -> None:
+    told = {
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 4,
+        "gen_ai.usage.reasoning_tokens": 3,
+    }
+    assert used({**told, "gen_ai.usage.total_tokens": 17})["output_tokens"] == 7
+    assert used({**told, "gen_ai.usage.total_tokens": 14})["output_tokens"] == 4
+
+
+def test_counts_may_be_said_as_text() -> None:
+    assert used({"gen_ai.usage.input_tokens": "1000", "gen_ai.usage.audio.input_tokens": "9"}) == {
+        "input_tokens": 1000,
+        "input_audio_tokens": 9,
+    }

@@ -34,7 +34,9 @@ _AT_GOOGLE = re.compile(
     r"^(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:anthropic|google)/models|models|anthropic|google)/"
 )
 _NAMES_AWS = re.compile(rf"arn:aws[a-z-]*:|(?:(?:{REGIONS})\.)?(?:{OWNERS})\.[a-z][a-z0-9.-]*[0-9a-z](?::\d)?$")
-_NAMES_GOOGLE = re.compile(r"projects/[^/]+/locations/|publishers/[^/]+/models/|tunedmodels/")
+_NAMES_GOOGLE = re.compile(
+    r"projects/[^/]+/locations/|publishers/[^/]+/models/|tunedmodels/|models/(?:gemini|gemma|imagen|veo)-"
+)
 
 
 def cloud_in(name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendtop.domain.usage.contradictions import contradiction
-from spendtop.domain.usage.counts import MOST_TOKENS, count
+from spendtop.domain.usage.counts import MOST_TOKENS, count, counted
 from spendtop.domain.usage.reading import UsageReading, read_kept, read_response, read_usage, usage_of_response
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "UsageReading",
     "contradiction",
     "count",
+    "counted",
     "read_kept",
     "read_response",
     "read_usage",

@@ -19,7 +19,10 @@ _OWN_COUNTS = (
 )
 """Counts that an answer itself holds."""
 _MOST_ENVELOPES = 4
-_ENVELOPES = ("response", "message", "result", "body", "metadata", "x_groq", "delta", "kwargs", "response_metadata")
+_ENVELOPES = (
+    *("response", "message", "result", "body", "metadata", "x_groq", "delta"),
+    *("kwargs", "response_metadata", "llm_output"),  # LangChain's
+)
 _CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FREE_ACTIONS = ("open_page", "find_in_page", "find")
 _PICTURES = ("b64_json", "url", "bytesBase64Encoded")
@@ -63,6 +66,9 @@ def _opened(answer: Mapping[str, Any], depth: int) -> Mapping[str, Any] | None:
             inner = answer.get(name)
             if isinstance(inner, dict) and (opened := _opened(inner, depth + 1)) is not None:
                 return opened
+        choices = answer.get("choices")
+        if isinstance(choices, list) and choices and isinstance(choices[0], dict) and choices[0].get("usage"):
+            return _opened(choices[0], depth + 1)  # as Moonshot streams it
     return answer if any(_is_usage_beside(answer, name) for name in _BESIDE) else None
 
 
@@ -72,6 +78,14 @@ def _is_usage_beside(answer: Mapping[str, Any], name: str) -> bool:
 
 
 def _usage_object(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    handed_on = answer.get("providerMetadata")
+    anthropic = handed_on.get("anthropic") if isinstance(handed_on, dict) else None
+    if (
+        isinstance(anthropic, dict)
+        and isinstance(anthropic.get("usage"), dict)
+        and "input_tokens" in anthropic["usage"]
+    ):
+        return cast("Mapping[str, Any]", anthropic["usage"])  # the AI SDK's own says nothing of writes to the cache
     for name in _USAGE:
         usage = answer.get(name)
         if isinstance(usage, dict) and usage:

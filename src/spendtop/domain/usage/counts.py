@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spendtop.domain.request import Status, Usage
+
 MOST_TOKENS = 10_000_000_000
 """A larger count of one request is not believed."""
 
@@ -13,3 +15,9 @@ def count(value: object) -> int | None:
     if type(value) is float and 0 <= value <= MOST_TOKENS and value.is_integer():
         return int(value)
     return None
+
+
+def counted(usage: Usage, status: Status) -> Usage:
+    """What a gateway itself counted of a call whose answer says nothing: no provider bills what it refused."""
+    is_refused = status is Status.ERROR and usage.prompt is not None and not usage.completion
+    return Usage(prompt=0, completion=0) if is_refused else usage

@@ -54,6 +54,8 @@ _WORDS: Mapping[str, Callable[[object], str | None]] = {
 }
 """Fields whose words are kept, and what gives a word in its one form."""
 _FLAGS = frozenset({"is_byok"})
+_AMOUNTS = frozenset({"cost", "total_cost", "estimated_cost", "upstream_inference_cost"})
+_AMOUNT = re.compile(r"\d{1,9}(?:\.\d{1,18})?")
 _LABELS = ("modality", "ttl", "type")
 
 
@@ -113,10 +115,12 @@ def _is_name(name: str) -> bool:
 
 
 def _word(name: str, value: object) -> object:
-    """A known word or flag; what stands where a count should be, but is none, is no number."""
+    """A known word, a flag, or an amount in a text; what stands where a count should be, but is none, is no number."""
     read = _WORDS.get(name)
     if read is not None:
         return read(value)
+    if name in _AMOUNTS and isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return float(value)
     if name in _FLAGS:
         return value if isinstance(value, bool) else None
     return NO_NUMBER if name.endswith(_COUNTS) else None

@@ -30,6 +30,8 @@ _FIGURES = ("cost_in_usd_ticks", "cost.total_cost", "cost", "total_cost", "estim
 """What a whole answer cost, the most exact first."""
 _FLEX, _PRIORITY = "input_token_details.flex", "input_token_details.priority"
 """How LangChain says a service level."""
+_TRAFFIC = "extra_properties.google.traffic_type"
+"""How Vertex says it to clients of OpenAI's."""
 
 
 class UsageReading(Struct, frozen=True, kw_only=True):
@@ -144,6 +146,8 @@ def _whole(quantity: int | float) -> int | float:
 
 def _level(flat: Flat) -> ServiceLevel | None:
     tier = flat.get("service_tier") or flat.get("serviceTier") or flat.get("trafficType") or flat.get("traffic_type")
+    if tier is None:
+        tier = flat.get(_TRAFFIC)
     if tier is None:
         tier = "flex" if _FLEX in flat else "priority" if _PRIORITY in flat else None
     speed = flat.get("speed") or flat.get("latency")

@@ -36,6 +36,8 @@ _OF_TEXT = {
 }
 """Tokens of text, which tell something only where there are some of another kind besides."""
 _BESIDE_CACHE = ("anthropic", "aws")
+_CLOUDS = (None, "azure", "google")
+"""Who hands on Anthropic's counts; gateways make sums of them."""
 _OLD_GROUNDING = re.compile(r"gemini-[12][.-]")
 
 
@@ -125,7 +127,8 @@ def _shape_of(flat: Flat) -> Shape:
 def _is_beside_cache(flat: Flat, provider: str | None, model: str | None) -> bool:
     """Whether the AI SDK passed on an input without what was read from the cache, as it did before it had details."""
     is_old = not any(name.startswith("inputTokenDetails.") for name in flat)
-    return is_old and (provider in _BESIDE_CACHE or (model is not None and "claude" in model.lower()))
+    is_claude = provider in _CLOUDS and model is not None and "claude" in model.lower()
+    return is_old and (provider in _BESIDE_CACHE or is_claude)
 
 
 def _larger(first: Number, second: Number) -> Number:
@@ -161,10 +164,11 @@ def _complete(used: Used, total: Number) -> None:
             used[OUTPUT] = total - given
     elif given is not None and given >= 0 and made >= 0 and total > given + made:
         rest = total - given - made
+        read, written = used.get(CACHE_READ, 0), used.get(CACHE_WRITE, 0)
         if rest == used.get(REASONING):
             used[OUTPUT] = made + rest
-        elif rest == _sum(used.get(CACHE_READ, 0), used.get(CACHE_WRITE, 0)):
-            used[INPUT] = given + rest
+        elif rest in (_sum(read, written), read, written):
+            used[INPUT] = given + rest  # LiteLLM leaves out only what Bedrock wrote to the cache
 
 
 def _beside_total(used: Used, flat: Flat) -> None:
@@ -305,10 +309,11 @@ _INCLUSIVE = Shape(
         **dict(_each(_TOTAL, "total_tokens", "totalTokens")),
         **dict(_each(CACHE_READ, "cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")),
         **dict(_each(CACHE_READ, "cached_prompt_text_tokens", "cachedInputTokens", "inputTokens.cacheRead")),
+        **dict(_each(CACHE_READ, "cachedContentTokens")),
         **dict(_each(CACHE_WRITE, "cache_creation_input_tokens", "cache_write_tokens", "inputTokens.cacheWrite")),
         **dict(_each(WRITE_5M, "cache_creation.ephemeral_5m_input_tokens")),
         **dict(_each(WRITE_1H, "cache_creation.ephemeral_1h_input_tokens")),
-        **dict(_each(REASONING, "reasoning_tokens", "reasoningTokens", "outputTokens.reasoning")),
+        **dict(_each(REASONING, "reasoning_tokens", "reasoningTokens", "outputTokens.reasoning", "thoughtsTokens")),
         **dict(_within(("prompt_tokens_details", "input_tokens_details", "input_token_details"), _INPUT_DETAILS)),
         **dict(
             _within(("completion_tokens_details", "output_tokens_details", "output_token_details"), _OUTPUT_DETAILS)

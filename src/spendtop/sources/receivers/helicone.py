@@ -31,7 +31,7 @@ from spendtop.domain.request import (
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import HELICONE, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.helicone_rows import provider_named, reported_cost
 from spendtop.sources.receivers import Described, NotJson, Signing
 from spendtop.sources.settings import HeliconeSettings
@@ -41,6 +41,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TEST_CREDENTIAL = "MOCKAWSCREDENTIAL"
 _TEST_PROMPT = "test message"
 _NOTHING_BUT = frozenset({"model"})
+_FAILURES = ("error", "helicone_error", "html_response")
+_MESSAGE_ALONE = frozenset({"id", "message", "Message", "__type", "model", "request_id", "code", "status", "type"})
 _TOO_LARGE = "Body too large"
 
 _Number: TypeAlias = int | float | None
@@ -176,7 +178,7 @@ class HeliconeReceiver:
         happened = when(seconds_to_micros(response.field("created")), TimeSource.PROVIDER, received_at)
         model = event.model or response.text("model") or prompt.text("model")
         provider = provider_named(event.provider)
-        reading = read_response(response.value, prompt.value, provider, model)
+        reading, status = read_response(response.value, prompt.value, provider, model), _status(response)
         return Request(
             source=self.source,
             external_id=event.request_id,
@@ -187,8 +189,8 @@ class HeliconeReceiver:
             response_id=provider_response_id(response.text("id")),
             provider=provider,
             model=model,
-            status=_status(response),
-            usage=_usage(reading, metadata),
+            status=status,
+            usage=_usage(reading, metadata, status),
             cost=reported_cost(reading.cost, _reported(metadata)),
             service_level=reading.service_level,
             inference_geo=reading.inference_geo,
@@ -259,10 +261,10 @@ def _is_test(event: _WebhookEvent, prompt: _EventBody, response: _EventBody) -> 
     )
 
 
-def _usage(reading: UsageReading, metadata: _Metadata) -> Usage:
+def _usage(reading: UsageReading, metadata: _Metadata, status: Status) -> Usage:
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
-    return Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens))
+    return counted(Usage(prompt=count(metadata.prompt_tokens), completion=count(metadata.completion_tokens)), status)
 
 
 def _reported(metadata: _Metadata) -> Usd | None:
@@ -273,9 +275,16 @@ def _reported(metadata: _Metadata) -> Usd | None:
 
 
 def _status(response: _EventBody) -> Status:
-    answer = response.value if isinstance(response.value, dict) else {}
-    failed = answer.get("error") or answer.get("helicone_error") or answer.get("html_response")
-    return Status.ERROR if failed else Status.OK
+    """Events carry no HTTP status, so a failure is what looks like one: Gemini's streams are arrays, Mistral has
+    errors as objects, Bedrock and Cohere answer with a message alone."""
+    answers = response.value if isinstance(response.value, list) else [response.value]
+    return Status.ERROR if any(isinstance(each, dict) and _is_failure(each) for each in answers) else Status.OK
+
+
+def _is_failure(answer: dict[str, object]) -> bool:
+    if any(answer.get(name) for name in _FAILURES) or "error" in (answer.get("object"), answer.get("type")):
+        return True
+    return isinstance(answer.get("message") or answer.get("Message"), str) and answer.keys() <= _MESSAGE_ALONE
 
 
 def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
@@ -285,8 +294,8 @@ def _body_state(prompt: _EventBody, response: _EventBody) -> BodyState:
 
 
 def _dollars(number: Raw, field: str) -> Usd | None:
-    """The exact decimal that a JSON number spells."""
-    text = bytes(number).decode()
+    """The exact decimal that a JSON number spells, also in quotes."""
+    text = bytes(number).decode().strip('"')
     if text in ("", "null"):
         return None
     try:

@@ -272,7 +272,7 @@ def _reading(item: dict[str, object], fields: dict[str, Any]) -> UsageReading:
     usage = fields.get("usage")
     if usage is not None:
         response = {**response, "usage": usage} if isinstance(response, dict) else {"usage": usage}
-    return read_response(response, item.get("request_body"), fields.get("provider"), fields.get("model"))
+    return read_response(response, item.get("request_body"), biller_named(fields.get("provider")), fields.get("model"))
 
 
 def _usage(fields: dict[str, Any], reading: UsageReading) -> Usage:

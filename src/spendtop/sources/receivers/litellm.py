@@ -19,7 +19,7 @@ from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, 
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
-from spendtop.domain.usage import UsageReading, count, read_response
+from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 
 MOST_ITEMS = 20_000
@@ -35,6 +35,8 @@ _GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+_NO_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<=:)\s*-?(?:NaN|Infinity)', re.DOTALL)
+"""Texts, and what stands for numbers that are none."""
 _NO_CALL = re.compile(
     r"a?(?:get|list|delete|cancel|retrieve|update)_[a-z_]{1,48}|a?file_[a-z]{1,24}|a?_?add_message"
     r"|a?create_(?:file|batch|fine_tuning_job|assistants|thread|container|skill|eval)"
@@ -94,7 +96,7 @@ class _Payload(Struct):
 
     @property
     def cached(self) -> bool:
-        return self.cache_hit is True
+        return self.cache_hit in (True, "True")  # Redis gives texts back
 
     def meta(self, key: str) -> str | None:
         """A name out of the metadata."""
@@ -140,7 +142,7 @@ class LitellmReceiver:
             elements = self._elements(raw)
         except (msgspec.DecodeError, RecursionError):
             try:
-                elements = self._elements(_without_half_characters(raw))
+                elements = self._elements(_without_half_characters(_without_no_numbers(raw)))
             except (msgspec.DecodeError, RecursionError) as error:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
@@ -217,7 +219,7 @@ class LitellmReceiver:
         """
         sent = bytes(payload.response)
         response = None if sent in _NOTHING else self._decoded(sent)
-        asked, usage = payload.model_parameters, (payload.metadata or {}).get("usage_object")
+        asked, usage = _asked(payload), (payload.metadata or {}).get("usage_object")
         if isinstance(usage, dict) and usage:
             reading = read_response(_with_usage(response, usage), asked, model=model)
             if reading.usage.is_known:
@@ -233,6 +235,17 @@ class LitellmReceiver:
             return None
 
 
+def _asked(payload: _Payload) -> dict[str, object]:
+    """The parameters, with those that its client passed through LiteLLM unread, and the text that was to be spoken,
+    which LiteLLM puts where messages are."""
+    parameters = payload.model_parameters or {}
+    passed = parameters.get("extra_body")
+    asked = {**passed, **parameters} if isinstance(passed, dict) else parameters
+    if "voice" in asked and payload.messages and bytes(payload.messages).startswith(b'"'):
+        return {"input": msgspec.json.decode(payload.messages), **asked}
+    return asked
+
+
 def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]:
     """The response with LiteLLM's usage object, and with what only the provider's own says in it."""
     if not isinstance(response, dict):
@@ -245,7 +258,8 @@ def _with_usage(response: object, usage: dict[str, object]) -> dict[str, object]
 def _usage(payload: _Payload, reading: UsageReading) -> Usage:
     if reading.usage.total is not None or reading.usage.units is not None:
         return reading.usage
-    return Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
+    own = Usage(prompt=_tokens(payload, "prompt_tokens"), completion=_tokens(payload, "completion_tokens"))
+    return counted(own, _status(payload))
 
 
 class _Unusable(Exception):
@@ -301,8 +315,8 @@ def _broken_down(payload: _Payload) -> Usd | None:
 
 
 def _reported(payload: _Payload) -> Usd | None:
-    """The exact decimal that LiteLLM's number spells."""
-    spelled = bytes(payload.response_cost).decode()
+    """The exact decimal that LiteLLM's number spells, also in quotes."""
+    spelled = bytes(payload.response_cost).decode().strip('"')
     if spelled in ("", "null"):
         return None
     try:
@@ -403,3 +417,8 @@ def _field_of(error: msgspec.ValidationError) -> dict[str, str]:
 def _without_half_characters(raw: bytes) -> bytes:
     """With U+FFFD for escaped halves of characters, which models' answers that were cut have at their end."""
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[2] else escape[0], raw)
+
+
+def _without_no_numbers(raw: bytes) -> bytes:
+    """With null for fields of NaN and Infinity, which Python writes and JSON lacks."""
+    return _NO_NUMBER.sub(lambda match: match[0] if match[0].startswith(b'"') else b" null", raw)

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from spendtop.domain.merging import bare_model
 from spendtop.domain.money import Usd
 from spendtop.domain.remarks import folded
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource
@@ -26,7 +27,15 @@ from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
 from spendtop.sources.receivers.otlp_providers import provider
 from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
-from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS, quantities, reported_cost, service_level, usage
+from spendtop.sources.receivers.otlp_usage import (
+    INPUT_TOKENS,
+    completed,
+    inference_geo,
+    quantities,
+    reported_cost,
+    service_level,
+    usage,
+)
 from spendtop.sources.receivers.otlp_writers import writer_of
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
@@ -107,24 +116,28 @@ def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanR
     response, request = _body(attributes, NAMES.response_body), _body(attributes, NAMES.request_body)
     models = read.models(attributes, response, request)
     try:
-        item = _request(span, attributes, response, models[0] if models else None, received_at)
+        item = _request(span, attributes, (request, response), models, received_at)
     except read.CannotTake as problem:
         return SpanReading(Invalid(problem.fields), models)
     return SpanReading(item, models)
 
 
 def _request(
-    span: TraceSpan, attributes: Attributes, response: Attributes, model: str | None, received_at: int
+    span: TraceSpan,
+    attributes: Attributes,
+    whole: tuple[Attributes, Attributes],
+    models: Sequence[str],
+    received_at: int,
 ) -> Request:
-    """The call that a span tells of. Raises CannotTake."""
+    """The call that a span tells of, with what was sent and answered where it holds that whole. Raises CannotTake."""
+    request, response = whole
+    model = models[0] if models else None
     response_id = provider_response_id(read.name(attributes, NAMES.response_id) or read.name(response, ("id",)))
     billed_by = provider(attributes)
     writer = writer_of(span, attributes, billed_by, model)
     used = quantities(read.with_answer(attributes, response), writer)
-    tokens, cost = usage(used), reported_cost(attributes)
-    answered = read_response(response, model=model)
-    if not tokens.is_known and tokens.total is None:
-        tokens = answered.usage
+    answered = read_response(response, request, billed_by, model)
+    tokens, cost = completed(usage(used), answered.usage), reported_cost(attributes)
     if model is None and tokens.total is None and cost is None:
         missing = "is missing, and so is everything else that tells what the call cost"
         raise read.CannotTake({NAMES.model[0]: missing, INPUT_TOKENS: missing})
@@ -147,7 +160,8 @@ def _request(
         usage=tokens,
         cost=_cost(cost, answered),
         service_level=service_level(attributes, response) or answered.service_level,
-        inference_geo=answered.inference_geo,
+        inference_geo=inference_geo(attributes) or answered.inference_geo,
+        served_model=_served_model(models, answered),
         provider_usage=answered.provider_usage,
         cached=any(attributes.get(name) is True for name in NAMES.answered_from_cache),
         user_id=read.name(attributes, NAMES.user),
@@ -159,6 +173,14 @@ def _request(
         response_body=bodies[1],
         body_state=BodyState.NOT_SENT if bodies == (None, None) else BodyState.STORED,
     )
+
+
+def _served_model(models: Sequence[str], answered: UsageReading) -> str | None:
+    """The answer's name for the model, else another one that the span has: either may be the one that has a price."""
+    if not models:
+        return None
+    first = bare_model(models[0])
+    return answered.served_model(models[0]) or next((each for each in models[1:] if bare_model(each) != first), None)
 
 
 def _cost(stated: Usd | None, answered: UsageReading) -> Cost:

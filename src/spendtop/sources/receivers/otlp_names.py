@@ -67,9 +67,13 @@ class AttributeNames(Struct, frozen=True, kw_only=True):
     cost_of_sides: tuple[tuple[str, str], ...]
     """Of input and output, where nothing tells their sum."""
     service_level: _Names
-    """The answer's before the request's."""
+    """The answer's before the request's; so in the two below."""
+    speed: _Names
+    inference_geo: _Names
     units: dict[str, _Names]
     """What was used, by the units of genai-prices. A unit is also known by its own name below `UNIT_PREFIXES`."""
+    total: _Names
+    """Of input and output together."""
     besides: dict[str, _Names]
     """Used as well, but not in the attribute of the unit."""
     not_billed: frozenset[str]
@@ -193,15 +197,33 @@ NAMES = AttributeNames(
         "gen_ai.openai.response.service_tier",
         "gen_ai.response.service_tier",
         "anthropic.response.service_tier",
+        "anthropic.usage.service_tier",
+        "gen_ai.usage.service_tier",
         f"{_METADATA}.openai.serviceTier",
         f"{_METADATA}.azure.serviceTier",
         f"{_ANTHROPIC}.service_tier",
         f"{_RAW}.service_tier",
+        f"{_METADATA}.google.usageMetadata.trafficType",
+        f"{_METADATA}.vertex.usageMetadata.trafficType",
         "openai.request.service_tier",
         "gen_ai.openai.request.service_tier",
         "gen_ai.request.service_tier",
         "anthropic.request.service_tier",
         "llm.invocation_parameters.service_tier",
+    ),
+    speed=(
+        "anthropic.usage.speed",
+        f"{_ANTHROPIC}.speed",
+        f"{_RAW}.speed",
+        "anthropic.request.speed",
+        "llm.invocation_parameters.speed",
+    ),
+    inference_geo=(
+        "anthropic.usage.inference_geo",
+        f"{_ANTHROPIC}.inference_geo",
+        f"{_RAW}.inference_geo",
+        "anthropic.request.inference_geo",
+        "llm.invocation_parameters.inference_geo",
     ),
     units={
         "input_tokens": (
@@ -233,6 +255,7 @@ NAMES = AttributeNames(
             "gen_ai.usage.cache_read.input_tokens",
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.cached_input_tokens",
+            "llm.usage.cache_read_input_tokens",
             "gen_ai.usage.input_tokens.cached",
             "gen_ai.usage.prompt_tokens_details.cached_tokens",
             "gen_ai.usage.input_tokens_details.cached_tokens",
@@ -262,6 +285,7 @@ NAMES = AttributeNames(
             "gen_ai.usage.cache_write.input_tokens",
             "gen_ai.usage.cache_creation_input_tokens",
             "gen_ai.usage.cache_write_input_tokens",
+            "llm.usage.cache_creation_input_tokens",
             "gen_ai.usage.input_tokens.cache_write",
             "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
             "gen_ai.usage.prompt_tokens_details.cache_write_tokens",
@@ -358,6 +382,15 @@ NAMES = AttributeNames(
         "input_document_pages": (),
         "input_pixels": (),
     },
+    total=(
+        "gen_ai.usage.total_tokens",
+        "llm.usage.total_tokens",
+        "llm.token_count.total",
+        "ai.usage.totalTokens",
+        f"{_LANGFUSE}.total",
+        f"{_LANGFUSE}.total_tokens",
+        f"{_MLFLOW}.total_tokens",
+    ),
     besides={
         # The Anthropic SDK's counts leave out what compacting the context took.
         "input_tokens": ("anthropic.usage.compaction.input_tokens",),

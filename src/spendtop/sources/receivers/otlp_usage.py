@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec.structs import replace
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import ServiceLevel, Usage
 from spendtop.domain.usage import MOST_TOKENS, count
+from spendtop.domain.usage.levels import level_word, place_word, speed_word
+from spendtop.domain.usage.levels import service_level as level_of
 from spendtop.sources.receivers.otlp_attributes import CannotTake
 from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES
 from spendtop.sources.receivers.otlp_spans import Attributes
@@ -15,6 +20,7 @@ from spendtop.sources.receivers.otlp_writers import CONVENTIONS, SpanWriter
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 _RAW = "gen_ai.usage.raw"
 _NO_COUNT = f"has to be a whole number of tokens from 0 to {MOST_TOKENS:,}"
+_DIGITS = re.compile("[0-9]{1,18}")
 _TOTALS = {
     "input_tokens": "prompt",
     "output_tokens": "completion",
@@ -24,17 +30,6 @@ _TOTALS = {
 }
 """Units that are fields of `Usage`: a span that has them wrong is refused, other wrong counts are passed over."""
 _LIFETIMES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
-_LEVELS = {
-    "batch": "batch",
-    "default": "standard",
-    "fast": "fast",
-    "flex": "flex",
-    "on_demand": "standard",
-    "priority": "priority",
-    "standard": "standard",
-    "standard_only": "standard",
-}
-"""`auto` is what was asked for, not what was served."""
 
 
 def _ranked() -> dict[str, tuple[str, int]]:
@@ -59,6 +54,7 @@ def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict
     Parts that are larger than their whole stay so: nobody can tell which of the counts is wrong.
     """
     used = _stated(attributes)
+    _complete(used, attributes, writer)
     lifetimes = [used[unit] for unit in _LIFETIMES if unit in used]
     if lifetimes and "cache_write_tokens" not in used:
         used["cache_write_tokens"] = sum(lifetimes)
@@ -75,6 +71,28 @@ def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict
     return used
 
 
+def _complete(used: dict[str, int | float], attributes: Attributes, writer: SpanWriter) -> None:
+    """What the total of a call tells: the side that is missing, as embeddings have only one, and that reasoning is
+    beside the output, as Gemini counts it."""
+    total = next((each for name in NAMES.total if (each := _count(attributes.get(name))) is not None), None)
+    given, made = used.get("input_tokens"), used.get("output_tokens")
+    if total is None:
+        return
+    if given is None:
+        if total >= (made or 0):
+            used["input_tokens"] = total - (made or 0)
+    elif made is None:
+        if total > given:
+            used["output_tokens"] = total - given
+    elif writer.includes_reasoning and total == given + made + used.get("output_reasoning_tokens", 0):
+        used["output_tokens"] = total - given
+
+
+def _count(value: object) -> int | None:
+    """A count, also as a text."""
+    return count(int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value)
+
+
 def _stated(attributes: Attributes) -> dict[str, int | float]:
     best: dict[str, tuple[int, str]] = {}
     for name in attributes:
@@ -86,7 +104,7 @@ def _stated(attributes: Attributes) -> dict[str, int | float]:
     wrong: dict[str, str] = {}
     for unit, (_, name) in best.items():
         if unit in _TOTALS:
-            tokens = count(attributes[name])
+            tokens = _count(attributes[name])
             if tokens is None:
                 wrong[name] = _NO_COUNT
             else:
@@ -100,7 +118,7 @@ def _stated(attributes: Attributes) -> dict[str, int | float]:
 
 def _quantity(value: object) -> int | float | None:
     """Whole where it can be, as seconds need not be."""
-    whole = count(value)
+    whole = _count(value)
     if whole is not None:
         return whole
     return value if isinstance(value, float) and 0 <= value <= MOST_TOKENS else None
@@ -116,6 +134,26 @@ def usage(used: dict[str, int | float]) -> Usage:
         cache_write=cache_write,
         reasoning=reasoning,
         units={unit: quantity for unit, quantity in used.items() if quantity and unit not in _TOTALS} or None,
+    )
+
+
+def completed(stated: Usage, answered: Usage) -> Usage:
+    """The attributes' counts, and what only the provider's whole answer says: parts of the same sums, and what is
+    billed besides tokens."""
+    if not stated.is_known and stated.total is None:
+        return answered
+    is_one = (stated.prompt, stated.completion) == (answered.prompt, answered.completion)
+    units = {
+        unit: quantity for unit, quantity in (answered.units or {}).items() if is_one or not unit.endswith("_tokens")
+    } | (stated.units or {})
+    if not is_one:
+        return replace(stated, units=units or None)
+    return replace(
+        stated,
+        cache_read=answered.cache_read if stated.cache_read is None else stated.cache_read,
+        cache_write=answered.cache_write if stated.cache_write is None else stated.cache_write,
+        reasoning=answered.reasoning if stated.reasoning is None else stated.reasoning,
+        units=units or None,
     )
 
 
@@ -135,16 +173,21 @@ def unread(attributes: Attributes) -> Iterator[str]:
 
 
 def service_level(attributes: Attributes, response: Attributes) -> ServiceLevel | None:
-    """At which level the call was served, or was asked for where the answer does not say: `standard`, `batch`,
-    `flex`, `priority`, `fast`."""
+    """At which level the call was served, or was asked for where the answer does not say."""
     inside = response.get("usage")
     usage_object = inside if isinstance(inside, dict) else {}
-    if usage_object.get("speed") == "fast":
-        return ServiceLevel.FAST
-    stated = [attributes.get(name) for name in NAMES.service_level]
-    answered = [response.get("service_tier"), usage_object.get("service_tier")]
-    words = (each.lower() for each in [*answered, *stated] if isinstance(each, str))
-    return next((ServiceLevel(_LEVELS[word]) for word in words if word in _LEVELS), None)
+    tiers = (response.get("service_tier"), usage_object.get("service_tier"), *map(attributes.get, NAMES.service_level))
+    speeds = (usage_object.get("speed"), *map(attributes.get, NAMES.speed))
+    return level_of(_first(level_word, tiers), _first(speed_word, speeds))
+
+
+def inference_geo(attributes: Attributes) -> str | None:
+    """Where the call was served, for which some take more."""
+    return _first(place_word, map(attributes.get, NAMES.inference_geo))
+
+
+def _first(read: Callable[[object], str | None], values: Iterable[object]) -> str | None:
+    return next((word for word in map(read, values) if word is not None), None)
 
 
 def reported_cost(attributes: Attributes) -> Usd | None:
