@@ -8,7 +8,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from spendtop.collector.collector import CompanionContext, Setup, run
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded, load
+from spendtop.domain.condition import Condition
 from spendtop.domain.errors import ExitCode, PortBusy
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import tasks
@@ -116,6 +117,13 @@ def test_it_listens_says_so_and_leaves_nothing_behind(started: Started) -> None:
     assert not file.exists()
 
 
+def announced(started: Started) -> Sequence[Condition]:
+    """What the collector says beside the store that is amiss with it."""
+    held = running_collector(started.folder / "spendtop.db.collector.json")
+    assert held is not None
+    return held.conditions
+
+
 def test_its_health_names_what_is_wrong(started: Started) -> None:
     async def look(rooms: CompanionContext) -> None:
         async with client_of(rooms) as client:
@@ -128,6 +136,10 @@ def test_its_health_names_what_is_wrong(started: Started) -> None:
             said = (await client.get("/health")).json()
             assert said["status"] == "degraded"
             assert "wrong" in said["detail"]["configuration"]
+            (condition,) = said["detail"]["conditions"]
+            assert (condition["name"], condition["status"]) == ("configuration", "degraded")
+            await soon(lambda: announced(started))
+            assert [each.sentence for each in announced(started)] == [condition["sentence"]]
 
     assert started.run(look) is ExitCode.OK
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import AlreadyRunning, CannotCreate, ExitCode
 from spendtop.services.presence import (
     CollectorState,
@@ -171,3 +173,22 @@ def test_what_killed_viewers_left_is_cleared_by_the_next_one(tmp_path: Path) -> 
     (folder / "999999999-1").touch()
     with counted_as_viewer(folder):
         assert [entry.name.partition("-")[0] for entry in folder.iterdir()] == [str(os.getpid())]
+
+
+def test_on_a_full_disk_an_announcement_is_written_over_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "holder"
+    announce(file, me())
+    blocks = file.stat().st_blocks
+
+    def no_room(**_where: object) -> tuple[int, str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", no_room)
+    condition = Condition(name="disk", status=ConditionStatus.DOWN, sentence="The disk is full.", since=1)
+    announce(file, me(conditions=(condition,)))
+    held = running_collector(file)
+    assert held is not None
+    assert held.conditions == (condition,)
+    assert file.stat().st_blocks == blocks

@@ -197,6 +197,7 @@ class _Link:
             url=held.url,
             started_here=held.pid == self._started,
             other_viewers=max(0, viewer_count(self._places.viewers) - 1),
+            conditions=held.conditions,
         )
 
     def stop_collector(self) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from spendtop.alerts.channels import ChannelState
+from spendtop.alerts.channels import ChannelState, ChannelStatus
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
@@ -21,6 +21,7 @@ from spendtop.api.counters import Counters
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
@@ -48,7 +49,8 @@ from spendtop.collector.tasks.task_runner import TaskRunner
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
-from spendtop.domain.clock import Clock
+from spendtop.domain.clock import Clock, to_iso
+from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.outbox_rules import free_abandoned
@@ -150,6 +152,7 @@ class Collector:
         self._stop = signals.stop
         self._supervisor = Supervisor(signals.stop)
         self._active = ActiveConfig(setup.loaded, setup.clock)
+        self._conditions = Conditions(setup.clock)
         self._counters = Counters()
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
@@ -315,6 +318,8 @@ class Collector:
                 _log.error("the %s died", "listener" if serving.done() else "writer")
                 self._stop.set()
                 return ExitCode.INTERNAL
+            self._examine()
+            self._readiness.admit(self._conditions.present)
             await pause(self._stop, _VITALS_EVERY)
         return ExitCode.OK
 
@@ -346,20 +351,35 @@ class Collector:
         self._outbox.wake()
 
     def _health(self) -> Health:
-        if not self._recorder.alive:
-            return Health("down", {"writer": "ended"})
-        channels = {status.name: status.state.value for status in self._outbox.status()}
-        failing = [name for name, state in channels.items() if state != ChannelState.OK.value]
-        degraded = bool(self._supervisor.failures or failing or self._config_reload.rejected)
+        self._examine()
         return Health(
-            "degraded" if degraded else "healthy",
+            self._conditions.status,
             {
+                "conditions": [
+                    {
+                        "name": condition.name,
+                        "status": condition.status.value,
+                        "sentence": condition.sentence,
+                        "since": to_iso(condition.since),
+                    }
+                    for condition in self._conditions.present
+                ],
                 "loops_failing": dict(self._supervisor.failures),
-                "channels": channels,
+                "channels": {status.name: status.state.value for status in self._outbox.status()},
                 "configuration": self._config_reload.rejected or "applied",
                 "writes_waiting": self._recorder.waiting,
             },
         )
+
+    def _examine(self) -> None:
+        """Ask those who do not say by themselves what is amiss with them."""
+        ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
+        self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
+        loops = " and ".join(sorted(self._supervisor.failures))
+        failed = f"Failed and started again: {loops}. The log says why." if loops else None
+        self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
+        self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
+        self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url
@@ -373,6 +393,17 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
+
+
+def _failing(channels: Sequence[ChannelStatus]) -> str | None:
+    """Which channels do not deliver, and why."""
+    sentences = [
+        f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
+        f" `spendtop channel test {channel.name}` tries it."
+        for channel in channels
+        if channel.state != ChannelState.OK
+    ]
+    return " ".join(sentences) or None
 
 
 def _say_nothing(_sentence: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import tempfile
 import time
@@ -14,11 +13,14 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct, json
 
+from spendtop.domain.condition import Condition
 from spendtop.domain.errors import AlreadyRunning, CannotCreate, NoPermission
 
 _LOCK_SECONDS = 1.0
+_ANNOUNCEMENT_BYTES = 4096
+"""An announcement fills a block with blanks, so that another one fits in its place when no block is free."""
 
 
 class CollectorState(StrEnum):
@@ -27,7 +29,7 @@ class CollectorState(StrEnum):
     STOPPING = "stopping"
 
 
-class RunningCollector(Struct, frozen=True, kw_only=True):
+class RunningCollector(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The collector that holds a store, as it says itself."""
 
     pid: int
@@ -43,6 +45,8 @@ class RunningCollector(Struct, frozen=True, kw_only=True):
     version: str = ""
     upgraded: float | None = None
     """How much of the store's upgrade is done, from 0 to 1, while one goes on."""
+    conditions: tuple[Condition, ...] = ()
+    """What is amiss, the worst first."""
 
 
 def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
@@ -55,17 +59,22 @@ def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
 def running_collector(path: Path) -> RunningCollector | None:
     """Who says in `path` that it collects, if that process still lives."""
     try:
-        written = json.loads(path.read_text())
-        collector = RunningCollector(**{**written, "state": CollectorState(written["state"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        collector = json.decode(path.read_bytes(), type=RunningCollector)
+    except (OSError, DecodeError):
         return None
     return collector if 0 < process_start(collector.pid) == collector.process_started else None
 
 
 def announce(path: Path, me: RunningCollector) -> None:
-    """Write what the holder says about itself, readable by this user only."""
-    values = {name: getattr(me, name) for name in me.__struct_fields__}
-    write_atomically(path, json.dumps({name: value for name, value in values.items() if value is not None}))
+    """Write what the holder says about itself, readable by this user only; on a full disk over what it said before."""
+    text = json.encode(me).decode().ljust(_ANNOUNCEMENT_BYTES)
+    try:
+        write_atomically(path, text)
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        with path.open("r+") as file:
+            file.write(text)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from spendtop.domain.clock import Clock
 from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
+    from spendtop.domain.condition import Condition
     from spendtop.store.engine import Store
     from spendtop.store.reads.applied_config import Applied
 
@@ -27,6 +28,8 @@ class AttachedCollector:
     started_here: bool
     """This viewer started it, so that leaving may stop it."""
     other_viewers: int = 0
+    conditions: tuple[Condition, ...] = ()
+    """What is amiss with it, the worst first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import spendtop
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.clock import Clock
+from spendtop.domain.condition import Condition
 from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
 
 _STDERR = 2
@@ -68,10 +69,12 @@ class Readiness:
         self._started_by = started_by
         self._since = clock()
         self._parent = parent
+        self._state = CollectorState.STARTING
+        self._conditions: tuple[Condition, ...] = ()
 
     def upgrading(self, share: float) -> None:
         """Say how much of the store's upgrade is done, from 0 to 1."""
-        self._announce(CollectorState.STARTING, share)
+        self._announce(share)
         if self._parent is not None:
             with suppress(OSError):
                 _write_line(self._parent, {"ready": False, "upgraded": share})
@@ -79,20 +82,31 @@ class Readiness:
 
     def announce(self, state: CollectorState) -> None:
         """Say where we stand now, beside the store and to systemd."""
-        self._announce(state)
+        self._state = state
+        self._announce()
         if state in _FOR_SYSTEMD:
             notify_systemd(_FOR_SYSTEMD[state])
 
-    def _announce(self, state: CollectorState, upgraded: float | None = None) -> None:
+    def admit(self, conditions: tuple[Condition, ...]) -> None:
+        """Say what is amiss, where that has changed; asked again, it tries again what could not be written."""
+        if conditions != self._conditions:
+            before, self._conditions = self._conditions, conditions
+            try:
+                self._announce()
+            except OSError:
+                self._conditions = before
+
+    def _announce(self, upgraded: float | None = None) -> None:
         me = RunningCollector(
             pid=os.getpid(),
-            state=state,
+            state=self._state,
             url=self.url,
             started_by=self._started_by,
             since=self._since,
             process_started=process_start(os.getpid()),
             version=spendtop.__version__,
             upgraded=upgraded,
+            conditions=self._conditions,
         )
         announce(self._file, me)
 
