@@ -185,7 +185,7 @@ async def test_who_leaves_during_an_upgrade_does_not_wait_for_its_end(session_ov
 
     def connect(upgraded: Callable[[float], object]) -> Store:
         try:
-            while True:
+            while not ended.wait(0.01):
                 upgraded(0.5)
         finally:
             ended.set()
