@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -225,6 +226,9 @@ class Collector:
             _log.exception("the price list could not be loaded")
         finally:
             self._prices.set_result(None)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
 
     async def _serve(self, listening: socket.socket) -> None:
         context = Context(

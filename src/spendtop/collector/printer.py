@@ -94,35 +94,12 @@ class Printer:
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]
         now = self._clock()
         hour = await read(self._store, lambda connection: spent_last_hour(connection, now))
-        for request in waiting:
-            self._request(request, hour)
-
-    def _request(self, request: Request, last_hour: Spend) -> None:
-        cost = request.cost.amount
         if self._json:
-            self._write(
-                {
-                    "event": "processed",
-                    "at": to_iso(request.occurred_at),
-                    "model": request.model,
-                    "user_id": request.user_id,
-                    "status": request.status.value,
-                    "cost_usd": Usd.float_of(cost),
-                    "cost_nanousd": Usd.nano_of(cost),
-                    "last_hour_usd": Usd.float_of(last_hour.known_cost),
-                    "last_hour_unpriced": last_hour.unpriced,
-                }
-            )
-            return
-        words = " ".join(self._words(request))
-        self._line(f"processed {words} · last hour {_short(last_hour.known_cost, last_hour.unpriced)}")
-
-    def _words(self, request: Request) -> Iterator[str]:
-        yield clean_line(request.model or "(no model)", MESSAGE_LIMIT)
-        yield clean_line(request.user_id or "(no user)", MESSAGE_LIMIT)
-        yield _short(request.cost.amount)
-        if request.status.value != "ok":
-            yield request.status.value
+            lines = [_in_json(_processed(request, hour)) for request in waiting]
+        else:
+            last_hour = _short(hour.known_cost, hour.unpriced)
+            lines = [f"processed {' '.join(_words(request))} · last hour {last_hour}" for request in waiting]
+        self._line("\n".join(lines))
 
     def _alert(self, message: Message) -> None:
         used, limit = Usd(message.used_nano), Usd(message.limit_nano)
@@ -154,7 +131,7 @@ class Printer:
                 self._line(f"{message.kind.value.upper()} {name}{who}: {amounts}")
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._line(json.dumps(value, ensure_ascii=True))
+        self._line(_in_json(value))
 
     def _line(self, text: str) -> None:
         if self._out is None:
@@ -174,6 +151,33 @@ class Printer:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, out.fileno())
         os.close(nowhere)
+
+
+def _processed(request: Request, last_hour: Spend) -> dict[str, Any]:
+    cost = request.cost.amount
+    return {
+        "event": "processed",
+        "at": to_iso(request.occurred_at),
+        "model": request.model,
+        "user_id": request.user_id,
+        "status": request.status.value,
+        "cost_usd": Usd.float_of(cost),
+        "cost_nanousd": Usd.nano_of(cost),
+        "last_hour_usd": Usd.float_of(last_hour.known_cost),
+        "last_hour_unpriced": last_hour.unpriced,
+    }
+
+
+def _in_json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=True)
+
+
+def _words(request: Request) -> Iterator[str]:
+    yield clean_line(request.model or "(no model)", MESSAGE_LIMIT)
+    yield clean_line(request.user_id or "(no user)", MESSAGE_LIMIT)
+    yield _short(request.cost.amount)
+    if request.status.value != "ok":
+        yield request.status.value
 
 
 def _short(cost: Usd | None, unpriced: int = 0) -> str:

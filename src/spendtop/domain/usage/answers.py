@@ -26,6 +26,14 @@ _ENVELOPES = (
 _CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
 _FREE_ACTIONS = ("open_page", "find_in_page", "find")
 _PICTURES = ("b64_json", "url", "bytesBase64Encoded")
+_MORE = frozenset(
+    {
+        *("service_tier", "serviceTier", "performanceConfig", "speed", "inference_geo", "custom_id"),
+        *("output", "candidates", "server_side_tool_usage"),
+        *("document_annotation_format", "bbox_annotation_format"),
+    }
+)
+"""Fields of an answer or a request that say more than the usage object does: most have none of them."""
 _STREAMED = (
     *(*_USAGE, *_BESIDE, *_OWN_COUNTS, "candidates", "output", "model", "modelVersion"),
     *("service_tier", "serviceTier", "performanceConfig"),
@@ -47,11 +55,15 @@ def kept_answer(answer: object, request: object) -> tuple[Kept, str | None]:
     usage = _usage_object(opened)
     kept = keep(usage) if usage is not None else Kept({}, {})
     asked = request if isinstance(request, dict) else {}
-    for name, value in {**_terms(answer, opened, usage or {}, asked), **_pieces(opened, usage, asked)}.items():
-        if name not in kept.flat:
-            kept.object[name] = kept.flat[name] = value
     model = opened.get("model") or opened.get("modelVersion") or answer.get("model") or answer.get("modelVersion")
-    return kept, model if isinstance(model, str) and model else None
+    if not isinstance(model, str):
+        model = None
+    if usage is None or not (_MORE.isdisjoint(opened) and _MORE.isdisjoint(answer) and _MORE.isdisjoint(asked)):
+        for name, value in {**_terms(answer, opened, usage or {}, asked), **_pieces(opened, usage, asked)}.items():
+            kept.add(name, value)
+    if model is not None and model.startswith("gpt-") and "-search-" in model and "output" not in opened:
+        kept.add("web_search_call", 1)  # these search the web in each call
+    return kept, model or None
 
 
 def _opened(answer: Mapping[str, Any], depth: int) -> Mapping[str, Any] | None:
@@ -141,11 +153,9 @@ def _tier(source: Mapping[str, Any]) -> str | None:
 def _pieces(answer: Mapping[str, Any], usage: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> Flat:
     """What is billed by the piece, and is not in the usage object."""
     pieces: Flat = {}
-    output, model = answer.get("output"), answer.get("model")
+    output = answer.get("output")
     if isinstance(output, list):
         _count_calls(output, pieces)
-    elif isinstance(model, str) and "-search-" in model and model.startswith("gpt-"):
-        pieces["web_search_call"] = 1  # these search the web in each call
     candidates = answer.get("candidates")
     if isinstance(candidates, list):
         _count_grounding(candidates, pieces)

@@ -65,6 +65,11 @@ class Kept(NamedTuple):
     object: dict[str, Any]
     flat: Flat
 
+    def add(self, name: str, value: int | float | str) -> None:
+        """What is said beside the usage object, where that does not say it itself."""
+        if name not in self.flat:
+            self.object[name] = self.flat[name] = value
+
 
 def keep(usage: Mapping[str, Any]) -> Kept:
     """What is kept of a usage object."""
