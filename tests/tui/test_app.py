@@ -185,8 +185,9 @@ async def test_who_leaves_during_an_upgrade_does_not_wait_for_its_end(session_ov
 
     def connect(upgraded: Callable[[float], object]) -> Store:
         try:
-            while not ended.wait(0.01):
+            while True:
                 upgraded(0.5)
+                ended.wait(0.01)
         finally:
             ended.set()
 
