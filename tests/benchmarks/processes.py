@@ -102,10 +102,9 @@ def collector(folder: Path, store: Path, slow: Mapping[str, str] | None = None, 
         )
     os.close(told)
     with os.fdopen(ready) as pipe, _ended(process):
-        line = pipe.readline()
-        if not line:
+        said = next((each for each in map(msgspec.json.decode, pipe) if each["ready"] or "code" in each), {})
+        if not said.get("ready"):
             raise RuntimeError((folder / "collector.log").read_text()[-2000:])
-        said = msgspec.json.decode(line)
         yield Running(process.pid, int(said["url"].rsplit(":", 1)[1]))
 
 
