@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -102,7 +103,9 @@ def collector(folder: Path, store: Path, slow: Mapping[str, str] | None = None, 
         )
     os.close(told)
     with os.fdopen(ready) as pipe, _ended(process):
-        said = next((each for each in map(msgspec.json.decode, pipe) if each["ready"] or "code" in each), {})
+        said: dict[str, Any] = next(
+            (each for each in map(msgspec.json.decode, pipe) if each["ready"] or "code" in each), {}
+        )
         if not said.get("ready"):
             raise RuntimeError((folder / "collector.log").read_text()[-2000:])
         yield Running(process.pid, int(said["url"].rsplit(":", 1)[1]))
