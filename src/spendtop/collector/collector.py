@@ -19,6 +19,7 @@ from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
+from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
@@ -42,6 +43,7 @@ from spendtop.collector.process.lifecycle import (
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
@@ -157,6 +159,8 @@ class Collector:
         self._active = ActiveConfig(setup.loaded, setup.clock)
         self._conditions = Conditions(setup.clock)
         self._counters = Counters()
+        self._refusals = Refusals(setup.clock)
+        self._refusal_watch = RefusalWatch(self._refusals, self._conditions)
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
@@ -244,6 +248,7 @@ class Collector:
             environment=self._setup.loaded.environment,
             stopping=self._stop,
             counters=self._counters,
+            refusals=self._refusals,
         )
         try:
             await serve(Listener(context), listening, self._stop)
@@ -290,6 +295,7 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "refusal log": self._refusal_watch.run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -385,6 +391,7 @@ class Collector:
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
+        self._refusal_watch.examine()
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url
