@@ -77,10 +77,9 @@ class Evaluator:
         for row in rows:
             limit = self._limits.get(episodes.limit_name(row))
             episode = episodes.from_row(row)
-            if limit is None or not episodes.fits(limit, episode):
-                episodes.drop(connection, row, now)
-            elif episode.window_end is not None and episode.window_end <= now:
-                episodes.resolve(connection, row, now)
+            is_over = episode.window_end is not None and episode.window_end <= now
+            if limit is None or is_over or not episodes.fits(limit, episode):
+                episodes.end(connection, row, now)
             elif limit.window.kind is not WindowKind.REQUEST:
                 announcements += _LimitInTurn(connection, limit, self._book, now).decide_again(row, episode)
         alert_messages.queue(connection, announcements, self._channels, now)
