@@ -9,7 +9,6 @@ import pytest
 
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.view import (
-    _differences,
     _store_name,
     arguments,
     require_terminal,
@@ -74,16 +73,6 @@ def test_a_collector_of_another_user_is_left_to_that_user(monkeypatch: pytest.Mo
     monkeypatch.setattr("os.kill", refuse)
     with pytest.raises(NoPermission, match="another user's"):
         stop_process(2**22 + 1)
-
-
-def test_a_local_file_that_differs_from_what_is_applied_is_named() -> None:
-    settings = load_settings(written(LIMIT + '[time]\nzone = "UTC"\n')).settings
-    limits = tuple(limit.limit() for limit in settings.limits)
-    info = CollectorInfo(version="1", host="h", pid=1, url="u", started_at=0)
-    same = Applied(limits=limits, calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest="")
-    other = Applied(limits=(), calendar=Calendar("UTC"), channels=("ops",), collector=info, at=0, config_digest="")
-    assert _differences(settings, same) == ()
-    assert _differences(settings, other) == ("limits", "channels")
 
 
 def test_a_collector_that_runs_without_the_wanted_tunnel_is_named(home_store: Store) -> None:

@@ -15,7 +15,6 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import to_datetime
-from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
@@ -24,7 +23,7 @@ from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.selection import Selection
-from spendtop.tui.widgets.canvas import Line, Piece, clip, length
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
 
@@ -50,6 +49,7 @@ class LiveScreen(ReaderScreen):
     def __init__(self) -> None:
         super().__init__()
         self._pane: Widget | None = None
+        self._was_dimmed = False
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -100,14 +100,28 @@ class LiveScreen(ReaderScreen):
         if (status.facts, status.headline) != (facts, face.headline):
             status.facts, status.headline = facts, face.headline
             status.redraw()
-        if tabs.facts is None or ((tabs.facts.collector, tabs.facts.asked) != (facts.collector, facts.asked)):
+        told = (facts.collector, facts.asked, facts.differences, facts.standing)
+        if tabs.facts is None or told != (
+            tabs.facts.collector,
+            tabs.facts.asked,
+            tabs.facts.differences,
+            tabs.facts.standing,
+        ):
             tabs.facts = facts
             tabs.redraw()
+        self._shade()
         self.refresh_notice()
         # Below a dialog none of them works.
         self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
-        if self.is_stale and self.is_current and not face.pause:
+        if (self.is_stale or self.is_dimmed) and self.is_current and not face.pause:
             self.news()
+
+    def _shade(self) -> None:
+        """Dim what may no longer be so, or light it again."""
+        if self._was_dimmed != self.is_dimmed:
+            self._was_dimmed = self.is_dimmed
+            for panel in self.query(Panel):
+                panel.refresh()
 
     def on_screen_suspend(self) -> None:
         """A dialog has the keyboard now, or another screen."""
@@ -141,9 +155,8 @@ class LiveScreen(ReaderScreen):
             words = f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind "
             notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
             return
-        trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
         attention = self._attention()
-        important = [*trouble, *self._conditions(attention), *self._config_outcome(attention), *attention]
+        important = [*self._amiss(attention), *self._config_outcome(attention), *attention]
         notice.say([*important, *self.remarks()], self.window_words())
 
     def tell_news(self) -> None:
@@ -152,17 +165,19 @@ class LiveScreen(ReaderScreen):
         if outcome is not None:
             self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
 
-    def _conditions(self, attention: Line) -> Line:
-        """The worst thing that is amiss with the collector, and how many more there are. What a changed configuration
-        did has words of its own."""
-        present = self.face.collector.conditions if self.face.collector else ()
-        amiss = [each for each in present if each.name != "configuration"]
-        if not amiss:
+    def _amiss(self, attention: Line) -> Line:
+        """Why it stands as it does, what else there is to know of the collector, and how many more such things. What a
+        changed configuration did has words of its own."""
+        palette, facts = self.face.palette, self.face.status_facts()
+        conditions = facts.collector.conditions if facts.collector else ()
+        told_apart = {each.sentence for each in conditions if each.name == "configuration"}
+        sentences = dict.fromkeys([facts.standing.sentence, *(each.sentence for each in conditions)])
+        known = [sentence for sentence in sentences if sentence and sentence not in told_apart]
+        if not known:
             return ()
-        palette = self.face.palette
-        style = palette.bad if amiss[0].status is ConditionStatus.DOWN else palette.warn
-        more: Line = [(f" +{len(amiss) - 1} more", palette.muted)] if len(amiss) > 1 else ()
-        return [*self._cut((f"! {clean_line(amiss[0].sentence)}", style), [*more, *attention]), *more, _GAP]
+        style = palette.warn if facts.records else palette.bad
+        more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
+        return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *attention]), *more, _GAP]
 
     def _config_outcome(self, attention: Line) -> Line:
         outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())

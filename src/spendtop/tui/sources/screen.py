@@ -85,7 +85,7 @@ class SourcesScreen(LiveScreen):
         facts.price_list = happened.price_list = answer.price_list
         happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
         happened.remarks = answer.remarks
-        happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
+        happened.gaps, happened.calendar, happened.was_read = answer.sources.gaps, headline.calendar, True
         facts.redraw()
         happened.redraw()
         return headline
@@ -95,11 +95,15 @@ class SourcesScreen(LiveScreen):
         super().tick()
         if not self.is_built:
             return
-        facts, recording = self.query_one(SourceFacts), not self.face.status_facts().nobody_records
-        if (facts.collector, self.table.recording) != (self.face.collector, recording):
-            facts.collector, self.table.recording = self.face.collector, recording
-            facts.redraw()
-            self.table.redraw()
+        facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
+        status = self.face.status_facts()
+        told = (status.standing, status.since, status.collector)
+        if (facts.standing, facts.since, facts.collector) != told:
+            facts.standing, facts.since, facts.collector = told
+            happened.conditions = status.collector.conditions if status.collector else ()
+            self.table.recording = status.records
+            for part in (facts, happened, self.table):
+                part.redraw()
 
     @property
     def panes(self) -> Sequence[Widget]:
