@@ -49,9 +49,12 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
     """The next alert rows of limits behind the id `after` that are not resolved."""
-    of_limits = _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
-    query = select(_ALERT).where(of_limits, ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
+    query = select(_ALERT).where(_of_limits(), ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
     return list(connection.execute(query))
+
+
+def _of_limits() -> ColumnElement[bool]:
+    return _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
 
 
 def is_resolved() -> ColumnElement[bool]:
@@ -83,23 +86,31 @@ def limit_name(row: Any) -> str:
     return str(row.rule).removeprefix(_OF_LIMITS)
 
 
-def resolve(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word, as its window is over."""
-    _end(connection, row, now, announced=row.announced)
+def ended(connection: Connection, now: int, most: int) -> list[int]:
+    """Ids of unresolved alerts whose window is over, the earliest first."""
+    query = select(_ALERT.c.id).where(_of_limits(), ~is_resolved(), _ALERT.c.window_end <= now)
+    return list(connection.execute(query.order_by(_ALERT.c.window_end).limit(most)).scalars())
+
+
+def end(connection: Connection, ids: Sequence[int], now: int) -> None:
+    """End episodes without a word, as their windows are over."""
+    for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
+        connection.execute(update(_ALERT).where(_ALERT.c.id.in_(part)).values(_resolution(now)))
 
 
 def drop(connection: Connection, row: Any, now: int) -> None:
     """End an episode without a word, as its limit is gone; one that comes in its place speaks anew."""
-    _end(connection, row, now, announced=0.0)
+    this = update(_ALERT).where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
+    connection.execute(this.values(_resolution(now) | {"announced": 0.0}))
 
 
-def _end(connection: Connection, row: Any, now: int, announced: float) -> None:
-    values = {"state": EpisodeState.RESOLVED.value, "announced": announced, "updated_at": now, "resolved_at": now}
-    connection.execute(
-        update(_ALERT)
-        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-        .values(version=row.version + 1, **values)
-    )
+def _resolution(now: int) -> dict[str, Any]:
+    return {
+        "version": _ALERT.c.version + 1,
+        "state": EpisodeState.RESOLVED.value,
+        "updated_at": now,
+        "resolved_at": now,
+    }
 
 
 def write(
