@@ -121,13 +121,27 @@ def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> 
 
 
 @pytest.mark.parametrize("left", [[], [replace(ROUTER, low_balance=None)]], ids=["account", "threshold"])
-def test_a_threshold_that_is_gone_ends_its_alert_without_a_word(watching: Watching, left: list[Account]) -> None:
+def test_a_threshold_that_vanishes_and_comes_back_is_told_once(watching: Watching, left: list[Account]) -> None:
     watching.told("9.99")
     watching.over(left)
-    assert watching.look() == []
-    assert watching.alerts() == [("balance/router", "resolved", "critical")]
+    for _ in range(2):
+        assert watching.look() == []
+        assert watching.alerts() == [("balance/router", "resolved", "critical")]
     watching.over([ROUTER])
-    assert said(watching.look()) == ["low balance router"]
+    for _ in range(2):
+        assert watching.look() == []
+        assert watching.alerts() == [("balance/router", "exceeded", "critical")]
+    assert watching.told("11.00") == ["resolved router"]
+    assert watching.told("9.99") == ["low balance router"]
+
+
+def test_a_balance_that_recovered_while_nobody_watched_is_over(watching: Watching) -> None:
+    watching.told("9.99")
+    watching.over([])
+    assert watching.told("20.00") == []
+    watching.over([ROUTER])
+    assert said(watching.look()) == ["resolved router"]
+    assert watching.told("9.99") == ["low balance router"]
 
 
 def test_a_higher_threshold_speaks_at_once(watching: Watching) -> None:
@@ -185,6 +199,21 @@ def test_a_restart_does_not_end_stale_data(watching: Watching) -> None:
     watching.over([], [COSTS])
     assert watching.look() == []
     assert watching.alerts() == [("stale/openai-costs", "approaching", "warning")]
+
+
+def test_stale_data_that_nobody_watched_for_a_while_are_told_once(watching: Watching) -> None:
+    watching.over([], [COSTS])
+    watching.clock.advance(HOUR)
+    assert said(watching.look()) == ["stale data openai-costs"]
+    watching.over()
+    assert watching.look() == []
+    assert watching.alerts() == [("stale/openai-costs", "resolved", "warning")]
+    watching.over([], [COSTS])
+    watching.clock.advance(2 * HOUR)
+    assert watching.look() == []
+    assert watching.alerts() == [("stale/openai-costs", "approaching", "warning")]
+    watching.poll()
+    assert said(watching.look()) == ["resolved openai-costs"]
 
 
 def test_looking_at_what_is_as_it_was_changes_nothing(watching: Watching) -> None:

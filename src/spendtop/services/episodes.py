@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from spendtop.domain.alerting import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
-from spendtop.domain.windows import CALENDAR_KINDS, WindowKind
+from spendtop.domain.windows import CALENDAR_KINDS, Calendar, WindowKind, bounds
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -93,24 +93,35 @@ def ended(connection: Connection, now: int, most: int) -> list[int]:
 
 
 def end(connection: Connection, ids: Sequence[int], now: int) -> None:
-    """End episodes without a word, as their windows are over."""
+    """End episodes without a word: their window is over, or their limit is gone. What they announced stays known."""
+    over = {"state": EpisodeState.RESOLVED.value, "updated_at": now, "resolved_at": now}
     for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
-        connection.execute(update(_ALERT).where(_ALERT.c.id.in_(part)).values(_resolution(now)))
+        these = update(_ALERT).where(_ALERT.c.id.in_(part), ~is_resolved())
+        connection.execute(these.values(version=_ALERT.c.version + 1, **over))
 
 
-def drop(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word, as its limit is gone; one that comes in its place speaks anew."""
-    this = update(_ALERT).where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-    connection.execute(this.values(_resolution(now) | {"announced": 0.0}))
+def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:
+    """Go on, without a word, with the episodes that ended only because this limit was not in force for a while.
 
-
-def _resolution(now: int) -> dict[str, Any]:
-    return {
-        "version": _ALERT.c.version + 1,
-        "state": EpisodeState.RESOLVED.value,
-        "updated_at": now,
-        "resolved_at": now,
-    }
+    Acks and snoozes stay with them. A single request speaks only once, so that there is nothing to go on with.
+    """
+    if limit.window.kind is WindowKind.REQUEST:
+        return
+    window = bounds(limit.window, now, calendar)
+    same = [_ALERT.c.rule == rule_of(limit), is_resolved()]
+    if limit.window.kind in CALENDAR_KINDS:
+        same += [_ALERT.c.window_start == window.start_us, _ALERT.c.window_end == window.end_us]
+    else:
+        same += [_ALERT.c.window_end.is_(None)]
+    if limit.window.kind is WindowKind.ROLLING:
+        same += [_ALERT.c.resolved_at > now - (limit.window.length_us or 0)]
+    standing = {EpisodeState.EXCEEDED: _ALERT.c.announced >= 1, EpisodeState.APPROACHING: _ALERT.c.announced < 1}
+    for state, announced in standing.items():
+        connection.execute(
+            update(_ALERT)
+            .where(*same, _ALERT.c.announced > 0, announced)
+            .values(version=_ALERT.c.version + 1, state=state.value, updated_at=now, resolved_at=None)
+        )
 
 
 def write(

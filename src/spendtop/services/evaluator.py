@@ -120,7 +120,7 @@ class Evaluator:
         limit = self._limits.get(episodes.limit_name(row))
         episode = episodes.from_row(row)
         if limit is None or not episodes.fits(limit, episode):
-            episodes.drop(connection, row, now)
+            episodes.end(connection, [row.id], now)
         elif limit.window.kind is not WindowKind.REQUEST:
             return _LimitInTurn(connection, limit, self._book, now).decide_again(row, episode)
         return []
