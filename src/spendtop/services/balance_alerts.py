@@ -16,7 +16,8 @@ from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
 from spendtop.services import alert_messages, checkpoints
 from spendtop.services.alert_messages import Announcement, Channel
-from spendtop.store.reads.ledger import STALE_AFTER, Account, balance_now, gained_since
+from spendtop.store.reads.balances import Account, BalanceBasis, balance_now, gained_since
+from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -93,14 +94,18 @@ class BalanceAlerts:
         return announcements
 
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
-        """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance."""
+        """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance.
+
+        Nothing begins and nothing is over by a balance that was never calibrated.
+        """
         account, threshold = watched.account, watched.account.low_balance
         if threshold is None:
             if row is not None and not _is_withdrawn(row):
                 yield Change(rule=row.rule, row=row, message=None)
             return
-        left = balance_now(connection, account)
-        if left is None:
+        balance = balance_now(connection, account)
+        left = balance.amount
+        if left is None or not balance.is_calibrated:
             return
         lifted = row is not None and left >= threshold and gained_since(connection, account.name, row.opened_at)
         state, fires = watch(LowBalance(armed=row is None or lifted), left, threshold)
@@ -115,8 +120,10 @@ class BalanceAlerts:
             limit_name=account.name,
             used_nano=left.nano,
             limit_nano=threshold.nano,
+            estimated=account.basis is BalanceBasis.SEEN,
             zone=self._zone,
             at=now,
+            lines=(balance.caution,) if balance.caution else (),
             next_words=f"Speaks again after the balance was back at {again}, or credit was entered." if fires else "",
         )
         yield Change(rule=_BALANCE + account.name, row=row, message=message, notify=watched.notify)
