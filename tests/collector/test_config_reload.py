@@ -216,6 +216,26 @@ async def test_a_limit_that_stays_as_it_is_is_not_marked_again(bench: Bench) -> 
     assert followed.marks() == []
 
 
+async def test_a_limit_that_vanishes_and_comes_back_goes_on_with_its_alert(bench: Bench) -> None:
+    bench.configure(DAILY)
+    followed = Followed(bench)
+    await followed.reloading.publish()
+    bench.record(bench.request(11.0))
+    _evaluated(bench)
+    for text, state in (("", "resolved"), (DAILY, "exceeded"), ("", "resolved"), (CHEAP, "exceeded")):
+        bench.configure(text)
+        await followed.reloading.reload()
+        _evaluated(bench)
+        assert bench.rows("SELECT rule, state, spoke FROM alert") == [("limit/daily", state, 1)]
+
+
+def _evaluated(bench: Bench) -> None:
+    """What the configuration in force makes of the marks and of what is unresolved."""
+    with bench.store.writing() as connection:
+        bench.active.evaluator.evaluate(connection, bench.clock())
+        bench.active.evaluator.revisit(connection, bench.clock())
+
+
 async def test_limits_of_one_request_do_not_speak_about_the_past(bench: Bench) -> None:
     followed = Followed(bench)
     await followed.reloading.publish()

@@ -43,7 +43,7 @@ class Keeping:
 
     def sync(self, dollars: str) -> ledger.Calibrated:
         with self.store.writing() as connection:
-            return ledger.calibrate(connection, "openai", Usd.of(dollars), self.clock(), self.clock(), "ana")
+            return ledger.calibrate(connection, OPENAI, Usd.of(dollars), self.clock(), self.clock(), "ana")
 
     def record(self, kind: EntryKind, dollars: str, ago: int = 0) -> None:
         now = self.clock()

@@ -396,6 +396,23 @@ COMMANDS: dict[str, Command] = {
         "spendtop channel test ops",
         (_argument("name", nargs="?", metavar="NAME", help="only this one; all without it"),),
     ),
+    "db backup": Command(
+        "backup",
+        "Write everything that is recorded into one file, readable by you only, and look whether it is whole. A"
+        " collector may go on meanwhile. SQLite and PostgreSQL give the same kind of file.",
+        "spendtop db backup spendtop-backup.db",
+        (
+            _argument("file", metavar="FILE", help="a new file; it is there once it is complete"),
+            _argument("--force", action="store_true", help="replace the file"),
+        ),
+    ),
+    "db verify": Command(
+        "backup:verify_store",
+        "Look whether the store, or a backup, is whole: the file, its tables, every prompt and response, and whether"
+        " the totals are what the requests add up to. Exits 65 when it is not. A collector may go on meanwhile.",
+        "spendtop db verify spendtop-backup.db",
+        (_argument("file", nargs="?", metavar="FILE", help="a backup; without it the store"),),
+    ),
     "deploy": Command(
         "deploy",
         "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"

@@ -22,7 +22,7 @@ from spendtop.collector.process.store_lock import places
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
-from spendtop.config.settings import Settings
+from spendtop.config.settings import ServerSettings, Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
@@ -114,8 +114,16 @@ def of_keys(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "ingest keys", FindingState.OK if ingest else FindingState.NOTE, ingest or "none: /ingest answers 403"
     )
-    admin = "set" if settings.server.api_key else "none: the admin routes answer this machine only"
-    yield Finding("admin key", FindingState.OK if settings.server.api_key else FindingState.NOTE, admin)
+    yield _admin_key(settings.server)
+
+
+def _admin_key(server: ServerSettings) -> Finding:
+    if server.api_key:
+        return Finding("admin key", FindingState.OK, "set")
+    if server.public_url:
+        closed = "none: with public_url the admin routes answer nobody"
+        return Finding("admin key", FindingState.WARNING, closed, "set api_key under [server]")
+    return Finding("admin key", FindingState.NOTE, "none: the admin routes answer programs on this machine only")
 
 
 def _signing(source: PushedSource, signing: Signing) -> Finding:

@@ -20,7 +20,7 @@ from spendtop.config.setting_changes import differences
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.services import scoped_totals
+from spendtop.services import episodes, scoped_totals
 from spendtop.services.evaluator import mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
@@ -160,8 +160,10 @@ class ConfigReload:
         return before.collector.public_url if before is not None and is_ours else ""
 
     def _mark_changed(self, connection: Connection, book: LimitBook) -> None:
-        """A limit that is new, or was lowered, may be crossed already."""
+        """A limit that is back goes on where it was; one that is new, or was lowered, may be crossed already."""
         before = applied(connection)
         unchanged = before.limits if before is not None and before.calendar == book.calendar else ()
         changed = [limit for limit in book.limits if limit not in unchanged]
+        for limit in changed:
+            episodes.resume(connection, limit, book.calendar, self._clock())
         mark_crossed(connection, changed, book, self._clock())

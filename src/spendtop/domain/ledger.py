@@ -68,9 +68,19 @@ def balance(calibration: Calibration | None, entries: Iterable[Entry], spent: Us
 
     Without a calibration it is the sum of the entries minus the spend, which is to be called uncalibrated.
     """
+    return (calibration.credit if calibration else ZERO) + _moved_since(calibration, entries) - spent
+
+
+def estimate(calibration: Calibration | None, entries: Iterable[Entry], seen: Usd) -> Usd:
+    """What is left where nobody tells the bills: `seen` is what requests cost since the calibration, or without one
+    since the first entry."""
+    return (calibration.observed if calibration else ZERO) + _moved_since(calibration, entries) - seen
+
+
+def _moved_since(calibration: Calibration | None, entries: Iterable[Entry]) -> Usd:
+    """What came and went by hand after the calibration."""
     since = calibration.at if calibration else None
-    moved = sum((entry.amount for entry in entries if since is None or entry.effective_at > since), ZERO)
-    return (calibration.credit if calibration else ZERO) + moved - spent
+    return sum((entry.amount for entry in entries if since is None or entry.effective_at > since), ZERO)
 
 
 def settled_spend(days_before: Usd, day: Usd, used_before: Usd, used_in_day: Usd) -> Usd | None:

@@ -16,7 +16,7 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger import DayCost, EntryKind, take_poll
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import storable_name
-from spendtop.store.reads.ledger import kept_balance, spent
+from spendtop.store.reads.balances import Account, balance_now, spent
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import (
     BalanceReadingTable,
@@ -72,17 +72,17 @@ def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> 
 
 
 def calibrate(
-    connection: Connection, account: str, observed: Usd, at: int, now: int, by: str | None = None
+    connection: Connection, account: Account, observed: Usd, at: int, now: int, by: str | None = None
 ) -> Calibrated:
     """Append what the provider's page said at an instant (UTC µs). Deposits are never edited.
 
     Raises UsageError for an amount or instant that cannot be.
     """
     _require_possible(at, now)
-    calibrated = Calibrated(kept_balance(connection, account), observed)
+    calibrated = Calibrated(balance_now(connection, account).amount, observed)
     _append(
         connection,
-        account,
+        account.name,
         EntryKind.CALIBRATION,
         calibrated.drift or ZERO,
         at,
@@ -90,7 +90,7 @@ def calibrate(
         by=by,
         observed_nano=observed.nano,
         predicted_nano=Usd.nano_of(calibrated.predicted),
-        spent_nano=spent(connection, account).nano,
+        spent_nano=spent(connection, account.name).nano,
     )
     return calibrated
 
