@@ -80,9 +80,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "init": Command(
         "init",
-        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says.",
+        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says, into the user's"
+        " configuration folder, where every start finds it.",
         "spendtop init --from-env",
-        (_argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),),
+        (
+            _argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),
+            _argument("--here", action="store_true", help="write it into this folder"),
+        ),
     ),
     "check": Command(
         "check",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from enum import StrEnum
@@ -39,6 +40,7 @@ from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
+from spendtop.store.reads.configured_by import configured_by
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.remarks import source_remarks
@@ -151,8 +153,9 @@ def of_channels(settings: Settings) -> Iterator[Finding]:
             yield Finding(subject, FindingState.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
 
 
-def of_store_and_port(settings: Settings) -> Iterator[Finding]:
+def of_store_and_port(loaded: Loaded) -> Iterator[Finding]:
     """The store with what waits in it, the collector that holds it, and the port."""
+    settings = loaded.settings
     try:
         url, elsewhere = locate(settings.database.url.get_secret_value())
     except SpendtopError as failure:
@@ -165,13 +168,14 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
     with closing(Store(url)) as store:
         held = running_collector(places(store, data_folder()).holder)
         try:
-            yield from _store(store, settings, held)
+            yield from _store(store, loaded, held)
         except SpendtopError as failure:
             yield failed("store", failure)
         yield from _listener(settings, held)
 
 
-def _store(store: Store, settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
+def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Iterator[Finding]:
+    settings = loaded.settings
     if store.path is not None:
         yield from _disk(store.path)
         if not store.path.exists():
@@ -188,6 +192,7 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
             return
         yield Finding("store", FindingState.OK, f"{store.name}, schema {schema}, can be written")
         connection = stack.enter_context(store.reading())
+        yield from _configured_before(connection, loaded)
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
         yield _price_list(price_list(connection), settings)
@@ -216,6 +221,16 @@ def _disk(path: Path) -> Iterator[Finding]:
         yield Finding("disk", FindingState.WARNING, text, "make room, or shorten [retention]")
     else:
         yield Finding("disk", FindingState.OK, text)
+
+
+def _configured_before(connection: Connection, loaded: Loaded) -> Iterator[Finding]:
+    """What another file than the one that counts here had applied to the store."""
+    before = configured_by(connection, socket.gethostname())
+    if before is not None and before.document != (str(loaded.path.absolute()) if loaded.path else None):
+        fix = "the next start goes by the configuration above, and says what differs"
+        yield Finding(
+            "configuration", FindingState.NOTE, f"the store was configured by {clean_line(before.words)}", fix
+        )
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:
