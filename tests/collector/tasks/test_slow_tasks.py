@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -221,7 +222,7 @@ async def test_only_what_went_through_helicone_is_asked_for_there(bench: Bench, 
         await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
 
 
-def of_session(fake: FakeHelicone, at: int, session: str = "job", **fields: object) -> str:
+def of_session(fake: FakeHelicone, at: int, session: str = "job", **fields: Any) -> str:
     properties = {"Helicone-Session-Id": session}
     return str(fake.add(at, properties=properties, request_properties=properties, **fields)["request_id"])
 
@@ -273,7 +274,7 @@ async def test_a_session_that_was_asked_for_may_be_stopped(bench: Bench, fake: F
 
 
 async def test_the_bodies_of_a_session_come_with_it_or_one_by_one(bench: Bench, fake: FakeHelicone) -> None:
-    chat = {"request_body": {"messages": []}, "response_body": {"choices": []}}
+    chat: dict[str, Any] = {"request_body": {"messages": []}, "response_body": {"choices": []}}
     known = str(fake.add(bench.clock() - HOUR, **chat)["request_id"])  # of the session only by what the store knows
     of_session(fake, bench.clock() - HOUR, **chat)
     with_api(bench, fake)
@@ -307,7 +308,7 @@ async def test_a_session_comes_also_where_bodies_are_not_kept(bench: Bench, fake
 async def test_bodies_of_chosen_requests_are_fetched_and_those_that_are_there_are_not(
     bench: Bench, fake: FakeHelicone
 ) -> None:
-    chat = {"request_body": {"messages": []}, "response_body": {"choices": []}}
+    chat: dict[str, Any] = {"request_body": {"messages": []}, "response_body": {"choices": []}}
     ids = [str(fake.add(bench.clock() - HOUR, **chat)["request_id"]) for _ in range(3)]
     with_api(bench, fake)
     desk = SlowOffice(bench)
