@@ -44,6 +44,7 @@ from spendtop.collector.process.lifecycle import (
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
@@ -296,6 +297,7 @@ class Collector:
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
             "refusal log": self._refusal_watch.run,
+            "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -392,6 +394,7 @@ class Collector:
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
         self._refusal_watch.examine()
+        self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url
