@@ -8,9 +8,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from spendtop.alerts.channels import ChannelState, ChannelStatus
@@ -32,6 +32,7 @@ from spendtop.collector.polling.account_watch import AccountWatch
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.collector.process.lifecycle import (
     Readiness,
     SignalEvents,
@@ -68,7 +69,6 @@ from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
-_GARBAGE_THRESHOLD = (10_000, 20, 20)
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
@@ -141,7 +141,7 @@ async def _collect(setup: Setup) -> ExitCode:
             if not await StoreUpgrade(store, setup.clock, readiness, say).run(listening, signals.stop):
                 return ExitCode.OK
             collector = Collector(setup, store, lock, where, readiness, signals)
-        with _seldom_collected_garbage():
+        with seldom_collected_garbage():
             return await collector.run(listening, notice)
 
 
@@ -419,19 +419,6 @@ def _failing(channels: Sequence[ChannelStatus]) -> str | None:
         if channel.state != ChannelState.OK
     ]
     return " ".join(sentences) or None
-
-
-@contextmanager
-def _seldom_collected_garbage() -> Iterator[None]:
-    """Requests leave no cycles behind; looking for some, above all among what is loaded and stays, took a twentieth of
-    the time of each."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*_GARBAGE_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*usual)
 
 
 def _say_nothing(_sentence: str) -> None:
