@@ -1,6 +1,6 @@
 """Where Textual needs help: colourless output, a last guard against control characters, crashes, and fewer bytes.
 
-Everything that leans on Textual's own insides is here and in `terminal`, so that a new version is checked in one place.
+Everything that leans on Textual's own insides is here, in `keyboard` and in `terminal`: there a new version is checked.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding
 from textual.color import Color
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
@@ -197,9 +198,22 @@ class CarefulApp(App[int]):
             renderable = SpareUpdate(renderable, self.terminal, self.color_limit)
         super()._display(screen, renderable)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Ours in the place of Textual's usual one."""
+        from spendtop.tui.keyboard import Keyboard
+
+        chosen = super().get_driver_class()
+        return Keyboard if issubclass(Keyboard, chosen) else chosen
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """What Textual would show may hold keys."""
+        self.end_by(self._exception)
+
     def _fatal_error(self) -> None:
+        self.end_by(self._exception)
+
+    def end_by(self, failure: BaseException | None) -> None:
         """Leave with the plain traceback in the log and one sentence on the screen: locals may hold keys."""
-        failure = self._exception
         self.crash = "".join(format_exception(failure, chain=True)) if failure else "unknown"
         _log.critical("the screen crashed\n%s", self.crash)
         name = type(failure).__name__ if failure else "an unknown error"
