@@ -15,7 +15,6 @@ from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till
 from tests.tui.pty_face import PtyFace
 
-
 NO_TEXT = [b"\xff", b"\xc3", b"\xc3\x28", b"\xe2\x82", b"\xf0\x9f\x92", b"\xed\xa0\x80", b"\x1b[\xff", b"\x1b[<\x9b;;M"]
 LEFT_ALTERNATE_SCREEN = b"\x1b[?1049l"
 
