@@ -45,7 +45,7 @@ def test_a_crash_in_the_thread_of_the_keys_exits_70_with_the_terminal_restored(
     with PtyFace(path, clock(), "--broken-keyboard") as face:
         assert face.wait() == ExitCode.INTERNAL
         assert LEFT_ALTERNATE_SCREEN in face.sent
-        assert b"spendtop's screen crashed (LookupError)" in face.sent
+        assert b"spendtop's screen crashed (RuntimeError)" in face.sent
         assert b"sk-very-secret" not in face.sent
 
 

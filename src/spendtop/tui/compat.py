@@ -207,13 +207,11 @@ class CarefulApp(App[int]):
 
     def panic(self, *renderables: RenderableType) -> None:
         """What Textual would show may hold keys."""
-        self.end_by(self._exception)
+        self._fatal_error()
 
     def _fatal_error(self) -> None:
-        self.end_by(self._exception)
-
-    def end_by(self, failure: BaseException | None) -> None:
         """Leave with the plain traceback in the log and one sentence on the screen: locals may hold keys."""
+        failure = self._exception
         self.crash = "".join(format_exception(failure, chain=True)) if failure else "unknown"
         _log.critical("the screen crashed\n%s", self.crash)
         name = type(failure).__name__ if failure else "an unknown error"

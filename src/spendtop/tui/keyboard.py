@@ -7,13 +7,9 @@ import os
 import selectors
 import signal
 from codecs import getincrementaldecoder
-from typing import TYPE_CHECKING, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-
-if TYPE_CHECKING:
-    from spendtop.tui.compat import CarefulApp
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4096
@@ -32,7 +28,7 @@ class Keyboard(LinuxDriver):
         except OSError:
             self._app.call_later(self._app.exit, return_code=_HUNG_UP)
         except BaseException as failure:
-            self._app.call_later(cast("CarefulApp", self._app).end_by, failure)
+            self._app.call_later(_fail, failure)
 
     def run_input_thread(self) -> None:
         """Hand keys, mouse and pastes to the app until the terminal is given back."""
@@ -59,3 +55,7 @@ class Keyboard(LinuxDriver):
         except Exception:
             _log.exception("what the terminal sent could not be understood")
             self._parser = XTermParser(self._debug)
+
+
+def _fail(failure: BaseException) -> None:
+    raise RuntimeError("the keyboard is not read any more") from failure
