@@ -18,12 +18,18 @@ NO_JSON: dict[str, bytes] = {
     "empty": b"",
     "cut off": f'{{"model":"{CANARY}"'.encode(),
     "more behind it": f'{{"model":"{CANARY}"}} {{}}'.encode(),
-    "a byte order mark": b"\xef\xbb\xbf{}",
-    "bad utf-8": f'{{"model":"{CANARY}\xff"}}'.encode("latin-1"),
-    "half a character": f'{{"model":"{CANARY}\\ud800"}}'.encode(),
     "deep nesting": b"[" * 100_000,
     "deep nesting in a body": b'{"request_body":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
 }
+DETAILS: dict[str, bytes] = {
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "bad utf-8": f'{{"model":"{CANARY}\xff"}}'.encode("latin-1"),
+    "half a character": f'{{"model":"{CANARY}\\ud800"}}'.encode(),
+    "a number beyond all types": b'{"model":1e999}',
+}
+"""What is no JSON for a detail, and says nothing."""
+SENT_AGAIN = frozenset({"/ingest", "/log"})
+"""Where people write the client, who can mend it; what is sent only once is repaired."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +51,34 @@ def test_what_is_no_json_is_refused_on_every_way_in(
     assert not [name for name, answer in answers.items() if answer.status_code not in refusals]
     assert not [name for name, answer in answers.items() if CANARY in answer.text]
     assert stored(collector) == before
+
+
+@pytest.mark.parametrize("path", pushes())
+def test_no_detail_is_a_failure_of_ours(collector: CollectorProcess, addresses: Iterator[str], path: str) -> None:
+    headers = {**KEYED, "Content-Type": "application/json"}
+    with from_address(collector, next(addresses)) as client:
+        answers = {name: client.post(path, content=raw, headers=headers) for name, raw in DETAILS.items()}
+    expected = (400, 422) if path in SENT_AGAIN else (200, 422)
+    assert not [name for name, answer in answers.items() if answer.status_code not in expected]
+    assert not [name for name, answer in answers.items() if CANARY in answer.text]
+
+
+@pytest.mark.parametrize("detail", [rb'"\ud83d"', b"1e999", b"NaN", b'"\xff"'])
+def test_a_signed_webhook_is_stored_whatever_detail_of_a_prompt_is_no_json(
+    collector: CollectorProcess, detail: bytes
+) -> None:
+    raw = webhook(f"detail-{detail.hex()}", request_body={"messages": [], "detail": 0}).replace(
+        b'"detail":0', b'"detail":%b' % detail
+    )
+    answer = collector.post(raw)
+    assert (answer.status_code, answer.json()["status"]) == (200, "stored")
+    assert collector.client.get(f"/requests/{answer.json()['id']}", headers=ADMIN).status_code == 200
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b'{"request_id":"r","metadata":{"cost":1e999}}', b"\xef\xbb\xbf{}"])
+def test_a_signed_webhook_that_cannot_be_read_is_kept(collector: CollectorProcess, raw: bytes) -> None:
+    answer = collector.post(raw)
+    assert (answer.status_code, answer.json()["status"]) == (202, "quarantined")
 
 
 def test_a_null_character_is_kept_as_its_picture(collector: CollectorProcess) -> None:

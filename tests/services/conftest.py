@@ -22,8 +22,9 @@ from spendtop.domain.pricing.pricer import Pricer, is_failed
 from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services import episodes
 from spendtop.services.alert_messages import Announcement, Channel
-from spendtop.services.evaluator import Evaluator
+from spendtop.services.evaluator import Evaluator, mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Outcome, Recording
@@ -184,14 +185,16 @@ class Collecting:
         reserves: Mapping[str, Price] | None = None,
         calendar: Calendar | None = None,
         slot: int = 0,
+        timer: Callable[[], float] | None = None,
     ) -> None:
+        """A turn of evaluating goes on until nothing is left, unless another `timer` ends it."""
         self.store = store
         self.clock = clock
         self.book = LimitBook(limits, calendar or Calendar(), reserves or {})
         with store.reading() as connection:
             ids = RequestIds(slot, newest_id(connection))
         self.recording = Recording(store.write_engine.dialect, ids, self.book, PRICER.cost)
-        self.evaluator = Evaluator(self.book, channels)
+        self.evaluator = Evaluator(self.book, channels, timer or (lambda: 0.0))
         self._numbers = count(len(rows(store, RequestTable)) + 1)
 
     def record(self, *reports: Request) -> list[Outcome]:
@@ -203,6 +206,14 @@ class Collecting:
         """One pass over the marks."""
         with self.store.writing() as connection:
             return self.evaluator.evaluate(connection, self.clock())
+
+    def take_over(self) -> list[str]:
+        """Its limits come into force, new or again; what is said then."""
+        with self.store.writing() as connection:
+            for each in self.book.limits:
+                episodes.resume(connection, each, self.book.calendar, self.clock())
+            mark_crossed(connection, self.book.limits, self.book, self.clock())
+        return said([*self.evaluate(), *self.revisit()])
 
     def revisit(self) -> list[Announcement]:
         """One look at what is unresolved."""

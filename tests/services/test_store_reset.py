@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tarfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -30,14 +29,9 @@ Make = Callable[..., Collecting]
 
 
 def rows_in_backup(path: Path) -> int:
-    """Requests in a backup of either kind."""
-    if path.suffix == ".db":
-        with closing(sqlite3.connect(path)) as copy:
-            return int(copy.execute("SELECT count(*) FROM request").fetchone()[0])
-    with tarfile.open(path) as archive:
-        file = archive.extractfile("request.copy")
-        assert file is not None
-        return len(file.read().splitlines())
+    """Requests in a backup."""
+    with closing(sqlite3.connect(path)) as copy:
+        return int(copy.execute("SELECT count(*) FROM request").fetchone()[0])
 
 
 def test_usage_goes_after_a_backup_and_a_repeat_is_still_a_duplicate(
@@ -70,6 +64,6 @@ def test_without_a_backup_nothing_goes(collecting: Make, store: Store, clock: Se
     one = collecting()
     one.record(request(1, clock()))
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotCreate, match="cannot be written"), store.writing() as connection:
+    with pytest.raises(CannotCreate, match="cannot be made"), store.writing() as connection:
         store_reset.reset(store, connection, tmp_path / "file" / "backups", clock())
     assert len(rows(store, RequestTable)) == 1

@@ -80,9 +80,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "init": Command(
         "init",
-        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says.",
+        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says, into the user's"
+        " configuration folder, where every start finds it.",
         "spendtop init --from-env",
-        (_argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),),
+        (
+            _argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),
+            _argument("--here", action="store_true", help="write it into this folder"),
+        ),
     ),
     "check": Command(
         "check",
@@ -388,6 +392,23 @@ COMMANDS: dict[str, Command] = {
         "Send a test message from here to one channel, or to all; no collector is needed.",
         "spendtop channel test ops",
         (_argument("name", nargs="?", metavar="NAME", help="only this one; all without it"),),
+    ),
+    "db backup": Command(
+        "backup",
+        "Write everything that is recorded into one file, readable by you only, and look whether it is whole. A"
+        " collector may go on meanwhile. SQLite and PostgreSQL give the same kind of file.",
+        "spendtop db backup spendtop-backup.db",
+        (
+            _argument("file", metavar="FILE", help="a new file; it is there once it is complete"),
+            _argument("--force", action="store_true", help="replace the file"),
+        ),
+    ),
+    "db verify": Command(
+        "backup:verify_store",
+        "Look whether the store, or a backup, is whole: the file, its tables, every prompt and response, and whether"
+        " the totals are what the requests add up to. Exits 65 when it is not. A collector may go on meanwhile.",
+        "spendtop db verify spendtop-backup.db",
+        (_argument("file", nargs="?", metavar="FILE", help="a backup; without it the store"),),
     ),
     "deploy": Command(
         "deploy",

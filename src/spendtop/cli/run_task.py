@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
 from spendtop.cli.effective_limits import now
+from spendtop.cli.meter import show
 from spendtop.cli.tables import say
 from spendtop.config.paths import data_folder
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
@@ -81,13 +81,6 @@ def _progress(task: Task, name: str) -> str:
     if task.state is TaskState.QUEUED:
         return f"{name.capitalize()}: waits for the collector."
     return f"{name.capitalize()}: {task.progress or 'has begun'}. Ctrl+C stops it."
-
-
-def show(words: str) -> None:
-    """Progress in the line that it always has, where somebody watches."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{words}")
-        sys.stderr.flush()
 
 
 def _require_goes_on(store: Store, name: str) -> None:

@@ -84,15 +84,17 @@ def require_terminal() -> None:
 
 def arguments(options: Options, loaded: Loaded) -> list[str]:
     """The command line that makes a collector read the same configuration."""
+    env_file = loaded.files.env_file
     pairs = {
         "--config": loaded.path.absolute() if loaded.path else None,
-        "--env-file": options.env_file.absolute() if options.env_file else None,
+        "--env-file": env_file.absolute() if env_file else None,
         "--host": options.host,
         "--port": options.port,
         "--tunnel": options.tunnel,
     }
     words = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
-    return [*words, "--debug"] if options.debug else words
+    switches = {"--no-config": options.no_config, "--debug": options.debug}
+    return [*words, *(name for name, is_on in switches.items() if is_on)]
 
 
 def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:

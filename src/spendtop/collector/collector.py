@@ -385,6 +385,7 @@ class Collector:
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
+        self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, or_, select, update
 from spendtop.domain.alerting import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import clean_line
 from spendtop.services import alert_messages, checkpoints
 from spendtop.services.alert_messages import Announcement, Channel
-from spendtop.services.episodes import is_resolved
-from spendtop.store.reads.ledger import STALE_AFTER, Account, balance_now, gained_since
+from spendtop.store.reads.balances import Account, BalanceBasis, balance_now, gained_since
+from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -45,9 +46,9 @@ class WatchedPoller(Struct, frozen=True):
 class Change(Struct, frozen=True, kw_only=True):
     rule: str
     row: Any
-    """The alert that is over; None where one begins."""
+    """The alert that is over, or goes on; None where one begins."""
     message: Message | None
-    """None for one that is over as nobody watches any more."""
+    """None for one that ends as nobody watches any more, and for one that goes on as it is watched again."""
     notify: tuple[str, ...] | None = None
 
 
@@ -68,9 +69,10 @@ class BalanceAlerts:
         self._since = since
 
     def changes(self, connection: Connection, now: int) -> list[Change]:
-        """What begins and what is over."""
+        """What begins, what is over, and what goes on after nobody watched it for a while."""
         ours = or_(*(_ALERT.c.rule.startswith(begin, autoescape=True) for begin in (_BALANCE, _STALE)))
-        standing = {row.rule: row for row in connection.execute(select(_ALERT).where(ours, ~is_resolved()))}
+        untold = select(_ALERT).where(ours, _ALERT.c.spoke == _FIRST).order_by(_ALERT.c.id)
+        standing = {row.rule: row for row in connection.execute(untold)}
         changes: list[Change] = []
         for account in self._accounts:
             row = standing.pop(_BALANCE + account.account.name, None)
@@ -78,31 +80,45 @@ class BalanceAlerts:
         for poller in self._pollers:
             row = standing.pop(_STALE + poller.name, None)
             changes += self._of_poller(connection, poller, row, now)
-        return changes + [Change(rule=rule, row=row, message=None) for rule, row in standing.items()]
+        unwatched = [(rule, row) for rule, row in standing.items() if not _is_withdrawn(row)]
+        return changes + [Change(rule=rule, row=row, message=None) for rule, row in unwatched]
+
+    def doubts(self, connection: Connection, now: int) -> str | None:
+        """Whose bills the last answers lack, in sentences."""
+        balances = [(each.account.name, balance_now(connection, each.account, now)) for each in self._accounts]
+        doubted = [f"{clean_line(name)}: {left.caution}" for name, left in balances if left.is_doubted]
+        return " ".join(doubted) or None
 
     def look(self, connection: Connection, now: int) -> list[Announcement]:
         """Write what begins and what is over, and queue the messages about it."""
         announcements: list[Announcement] = []
         for change in self.changes(connection, now):
-            number, sequence = (_begin if change.row is None else _end)(connection, change, now)
+            number = _begin(connection, change, now) if change.row is None else _go_on(connection, change, now)
             if change.message is not None:
+                sequence = _FIRST if change.row is None else _LAST
                 announcements.append(Announcement(change.notify, number, sequence, change.message))
         alert_messages.queue(connection, announcements, self._channels, now)
         return announcements
 
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
-        """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance."""
+        """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance.
+
+        Nothing begins and nothing is over by a balance that was never calibrated, or while it is doubted.
+        """
         account, threshold = watched.account, watched.account.low_balance
         if threshold is None:
-            if row is not None:
+            if row is not None and not _is_withdrawn(row):
                 yield Change(rule=row.rule, row=row, message=None)
             return
-        left = balance_now(connection, account)
-        if left is None:
+        balance = balance_now(connection, account, now)
+        left = balance.amount
+        if left is None or not balance.is_calibrated or balance.is_doubted:
             return
         lifted = row is not None and left >= threshold and gained_since(connection, account.name, row.opened_at)
         state, fires = watch(LowBalance(armed=row is None or lifted), left, threshold)
         if not fires and (row is None or not state.armed):
+            if row is not None and _is_withdrawn(row):
+                yield Change(rule=row.rule, row=row, message=None)
             return
         again = Usd(threshold.nano * REARMED_AT // 100)
         message = Message(
@@ -111,8 +127,10 @@ class BalanceAlerts:
             limit_name=account.name,
             used_nano=left.nano,
             limit_nano=threshold.nano,
+            estimated=account.basis is BalanceBasis.SEEN,
             zone=self._zone,
             at=now,
+            lines=(balance.caution,) if balance.caution else (),
             next_words=f"Speaks again after the balance was back at {again}, or credit was entered." if fires else "",
         )
         yield Change(rule=_BALANCE + account.name, row=row, message=message, notify=watched.notify)
@@ -124,6 +142,8 @@ class BalanceAlerts:
         fires = row is None and now - max(succeeded_at, self._since) > STALE_AFTER * watched.every
         answers = row is not None and succeeded_at >= row.opened_at
         if not fires and not answers:
+            if row is not None and _is_withdrawn(row):
+                yield Change(rule=row.rule, row=row, message=None)
             return
         message = Message(
             kind=MessageKind.STALE if fires else MessageKind.RESOLVED,
@@ -136,17 +156,26 @@ class BalanceAlerts:
         yield Change(rule=_STALE + watched.name, row=row, message=message, notify=watched.notify)
 
 
-def _begin(connection: Connection, change: Change, now: int) -> tuple[int, int]:
-    """Insert the alert; its id, and the number of its message."""
+def _is_withdrawn(row: Any) -> bool:
+    """Whether an alert that is untold to be over ended only as nobody watched any more."""
+    return bool(row.state == EpisodeState.RESOLVED.value)
+
+
+def _state(rule: str) -> EpisodeState:
+    """Of an alert that stands."""
+    return EpisodeState.EXCEEDED if rule.startswith(_BALANCE) else EpisodeState.APPROACHING
+
+
+def _begin(connection: Connection, change: Change, now: int) -> int:
+    """Insert the alert; its id."""
     message = change.message
     assert message is not None
-    low = message.kind is MessageKind.LOW_BALANCE
     inserted = connection.execute(
         _ALERT.insert().values(
             rule=change.rule,
             entity="",
             window_start=now,
-            state=(EpisodeState.EXCEEDED if low else EpisodeState.APPROACHING).value,
+            state=_state(change.rule).value,
             severity=message.kind.severity,
             version=1,
             announced=1.0,
@@ -159,19 +188,21 @@ def _begin(connection: Connection, change: Change, now: int) -> tuple[int, int]:
         )
     )
     assert inserted.inserted_primary_key is not None
-    return int(inserted.inserted_primary_key[0]), _FIRST
+    return int(inserted.inserted_primary_key[0])
 
 
-def _end(connection: Connection, change: Change, now: int) -> tuple[int, int]:
+def _go_on(connection: Connection, change: Change, now: int) -> int:
+    """The alert is over, or, where it was only withdrawn, stands again; its id."""
+    stands_again = _is_withdrawn(change.row) and change.message is None
     connection.execute(
         update(_ALERT)
         .where(_ALERT.c.id == change.row.id)
         .values(
-            state=EpisodeState.RESOLVED.value,
+            state=(_state(change.rule) if stands_again else EpisodeState.RESOLVED).value,
             version=change.row.version + 1,
-            spoke=_LAST,
+            spoke=_FIRST if change.message is None else _LAST,
             updated_at=now,
-            resolved_at=now,
+            resolved_at=None if stands_again else now,
         )
     )
-    return change.row.id, _LAST
+    return int(change.row.id)

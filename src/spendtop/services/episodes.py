@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from spendtop.domain.alerting import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
-from spendtop.domain.windows import CALENDAR_KINDS, WindowKind
+from spendtop.domain.windows import CALENDAR_KINDS, Calendar, WindowKind, bounds
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -49,9 +49,12 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
     """The next alert rows of limits behind the id `after` that are not resolved."""
-    of_limits = _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
-    query = select(_ALERT).where(of_limits, ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
+    query = select(_ALERT).where(_of_limits(), ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
     return list(connection.execute(query))
+
+
+def _of_limits() -> ColumnElement[bool]:
+    return _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
 
 
 def is_resolved() -> ColumnElement[bool]:
@@ -83,23 +86,42 @@ def limit_name(row: Any) -> str:
     return str(row.rule).removeprefix(_OF_LIMITS)
 
 
-def resolve(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word, as its window is over."""
-    _end(connection, row, now, announced=row.announced)
+def ended(connection: Connection, now: int, most: int) -> list[int]:
+    """Ids of unresolved alerts whose window is over, the earliest first."""
+    query = select(_ALERT.c.id).where(_of_limits(), ~is_resolved(), _ALERT.c.window_end <= now)
+    return list(connection.execute(query.order_by(_ALERT.c.window_end).limit(most)).scalars())
 
 
-def drop(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word, as its limit is gone; one that comes in its place speaks anew."""
-    _end(connection, row, now, announced=0.0)
+def end(connection: Connection, ids: Sequence[int], now: int) -> None:
+    """End episodes without a word: their window is over, or their limit is gone. What they announced stays known."""
+    over = {"state": EpisodeState.RESOLVED.value, "updated_at": now, "resolved_at": now}
+    for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
+        these = update(_ALERT).where(_ALERT.c.id.in_(part), ~is_resolved())
+        connection.execute(these.values(version=_ALERT.c.version + 1, **over))
 
 
-def _end(connection: Connection, row: Any, now: int, announced: float) -> None:
-    values = {"state": EpisodeState.RESOLVED.value, "announced": announced, "updated_at": now, "resolved_at": now}
-    connection.execute(
-        update(_ALERT)
-        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-        .values(version=row.version + 1, **values)
-    )
+def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:
+    """Go on, without a word, with the episodes that ended only because this limit was not in force for a while.
+
+    Acks and snoozes stay with them. A single request speaks only once, so that there is nothing to go on with.
+    """
+    if limit.window.kind is WindowKind.REQUEST:
+        return
+    window = bounds(limit.window, now, calendar)
+    same = [_ALERT.c.rule == rule_of(limit), is_resolved()]
+    if limit.window.kind in CALENDAR_KINDS:
+        same += [_ALERT.c.window_start == window.start_us, _ALERT.c.window_end == window.end_us]
+    else:
+        same += [_ALERT.c.window_end.is_(None)]
+    if limit.window.kind is WindowKind.ROLLING:
+        same += [_ALERT.c.resolved_at > now - (limit.window.length_us or 0)]
+    standing = {EpisodeState.EXCEEDED: _ALERT.c.announced >= 1, EpisodeState.APPROACHING: _ALERT.c.announced < 1}
+    for state, announced in standing.items():
+        connection.execute(
+            update(_ALERT)
+            .where(*same, _ALERT.c.announced > 0, announced)
+            .values(version=_ALERT.c.version + 1, state=state.value, updated_at=now, resolved_at=None)
+        )
 
 
 def write(

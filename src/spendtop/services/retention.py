@@ -85,7 +85,7 @@ def _requests(connection: Connection, before: int) -> bool:
         ):
             connection.execute(delete(table).where(column.in_(ids)))
         forget_changes(connection, ids)
-        facts.put(connection, "verified_from", str(before))
+        facts.put(connection, facts.VERIFIED_FROM, str(before))
     return len(ids) == _BATCH
 
 

@@ -18,6 +18,7 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import UsageReading, count, counted, read_response
+from spendtop.sources.repaired_json import decoded, json_text
 
 
 def provider_named(helicone_name: str | None) -> str | None:
@@ -90,11 +91,11 @@ class RowReader:
     def row(self, raw: bytes | Raw, now: int) -> Row:
         """A row by which a request can be made, as it stands at `now` (UTC µs). Raises NotARow."""
         try:
-            row = self._row.decode(raw)
+            row = decoded(self._row, bytes(raw))
         except msgspec.ValidationError as error:
             field = _FIELD.search(str(error))
             raise NotARow(field[1] if field else "") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError):
             raise NotARow("") from None
         if _REQUEST_ID.fullmatch(row.request_id) is None:
             raise NotARow("request_id")
@@ -167,14 +168,14 @@ def _prompt(sent: Raw) -> _RowBody:
 
 def _body(sent: Raw) -> _RowBody:
     """A body is JSON, or a text that holds JSON; `{"model": ...}` stands where none was stored."""
-    raw = bytes(sent)
-    value: object = None
+    raw, value = bytes(sent), None
     try:
-        value = msgspec.json.decode(raw) if raw else None
+        if raw:
+            raw, value = json_text(raw)
         if isinstance(value, str):
             raw = value.encode()
-            value = msgspec.json.decode(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raw, value = json_text(raw) if raw else (raw, None)
+    except (msgspec.DecodeError, RecursionError):
         return _RowBody(None, value)  # the text of a stream, which still says what was used
     if not value or (isinstance(value, dict) and (value.keys() <= {"model"} or _ELSEWHERE in value)):
         return _RowBody(None)

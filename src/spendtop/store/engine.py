@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -38,8 +38,8 @@ class Store:
     Collectors write through `store.writer` alone; a viewer or a command writes its few rows through `writing`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url: URL = make_url(url)
+    def __init__(self, url: str | URL) -> None:
+        self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._read_engine = _sqlite_engine(self.url, "BEGIN") if self.is_sqlite else _postgres_engine(self.url, "10s")
         self._write_engine = (
@@ -65,6 +65,16 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """A consistent view of the store; keep it under 250 ms, so that the write-ahead log can be reset."""
         with self._read_engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """What is committed at this instant, for as long as a copy of it takes. The write-ahead log grows meanwhile."""
+        with self.reading() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield connection
 
     @contextmanager

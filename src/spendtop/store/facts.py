@@ -9,6 +9,8 @@ from spendtop.store.tables import MetaTable
 
 FIRST_START = "first start"
 """When a collector first started on the store, UTC µs."""
+VERIFIED_FROM = "verified_from"
+"""Start of the month of arrival (UTC µs) from which on requests are kept; what came before is in the totals only."""
 _COMPLETE_SINCE = "complete since "
 _META = table_of(MetaTable)
 

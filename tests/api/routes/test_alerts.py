@@ -8,7 +8,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services import outbox_rules
@@ -145,10 +144,10 @@ async def test_a_change_that_is_begun_is_answered_when_it_is_done(
     def ends_once_it_is_begun(calls: object, seconds: float) -> None:
         assert begun.wait(DEADLINE)
 
-    def slow(store: Store, connection: Connection, folder: Path, now: int) -> Path:
+    def slow(store: Store, folder: Path, now: int) -> Path:
         begun.set()
         assert goes_on.wait(DEADLINE)
-        return backup(store, connection, folder, now)
+        return backup(store, folder, now)
 
     monkeypatch.setattr("spendtop.api.routes.wait", ends_once_it_is_begun)
     monkeypatch.setattr("spendtop.services.store_reset.backup", slow)

@@ -14,7 +14,8 @@ from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import Account, AccountState, account_now, days, events
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger import AccountState, account_now, days, events
 from spendtop.store.schema import upgrade
 from tests.alerts.sinks import free_port
 from tests.conftest import SettableClock

@@ -208,9 +208,7 @@ def test_who_says_the_cost(fields: dict[str, Any], cost: Cost) -> None:
     assert request_of(**fields).cost == cost
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b" ", b"[", b"hello", b"[{}", b'{"id":', b"\xff", b"[" * 100_000, b"[NaN]", b"{} x"]
-)
+@pytest.mark.parametrize("raw", [b"", b" ", b"[", b"hello", b"[{}", b'{"id":', b"\xff", b"[" * 100_000, b"{} x"])
 def test_what_is_no_json_is_refused(raw: bytes) -> None:
     with pytest.raises(NotJson):
         parse(raw)
@@ -224,7 +222,7 @@ def test_too_many_items_are_refused() -> None:
 
 def test_bad_items_leave_the_good_ones() -> None:
     good = json.dumps({"id": "a"}).encode()
-    bad = [b"5", b'"x"', b"[]", b'{"id":"\xff"}', b"{}", b'{"id":""}', b'{"id":"b","startTime":1e400}']
+    bad = [b"5", b'"x"', b"[]", b'{"id":["a"]}', b"{}", b'{"id":""}', b'{"id":"b","startTime":1e400}']
     items = parse(b"[" + b",".join([*bad, good]) + b"]")
     assert [isinstance(each, Request) for each in items] == [False] * len(bad) + [True]
 
@@ -300,6 +298,13 @@ def test_half_a_character_in_an_answer_costs_no_batch() -> None:
     raw = rb'[{"id":"a","response":{"id":"a\\ud83d \ud83d\ude00 \ud83d"}}]'
     (request,) = requests(raw)
     assert json.loads(request.response_body or b"") == {"id": "a\\ud83d 😀 �"}
+
+
+@pytest.mark.parametrize("detail", [rb'"\ud83d"', b"1e999", b"NaN", b'"\xff"', b"9" * 5_000])
+@pytest.mark.parametrize("place", [b"response", b"messages", b"metadata", b"other"])
+def test_a_detail_costs_no_item(place: bytes, detail: bytes) -> None:
+    found = requests(b'[{"id":"a","%b":{"detail":%b}},{"id":"b"}]' % (place, detail))
+    assert [each.external_id for each in found] == ["a", "b"]
 
 
 def test_the_providers_id_is_read_out_of_litellms_own() -> None:

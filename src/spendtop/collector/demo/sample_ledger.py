@@ -15,17 +15,20 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.billing import CostPart, Costs
-from spendtop.domain.clock import DAY, HOUR, SECOND, Clock
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import kept_balance
+from spendtop.store.reads.balances import Account, balance_now
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
 _REQUEST = table_of(RequestTable)
 ACCOUNT, POLLER = "openai", "openai-costs"
+_BILLED = Account(
+    name=ACCOUNT, provider="openai", poller=POLLER, poll_every=15 * MINUTE, low_balance=None, tells_balance=False
+)
 _OPENING, _DEPOSIT, _DEPOSITED = Usd.of(80), Usd.of(50), 12
 _DRIFTS = {19: Usd.of("-0.17"), 3: Usd.of("0.04")}
 """Days before today on which the account was calibrated, and what each calibration found."""
@@ -73,9 +76,9 @@ def keep_account(connection: Connection, billed: Bills, now: int) -> None:
             ledger.record(connection, ACCOUNT, EntryKind.DEPOSIT, _DEPOSIT, at, at, note="invoice 2211", by="maren")
         drift = _DRIFTS.get(today - day)
         if drift is not None:
-            left = kept_balance(connection, ACCOUNT)
+            left = balance_now(connection, _BILLED, at).amount
             assert left is not None
-            ledger.calibrate(connection, ACCOUNT, left + drift, at, at, by="maren")
+            ledger.calibrate(connection, _BILLED, left + drift, at, at, by="maren")
     checkpoints.succeeded(connection, POLLER, now)
 
 

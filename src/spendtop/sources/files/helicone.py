@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from spendtop.domain.request import Request
 from spendtop.sources.files import Read, Skipped
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
+from spendtop.sources.repaired_json import decoded
 
 _ANSWER = re.compile(rb'\s*\{\s*"data"\s*:')
 _HAS_TO_BE = {
@@ -51,9 +52,9 @@ class _Reader:
         rows: list[Raw]
         try:
             if line.lstrip().startswith(b"["):
-                rows = self._array.decode(line)
+                rows = decoded(self._array, line)
             elif _ANSWER.match(line):
-                rows = self._answer.decode(line).data
+                rows = decoded(self._answer, line).data
             else:
                 rows = [Raw(line)]
         except (msgspec.DecodeError, RecursionError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -17,16 +16,13 @@ from spendtop.domain.clock import SECOND, to_datetime
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, FetchedAnswer, Fetcher, Poll, Query, Rejected
+from spendtop.sources.repaired_json import decoded
 
 WHO = "Helicone"
 _US, _EU = "https://api.helicone.ai", "https://eu.api.helicone.ai"
 _EU_KEYS = "sk-helicone-eu-"
 _OTHER_KIND = "The key looks like"
 _WHERE = "Set api_key in [helicone]"
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
-"""Every escape inside JSON; its group is half a character, which JavaScript lets stand alone."""
 
 
 class _Envelope(Struct):
@@ -62,18 +58,12 @@ async def ask(poll: Poll, method: str, path: str, *, query: Query = (), body: ob
 
 
 def _opened(poll: Poll, answer: FetchedAnswer) -> _Envelope:
-    with suppress(ValueError, RecursionError):  # half surrogates are mended below, and the rest is told there
-        return msgspec.json.decode(answer.raw, type=_Envelope)
     try:
-        return msgspec.json.decode(_ESCAPE.sub(_whole, answer.raw), type=_Envelope)
+        return decoded(msgspec.json.Decoder(_Envelope), answer.raw)
     except msgspec.ValidationError:
         raise PollFailed(f"{WHO}'s answer is not as documented; a newer spendtop may be needed") from None
     except (ValueError, RecursionError):
         raise poll.no_json(answer) from None
-
-
-def _whole(escape: re.Match[bytes]) -> bytes:
-    return b"\\ufffd" if escape[1] else escape[0]
 
 
 def advice(key: str, base_url: str, status: int, message: str) -> str:

@@ -34,6 +34,7 @@ from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.helicone_rows import provider_named, reported_cost
 from spendtop.sources.receivers import Described, NotJson, Signing
+from spendtop.sources.repaired_json import json_text
 from spendtop.sources.settings import HeliconeSettings
 
 _SIGNATURE = re.compile(rb"[0-9a-fA-F]{64}")
@@ -121,7 +122,6 @@ class HeliconeReceiver:
     )
 
     def __init__(self) -> None:
-        self._any = msgspec.json.Decoder()
         self._event = msgspec.json.Decoder(_WebhookEvent)
         self._created = msgspec.json.Decoder(_Created)
         self._keyed: tuple[tuple[bytes, ...], tuple[hmac.HMAC, ...]] = ((), ())
@@ -145,18 +145,23 @@ class HeliconeReceiver:
         return matched
 
     def parse(self, raw: bytes, received_at: int) -> Parsed:
-        """What a signed event says. Raises NotJson for bytes that are no JSON."""
+        """What a signed event says. Raises NotJson for what no repair makes JSON."""
         try:
-            document = self._any.decode(raw)
-            if not isinstance(document, dict):
+            event = json_text(raw)
+            if not isinstance(event.value, dict):
                 raise _NotUnderstood("The event is not a JSON object")
-            if "request_id" not in document and "event" in document:
-                return self._older_request(document, raw, received_at)
-            return self._request(document, raw, received_at)
+            if "request_id" not in event.value and "event" in event.value:
+                return self._older_request(event.value, event.raw, raw, received_at)
+            return self._request(event.value, event.raw, received_at)
         except _NotUnderstood as error:
-            return NotUnderstood(source=self.source, received_at=received_at, reason=str(error), raw=raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._kept(raw, received_at, str(error))
+        except RecursionError:
+            return self._kept(raw, received_at, "The event is nested too deeply")
+        except msgspec.DecodeError as error:
             raise NotJson("The body is not JSON") from error
+
+    def _kept(self, raw: bytes, received_at: int, reason: str) -> NotUnderstood:
+        return NotUnderstood(source=self.source, received_at=received_at, reason=reason, raw=raw)
 
     def _keyed_for(self, secrets: Sequence[bytes]) -> tuple[hmac.HMAC, ...]:
         keyed_for, keyed = self._keyed
@@ -204,10 +209,10 @@ class HeliconeReceiver:
             body_state=_body_state(prompt, response),
         )
 
-    def _older_request(self, document: dict[str, object], raw: bytes, received_at: int) -> Request:
+    def _older_request(self, document: dict[str, object], event: bytes, raw: bytes, received_at: int) -> Request:
         if document["event"] != "request.created":
             raise _NotUnderstood("`$.event` is none that this version knows, and there is no `$.request_id`")
-        data = _shaped(self._created, raw).data
+        data = _shaped(self._created, event).data
         happened = when(_instant(data.timestamp), TimeSource.PROVIDER, received_at)
         return Request(
             source=self.source,
@@ -222,16 +227,17 @@ class HeliconeReceiver:
             user_id=data.user_id or None,
         )
 
-    def _body(self, sent: Raw, value: object) -> _EventBody:
+    @staticmethod
+    def _body(sent: Raw, value: object) -> _EventBody:
         if not isinstance(value, str):
             return _EventBody(bytes(sent) if _says_something(value) else None, value)
         if value.startswith(_TOO_LARGE):
             return _EventBody(None, None, truncated=True)
         try:
-            inner = self._any.decode(value)
+            inner = json_text(value.encode())
         except (msgspec.DecodeError, RecursionError):
             return _EventBody(bytes(sent) if value else None, value)
-        return _EventBody(value.encode() if _says_something(inner) else None, inner, was_text=True)
+        return _EventBody(inner.raw if _says_something(inner.value) else None, inner.value, was_text=True)
 
 
 class _NotUnderstood(Exception):

@@ -21,6 +21,7 @@ from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
+from spendtop.sources.repaired_json import repaired
 
 MOST_ITEMS = 20_000
 """More than any batch that fits a post."""
@@ -32,11 +33,6 @@ _CLIENT_LEFT = 499
 _USER_AGENT = "User-Agent:"
 _GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A trace id that LiteLLM made, a new one for each call."""
-_ESCAPE = re.compile(
-    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
-)
-_NO_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<=:)\s*-?(?:NaN|Infinity)', re.DOTALL)
-"""Texts, and what stands for numbers that are none."""
 _NO_CALL = re.compile(
     r"a?(?:get|list|delete|cancel|retrieve|update)_[a-z_]{1,48}|a?file_[a-z]{1,24}|a?_?add_message"
     r"|a?create_(?:file|batch|fine_tuning_job|assistants|thread|container|skill|eval)"
@@ -142,7 +138,7 @@ class LitellmReceiver:
             elements = self._elements(raw)
         except (msgspec.DecodeError, RecursionError):
             try:
-                elements = self._elements(_without_half_characters(_without_no_numbers(raw)))
+                elements = self._elements(repaired(raw))
             except (msgspec.DecodeError, RecursionError) as error:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
@@ -165,17 +161,23 @@ class LitellmReceiver:
 
     def _item(self, element: bytes, received_at: int) -> Request | Invalid | _NoCall:
         try:
-            element.decode()
-            payload = self._payload.decode(element)
-            if isinstance(payload.call_type, str) and _NO_CALL.fullmatch(payload.call_type):
-                return _NoCall(payload.call_type)
-            return self._request(payload, received_at)
+            try:
+                return self._called(element, received_at)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return self._called(repaired(element), received_at)
         except msgspec.ValidationError as error:
             return Invalid(_field_of(error))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError):
             return Invalid({"item": "is not JSON"})
         except _Unusable as error:
             return Invalid(error.fields)
+
+    def _called(self, element: bytes, received_at: int) -> Request | _NoCall:
+        element.decode()  # what is not looked into may hold anything
+        payload = self._payload.decode(element)
+        if isinstance(payload.call_type, str) and _NO_CALL.fullmatch(payload.call_type):
+            return _NoCall(payload.call_type)
+        return self._request(payload, received_at)
 
     def _request(self, payload: _Payload, received_at: int) -> Request:
         happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
@@ -412,13 +414,3 @@ def _field_of(error: msgspec.ValidationError) -> dict[str, str]:
     """Which field is wrong; the message names types, never values."""
     problem, _, path = str(error).partition(" - at `$")
     return {path.strip(".`") or "item": problem.replace("`", "")}
-
-
-def _without_half_characters(raw: bytes) -> bytes:
-    """With U+FFFD for escaped halves of characters, which models' answers that were cut have at their end."""
-    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[2] else escape[0], raw)
-
-
-def _without_no_numbers(raw: bytes) -> bytes:
-    """With null for fields of NaN and Infinity, which Python writes and JSON lacks."""
-    return _NO_NUMBER.sub(lambda match: match[0] if match[0].startswith(b'"') else b" null", raw)

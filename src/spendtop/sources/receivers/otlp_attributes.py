@@ -11,6 +11,7 @@ import msgspec
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED
 from spendtop.sources.receivers.otlp_spans import Attributes
+from spendtop.sources.repaired_json import json_text
 
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 _DEEPEST = 4
@@ -32,7 +33,7 @@ def opened(value: object) -> object:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        return msgspec.json.decode(value)
+        return json_text(value.encode()).value
     except (msgspec.DecodeError, RecursionError):
         return value
 

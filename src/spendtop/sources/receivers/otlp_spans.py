@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.sources.receivers import NotJson, Unreadable
+from spendtop.sources.repaired_json import decoded
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -73,10 +74,10 @@ def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
 def spans_of_json(raw: bytes) -> list[TraceSpan]:
     """All spans of an export in OTLP's JSON mapping. Raises NotJson, and Unreadable for other JSON."""
     try:
-        export = msgspec.json.decode(raw.decode(), type=_Export)
+        export = decoded(msgspec.json.Decoder(_Export), raw)
     except msgspec.ValidationError as error:
         raise Unreadable("malformed", f"The body is no trace export: {error}.", status=400) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise NotJson("The body is not JSON") from error
     spans = []
     for of_resource in _some(export.resource_spans):
