@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from spendtop.collector.demo.sample_traffic import Line, as_new, coming_lines, request_as_new, request_of
+from spendtop.collector.demo.sample_traffic import TrafficLine, as_new, coming_lines, request_as_new, request_of
 from spendtop.domain.clock import HOUR
 from spendtop.domain.request import Request
 
@@ -35,7 +35,7 @@ def arrivals(since: int) -> Iterator[Arrival]:
         yield from sorted((arrival_of(line, start) for line in lines), key=lambda arrival: arrival.at)
 
 
-def arrival_of(line: Line, start: int) -> Arrival:
+def arrival_of(line: TrafficLine, start: int) -> Arrival:
     """A line as a request of its own, as if the month ended at `start` (UTC µs)."""
     request_id = str(uuid.uuid5(uuid.UUID(line.external_id), str(start)))
     request = request_as_new(request_of(line, start), request_id)

@@ -74,21 +74,21 @@ def sample_folder() -> Path:
 
 def requests_of(lines: Iterable[Mapping[str, Any]], end: int) -> Iterator[Request]:
     """The requests that generated lines are, as if the month ended at `end` (UTC µs)."""
-    return (request_of(msgspec.convert(line, Line, strict=False), end) for line in lines)
+    return (request_of(msgspec.convert(line, TrafficLine, strict=False), end) for line in lines)
 
 
-def coming_lines() -> list[Line]:
+def coming_lines() -> list[TrafficLine]:
     """What comes after the month, oldest first."""
     return _lines(STREAM)
 
 
-def runaway_lines() -> list[Line]:
+def runaway_lines() -> list[TrafficLine]:
     """A session that repeats itself, as if it began at the end of the month."""
     return _lines(RUNAWAY)
 
 
-def _lines(name: str) -> list[Line]:
-    decoder = msgspec.json.Decoder(Line)
+def _lines(name: str) -> list[TrafficLine]:
+    decoder = msgspec.json.Decoder(TrafficLine)
     return [decoder.decode(line) for line in gzip.decompress((sample_folder() / name).read_bytes()).splitlines()]
 
 
@@ -136,7 +136,7 @@ def webhook_captures() -> list[Capture]:
     ]
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class TrafficLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of generated traffic; sample_data/README.md tells the fields."""
 
     age_s: float
@@ -173,7 +173,7 @@ class _CaptureFile(msgspec.Struct, frozen=True):
     captures: list[_CapturedLine]
 
 
-def request_of(line: Line, end: int) -> Request:
+def request_of(line: TrafficLine, end: int) -> Request:
     """The request that a line is, as if the month ended at `end` (UTC µs)."""
     occurred_at = end - round(line.age_s * SECOND)
     response = line.response_body
