@@ -193,7 +193,7 @@ class TestTokens:
         assert refused.fact == "1 push to /ingest refused: the tracking token is unknown"
         await post(live, [ITEM, {**ITEM, "tracking_token": "off-1"}])
         (refused,) = live.context.refusals.standing()
-        assert (refused.reason, refused.token) == (RefusalReason.DISABLED_TOKEN, "off")
+        assert (refused.reason, refused.token) == (RefusalReason.DISABLED_TOKEN, "old")
         assert "off-1" not in refused.sentence
         await post(live, ITEM)
         assert live.context.refusals.standing() == ()

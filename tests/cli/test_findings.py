@@ -192,3 +192,10 @@ def test_what_was_refused_is_told_without_a_collector_too(cli: Cli, home_store: 
     (line,) = [line for line in said.out.splitlines() if "5 webhooks refused: the signature does not match" in line]
     assert "warning" in line
     assert said.code == 0
+
+
+def test_an_address_for_others_wants_an_api_key(cli: Cli) -> None:
+    write_config(f'[server]\nport = 0\npublic_url = "https://spend.example"\n{CONFIG}')
+    assert "set api_key under [server]" in line_of(cli, "admin key")
+    write_config(f"[server]\nport = 0\n{CONFIG}")
+    assert "programs on this machine only" in line_of(cli, "admin key")

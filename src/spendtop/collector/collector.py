@@ -8,9 +8,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from spendtop.alerts.channels import ChannelState, ChannelStatus
@@ -32,6 +32,7 @@ from spendtop.collector.polling.account_watch import AccountWatch
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.collector.process.lifecycle import (
     Readiness,
     SignalEvents,
@@ -44,6 +45,7 @@ from spendtop.collector.process.lifecycle import (
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
@@ -67,7 +69,6 @@ from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
-_GARBAGE_THRESHOLD = (10_000, 20, 20)
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
@@ -140,7 +141,7 @@ async def _collect(setup: Setup) -> ExitCode:
             if not await StoreUpgrade(store, setup.clock, readiness, say).run(listening, signals.stop):
                 return ExitCode.OK
             collector = Collector(setup, store, lock, where, readiness, signals)
-        with _seldom_collected_garbage():
+        with seldom_collected_garbage():
             return await collector.run(listening, notice)
 
 
@@ -296,6 +297,7 @@ class Collector:
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
             "refusal log": self._refusal_watch.run,
+            "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -392,6 +394,7 @@ class Collector:
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
         self._refusal_watch.examine()
+        self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url
@@ -416,19 +419,6 @@ def _failing(channels: Sequence[ChannelStatus]) -> str | None:
         if channel.state != ChannelState.OK
     ]
     return " ".join(sentences) or None
-
-
-@contextmanager
-def _seldom_collected_garbage() -> Iterator[None]:
-    """Requests leave no cycles behind; looking for some, above all among what is loaded and stays, took a twentieth of
-    the time of each."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*_GARBAGE_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*usual)
 
 
 def _say_nothing(_sentence: str) -> None:
