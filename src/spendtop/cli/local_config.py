@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, load_settings, settled
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import SpendtopError
@@ -18,8 +18,8 @@ class LocalConfig:
     """Read again when a file has changed; one that cannot be used leaves what was read before."""
 
     def __init__(self, options: Options, loaded: Loaded) -> None:
-        self._options = options
-        self._places = loaded.places
+        self._options = settled(options, loaded)
+        self._places = loaded.files.places
         self._seen: Snapshot | None = None
         self.settings: Settings = loaded.settings
 

@@ -42,7 +42,7 @@ APP = (
         "exclamation_mark",
         "app.start_collector",
         "start collector",
-        "start one where none runs",
+        "start a collector where none runs",
         "app",
         1,
     ),

@@ -313,7 +313,7 @@ class SpendtopApp(ThemedApp):
         from spendtop.tui.modals.leave import LeaveScreen, Leaving
 
         ways = {Leaving.DETACH: self.action_detach, Leaving.STOP: self._stop}
-        screen = LeaveScreen(self.collector, self.session.demo)
+        screen = LeaveScreen(self.collector, self.session.demo, self._collector_asked)
         self.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
 
     def _stop(self) -> None:

@@ -182,7 +182,6 @@ class SourceEvents(Panel):
         self.calendar = Calendar()
         self.conditions: tuple[Condition, ...] = ()
         """What is amiss with the collector now."""
-        self.was_read = False
 
     @property
     def title_line(self) -> Line:
@@ -197,7 +196,7 @@ class SourceEvents(Panel):
         if older := self.gaps[_GAPS_SHOWN:]:
             events.append(self._older_gaps(older))
         amiss = [line for condition in self.conditions for line in self._amiss(condition, width)]
-        if not self.was_read:
+        if self.is_unread:
             return [*amiss, *self.unread]
         lines = [*amiss, *(line for _, line in sorted(events, key=lambda event: -event[0]))]
         if not lines:

@@ -85,7 +85,7 @@ class SourcesScreen(LiveScreen):
         facts.price_list = happened.price_list = answer.price_list
         happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
         happened.remarks = answer.remarks
-        happened.gaps, happened.calendar, happened.was_read = answer.sources.gaps, headline.calendar, True
+        happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
         facts.redraw()
         happened.redraw()
         return headline

@@ -148,6 +148,11 @@ class Panel(Canvas):
         return DIMMED if getattr(self.screen, "is_dimmed", False) else _PLAIN
 
     @property
+    def is_unread(self) -> bool:
+        """Whether its screen has read nothing yet."""
+        return not getattr(self.screen, "was_read", True)
+
+    @property
     def unread(self) -> list[Line]:
         """What stands in place of all that was not read yet."""
         if self.face.unreadable_since is not None:
