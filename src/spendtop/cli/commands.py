@@ -50,7 +50,9 @@ _ENTRY = (
 _JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
-    _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+    _argument(
+        "--since", metavar="TIME", help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00"
+    ),
     _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
 )
 
@@ -142,7 +144,7 @@ COMMANDS: dict[str, Command] = {
                 "--since",
                 required=True,
                 metavar="TIME",
-                help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
             ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
@@ -178,9 +180,13 @@ COMMANDS: dict[str, Command] = {
             _argument(
                 "--by",
                 metavar="DIMENSIONS",
-                help="one or two of user, model, model_family, provider, session, token, source",
+                help="one or two of user, model, model_family, provider, session, token, source, day, error",
             ),
-            _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+            _argument(
+                "--since",
+                metavar="TIME",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
+            ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
             _argument("--json", action="store_true", help="as JSON"),
             _argument("--csv", action="store_true", help="as CSV"),
