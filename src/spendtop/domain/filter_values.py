@@ -135,7 +135,7 @@ class Ago:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class CalendarPeriod:
     """The local day, week or month that now is in, or one before it: `today`, `yesterday`, `week`, `month`."""
 
     window: str
@@ -153,7 +153,12 @@ class Recent:
         return found.start_us, found.end_us
 
 
-_RECENT = {"today": Recent("day"), "yesterday": Recent("day", 1), "week": Recent("week"), "month": Recent("month")}
+_RECENT = {
+    "today": CalendarPeriod("day"),
+    "yesterday": CalendarPeriod("day", 1),
+    "week": CalendarPeriod("week"),
+    "month": CalendarPeriod("month"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class DateTime:
         return start, start + (SECOND if self.at.second else MINUTE)
 
 
-Moment = Ago | Recent | ClockTime | LocalDate | DateTime
+Moment = Ago | CalendarPeriod | ClockTime | LocalDate | DateTime
 """A point or short span of time, as it was written; it becomes instants once now and the calendar are known."""
 
 
@@ -235,7 +240,7 @@ def parse_time_span(text: str) -> TimeSpan:
     return TimeSpan(
         parse_moment(first) if first else None,
         end,
-        through_end=isinstance(end, LocalDate | Recent),
+        through_end=isinstance(end, LocalDate | CalendarPeriod),
     )
 
 
