@@ -26,7 +26,7 @@ def run(options: Options) -> int:
         with put(path) as part, metered("Backing up") as tell:
             verified = back_up(store, part, tell)
     megabytes = path.stat().st_size / 1_000_000
-    say(f"Backed up to {path}, {megabytes:,.1f} MB: {_held(verified)}.")
+    say(f"Backed up to {path}, {megabytes:,.1f} MB: {held(verified)}.")
     return _judged(f"What {path} holds, as the store does, does not fit together", verified)
 
 
@@ -39,7 +39,7 @@ def verify_store(options: Options) -> int:
     if schema != head():
         say(f"{name} is whole as a file. It is of an older spendtop; its totals are looked at once it is upgraded.")
     else:
-        say(f"{name} is whole: {_held(verified)}.")
+        say(f"{name} is whole: {held(verified)}.")
     return code
 
 
@@ -62,7 +62,8 @@ def _judged(what: str, verified: Verified) -> ExitCode:
     return ExitCode.OK
 
 
-def _held(verified: Verified) -> str:
+def held(verified: Verified) -> str:
+    """How much there is, for people."""
     requests, days = _counted(verified.requests, "request"), _counted(verified.days, "day")
     return f"{requests}, {verified.bodies:,} of them with prompt and response, and the totals of {days}"
 

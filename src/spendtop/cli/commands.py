@@ -406,6 +406,30 @@ COMMANDS: dict[str, Command] = {
         "spendtop db verify spendtop-backup.db",
         (_argument("file", nargs="?", metavar="FILE", help="a backup; without it the store"),),
     ),
+    "db restore": Command(
+        "restore",
+        "Put a backup in the store's place, on SQLite or PostgreSQL; no collector may run. What the store held is kept"
+        " under a dated name.",
+        "spendtop db restore spendtop-backup.db --force",
+        (
+            _argument("file", metavar="FILE", help="what `spendtop db backup` wrote"),
+            _argument("--force", action="store_true", help="also where something is recorded already"),
+        ),
+    ),
+    "db move": Command(
+        "restore:move",
+        "Copy the whole store to another file or PostgreSQL, and say how to use it from then on; no collector may run."
+        " The old store stays as it is.",
+        "spendtop db move postgresql://spendtop@db.example.org/spendtop",
+        (
+            _argument(
+                "url",
+                metavar="URL",
+                help="sqlite:///PATH or postgresql://USER@HOST/NAME; with a password only as env:NAME or file:PATH",
+            ),
+            _argument("--force", action="store_true", help="also where something is recorded already; that is kept"),
+        ),
+    ),
     "deploy": Command(
         "deploy",
         "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"
