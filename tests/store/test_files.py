@@ -1,6 +1,7 @@
-from __future__ import shlex
+from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import warnings
