@@ -1,8 +1,9 @@
-"""Two accounts as a collector publishes them: one whose ledger is kept, one whose provider tells the balance."""
+"""Accounts as a collector publishes them: one whose bills are read, one whose provider tells the balance, one without
+either."""
 
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.money import Usd
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 
 OPENAI = Account(
     name="openai",
@@ -19,4 +20,12 @@ ROUTER = Account(
     poll_every=5 * MINUTE,
     low_balance=Usd.of(10),
     tells_balance=True,
+)
+WALLET = Account(
+    name="wallet",
+    provider="openai",
+    poller=None,
+    poll_every=5 * MINUTE,
+    low_balance=Usd.of(10),
+    tells_balance=False,
 )

@@ -16,7 +16,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.sources.registry import READERS, Readers
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
 

@@ -24,7 +24,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests import routes

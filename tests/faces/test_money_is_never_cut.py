@@ -81,7 +81,7 @@ def spent(store: Store, clock: SettableClock) -> Store:
             ledger.take_costs(connection, "openai", Costs(first_day=day, last_day=day, parts=(part,)), now)
             kind = EntryKind.DEPOSIT if number % 2 else EntryKind.REFUND
             ledger.record(connection, "openai", kind, Usd.of(amount), now - number, now, note="note")
-        ledger.calibrate(connection, "openai", Usd.of("12345678.91"), now, now, "ana")
+        ledger.calibrate(connection, accounts.OPENAI, Usd.of("12345678.91"), now, now, "ana")
         ledger.take_balance(connection, "router", Usd.of("9999999.99"), now)
         checkpoints.succeeded(connection, "openai-costs", now)
         missed_requests.note_gap(connection, "helicone", [recorded.request(now, 10**16)], now, now)

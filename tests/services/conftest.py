@@ -185,14 +185,16 @@ class Collecting:
         reserves: Mapping[str, Price] | None = None,
         calendar: Calendar | None = None,
         slot: int = 0,
+        timer: Callable[[], float] | None = None,
     ) -> None:
+        """A turn of evaluating goes on until nothing is left, unless another `timer` ends it."""
         self.store = store
         self.clock = clock
         self.book = LimitBook(limits, calendar or Calendar(), reserves or {})
         with store.reading() as connection:
             ids = RequestIds(slot, newest_id(connection))
         self.recording = Recording(store.write_engine.dialect, ids, self.book, PRICER.cost)
-        self.evaluator = Evaluator(self.book, channels)
+        self.evaluator = Evaluator(self.book, channels, timer or (lambda: 0.0))
         self._numbers = count(len(rows(store, RequestTable)) + 1)
 
     def record(self, *reports: Request) -> list[Outcome]:

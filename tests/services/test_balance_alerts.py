@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
+from spendtop.alerts.message_text import render
 from spendtop.domain.alerting import Message, MessageKind
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
 from spendtop.services.alert_messages import Announcement, Channel
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from spendtop.store.tables import AlertTable, DeliveryTable
-from tests.accounts import OPENAI, ROUTER
+from tests.accounts import OPENAI, ROUTER, WALLET
 from tests.conftest import SettableClock
-from tests.services.conftest import Collecting, rows
+from tests.services.conftest import DOLLAR, Collecting, request, rows
 
 COSTS = WatchedPoller("openai-costs", 15 * MINUTE)
+
+
+class DayBill(NamedTuple):
+    day: int
+    dollars: str
 
 
 class Watching:
@@ -59,6 +68,25 @@ class Watching:
         with self.store.writing() as connection:
             ledger.record(connection, "openai", kind, Usd.of(dollars), now, now)
         return said(self.look())
+
+    def calibrate(self, dollars: str, account: Account = OPENAI) -> list[str]:
+        self.clock.advance(MINUTE)
+        with self.store.writing() as connection:
+            ledger.calibrate(connection, account, Usd.of(dollars), self.clock(), self.clock())
+        return said(self.look())
+
+    def bill(self, *days: DayBill) -> None:
+        """A whole poll of the last ten days and today."""
+        today = self.clock() // DAY
+        parts = tuple(CostPart(day=each.day, amount=Decimal(each.dollars)) for each in days)
+        with self.store.writing() as connection:
+            ledger.take_costs(
+                connection, "openai", Costs(first_day=today - 10, last_day=today, parts=parts), self.clock()
+            )
+
+    def doubts(self) -> str | None:
+        with self.store.reading() as connection:
+            return self.watch.doubts(connection, self.clock())
 
     def poll(self, failure: str = "") -> None:
         now = self.clock()
@@ -102,18 +130,56 @@ def test_below_zero_is_low_too(watching: Watching) -> None:
 
 
 def test_credit_that_is_entered_arms_it_again_as_soon_as_it_lifts_the_balance(watching: Watching) -> None:
-    assert watching.enter(EntryKind.DEPOSIT, "9.50") == ["low balance openai"]
+    assert watching.calibrate("9.50") == ["low balance openai"]
     assert watching.enter(EntryKind.DEPOSIT, "0.40") == []
     assert watching.enter(EntryKind.DEPOSIT, "0.20") == ["resolved openai"]
     assert watching.enter(EntryKind.EXPIRY, "0.20") == ["low balance openai"]
 
 
 def test_a_calibration_that_lifts_it_arms_it_again_too(watching: Watching) -> None:
-    assert watching.enter(EntryKind.DEPOSIT, "9.50") == ["low balance openai"]
-    watching.clock.advance(MINUTE)
-    with watching.store.writing() as connection:
-        ledger.calibrate(connection, "openai", Usd.of("10.05"), watching.clock(), watching.clock())
+    assert watching.calibrate("9.50") == ["low balance openai"]
+    assert watching.calibrate("10.05") == ["resolved openai"]
+
+
+def test_a_balance_that_was_never_calibrated_alerts_nobody(watching: Watching) -> None:
+    assert watching.enter(EntryKind.DEPOSIT, "9.50") == []
+    assert watching.calibrate("9.50") == ["low balance openai"]
+
+
+def test_a_balance_without_bills_falls_by_what_is_seen_and_its_message_says_so(
+    watching: Watching, collecting: Callable[..., Collecting]
+) -> None:
+    watching.over([WALLET])
+    assert watching.calibrate("12", WALLET) == []
+    collecting().record(request(1, watching.clock(), 2 * DOLLAR + DOLLAR // 2, provider="openai"))
+    assert said(watching.look()) == ["low balance wallet"]
+    (message,) = watching.messages()
+    text = render(message, "12345678", 1)
+    assert text.title == "low balance: wallet est. $9.50 of $10.00"
+    assert "Account wallet: an estimated $9.50 is left, less than $10.00." in text.body
+    assert "An estimate: no bills are read, so what was seen here is taken off (1 request)." in text.body
+
+
+def test_answers_that_lack_what_was_billed_neither_begin_nor_end_an_alert(watching: Watching) -> None:
+    today = watching.clock() // DAY
+    watching.bill(DayBill(today - 1, "20"))
+    assert watching.calibrate("9.50") == ["low balance openai"]
+    watching.bill()
+    assert watching.doubts() is not None
+    assert watching.enter(EntryKind.DEPOSIT, "50") == []
+    watching.bill(DayBill(today - 1, "20"))
+    assert watching.doubts() is None
     assert said(watching.look()) == ["resolved openai"]
+
+
+def test_an_absence_that_lasted_for_a_day_lets_alerts_go_on(watching: Watching) -> None:
+    watching.bill(DayBill(watching.clock() // DAY - 9, "20"))
+    assert watching.calibrate("12") == []
+    watching.bill()
+    assert watching.enter(EntryKind.EXPIRY, "3") == []
+    watching.clock.advance(DAY)
+    watching.bill()
+    assert said(watching.look()) == ["low balance openai"]
 
 
 def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:

@@ -87,7 +87,7 @@ def _alert(message: Message) -> Iterator[str]:
 def _about_account(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.kind is MessageKind.LOW_BALANCE:
-        yield f"Account {name}: {Usd(message.used_nano).floored} is left, less than {Usd(message.limit_nano)}."
+        yield f"Account {name}: {_left(message)}, less than {Usd(message.limit_nano)}."
         yield f"Since: {_local(message.at, message.zone)} {message.zone}"
     else:
         last = f"last at {_local(message.at, message.zone)} {message.zone}" if message.at else "not even once"
@@ -101,9 +101,16 @@ def _about_account(message: Message) -> Iterator[str]:
 def _over(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.resolves is MessageKind.LOW_BALANCE:
-        yield f"Account {name}: {Usd(message.used_nano).floored} is left."
+        yield f"Account {name}: {_left(message)}."
     else:
         yield f"{name} is read again, last at {_local(message.at, message.zone)} {message.zone}."
+    for caution in message.lines:
+        yield _neutral(caution, LINE_LIMIT)
+
+
+def _left(message: Message) -> str:
+    amount = Usd(message.used_nano).floored
+    return f"an estimated {amount} is left" if message.estimated else f"{amount} is left"
 
 
 def _digest_title(message: Message) -> str:

@@ -129,6 +129,13 @@ class AccountItem(BaseModel):
     balance_nanousd: int | None
     state: str
     """ok, uncalibrated or stale."""
+    basis: str
+    """What lowers the balance: told (by the provider), billed, seen (no bills are read, so what was seen here is taken
+    off) or entered (nothing but entries)."""
+    estimated: bool
+    """Whether the basis is `seen`."""
+    caution: str | None
+    """What keeps the balance from being the truth, a sentence."""
     as_of: str | None
     """When the provider was asked successfully last."""
     failure: str | None
@@ -148,6 +155,9 @@ class AccountItem(BaseModel):
             "balance_usd": Usd.float_of(standing.balance),
             "balance_nanousd": Usd.nano_of(standing.balance),
             "state": standing.state.value,
+            "basis": standing.account.basis.value,
+            "estimated": standing.is_estimate,
+            "caution": standing.caution,
             "as_of": instant(standing.as_of),
             "failure": raw(standing.failure),
             "low_balance_usd": Usd.float_of(standing.account.low_balance),
@@ -207,7 +217,7 @@ class DayItem(BaseModel):
     restated: int
     """How often the provider changed the day afterwards."""
     doubted: bool
-    """The last poll said nothing of a day that had cost something."""
+    """The last poll lacked something of the day that had cost money; it stands meanwhile."""
 
     @classmethod
     def of(cls, day: LedgerDay) -> DayItem:

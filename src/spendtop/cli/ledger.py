@@ -27,7 +27,8 @@ from spendtop.services import bill_differences, ledger
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.ledger import Account, AccountNow, AccountState, LedgerDay, account_now, days, events
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger import AccountNow, AccountState, LedgerDay, account_now, days, events
 
 _DAYS, _EVENTS = 14, 20
 _POLLED_WITHIN = 30.0
@@ -48,7 +49,7 @@ def show_all(options: Options) -> int:
             clean_line(each.account.name),
             each.account.provider,
             _balance(each),
-            each.state.value,
+            _state(each),
             each.account.low_balance,
             each.burn_per_day,
             local_time(each.run_out_at, calendar),
@@ -59,6 +60,9 @@ def show_all(options: Options) -> int:
     ]
     headers = ("account", "provider", ">balance", "state", ">low at", ">per day", "runs out", "calibrated", "as of")
     say(table(headers, rows) if rows else _NONE)
+    for each in accounts:
+        if each.caution is not None:
+            say(f"{clean_line(each.account.name)}: {each.caution}")
     return ExitCode.OK
 
 
@@ -101,7 +105,7 @@ def sync(options: Options) -> int:
         stale = _polled(store, account)
         at = now()
         with store.writing() as connection:
-            calibrated = ledger.calibrate(connection, account.name, observed, at, at, getuser())
+            calibrated = ledger.calibrate(connection, account, observed, at, at, getuser())
     for line in _calibrated(account, calibrated):
         say(line)
     if stale:
@@ -132,7 +136,7 @@ def explain(options: Options) -> int:
     day = _utc_day(options.arguments.day, today)
     with opened_store(settings) as store, store.reading() as connection:
         account = _account_named(connection, settings, options.arguments.account)
-        explanation = bill_differences.explain(connection, account.name, account.provider, day)
+        explanation = bill_differences.explain(connection, account.name, account.biller, day)
     name, date = clean_line(account.name), f"{to_datetime(day * DAY):%Y-%m-%d}"
     if explanation is None:
         raise UsageError(f"Nothing was billed to {name} for {date} as far as it was polled.")
@@ -219,6 +223,8 @@ def _usd(text: str) -> Usd:
 def _lines(current: AccountNow, calendar: Calendar) -> Iterator[str]:
     account = current.account
     yield f"{clean_line(account.name)} ({account.provider}): {_balance(current)}{_how_sure(current)}"
+    if current.caution is not None:
+        yield current.caution
     if current.as_of is not None:
         yield f"as of {local_time(current.as_of, calendar)}"
     if current.failure is not None:
@@ -227,7 +233,10 @@ def _lines(current: AccountNow, calendar: Calendar) -> Iterator[str]:
         drift = "-" if current.drift is None else current.drift
         yield f"calibrated {local_time(current.calibrated_at, calendar)}, drift {drift}"
     elif not account.tells_balance:
-        yield f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says."
+        yield (
+            f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says;"
+            " no alert is told before."
+        )
     if current.burn_per_day is not None:
         runs_out = f", runs out {local_time(current.run_out_at, calendar)}" if current.run_out_at is not None else ""
         yield f"{current.burn_per_day} per day{runs_out}"
@@ -237,8 +246,12 @@ def _balance(current: AccountNow) -> str:
     return "unknown" if current.balance is None else current.balance.floored
 
 
+def _state(current: AccountNow) -> str:
+    return "estimate" if current.is_estimate and current.state is AccountState.OK else current.state.value
+
+
 def _how_sure(current: AccountNow) -> str:
-    return "" if current.state is AccountState.OK else f" ({current.state.value})"
+    return f" ({_state(current)})" if current.is_estimate or current.state is not AccountState.OK else ""
 
 
 def _calibrated(account: Account, calibrated: ledger.Calibrated) -> Iterator[str]:
@@ -261,7 +274,7 @@ def _drift(drift: Usd) -> str:
 def _day(day: LedgerDay) -> tuple[object, ...]:
     difference = None if day.billed is None else day.billed - day.ours
     remarks = [
-        *(["the last poll said nothing of it"] if day.doubted else []),
+        *(["the last poll lacks a part of it"] if day.doubted else []),
         *([f"restated {day.restated} times"] if day.restated else []),
     ]
     return (

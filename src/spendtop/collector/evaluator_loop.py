@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
 from spendtop.services.alert_messages import Announcement
-from spendtop.services.evaluator import Evaluator, has_marks
+from spendtop.services.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
 from spendtop.services.lease import RENEW_SECONDS, Ownership
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write
 
 _BREATH = 0.2
-"""Seconds between two passes while marks keep coming."""
+"""Seconds between two turns while marks keep coming."""
+_GIVING_WAY = TURN_SECONDS
+"""Seconds between two turns while there is a backlog: recording gets as much of the writer's time."""
 _LOOK = 0.4
 """Seconds between two looks for marks that other collectors of the same PostgreSQL left."""
 
@@ -62,35 +64,45 @@ class EvaluatorLoop:
         try:
             while not stop.is_set():
                 self._marked.clear()
-                await self._pass(self._loop.time())
-                await pause(stop, _BREATH)
-                await self._wait_for_marks(stop)
+                some_left = await self._turn(self._loop.time())
+                await pause(stop, _GIVING_WAY if some_left else _BREATH)
+                if not some_left:
+                    await self._wait_for_marks(stop)
         finally:
             self.owns = False
         with suppress(Exception):  # on a lost database the lease ends by itself
             await write(self._recorder, self._ownership.release)
 
-    async def _pass(self, now: float) -> None:
-        """One transaction of evaluating; with it, when that is due, the lease is renewed and what falls looked at."""
-        revisits = now >= self._revisit_at
-        if revisits:
-            self._revisit_at = now + self._revisit
+    async def _turn(self, now: float) -> bool:
+        """One turn at what is marked, and when that is due, with the lease renewed, one at what falls by itself.
 
-        def work(connection: Connection) -> tuple[list[Announcement], bool]:
-            self.owns = self._ownership.renew(connection) if revisits else self._ownership.holds(connection)
-            if not self.owns:
-                return [], False
-            evaluator, at = self._evaluator(), self._clock()
-            announced = evaluator.evaluate(connection, at)
-            if revisits:
-                announced += evaluator.revisit(connection, at)
-            return announced, has_marks(connection)
+        Each is a transaction of its own. True when the next turn need not wait for anything.
+        """
+        some_left = False
+        if now >= self._revisit_at:
+            has_fallen = await self._told(self._revisited)
+            self._revisit_at = 0.0 if has_fallen else now + self._revisit
+            some_left |= has_fallen
+        return await self._told(self._evaluated) or some_left
 
-        announced, marks_are_left = await write(self._recorder, work)
-        if marks_are_left:
-            self._marked.set()
+    async def _told(self, work: Callable[[Connection], tuple[list[Announcement], bool]]) -> bool:
+        announced, some_left = await write(self._recorder, work)
         if announced:
             self._on_announced(announced)
+        return some_left
+
+    def _revisited(self, connection: Connection) -> tuple[list[Announcement], bool]:
+        self.owns = self._ownership.renew(connection)
+        if not self.owns:
+            return [], False
+        at = self._clock()
+        return self._evaluator().revisit(connection, at), has_ended(connection, at)
+
+    def _evaluated(self, connection: Connection) -> tuple[list[Announcement], bool]:
+        self.owns = self._ownership.holds(connection)
+        if not self.owns:
+            return [], False
+        return self._evaluator().evaluate(connection, self._clock()), has_marks(connection)
 
     async def _wait_for_marks(self, stop: asyncio.Event) -> None:
         """Return when there are marks, when it is time to revisit, or at the stop event."""

@@ -63,6 +63,8 @@ class Message(Struct, frozen=True, kw_only=True):
     used_nano: int = 0
     limit_nano: int = 0
     unpriced: int = 0
+    estimated: bool = False
+    """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
     contributors: tuple[tuple[str, str, int], ...] = ()
     """(dimension, raw key, nano-USD), largest first."""
     at: int = 0
@@ -71,7 +73,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """How long after the crossing it was found, in µs, when that is worth saying."""
     next_words: str = ""
     lines: tuple[str, ...] = ()
-    """Of a digest: what each alert says, a line each; of stale data: why."""
+    """Of a digest: what each alert says, a line each; of stale data: why; of a balance: how far to believe it."""
 
     @property
     def used_words(self) -> str:
@@ -258,7 +260,8 @@ def headline(message: Message, name: str) -> str | None:
     """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
     match message.resolves or message.kind:
         case MessageKind.LOW_BALANCE:
-            about = f"low balance: {name} {Usd(message.used_nano).floored} of {Usd(message.limit_nano)}"
+            left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
+            about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
         case MessageKind.STALE:
             about = f"stale data: {name}"
         case _:

@@ -49,9 +49,12 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
     """The next alert rows of limits behind the id `after` that are not resolved."""
-    of_limits = _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
-    query = select(_ALERT).where(of_limits, ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
+    query = select(_ALERT).where(_of_limits(), ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
     return list(connection.execute(query))
+
+
+def _of_limits() -> ColumnElement[bool]:
+    return _ALERT.c.rule.startswith(_OF_LIMITS, autoescape=True)
 
 
 def is_resolved() -> ColumnElement[bool]:
@@ -83,13 +86,18 @@ def limit_name(row: Any) -> str:
     return str(row.rule).removeprefix(_OF_LIMITS)
 
 
-def end(connection: Connection, row: Any, now: int) -> None:
-    """End an episode without a word: its window is over, or its limit is gone. What it has announced stays known."""
-    connection.execute(
-        update(_ALERT)
-        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-        .values(version=row.version + 1, state=EpisodeState.RESOLVED.value, updated_at=now, resolved_at=now)
-    )
+def ended(connection: Connection, now: int, most: int) -> list[int]:
+    """Ids of unresolved alerts whose window is over, the earliest first."""
+    query = select(_ALERT.c.id).where(_of_limits(), ~is_resolved(), _ALERT.c.window_end <= now)
+    return list(connection.execute(query.order_by(_ALERT.c.window_end).limit(most)).scalars())
+
+
+def end(connection: Connection, ids: Sequence[int], now: int) -> None:
+    """End episodes without a word: their window is over, or their limit is gone. What they announced stays known."""
+    over = {"state": EpisodeState.RESOLVED.value, "updated_at": now, "resolved_at": now}
+    for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
+        these = update(_ALERT).where(_ALERT.c.id.in_(part), ~is_resolved())
+        connection.execute(these.values(version=_ALERT.c.version + 1, **over))
 
 
 def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:

@@ -6,11 +6,11 @@ Each call is one transaction of the writer's. When there is one is up to `collec
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, select, tuple_
+from sqlalchemy import Connection, delete, exists, func, select, tuple_
 
 from spendtop.domain.alerting import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
@@ -28,10 +28,12 @@ from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
 _MARK_KEY = tuple_(*_MARK.primary_key)
-_MARKS_PER_PASS = 2_000
-_MARKS_PER_DELETE = 200
-_REVISITED_PER_PASS = 200
-"""Unresolved alerts that one pass looks at again, so that webhooks do not wait for it."""
+TURN_SECONDS = 0.05
+"""How long one call works: recording waits for it."""
+_MARKS_AT_ONCE = 25
+"""Marks of one limit that are evaluated before it is the next limit's turn, and between two looks at the time."""
+_REVISITED_AT_ONCE = 200
+_ENDED_AT_ONCE = 500
 _ENTITIES_PER_CHANGED_LIMIT = 200
 _SINGLE_SHOWN_FOR = HOUR
 """How long one request above a request limit stays unresolved on screen, in µs."""
@@ -39,56 +41,104 @@ _log = logging.getLogger(__name__)
 
 
 class Evaluator:
-    """Decides for the limits in force."""
+    """Decides for the limits in force, a turn of TURN_SECONDS at a time, so that recording never waits for long.
 
-    def __init__(self, book: LimitBook, channels: Sequence[Channel]) -> None:
+    What a turn leaves, `has_marks` and `has_ended` tell of; the next one goes on there.
+    """
+
+    def __init__(
+        self, book: LimitBook, channels: Sequence[Channel], timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`timer` gives seconds."""
         self._book = book
         self._limits = {limit.name: limit for limit in book.limits}
         self._channels = channels
+        self._timer = timer
+        self._served = ""
+        """The limit that was evaluated last; the one behind it is next."""
         self._revisited = 0
-        """The last alert that was looked at again; the next pass goes on behind it."""
+        """The last alert that was looked at again; the next turn goes on behind it."""
 
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
-        """Evaluate every marked limit, clear the marks that were read, and queue messages."""
-        # Held until our commit: who marks again in the meantime waits, and leaves a new mark.
-        held = select(_MARK).order_by(*_MARK.primary_key).limit(_MARKS_PER_PASS).with_for_update(skip_locked=True)
-        marks = connection.execute(held).all()
+        """Evaluate marked limits, clear the marks that were read, and queue messages."""
+        ends_at = self._timer() + TURN_SECONDS
         announcements: list[Announcement] = []
-        for name, of_limit in groupby(marks, key=lambda mark: mark.limit_name):
-            limit = self._limits.get(name)
-            if limit is None:
-                continue
-            try:
-                with connection.begin_nested():
-                    announcements += _LimitInTurn(connection, limit, self._book, now).decide_marked(list(of_limit))
-            except Exception:  # one limit that cannot be evaluated must not silence the others
-                _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
-        for start in range(0, len(marks), _MARKS_PER_DELETE):
-            read = [tuple(mark[:3]) for mark in marks[start : start + _MARKS_PER_DELETE]]
-            connection.execute(delete(_MARK).where(_MARK_KEY.in_(read)))
-        alert_messages.queue(connection, announcements, self._channels, now)
+        for name, marks in self._marks(connection):
+            announced = self._decided(connection, name, marks, now)
+            connection.execute(delete(_MARK).where(_MARK_KEY.in_([tuple(mark[:3]) for mark in marks])))
+            alert_messages.queue(connection, announced, self._channels, now)
+            announcements += announced
+            if self._timer() >= ends_at:
+                break
         return announcements
 
     def revisit(self, connection: Connection, now: int) -> list[Announcement]:
         """Look again at what is unresolved: windows end, and rolling use falls without any new request."""
+        ends_at = self._timer() + TURN_SECONDS
         announcements: list[Announcement] = []
-        rows = episodes.unresolved(connection, self._revisited, _REVISITED_PER_PASS)
-        self._revisited = rows[-1].id if len(rows) == _REVISITED_PER_PASS else 0
+        episodes.end(connection, episodes.ended(connection, now, _ENDED_AT_ONCE), now)
+        rows = episodes.unresolved(connection, self._revisited, _REVISITED_AT_ONCE)
         for row in rows:
-            limit = self._limits.get(episodes.limit_name(row))
-            episode = episodes.from_row(row)
-            is_over = episode.window_end is not None and episode.window_end <= now
-            if limit is None or is_over or not episodes.fits(limit, episode):
-                episodes.end(connection, row, now)
-            elif limit.window.kind is not WindowKind.REQUEST:
-                announcements += _LimitInTurn(connection, limit, self._book, now).decide_again(row, episode)
+            self._revisited = row.id
+            announcements += self._decided_again(connection, row, now)
+            if self._timer() >= ends_at:
+                break
+        else:
+            if len(rows) < _REVISITED_AT_ONCE:
+                self._revisited = 0
         alert_messages.queue(connection, announcements, self._channels, now)
         return announcements
+
+    def _marks(self, connection: Connection) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Some marks of each limit in turn, until none are left that nobody else holds."""
+        some_left = True
+        while some_left:
+            some_left = self._served != ""
+            while (name := _next_marked(connection, self._served)) is not None:
+                self._served = name
+                of_limit = select(_MARK).where(_MARK.c.limit_name == name).order_by(*_MARK.primary_key)
+                # Held until our commit: who marks again in the meantime waits, and leaves a new mark.
+                held = of_limit.limit(_MARKS_AT_ONCE).with_for_update(skip_locked=True)
+                marks = connection.execute(held).all()
+                some_left |= len(marks) == _MARKS_AT_ONCE
+                if marks:
+                    yield name, marks
+            self._served = ""
+
+    def _decided(self, connection: Connection, name: str, marks: Sequence[Any], now: int) -> list[Announcement]:
+        limit = self._limits.get(name)
+        if limit is None:
+            return []
+        try:
+            with connection.begin_nested():
+                return _LimitInTurn(connection, limit, self._book, now).decide_marked(marks)
+        except Exception:  # one limit that cannot be evaluated must not silence the others
+            _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
+            return []
+
+    def _decided_again(self, connection: Connection, row: Any, now: int) -> list[Announcement]:
+        limit = self._limits.get(episodes.limit_name(row))
+        episode = episodes.from_row(row)
+        if limit is None or not episodes.fits(limit, episode):
+            episodes.end(connection, [row.id], now)
+        elif limit.window.kind is not WindowKind.REQUEST:
+            return _LimitInTurn(connection, limit, self._book, now).decide_again(row, episode)
+        return []
+
+
+def _next_marked(connection: Connection, after: str) -> str | None:
+    """The first marked limit behind `after`, by name."""
+    return connection.execute(select(func.min(_MARK.c.limit_name)).where(_MARK.c.limit_name > after)).scalar()
 
 
 def has_marks(connection: Connection) -> bool:
     """Whether there are marks that nobody has evaluated yet."""
     return bool(connection.execute(select(exists(select(_MARK.c.limit_name)))).scalar())
+
+
+def has_ended(connection: Connection, now: int) -> bool:
+    """Whether there are unresolved alerts whose window is over."""
+    return bool(episodes.ended(connection, now, 1))
 
 
 def mark_crossed(connection: Connection, limits: Sequence[Limit], book: LimitBook, now: int) -> None:

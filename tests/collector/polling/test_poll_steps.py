@@ -23,7 +23,8 @@ from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.reads import completeness
-from spendtop.store.reads.ledger import kept_balance
+from spendtop.store.reads.balances import balance_now
+from tests.accounts import OPENAI
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_helicone import FakeHelicone
@@ -230,7 +231,7 @@ class Month:
     def sync(self, dollars: str) -> Calibrated:
         now = self.office.bench.clock()
         with self.office.bench.store.writing() as connection:
-            return ledger.calibrate(connection, "openai", Usd.of(dollars), now, now)
+            return ledger.calibrate(connection, OPENAI, Usd.of(dollars), now, now)
 
     def deposit(self, dollars: str) -> None:
         now = self.office.bench.clock()
@@ -239,7 +240,7 @@ class Month:
 
     def left(self) -> Usd | None:
         with self.office.bench.store.reading() as connection:
-            return kept_balance(connection, "openai")
+            return balance_now(connection, OPENAI, self.office.bench.clock()).amount
 
 
 async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_digit(office: Polling) -> None:

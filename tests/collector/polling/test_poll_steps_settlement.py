@@ -9,7 +9,8 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.store.reads.ledger import kept_balance, latest_calibration
+from spendtop.store.reads.balances import balance_now, latest_calibration
+from tests.accounts import OPENAI
 from tests.collector.conftest import Bench
 from tests.collector.polling.test_poll_steps import Month
 from tests.collector.polling_bench import Polling
@@ -55,7 +56,7 @@ async def test_two_days_later_the_share_of_the_days_usage_settles_it(bench: Benc
     with FakeOpenAI(used=used) as fake:
         assert await settled(bench, fake, 2 * DAY) == Usd.of("31.512")
     with bench.store.reading() as connection:
-        assert kept_balance(connection, "openai") == Usd.of("39.992")
+        assert balance_now(connection, OPENAI, bench.clock()).amount == Usd.of("39.992")
 
 
 async def test_earlier_nothing_settles(bench: Bench) -> None:

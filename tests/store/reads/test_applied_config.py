@@ -16,7 +16,7 @@ from spendtop.store.reads.applied_config import (
     keep,
     tell_public_url,
 )
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 
 WHERE = "-model:gpt-4o-mini (user:a* | ~u bob)"
 COLLECTOR = CollectorInfo(version="0.1.0", host="box", pid=7, url="http://127.0.0.1:8000", started_at=1)

@@ -22,7 +22,8 @@ from spendtop.domain.request import Cost
 from spendtop.services import checkpoints, ledger, tasks
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, keep
-from spendtop.store.reads.ledger import Account, LedgerEvent, events
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger import LedgerEvent, events
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.ledger.day_dialog import LedgerDayScreen
 from spendtop.tui.ledger.entry_desk import CalibrateScreen, LedgerEntryScreen
@@ -73,7 +74,7 @@ def kept(till: Till, store: Store, clock: SettableClock) -> Till:
         bill(connection, today - 3, now - 3 * DAY, "1.50")
         bill(connection, today - 3, now - 2 * DAY, "1.60")
         bill(connection, today - 2, now - 2 * DAY, "2.00", "0.30", project="proj\x1b[2Jweb", api_key="key_7")
-        ledger.calibrate(connection, "openai", Usd.of(60), now - 2 * DAY, now - 2 * DAY, "ana")
+        ledger.calibrate(connection, OPENAI, Usd.of(60), now - 2 * DAY, now - 2 * DAY, "ana")
         ledger.record(connection, "openai", EntryKind.DEPOSIT, Usd.of(20), now - DAY, now - DAY, note="inv\x1b[1m 7")
         bill(connection, today - 1, now, "1.00")
         checkpoints.succeeded(connection, "openai-costs", now - 4 * MINUTE)
@@ -286,7 +287,7 @@ async def test_soon_after_a_calibration_it_asks_whether_the_balance_holds_the_en
     face: SpendtopApp, store: Store, clock: SettableClock
 ) -> None:
     now = clock()
-    write(store, lambda connection: ledger.calibrate(connection, "openai", Usd.of(50), now - 20 * MINUTE, now, "x"))
+    write(store, lambda connection: ledger.calibrate(connection, OPENAI, Usd.of(50), now - 20 * MINUTE, now, "x"))
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot, "plus", "d")
         await dialog(pilot, LedgerEntryScreen)

@@ -15,7 +15,7 @@ from spendtop.services import checkpoints, missed_requests, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import PolledSource, applied, keep
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from spendtop.store.statements import table_of
 from spendtop.store.tables import CheckpointTable
 from spendtop.tui.app import SpendtopApp

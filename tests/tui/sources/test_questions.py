@@ -11,7 +11,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from spendtop.store.reads.sources import sources
 from spendtop.tui.sources.questions import PolledRow, polled_rows
 

@@ -30,7 +30,8 @@ from spendtop.services import ledger, tasks
 from spendtop.services.bill_differences import explain
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.ledger import Account, AccountState, account_now, days, events
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger import AccountState, account_now, days, events
 
 _BY = "api"
 _POLLED_WITHIN = 20.0
@@ -106,7 +107,7 @@ def sync(request: Request, account: str, body: SyncBody) -> SyncAnswer:
 
     def work(connection: Connection) -> SyncAnswer:
         is_old = account_now(connection, kept, now).wants_poll(now)
-        calibrated = ledger.calibrate(connection, kept.name, Usd.of(body.balance), now, now, _BY)
+        calibrated = ledger.calibrate(connection, kept, Usd.of(body.balance), now, now, _BY)
         state = AccountState.STALE if is_old else account_now(connection, kept, now).state
         return SyncAnswer.of(kept.name, calibrated, state.value)
 
@@ -146,7 +147,7 @@ def _ledger(connection: Connection, account: Account, now: int, wanted: LedgerPa
 
 def _explanation(connection: Connection, account: Account, wanted: date) -> ExplanationItem | None:
     day = to_micros(datetime(wanted.year, wanted.month, wanted.day, tzinfo=UTC)) // DAY
-    explanation = explain(connection, account.name, account.provider, day)
+    explanation = explain(connection, account.name, account.biller, day)
     return None if explanation is None else ExplanationItem.of(day, explanation)
 
 

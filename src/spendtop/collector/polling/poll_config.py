@@ -12,7 +12,7 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
     "openai": OpenAISettings,
@@ -182,4 +182,7 @@ def _account(settings: Settings, account: AccountSettings) -> Account:
         poll_every=every,
         low_balance=account.low_balance,
         tells_balance=tells,
+        shared_with=tuple(
+            other.name for other in settings.accounts if other.provider == account.provider and other is not account
+        ),
     )

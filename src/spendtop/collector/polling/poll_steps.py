@@ -26,7 +26,7 @@ from spendtop.services.recording import Outcome
 from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, PollFailed, RequestPoller
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import latest_calibration, spent_before, spent_on
+from spendtop.store.reads.balances import latest_calibration, spent_before, spent_on
 from spendtop.store.transactions import read, write
 
 AT_ONCE = 300

@@ -10,7 +10,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
 from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import BALANCE_RULE, LIMIT_RULE, AlertRow
-from spendtop.store.reads.ledger import balance_now
+from spendtop.store.reads.balances import balance_now
 from spendtop.store.reads.limits import Ceiling, Use, use
 from spendtop.store.reads.rows import from_row
 from spendtop.store.statements import table_of
@@ -38,7 +38,7 @@ def _amount(
     if alert.rule.startswith(BALANCE_RULE):
         name = alert.rule.removeprefix(BALANCE_RULE)
         account = next((each for each in in_force.accounts if each.name == name), None)
-        left = None if account is None else balance_now(connection, account)
+        left = None if account is None else balance_now(connection, account, now).amount
         return None if left is None else Use(left, 0)
     if not alert.rule.startswith(LIMIT_RULE):
         return None

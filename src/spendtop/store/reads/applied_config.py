@@ -15,7 +15,7 @@ from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store import facts
-from spendtop.store.reads.ledger import Account
+from spendtop.store.reads.balances import Account
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
 

@@ -11,15 +11,15 @@ from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.cost_words import known_cost
-from spendtop.domain.ledger import Calibration, Entry, EntryKind, balance, runs_out_at
+from spendtop.domain.ledger import EntryKind, runs_out_at
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
+from spendtop.store.reads.balances import Account, Balance, BalanceBasis, balance_now, latest_calibration
 from spendtop.store.reads.rows import Spend, outside
 from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
-    BalanceReadingTable,
     CheckpointTable,
     DayCostRevisionTable,
     DayCostTable,
@@ -32,7 +32,7 @@ STALE_AFTER = 4
 _BURN_OVER = 7
 """Days whose spend is taken to go on."""
 _EVENT, _DAY, _REVISION = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostRevisionTable)
-_READING, _CHECKPOINT, _TOTAL = table_of(BalanceReadingTable), table_of(CheckpointTable), table_of(TotalTable)
+_CHECKPOINT, _TOTAL = table_of(CheckpointTable), table_of(TotalTable)
 
 
 class AccountState(StrEnum):
@@ -41,19 +41,6 @@ class AccountState(StrEnum):
     OK = "ok"
     UNCALIBRATED = "uncalibrated"
     STALE = "stale"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    name: str
-    provider: str
-    poller: str | None
-    """Name of its poller's checkpoint; None for an account that is kept by hand."""
-    poll_every: int
-    """µs."""
-    low_balance: Usd | None
-    tells_balance: bool
-    """Whether its provider tells the balance; else the ledger does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +88,8 @@ class AccountNow:
     account: Account
     balance: Usd | None
     """None where nothing is known yet."""
+    caution: str | None
+    """What keeps the balance from being the truth, a sentence."""
     state: AccountState
     as_of: int | None
     """When the provider was asked successfully last, UTC µs."""
@@ -111,6 +100,11 @@ class AccountNow:
     """What the last calibration found; None where the ledger knew of no credit before it."""
     run_out_at: int | None
     burn_per_day: Usd | None
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether what was seen here stands for what nobody bills."""
+        return self.account.basis is BalanceBasis.SEEN and self.balance is not None
 
     def wants_poll(self, now: int) -> bool:
         """Whether its provider was asked successfully longer than one interval ago, or never."""
@@ -123,17 +117,18 @@ def account_now(connection: Connection, account: Account, now: int) -> AccountNo
     checkpoint = _checkpoint(connection, account)
     succeeded_at = None if checkpoint is None else checkpoint.succeeded_at
     calibration = latest_calibration(connection, account.name)
-    left = balance_now(connection, account)
-    burn = _burn(connection, account, now)
+    left = balance_now(connection, account, now)
+    burn = _burn(connection, account, now) if left.falls else None
     return AccountNow(
         account=account,
-        balance=left,
-        state=_state(account, calibration, succeeded_at, now),
+        balance=left.amount,
+        caution=left.caution,
+        state=_state(account, left, succeeded_at, now),
         as_of=succeeded_at,
         failure=None if checkpoint is None else outside(checkpoint.failure),
         calibrated_at=None if calibration is None else calibration.at,
         drift=None if calibration is None else calibration.drift,
-        run_out_at=None if left is None or burn is None else runs_out_at(left, burn, DAY, now),
+        run_out_at=None if left.amount is None or burn is None else runs_out_at(left.amount, burn, DAY, now),
         burn_per_day=burn,
     )
 
@@ -179,7 +174,7 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
             .group_by(_REVISION.c.day)
         )
     }
-    ours = _ours(connection, account.provider, first, last)
+    ours = _ours(connection, account.biller, first, last)
     return tuple(
         LedgerDay(
             day=day,
@@ -194,13 +189,13 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
     )
 
 
-def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[int, Spend]:
+def _ours(connection: Connection, biller: str, first: int, last: int) -> dict[int, Spend]:
     day = _TOTAL.c.bucket // literal_column(str(DAY), BigInteger)
     query = (
         select(*spend_sql.of_totals(_TOTAL), day.label("day"))
         .where(
             _TOTAL.c.dimension == "provider",
-            _TOTAL.c.key == provider,
+            _TOTAL.c.key == biller,
             _TOTAL.c.bucket >= first * DAY,
             _TOTAL.c.bucket < (last + 1) * DAY,
         )
@@ -209,12 +204,12 @@ def _ours(connection: Connection, provider: str, first: int, last: int) -> dict[
     return {int(row.day): spend_sql.to_spend(row) for row in connection.execute(query)}
 
 
-def _state(account: Account, calibration: Calibration | None, succeeded_at: int | None, now: int) -> AccountState:
+def _state(account: Account, left: Balance, succeeded_at: int | None, now: int) -> AccountState:
     if account.poller is not None and (succeeded_at is None or now - succeeded_at > STALE_AFTER * account.poll_every):
         return AccountState.STALE
-    if calibration is None and not account.tells_balance:
+    if not left.is_calibrated and not account.tells_balance:
         return AccountState.UNCALIBRATED
-    return AccountState.OK
+    return AccountState.OK if left.falls else AccountState.STALE
 
 
 def _burn(connection: Connection, account: Account, now: int) -> Usd | None:
@@ -250,100 +245,3 @@ def billed_unseen(connection: Connection, now: int) -> BilledDay | None:
     if bill is None or bill.cost == ZERO or spend(connection, bill.day * DAY, None).requests:
         return None
     return bill
-
-
-def spent(connection: Connection, account: str) -> Usd:
-    """Sum of all billed days."""
-    nano = connection.execute(select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account))
-    return Usd(int(nano.scalar_one()))
-
-
-def spent_before(connection: Connection, account: str, day: int) -> Usd:
-    """Sum of the billed days before a UTC day."""
-    query = select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(_DAY.c.account == account, _DAY.c.day < day)
-    return Usd(int(connection.execute(query).scalar_one()))
-
-
-def spent_on(connection: Connection, account: str, day: int) -> Usd:
-    query = select(_DAY.c.cost_nano).where(_DAY.c.account == account, _DAY.c.day == day)
-    return Usd(int(connection.execute(query).scalar() or 0))
-
-
-def told_balance(connection: Connection, account: str) -> Usd | None:
-    """What the provider said last, or None."""
-    query = select(_READING.c.balance_nano).where(_READING.c.account == account).order_by(_READING.c.at.desc()).limit(1)
-    return Usd.of_nano(connection.execute(query).scalar())
-
-
-def balance_now(connection: Connection, account: Account) -> Usd | None:
-    """What is left: as the provider tells it, else as the ledger has it; None where nothing is known yet."""
-    if account.tells_balance:
-        return told_balance(connection, account.name)
-    return kept_balance(connection, account.name)
-
-
-def kept_balance(connection: Connection, account: str) -> Usd | None:
-    """What is left as the ledger has it; None where it knows of no credit yet.
-
-    What was billed for days before a calibration's is in the balance that was observed, also where a poll covers such
-    a day only later.
-    """
-    calibration, moved = latest_calibration(connection, account), entries(connection, account)
-    if calibration is None and not moved:
-        return None
-    late = ZERO if calibration is None else _billed_late(connection, account, calibration.at)
-    return balance(calibration, moved, spent(connection, account) - late)
-
-
-def _billed_late(connection: Connection, account: str, calibrated_at: int) -> Usd:
-    """What was billed for days before a calibration's that no poll covered when it, or its settling, summed them."""
-    summed_at = (
-        select(func.max(func.coalesce(_EVENT.c.settled_at, _EVENT.c.recorded_at)))
-        .where(
-            _EVENT.c.account == account,
-            _EVENT.c.kind == EntryKind.CALIBRATION.value,
-            _EVENT.c.effective_at == calibrated_at,
-        )
-        .scalar_subquery()
-    )
-    query = select(func.coalesce(func.sum(_DAY.c.cost_nano), 0)).where(
-        _DAY.c.account == account, _DAY.c.day < calibrated_at // DAY, _DAY.c.first_seen > summed_at
-    )
-    return Usd(int(connection.execute(query).scalar_one()))
-
-
-def gained_since(connection: Connection, account: str, since: int) -> bool:
-    """Whether credit was entered, or found by a calibration, after an instant (UTC µs)."""
-    query = select(_EVENT.c.id).where(
-        _EVENT.c.account == account, _EVENT.c.recorded_at > since, _EVENT.c.amount_nano > 0
-    )
-    return connection.execute(query.limit(1)).first() is not None
-
-
-def latest_calibration(connection: Connection, account: str) -> Calibration | None:
-    """The calibration in force."""
-    row = connection.execute(
-        select(_EVENT)
-        .where(_EVENT.c.account == account, _EVENT.c.kind == EntryKind.CALIBRATION.value)
-        .order_by(_EVENT.c.effective_at.desc(), _EVENT.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    return Calibration(
-        at=row.effective_at,
-        observed=Usd(row.observed_nano),
-        predicted=Usd.of_nano(row.predicted_nano),
-        spent=Usd(row.spent_nano),
-        settled=Usd.of_nano(row.settled_nano),
-    )
-
-
-def entries(connection: Connection, account: str) -> list[Entry]:
-    """What came and went by hand, calibrations aside, the oldest first."""
-    rows = connection.execute(
-        select(_EVENT)
-        .where(_EVENT.c.account == account, _EVENT.c.kind != EntryKind.CALIBRATION.value)
-        .order_by(_EVENT.c.effective_at, _EVENT.c.id)
-    )
-    return [Entry(kind=EntryKind(row.kind), effective_at=row.effective_at, amount=Usd(row.amount_nano)) for row in rows]

@@ -67,10 +67,14 @@ def _name(each: AccountNow, ink: Ink, width: int) -> Piece:
     return clean_line(each.account.name), ink.palette.strong
 
 
+_BASIS = {"told": "told", "billed": "est.", "seen": "~est.", "entered": "hand"}
+"""By what lowers the balance; the state says more."""
+
+
 def _balance(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.balance is None:
         return "unknown", ink.palette.unknown
-    basis = "told" if each.account.tells_balance else "est."
+    basis = _BASIS[each.account.basis.value]
     if is_low(each):
         return f"! {formats.balance(each.balance, width - 3 - len(basis))} {basis}", ink.palette.bad
     return f"{formats.balance(each.balance, width - 1 - len(basis))} {basis}", ink.palette.money
@@ -87,6 +91,8 @@ def _low(each: AccountNow, ink: Ink, width: int) -> Piece:
 
 def _state(each: AccountNow, ink: Ink, width: int) -> Piece:
     glyphs, palette = ink.glyphs, ink.palette
+    if each.is_estimate and each.state.value == "ok":
+        return "~ estimate", palette.warn
     return {
         "ok": (f"{glyphs.good} ok", palette.good),
         "uncalibrated": ("? uncalibrated", palette.warn),
@@ -96,7 +102,7 @@ def _state(each: AccountNow, ink: Ink, width: int) -> Piece:
 
 def _as_of(each: AccountNow, ink: Ink, width: int) -> Piece:
     if each.account.poller is None:
-        return "by hand", ink.palette.faint
+        return ("seen" if each.is_estimate else "by hand"), ink.palette.faint
     if each.as_of is None:
         return "never", ink.palette.warn
     return formats.age(max(ink.now - each.as_of, 0)), ink.palette.text

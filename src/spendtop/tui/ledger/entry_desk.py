@@ -211,7 +211,7 @@ class EntryDesk:
         def work(connection: Connection) -> Calibrated:
             from spendtop.services import ledger
 
-            return ledger.calibrate(connection, name, observed, now, now, getuser())
+            return ledger.calibrate(connection, account.account, observed, now, now, getuser())
 
         self._writer.write(work, partial(self._calibrated, name), partial(self.calibrate, account))
 

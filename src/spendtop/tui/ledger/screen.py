@@ -135,7 +135,9 @@ class LedgerScreen(LiveScreen):
         if chosen.account.tells_balance:
             return [(f"  balance: told by the provider, {self._bill_age()}", palette.muted)]
         if chosen.calibrated_at is None:
-            return [("  uncalibrated: c enters what the provider's page says is left", palette.warn)]
+            return [("  uncalibrated, no alerts: c enters what the provider's page says is left", palette.warn)]
+        if chosen.caution is not None:
+            return [(f"  {chosen.caution}", palette.warn)]
         ago = formats.age(max(self.face.session.clock() - chosen.calibrated_at, 0))
         drift = "" if chosen.drift is None else f", drift {formats.change(chosen.drift)}"
         words = f"  est. = page {ago} ago{drift} + entries - billed {self._bill_age()}"
@@ -183,7 +185,7 @@ class LedgerScreen(LiveScreen):
         day, chosen = self.days.row, self.chosen
         if day is not None and chosen is not None:
             account = chosen.account
-            self.ask(DayQuestion(account.name, account.provider, day.day), partial(self._show_day, account.name, day))
+            self.ask(DayQuestion(account.name, account.biller, day.day), partial(self._show_day, account.name, day))
 
     @on(ListTable.Opened, "#ledger-days")
     def day_opened(self) -> None:
