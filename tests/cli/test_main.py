@@ -11,7 +11,7 @@ import pytest
 
 import spendtop
 from spendtop.__main__ import main
-from spendtop.cli.commands import Command
+from spendtop.cli.command import Command
 from spendtop.cli.options import Options
 from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, PortBusy
