@@ -86,6 +86,9 @@ CONFIGURED = {
     "channel list",
     "channel test",
     "deploy",
+    "db restore",
+    "db move",
+    "db views",
 }
 """What needs the configuration itself, makes one, or has its own tests of a broken one."""
 

@@ -228,7 +228,14 @@ COMMANDS: dict[str, Command] = {
         "session",
         "What one session or job cost, by model and along its paths.",
         "spendtop session pr-8841",
-        (_argument("session", metavar="SESSION", help="the session's id"),),
+        (
+            _argument("session", metavar="SESSION", help="the session's id"),
+            _argument(
+                "--fetch",
+                action="store_true",
+                help="let the collector ask Helicone for its requests, prompts and responses first",
+            ),
+        ),
     ),
     "request": Command(
         "request",

@@ -55,9 +55,14 @@ def stop(options: Options) -> int:
     """End the collector and wait for it; on another machine of the same PostgreSQL ask it to. Returns the exit code."""
     from spendtop.cli.run_task import ask_and_wait
     from spendtop.services.tasks import TaskKind
+    from spendtop.store.engine import Store
 
-    store = _store(load_readable(options))
+    loaded = load_readable(options)
+    store = Store(loaded.settings.database.url.get_secret_value())
     held = _holder(store)
+    if held is None:  # a collector can be ended whatever has become of its store
+        store = _store(loaded)
+        held = _holder(store)
     if held is None and not store.is_sqlite:
         sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _STOP_ANSWER_SECONDS)}\n")
         return 0
