@@ -12,7 +12,7 @@ import pytest
 
 from spendtop.api.context import Health
 from spendtop.api.http_request import LARGE, MOST_LARGE
-from spendtop.domain.errors import CannotWrite
+from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.domain.money import Usd
 from spendtop.domain.request import NotUnderstood, Request
 from spendtop.domain.request import TestEvent as GatewayTest
@@ -215,7 +215,7 @@ async def test_coded_bodies_are_refused(store: Store, clock: SettableClock, reco
     ("failure", "status"),
     [
         (CannotWrite("The store cannot be written: database is locked."), 503),
-        (CannotWrite("The store cannot be written: database or disk is full."), 507),
+        (StoreFull("The store cannot be used: database or disk is full."), 507),
     ],
 )
 async def test_a_store_that_stays_away_is_told_with_retry_after(

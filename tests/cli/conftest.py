@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 from typing import NamedTuple, Protocol
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from spendtop.__main__ import main
 from spendtop.config.paths import data_folder
 from spendtop.store.engine import Store
+from spendtop.store.reads import configured_by
+from spendtop.store.reads.configured_by import ConfiguredBy
 from spendtop.store.schema import upgrade
 from tests.store.conftest import Recorded
 
@@ -79,3 +82,11 @@ def write_config(text: str, name: str = "spendtop.toml") -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path.absolute()
+
+
+def remember(store: Store, document: Path | None, env_file: Path | None = None) -> None:
+    """The store was configured by these files on this host."""
+    names = [str(path) if path is not None else None for path in (document, env_file)]
+    value = ConfiguredBy(document=names[0], env_file=names[1], digest="", at=0)
+    with store.writing() as connection:
+        configured_by.keep(connection, gethostname(), value)

@@ -140,3 +140,10 @@ def test_what_sources_sent_and_nobody_read_is_told(cli: Cli, home_store: Store, 
     assert " ".join(unread_lines[0].split()) == "ingest warning 312 requests had `unit_0`, which is not priced"
     assert len(unread_lines) == 8
     assert line_of(cli, "sources") == "sources note 4 older remarks: see Sources on screen"
+
+
+def test_an_address_for_others_wants_an_api_key(cli: Cli) -> None:
+    write_config(f'[server]\nport = 0\npublic_url = "https://spend.example"\n{CONFIG}')
+    assert "set api_key under [server]" in line_of(cli, "admin key")
+    write_config(f"[server]\nport = 0\n{CONFIG}")
+    assert "programs on this machine only" in line_of(cli, "admin key")

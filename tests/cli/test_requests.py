@@ -148,7 +148,7 @@ def test_corrections_are_listed(cli: Cli, spent: Recorded, ids: list[int]) -> No
     spent.add([spent.request(minutes_ago(7), 9, source=INGEST, external_id="r/1", token="app", user_id=ESCAPE)])
     out = cli("request", "r/1").out
     assert "by ingest\n" in out and "user_id: null -> eve␛[2J<U+202E>" in out
-    assert "No prompt and response were sent" in out
+    assert "The source sent no prompt and response." in out
 
 
 def test_what_a_source_said_against_itself_is_listed(cli: Cli, spent: Recorded, ids: list[int]) -> None:

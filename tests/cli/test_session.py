@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from spendtop.domain.request import Usage
+from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago
+from tests.cli.test_run_task import doing_one, pretend_to_collect
 from tests.store.conftest import Recorded
 
 DOLLAR = 1_000_000_000
@@ -41,3 +43,12 @@ def test_fetching_needs_a_collector(cli: Cli, home_store: Store, spent: Recorded
     code, _, err = cli("request", str(number), "--fetch")
     assert code == 2
     assert "No collector holds this store" in err
+
+
+def test_an_unknown_session_is_asked_for_first(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    pretend_to_collect(home_store)
+    with doing_one(home_store, TaskState.DONE, "Helicone has 0 of its requests.") as done:
+        code, out, err = cli("session", "nobody", "--fetch")
+    assert (code, out) == (2, "Helicone has 0 of its requests.\n")
+    assert "no session with this id" in err
+    assert (done[0].kind, done[0].arguments) == (TaskKind.FETCH_BODIES, {"session": "nobody"})

@@ -5,14 +5,19 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import gethostname
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from spendtop.collector.config_reload import CONFIG_NEWS, ConfigReload
+from spendtop.config.config_files import ConfigFiles
+from spendtop.config.load import load_files
 from spendtop.domain.clock import HOUR
+from spendtop.sources.settings import SECTIONS
 from spendtop.store.reads.applied_config import Applied, applied
+from spendtop.store.reads.configured_by import ConfiguredBy, configured_by
 from tests.collector.conftest import SECRET, Bench
 from tests.waiting import DEADLINE, soon
 
@@ -86,6 +91,40 @@ async def test_every_face_finds_in_the_store_what_is_in_force(bench: Bench) -> N
     assert found.collector.url == "http://127.0.0.1:8000"
     assert found.config_digest == bench.active.digest
     assert "canary" not in str(bench.rows("SELECT value FROM meta"))
+
+
+async def test_the_files_that_configured_the_store_are_remembered(bench: Bench) -> None:
+    followed = Followed(bench)
+    await followed.reloading.publish()
+    first = _remembered(bench)
+    assert first is not None
+    assert (first.document, first.env_file, first.at) == (str(bench.file), None, bench.clock())
+    bench.configure(DAILY)
+    await followed.reloading.reload()
+    second = _remembered(bench)
+    assert second is not None and second.digest != first.digest
+
+
+async def test_a_start_without_files_is_not_remembered_and_names_what_is_gone(bench: Bench) -> None:
+    bench.configure(DAILY)
+    followed = Followed(bench)
+    await followed.reloading.publish()
+    before = _remembered(bench)
+    nothing = ConfigFiles(folder=bench.file.parent)
+    bench.active.apply(load_files(nothing, sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}))
+    await followed.reloading.publish()
+    async with following(followed):
+        await soon(lambda: followed.said)
+    assert followed.said[0] == (
+        f"No configuration file counts this time; before it was {bench.file}:"
+        ' limit "daily" removed; signing secret removed'
+    )
+    assert _remembered(bench) == before
+
+
+def _remembered(bench: Bench) -> ConfiguredBy | None:
+    with bench.store.reading() as connection:
+        return configured_by(connection, gethostname())
 
 
 async def test_a_good_change_is_applied_and_named(bench: Bench) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.ledger import (
+    DOUBT_LASTS,
+    SETTLES_AFTER,
     Calibration,
     DayCost,
     Drift,
     Entry,
     EntryKind,
     LowBalance,
+    PolledDay,
     balance,
     runs_out_at,
     settled_spend,
@@ -21,6 +26,10 @@ from spendtop.domain.ledger import (
 from spendtop.domain.money import ZERO, Usd
 
 AT = 14 * HOUR
+TODAY, OLD = 20_000, 19_990
+NOON = TODAY * DAY + 12 * HOUR
+NOTHING = PolledDay(ZERO, named=False, complete=False)
+SHRUNK = PolledDay(Usd.of(1), named=True, complete=False)
 
 
 def usd(text: str) -> Usd:
@@ -37,6 +46,11 @@ def calibrated(
         spent=usd(spent),
         settled=None if settled is None else usd(settled),
     )
+
+
+def told(amount: str) -> PolledDay:
+    """A day of which the answer has everything that is known."""
+    return PolledDay(usd(amount), named=True, complete=True)
 
 
 def moved(amount: str, effective_at: int, kind: EntryKind = EntryKind.DEPOSIT) -> Entry:
@@ -126,16 +140,80 @@ def test_a_balance_may_be_negative() -> None:
 
 def test_days_are_replaced_never_added_to() -> None:
     known = {1: DayCost(usd("10")), 2: DayCost(usd("20"))}
-    assert take_poll(known, {2: usd("20.75"), 3: usd("1")}) == {2: DayCost(usd("20.75")), 3: DayCost(usd("1"))}
-    again = take_poll({2: DayCost(usd("20.75"))}, {2: usd("20.75")})
-    assert again == {2: DayCost(usd("20.75"))}
+    after = take_poll(known, {2: told("20.75"), 3: told("1")}, NOON)
+    assert after == {2: DayCost(usd("20.75")), 3: DayCost(usd("1"))}
+    assert take_poll({2: DayCost(usd("20.75"))}, {2: told("20.75")}, NOON) == {2: DayCost(usd("20.75"))}
 
 
-def test_a_day_that_falls_to_nothing_stands_until_the_next_poll_says_so_too() -> None:
-    first = take_poll({5: DayCost(usd("3"))}, {5: ZERO})
-    assert first == {5: DayCost(usd("3"), doubted=True)}
-    assert take_poll(first, {5: ZERO}) == {5: DayCost(ZERO)}
-    assert take_poll(first, {5: usd("3")}) == {5: DayCost(usd("3"))}
+@pytest.mark.parametrize("amount", ["2", "0"])
+def test_an_amount_that_is_told_replaces_a_larger_one_however_old(amount: str) -> None:
+    assert take_poll({OLD: DayCost(usd("3"))}, {OLD: told(amount)}, NOON) == {OLD: DayCost(usd(amount))}
+
+
+@pytest.mark.parametrize("lacking", [NOTHING, SHRUNK], ids=["nothing", "a part"])
+@pytest.mark.parametrize("day", [TODAY, OLD], ids=["today", "settled"])
+def test_a_day_that_falls_by_an_absence_stands_in_doubt(lacking: PolledDay, day: int) -> None:
+    doubted = {day: DayCost(usd("3"), NOON)}
+    assert take_poll({day: DayCost(usd("3"))}, {day: lacking}, NOON) == doubted
+    assert take_poll(doubted, {day: lacking}, NOON + DOUBT_LASTS - 1) == doubted
+    assert take_poll(doubted, {day: told("3")}, NOON + HOUR) == {day: DayCost(usd("3"))}
+
+
+@pytest.mark.parametrize(
+    ("day", "lacking", "left"),
+    [(TODAY, NOTHING, "0"), (TODAY, SHRUNK, "1"), (OLD, SHRUNK, "1"), (OLD, NOTHING, "3")],
+    ids=["open day", "part of an open day", "part of a settled day", "settled day"],
+)
+def test_an_absence_that_lasts_is_believed_but_for_a_settled_day_of_which_nothing_is_said(
+    day: int, lacking: PolledDay, left: str
+) -> None:
+    doubted = {day: DayCost(usd("3"), NOON)}
+    assert take_poll(doubted, {day: lacking}, NOON + DOUBT_LASTS)[day].cost == usd(left)
+
+
+def test_parts_under_other_names_that_make_up_as_much_are_believed_at_once() -> None:
+    renamed = PolledDay(usd("3"), named=True, complete=False)
+    assert take_poll({OLD: DayCost(usd("3"))}, {OLD: renamed}, NOON) == {OLD: DayCost(usd("3"))}
+
+
+_POLLS = st.lists(
+    st.tuples(
+        st.integers(1, 30),
+        st.fixed_dictionaries(
+            {}, optional={day: st.sampled_from(["whole", "part", "zero", "nothing"]) for day in range(OLD, TODAY + 1)}
+        ),
+    ),
+    max_size=25,
+)
+"""Hours since the poll before, and what each polled day's answer is."""
+
+
+@given(_POLLS)
+def test_whatever_is_answered_only_what_is_told_or_absent_for_long_changes_a_day(
+    polls: list[tuple[int, dict[int, str]]],
+) -> None:
+    answers = {"whole": told("3"), "part": SHRUNK, "zero": told("0"), "nothing": NOTHING}
+    days = {day: DayCost(usd("3")) for day in range(OLD, TODAY + 1)}
+    lacked_since: dict[int, int] = {}
+    now = NOON
+    for hours, answer in polls:
+        now += hours * HOUR
+        before = dict(days)
+        days |= take_poll(before, {day: answers[kind] for day, kind in answer.items()}, now)
+        for day, kind in answer.items():
+            if kind in ("whole", "zero"):
+                assert days[day] == DayCost(answers[kind].cost)
+                lacked_since.pop(day, None)
+                continue
+            began = lacked_since.setdefault(day, now)
+            settled = now - (day + 1) * DAY > SETTLES_AFTER
+            if days[day].cost < before[day].cost:
+                assert now - began >= DOUBT_LASTS
+                assert kind == "part" or not settled
+            if days[day].doubted_since is None:
+                lacked_since.pop(day, None)
+    whole = take_poll(days, dict.fromkeys(days, told("3")), now)
+    assert set(whole.values()) == {DayCost(usd("3"))}
 
 
 def test_the_end_is_foreseen_from_what_was_billed() -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,7 +136,6 @@ def refused(folder: Path, config: str = LISTENER, *options: str) -> Ended:
     return spendtop(folder, "--no-ui", "--config", configured(folder, config), *options)
 
 
-@contextmanager
 def collecting(
     folder: Path,
     config: str = LISTENER,
@@ -145,13 +144,26 @@ def collecting(
     cwd: Path | None = None,
     passed: Sequence[int] = (),
     **further: Any,
-) -> Iterator[CollectorProcess]:
+) -> AbstractContextManager[CollectorProcess]:
     """A collector that is ready; at the end of the block it is killed if it still runs."""
-    file = configured(folder, config)
+    words = ("--config", configured(folder, config), *options)
+    return started(folder, *words, environ=environ, cwd=cwd, passed=passed, **further)
+
+
+@contextmanager
+def started(
+    folder: Path,
+    *options: str | Path,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    passed: Sequence[int] = (),
+    **further: Any,
+) -> Iterator[CollectorProcess]:
+    """The same with the configuration that it finds; `folder` is its home, and its working directory without `cwd`."""
     ready, told = os.pipe()
     with (folder / "out").open("ab") as out, (folder / "err").open("ab") as err:
         process = subprocess.Popen(
-            command("--no-ui", "--config", file, "--ready-fd", str(told), *options),
+            command("--no-ui", "--ready-fd", str(told), *options),
             **{"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, **further},
             env=environment(folder) if environ is None else dict(environ),
             cwd=folder if cwd is None else cwd,

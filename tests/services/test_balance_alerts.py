@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
 from spendtop.alerts.message_text import render
 from spendtop.domain.alerting import Message, MessageKind
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
@@ -24,6 +27,11 @@ from tests.conftest import SettableClock
 from tests.services.conftest import DOLLAR, Collecting, request, rows
 
 COSTS = WatchedPoller("openai-costs", 15 * MINUTE)
+
+
+class DayBill(NamedTuple):
+    day: int
+    dollars: str
 
 
 class Watching:
@@ -66,6 +74,19 @@ class Watching:
         with self.store.writing() as connection:
             ledger.calibrate(connection, account, Usd.of(dollars), self.clock(), self.clock())
         return said(self.look())
+
+    def bill(self, *days: DayBill) -> None:
+        """A whole poll of the last ten days and today."""
+        today = self.clock() // DAY
+        parts = tuple(CostPart(day=each.day, amount=Decimal(each.dollars)) for each in days)
+        with self.store.writing() as connection:
+            ledger.take_costs(
+                connection, "openai", Costs(first_day=today - 10, last_day=today, parts=parts), self.clock()
+            )
+
+    def doubts(self) -> str | None:
+        with self.store.reading() as connection:
+            return self.watch.doubts(connection, self.clock())
 
     def poll(self, failure: str = "") -> None:
         now = self.clock()
@@ -137,6 +158,28 @@ def test_a_balance_without_bills_falls_by_what_is_seen_and_its_message_says_so(
     assert text.title == "low balance: wallet est. $9.50 of $10.00"
     assert "Account wallet: an estimated $9.50 is left, less than $10.00." in text.body
     assert "An estimate: no bills are read, so what was seen here is taken off (1 request)." in text.body
+
+
+def test_answers_that_lack_what_was_billed_neither_begin_nor_end_an_alert(watching: Watching) -> None:
+    today = watching.clock() // DAY
+    watching.bill(DayBill(today - 1, "20"))
+    assert watching.calibrate("9.50") == ["low balance openai"]
+    watching.bill()
+    assert watching.doubts() is not None
+    assert watching.enter(EntryKind.DEPOSIT, "50") == []
+    watching.bill(DayBill(today - 1, "20"))
+    assert watching.doubts() is None
+    assert said(watching.look()) == ["resolved openai"]
+
+
+def test_an_absence_that_lasted_for_a_day_lets_alerts_go_on(watching: Watching) -> None:
+    watching.bill(DayBill(watching.clock() // DAY - 9, "20"))
+    assert watching.calibrate("12") == []
+    watching.bill()
+    assert watching.enter(EntryKind.EXPIRY, "3") == []
+    watching.clock.advance(DAY)
+    watching.bill()
+    assert said(watching.look()) == ["low balance openai"]
 
 
 def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spendtop.domain.billing import CostPart, Costs
-from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
 from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
@@ -36,7 +36,9 @@ class Keeping:
         self.today = clock() // DAY
 
     def poll(self, *parts: tuple[int, str], first: int | None = None, **fields: Any) -> None:
-        costs = bill(self.today - 30 if first is None else first, self.today, *parts, **fields)
+        self.take(bill(self.today - 30 if first is None else first, self.today, *parts, **fields))
+
+    def take(self, costs: Costs) -> None:
         with self.store.writing() as connection:
             ledger.take_costs(connection, "openai", costs, self.clock())
             checkpoints.succeeded(connection, "openai-costs", self.clock())
@@ -90,16 +92,59 @@ def test_the_same_poll_again_changes_nothing(keeping: Keeping, store: Store) -> 
     assert rows(store, DayCostRevisionTable) == []
 
 
-def test_a_day_that_vanishes_stands_until_a_second_poll_agrees(keeping: Keeping, store: Store) -> None:
+def test_empty_answers_change_no_settled_day_however_many_they_are(keeping: Keeping, store: Store) -> None:
+    month = [(keeping.today - ago, "3") for ago in range(5, 30)]
+    keeping.poll(*month)
+    keeping.sync("8.52")
+    for _ in range(40):
+        keeping.clock.advance(HOUR)
+        keeping.poll()
+        assert keeping.now().balance == Usd.of("8.52")
+    assert len(rows(store, DayCostPartTable)) == len(month)
+    assert rows(store, DayCostRevisionTable) == []
+    assert keeping.now().caution == (
+        "The provider's answers do not have 25 days that had cost $75.00: what was billed before stands."
+    )
+    keeping.poll(*month)
+    assert (keeping.now().balance, keeping.now().caution) == (Usd.of("8.52"), None)
+
+
+def test_a_day_of_yesterday_that_vanishes_stands_for_a_day_and_says_so(keeping: Keeping, store: Store) -> None:
     yesterday = keeping.today - 1
     keeping.poll((yesterday, "3"))
     keeping.sync("20")
-    keeping.poll()
-    assert keeping.now().balance == Usd.of("20")
+    keeping.clock.advance(HOUR)
+    since = f"{to_datetime(keeping.clock()):%Y-%m-%d %H:%M} UTC"
+    for _ in range(23):
+        keeping.poll()
+        assert keeping.now().balance == Usd.of("20")
+        caution = keeping.now().caution
+        assert caution is not None and caution.startswith(f"Since {since} the provider's answers lack")
+        keeping.clock.advance(HOUR)
     assert len(rows(store, DayCostPartTable)) == 1
+    keeping.clock.advance(HOUR)
     keeping.poll()
-    assert keeping.now().balance == Usd.of("23")
+    assert (keeping.now().balance, keeping.now().caution) == (Usd.of("23"), None)
     assert rows(store, DayCostPartTable) == []
+
+
+def test_a_day_that_lost_a_part_stands_with_all_its_parts(keeping: Keeping, store: Store) -> None:
+    settled = keeping.today - 9
+    whole = bill(settled, keeping.today, (settled, "2"), project="a").parts
+    whole += bill(settled, keeping.today, (settled, "1"), project="b").parts
+    keeping.take(Costs(first_day=settled, last_day=keeping.today, parts=whole))
+    keeping.sync("20")
+    keeping.take(Costs(first_day=settled, last_day=keeping.today, parts=whole[:1]))
+    assert keeping.now().balance == Usd.of("20")
+    assert [row.project for row in rows(store, DayCostPartTable)] == ["a", "b"]
+
+
+def test_a_zero_that_is_told_replaces_a_settled_day_at_once(keeping: Keeping) -> None:
+    settled = keeping.today - 9
+    keeping.poll((settled, "3"))
+    keeping.sync("20")
+    keeping.poll((settled, "0"))
+    assert keeping.now().balance == Usd.of("23")
 
 
 def test_a_second_calibration_is_appended_and_deposits_stay(keeping: Keeping, store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -14,13 +13,23 @@ from pydantic import SecretStr
 from spendtop.api.answers import Header, HttpAnswer, busy, error
 from spendtop.api.counters import Count, Counters
 from spendtop.api.http_request import HttpRequest
+from spendtop.api.local_use import is_local
 from spendtop.config.settings import Settings
 from spendtop.sources.receivers import SignedReceiver, Signing
 
 MOST_FAILURES_PER_MINUTE = 100
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
-_FORWARDING = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
-"""Headers that proxies add and local programs do not send."""
+_LOCAL_ONLY = error(
+    403,
+    "local_only",
+    "Without an api key only programs on this machine may read, and through no proxy. Set api_key under [server].",
+)
+_PUBLISHED = error(
+    403,
+    "local_only",
+    "Without an api key nobody may read, as public_url is set and a proxy's visitors can look like programs on this"
+    " machine. Set api_key under [server].",
+)
 _CORS_METHODS = b"GET, POST, PATCH, DELETE"
 _CORS_HEADERS = (
     b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
@@ -32,6 +41,8 @@ class Rules:
     """Who may in, and how often. Secrets are bytes; an empty `api_key` means local use only."""
 
     api_key: bytes
+    is_published: bool
+    """Whether we have a public address: then a proxy or tunnel runs here, which can look like any local program."""
     ingest_keys: Mapping[str, bytes]
     """By name."""
     allowed_origins: frozenset[bytes]
@@ -49,6 +60,7 @@ class Rules:
         server = settings.server
         return cls(
             api_key=_bytes(server.api_key),
+            is_published=bool(server.public_url),
             ingest_keys={name: _bytes(key) for name, key in server.ingest_keys.items()},
             allowed_origins=frozenset(origin.encode() for origin in server.allowed_origins),
             signing={name: receiver.signing(settings) for name, receiver in signed.items()},
@@ -148,10 +160,9 @@ class Guards:
                 )
             who = "api key"
         else:
-            if not is_local(http):
+            if rules.is_published or not is_local(http):
                 self._counters.add(Count.ADMIN_BAD_AUTH)
-                message = "Without an api key only programs on this machine may read. Set api_key under [server]."
-                return error(403, "local_only", message)
+                return _PUBLISHED if rules.is_published else _LOCAL_ONLY
             who = "local"
         return self.rate(http.path, who)
 
@@ -215,37 +226,3 @@ class Guards:
 def _bearers(http: HttpRequest) -> list[bytes]:
     values = [value.partition(b" ") for value in http.header(b"authorization")]
     return [credential.strip() for scheme, _, credential in values if scheme.lower() == b"bearer"]
-
-
-def is_local(http: HttpRequest) -> bool:
-    """Whether a loopback peer asks for a loopback Host: so neither a tunnel nor a rebound name.
-
-    Many proxies put this machine's own name there unless told otherwise; what they passed on is not local either.
-    """
-    if not _FORWARDING.isdisjoint(http.headers):
-        return False
-    hosts = http.header(b"host")
-    return is_loopback(http.peer) and len(hosts) == 1 and _is_loopback_host(hosts[0])
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address is this machine's own."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
-
-
-def _is_loopback_host(value: bytes) -> bool:
-    host = value.decode("latin-1").lower()
-    if host.startswith("["):
-        name, closed, rest = host[1:].partition("]")
-        return bool(closed) and _is_port(rest) and is_loopback(name)
-    name, colon, port = host.partition(":")
-    return _is_port(colon + port) and (name == "localhost" or is_loopback(name))
-
-
-def _is_port(text: str) -> bool:
-    return text == "" or (text.startswith(":") and text[1:].isascii() and text[1:].isdigit())

@@ -217,7 +217,7 @@ class DayItem(BaseModel):
     restated: int
     """How often the provider changed the day afterwards."""
     doubted: bool
-    """The last poll said nothing of a day that had cost something."""
+    """The last poll lacked something of the day that had cost money; it stands meanwhile."""
 
     @classmethod
     def of(cls, day: LedgerDay) -> DayItem:

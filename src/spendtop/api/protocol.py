@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, error
-from spendtop.api.guards import is_loopback
+from spendtop.api.local_use import is_loopback
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from spendtop.api.session_refresh import Completeness
 from spendtop.api.shapes import Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.model_names import family
@@ -67,9 +68,14 @@ class SessionCostsAnswer(BaseModel):
     """Whether Helicone itself gave every counted cost, and there is one."""
     heliconeCosts: int
     """Of how many counted requests Helicone itself gave the cost."""
+    complete: bool | None
+    """Whether Helicone was asked long enough after the last request to have had them all; null where it cannot be
+    asked."""
+    note: str | None
+    """Why it is not known to be complete."""
 
     @classmethod
-    def of(cls, costs: SessionCosts) -> SessionCostsAnswer:
+    def of(cls, costs: SessionCosts, completeness: Completeness) -> SessionCostsAnswer:
         whole = costs.whole
         return cls(
             totalCostUSD=Usd.float_of(whole.known_cost),
@@ -88,6 +94,8 @@ class SessionCostsAnswer(BaseModel):
             ],
             heliconeVerified=costs.all_by_helicone,
             heliconeCosts=costs.by_helicone,
+            complete=completeness.complete,
+            note=completeness.note,
         )
 
 
@@ -101,6 +109,7 @@ class RequestTokens(BaseModel):
 class DebugRequest(BaseModel):
     """One request of a session."""
 
+    id: str
     timestamp: str
     model: str | None
     cost: float | None
@@ -109,6 +118,9 @@ class DebugRequest(BaseModel):
     prompt: str | None
     """As readable text; null where no body is stored."""
     response: str | None
+    body_state: str
+    body_reason: str | None
+    """Why prompt or response are not there as a whole."""
     latency: int | None
     """Milliseconds."""
     path: str | None
@@ -120,12 +132,16 @@ class SessionDebugAnswer(BaseModel):
     """The requests of a session in time order."""
 
     jobId: str
+    note: str | None
+    """Of bodies that were to be fetched: what came of it."""
     requests: list[DebugRequest]
 
 
 class Period(BaseModel):
     """A span of whole local days, the last of them until now."""
 
+    text: str
+    """In words, such as `last 30 days`."""
     days: int
     since: str
     until: str
@@ -157,6 +173,8 @@ class UserCostsAnswer(BaseModel):
     """What a user spent."""
 
     userId: str
+    known: bool
+    """Whether the store has a request of this user."""
     period: Period
     totalCostUSD: float | None
     """Of the requests whose cost is known; null where it is of none."""

@@ -47,7 +47,7 @@ def run(options: Options) -> int:
 
 def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     yield from findings.of_configuration(loaded)
-    yield from findings.of_store_and_port(settings)
+    yield from findings.of_store_and_port(loaded)
     yield from findings.of_keys(settings)
     yield from findings.of_channels(settings)
 

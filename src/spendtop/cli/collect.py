@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, load_settings, settled
 from spendtop.collector.collector import CompanionContext, Setup
 from spendtop.collector.collector import run as collect
 from spendtop.collector.supervisor import Loop
@@ -35,6 +35,7 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
     log_to_stderr(options.debug)
     sys.setswitchinterval(_SWITCH_SECONDS)
     loaded = load_settings(options)
+    options = settled(options, loaded)
     setup = Setup(
         loaded=loaded,
         reload=lambda: load_settings(options),

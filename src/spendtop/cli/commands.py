@@ -80,9 +80,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "init": Command(
         "init",
-        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says.",
+        "Write a commented spendtop.toml (0600) with fresh keys, or with what an old .env says, into the user's"
+        " configuration folder, where every start finds it.",
         "spendtop init --from-env",
-        (_argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),),
+        (
+            _argument("--from-env", action="store_true", help="take over the old .env; nothing is asked"),
+            _argument("--here", action="store_true", help="write it into this folder"),
+        ),
     ),
     "check": Command(
         "check",
@@ -224,7 +228,14 @@ COMMANDS: dict[str, Command] = {
         "session",
         "What one session or job cost, by model and along its paths.",
         "spendtop session pr-8841",
-        (_argument("session", metavar="SESSION", help="the session's id"),),
+        (
+            _argument("session", metavar="SESSION", help="the session's id"),
+            _argument(
+                "--fetch",
+                action="store_true",
+                help="let the collector ask Helicone for its requests, prompts and responses first",
+            ),
+        ),
     ),
     "request": Command(
         "request",

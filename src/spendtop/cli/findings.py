@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from enum import StrEnum
@@ -22,7 +23,7 @@ from spendtop.collector.process.store_lock import places
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
-from spendtop.config.settings import Settings
+from spendtop.config.settings import ServerSettings, Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
@@ -39,6 +40,7 @@ from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
+from spendtop.store.reads.configured_by import configured_by
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.remarks import source_remarks
@@ -114,8 +116,16 @@ def of_keys(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "ingest keys", FindingState.OK if ingest else FindingState.NOTE, ingest or "none: /ingest answers 403"
     )
-    admin = "set" if settings.server.api_key else "none: the admin routes answer this machine only"
-    yield Finding("admin key", FindingState.OK if settings.server.api_key else FindingState.NOTE, admin)
+    yield _admin_key(settings.server)
+
+
+def _admin_key(server: ServerSettings) -> Finding:
+    if server.api_key:
+        return Finding("admin key", FindingState.OK, "set")
+    if server.public_url:
+        closed = "none: with public_url the admin routes answer nobody"
+        return Finding("admin key", FindingState.WARNING, closed, "set api_key under [server]")
+    return Finding("admin key", FindingState.NOTE, "none: the admin routes answer programs on this machine only")
 
 
 def _signing(source: PushedSource, signing: Signing) -> Finding:
@@ -143,8 +153,9 @@ def of_channels(settings: Settings) -> Iterator[Finding]:
             yield Finding(subject, FindingState.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
 
 
-def of_store_and_port(settings: Settings) -> Iterator[Finding]:
+def of_store_and_port(loaded: Loaded) -> Iterator[Finding]:
     """The store with what waits in it, the collector that holds it, and the port."""
+    settings = loaded.settings
     try:
         url, elsewhere = locate(settings.database.url.get_secret_value())
     except SpendtopError as failure:
@@ -157,13 +168,14 @@ def of_store_and_port(settings: Settings) -> Iterator[Finding]:
     with closing(Store(url)) as store:
         held = running_collector(places(store, data_folder()).holder)
         try:
-            yield from _store(store, settings, held)
+            yield from _store(store, loaded, held)
         except SpendtopError as failure:
             yield failed("store", failure)
         yield from _listener(settings, held)
 
 
-def _store(store: Store, settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
+def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Iterator[Finding]:
+    settings = loaded.settings
     if store.path is not None:
         yield from _disk(store.path)
         if not store.path.exists():
@@ -180,6 +192,7 @@ def _store(store: Store, settings: Settings, held: RunningCollector | None) -> I
             return
         yield Finding("store", FindingState.OK, f"{store.name}, schema {schema}, can be written")
         connection = stack.enter_context(store.reading())
+        yield from _configured_before(connection, loaded)
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
         yield _price_list(price_list(connection), settings)
@@ -208,6 +221,16 @@ def _disk(path: Path) -> Iterator[Finding]:
         yield Finding("disk", FindingState.WARNING, text, "make room, or shorten [retention]")
     else:
         yield Finding("disk", FindingState.OK, text)
+
+
+def _configured_before(connection: Connection, loaded: Loaded) -> Iterator[Finding]:
+    """What another file than the one that counts here had applied to the store."""
+    before = configured_by(connection, socket.gethostname())
+    if before is not None and before.document != (str(loaded.path.absolute()) if loaded.path else None):
+        fix = "the next start goes by the configuration above, and says what differs"
+        yield Finding(
+            "configuration", FindingState.NOTE, f"the store was configured by {clean_line(before.words)}", fix
+        )
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_settings, opened_store, settled
 from spendtop.cli.run_task import require_collector
 from spendtop.cli.tables import say, table
 from spendtop.collector.helicone_connection import (
@@ -101,7 +101,7 @@ def disconnect(options: Options) -> int:
 
 def _keep(options: Options, loaded: Loaded, secret: str) -> None:
     try:
-        kept = keep_secret(loaded, lambda: load_settings(options), secret)
+        kept = keep_secret(loaded, lambda: load_settings(settled(options, loaded)), secret)
     except NotKept as failure:
         hint = "" if options.arguments.show_secret else " `--show-secret` with this command shows it."
         raise ConfigError(f"The webhook is there, but its signing secret is not in force: {failure}{hint}") from None

@@ -6,19 +6,25 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from spendtop.cli.options import Options
+from spendtop.cli.remembered_files import files_in_force
 from spendtop.cli.tables import say
+from spendtop.config.config_files import find_files
+from spendtop.config.database import database_url
 from spendtop.config.legacy_env import read_old_names
-from spendtop.config.load import load
-from spendtop.config.paths import CONFIG_NAME
+from spendtop.config.load import load, load_files
+from spendtop.config.paths import CONFIG_NAME, config_file
 from spendtop.config.settings import Settings
 from spendtop.config.template import render
-from spendtop.config.types import to_decimal
-from spendtop.domain.errors import CannotCreate, ExitCode, NoPermission, UsageError
+from spendtop.config.types import Surroundings, to_decimal
+from spendtop.domain.errors import CannotCreate, ExitCode, NoPermission, SpendtopError, UsageError
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 
 Values = dict[str, Any]
@@ -27,7 +33,7 @@ Values = dict[str, Any]
 
 def run(options: Options) -> int:
     """Write the file, say what is in it and what comes next."""
-    path = (options.config or Path(CONFIG_NAME)).expanduser()
+    path = _place(options)
     if os.path.lexists(path):
         raise _exists(path)
     values = _from_env(options) if options.arguments.from_env else _fresh()
@@ -41,8 +47,27 @@ def run(options: Options) -> int:
         say(f"  note: {warning}")
     for step in _helicone(settings):
         say(step)
-    say("Next: `spendtop check`, then `spendtop`.")
+    named = "" if _is_found(options, path) else f" --config {quote(str(path))}"
+    say(f"Next: `spendtop check{named}`, then `spendtop{named}`.")
     return ExitCode.OK
+
+
+def _place(options: Options) -> Path:
+    """Where the file goes: as asked for, into this folder, or, where every start finds it, into the user's."""
+    if options.config is not None:
+        return options.config.expanduser()
+    return Path(CONFIG_NAME) if options.arguments.here else config_file()
+
+
+def _is_found(options: Options, path: Path) -> bool:
+    """Whether a start here goes by the new file without being told to."""
+    found = find_files(None, options.env_file, Path.cwd(), os.environ)
+    if found.document != path.absolute():
+        return False
+    with suppress(SpendtopError):
+        url = load_files(found, sections=SECTIONS).settings.database.url.get_secret_value()
+        return files_in_force(found, url)[0] is found
+    return True
 
 
 def _helicone(settings: Settings) -> Iterator[str]:
@@ -99,29 +124,30 @@ def _channel_problem(text: str) -> str | None:
 
 def _from_env(options: Options) -> Values:
     """What the old names say. All of it is checked before anything is written."""
-    folder = Path.cwd()
-    env_file = folder / options.env_file.expanduser() if options.env_file else None
-    old = read_old_names(env_file, folder, os.environ)
+    files = replace(find_files(None, options.env_file, Path.cwd(), os.environ), document=None)
+    old = read_old_names(files.env_file, files.folder, os.environ)
     if not old.names:
         raise UsageError("There is no .env of an older system here. Name one with --env-file PATH.")
-    load(Path(os.devnull), sections=SECTIONS, env_file=env_file, folder=folder)
+    load_files(files, sections=SECTIONS)
     for name in old.names:
         say(f"  {name.name} from {name.place}: {name.effect}")
     return old.layer.values
 
 
 def _overrides(options: Options) -> list[tuple[str, str, object]]:
-    """What the command line says about the configuration."""
-    overrides = [
-        ("server", "host", options.host),
-        ("server", "port", options.port),
-        ("database", "url", options.database_url),
-    ]
+    """What the command line says about the configuration. A file elsewhere names the store by its whole path."""
+    url = options.database_url
+    if url is not None and _place(options) == config_file():
+        with suppress(ValueError):  # the file's own check says what is wrong with it
+            url = database_url(url, Surroundings(folder=Path.cwd()))
+    overrides = [("server", "host", options.host), ("server", "port", options.port), ("database", "url", url)]
     return [each for each in overrides if each[2] is not None]
 
 
 def _write(path: Path, text: str) -> None:
     try:
+        if path == config_file():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise _exists(path) from None

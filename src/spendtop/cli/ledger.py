@@ -274,7 +274,7 @@ def _drift(drift: Usd) -> str:
 def _day(day: LedgerDay) -> tuple[object, ...]:
     difference = None if day.billed is None else day.billed - day.ours
     remarks = [
-        *(["the last poll said nothing of it"] if day.doubted else []),
+        *(["the last poll lacks a part of it"] if day.doubted else []),
         *([f"restated {day.restated} times"] if day.restated else []),
     ]
     return (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.errors import UsageError
+from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 
 if TYPE_CHECKING:
+    from spendtop.config.config_files import ConfigFiles
     from spendtop.config.load import Loaded
     from spendtop.config.settings import Settings
     from spendtop.store.engine import Store
@@ -24,6 +28,8 @@ class Options:
     command: str = ""
     """One of COMMANDS; empty for the screens or the headless collector."""
     config: Path | None = None
+    no_config: bool = False
+    """Whether no file is to count: neither one that lies somewhere, nor the one that configured the store before."""
     env_file: Path | None = None
     database_url: str | None = field(default=None, repr=False)
     host: str | None = None
@@ -48,15 +54,45 @@ class Options:
 
 
 def load_settings(options: Options) -> Loaded:
-    """The configuration with the command line above it. Raises ConfigError and NoPermission."""
-    from spendtop.config.load import load
+    """The configuration with the command line above it: by the files that were chosen, else by those that configured
+    the store before, which is said on stderr. Raises ConfigError and NoPermission, and what opening the store raises.
+    """
+    from spendtop.cli.remembered_files import files_in_force
+
+    found = _found(options)
+    loaded = _load(options, found)
+    files, notice = files_in_force(found, loaded.settings.database.url.get_secret_value())
+    if notice is not None:
+        sys.stderr.write(f"spendtop: {clean_line(notice, TEXT_LIMIT)}\n")
+    return loaded if files is found else _load(options, files)
+
+
+def settled(options: Options, loaded: Loaded) -> Options:
+    """The same options, with the files by name that they led to: so that others, or a later look, go by them too."""
+    files = loaded.files
+    chosen = files.document if files.document is not None else options.config
+    return replace(options, config=chosen, env_file=files.env_file)
+
+
+def _found(options: Options) -> ConfigFiles:
+    from spendtop.config.config_files import ConfigFiles, find_files
+
+    if not options.no_config:
+        return find_files(options.config, options.env_file, Path.cwd(), os.environ)
+    if options.config is not None or options.env_file is not None:
+        raise UsageError("--no-config excludes --config and --env-file.")
+    return ConfigFiles(folder=Path.cwd(), is_chosen=True)
+
+
+def _load(options: Options, files: ConfigFiles) -> Loaded:
+    from spendtop.config.load import load_files
     from spendtop.sources.settings import SECTIONS
 
     overrides: dict[str, dict[str, object]] = {
         "server": {"host": options.host, "port": options.port},
         "database": {"url": options.database_url},
     }
-    return load(options.config, sections=SECTIONS, env_file=options.env_file, overrides=overrides)
+    return load_files(files, sections=SECTIONS, overrides=overrides)
 
 
 def open_store(settings: Settings) -> Store:

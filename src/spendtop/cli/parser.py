@@ -161,6 +161,7 @@ def _hint(word: str, words: Iterable[str]) -> str:
 
 _EVERYWHERE = (
     Argument(("--config",), {"type": Path, "metavar": "PATH", "help": "the configuration file"}),
+    Argument(("--no-config",), {"action": "store_true", "help": "defaults, without any file; not remembered"}),
     Argument(("--env-file",), {"type": Path, "metavar": "PATH", "help": "a .env of the older systems"}),
     Argument(("--database-url",), {"metavar": "URL", "help": "the store: sqlite:///PATH or postgresql://..."}),
     Argument(("--host",), {"metavar": "ADDRESS", "help": "the address to listen on"}),

@@ -14,21 +14,15 @@ from spendtop.config.settings import Settings
 from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.provider_usage import unpack
-from spendtop.domain.request import BodyState
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_lines import Wording, request_lines
+from spendtop.services.request_lines import BODY_REASONS, Wording, request_lines
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
 from spendtop.store.reads.rows import RequestRow
 
 _INDENT = "  "
-_NOT_THERE = {
-    BodyState.NOT_SENT: "No prompt and response were sent to spendtop.",
-    BodyState.NOT_KEPT: "Prompt and response were not kept: [privacy] says so, or an import brought it without them.",
-    BodyState.PURGED: "Prompt and response were deleted, as [retention] says.",
-}
 
 
 def run(options: Options) -> int:
@@ -118,7 +112,7 @@ def _conversation(conversation: Conversation) -> Iterator[str]:
 def _bodies(detail: RequestDetail) -> Iterator[str]:
     """The bodies as they are where they are of no known shape; else why there are none."""
     if detail.request_body is None and detail.response_body is None:
-        yield _NOT_THERE.get(detail.row.body_state, "Prompt and response are not stored.")
+        yield BODY_REASONS.get(detail.row.body_state, "Prompt and response are not stored.")
     for name, body in (("request", detail.request_body), ("response", detail.response_body)):
         if body is not None:
             yield f"{name} body:"

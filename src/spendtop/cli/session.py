@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
+from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.session_paths import Branch, branches, path_spends
 from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
@@ -16,6 +18,10 @@ from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
 def run(options: Options) -> int:
     session = options.arguments.session
     with opened_store(load_settings(options).settings) as store:
+        if options.arguments.fetch:
+            code = follow(store, TaskKind.FETCH_BODIES, {"session": session}, "fetching")
+            if code != ExitCode.OK:
+                return code
         costs = session_costs(store, session)
         with store.reading() as connection:
             span = extent_of(connection, session)

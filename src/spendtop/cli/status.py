@@ -187,7 +187,7 @@ def _in_plain_sight(options: Options, environ: Mapping[str, str]) -> Path | None
     folder = Path.cwd()
     if _old_names_may_tell(options.env_file or folder / ".env", environ):
         return None
-    file = find_file(options.config, folder, environ)
+    file = None if options.no_config else find_file(options.config, folder, environ)
     url = options.database_url or environ.get(_URL) or (_named_in(file) if file else "")
     plain = _PLAIN_SQLITE.fullmatch(default_database_url() if url == "" else url or "")
     if plain is None:

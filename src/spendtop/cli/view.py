@@ -54,9 +54,12 @@ def stop(options: Options) -> int:
     from spendtop.store.engine import Store
     from spendtop.store.files import locate
 
-    database, _ = locate(load_settings(options).settings.database.url.get_secret_value())
-    store = Store(database)
+    asked_for = load_settings(options).settings.database.url.get_secret_value()
+    store = Store(asked_for)
     held = running_collector(places(store, data_folder()).holder)
+    if held is None:  # a collector can be ended whatever has become of its store
+        store = Store(locate(asked_for)[0])
+        held = running_collector(places(store, data_folder()).holder)
     if held is None and not store.is_sqlite:
         sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _STOP_ANSWER_SECONDS)}\n")
         return 0
@@ -84,15 +87,17 @@ def require_terminal() -> None:
 
 def arguments(options: Options, loaded: Loaded) -> list[str]:
     """The command line that makes a collector read the same configuration."""
+    env_file = loaded.files.env_file
     pairs = {
         "--config": loaded.path.absolute() if loaded.path else None,
-        "--env-file": options.env_file.absolute() if options.env_file else None,
+        "--env-file": env_file.absolute() if env_file else None,
         "--host": options.host,
         "--port": options.port,
         "--tunnel": options.tunnel,
     }
     words = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
-    return [*words, "--debug"] if options.debug else words
+    switches = {"--no-config": options.no_config, "--debug": options.debug}
+    return [*words, *(name for name, is_on in switches.items() if is_on)]
 
 
 def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = False) -> int:

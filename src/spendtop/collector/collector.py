@@ -42,6 +42,7 @@ from spendtop.collector.process.lifecycle import (
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
@@ -290,6 +291,7 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -385,6 +387,7 @@ class Collector:
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
+        self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
     def _greet(self, notice: str | None) -> None:
         url = self._readiness.url

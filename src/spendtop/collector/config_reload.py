@@ -21,12 +21,15 @@ from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import episodes, scoped_totals
+from spendtop.services.applied_changes import applied_changes
 from spendtop.services.evaluator import mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
+from spendtop.store.reads import configured_by
 from spendtop.store.reads.applied_config import CONFIG_NEWS as CONFIG_NEWS
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied, keep
+from spendtop.store.reads.configured_by import ConfiguredBy
 from spendtop.store.transactions import write
 
 
@@ -54,6 +57,8 @@ class ConfigReload:
         self._say = say
         self._on_applied = on_applied
         self._started_at = clock()
+        self._replaced: str | None = None
+        """What is to be said of the files that configured the store before, and of what they had otherwise."""
         self.rejected: str | None = None
         """Why the file as it is now is not in force."""
 
@@ -63,7 +68,10 @@ class ConfigReload:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply changes until the stop event; first one that nobody watched."""
-        watched = changes(self._active.loaded.places, stop)
+        watched = changes(self._active.loaded.files.places, stop)
+        if self._replaced is not None:
+            await self._tell(True, self._replaced)
+            self._replaced = None
         await self.reload()
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(self._answer(stop))
@@ -151,7 +159,26 @@ class ConfigReload:
             pollers=poll_config.polled_sources(self._active.settings),
             keeps_bodies=from_settings.keeps_bodies(self._active.settings),
         )
+        self._replaced = self._remember_files(connection, in_force) or self._replaced
         keep(connection, in_force)
+
+    def _remember_files(self, connection: Connection, in_force: Applied) -> str | None:
+        """So that a start that finds no file goes by these; says what is otherwise where others configured before."""
+        files, host = self._active.loaded.files, in_force.collector.host
+        before, applied_before = configured_by.configured_by(connection, host), applied(connection)
+        now = ConfiguredBy(
+            document=str(files.document.absolute()) if files.document is not None else None,
+            env_file=str(files.env_file.absolute()) if files.env_file is not None else None,
+            digest=self._active.loaded.digest,
+            at=in_force.at,
+        )
+        if now.words:
+            configured_by.keep(connection, host, now)
+        if before is None or before.words == now.words:
+            return None
+        by = f"Configured by {now.words}" if now.words else "No configuration file counts this time"
+        changed = applied_changes(applied_before, in_force) if applied_before is not None else []
+        return f"{by}; before it was {before.words}: {'; '.join(changed) or 'nothing that counts differs'}"
 
     def _public_url(self, connection: Connection) -> str:
         """Of a tunnel that this collector opened."""

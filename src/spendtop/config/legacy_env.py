@@ -133,14 +133,20 @@ class _SetNames:
         return ValueOrigin(self.places[name], detail=name)
 
 
-def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, str]) -> OldNames:
-    """The old names in `env_file`, else in the folder's `.env` if it is one of ours, and in the process environment
-    if its switch is set. The process environment wins. Raises ConfigError and NoPermission for an unreadable file."""
-    path = env_file or folder / ".env"
-    file = _read(path, env_file is not None)
-    if env_file is None and not any(_FINGERPRINT.fullmatch(name) for name in file):
-        file = {}
-    place = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+def recognized(folder: Path) -> Path | None:
+    """The folder's `.env`, if it is one of ours by its fingerprints. Another project's is never taken."""
+    path = folder / ".env"
+    return path if any(_FINGERPRINT.fullmatch(name) for name in _read(path, asked_for=False)) else None
+
+
+def read_old_names(path: Path | None, folder: Path, environ: Mapping[str, str]) -> OldNames:
+    """The old names in the `.env` at `path`, if any, and in the process environment if its switch is set.
+
+    The process environment wins. `folder` is what relative paths in them mean. Raises ConfigError and NoPermission for
+    an unreadable file.
+    """
+    file = _read(path, asked_for=True) if path is not None else {}
+    place = "" if path is None else str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
     raw = {name: (text, place) for name, text in file.items() if name in NAMES}
     if environ.get(SWITCH) == "1":
         raw |= {name: (_uncommented(text), "environment") for name, text in environ.items() if name in NAMES}
@@ -150,7 +156,7 @@ def read_old_names(env_file: Path | None, folder: Path, environ: Mapping[str, st
         {name: text.strip() for name, (text, _) in kept.items()},
         {name: source for name, (_, source) in kept.items()},
     )
-    layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(unset, raw, path, bool(file))
+    layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(unset, raw, path)
     for step in (_add_values, _add_listener, _add_database, _add_limits, _add_channels):
         for name, effect in step(layer, names, folder):
             effects[name] = effect
@@ -256,11 +262,11 @@ def _read(path: Path, asked_for: bool) -> dict[str, str]:
     return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
 
 
-def _warnings(unset: list[str], raw: Mapping[str, tuple[str, str]], path: Path, taken: bool) -> list[str]:
+def _warnings(unset: list[str], raw: Mapping[str, tuple[str, str]], path: Path | None) -> list[str]:
     warnings = []
     if unset:
         warnings.append(f"blank or placeholder values count as unset: {', '.join(sorted(unset))}")
-    if taken and path.stat().st_mode & 0o077 and raw:
+    if path is not None and raw and path.stat().st_mode & 0o077:
         warnings.append(f"{path} can be read by other users of this machine; close it: chmod 600 {path}")
     return warnings
 

@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from spendtop.config.channel_urls import holds_credentials
+from spendtop.config.config_files import ConfigFiles, find_files
 from spendtop.config.database import holds_password
 from spendtop.config.layers import NAMED_LISTS, Layer, ValueOrigin, command_line_layer, environment_layer, merge
 from spendtop.config.legacy_env import OldName, read_old_names
-from spendtop.config.paths import find_file, places
 from spendtop.config.problems import advice, broken_rules, config_error, problems_of
 from spendtop.config.settings import Settings, settings_class
 from spendtop.config.shape import secret_paths
@@ -36,10 +37,7 @@ class Loaded:
     """A checked configuration and how it came about."""
 
     settings: Settings
-    path: Path | None
-    """The configuration file; None where there is none."""
-    places: tuple[Path, ...] = ()
-    """Where it was looked for, so that a file that appears later can be noticed."""
+    files: ConfigFiles
     warnings: tuple[str, ...] = ()
     """Sentences about what works but deserves attention."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +47,13 @@ class Loaded:
     """The older systems' variables that were found."""
     environment: str | None = None
     """What the older systems' ENVIRONMENT or ENV calls this installation."""
+    digest: str = ""
+    """Of what its files held."""
+
+    @property
+    def path(self) -> Path | None:
+        """The configuration file; None where there is none."""
+        return self.files.document
 
 
 def load(
@@ -60,33 +65,52 @@ def load(
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Loaded:
+    """The configuration that is found; `path` and `env_file` are the files that were asked for, `folder` is the
+    working directory. The rest is as `load_files` has it."""
+    environ = os.environ if environ is None else environ
+    files = find_files(path, env_file, (folder or Path()).resolve(), environ)
+    return load_files(files, sections=sections, overrides=overrides, environ=environ)
+
+
+def load_files(
+    files: ConfigFiles,
+    *,
+    sections: Mapping[str, type[Section]],
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
     """The configuration: defaults < old names < file < `SPENDTOP_<SECTION>__<KEY>` < `overrides` (the command line's
     values by section and key).
 
-    `path` and `env_file` are the files that were asked for; `folder` is the working directory. Raises ConfigError with
-    every error, one a line, and NoPermission for files that are closed to us or open to others.
+    Raises ConfigError with every error, one a line, and NoPermission for files that are closed to us or open to others.
     """
     environ = os.environ if environ is None else environ
-    folder = (folder or Path()).resolve()
     model = settings_class(sections)
-    old = read_old_names(folder / env_file.expanduser() if env_file else None, folder, environ)
-    file = find_file(path, folder, environ)
-    document = read_document(file, folder) if file else Layer()
+    old = read_old_names(files.env_file, files.folder, environ)
+    file = files.document
+    document = read_document(file, files.folder) if file else Layer()
     variables = {**old.variables, **environ}
     layers = (old.layer, document, environment_layer(variables, model), command_line_layer(overrides or {}))
     merged = reduce(merge, layers)
-    settings = _validated(merged, model, Surroundings(variables, file.parent if file else folder))
+    settings = _validated(merged, model, Surroundings(variables, file.parent if file else files.folder))
     if file:
         require_private(file, document, model)
     return Loaded(
         settings=settings,
-        path=file,
-        places=places(path, folder, environ),
+        files=files,
         warnings=(*old.warnings, *advice(settings)),
         origins=_origins(merged),
         old_names=old.names,
         environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
+        digest=_digest(files),
     )
+
+
+def _digest(files: ConfigFiles) -> str:
+    held = sha256()
+    for path in (files.document, files.env_file):
+        held.update(sha256(path.read_bytes() if path is not None else b"").digest())
+    return held.hexdigest()[:16]
 
 
 def _validated(merged: Layer, model: type[Settings], around: Surroundings) -> Settings:

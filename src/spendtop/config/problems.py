@@ -190,8 +190,8 @@ def _listener(settings: Settings) -> Iterator[str]:
         )
     if server.public_url and not server.api_key:
         yield (
-            "server.public_url is set without server.api_key: a proxy or tunnel that calls us by the name of this"
-            " machine opens the admin API to everybody; set server.api_key"
+            "server.public_url is set without server.api_key: the admin API is closed to everybody, as a proxy's or"
+            " tunnel's visitors can look like programs on this machine; set server.api_key"
         )
     keys = {"server.api_key": server.api_key} | {
         f"server.ingest_keys.{n}": key for n, key in server.ingest_keys.items()

@@ -18,7 +18,9 @@ from spendtop.domain.money import ZERO, Usd
 REARMED_AT = 110
 """Per cent of the low-balance threshold from which on it can fire again."""
 SETTLES_AFTER = 48 * HOUR
-"""How long after a calibration its day's cost is final, in µs."""
+"""How long after a day, or a calibration, its cost is final, in µs."""
+DOUBT_LASTS = DAY
+"""How long something that was billed has to be absent from all answers before that is believed, in µs."""
 
 
 class EntryKind(StrEnum):
@@ -112,23 +114,38 @@ class DayCost(Struct, frozen=True):
     """What a provider billed for one UTC day."""
 
     cost: Usd
-    doubted: bool = False
-    """The last poll said nothing of a day that had cost something; it stands until the next one says so again."""
+    doubted_since: int | None = None
+    """When a poll first lacked something of the day that had cost money, UTC µs; it stands meanwhile."""
 
 
-def take_poll(before: Mapping[int, DayCost], polled: Mapping[int, Usd]) -> dict[int, DayCost]:
-    """The days as they stand after a whole poll; days (UTC, counted since 1970) are replaced, never added to.
+class PolledDay(Struct, frozen=True):
+    """What one poll says of one UTC day."""
 
-    `polled` holds every day that was asked for, those without spend at zero. A day that falls to zero is doubted first.
+    cost: Usd
+    named: bool
+    """Whether the answer holds an amount of the day at all, if only a zero."""
+    complete: bool
+    """Whether it holds every part that is known of the day."""
+
+
+def take_poll(before: Mapping[int, DayCost], polled: Mapping[int, PolledDay], now: int) -> dict[int, DayCost]:
+    """The days as they stand after a whole poll at `now` (UTC µs); days (UTC, counted since 1970) are replaced, never
+    added to.
+
+    An amount that is told replaces another, whichever is larger. A day that would fall as something of it is absent is
+    doubted instead: it stands until the absence has lasted; a settled day of which nothing is said at all, for good.
     """
-    changed: dict[int, DayCost] = {}
-    for day, cost in polled.items():
-        last = before.get(day)
-        if last is not None and cost == ZERO and last.cost != ZERO and not last.doubted:
-            changed[day] = DayCost(last.cost, doubted=True)
-        else:
-            changed[day] = DayCost(cost)
-    return changed
+    return {day: _day_after(day, before.get(day), told, now) for day, told in polled.items()}
+
+
+def _day_after(day: int, last: DayCost | None, told: PolledDay, now: int) -> DayCost:
+    if last is None or told.complete or told.cost >= last.cost:
+        return DayCost(told.cost)
+    since = now if last.doubted_since is None else last.doubted_since
+    is_settled = now - (day + 1) * DAY > SETTLES_AFTER
+    if now - since < DOUBT_LASTS or (is_settled and not told.named):
+        return DayCost(last.cost, since)
+    return DayCost(told.cost)
 
 
 _FORESEEN = 100 * 365 * DAY

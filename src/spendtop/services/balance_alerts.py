@@ -14,6 +14,7 @@ from sqlalchemy import Connection, or_, select, update
 from spendtop.domain.alerting import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import clean_line
 from spendtop.services import announcements, checkpoints
 from spendtop.services.announcements import Announcement, Channel
 from spendtop.store.reads.balances import Account, BalanceBasis, balance_now, gained_since
@@ -82,6 +83,12 @@ class BalanceAlerts:
         unwatched = [(rule, row) for rule, row in standing.items() if not _is_withdrawn(row)]
         return changes + [Change(rule=rule, row=row, message=None) for rule, row in unwatched]
 
+    def doubts(self, connection: Connection, now: int) -> str | None:
+        """Whose bills the last answers lack, in sentences."""
+        balances = [(each.account.name, balance_now(connection, each.account, now)) for each in self._accounts]
+        doubted = [f"{clean_line(name)}: {left.caution}" for name, left in balances if left.is_doubted]
+        return " ".join(doubted) or None
+
     def look(self, connection: Connection, now: int) -> list[Announcement]:
         """Write what begins and what is over, and queue the messages about it."""
         told: list[Announcement] = []
@@ -96,16 +103,16 @@ class BalanceAlerts:
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
         """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance.
 
-        Nothing begins and nothing is over by a balance that was never calibrated.
+        Nothing begins and nothing is over by a balance that was never calibrated, or while it is doubted.
         """
         account, threshold = watched.account, watched.account.low_balance
         if threshold is None:
             if row is not None and not _is_withdrawn(row):
                 yield Change(rule=row.rule, row=row, message=None)
             return
-        balance = balance_now(connection, account)
+        balance = balance_now(connection, account, now)
         left = balance.amount
-        if left is None or not balance.is_calibrated:
+        if left is None or not balance.is_calibrated or balance.is_doubted:
             return
         lifted = row is not None and left >= threshold and gained_since(connection, account.name, row.opened_at)
         state, fires = watch(LowBalance(armed=row is None or lifted), left, threshold)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, delete, select, update
 
-from spendtop.domain.billing import Costs, total
+from spendtop.domain.billing import CostPart, Costs, total
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import UsageError
-from spendtop.domain.ledger import DayCost, EntryKind, take_poll
+from spendtop.domain.ledger import DayCost, EntryKind, PolledDay, take_poll
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import storable_name
 from spendtop.store.reads.balances import Account, balance_now, spent
@@ -28,6 +28,8 @@ from spendtop.store.tables import (
 
 _EVENT, _DAY, _PART = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostPartTable)
 _REVISION = table_of(DayCostRevisionTable)
+_Part = tuple[str, str, str]
+"""Project, API key and line item."""
 _TAKES_AWAY = frozenset({EntryKind.EXPIRY})
 _LARGEST = Usd.of(1_000_000_000)
 
@@ -51,15 +53,13 @@ class Calibrated(Struct, frozen=True):
 
 def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> None:
     """Store a whole poll of billed costs: days are replaced, and what a provider restated is kept as a revision."""
-    kept = _days(connection, account, costs.first_day, costs.last_day)
-    amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
-    for part in costs.parts:
-        amounts[part.day].append(part.amount)
-    polled = {day: total(amounts[day]) for day in range(costs.first_day, costs.last_day + 1)}
+    kept = _days(connection, account, costs)
+    before_poll = {
+        day: DayCost(Usd(row.cost_nano), row.last_seen if row.doubted else None) for day, row in kept.items()
+    }
+    after_poll = take_poll(before_poll, _polled(connection, account, costs), now)
     today = now // DAY
-    for day, after in take_poll(
-        {day: DayCost(Usd(row.cost_nano), bool(row.doubted)) for day, row in kept.items()}, polled
-    ).items():
+    for day, after in after_poll.items():
         before = kept.get(day)
         if before is not None and before.cost_nano != after.cost.nano and day < today:
             connection.execute(
@@ -68,7 +68,7 @@ def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> 
                 )
             )
         _keep_day(connection, account, day, after, before, now)
-    _keep_parts(connection, account, costs)
+    _keep_parts(connection, account, costs, {day for day, after in after_poll.items() if after.doubted_since is None})
 
 
 def calibrate(
@@ -79,7 +79,7 @@ def calibrate(
     Raises UsageError for an amount or instant that cannot be.
     """
     _require_possible(at, now)
-    calibrated = Calibrated(balance_now(connection, account).amount, observed)
+    calibrated = Calibrated(balance_now(connection, account, now).amount, observed)
     _append(
         connection,
         account.name,
@@ -175,9 +175,31 @@ def _with_article(kind: EntryKind) -> str:
     return f"an {kind.value}" if kind.value[0] in "aeo" else f"a {kind.value}"
 
 
-def _days(connection: Connection, account: str, first: int, last: int) -> Mapping[int, Any]:
-    query = select(_DAY).where(_DAY.c.account == account, _DAY.c.day >= first, _DAY.c.day <= last)
-    return {row.day: row for row in connection.execute(query)}
+def _days(connection: Connection, account: str, costs: Costs) -> Mapping[int, Any]:
+    polled = _DAY.c.day.between(costs.first_day, costs.last_day)
+    return {row.day: row for row in connection.execute(select(_DAY).where(_DAY.c.account == account, polled))}
+
+
+def _polled(connection: Connection, account: str, costs: Costs) -> dict[int, PolledDay]:
+    """What a poll says of each of its days, beside the parts that are known."""
+    amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
+    told: defaultdict[int, set[_Part]] = defaultdict(set)
+    for part in costs.parts:
+        amounts[part.day].append(part.amount)
+        told[part.day].add(_part(part))
+    known: defaultdict[int, set[_Part]] = defaultdict(set)
+    polled = _PART.c.day.between(costs.first_day, costs.last_day)
+    for row in connection.execute(select(_PART).where(_PART.c.account == account, polled)):
+        known[row.day].add((row.project, row.api_key, row.line_item))
+    return {
+        day: PolledDay(total(amounts[day]), named=day in told, complete=day in told and known[day] <= told[day])
+        for day in range(costs.first_day, costs.last_day + 1)
+    }
+
+
+def _part(part: CostPart) -> _Part:
+    """As it is stored."""
+    return storable_name(part.project), storable_name(part.api_key), storable_name(part.line_item)
 
 
 def _keep_day(connection: Connection, account: str, day: int, after: DayCost, before: Any | None, now: int) -> None:
@@ -186,26 +208,20 @@ def _keep_day(connection: Connection, account: str, day: int, after: DayCost, be
         "account": account,
         "day": day,
         "cost_nano": after.cost.nano,
-        "doubted": after.doubted,
+        "doubted": after.doubted_since is not None,
         "first_seen": now if before is None else before.first_seen,
-        "last_seen": now,
+        "last_seen": now if after.doubted_since is None else after.doubted_since,
     }
     statement.run_many(connection, [tuple(row[name] for name in statement.names)])
 
 
-def _keep_parts(connection: Connection, account: str, costs: Costs) -> None:
-    """Replace the parts of all days that were billed; those of a doubted day stay with it."""
-    amounts: defaultdict[tuple[int, str, str, str], list[Decimal]] = defaultdict(list)
+def _keep_parts(connection: Connection, account: str, costs: Costs, days: Set[int]) -> None:
+    """Replace the parts of these days; those of a doubted day stay with it."""
+    amounts: defaultdict[tuple[int, _Part], list[Decimal]] = defaultdict(list)
     for part in costs.parts:
-        amounts[part.day, part.project, part.api_key, part.line_item].append(part.amount)
-    billed = {day for day, *_ in amounts}
-    settled = connection.execute(
-        select(_DAY.c.day).where(
-            _DAY.c.account == account, _DAY.c.day.in_(range(costs.first_day, costs.last_day + 1)), ~_DAY.c.doubted
-        )
-    ).scalars()
-    gone = sorted(billed | set(settled))
-    connection.execute(delete(_PART).where(_PART.c.account == account, _PART.c.day.in_(gone)))
+        if part.day in days:
+            amounts[part.day, _part(part)].append(part.amount)
+    connection.execute(delete(_PART).where(_PART.c.account == account, _PART.c.day.in_(sorted(days))))
     if amounts:
         connection.execute(
             _PART.insert(),
@@ -213,11 +229,11 @@ def _keep_parts(connection: Connection, account: str, costs: Costs) -> None:
                 {
                     "account": account,
                     "day": day,
-                    "project": storable_name(project),
-                    "api_key": storable_name(api_key),
-                    "line_item": storable_name(line_item),
+                    "project": project,
+                    "api_key": api_key,
+                    "line_item": line_item,
                     "cost_nano": total(each).nano,
                 }
-                for (day, project, api_key, line_item), each in sorted(amounts.items())
+                for (day, (project, api_key, line_item)), each in sorted(amounts.items())
             ],
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spendtop.domain.cost_words import exact
 from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.quantity_words import unpriced_words
-from spendtop.domain.request import Basis, Status
+from spendtop.domain.request import Basis, BodyState, Status
 from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import clean_line
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 _LABELLED = tuple(each for each in FIELDS if each.label is not None)
 _values = attrgetter(*(each.path for each in _LABELLED))
 _NAME_LIMIT = 40
+
+BODY_REASONS: Mapping[BodyState, str] = {
+    BodyState.NOT_SENT: "The source sent no prompt and response.",
+    BodyState.NOT_KEPT: (
+        "Prompt and response were not kept: [privacy] says so, the disk was nearly full, or an import brought it "
+        "without them."
+    ),
+    BodyState.TRUNCATED: "Prompt or response was too large and was cut at the source.",
+    BodyState.PURGED: "Prompt and response were deleted, as [retention] says.",
+}
+"""Why the prompt or response of a request is not there as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

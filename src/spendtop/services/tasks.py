@@ -26,6 +26,10 @@ class TaskKind(StrEnum):
     """`since`, `until`: UTC µs. Can be stopped."""
     FETCH_BODY = "fetch-body"
     """`id`: ours, of a request."""
+    FETCH_BODIES = "fetch-bodies"
+    """`ids`: ours, of requests; or `session`: all of its requests. Can be stopped."""
+    FETCH_SESSION = "fetch-session"
+    """`session`: its id. Can be stopped."""
     REPRICE = "reprice"
     """`run`: which one. Can be stopped."""
     REPRICE_COMPARE = "reprice-compare"
@@ -60,6 +64,9 @@ class Task(Struct, frozen=True, kw_only=True):
     kind: TaskKind
     arguments: dict[str, object]
     state: TaskState
+    created_at: int
+    """UTC µs, as `updated_at`."""
+    updated_at: int
     progress: str | None = None
     result: str | None = None
     """A sentence for the person who asked."""
@@ -74,7 +81,7 @@ def ask(connection: Connection, kind: TaskKind, arguments: dict[str, object], no
     inserted = connection.execute(
         _TASK.insert().values(
             kind=kind.value,
-            arguments=msgspec.json.encode(arguments).decode(),
+            arguments=_written(arguments),
             state=TaskState.QUEUED.value,
             created_at=now,
             updated_at=now,
@@ -102,6 +109,13 @@ def last_ended(connection: Connection, kind: TaskKind) -> Task | None:
     return None if row is None else _task(row)
 
 
+def newest(connection: Connection, kind: TaskKind, arguments: dict[str, object]) -> Task | None:
+    """The task that was asked for last of a kind with these arguments."""
+    asked = select(_TASK).where(_TASK.c.kind == kind.value, _TASK.c.arguments == _written(arguments))
+    row = connection.execute(asked.order_by(_TASK.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _task(row)
+
+
 def are_queued(connection: Connection) -> bool:
     """Whether there is something to do."""
     query = select(_TASK.c.id).where(_TASK.c.state == TaskState.QUEUED.value).limit(1)
@@ -120,7 +134,7 @@ def claim(connection: Connection, now: int) -> Task | None:
 
 def note_progress(connection: Connection, task_id: int, progress: str, arguments: dict[str, object], now: int) -> bool:
     """Note how far a task has come, for people and for going on there; whether it is to go on at all."""
-    _set(connection, task_id, now, progress=progress, arguments=msgspec.json.encode(arguments).decode())
+    _set(connection, task_id, now, progress=progress, arguments=_written(arguments))
     return connection.execute(select(_TASK.c.state).where(_TASK.c.id == task_id)).scalar() != TaskState.STOPPING.value
 
 
@@ -164,12 +178,18 @@ def _set(connection: Connection, task_id: int, now: int, **values: object) -> No
     connection.execute(update(_TASK).where(_TASK.c.id == task_id).values(updated_at=now, **values))
 
 
+def _written(arguments: dict[str, object]) -> str:
+    return msgspec.json.encode(arguments).decode()
+
+
 def _task(row: Any) -> Task:
     return Task(
         id=row.id,
         kind=TaskKind(row.kind),
         arguments=msgspec.json.decode(row.arguments, type=dict[str, object]),
         state=TaskState(row.state),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
         progress=row.progress,
         result=row.result,
     )

@@ -41,7 +41,8 @@ _ELSEWHERE = "helicone_message"
 """In place of a body that has to be fetched from somewhere else."""
 _LONGEST_PLACEHOLDER = 1024
 _CANCELLED = -3
-_SESSION, _SESSION_PATH, _SESSION_NAME = "Helicone-Session-Id", "Helicone-Session-Path", "Helicone-Session-Name"
+SESSION_PROPERTY = "Helicone-Session-Id"
+_SESSION_PATH, _SESSION_NAME = "Helicone-Session-Path", "Helicone-Session-Name"
 _OF_HELICONE = "helicone-"
 _FAILURES = ("error", "helicone_error", "html_response")
 _LEVEL_ASKED = re.compile(rb'"(?:service_tier|serviceTier|speed|inference_geo|performanceConfig)"')
@@ -147,7 +148,7 @@ def request_of(row: Row, now: int) -> Request:
         provider_usage=reading.provider_usage,
         unread_usage=reading.unread,
         user_id=None if row.request_user_id in _NO_ONE else _name(row.request_user_id),
-        session_id=_name(properties.get(_SESSION)),
+        session_id=_name(properties.get(SESSION_PROPERTY)),
         session_path=_name(properties.get(_SESSION_PATH)),
         properties=_own(properties) or None,
         latency_ms=_milliseconds(row.delay_ms),

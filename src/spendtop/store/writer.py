@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from spendtop.domain.errors import CannotWrite
-from spendtop.store.engine import Store
+from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.store.engine import Store, named, refusal
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -123,12 +123,12 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             left = list(self._queue)
             self._queue.clear()
-        refusal = CannotWrite(_ENDED)
+        ended = CannotWrite(_ENDED)
         for item in left:
             if isinstance(item, _Submission):
-                _tell(item, refusal)
+                _tell(item, ended)
             elif item.future.set_running_or_notify_cancel():
-                item.future.set_exception(refusal)
+                item.future.set_exception(ended)
 
     def _next(self) -> list[_Submission[Event, Outcome]] | _Call | None:
         """The next call, or all submissions in front of it; None at the end."""
@@ -154,7 +154,7 @@ class Writer(Generic[Event, Outcome]):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            with self._store.writing() as connection:
+            with named(self._store), self._store.writing() as connection:
                 result = call.work(connection)
         except Exception as failure:
             call.future.set_exception(failure)
@@ -168,6 +168,9 @@ class Writer(Generic[Event, Outcome]):
             outcomes = self._recorded(group)
         except OperationalError as failure:
             self._wait(group, failure, began)
+        except CannotWrite as refused:
+            for submission in group:
+                _tell(submission, refused)
         except Exception:
             self._commit_apart(group)
         except BaseException:
@@ -206,17 +209,20 @@ class Writer(Generic[Event, Outcome]):
                 self._answer([submission], outcomes)
 
     def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError, began: float) -> None:
-        """The database is locked, full or away: queue again, in front, whoever's patience lasts for one more attempt
-        that takes as long as the one that began at `began`."""
-        refusal = CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again.")
+        """The database is locked or away: queue again, in front, whoever's patience lasts for one more attempt that
+        takes as long as the one that began at `began`. Nobody waits for room on a full disk."""
+        refused = refusal(self._store, failure)
         with self._news:
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
+            gives_up = isinstance(refused, StoreFull)
+            tired = {
+                item for item in queued if isinstance(item, _Submission) and (gives_up or item.deadline <= told_next)
+            }
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
-            _tell(submission, refusal)
+            _tell(submission, refused)
         if self._queue:
             time.sleep(_RETRY_SECONDS)
 

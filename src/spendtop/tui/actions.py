@@ -106,7 +106,15 @@ DETAIL = (
     Action("find", "slash", "screen.find", "find", "look for a text in the detail", "find", 4),
     Action("find-next", "n", "screen.find_next(1)", "next match", "find: next match", "find"),
     Action("find-previous", "N", "screen.find_next(-1)", "match before", "find: match before", "find"),
-    Action("fetch", "f", "screen.fetch", "fetch bodies", "ask Helicone for prompt and response", "act", 4),
+    Action(
+        "fetch",
+        "f",
+        "screen.fetch",
+        "fetch bodies",
+        "ask Helicone for prompt and response, of the marked requests too",
+        "act",
+        4,
+    ),
     Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 13),
 )
 
@@ -135,6 +143,7 @@ SESSIONS = (
     Action("follow", "F", "screen.follow", "follow", "keep the active ones on top, or stand still", "time", 6),
     Action("copy", "y", "screen.copy", "copy", "copy the session's id or the table", "act", 8),
     Action("export", "x", "screen.export", "export", "write all sessions that are selected to a file", "act", 9),
+    Action("fetch", "f", "screen.fetch", "fetch", "ask Helicone for its requests, prompts and responses", "act", 10),
     *ORDER,
 )
 

@@ -131,6 +131,8 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
             ],
             "heliconeVerified": True,
             "heliconeCosts": 2,
+            "complete": None,
+            "note": "Helicone's API is not asked: there is no api_key under [helicone].",
         }
         for path in (f"/jobs/{IN_PATH}/costs", f"/api/sessions/{IN_PATH.replace('/', '%2F')}/costs"):
             assert await get(live, path) == costs
@@ -145,12 +147,15 @@ async def test_what_was_said_in_a_session(recorded: Recorded, clock: SettableClo
         assert debug["jobId"] == SESSION
         assert [each["error"] for each in debug["requests"]] == ["error 429", None, None]
         assert debug["requests"][-1] == {
+            "id": debug["requests"][-1]["id"],
             "timestamp": "2026-11-20T14:02:07.250000Z",
             "model": "gpt-4o",
             "cost": 0.03,
             "tokens": {"prompt": 10, "completion": 5},
             "prompt": "a question",
             "response": "an answer",
+            "body_state": "stored",
+            "body_reason": None,
             "latency": 900,
             "path": "/plan",
             "error": None,
@@ -174,8 +179,6 @@ async def test_what_is_unknown_is_not_found(recorded: Recorded, clock: SettableC
             "/sessions/none/costs",
             "/sessions/none/debug",
             "/jobs//costs",
-            "/users/none/costs",
-            "/users//costs",
         ):
             response = await live.client.get(target)
             assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
@@ -187,7 +190,13 @@ async def test_what_a_user_spent_by_local_day(recorded: Recorded, clock: Settabl
         answer = await get(live, "/users/alice/costs?days=3")
         assert answer == {
             "userId": "alice",
-            "period": {"days": 3, "since": "2026-11-17T23:00:00.000000Z", "until": "2026-11-20T14:03:07.250000Z"},
+            "known": True,
+            "period": {
+                "text": "last 3 days",
+                "days": 3,
+                "since": "2026-11-17T23:00:00.000000Z",
+                "until": "2026-11-20T14:03:07.250000Z",
+            },
             "totalCostUSD": 0.04,
             "totalTokens": {"prompt": 20, "completion": 10, "total": 30},
             "requestCount": 3,
@@ -202,6 +211,9 @@ async def test_what_a_user_spent_by_local_day(recorded: Recorded, clock: Settabl
         with_slash = await get(live, "/users/a%2Fb/costs")
         assert (with_slash["userId"], with_slash["totalCostUSD"], with_slash["unpriced"]) == ("a/b", None, 1)
         assert len(with_slash["byDay"]) == 30
+        unknown = await get(live, "/users/nobody/costs?days=1")
+        assert (unknown["known"], unknown["totalCostUSD"], unknown["requestCount"]) == (False, 0.0, 0)
+        assert (unknown["period"]["text"], len(unknown["byDay"])) == ("today", 1)
         for days in ("0", "367", "x"):
             assert (await live.client.get(f"/users/alice/costs?days={days}")).status_code == 422
 

@@ -240,7 +240,7 @@ class Month:
 
     def left(self) -> Usd | None:
         with self.office.bench.store.reading() as connection:
-            return balance_now(connection, OPENAI).amount
+            return balance_now(connection, OPENAI, self.office.bench.clock()).amount
 
 
 async def test_a_month_of_costs_with_three_calibrations_is_exact_to_the_last_digit(office: Polling) -> None:

@@ -56,7 +56,7 @@ async def test_two_days_later_the_share_of_the_days_usage_settles_it(bench: Benc
     with FakeOpenAI(used=used) as fake:
         assert await settled(bench, fake, 2 * DAY) == Usd.of("31.512")
     with bench.store.reading() as connection:
-        assert balance_now(connection, OPENAI).amount == Usd.of("39.992")
+        assert balance_now(connection, OPENAI, bench.clock()).amount == Usd.of("39.992")
 
 
 async def test_earlier_nothing_settles(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -219,6 +220,105 @@ async def test_only_what_went_through_helicone_is_asked_for_there(bench: Bench, 
     (recorded,) = bench.record(bench.request(source=LITELLM))
     with pytest.raises(SpendtopError, match="went through Helicone"):
         await desk.slow.fetch_body(desk.task(TaskKind.FETCH_BODY, id=str(recorded.id)))
+
+
+def of_session(fake: FakeHelicone, at: int, session: str = "job", **fields: Any) -> str:
+    properties = {"Helicone-Session-Id": session}
+    return str(fake.add(at, properties=properties, request_properties=properties, **fields)["request_id"])
+
+
+async def test_a_session_is_read_whole_and_nothing_else(bench: Bench, fake: FakeHelicone) -> None:
+    now = bench.clock()
+    wanted = {of_session(fake, now - number * MINUTE) for number in range(600)}
+    of_session(fake, now - MINUTE, "another")
+    fake.add(now - MINUTE)
+    with_api(bench, fake)
+    desk = SlowOffice(bench)
+    said = await desk.slow.fetch_session(desk.task(TaskKind.FETCH_SESSION, session="job"))
+    assert said == "Helicone has 600 of its requests, and 600 came in now."
+    assert bench.rows("SELECT session_id, count(*) FROM request GROUP BY session_id") == [("job", len(wanted))]
+    said = await desk.slow.fetch_session(desk.task(TaskKind.FETCH_SESSION, session="job"))
+    assert said == "Helicone has 600 of its requests, and 0 came in now."
+
+
+@pytest.mark.parametrize("session", ["none", "null", "__empty__"])
+async def test_an_unknown_session_brings_nothing(bench: Bench, fake: FakeHelicone, session: str) -> None:
+    fake.add(bench.clock() - MINUTE)
+    with_api(bench, fake)
+    desk = SlowOffice(bench)
+    said = await desk.slow.fetch_session(desk.task(TaskKind.FETCH_SESSION, session=session))
+    assert said == "Helicone has 0 of its requests, and 0 came in now."
+
+
+async def test_large_rows_are_asked_for_in_smaller_pages(
+    bench: Bench, fake: FakeHelicone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        of_session(fake, bench.clock() - number * MINUTE, request_body={"prompt": "x" * 2_000_000})
+    with_api(bench, fake, '[privacy]\nbodies = "none"\n')
+    desk = SlowOffice(bench)
+    await desk.slow.fetch_session(desk.task(TaskKind.FETCH_SESSION, session="job"))
+    assert bench.rows("SELECT count(*) FROM request") == [(20,)]
+
+
+async def test_a_session_that_was_asked_for_may_be_stopped(bench: Bench, fake: FakeHelicone) -> None:
+    for number in range(600):
+        of_session(fake, bench.clock() - number * MINUTE)
+    with_api(bench, fake)
+    desk = SlowOffice(bench)
+    task = desk.task(TaskKind.FETCH_SESSION, session="job")
+    with bench.store.writing() as connection:
+        tasks.stop(connection, task.id, bench.clock())
+    with pytest.raises(tasks.Stopped, match="Stopped after 250 requests"):
+        await desk.slow.fetch_session(task)
+
+
+async def test_the_bodies_of_a_session_come_with_it_or_one_by_one(bench: Bench, fake: FakeHelicone) -> None:
+    chat: dict[str, Any] = {"request_body": {"messages": []}, "response_body": {"choices": []}}
+    known = str(fake.add(bench.clock() - HOUR, **chat)["request_id"])  # of the session only by what the store knows
+    of_session(fake, bench.clock() - HOUR, **chat)
+    with_api(bench, fake)
+    desk = SlowOffice(bench)
+    bench.record(
+        bench.request(external_id=known, session_id="job"),
+        bench.request(external_id="gone", session_id="job"),
+        bench.request(external_id="pushed", session_id="job", source=LITELLM),
+    )
+    task = desk.task(TaskKind.FETCH_BODIES, session="job")
+    assert await desk.slow.fetch_bodies(task) == (
+        "Helicone has 1 of its requests, and 1 came in now. Prompt and response of 1 request are stored now. "
+        "1 not: Helicone does not have its prompt and response (any more). "
+        "1 not: Only requests that went through Helicone can be asked for there."
+    )
+    assert bench.rows("SELECT count(*) FROM request WHERE body_state = 'stored'") == [(2,)]
+    progress = desk.look(task).progress
+    assert progress == "2 of 3 asked for"
+
+
+async def test_a_session_comes_also_where_bodies_are_not_kept(bench: Bench, fake: FakeHelicone) -> None:
+    of_session(fake, bench.clock() - HOUR)
+    with_api(bench, fake, '[privacy]\nbodies = "none"\n')
+    desk = SlowOffice(bench)
+    said = await desk.slow.fetch_bodies(desk.task(TaskKind.FETCH_BODIES, session="job"))
+    assert said.startswith("Helicone has 1 of its requests, and 1 came in now. [privacy] bodies keeps neither")
+    with pytest.raises(SpendtopError, match="keeps neither"):
+        await desk.slow.fetch_bodies(desk.task(TaskKind.FETCH_BODIES, ids=["1"]))
+
+
+async def test_bodies_of_chosen_requests_are_fetched_and_those_that_are_there_are_not(
+    bench: Bench, fake: FakeHelicone
+) -> None:
+    chat: dict[str, Any] = {"request_body": {"messages": []}, "response_body": {"choices": []}}
+    ids = [str(fake.add(bench.clock() - HOUR, **chat)["request_id"]) for _ in range(3)]
+    with_api(bench, fake)
+    desk = SlowOffice(bench)
+    recorded = bench.record(*(bench.request(external_id=each) for each in ids))
+    chosen = [str(each.id) for each in recorded[:2]] + ["17"]
+    said = await desk.slow.fetch_bodies(desk.task(TaskKind.FETCH_BODIES, ids=chosen))
+    assert said == "Prompts and responses of 2 requests are stored now."
+    asked = len(fake.asked)
+    said = await desk.slow.fetch_bodies(desk.task(TaskKind.FETCH_BODIES, ids=chosen))
+    assert (said, len(fake.asked)) == ("No prompts and responses came in.", asked)
 
 
 async def test_an_unknown_request_has_no_body(bench: Bench) -> None:

@@ -197,7 +197,7 @@ async def test_one_of_several_collectors_does_them(bench: Bench) -> None:
 def test_every_short_kind_of_task_can_be_done(bench: Bench) -> None:
     office = Office(bench)
     for kind in office.runner._quick:
-        task = Task(id=1, kind=kind, arguments={}, state=TaskState.RUNNING)
+        task = Task(id=1, kind=kind, arguments={}, state=TaskState.RUNNING, created_at=1, updated_at=1)
         with bench.store.writing() as connection:
             try:
                 assert office.runner._quick[kind](connection, task).endswith(".")

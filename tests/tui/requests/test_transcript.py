@@ -126,8 +126,8 @@ def test_meta_shows_what_a_source_said_against_itself(stored, clock: SettableClo
 
 def test_raw_bodies_are_indented_and_a_missing_one_says_why(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     found = stored(a_request(0, clock(), response_body=None, request_body=None, body_state=BodyState.NOT_SENT))
-    assert shown(found, Pane.RESPONSE) == "The source sent no body."
-    assert "The source sent no body." in shown(found, Pane.CHAT)
+    assert shown(found, Pane.RESPONSE) == "The source sent no prompt and response."
+    assert "The source sent no prompt and response." in shown(found, Pane.CHAT)
     found = stored(a_request(1, clock(), external_id="with"))
     assert '  "model": "gpt-4.1",' in shown(found, Pane.REQUEST)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
 
 from spendtop.api.query import ListParameters, wrong_search
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
+from spendtop.api.session_refresh import bodies_fetched, completeness, refreshed
 from spendtop.api.shapes import raw
 from spendtop.api.usage_shapes import (
     DebugRequest,
@@ -26,9 +30,11 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Status
 from spendtop.services.request_export import ascii_json
+from spendtop.services.request_lines import BODY_REASONS
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
 from spendtop.store.reads.sessions import positions_in, session_costs, sessions
+from spendtop.store.transactions import read
 
 _POSITIONS = 500
 """Requests that are looked up at once; their bodies are read one by one."""
@@ -62,30 +68,49 @@ def list_sessions(request: Request, parameters: Annotated[ListParameters, Query(
     return SessionListAnswer(data=[SessionItem.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
-def costs(request: Request, id: str) -> SessionCostsAnswer:
-    """What a session cost, by model."""
-    session = session_costs(context_of(request).store, id)
+class CostsParameters(BaseModel):
+    """Whether Helicone may be asked first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fresh: bool = True
+    """Ask it for a session that is unknown, or whose last requests it may not have shown yet: up to 10 s."""
+
+
+class DebugParameters(BaseModel):
+    """Whether Helicone is asked for bodies first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fetch: bool = False
+    """Ask it for the prompts and responses that are not stored: up to 60 s."""
+
+
+async def costs(request: Request, id: str, parameters: Annotated[CostsParameters, Query()]) -> SessionCostsAnswer:
+    """What a session cost, by model; asked for at Helicone first where that may bring more."""
+    context = context_of(request)
+    how_complete = await (refreshed if parameters.fresh else completeness)(context, id)
+    session = await asyncio.to_thread(session_costs, context.store, id)
     if session is None:
         raise _unknown()
-    return SessionCostsAnswer.of(session)
+    return SessionCostsAnswer.of(session, how_complete)
 
 
-def debug(request: Request, id: str) -> StreamingResponse:
+async def debug(request: Request, id: str, parameters: Annotated[DebugParameters, Query()]) -> StreamingResponse:
     """The requests of a session in time order, with what was asked and answered; streamed, however many they are."""
-    store = context_of(request).store
-    with store.reading() as connection:
-        is_known = bool(positions_in(connection, id, None, 1))
-    if not is_known:
+    context = context_of(request)
+    note = await bodies_fetched(context, id) if parameters.fetch else None
+    if not await read(context.store, partial(positions_in, session=id, after=None, most=1)):
         raise _unknown()
-    return streamed(_debug_chunks(store, id), "application/json")
+    return await asyncio.to_thread(streamed, _debug_chunks(context.store, id, note), "application/json")
 
 
 def _unknown() -> HTTPException:
     return HTTPException(404, "The store has no request of a session with this id.")
 
 
-def _debug_chunks(store: Store, session: str) -> Iterator[bytes]:
-    before = f'{{"jobId": {ascii_json(session)}, "requests": ['
+def _debug_chunks(store: Store, session: str, note: str | None) -> Iterator[bytes]:
+    before = f'{{"jobId": {ascii_json(session)}, "note": {ascii_json(note)}, "requests": ['
     for request in _details(store, session):
         yield f"{before}{ascii_json(_debug(request).model_dump())}".encode()
         before = ",\n"
@@ -114,12 +139,15 @@ def _debug(request: RequestDetail) -> DebugRequest:
     is_readable = row.body_state in _READABLE
     failure = None if row.status is Status.OK else f"{row.status.value} {row.http_status or ''}".rstrip()
     return DebugRequest(
+        id=str(row.id),
         timestamp=to_iso(row.occurred_at),
         model=raw(row.model),
         cost=Usd.float_of(row.cost.amount),
         tokens=RequestTokens(prompt=row.usage.prompt, completion=row.usage.completion),
         prompt=prompt_text(conversation) if is_readable else None,
         response=response_text(conversation) if is_readable else None,
+        body_state=row.body_state.value,
+        body_reason=BODY_REASONS.get(row.body_state),
         latency=row.latency_ms,
         path=raw(row.session_path),
         error=conversation.error or failure,

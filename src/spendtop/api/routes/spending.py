@@ -6,13 +6,13 @@ from functools import reduce
 from operator import add
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
 from spendtop.api.query import FilterParameters, Range, SummaryParameters, wrong_search
-from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of
+from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.shapes import (
     GroupSpend,
     LimitItem,
@@ -54,7 +54,7 @@ def router() -> APIRouter:
 
 def users_router() -> APIRouter:
     routes = APIRouter(tags=["users"])
-    routes.add_api_route("/users/{id:path}/costs", user_costs, methods=["GET"], responses=UNKNOWN_ID)
+    routes.add_api_route("/users/{id:path}/costs", user_costs, methods=["GET"])
     return routes
 
 
@@ -126,18 +126,23 @@ class DaysParameters(BaseModel):
 
 
 def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, Query()]) -> UserCostsAnswer:
-    """What a user spent in the last days, by local day."""
+    """What a user spent in the last days, by local day; nothing, where the store has no request of that user."""
     context, calendar = context_of(request), calendar_of(request)
     now = context.clock()
     starts = _day_starts(parameters.days, now, calendar)
     with context.store.reading() as connection:
-        if not id or not is_known_user(connection, id):
-            raise HTTPException(404, "The store has no request of a user with this id.")
+        is_known = is_known_user(connection, id)
     days = user_days(context.store, id, starts)
     whole = reduce(add, (day.spend for day in days), Spend.nothing())
     return UserCostsAnswer(
         userId=id,
-        period=Period(days=parameters.days, since=to_iso(starts[0]), until=to_iso(now)),
+        known=is_known,
+        period=Period(
+            text="today" if parameters.days == 1 else f"last {parameters.days} days",
+            days=parameters.days,
+            since=to_iso(starts[0]),
+            until=to_iso(now),
+        ),
         totalCostUSD=Usd.float_of(whole.known_cost),
         totalTokens=Tokens.of(whole),
         requestCount=whole.requests,

@@ -71,7 +71,7 @@ def keep_account(connection: Connection, billed: Bills, now: int) -> None:
             ledger.record(connection, ACCOUNT, EntryKind.DEPOSIT, _DEPOSIT, at, at, note="invoice 2211", by="maren")
         drift = _DRIFTS.get(today - day)
         if drift is not None:
-            left = balance_now(connection, _BILLED).amount
+            left = balance_now(connection, _BILLED, at).amount
             assert left is not None
             ledger.calibrate(connection, _BILLED, left + drift, at, at, by="maren")
     checkpoints.succeeded(connection, POLLER, now)

@@ -40,6 +40,8 @@ class AccountWatch:
         self._owns = owns
         self._on_announced = on_announced
         self._news = asyncio.Event()
+        self.doubts: str | None = None
+        """Whose bills the last answers lack, in sentences."""
 
     def wake(self) -> None:
         """Something was polled."""
@@ -57,7 +59,9 @@ class AccountWatch:
             self._news.clear()
 
     async def _look(self, alerts: BalanceAlerts) -> None:
-        if await read(self._store, lambda connection: alerts.changes(connection, self._clock())):
+        now = self._clock()
+        self.doubts = await read(self._store, lambda connection: alerts.doubts(connection, now))
+        if await read(self._store, lambda connection: alerts.changes(connection, now)):
             self._on_announced(await write(self._recorder, lambda connection: alerts.look(connection, self._clock())))
 
 

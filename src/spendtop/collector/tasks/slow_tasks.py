@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -25,13 +27,20 @@ from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_cursor import progress, range_cursor, resumed
 from spendtop.store.reads.completeness import GapRow, gaps
-from spendtop.store.reads.detail import detail
+from spendtop.store.reads.detail import RequestDetail, detail
+from spendtop.store.reads.rows import RequestRow
+from spendtop.store.reads.sessions import without_body
 from spendtop.store.transactions import read
 
 _GAPS = 20
 """The newest that are looked at."""
+_KEEPS_NONE = "[privacy] bodies keeps neither prompts nor responses; set it to redact."
 SlowTask = Callable[[Task], Awaitable[str]]
 """Does a task and says what came of it. Raises SpendtopError for what cannot be done."""
+
+
+class _NoBody(SpendtopError):
+    """Why a request's prompt and response are not to be had."""
 
 
 class SlowTasks:
@@ -47,6 +56,8 @@ class SlowTasks:
             TaskKind.POLL_NOW: self.poll_now,
             TaskKind.BACKFILL: self.backfill,
             TaskKind.FETCH_BODY: self.fetch_body,
+            TaskKind.FETCH_BODIES: self.fetch_bodies,
+            TaskKind.FETCH_SESSION: self.fetch_session,
         }
 
     async def poll_now(self, task: Task) -> str:
@@ -86,29 +97,83 @@ class SlowTasks:
 
     async def fetch_body(self, task: Task) -> str:
         """Ask Helicone for the prompt and response of one request, and store them as the privacy settings say."""
-        stored = await read(self._context.store, lambda connection: detail(connection, int(str(task.arguments["id"]))))
+        stored = await self._detail(int(str(task.arguments["id"])))
         if stored is None:
             raise SpendtopError("There is no such request (any more).")
-        row = stored.row
-        if row.body_state is BodyState.STORED:
+        if stored.row.body_state is BodyState.STORED:
             return "Prompt and response are stored already."
-        if row.body_state is BodyState.PURGED:
-            raise SpendtopError("They were deleted when [retention] said so, and do not come back.")
+        self._require_kept_bodies()
+        await self._fetch_body(stored.row, self._helicone())
+        return "Prompt and response are stored now."
+
+    async def fetch_bodies(self, task: Task) -> str:
+        """Ask Helicone for what the requests `ids`, or those of a `session`, were asked and answered, one by one.
+
+        What is stored already is not asked for, so that asking again goes on. Raises Stopped when somebody stopped it.
+        """
+        api, session = self._helicone(), task.arguments.get("session")
+        if session is None:
+            self._require_kept_bodies()
+            return await self._fetch_bodies(api, _ids(task), task)
+        said = await self._read_session(api, str(session), task)
         if not keeps_bodies(self._settings()):
-            raise SpendtopError("[privacy] bodies keeps neither prompts nor responses; set it to redact.")
+            return f"{said} {_KEEPS_NONE}"
+        ids = await read(self._context.store, partial(without_body, session=str(session)))
+        return f"{said} {await self._fetch_bodies(api, ids, task)}"
+
+    async def _fetch_bodies(self, api: HeliconeApi, ids: Sequence[int], task: Task) -> str:
+        fetched, missing = 0, Counter[str]()
+        for number, request_id in enumerate(ids):
+            if not await self._note_progress(task, f"{number:,} of {len(ids):,} asked for", task.arguments):
+                raise tasks.Stopped(f"Stopped after {number:,} of {len(ids):,}. Asked for again, it goes on there.")
+            stored = await self._detail(request_id)
+            if stored is None or stored.row.body_state is BodyState.STORED:
+                continue
+            try:
+                await self._fetch_body(stored.row, api)
+                fetched += 1
+            except _NoBody as reason:
+                missing[str(reason)] += 1
+        return " ".join([_fetched(fetched), *(f"{count:,} not: {reason}" for reason, count in missing.items())])
+
+    async def fetch_session(self, task: Task) -> str:
+        """Ask Helicone for all requests of a session. Raises Stopped when somebody stopped it."""
+        session = str(task.arguments["session"])
+        return await self._read_session(self._helicone(), session, task)
+
+    async def _read_session(self, api: HeliconeApi, session: str, task: Task) -> str:
+        found, new = 0, 0
+        async for page in api.session(session, self._context.clock()):
+            for part in in_parts(page):
+                new += await self._record(part)
+            found += len(page)
+            if not await self._note_progress(task, f"{found:,} requests of the session read", task.arguments):
+                raise tasks.Stopped(f"Stopped after {found:,} requests of the session.")
+        return f"Helicone has {found:,} of its requests, and {new:,} came in now."
+
+    async def _fetch_body(self, row: RequestRow, api: HeliconeApi) -> None:
+        """Raises _NoBody where there is none to be had, and PollFailed."""
+        if row.body_state is BodyState.PURGED:
+            raise _NoBody("They were deleted when [retention] said so, and do not come back.")
         ids = row.external_ids
         external_id = ids.get(HELICONE_API.name) or ids.get(HELICONE.name)
         if external_id is None:
-            raise SpendtopError("Only requests that went through Helicone can be asked for there.")
-        request = await self._helicone().request(external_id, self._context.clock())
+            raise _NoBody("Only requests that went through Helicone can be asked for there.")
+        request = await api.request(external_id, self._context.clock())
         if request is None or (request.request_body is None and request.response_body is None):
-            raise SpendtopError("Helicone does not have its prompt and response (any more).")
+            raise _NoBody("Helicone does not have its prompt and response (any more).")
         # The bodies alone: this answer may be a day old, and polls may have corrected the rest since.
         (ready,) = await asyncio.to_thread(self._context.recorder.prepare, [request])
         assert isinstance(ready, Prepared)
         await self._context.write(lambda connection: keep_bodies(connection, row.id, ready))
         self._context.stored()
-        return "Prompt and response are stored now."
+
+    async def _detail(self, request_id: int) -> RequestDetail | None:
+        return await read(self._context.store, lambda connection: detail(connection, request_id))
+
+    def _require_kept_bodies(self) -> None:
+        if not keeps_bodies(self._settings()):
+            raise SpendtopError(_KEEPS_NONE)
 
     def _helicone(self) -> HeliconeApi:
         """Raises SpendtopError without a key."""
@@ -148,6 +213,21 @@ def _begun(connection: Connection, task: Task) -> dict[str, object]:
         if cursor is not None:
             return {**arguments, "cursor": cursor, "found": last.arguments["found"]}
     return {**arguments, "cursor": range_cursor(since, until), "found": 0}
+
+
+def _ids(task: Task) -> list[int]:
+    ids = task.arguments["ids"]
+    assert isinstance(ids, list)
+    return [int(str(each)) for each in ids]
+
+
+def _fetched(count: int) -> str:
+    match count:
+        case 0:
+            return "No prompts and responses came in."
+        case 1:
+            return "Prompt and response of 1 request are stored now."
+    return f"Prompts and responses of {count:,} requests are stored now."
 
 
 def _polled(checkpoint: Checkpoint, missed: Sequence[GapRow]) -> str:

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _LOOK = 0.25
 """Seconds between two looks for new tasks."""
+_AT_ONCE = {TaskKind.FETCH_SESSION: 4}
+"""Somebody waits for these."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,11 +63,11 @@ class TaskRunner:
             TaskKind.STOP: self._stop_collecting,
         }
         self._slow = slow or {}
-        self._turns = {kind: asyncio.Lock() for kind in self._slow}
+        self._turns = {kind: asyncio.Semaphore(_AT_ONCE.get(kind, 1)) for kind in self._slow}
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do tasks until the stop event; those that take long beside the others, one of a kind at a time."""
+        """Do tasks until the stop event; those that take long beside the others, as a rule one of a kind at a time."""
         took_over = False
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -14,6 +15,7 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.clock import SECOND, to_datetime
 from spendtop.domain.money import Usd
+from spendtop.sources.helicone_rows import SESSION_PROPERTY
 from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, FetchedAnswer, Fetcher, Poll, Query, Rejected
 from spendtop.sources.repaired_json import decoded
@@ -87,7 +89,9 @@ def advice(key: str, base_url: str, status: int, message: str) -> str:
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_Filter: TypeAlias = dict[str, object]
+_Filter: TypeAlias = Mapping[str, object]
+_WORDS_OF_FILTERS = ("null", "__empty__")
+"""What Helicone takes for a question about missing values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,17 @@ class HeliconeQueries:
 
         Raises AnswerTooLarge and PollFailed.
         """
-        body = {
-            "filter": _between(since, until),
-            "offset": offset,
-            "limit": limit,
-            "sort": {"created_at": "asc"},
-        }
+        return await self._page(_between(since, until), offset, limit)
+
+    async def session_rows(self, session: str, offset: int, limit: int) -> list[Raw]:
+        """Rows of a session, oldest first, as `rows` gives those of a span."""
+        if session in _WORDS_OF_FILTERS:
+            return []
+        named = {"request_response_rmt": {"properties": {SESSION_PROPERTY: {"equals": session}}}}
+        return await self._page(named, offset, limit)
+
+    async def _page(self, selected: _Filter, offset: int, limit: int) -> list[Raw]:
+        body = {"filter": selected, "offset": offset, "limit": limit, "sort": {"created_at": "asc"}}
         async with self._fetcher.poll() as poll:
             data = await ask(poll, "POST", "/v1/request/query-clickhouse", body=body)
         try:

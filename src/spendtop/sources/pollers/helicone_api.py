@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeAlias
 
 from msgspec import Raw
@@ -39,6 +39,7 @@ from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBou
 _FIRST_PAGE, _LARGEST_PAGE = 250, 1000
 _WIDEST, _NARROWEST = DAY, 10 * MINUTE
 _MOST_IN_A_SECOND = 100_000
+_MOST_IN_A_SESSION = 100_000
 _MOST_REMEMBERED = 50_000
 _ROUNDING = 1_000
 """Nano-USD by which sums of floats may differ, besides one for each request."""
@@ -99,6 +100,27 @@ class HeliconeApi:
             return None if raw is None else request_of(self._rows.row(raw, now), now)
         except NotARow:
             raise PollFailed(f"{WHO}'s request is not as documented; a newer spendtop may be needed") from None
+
+    async def session(self, session: str, now: int) -> AsyncIterator[tuple[Request, ...]]:
+        """A session's requests page by page, oldest first (UTC µs `now`), however they were read before.
+
+        Raises PollFailed.
+        """
+        offset, limit = 0, _FIRST_PAGE
+        while offset < _MOST_IN_A_SESSION:
+            try:
+                raws = await self._queries.session_rows(session, offset, limit)
+            except AnswerTooLarge:
+                if limit == 1:
+                    raise
+                limit //= 2
+                continue
+            if not raws:  # a short page is not the end: versions of one request are left out of it
+                return
+            offset += limit
+            rows = await asyncio.to_thread(self._readable, raws, now)
+            yield await asyncio.to_thread(_requests, rows, now)
+        raise PollFailed(f"the session has over {_MOST_IN_A_SESSION:,} requests; polls and back-fills read the others")
 
     def _page(self, requests: tuple[Request, ...], place: Place, *, more: bool) -> PolledPage:
         cursor = written(place)

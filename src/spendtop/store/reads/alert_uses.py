@@ -38,7 +38,7 @@ def _amount(
     if alert.rule.startswith(BALANCE_RULE):
         name = alert.rule.removeprefix(BALANCE_RULE)
         account = next((each for each in in_force.accounts if each.name == name), None)
-        left = None if account is None else balance_now(connection, account).amount
+        left = None if account is None else balance_now(connection, account, now).amount
         return None if left is None else Use(left, 0)
     if not alert.rule.startswith(LIMIT_RULE):
         return None

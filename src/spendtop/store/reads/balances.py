@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.billers import biller_named
-from spendtop.domain.clock import DAY
-from spendtop.domain.ledger import Calibration, Entry, EntryKind, balance, estimate
+from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.ledger import DOUBT_LASTS, Calibration, Entry, EntryKind, balance, estimate
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.rows import Spend
@@ -76,10 +77,12 @@ class Balance:
     """What keeps it from being the truth, a sentence."""
     falls: bool = True
     """Whether spend lowers it without a hand."""
+    is_doubted: bool = False
+    """Whether the last answers lack what was billed before, so that it is told to nobody."""
 
 
-def balance_now(connection: Connection, account: Account) -> Balance:
-    """What is left: as the provider tells it, else as the ledger has it."""
+def balance_now(connection: Connection, account: Account, now: int) -> Balance:
+    """What is left at `now` (UTC µs): as the provider tells it, else as the ledger has it."""
     if account.basis is BalanceBasis.TOLD:
         told = told_balance(connection, account.name)
         return Balance(amount=told, is_calibrated=told is not None)
@@ -90,7 +93,7 @@ def balance_now(connection: Connection, account: Account) -> Balance:
         case BalanceBasis.SEEN:
             return _by_requests(connection, account, calibration, moved)
         case BalanceBasis.BILLED:
-            return _by_bills(connection, account, calibration, moved)
+            return _by_bills(connection, account, calibration, moved, now)
         case _:
             return Balance(
                 amount=estimate(calibration, moved, ZERO),
@@ -100,12 +103,54 @@ def balance_now(connection: Connection, account: Account) -> Balance:
             )
 
 
-def _by_bills(connection: Connection, account: Account, calibration: Calibration | None, moved: list[Entry]) -> Balance:
+def _by_bills(
+    connection: Connection, account: Account, calibration: Calibration | None, moved: list[Entry], now: int
+) -> Balance:
     """What was billed for days before a calibration's is in the balance that was observed, also where a poll covers
     such a day only later."""
     late = ZERO if calibration is None else _billed_late(connection, account.name, calibration.at)
     left = balance(calibration, moved, spent(connection, account.name) - late)
-    return Balance(amount=left, is_calibrated=calibration is not None)
+    doubt = _doubt(connection, account)
+    return Balance(
+        amount=left,
+        is_calibrated=calibration is not None,
+        caution=None if doubt is None else doubt.sentence(now),
+        is_doubted=doubt is not None and doubt.is_young(now),
+    )
+
+
+class _Doubt(NamedTuple):
+    """Days that had cost money and are absent from the answers."""
+
+    days: int
+    cost: Usd
+    began: int
+    newest: int
+    """When the last of them was first missing, UTC µs."""
+
+    def is_young(self, now: int) -> bool:
+        return now - self.newest < DOUBT_LASTS
+
+    def sentence(self, now: int) -> str:
+        days = "a day" if self.days == 1 else f"{self.days:,} days"
+        stands = f"{days} that had cost {self.cost}: what was billed before stands"
+        if not self.is_young(now):
+            return f"The provider's answers do not have {stands}."
+        return (
+            f"Since {to_datetime(self.began):%Y-%m-%d %H:%M} UTC the provider's answers lack a part or all of {stands},"
+            " and nobody is alerted about this balance until it is told again, for at most a day."
+        )
+
+
+def _doubt(connection: Connection, account: Account) -> _Doubt | None:
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(_DAY.c.cost_nano), 0),
+        func.min(_DAY.c.last_seen),
+        func.max(_DAY.c.last_seen),
+    ).where(_DAY.c.account == account.name, _DAY.c.doubted)
+    days, nano, began, newest = connection.execute(query).one()
+    return _Doubt(int(days), Usd(int(nano)), int(began), int(newest)) if days else None
 
 
 def _by_requests(

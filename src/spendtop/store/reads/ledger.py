@@ -117,7 +117,7 @@ def account_now(connection: Connection, account: Account, now: int) -> AccountNo
     checkpoint = _checkpoint(connection, account)
     succeeded_at = None if checkpoint is None else checkpoint.succeeded_at
     calibration = latest_calibration(connection, account.name)
-    left = balance_now(connection, account)
+    left = balance_now(connection, account, now)
     burn = _burn(connection, account, now) if left.falls else None
     return AccountNow(
         account=account,

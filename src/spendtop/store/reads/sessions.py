@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.request import Basis, Reporter
+from spendtop.domain.request import Basis, BodyState, Reporter
 from spendtop.domain.request_fields import FIELDS
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
@@ -186,6 +186,14 @@ def extent_of(connection: Connection, session: str) -> Span | None:
     at = table_of(RequestTable).c.occurred_at
     first, last = connection.execute(select(func.min(at), func.max(at)).where(scope("session", session))).one()
     return None if first is None else Span(int(first), int(last) + 1)
+
+
+def without_body(connection: Connection, session: str) -> list[int]:
+    """The session's requests, of all tokens, whose prompt and response are not stored and may be elsewhere."""
+    request = table_of(RequestTable)
+    gone = BodyState.STORED.value, BodyState.PURGED.value
+    lacking = select(request.c.id).where(scope("session", session), request.c.body_state.not_in(gone))
+    return [int(request_id) for request_id in connection.execute(lacking.order_by(request.c.id)).scalars()]
 
 
 def _ending_in(

@@ -45,9 +45,10 @@ class DayCostTable(SQLModel, table=True):
     """UTC days since 1970."""
     cost_nano: int = Field(sa_type=BigInteger)
     doubted: bool = False
-    """The last poll said nothing of a day that had cost something."""
+    """The last poll lacked something of the day that had cost money."""
     first_seen: int = Field(sa_type=BigInteger)
     last_seen: int = Field(sa_type=BigInteger)
+    """When it was told last; of a doubted day when a poll first lacked it."""
 
 
 class DayCostPartTable(SQLModel, table=True):

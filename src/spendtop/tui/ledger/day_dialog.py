@@ -70,7 +70,7 @@ class LedgerDayScreen(ReadingDialog):
             lines.append(f"{fit_right(formats.change(amount, _AMOUNT), _AMOUNT)}  {first}")
             lines += [f"{' ' * _AMOUNT}  {more}" for more in rest]
         if self._answer.bill is not None and self._answer.bill.doubted:
-            lines.append("! The last poll said nothing of this day; it stands until the next one says so again.")
+            lines.append("! The last poll lacks a part of this day or all of it; what was billed before stands.")
         return [*lines, ""]
 
     def _parts(self) -> Iterable[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from spendtop.domain.request import BodyState
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.tui.requests.detail import DetailView
+from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import PromptKind
 
@@ -25,9 +25,9 @@ _NOT_FOR_GOOD = (BodyState.NOT_SENT, BodyState.NOT_KEPT, BodyState.TRUNCATED)
 class DetailPane:
     """Keeps the widget on the selected request."""
 
-    def __init__(self, screen: LiveScreen) -> None:
+    def __init__(self, screen: LiveScreen, fetcher: HeliconeFetch) -> None:
         self._screen = screen
-        self._writer = StoreWriter(screen)
+        self._fetcher = fetcher
         self._asked: int | None = None
         """Id of the request that was read for last."""
 
@@ -56,9 +56,8 @@ class DetailPane:
     @property
     def fetchable(self) -> RequestRow | None:
         """The request, if Helicone can be asked for its bodies and they would be kept."""
-        detail, headline = self.view.detail, self._screen.face.headline
-        applied = headline.applied if headline else None
-        if detail is None or applied is None or not (applied.asks_helicone and applied.keeps_bodies):
+        detail = self.view.detail
+        if detail is None or not self._fetcher.can_keep:
             return None
         row = detail.row
         came_through = any(source in row.external_ids for source in _OF_HELICONE)
@@ -66,11 +65,9 @@ class DetailPane:
 
     def fetch(self) -> None:
         """Have the collector ask for the bodies; they appear by themselves."""
-        from spendtop.services.tasks import TaskKind
-
         row = self.fetchable
         if row is not None:
-            self._writer.ask_collector(TaskKind.FETCH_BODY, {"id": str(row.id)})
+            self._fetcher.body(row.id)
 
     def ask_needle(self) -> None:
         """Ask for a text to find."""

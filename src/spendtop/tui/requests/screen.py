@@ -25,6 +25,7 @@ from spendtop.tui.requests.exports import RequestCopy, RequestExport
 from spendtop.tui.requests.list_pane import ListPane
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
+from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import ALL_TIME, NOTHING, Selection
@@ -60,7 +61,8 @@ class RequestsScreen(LiveScreen):
         super().__init__()
         self.browser = Browser()
         self.list_pane = ListPane(self, self.browser)
-        self.detail_pane = DetailPane(self)
+        self.fetcher = HeliconeFetch(self)
+        self.detail_pane = DetailPane(self, self.fetcher)
         self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
         self.copier = RequestCopy(self, self.browser, self.list_pane)
         self.exporter = RequestExport(self, self.browser, self.list_pane)
@@ -103,12 +105,14 @@ class RequestsScreen(LiveScreen):
 
     def remarks(self) -> Line:
         search = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
-        return search or self.list_pane.remarks()
+        return [*self.fetcher.remarks(), *(search or self.list_pane.remarks())]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
         if action.id in ("next-pane", "previous-pane"):
             return self.layout_shown is not Layout.LIST or len(self.panes) > 1
+        if action.id == "fetch":
+            return self.can_fetch
         if action in DETAIL:
             return self.layout_shown is not Layout.LIST and self._works_in_detail(action)
         if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
@@ -129,7 +133,19 @@ class RequestsScreen(LiveScreen):
             return self.rows.row is not None
         if action.id in ("find-next", "find-previous"):
             return self.detail.match_count > 0
-        return action.id != "fetch" or self.detail_pane.fetchable is not None
+        return True
+
+    @property
+    def can_fetch(self) -> bool:
+        """Whether Helicone can be asked for bodies of the marked requests or of the one that is shown."""
+        if self.marks_are_meant:
+            return self.fetcher.can_keep
+        return self.layout_shown is not Layout.LIST and self.detail_pane.fetchable is not None
+
+    @property
+    def marks_are_meant(self) -> bool:
+        """Whether what is done is done with the marked requests, and not with the one whose detail is alone."""
+        return bool(self.rows.marks) and self.layout_shown is not Layout.DETAIL
 
     # Layout
 
@@ -263,7 +279,10 @@ class RequestsScreen(LiveScreen):
         self.detail.toggle_wrap()
 
     def action_fetch(self) -> None:
-        self.detail_pane.fetch()
+        if self.marks_are_meant:
+            self.fetcher.bodies(self.rows.marks)
+        else:
+            self.detail_pane.fetch()
 
     def action_find_next(self, step: int) -> None:
         self.detail.find_next(step)

@@ -25,7 +25,15 @@ from spendtop.domain.conversation import (
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
-from spendtop.services.request_lines import Wording, cost_line, exact_cost, level_words, request_lines, twin_words
+from spendtop.services.request_lines import (
+    BODY_REASONS,
+    Wording,
+    cost_line,
+    exact_cost,
+    level_words,
+    request_lines,
+    twin_words,
+)
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
@@ -210,13 +218,7 @@ def _json_line(line: str, palette: Palette) -> Line:
 
 
 def _absence(state: BodyState) -> str:
-    return {
-        BodyState.STORED: "There is no body on this side.",
-        BodyState.NOT_SENT: "The source sent no body.",
-        BodyState.NOT_KEPT: "The privacy settings keep no bodies.",
-        BodyState.TRUNCATED: "The body was too large and was cut at the source.",
-        BodyState.PURGED: "The body was removed after the retention time.",
-    }[state]
+    return BODY_REASONS.get(state, "There is no body on this side.")
 
 
 def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt
+from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
@@ -45,6 +46,7 @@ class SessionsScreen(LiveScreen):
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
         self.copier = SessionCopy(self, self.table)
         self.exporter = SessionExport(self)
+        self.fetcher = HeliconeFetch(self)
         self.arrangement = Arrangement(
             self, lambda: self.table, lambda: self.selection.time, self.limit_to, self.order_by
         )
@@ -89,6 +91,8 @@ class SessionsScreen(LiveScreen):
         """Keys of a row need one."""
         if action.id == "clear-filter":
             return self.selection.is_narrowed
+        if action.id == "fetch":
+            return self.table.row is not None and self.fetcher.can_ask
         return self.table.row is not None or not (action in ORDER or action.id in ("open", "copy", "export"))
 
     def _title(self, headline: Headline) -> None:
@@ -108,7 +112,7 @@ class SessionsScreen(LiveScreen):
     def remarks(self) -> Line:
         """What is new, whether it follows, and what the figures are of."""
         palette, table = self.face.palette, self.table
-        parts: list[Piece] = []
+        parts: list[Piece] = [*self.fetcher.remarks()]
         if table.pending:
             parts.append((f"{formats.grouped(table.pending)} new, g to go   ", palette.key))
         elif table.following and table.rows:
@@ -193,6 +197,11 @@ class SessionsScreen(LiveScreen):
 
     def action_copy(self) -> None:
         self.copier.ask()
+
+    def action_fetch(self) -> None:
+        row = self.table.row
+        if row is not None:
+            self.fetcher.session(row.session.raw)
 
     def action_export(self) -> None:
         self.exporter.ask(self.selection)

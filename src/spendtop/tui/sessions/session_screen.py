@@ -14,7 +14,7 @@ from textual.widget import Widget
 from spendtop.domain.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, SESSION, Action, bindings
-from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.requests.screen import Layout, RequestsScreen
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.tree import SessionTree
@@ -78,6 +78,17 @@ class OneSessionScreen(RequestsScreen):
         if action in SESSION:
             return bool(self.paths.branches) and not self.has_class("-detail")
         return super().works_now(action)
+
+    @property
+    def can_fetch(self) -> bool:
+        """Beside what requests offer, the whole session in its list."""
+        return super().can_fetch or (self.layout_shown is Layout.LIST and self.fetcher.can_ask)
+
+    def action_fetch(self) -> None:
+        if self.layout_shown is Layout.LIST and not self.marks_are_meant:
+            self.fetcher.session(self.session.raw)
+        else:
+            super().action_fetch()
 
     def action_branch(self, step: int) -> None:
         """The requests of the next or previous branch, round and round."""
