@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from spendtop.cli.meter import metered
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import say
 from spendtop.domain.errors import ExitCode, StoreCorrupt, UsageError
 from spendtop.store.backup import BackupFile, back_up
@@ -19,7 +19,7 @@ from spendtop.store.verification import Readable, Verified, verify
 def run(options: Options) -> int:
     """Back the store up into one file, beside a collector that may be recording."""
     path = Path(options.arguments.file).expanduser()
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         if store.path is not None and path.exists() and path.samefile(store.path):
             raise UsageError(f"{path} is the store itself. Name another file.")
         put = file_in_place_of if options.arguments.force else new_file
@@ -47,7 +47,7 @@ def verify_store(options: Options) -> int:
 def _readable(options: Options) -> Iterator[tuple[Readable, str]]:
     """The file that was named, else the store."""
     if options.arguments.file is None:
-        with opened_store(load_settings(options).settings) as store:
+        with opened_store(load_readable(options).settings) as store:
             yield store, store.name
         return
     with closing(BackupFile(Path(options.arguments.file).expanduser())) as file:
