@@ -10,7 +10,7 @@ from functools import reduce
 from operator import add
 
 from spendtop.cli.effective_limits import effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import span_of
 from spendtop.cli.tables import csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, HOUR, day_word, to_iso
@@ -67,7 +67,7 @@ def run(options: Options) -> int:
     if arguments.json and arguments.csv:
         raise UsageError("--json and --csv exclude each other.")
     dimensions = _dimensions(arguments.by)
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
             calendar = effective_limits(connection, settings).calendar
