@@ -25,13 +25,14 @@ from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import ServerSettings, Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.receivers import Signing
 from spendtop.sources.registry import READERS
@@ -43,6 +44,7 @@ from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.configured_by import configured_by
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
+from spendtop.store.reads.refusals import refused_since_heard
 from spendtop.store.reads.remarks import source_remarks
 from spendtop.store.schema import head, refuse_newer, version
 
@@ -52,6 +54,7 @@ _GAPS_OVER = 7
 """Days."""
 _MOST_GAPS = 1000
 _MOST_REMARKS = 10
+_LONGEST_SENTENCE = 600
 
 
 class FindingState(StrEnum):
@@ -82,7 +85,11 @@ def failed(subject: str, failure: SpendtopError) -> Finding:
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:
     """The file, what deserves attention in it, and what costs are computed with."""
     place = f"{loaded.path}" if loaded.path else "no file; defaults, with what is said elsewhere"
-    yield Finding("configuration", FindingState.OK, place)
+    for problem in loaded.problems:
+        text, _, fix = clean_line(str(problem), TEXT_LIMIT).partition("; ")
+        yield Finding("configuration", FindingState.ERROR, text, fix, problem.exit_code)
+    if not loaded.problems:
+        yield Finding("configuration", FindingState.OK, place)
     for warning in loaded.warnings:
         text, _, fix = warning.partition("; ")
         yield Finding("configuration", FindingState.WARNING, clean_line(text), clean_line(fix))
@@ -153,6 +160,12 @@ def of_channels(settings: Settings) -> Iterator[Finding]:
             yield Finding(subject, FindingState.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
 
 
+def of_hidden_store() -> Finding:
+    """In place of what the store would tell."""
+    fix = "correct the configuration, or name the store with --database-url"
+    return Finding("store", FindingState.ERROR, "which one it is cannot be read", fix, ExitCode.CONFIG)
+
+
 def of_store_and_port(loaded: Loaded) -> Iterator[Finding]:
     """The store with what waits in it, the collector that holds it, and the port."""
     settings = loaded.settings
@@ -199,6 +212,8 @@ def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Itera
         yield from _remarks(connection)
         if held is not None:
             yield from _applied(connection, settings)
+        else:
+            yield from _refused(connection)
 
 
 def _not_made_yet(path: Path) -> Finding:
@@ -285,6 +300,7 @@ def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Fin
     server = settings.server
     if held is not None:
         yield Finding("collector", FindingState.OK, f"process {held.pid} listens at {held.url}")
+        yield from map(_condition, held.conditions)
         return
     try:
         bind(server.host, server.port).close()
@@ -294,6 +310,20 @@ def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Fin
         yield Finding("port", FindingState.ERROR, text, fix, ExitCode.CONFIG)
     except SpendtopError as failure:
         yield failed("port", failure)
+
+
+def _condition(condition: Condition) -> Finding:
+    """What the running collector says is amiss with it."""
+    text, _, fix = clean_line(condition.sentence, _LONGEST_SENTENCE).partition(". ")
+    if condition.status is ConditionStatus.DOWN:
+        return Finding("collector", FindingState.ERROR, text, fix, ExitCode.CANNOT_WRITE)
+    return Finding("collector", FindingState.WARNING, text, fix)
+
+
+def _refused(connection: Connection) -> Iterator[Finding]:
+    """What was refused in the last day of sources of which nothing came since."""
+    for posts in refused_since_heard(connection, now() - DAY):
+        yield Finding(posts.source.title, FindingState.WARNING, f"in the last day {posts.fact}", posts.advice)
 
 
 def _counted(count: int, thing: str) -> str:
