@@ -24,6 +24,7 @@ from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
+from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
@@ -184,6 +185,14 @@ class Collector:
             courier=ProcessCourier(),
             clock=setup.clock,
         )
+        self._emergency = EmergencyMessages(
+            self._conditions,
+            lambda: self._active.channel_urls,
+            ProcessCourier(),
+            setup.clock,
+            lambda: self._evaluator.owns,
+            lambda: self._active.settings.time.calendar.zone,
+        )
         self._config_reload = ConfigReload(
             setup.reload,
             self._active,
@@ -291,6 +300,7 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "emergency": self._emergency.run,
             "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }
