@@ -54,7 +54,7 @@ def test_a_full_disk_is_said_at_once_told_once_and_passes(tmp_path: Path, disk: 
             disk.fill(leaving=300_000)
             stored = until_full(collector) + 1
             began = time.monotonic()
-            answer = collector.post(webhook("while full", response_body=LARGE))
+            answer = collector.post(webhook("while-full", response_body=LARGE))
             assert answer.status_code == 507
             assert time.monotonic() - began < 5, "it was waited for"
             assert answer.headers["retry-after"] == "60"
@@ -64,7 +64,7 @@ def test_a_full_disk_is_said_at_once_told_once_and_passes(tmp_path: Path, disk: 
             web.arrivals.wait_for(lambda arrived: len(arrived) == 1)
             disk.free()
             eventually(lambda: collector.health()["status"] != "down")
-            assert collector.post(webhook("while full")).json()["status"] == "stored"
+            assert collector.post(webhook("while-full")).json()["status"] == "stored"
             eventually(lambda: not told(disk))
             assert "Traceback" not in collector.err
             code = spendtop(folder, "requests", "--json", "--config", folder / "spendtop.toml")
@@ -76,20 +76,20 @@ def test_a_full_disk_is_said_at_once_told_once_and_passes(tmp_path: Path, disk: 
 
 def test_a_start_on_it_is_refused_in_a_sentence_and_what_is_stored_is_read(tmp_path: Path, disk: SmallDisk) -> None:
     folder = tmp_path / "home"
-    config = config_on(disk)
+    config, store = config_on(disk), disk.folder / "spendtop.db"
     with collecting(folder, config) as collector:
         assert collector.post(webhook("before")).status_code == 200
         assert collector.end().code == 0
     for leaving in (0, 8192, 40_000):
         disk.fill(leaving)
-        before = {each.name: each.stat().st_size for each in disk.folder.iterdir()}
+        before = store.read_bytes()
         ended = refused(folder, config)
         assert ended.code == ExitCode.CANNOT_WRITE, ended
         assert "Make room" in ended.err and "Traceback" not in ended.err
         for command in ("spend", "requests", "status"):
             said = spendtop(folder, command, "--config", folder / "spendtop.toml")
             assert said.code == 0, (leaving, command, said)
-        assert {each.name: each.stat().st_size for each in disk.folder.iterdir()} == before
+        assert store.read_bytes() == before
     disk.free()
     with collecting(folder, config) as collector:
         assert collector.post(webhook("after")).status_code == 200

@@ -172,7 +172,7 @@ def _identity(found: os.stat_result) -> _Identity:
 
 
 def _ends_in_a_hole(log: int, state: _LogState) -> bool:
-    """Whether the frame that was the last one has become zeros: no frame is of page 0."""
+    """Whether the frame that was the last whole one has become zeros: no frame is of page 0."""
     frame = int.from_bytes(state.header[8:12], "big") + _FRAME_HEADER
-    last = os.pread(log, 4, state.size - frame)
-    return last == bytes(4)
+    frames = (state.size - _LOG_HEADER) // frame
+    return frames > 0 and os.pread(log, 4, _LOG_HEADER + (frames - 1) * frame) == bytes(4)
