@@ -165,6 +165,8 @@ class _Link:
     stack: ExitStack
     wants_tunnel: bool
     new_child: Callable[[], Child]
+    _store: Store | None = field(default=None, init=False)
+    _seen_elsewhere: AttachedCollector | None = field(default=None, init=False)
     _places: Places | None = field(default=None, init=False)
     _started: int | None = field(default=None, init=False)
 
@@ -185,7 +187,7 @@ class _Link:
         from spendtop.collector.process.store_lock import places
         from spendtop.services.presence import counted_as_viewer
 
-        store = open_store(self.loaded.settings)
+        store = self._store = open_store(self.loaded.settings)
         if self.wants_tunnel and self._started is None:
             require_tunnel(store)
         self._places = places(store, data_folder())
@@ -201,9 +203,13 @@ class _Link:
 
     def collector(self) -> AttachedCollector | None:
         """Who holds the store now; on the way the configuration is looked at."""
+        self.config.look()
+        return self._here() or self._elsewhere()
+
+    def _here(self) -> AttachedCollector | None:
+        """One on this machine."""
         from spendtop.services.presence import running_collector, viewer_count
 
-        self.config.look()
         if self._places is None:
             return None
         held = running_collector(self._places.holder)
@@ -218,6 +224,27 @@ class _Link:
             conditions=held.conditions,
             last_sign=self._overdue_sign(),
         )
+
+    def _elsewhere(self) -> AttachedCollector | None:
+        """One on another machine, of the same PostgreSQL; while that cannot be asked, the one that was seen last."""
+        from sqlalchemy.exc import DBAPIError
+
+        from spendtop.services.lease import lease_holder
+        from spendtop.store.reads.applied_config import applied
+
+        if self._store is None or self._store.is_sqlite:
+            return None
+        try:
+            with self._store.reading() as connection:
+                holder, by_collector = lease_holder(connection), applied(connection)
+        except (DBAPIError, SpendtopError):  # the screens say by themselves that they cannot read
+            return self._seen_elsewhere
+        pid = holder.split(":")[1] if holder is not None and holder.count(":") > 1 else ""
+        self._seen_elsewhere = None
+        if pid.isdecimal():
+            url = by_collector.collector.url if by_collector else None
+            self._seen_elsewhere = AttachedCollector(int(pid), "ready", url, started_here=False)
+        return self._seen_elsewhere
 
     def last_sign(self) -> int | None:
         """When the status file was written last: a collector does so every half minute."""
@@ -243,7 +270,7 @@ class _Link:
 
     def stop_collector(self) -> None:
         """Stop the collector and wait until it is gone."""
-        held = self.collector()
+        held = self._here()
         if held is not None:
             stop_process(held.pid)
 
