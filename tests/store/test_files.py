@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ import pytest
 
 from spendtop.domain.errors import ExitCode, NoPermission, SpendtopError, StoreCorrupt
 from spendtop.store.engine import Store
-from spendtop.store.files import locate, prepare, prepare_folder
+from spendtop.store.files import locate, prepare, prepare_folder, recovery
 from spendtop.store.schema import upgrade
 
 NOBODY = 65_534
@@ -80,7 +81,7 @@ def test_a_damaged_file_is_refused_with_three_ways_out_and_stays_as_it_is(
         locate(f"sqlite:///{path}")
         prepare(path)
     assert refusal.value.exit_code == ExitCode.STORE_CORRUPT
-    for command in ("cp BACKUP", ".recover", f"for f in '{path}' '{path}-wal'"):
+    for command in ("cp BACKUP", ".recover", f"for f in {path} {path}-wal"):
         assert command in str(refusal.value)
     assert path.read_bytes() == before
 
@@ -244,3 +245,21 @@ class TestForOneWhoMayNot:
         make_store(open_folder / "spendtop.db")
         open_folder.chmod(0o000)
         self.refused(open_folder / "spendtop.db")
+
+
+@pytest.mark.parametrize("name", ["a b.db", "it's.db", "$(touch hit).db", "a;touch hit.db", "-rf.db", "s.db"])
+def test_what_to_do_about_a_damaged_store_is_done_by_a_shell_as_it_is_printed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"damaged")
+    (tmp_path / f"{name}-wal").write_bytes(b"wal")
+    (tmp_path / "BACKUP").write_bytes(b"whole")
+    put, _, anew = (line.partition(":  ")[2] for line in recovery(Path(name)).splitlines())
+    for command in (anew, put):
+        done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+        assert done.stderr == b""
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert left == {
+        name: b"whole",
+        f"{name}.corrupt": b"damaged",
+        f"{name}-wal.corrupt": b"wal",
+        "BACKUP": b"whole",
+    }

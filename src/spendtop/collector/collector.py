@@ -54,6 +54,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
+from spendtop.domain.shell_words import shell_word
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
@@ -407,7 +408,7 @@ def _failing(channels: Sequence[ChannelStatus]) -> str | None:
     """Which channels do not deliver, and why."""
     sentences = [
         f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
-        f" `spendtop channel test {channel.name}` tries it."
+        f" `spendtop channel test {shell_word(channel.name)}` tries it."
         for channel in channels
         if channel.state != ChannelState.OK
     ]

@@ -27,6 +27,7 @@ from spendtop.config.shape import secret_paths
 from spendtop.config.toml import dotted, key_lines
 from spendtop.config.types import Section, Surroundings
 from spendtop.domain.errors import ConfigError, NoPermission
+from spendtop.domain.shell_words import shell_word
 
 LARGEST_FILE = 1024 * 1024
 """Bytes; more is no configuration."""
@@ -155,10 +156,12 @@ def require_private(path: Path, layer: Layer, model: type[Section]) -> None:
     if os.name != "posix" or _is_credential(path) or not _holds_secrets(layer, model):
         return
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise NoPermission(f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {path}")
+        raise NoPermission(
+            f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {shell_word(path)}"
+        )
     folder_mode = path.parent.stat().st_mode
     if folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
-        raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {path.parent}")
+        raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {shell_word(path.parent)}")
 
 
 def _is_credential(path: Path) -> bool:
@@ -189,9 +192,11 @@ def _text(path: Path, place: str) -> str:
             raise ConfigError(f"{place} is larger than {LARGEST_FILE // 1024} KiB; is it a configuration file?")
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {place}; make one with: spendtop init --config {place}") from None
+        raise ConfigError(
+            f"there is no file {place}; make one with: spendtop init --config {shell_word(path)}"
+        ) from None
     except PermissionError:
-        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {place}") from None
+        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {shell_word(path)}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{place}:{line}: is not UTF-8 text") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from spendtop.domain.errors import CannotCreate, NoPermission, StoreCorrupt
+from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
 _OUR_TABLE = "request_key"
@@ -37,7 +38,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        f"To take over what it recorded:  spendtop import --from-old {path}"
+        f"To take over what it recorded:  spendtop import --from-old {shell_word(path)}"
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 
@@ -75,11 +76,12 @@ def prepare(path: Path) -> None:
 
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
+    store, wal, shm, saved = (shell_word(Path(f"{path}{end}")) for end in ("", "-wal", "-shm", ".recovered"))
     return (
-        f"Put a backup in its place:  rm -f {path}-wal {path}-shm && cp BACKUP {path}\n"
-        f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
-        f"Or start anew and keep the files:  for f in '{path}' '{path}-wal' '{path}-shm'; do"
-        ' [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Put a backup in its place:  rm -f {wal} {shm} && cp BACKUP {store}\n"
+        f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {saved}\n"
+        f"Or start anew and keep the files:  for f in {store} {wal} {shm}; do"
+        ' if [ -e "$f" ]; then mv "$f" "$f.corrupt"; fi; done'
     )
 
 
