@@ -256,7 +256,7 @@ def test_what_to_do_about_a_damaged_store_is_done_by_a_shell_as_it_is_printed(tm
     for command in (anew, put):
         done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
         assert done.stderr == b""
-    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
     assert left == {
         name: b"whole",
         f"{name}.corrupt": b"damaged",
