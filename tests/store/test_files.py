@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import subprocess
@@ -74,15 +75,19 @@ DAMAGED = (header_garbage, page_2_garbage, truncated, only_a_header, empty_but_o
 def test_a_damaged_file_is_refused_with_three_ways_out_and_stays_as_it_is(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    path = tmp_path / "spendtop.db"
+    path = tmp_path / "it's mine; a $HOME.db"
     damage(path)
     before = path.read_bytes()
     with pytest.raises(StoreCorrupt) as refusal:
         locate(f"sqlite:///{path}")
         prepare(path)
     assert refusal.value.exit_code == ExitCode.STORE_CORRUPT
-    for command in ("cp BACKUP", ".recover", f"for f in {path} {path}-wal"):
-        assert command in str(refusal.value)
+    restore, recover, put_aside = (
+        shlex.split(line.partition(":  ")[2]) for line in str(refusal.value).splitlines()[-3:]
+    )
+    assert restore == ["spendtop", "db", "restore", "BACKUP", "--force", "--database-url", f"sqlite:///{path}"]
+    assert recover == ["sqlite3", str(path), ".recover", "|", "sqlite3", f"{path}.recovered"]
+    assert put_aside[:6] == ["for", "f", "in", str(path), f"{path}-wal", f"{path}-shm;"]
     assert path.read_bytes() == before
 
 
@@ -248,18 +253,11 @@ class TestForOneWhoMayNot:
 
 
 @pytest.mark.parametrize("name", ["a b.db", "it's.db", "$(touch hit).db", "a;touch hit.db", "-rf.db", "s.db"])
-def test_what_to_do_about_a_damaged_store_is_done_by_a_shell_as_it_is_printed(tmp_path: Path, name: str) -> None:
+def test_a_damaged_store_is_put_aside_by_a_shell_as_it_is_printed(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"damaged")
     (tmp_path / f"{name}-wal").write_bytes(b"wal")
-    (tmp_path / "BACKUP").write_bytes(b"whole")
-    put, _, anew = (line.partition(":  ")[2] for line in recovery(Path(name)).splitlines())
-    for command in (anew, put):
-        done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
-        assert done.stderr == b""
+    command = recovery(Path(name)).splitlines()[-1].partition(":  ")[2]
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+    assert done.stderr == b""
     left = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
-    assert left == {
-        name: b"whole",
-        f"{name}.corrupt": b"damaged",
-        f"{name}-wal.corrupt": b"wal",
-        "BACKUP": b"whole",
-    }
+    assert left == {f"{name}.corrupt": b"damaged", f"{name}-wal.corrupt": b"wal"}

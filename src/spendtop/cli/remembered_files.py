@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.legacy_env import recognized
-from spendtop.domain.errors import ConfigError
+from spendtop.domain.errors import ConfigError, StoreCorrupt
+from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -43,25 +43,32 @@ def files_in_force(found: ConfigFiles, url: str) -> tuple[ConfigFiles, str | Non
         return found, f"{gone}: taking {found.document}."
     raise ConfigGone(
         f"{gone}. Put it back, or name the file that counts from now on: spendtop --config FILE\n"
-        f"To write a new one:  spendtop init --config {quote(before.document or 'spendtop.toml')}\n"
+        f"To write a new one:  spendtop init --config {shell_word(before.document or 'spendtop.toml')}\n"
         "To start without any, this once:  spendtop --no-config"
     )
 
 
 def recalled(url: str) -> ConfiguredBy | None:
-    """What configured the store before on this host; None where nothing did. Raises what opening the store raises."""
+    """What configured the store before on this host; None where nothing did, or where that cannot be read any more.
+
+    Raises what opening the store raises, but for a damaged one, which may be about to be restored.
+    """
     from spendtop.store.engine import Store, named
     from spendtop.store.files import locate
     from spendtop.store.reads.configured_by import configured_by
     from spendtop.store.schema import version
 
-    located, _ = locate(url)
-    store = Store(located)
+    try:
+        store = Store(locate(url)[0])
+    except StoreCorrupt:
+        return None
     try:
         if store.path is not None and (not store.path.is_file() or store.path.stat().st_size == 0):
             return None
         with named(store), store.reading() as connection:
             return None if version(connection) is None else configured_by(connection, gethostname())
+    except StoreCorrupt:
+        return None
     finally:
         store.close()
 

@@ -15,7 +15,7 @@ from spendtop.domain.errors import CannotCreate, NoPermission, StoreCorrupt
 from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
-_OUR_TABLE = "request_key"
+OUR_TABLE = "request_key"
 _CHECKED_UP_TO = 256 * 1024 * 1024
 """Bytes up to which a file is checked as a whole before it is opened."""
 
@@ -33,7 +33,7 @@ def locate(url: str) -> tuple[str, str | None]:
             return url, None
         with closing(_connect(path)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables or _OUR_TABLE in tables:
+    if not tables or OUR_TABLE in tables:
         return url, None
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
@@ -76,11 +76,12 @@ def prepare(path: Path) -> None:
 
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
-    store, wal, shm, saved = (shell_word(Path(f"{path}{end}")) for end in ("", "-wal", "-shm", ".recovered"))
+    url, store, recovered = shell_word(f"sqlite:///{path}"), shell_word(path), shell_word(Path(f"{path}.recovered"))
+    files = " ".join(shell_word(Path(f"{path}{suffix}")) for suffix in ("", "-wal", "-shm"))
     return (
-        f"Put a backup in its place:  rm -f {wal} {shm} && cp BACKUP {store}\n"
-        f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {saved}\n"
-        f"Or start anew and keep the files:  for f in {store} {wal} {shm}; do"
+        f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
+        f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
+        f"Or start anew and keep the files:  for f in {files}; do"
         ' if [ -e "$f" ]; then mv "$f" "$f.corrupt"; fi; done'
     )
 
