@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from spendtop.cli.commands import COMMANDS
+
 SRC = Path(__file__).parents[1] / "src" / "spendtop"
+OURS = "|".join(sorted({words.split()[0] for words in COMMANDS}))
 BEGINS = re.compile(
-    r"(?:^|[\s`(&|;])(?:"
-    r"spendtop (?:-|[a-z-]+ )|(?:sudo|rm|cp|mv|ln|cat|tar|chmod|chown|chgrp|setfacl|mkdir|touch|sqlite3|psql|pg_dump"
+    rf"(?:^|[\s`(&|;])(?:spendtop (?:-|(?:{OURS}) )|"
+    r"(?:sudo|rm|cp|mv|ln|cat|tar|chmod|chown|chgrp|setfacl|mkdir|touch|sqlite3|psql|pg_dump"
     r"|kill|export [A-Z_]+=|curl|openssl|systemctl|journalctl|docker|pip|python3?|lsof|fuser)\s)[^`\n]*$"
 )
 """A program's name, and no end of its command yet: a backtick or a line's end."""

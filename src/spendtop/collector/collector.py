@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from spendtop.alerts.channels import ChannelState, ChannelStatus
+from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
@@ -58,7 +58,6 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.shell_words import shell_word
 from spendtop.services.announcements import Announcement
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
@@ -404,7 +403,7 @@ class Collector:
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
-        self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
+        self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
@@ -421,17 +420,6 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
-
-
-def _failing(channels: Sequence[ChannelStatus]) -> str | None:
-    """Which channels do not deliver, and why."""
-    sentences = [
-        f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
-        f" `spendtop channel test {shell_word(channel.name)}` tries it."
-        for channel in channels
-        if channel.state != ChannelState.OK
-    ]
-    return " ".join(sentences) or None
 
 
 def _say_nothing(_sentence: str) -> None:
