@@ -66,6 +66,8 @@ from spendtop.store.transactions import write
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
 _GARBAGE_THRESHOLD = (10_000, 20, 20)
+_HELD_UP = 5.0
+"""Seconds without a write that was wanted, after which that is said."""
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
@@ -246,7 +248,8 @@ class Collector:
             counters=self._counters,
         )
         try:
-            await serve(Listener(context), listening, self._stop)
+            listener = Listener(context)
+            await serve(listener, listening, self._stop, favoured=listener.favoured)
         except Exception:
             _log.exception("the listener failed")
 
@@ -380,6 +383,7 @@ class Collector:
         """Ask those who do not say by themselves what is amiss with them."""
         ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
         self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
+        self._conditions.keep("writer", ConditionStatus.DEGRADED, _held_up(self._recorder))
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
@@ -399,6 +403,18 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
+
+
+def _held_up(recorder: Recorder) -> str | None:
+    """Why nothing has been written for a while, and what to do."""
+    if recorder.held_up_for < _HELD_UP:
+        return None
+    if recorder.is_writing:
+        return f"One write takes more than {_HELD_UP:g} s; what comes waits for it and is recorded then."
+    return (
+        f"The store could not be written for more than {_HELD_UP:g} s: another program holds it, or it is away."
+        " Webhooks wait for up to a minute, pushes are told to come again. End what holds it, such as a SQL shell."
+    )
 
 
 def _failing(channels: Sequence[ChannelStatus]) -> str | None:
