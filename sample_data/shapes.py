@@ -14,6 +14,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ERRORS = {
     429: ("rate_limit_error", "rate_limit_exceeded", "Rate limit reached for {model}: please try again in 1.2s."),
     500: ("server_error", None, "The server had an error while processing your request. Sorry about that!"),
+    502: ("stream_error", None, "The upstream connection ended before the answer of {model} was complete."),
     504: ("timeout", None, "Upstream request timed out after 60 seconds."),
 }
 

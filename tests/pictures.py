@@ -4,61 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import threading
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from spendtop.collector import from_settings
-from spendtop.collector.demo.sample_traffic import history, sample_folder
+from spendtop.collector.demo.sample_traffic import sample_folder
+from spendtop.collector.demo.simulation import fill as fill_demo
 from spendtop.config.load import load
 from spendtop.domain.clock import to_micros
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.request import Parsed
-from spendtop.services.evaluator import Evaluator
-from spendtop.services.recorder import Recorder
-from spendtop.services.recording import Outcome
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import AttachedCollector, Session
 
 FOLDER = Path(__file__).parent.parent / ".github" / "pictures"
-NOW = to_micros(datetime(2026, 11, 20, 16, 30, 7, tzinfo=UTC))
+NOW = to_micros(datetime(2026, 11, 20, 14, 30, 7, tzinfo=UTC))
 SIZE = (140, 40)
 
 
 def fill(store: Store) -> None:
     """A month of traffic with the demo's limits, and the alerts that follow."""
     settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
-    prices = PublishedPrices()
-    book = from_settings.book_of(settings, prices, NOW)
-    recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
-    recorder.start()
-    record(recorder, list(history(NOW)))
-    recorder.run(lambda connection: Evaluator(book, ()).evaluate(connection, NOW)).result()
-    recorder.stop()
+    fill_demo(store, settings, NOW, lambda share: None)
+    book = from_settings.book_of(settings, PublishedPrices(), NOW)
     info = CollectorInfo(version="0", host="prod", pid=1, url="http://127.0.0.1:8000", started_at=NOW)
     applied = Applied(
         limits=book.limits, calendar=book.calendar, channels=("ops",), collector=info, at=NOW, config_digest=""
     )
     with store.writing() as connection:
         keep(connection, applied)
-
-
-def record(recorder: Recorder, events: Sequence[Parsed]) -> None:
-    """Record and wait for the commit."""
-    recorded = threading.Event()
-
-    def done(outcomes: Sequence[Outcome] | Exception) -> None:
-        recorded.set()
-
-    recorder.submit(events, done)
-    recorded.wait()
 
 
 async def draw(store: Store) -> None:
@@ -93,7 +71,6 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/prod.db")
-        upgrade(store)
         fill(store)
         asyncio.run(draw(store))
         store.close()

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from spendtop.api.app import Listener
 from spendtop.api.connections import Allowance
 from spendtop.api.context import Context, Done, EventRecorder, Health, Result
+from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings, settings_class
@@ -143,6 +144,7 @@ async def listening(
         clock=clock,
         health=lambda: health or Health(),
         monotonic=monotonic,
+        refusals=Refusals(clock),
         tokens=TokenCopy(store, time.monotonic),
         stopping=stopping or stop,
         backups=store.path.parent / "backups" if store.path else Path("backups"),

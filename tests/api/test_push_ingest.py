@@ -17,6 +17,7 @@ from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
+from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
@@ -185,6 +186,25 @@ class TestTokens:
         assert stored(live) == []
         assert live.context.counters[Count.INGEST_BAD_TOKEN] == 3
 
+    async def test_who_is_refused_is_told_by_the_tokens_name_until_a_good_push(self, live: Live) -> None:
+        for token in ("off-1", "off-1", "nobody"):
+            await post(live, {**ITEM, "tracking_token": token})
+        (refused,) = live.context.refusals.standing()
+        assert refused.fact == "1 push to /ingest refused: the tracking token is unknown"
+        await post(live, [ITEM, {**ITEM, "tracking_token": "off-1"}])
+        (refused,) = live.context.refusals.standing()
+        assert (refused.reason, refused.token) == (RefusalReason.DISABLED_TOKEN, "old")
+        assert "off-1" not in refused.sentence
+        await post(live, ITEM)
+        assert live.context.refusals.standing() == ()
+
+    @pytest.mark.parametrize(("key", "reason"), [("", RefusalReason.NO_KEY), ("x", RefusalReason.BAD_KEY)])
+    async def test_a_push_without_a_good_key_is_told(self, live: Live, key: str, reason: RefusalReason) -> None:
+        await live.client.post("/ingest", json=ITEM, headers={"X-Ingest-Key": key} if key else {})
+        assert [each.reason for each in live.context.refusals.standing()] == [reason]
+        await post(live, ITEM)
+        assert live.context.refusals.standing() == ()
+
     async def test_other_items_of_the_batch_are_taken(self, live: Live) -> None:
         response = await post(live, [ITEM, {**ITEM, "tracking_token": "nobody"}, {**ITEM, "model": 5}])
         assert code_of_all(response) == (207, [None, "unknown_token", "invalid"])
@@ -232,7 +252,7 @@ class TestBatches:
         assert code_of_all(response) == (422, ["invalid", "invalid", "unknown_token"])
         assert live.context.counters.take_refused() == {
             (INGEST, Count.INGEST_INVALID): 2,
-            (INGEST, Count.INGEST_BAD_TOKEN): 1,
+            (INGEST, RefusalReason.UNKNOWN_TOKEN): 1,
         }
 
     async def test_the_same_id_twice_in_a_batch(self, live: Live) -> None:

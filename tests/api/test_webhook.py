@@ -12,10 +12,12 @@ import pytest
 
 from spendtop.api.context import Health
 from spendtop.api.http_request import LARGE, MOST_LARGE
-from spendtop.domain.errors import CannotWrite
+from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.domain.money import Usd
+from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.request import NotUnderstood, Request
 from spendtop.domain.request import TestEvent as GatewayTest
+from spendtop.domain.sources import HELICONE
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening, settings_of
@@ -82,6 +84,33 @@ async def test_signature_failures_look_alike_and_store_nothing(
         assert response.content == altered.content
         assert live.context.counters.snapshot()["ingest_bad_auth"] == 2
     assert recorder.events == []
+
+
+@pytest.mark.parametrize(
+    ("helicone", "headers", "reason"),
+    [
+        ({}, {"Helicone-Signature": "0" * 64}, RefusalReason.BAD_SIGNATURE),
+        ({}, {"Helicone-Signature": ""}, RefusalReason.NO_SIGNATURE),
+        ({}, {}, RefusalReason.NO_SIGNATURE),
+        ({"webhook_secrets": [""]}, {}, RefusalReason.NO_SECRET),
+    ],
+)
+async def test_why_webhooks_are_refused_is_known_until_a_good_one_comes(
+    store: Store,
+    clock: SettableClock,
+    recorder: FakeRecorder,
+    helicone: dict[str, Any],
+    headers: dict[str, str],
+    reason: RefusalReason,
+) -> None:
+    async with listening(store, clock, recorder, settings_of(helicone=helicone)) as live:
+        for _ in range(2):
+            await live.client.post("/webhook", content=SIMPLE, headers=headers)
+        assert [(each.reason, each.count) for each in live.context.refusals.standing()] == [(reason, 2)]
+        assert live.context.counters.take_refused() == {(HELICONE, reason): 2}
+        live.settings.append(settings_of())
+        await live.post_signed(SIMPLE)
+        assert live.context.refusals.standing() == ()
 
 
 async def test_every_capture_with_one_byte_changed_is_refused(
@@ -215,7 +244,7 @@ async def test_coded_bodies_are_refused(store: Store, clock: SettableClock, reco
     ("failure", "status"),
     [
         (CannotWrite("The store cannot be written: database is locked."), 503),
-        (CannotWrite("The store cannot be written: database or disk is full."), 507),
+        (StoreFull("The store cannot be used: database or disk is full."), 507),
     ],
 )
 async def test_a_store_that_stays_away_is_told_with_retry_after(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from msgspec.structs import replace
 
+from spendtop.collector.process.store_lock import places
+from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.remarks import Remark, RemarkKind
 from spendtop.domain.request import Basis, Cost
 from spendtop.domain.sources import HELICONE
 from spendtop.services import checkpoints
+from spendtop.services.missed_requests import note_refusals
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.services.remarks import note
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
@@ -140,6 +147,51 @@ def test_what_sources_sent_and_nobody_read_is_told(cli: Cli, home_store: Store, 
     assert " ".join(unread_lines[0].split()) == "ingest warning 312 requests had `unit_0`, which is not priced"
     assert len(unread_lines) == 8
     assert line_of(cli, "sources") == "sources note 4 older remarks: see Sources on screen"
+
+
+def running(home_store: Store, *conditions: Condition) -> None:
+    """A collector that runs and says this of itself."""
+    me = RunningCollector(
+        pid=os.getpid(),
+        state=CollectorState.READY,
+        url="http://127.0.0.1:9123",
+        started_by="service",
+        since=minutes_ago(1),
+        process_started=process_start(os.getpid()),
+        conditions=conditions,
+    )
+    announce(places(home_store, data_folder()).holder, me)
+
+
+def test_what_is_amiss_with_the_running_collector_is_told(cli: Cli, home_store: Store) -> None:
+    refused = Condition(
+        name="refused /webhook",
+        status=ConditionStatus.DEGRADED,
+        sentence="5 webhooks refused: the signature does not match. Compare webhook_secrets.",
+        since=minutes_ago(3),
+    )
+    running(home_store, refused)
+    out = cli("check").out
+    (line,) = [line for line in out.splitlines() if "5 webhooks refused: the signature does not match" in line]
+    assert "warning" in line
+    assert "Compare webhook_secrets." in out
+
+
+def test_a_collector_that_cannot_record_fails_the_check(cli: Cli, home_store: Store) -> None:
+    away = Condition(name="store", status=ConditionStatus.DOWN, sentence="The store is gone. Start anew.", since=0)
+    running(home_store, away)
+    said = cli("check")
+    assert said.code == 74
+    assert "The store is gone" in said.out
+
+
+def test_what_was_refused_is_told_without_a_collector_too(cli: Cli, home_store: Store) -> None:
+    with home_store.writing() as connection:
+        note_refusals(connection, {("helicone", "bad_signature"): 5}, minutes_ago(1), 0)
+    said = cli("check")
+    (line,) = [line for line in said.out.splitlines() if "5 webhooks refused: the signature does not match" in line]
+    assert "warning" in line
+    assert said.code == 0
 
 
 def test_an_address_for_others_wants_an_api_key(cli: Cli) -> None:

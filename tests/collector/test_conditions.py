@@ -39,6 +39,16 @@ def test_what_stops_recording_comes_first_then_the_oldest() -> None:
     assert statuses == ["down", "degraded"]
 
 
+def test_a_notice_comes_last_and_leaves_the_collector_healthy() -> None:
+    conditions = Conditions(Ticking())
+    conditions.begin("refused", ConditionStatus.NOTICE, "Somebody is refused.")
+    statuses = [conditions.status]
+    conditions.begin("loops", DEGRADED, "A loop failed.")
+    statuses.append(conditions.status)
+    assert [condition.name for condition in conditions.present] == ["loops", "refused"]
+    assert statuses == ["healthy", "degraded"]
+
+
 def test_told_again_it_keeps_its_start_and_takes_the_new_words() -> None:
     conditions = Conditions(Ticking())
     conditions.begin("writer", DEGRADED, "It has waited 5 s.")

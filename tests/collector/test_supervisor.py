@@ -6,14 +6,16 @@ import logging
 import pytest
 
 from spendtop.collector.supervisor import Supervisor, pause, wait_for_any
+from spendtop.domain.errors import CannotWrite
 from tests.waiting import DEADLINE, soon
 
 
 class Flaky:
     """Fails as often as told, then runs until the stop event."""
 
-    def __init__(self, failures: int) -> None:
+    def __init__(self, failures: int, failure: Exception | None = None) -> None:
         self.left = failures
+        self.failure = failure or RuntimeError("broken")
         self.starts: list[float] = []
         self.runs = asyncio.Event()
 
@@ -21,7 +23,7 @@ class Flaky:
         self.starts.append(asyncio.get_running_loop().time())
         if self.left:
             self.left -= 1
-            raise RuntimeError("broken")
+            raise self.failure
         self.runs.set()
         await stop.wait()
 
@@ -39,6 +41,35 @@ async def test_a_loop_that_fails_is_named_and_started_anew_ever_later(caplog: py
     assert [pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.08), strict=True)] == [True] * 3
     messages = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert messages == ["poller failed"] * 3
+
+
+GONE = CannotWrite("The store was deleted.")
+
+
+@pytest.mark.parametrize("failure", [GONE, ExceptionGroup("of tasks", [GONE, ExceptionGroup("inside", [GONE])])])
+async def test_an_expected_failure_is_said_once_and_without_a_traceback(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = asyncio.Event()
+    supervisor, loop = Supervisor(stop, (0.01, 30.0)), Flaky(3, failure)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.keep("poller", loop.run))
+        async with asyncio.timeout(DEADLINE):
+            await loop.runs.wait()
+        stop.set()
+    assert [record.getMessage() for record in caplog.records] == ["poller failed: The store was deleted."]
+    assert caplog.records[0].exc_info is None
+
+
+async def test_an_expected_failure_beside_a_bug_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+    supervisor, loop = Supervisor(stop, (0.01, 30.0)), Flaky(2, ExceptionGroup("of tasks", [GONE, KeyError("bug")]))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.keep("poller", loop.run))
+        async with asyncio.timeout(DEADLINE):
+            await loop.runs.wait()
+        stop.set()
+    assert caplog.text.count("KeyError: 'bug'") == 2
 
 
 async def test_a_loop_that_runs_well_again_is_no_longer_named() -> None:

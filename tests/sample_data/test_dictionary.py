@@ -7,7 +7,7 @@ from importlib.resources import files
 import msgspec
 import zstandard
 
-from spendtop.collector.demo.sample_traffic import history, webhook_captures
+from spendtop.collector.demo.sample_traffic import coming_lines, request_of, webhook_captures
 from spendtop.store import bodies
 
 NOW = 1_800_000_000_000_000
@@ -25,7 +25,8 @@ def test_dictionary_is_shipped_and_small() -> None:
 
 
 def test_sample_bodies_come_back_and_take_a_quarter_less_than_without_dictionary() -> None:
-    pairs = [(r.request_body, r.response_body) for r in history(NOW) if r.request_body and r.response_body][-300:]
+    coming = [request_of(line, NOW) for line in coming_lines()]
+    pairs = [(r.request_body, r.response_body) for r in coming if r.request_body and r.response_body][-300:]
     encoded = [bodies.encode(*pair)[1] for pair in pairs]
     assert [bodies.decode(data) for data in encoded] == pairs
     assert sum(map(len, encoded)) < 0.75 * sum(plain_size(*pair) for pair in pairs)

@@ -4,85 +4,141 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import sqlite3
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from spendtop.collector.demo.sample_traffic import SECRET, as_new, history, live_bodies, sample_folder, webhook_captures
-from spendtop.domain.clock import DAY, HOUR, SECOND
-from spendtop.domain.request import BodyState, Request, Status, TimeSource
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.collector.demo.sample_month import unpack
+from spendtop.collector.demo.sample_stream import Arrival, arrivals
+from spendtop.collector.demo.sample_traffic import (
+    SECRET,
+    as_new,
+    coming_lines,
+    live_bodies,
+    sample_folder,
+    webhook_captures,
+)
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.request import Request, Status
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.domain.usage import usage_of_response
+from spendtop.sources.receivers.helicone import HeliconeReceiver
+from spendtop.store import bodies, schema
+from spendtop.store.engine import Store
+from tests.sample_data.conftest import END
 
+_SUMMED = "SELECT sum(requests), sum(cost_nano) FROM total WHERE dimension = 'all'"
 NOW = 1_800_000_000 * SECOND
 
 
 @pytest.fixture(scope="module")
-def month() -> list[Request]:
-    return list(history(NOW))
+def coming() -> list[Arrival]:
+    stream = arrivals(END)
+    return [next(stream) for _ in coming_lines()]
 
 
-def test_every_line_is_a_request_of_the_month_before_now_in_time_order(month: list[Request]) -> None:
-    times = [request.occurred_at for request in month]
-    assert 6000 <= len(month) <= 7500
-    assert times == sorted(times)
-    assert NOW - 30 * DAY <= times[0] < NOW - 29 * DAY
-    assert NOW - HOUR < times[-1] <= NOW
-    assert len({request.external_id for request in month}) == len(month)
+def number(month: sqlite3.Connection, where: str, what: str = "count(*)") -> int:
+    (found,) = month.execute(f"SELECT {what} FROM request WHERE {where}").fetchone()
+    return int(found)
 
 
-def test_another_now_shifts_times_alone(month: list[Request]) -> None:
-    later = next(history(NOW + DAY))
-    assert later.occurred_at - month[0].occurred_at == DAY
-    assert later.external_id == month[0].external_id
+def test_the_month_ends_at_the_last_full_hour(tmp_path: Path) -> None:
+    now = NOW + 17 * MINUTE
+    unpack(tmp_path / "month.db", now)
+    store = Store(f"sqlite:///{tmp_path / 'month.db'}")
+    schema.upgrade(store)
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT id / 64, occurred_at, received_at FROM request").all()
+        buckets = (
+            connection.exec_driver_sql("SELECT DISTINCT bucket FROM total WHERE dimension = 'all'").scalars().all()
+        )
+        summed = connection.exec_driver_sql(_SUMMED).one()
+        counted = connection.exec_driver_sql("SELECT count(*), sum(cost_nano) FROM request WHERE counted").one()
+    store.close()
+    assert tuple(summed) == tuple(counted)
+    end = now // HOUR * HOUR
+    assert 45_000 < len(rows) < 55_000
+    assert all(end - 30 * DAY <= occurred_at < end for _, occurred_at, _ in rows)
+    assert all(abs(arrived - received_at) <= 2 * MINUTE for arrived, _, received_at in rows)
+    assert max(buckets) == end - HOUR and all(bucket % HOUR == 0 for bucket in buckets)
 
 
-def test_bodies_of_the_last_two_days_are_there_and_few_before(month: list[Request]) -> None:
-    recent = [request for request in month if request.occurred_at > NOW - 2 * DAY + SECOND]
-    older = month[: -len(recent) - 1]
-    assert all(request.body_state is BodyState.STORED for request in recent)
-    assert 0.05 < sum(request.request_body is not None for request in older) / len(older) < 0.1
-    assert all((request.body_state is BodyState.STORED) == (request.response_body is not None) for request in month)
+def test_no_time_of_the_month_stays_where_it_was_made(tmp_path: Path) -> None:
+    later = END + 1000 * DAY
+    unpack(tmp_path / "month.db", later)
+    connection = sqlite3.connect(tmp_path / "month.db")
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    looked_at = 0
+    for table in tables:
+        for _, column, kind, *_ in connection.execute(f'PRAGMA table_info("{table}")').fetchall():
+            if kind not in ("BIGINT", "INTEGER"):
+                continue
+            found = connection.execute(f'SELECT max(abs("{column}")) FROM "{table}"').fetchone()[0] or 0
+            if found > END - 400 * DAY:
+                looked_at += 1
+                small = f'SELECT min("{column}") FROM "{table}" WHERE abs("{column}") > {END // 2}'
+                least = connection.execute(small).fetchone()[0]
+                assert least >= later - 31 * DAY, f"{table}.{column}"
+    connection.close()
+    assert looked_at >= 10
 
 
-def test_bodies_are_sized_like_real_ones(month: list[Request]) -> None:
-    sizes = sorted(len(request.request_body or b"") + len(request.response_body or b"") for request in month)
+def test_bodies_of_the_last_hours_are_there_and_few_before(month: sqlite3.Connection) -> None:
+    recent, old = f"occurred_at > {END - 12 * HOUR}", f"occurred_at < {END - 12 * HOUR}"
+    sent = "source != 'ingest'"
+    assert number(month, f"{recent} AND {sent} AND body_state != 'stored'") == 0
+    share = number(month, f"{old} AND body_state = 'stored'") / number(month, old)
+    assert 0.005 < share < 0.02
+    kept = month.execute("SELECT data FROM body").fetchall()
+    assert len(kept) == number(month, "body_state = 'stored'")
+    request, response = bodies.decode(kept[0][0])
+    assert request and response
+
+
+def test_bodies_are_sized_like_real_ones(coming: list[Arrival]) -> None:
+    sizes = sorted(len(each.request.request_body or b"") + len(each.request.response_body or b"") for each in coming)
     sizes = [size for size in sizes if size]
-    assert sizes[0] < 600 and sizes[-1] > 10_000
-    assert 2_500 < sizes[len(sizes) // 2] < 4_500
+    assert sizes[0] < 700 and sizes[-1] > 10_000
+    assert 2_000 < sizes[len(sizes) // 2] < 4_500
 
 
-def test_usage_of_the_bodies_is_the_usage_of_the_record(month: list[Request]) -> None:
-    answered = [request for request in month if request.response_body and request.response_id and not request.cached]
-    assert len(answered) > 900
+def test_usage_of_the_bodies_is_the_usage_of_the_record(coming: list[Arrival]) -> None:
+    requests = [each.request for each in coming]
+    answered = [each for each in requests if each.response_body and each.response_id and not each.cached]
+    assert len(answered) > 250
     for request in answered:
         usage = usage_of_response(msgspec.json.decode(request.response_body or b""))
         assert replace(usage, units=None) == request.usage
 
 
-def test_created_in_a_body_moves_with_its_request(month: list[Request]) -> None:
-    bodies = [(request, msgspec.json.decode(request.response_body)) for request in month if request.response_body]
-    dated = [(request, body["created"]) for request, body in bodies if "created" in body]
-    assert len(dated) > 300
-    assert all(created == request.occurred_at // SECOND for request, created in dated)
+def test_a_webhook_says_what_becomes_known_of_its_request(coming: list[Arrival]) -> None:
+    told = [each for each in coming if each.webhook is not None]
+    assert len(told) > 200
+    for at, request, webhook in told:
+        said = HeliconeReceiver().parse(webhook or b"", at)
+        assert isinstance(said, Request)
+        names = ("external_id", "user_id", "model", "latency_ms")
+        assert [getattr(said, name) for name in names] == [getattr(request, name) for name in names]
+        assert said.cost.reported == request.cost.reported or request.cost.reported is None
+        assert (said.status is Status.ERROR) == (request.status is Status.ERROR)
 
 
-def test_what_only_a_webhook_told_has_no_session_and_is_not_verified(month: list[Request]) -> None:
-    webhook_only = [request for request in month if request.source is HELICONE]
-    assert len(webhook_only) > 50
-    for request in webhook_only:
-        assert request.time_source is TimeSource.PROVIDER and not request.verified
-        assert (request.session_id, request.token, request.properties) == (None, None, None)
-    assert all(request.verified for request in month if request.source is HELICONE_API)
+def test_what_only_a_webhook_told_has_no_session_and_is_not_verified(month: sqlite3.Connection) -> None:
+    assert number(month, f"source = '{HELICONE}'") > 200
+    known = "verified OR session_id IS NOT NULL OR token IS NOT NULL OR properties IS NOT NULL"
+    assert number(month, f"source = '{HELICONE}' AND ({known})") == 0
+    assert number(month, f"source = '{HELICONE_API}' AND NOT verified") == 0
 
 
 def test_every_live_body_is_another_request_each_time() -> None:
-    bodies = live_bodies()
-    assert len(bodies) == 60
-    for number, body in enumerate(bodies):
-        request_id = f"00000000-0000-4000-8000-{number:012d}"
+    lines = live_bodies()
+    assert len(lines) == 60
+    for number_, body in enumerate(lines):
+        request_id = f"00000000-0000-4000-8000-{number_:012d}"
         old, new = msgspec.json.decode(body), msgspec.json.decode(as_new(body, request_id, NOW))
         assert list(new) == list(old)
         assert new["request_id"] == request_id
@@ -125,49 +181,54 @@ def test_secret_is_the_one_written_beside_the_captures() -> None:
     assert msgspec.json.decode((sample_folder() / "webhooks.json").read_bytes())["hmac_secret_utf8"] == SECRET
 
 
-def test_the_month_shows_what_its_description_promises(month: list[Request]) -> None:
-    assert Counter(request.status for request in month).keys() == set(Status)
-    assert {429, 500, 504} <= {request.http_status for request in month}
-    assert {request.provider for request in month} == {"openai", "anthropic", "google", None}
-    assert len({request.model for request in month}) == 9
-    assert len({request.user_id for request in month} - {None}) >= 12
-    assert sum(request.user_id is None for request in month) > 100
-    assert {request.token for request in month} == {"web", "ci-42", "lab", None}
-    assert {key for request in month for key in request.properties or {}} == {"env", "team"}
-    assert sum(request.cached for request in month) > 100
-    assert sum((request.usage.cache_read or 0) > 0 for request in month) > 500
-    assert sum((request.usage.cache_write or 0) > 0 for request in month) > 500
-    assert sum((request.usage.reasoning or 0) > 0 for request in month) > 500
+def distinct(month: sqlite3.Connection, column: str) -> set[str | int | None]:
+    return {row[0] for row in month.execute(f"SELECT DISTINCT {column} FROM request")}
 
 
-def test_nights_and_weekends_are_quiet(month: list[Request]) -> None:
-    def count(first_day: int, days: int, first_hour: float, hours: float) -> int:
-        end = NOW - first_day * DAY - int(first_hour * HOUR)
-        periods = [(end - day * DAY - int(hours * HOUR), end - day * DAY) for day in range(days)]
-        return sum(start < request.occurred_at <= stop for request in month for start, stop in periods)
-
-    # The month ends on a Friday at 16:30: 0.5 h back is 16:00, 15.5 h back is one o'clock at night.
-    assert count(0, 1, 0.5, 7) > 5 * count(0, 1, 14.5, 1.5)
-    assert count(7, 4, 0.5, 7) > 2 * count(12, 2, 0.5, 7)
-
-
-def test_one_evening_a_session_runs_away_with_nearly_the_same_prompt(month: list[Request]) -> None:
-    loop = [request for request in month if request.session_path == "/lab/agent/step"]
-    assert len({request.session_id for request in loop}) == 1 and len(loop) > 120
-    assert loop[-1].occurred_at - loop[0].occurred_at < HOUR
-    texts = [
-        msgspec.json.decode(request.request_body or b"")["messages"][0]["content"][1]["text"] for request in loop[:20]
-    ]
-    assert len({text[:40] for text in texts}) == 1 and len(set(texts)) > 10
+def test_the_month_shows_what_its_description_promises(month: sqlite3.Connection) -> None:
+    assert distinct(month, "status") == {status.value for status in Status}
+    assert {429, 500, 502, 504} <= distinct(month, "http_status")
+    assert distinct(month, "provider") == {"openai", "anthropic", "google", None}
+    assert distinct(month, "source") == {str(each) for each in (HELICONE, HELICONE_API, INGEST, LITELLM, OTLP)}
+    assert len(distinct(month, "model")) == 9
+    assert len(distinct(month, "user_id")) >= 15
+    assert {"web", "ci-42", "lab", "billing-prod", "chat-mirror", None} == distinct(month, "token")
+    assert number(month, "user_id IS NULL") > 100
+    assert number(month, "status = 'error' AND cost_nano > 0") > 100
+    assert number(month, "cached") > 100
+    for column in ("cached_tokens", "cache_write_tokens", "reasoning_tokens"):
+        assert number(month, f"{column} > 0") > 500
+    assert number(month, "NOT counted") == number(month, "token = 'chat-mirror'") > 100
 
 
-def test_one_user_grows_week_by_week(month: list[Request]) -> None:
-    weeks = Counter((NOW - request.occurred_at) // (7 * DAY) for request in month if request.user_id == "grace")
+def test_nights_and_weekends_are_quiet(month: sqlite3.Connection) -> None:
+    def count(first_day: int, days: int, first_hour: int, hours: int) -> int:
+        end = END - first_day * DAY - first_hour * HOUR
+        spans = [f"occurred_at BETWEEN {end - day * DAY - hours * HOUR} AND {end - day * DAY}" for day in range(days)]
+        return number(month, " OR ".join(spans))
+
+    # The month ends on a Friday at 14:00: 13 h back is one o'clock at night.
+    assert count(0, 1, 0, 5) > 5 * count(0, 1, 12, 2)
+    assert count(7, 4, 0, 5) > 2 * count(12, 2, 0, 5)
+
+
+def test_one_evening_a_session_runs_away(month: sqlite3.Connection) -> None:
+    (loop,) = month.execute(
+        "SELECT count(DISTINCT session_id) AS sessions, count(*) AS calls, min(occurred_at), max(occurred_at)"
+        " FROM request WHERE session_path = '/lab/agent/step'"
+    ).fetchall()
+    assert loop["sessions"] == 1 and loop["calls"] > 120
+    assert loop[3] - loop[2] < HOUR
+
+
+def test_one_user_grows_week_by_week(month: sqlite3.Connection) -> None:
+    happened = month.execute("SELECT occurred_at FROM request WHERE user_id = 'grace'")
+    weeks = Counter((END - row[0]) // (7 * DAY) for row in happened)
     assert weeks[0] > weeks[1] > weeks[2] > weeks[3]
     assert weeks[0] > 2 * weeks[3]
 
 
-def test_the_private_model_has_no_reported_cost(month: list[Request]) -> None:
-    private = [request for request in month if request.model == "acme-private-7b" and request.status is Status.OK]
-    assert len(private) > 100
-    assert all(request.cost.reported is None and request.usage.total for request in private)
+def test_the_private_model_has_no_reported_cost(month: sqlite3.Connection) -> None:
+    private = "model = 'acme-private-7b' AND status = 'ok'"
+    assert number(month, private) > 100
+    assert number(month, f"{private} AND (reported_cost_nano IS NOT NULL OR coalesce(prompt_tokens, 0) = 0)") == 0

@@ -57,7 +57,26 @@ def test_what_a_hook_says(tmp_path: Path, body: str, answer: tuple[Usd | None, b
     assert pricing_hook.load(written(tmp_path, body))(ONE) == answer
 
 
-def test_nobody_waits_for_a_hook_that_does_not_end(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise SystemExit", "the pricing hook failed: SystemExit"),
+        ("raise KeyboardInterrupt", "the pricing hook failed: KeyboardInterrupt"),
+        ("raise StopIteration", "the pricing hook failed: StopIteration"),
+        ("return Decimal('-1')", "the pricing hook gave no amount: ValueError"),
+    ],
+)
+def test_what_really_happened_is_in_the_log_and_the_next_request_is_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, body: str, said: str
+) -> None:
+    hook = pricing_hook.load(written(tmp_path, f"if request.user_id == 'alice': return Decimal(1)\n    {body}"))
+    assert hook(request(2, 5, user_id="bob")) == (None, True)
+    assert caplog.messages == [said]
+    assert hook(ONE) == (Usd(1_000_000_000), True)
+
+
+def test_nobody_waits_for_a_hook_that_does_not_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The function blocks until this test lets it go on; meanwhile costs are unknown, at once."""
     go_on = threading.Event()
     hook = pricing_hook.load(written(tmp_path, "import builtins; return builtins.hold()"))
@@ -65,6 +84,10 @@ def test_nobody_waits_for_a_hook_that_does_not_end(tmp_path: Path) -> None:
     try:
         assert hook(ONE) == (None, True)
         assert hook(ONE) == (None, True)
+        assert caplog.messages == [
+            "the pricing hook took longer than 50 ms",
+            "the pricing hook is still busy with an earlier request",
+        ]
         go_on.set()
         eventually(lambda: hook(ONE) == (Usd(1_000_000_000), True))
     finally:
@@ -107,7 +130,18 @@ def test_a_hook_that_fails_is_named_in_the_log_without_what_it_said(
 
 @pytest.mark.parametrize(
     "content",
-    ["def cost(:", "import nosuchmodule", "raise SystemError", "import sys; sys.exit(3)", "cost = 5", "other = 1"],
+    [
+        "def cost(:",
+        "import nosuchmodule",
+        "raise SystemError",
+        "import sys; sys.exit(3)",
+        "raise KeyboardInterrupt",
+        "raise GeneratorExit",
+        "raise BaseException",
+        "class Silent(Exception):\n    def __str__(self): raise SystemExit\nraise Silent",
+        "cost = 5",
+        "other = 1",
+    ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "costs.py").write_text(content)

@@ -75,7 +75,11 @@ class PtyFace:
 
     def press(self, keys: str) -> None:
         """Type."""
-        os.write(self._terminal, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """What a terminal sends, whatever it is."""
+        os.write(self._terminal, data)
 
     def end(self, number: int) -> int:
         """Send a signal, read what is left, and return the exit code (negative for a signal)."""

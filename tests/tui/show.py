@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from spendtop.tui.app import run
+from spendtop.tui.keyboard import Keyboard
 from spendtop.tui.session import AttachedCollector, Session
 
 if __name__ == "__main__":
@@ -15,6 +16,13 @@ if __name__ == "__main__":
         from spendtop.store.engine import Store
 
         return Store(f"sqlite:///{path}")
+
+    if "--broken-keyboard" in options:
+
+        def fail(keyboard: Keyboard) -> None:
+            raise LookupError("sk-very-secret")
+
+        Keyboard.run_input_thread = fail  # type: ignore[assignment,method-assign]
 
     sys.exit(
         run(

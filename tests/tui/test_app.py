@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from spendtop.config.settings import machine_zone
 from spendtop.domain.clock import SECOND
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import CannotWrite, ExitCode
 from spendtop.domain.request import NotUnderstood
 from spendtop.domain.request import TestEvent as DashboardTest
@@ -16,7 +18,10 @@ from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.overview.panels import Welcome
+from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import AttachedCollector
+from spendtop.tui.store_watch import CollectorSeen
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
 from tests.waiting import DEADLINE
@@ -64,6 +69,45 @@ async def test_an_empty_store_says_what_to_do_next(session_over: Sessions) -> No
     assert "-  a month of made-up traffic" in shown and "1  write spendtop.toml" in shown
     for step in ("spendtop demo", "spendtop init", "spendtop send-test", "Helicone"):
         assert step in shown
+
+
+REFUSED = Condition(
+    name="refused /webhook",
+    status=ConditionStatus.DEGRADED,
+    sentence="5 webhooks refused: the signature does not match. Compare webhook_secrets under [helicone].",
+    since=0,
+)
+
+
+async def test_what_is_refused_is_seen_on_every_screen_until_it_is_mended(session_over: Sessions, filled: Till) -> None:
+    app = SpendtopApp(session_over())
+    mended = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        for name in SCREENS:
+            app.post_message(CollectorSeen(replace(mended, conditions=(REFUSED,))))
+            await pilot.press(SCREENS[name].key)
+            await until(pilot, lambda: "! 5 webhooks refused: the signature does not match" in picture(pilot))
+            app.post_message(CollectorSeen(mended))
+            await until(pilot, lambda: "refused: the signature" not in picture(pilot))
+
+
+async def test_a_newcomer_reads_what_is_refused_and_what_to_compare(session_over: Sessions) -> None:
+    collector = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=False, conditions=(REFUSED,))
+    app = SpendtopApp(session_over(collector=lambda: collector))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "Welcome" in picture(pilot))
+        welcome = " ".join("".join(text for text, _ in line) for line in app.screen.query_one(Welcome).content(78, 30))
+        assert REFUSED.sentence in " ".join(welcome.split())
+
+
+async def test_no_address_is_told_where_nobody_listens(session_over: Sessions) -> None:
+    app = SpendtopApp(session_over(collector=lambda: None))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "known once a collector runs" in picture(pilot))
+        assert "8000" not in picture(pilot)
 
 
 async def test_without_a_collector_the_screen_says_that_nothing_is_recorded(session_over: Sessions) -> None:

@@ -20,6 +20,7 @@ from spendtop.alerts.courier import Courier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
+from spendtop.domain.errors import SpendtopError
 from spendtop.services import outbox_rules
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
@@ -57,6 +58,7 @@ class OutboxLoop:
         self._lanes: dict[str, ChannelLane] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
+        self._said = ""
         self._places = asyncio.Semaphore(MOST_DELIVERIES)
 
     def wake(self) -> None:
@@ -108,6 +110,9 @@ class OutboxLoop:
             for due in agenda:
                 if due.channel not in urls:
                     await self._give_up(due.channel, "the channel is no longer configured", self._clock() + 1)
+        except SpendtopError as failure:
+            self._say_once(f"the outbox cannot be read: {failure}")
+            return [], self._clock() + self._timing.store_retry
         except Exception:
             _log.exception("the outbox cannot be read")
             return [], self._clock() + self._timing.store_retry
@@ -140,13 +145,22 @@ class OutboxLoop:
                         self._writes, lambda tx: outbox_rules.claim(tx, lane.name, now=now, lease_until=lease_until)
                     )
                 if claimed is not None:
+                    self._said = ""
                     await self._send(lane, claimed)
+        except SpendtopError as failure:
+            lane.rest(self._clock() + self._timing.store_retry)
+            self._say_once(f"a delivery to channel {lane.name} could not be recorded: {failure}")
         except Exception:
             lane.rest(self._clock() + self._timing.store_retry)
             _log.exception("a delivery to channel %s could not be recorded", lane.name)
         finally:
             lane.busy = False
             self._news.set()
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence != self._said:
+            self._said = sentence
+            _log.error("%s", sentence)
 
     async def _send(self, lane: ChannelLane, claimed: Claimed) -> None:
         result = await self._deliver(lane.url, claimed)

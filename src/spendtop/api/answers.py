@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.api.counters import Count
+from spendtop.domain.refusals import RefusalReason
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -41,12 +42,21 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
 
 
 class Refused(Exception):
-    """Raised to give `answer`, and to count it as `count`."""
+    """Raised to give `answer`, and to count it as `count`; `reason` is what is wrong with the sender, if that is it,
+    and `token` the name of the tracking token that it may not use."""
 
-    def __init__(self, answer: HttpAnswer, count: Count | None = None) -> None:
+    def __init__(
+        self,
+        answer: HttpAnswer,
+        count: Count | None = None,
+        reason: RefusalReason | None = None,
+        token: str = "",
+    ) -> None:
         super().__init__(answer.status)
         self.answer = answer
         self.count = count
+        self.reason = reason
+        self.token = token
 
 
 def error(

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
+from spendtop.api.refusals import Refusals
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
@@ -62,4 +63,5 @@ class Context:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when answers without an end have to end."""
     counters: Counters = field(default_factory=Counters)
+    refusals: Refusals
     monotonic: Callable[[], float] = time.monotonic

@@ -35,17 +35,17 @@ class Counters:
 
     def __init__(self) -> None:
         self._counts: Counter[Count] = Counter()
-        self._refused: Counter[tuple[Source, Count]] = Counter()
+        self._refused: Counter[tuple[Source, str]] = Counter()
         self._remarks: dict[str, tuple[Remark, ...]] = {}
 
     def add(self, name: Count) -> None:
         self._counts[name] += 1
 
-    def refuse(self, source: Source, why: Count, items: int = 1) -> None:
-        """So many items of a source were refused."""
+    def refuse(self, source: Source, why: str, items: int = 1) -> None:
+        """So many items of a source were refused; `why` is a Count or a RefusalReason."""
         self._refused[source, why] += items
 
-    def take_refused(self) -> Mapping[tuple[Source, Count], int]:
+    def take_refused(self) -> Mapping[tuple[Source, str], int]:
         """What was refused since the last call."""
         taken, self._refused = self._refused, Counter()
         return taken

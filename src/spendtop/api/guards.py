@@ -15,6 +15,7 @@ from spendtop.api.counters import Count, Counters
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.local_use import is_local
 from spendtop.config.settings import Settings
+from spendtop.domain.refusals import RefusalReason
 from spendtop.sources.receivers import SignedReceiver, Signing
 
 MOST_FAILURES_PER_MINUTE = 100
@@ -180,6 +181,13 @@ class Guards:
         asks = http.path.endswith("/verdict")  # asking takes nothing from what may be pushed
         wait = self._ingest.take((name, asks), rules.ingest_per_minute, rules.ingest_burst)
         return self._too_often(wait) if wait else None
+
+    def why_not(self, http: HttpRequest) -> RefusalReason:
+        """Why one who may not push may not."""
+        if not self._rules().ingest_keys:
+            return RefusalReason.NO_KEY_HERE
+        sent = [*http.header(b"x-ingest-key"), *_bearers(http)]
+        return RefusalReason.BAD_KEY if any(sent) else RefusalReason.NO_KEY
 
     def ingest_key(self, http: HttpRequest) -> str | None:
         """The name of the ingest key that was sent as the only credential. All are compared, whichever fits."""

@@ -14,7 +14,8 @@ from spendtop.api.answers import INTERNAL, STORE_FULL, STORE_UNAVAILABLE, HttpAn
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE, MOST_LARGE, HttpRequest
-from spendtop.domain.errors import CannotWrite
+from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.domain.refusals import RefusalReason
 from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 
@@ -66,6 +67,7 @@ class Intake:
 
     def __init__(self, context: Context, receiver: SignedReceiver | BatchReceiver) -> None:
         self._counters = context.counters
+        self._refusals = context.refusals
         self._receiver = receiver
         self._acks: Acks[Outcome] = Acks()
         self._large = asyncio.Semaphore(MOST_LARGE)
@@ -83,19 +85,31 @@ class Intake:
         except Refused:
             raise
         except CannotWrite as failure:
-            answer = STORE_FULL if failure.is_full else STORE_UNAVAILABLE
+            answer = STORE_FULL if isinstance(failure, StoreFull) else STORE_UNAVAILABLE
             raise Refused(answer, Count.INGEST_NOT_STORED) from failure
         except Exception as failure:
             _log.exception("what %s posted could not be recorded", self._receiver.source)
             raise Refused(INTERNAL, Count.INGEST_NOT_STORED) from failure
 
-    def count(self, why: Count) -> None:
-        """One more that was refused."""
+    def admit(self, http: HttpRequest) -> None:
+        """Something of this sender was taken."""
+        self._refusals.take(self._receiver.source, http.peer)
+
+    def reject(self, why: Count) -> None:
+        """One more that was refused for what it says."""
         self._counters.add(why)
         self._counters.refuse(self._receiver.source, why)
 
-    def refuse(self, refused: Refused) -> HttpAnswer:
+    def turn_away(self, http: HttpRequest, why: Count, reason: RefusalReason, token: str = "") -> None:
+        """One more that was refused for who sent it."""
+        self._counters.add(why)
+        self._counters.refuse(self._receiver.source, f"{reason}/{token}" if token else reason)
+        self._refusals.refuse(self._receiver.source, reason, http.peer, token)
+
+    def refuse(self, http: HttpRequest, refused: Refused) -> HttpAnswer:
         """The answer, counted."""
-        if refused.count is not None:
-            self.count(refused.count)
+        if refused.count is not None and refused.reason is not None:
+            self.turn_away(http, refused.count, refused.reason, refused.token)
+        elif refused.count is not None:
+            self.reject(refused.count)
         return refused.answer

@@ -16,6 +16,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
+from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.request import Request
 from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import BatchReceiver, Invalid, NotJson, Post, Pushed, Unreadable
@@ -29,13 +30,11 @@ _MOST_IN_LOOP = 50
 TOKEN_HEADER = b"x-tracking-token"
 """Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
 
-_UNKNOWN = Invalid(
-    {"tracking_token": "is none that exists here; create it with `spendtop token create`"}, "unknown_token"
-)
-_DISABLED = Invalid({"tracking_token": "is switched off; switch it on with `spendtop token enable`"}, "disabled_token")
+_UNKNOWN_TOKEN = {"tracking_token": "is none that exists here; create it with `spendtop token create`"}
+_DISABLED_TOKEN = {"tracking_token": "is switched off; switch it on with `spendtop token enable`"}
 _TOKEN_MESSAGES: Mapping[str, str] = {
-    _UNKNOWN.code: "There is no such tracking token.",
-    _DISABLED.code: "The tracking token is switched off.",
+    RefusalReason.UNKNOWN_TOKEN: "There is no such tracking token.",
+    RefusalReason.DISABLED_TOKEN: "The tracking token is switched off.",
 }
 _CONFLICT = ErrorBody(
     "conflict", "This request_id or Idempotency-Key was pushed before, with other content. Use a new one."
@@ -47,6 +46,13 @@ _COUNTED_AS = {
     "duplicate": Count.INGEST_DUPLICATE,
     "conflict": Count.INGEST_CONFLICT,
 }
+
+
+class Barred(Invalid, frozen=True):
+    """An item under a tracking token that may not push; `token` is the name of one that is switched off."""
+
+    token: str = ""
+
 
 Item = Request | Invalid
 ItemResult = Outcome | Invalid
@@ -68,12 +74,14 @@ class PushRoute:
         try:
             return await self._answer(http)
         except Refused as refused:
-            return self._intake.refuse(refused)
+            return self._intake.refuse(http, refused)
 
     async def _answer(self, http: HttpRequest) -> HttpAnswer:
         refusal = self._guards.ingest(http)
         if refusal is not None:
-            raise Refused(refusal, Count.RATE_LIMITED if refusal.status == 429 else Count.INGEST_BAD_AUTH)
+            if refusal.status == 429:
+                raise Refused(refusal, Count.RATE_LIMITED)
+            raise Refused(refusal, Count.INGEST_BAD_AUTH, self._guards.why_not(http))
         pushed = await self._read(http, await self._intake.body(http))
         if pushed.remarks:
             self._context.counters.remark(self._receiver.source, pushed.remarks)
@@ -83,8 +91,13 @@ class PushRoute:
             items = await self._under_token(http, pushed.items)
         rejected = [item for item in items if isinstance(item, Invalid)]
         for item in rejected:
-            self._intake.count(Count.INGEST_BAD_TOKEN if item.code in _TOKEN_MESSAGES else Count.INGEST_INVALID)
+            if isinstance(item, Barred):
+                self._intake.turn_away(http, Count.INGEST_BAD_TOKEN, RefusalReason(item.code), item.token)
+            else:
+                self._intake.reject(Count.INGEST_INVALID)
         outcomes = await self._record([item for item in items if isinstance(item, Request)])
+        if outcomes and not any(isinstance(item, Barred) for item in rejected):
+            self._intake.admit(http)
         if pushed.reply is not None:
             reply = pushed.reply(rejected)
             return HttpAnswer(200, reply.body, content_type=reply.content_type)
@@ -115,8 +128,9 @@ class PushRoute:
             [replace(item, token=token) if isinstance(item, Request) else item for item in items]
         )
         for item in labelled:
-            if isinstance(item, Invalid) and item.code in _TOKEN_MESSAGES:
-                raise Refused(_refusal(item, status=403), Count.INGEST_BAD_TOKEN)
+            if isinstance(item, Barred):
+                reason = RefusalReason(item.code)
+                raise Refused(_refusal(item, status=403), Count.INGEST_BAD_TOKEN, reason, item.token)
         return labelled
 
     async def _labelled(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -133,8 +147,10 @@ class PushRoute:
             if isinstance(item, Invalid) or item.token is None:
                 return item
             token = book.get(item.token)
-            if token is None or not token.active:
-                return _UNKNOWN if token is None else _DISABLED
+            if token is None:
+                return Barred(_UNKNOWN_TOKEN, RefusalReason.UNKNOWN_TOKEN.value)
+            if not token.active:
+                return Barred(_DISABLED_TOKEN, RefusalReason.DISABLED_TOKEN.value, token.name)
             return replace(item, counted=False) if token.shadow else item
 
         return [label(item) for item in items]
@@ -184,7 +200,7 @@ def _answer_to_batch(results: Sequence[ItemResult]) -> HttpAnswer:
 def _answer_to_one(result: ItemResult) -> HttpAnswer:
     """What became of the only item: 200, 403 for its token, 409 for a conflict, 422 for its fields."""
     if isinstance(result, Invalid):
-        return _refusal(result, status=403 if result.code in _TOKEN_MESSAGES else 422)
+        return _refusal(result, status=403 if isinstance(result, Barred) else 422)
     if result.status == "conflict":
         return error(409, _CONFLICT.code, _CONFLICT.message)
     return HttpAnswer(200, msgspec.json.encode(_shape(result)))

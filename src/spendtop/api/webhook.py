@@ -11,6 +11,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Rules
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.intake import Intake
+from spendtop.domain.refusals import RefusalReason
 from spendtop.sources.receivers import NotJson, SignedReceiver, Signing
 
 _COUNTED_AS: Mapping[str, Count] = {
@@ -39,12 +40,13 @@ class WebhookRoute:
         signing = self._rules().signing[receiver.source.name]
         try:
             if not signing.secrets and not signing.allow_unsigned:
-                raise Refused(self._closed, Count.INGEST_BAD_AUTH)
+                raise Refused(self._closed, Count.INGEST_BAD_AUTH, RefusalReason.NO_SECRET)
             body = await self._intake.body(http)
             hand_over = partial(self._hand_over, body, http.header(receiver.signature_header), signing)
             (outcome,) = await self._intake.record(len(body), hand_over)
         except Refused as refused:
-            return self._intake.refuse(refused)
+            return self._intake.refuse(http, refused)
+        self._intake.admit(http)
         self._context.counters.add(_COUNTED_AS[outcome.status])
         content = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
         return HttpAnswer(202 if outcome.status == "quarantined" else 200, content)
@@ -53,7 +55,8 @@ class WebhookRoute:
         """Verify, read, hand over. Raises Refused, and CannotWrite."""
         is_admitted = signing.allow_unsigned and not (signatures and signing.secrets)
         if not is_admitted and not self._receiver.verify(body, signatures, signing.secrets):
-            raise Refused(_BAD_SIGNATURE, Count.INGEST_BAD_AUTH)
+            reason = RefusalReason.BAD_SIGNATURE if any(signatures) else RefusalReason.NO_SIGNATURE
+            raise Refused(_BAD_SIGNATURE, Count.INGEST_BAD_AUTH, reason)
         try:
             event = self._receiver.parse(body, self._context.clock())
         except NotJson:

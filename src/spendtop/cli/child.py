@@ -60,6 +60,7 @@ class Child:
     ) -> None:
         """`environment` is added to ours."""
         self._log = log
+        self._found: Ready | None = None
         self._ready, ready_end = os.pipe()
         passed, more = [ready_end], []
         self._leash: int | None = None
@@ -90,6 +91,11 @@ class Child:
 
         Raises NotStarted with what the collector said, or with the end of its log.
         """
+        if self._found is None:
+            self._found = self._wait(upgraded)
+        return self._found
+
+    def _wait(self, upgraded: Callable[[float], object]) -> Ready:
         with os.fdopen(self._ready) as pipe:
             report = self._report(pipe)
             while "upgraded" in report:

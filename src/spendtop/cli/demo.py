@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import secrets
 import socket
+import sys
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +41,9 @@ url = "json://127.0.0.1:{port}/"
 """
 """What the demo adds to the sample configuration: a store, secrets, a channel and a provider that only it knows."""
 
+_CLEARED = "\r\x1b[K"
+"""What takes the line of progress away."""
+
 
 def run(options: Options) -> int:
     """Show the demo, or with `--no-ui` print it; the store is gone afterwards."""
@@ -52,16 +59,35 @@ def run(options: Options) -> int:
         command = ["demo", "--folder", name, *(["--debug"] if options.debug else [])]
         child = Child(command, "demo", folder / "collector.log", leash=True)
         try:
-            return view.show(_own(options, folder), load_settings(_own(options, folder)), child, demo=True)
+            return _show(_own(options, folder), child)
         finally:
             child.end()
 
 
+def _show(options: Options, child: Child) -> int:
+    """The screens, once there is something on them."""
+    _say_filled(0.0)
+    import_module("spendtop.tui.app")  # while the other process fills the store
+    child.wait_until_ready(_say_filled)
+    sys.stderr.write(_CLEARED)
+    return view.show(options, load_settings(options), child, demo=True)
+
+
+def _say_filled(share: float) -> None:
+    sys.stderr.write(f"{_CLEARED}Filling a throw-away store with a month of made-up traffic: {int(share * 100)} %")
+    sys.stderr.flush()
+
+
 def _collect(options: Options, folder: Path) -> int:
-    from spendtop.collector.demo.simulation import sample_traffic, silent_channel
+    from spendtop.collector.demo.simulation import fill, sample_traffic, silent_channel
+    from spendtop.collector.process.lifecycle import tell_share
+    from spendtop.store.engine import Store
 
     own = _own(options, folder)
-    url = urlsplit(load_settings(own).settings.channels[0].url.get_secret_value())
+    settings = load_settings(own).settings
+    with closing(Store(settings.database.url.get_secret_value())) as store:
+        fill(store, settings, time.time_ns() // 1000, partial(tell_share, options.ready_fd))
+    url = urlsplit(settings.channels[0].url.get_secret_value())
     with silent_channel(url.port or 0):
         return collect.run(own, {"sample traffic": sample_traffic})
 

@@ -25,6 +25,7 @@ from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import ServerSettings, Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
@@ -43,6 +44,7 @@ from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.configured_by import configured_by
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
+from spendtop.store.reads.refusals import refused_since_heard
 from spendtop.store.reads.remarks import source_remarks
 from spendtop.store.schema import head, refuse_newer, version
 
@@ -52,6 +54,7 @@ _GAPS_OVER = 7
 """Days."""
 _MOST_GAPS = 1000
 _MOST_REMARKS = 10
+_LONGEST_SENTENCE = 600
 
 
 class FindingState(StrEnum):
@@ -199,6 +202,8 @@ def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Itera
         yield from _remarks(connection)
         if held is not None:
             yield from _applied(connection, settings)
+        else:
+            yield from _refused(connection)
 
 
 def _not_made_yet(path: Path) -> Finding:
@@ -285,6 +290,7 @@ def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Fin
     server = settings.server
     if held is not None:
         yield Finding("collector", FindingState.OK, f"process {held.pid} listens at {held.url}")
+        yield from map(_condition, held.conditions)
         return
     try:
         bind(server.host, server.port).close()
@@ -294,6 +300,20 @@ def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Fin
         yield Finding("port", FindingState.ERROR, text, fix, ExitCode.CONFIG)
     except SpendtopError as failure:
         yield failed("port", failure)
+
+
+def _condition(condition: Condition) -> Finding:
+    """What the running collector says is amiss with it."""
+    text, _, fix = clean_line(condition.sentence, _LONGEST_SENTENCE).partition(". ")
+    if condition.status is ConditionStatus.DOWN:
+        return Finding("collector", FindingState.ERROR, text, fix, ExitCode.CANNOT_WRITE)
+    return Finding("collector", FindingState.WARNING, text, fix)
+
+
+def _refused(connection: Connection) -> Iterator[Finding]:
+    """What was refused in the last day of sources of which nothing came since."""
+    for posts in refused_since_heard(connection, now() - DAY):
+        yield Finding(posts.source.title, FindingState.WARNING, f"in the last day {posts.fact}", posts.advice)
 
 
 def _counted(count: int, thing: str) -> str:

@@ -54,9 +54,12 @@ def stop(options: Options) -> int:
     from spendtop.store.engine import Store
     from spendtop.store.files import locate
 
-    database, _ = locate(load_settings(options).settings.database.url.get_secret_value())
-    store = Store(database)
+    asked_for = load_settings(options).settings.database.url.get_secret_value()
+    store = Store(asked_for)
     held = running_collector(places(store, data_folder()).holder)
+    if held is None:  # a collector can be ended whatever has become of its store
+        store = Store(locate(asked_for)[0])
+        held = running_collector(places(store, data_folder()).holder)
     if held is None and not store.is_sqlite:
         sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _STOP_ANSWER_SECONDS)}\n")
         return 0

@@ -8,9 +8,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from spendtop.alerts.channels import ChannelState, ChannelStatus
@@ -19,6 +19,7 @@ from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
+from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
@@ -31,6 +32,7 @@ from spendtop.collector.polling.account_watch import AccountWatch
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.collector.process.lifecycle import (
     Readiness,
     SignalEvents,
@@ -42,6 +44,8 @@ from spendtop.collector.process.lifecycle import (
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
@@ -53,6 +57,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
+from spendtop.domain.untrusted import clean_line
 from spendtop.services.alert_messages import Announcement
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
@@ -65,7 +70,6 @@ from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
-_GARBAGE_THRESHOLD = (10_000, 20, 20)
 _HELD_UP = 5.0
 """Seconds without a write that was wanted, after which that is said."""
 _LOOPS_END_WITHIN = 7.0
@@ -140,7 +144,7 @@ async def _collect(setup: Setup) -> ExitCode:
             if not await StoreUpgrade(store, setup.clock, readiness, say).run(listening, signals.stop):
                 return ExitCode.OK
             collector = Collector(setup, store, lock, where, readiness, signals)
-        with _seldom_collected_garbage():
+        with seldom_collected_garbage():
             return await collector.run(listening, notice)
 
 
@@ -159,6 +163,8 @@ class Collector:
         self._active = ActiveConfig(setup.loaded, setup.clock)
         self._conditions = Conditions(setup.clock)
         self._counters = Counters()
+        self._refusals = Refusals(setup.clock)
+        self._refusal_watch = RefusalWatch(self._refusals, self._conditions)
         self._notifier = Notifier(store)
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
@@ -246,6 +252,7 @@ class Collector:
             environment=self._setup.loaded.environment,
             stopping=self._stop,
             counters=self._counters,
+            refusals=self._refusals,
         )
         try:
             listener = Listener(context)
@@ -293,6 +300,8 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "refusal log": self._refusal_watch.run,
+            "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -389,6 +398,7 @@ class Collector:
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
+        self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
     def _greet(self, notice: str | None) -> None:
@@ -411,9 +421,12 @@ def _held_up(recorder: Recorder) -> str | None:
         return None
     if recorder.is_writing:
         return f"One write takes more than {_HELD_UP:g} s; what comes waits for it and is recorded then."
+    reason = clean_line(recorder.hindrance)
+    if not reason or "lock" in reason:
+        reason = "another program holds it. End that, such as a SQL shell"
     return (
-        f"The store could not be written for more than {_HELD_UP:g} s: another program holds it, or it is away."
-        " Webhooks wait for up to a minute, pushes are told to come again. End what holds it, such as a SQL shell."
+        f"The store could not be written for more than {_HELD_UP:g} s: {reason}. Webhooks wait for up to a minute,"
+        " pushes are told to come again."
     )
 
 
@@ -426,19 +439,6 @@ def _failing(channels: Sequence[ChannelStatus]) -> str | None:
         if channel.state != ChannelState.OK
     ]
     return " ".join(sentences) or None
-
-
-@contextmanager
-def _seldom_collected_garbage() -> Iterator[None]:
-    """Requests leave no cycles behind; looking for some, above all among what is loaded and stays, took a twentieth of
-    the time of each."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*_GARBAGE_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*usual)
 
 
 def _say_nothing(_sentence: str) -> None:

@@ -11,7 +11,12 @@ from spendtop.domain.clock import Clock
 from spendtop.domain.condition import Condition, ConditionStatus
 
 _log = logging.getLogger(__name__)
-_LEVELS = {ConditionStatus.DEGRADED: logging.WARNING, ConditionStatus.DOWN: logging.ERROR}
+_LEVELS = {
+    ConditionStatus.NOTICE: logging.WARNING,
+    ConditionStatus.DEGRADED: logging.WARNING,
+    ConditionStatus.DOWN: logging.ERROR,
+}
+_WORST_FIRST = (ConditionStatus.DOWN, ConditionStatus.DEGRADED, ConditionStatus.NOTICE)
 
 
 class Conditions:
@@ -49,17 +54,17 @@ class Conditions:
 
     @property
     def present(self) -> tuple[Condition, ...]:
-        """What is amiss now, what stops recording first, then the oldest."""
+        """What is amiss now, the worst first, then the oldest."""
         return tuple(
             sorted(
                 self._present.values(),
-                key=lambda condition: (condition.status != ConditionStatus.DOWN, condition.since, condition.name),
+                key=lambda condition: (_WORST_FIRST.index(condition.status), condition.since, condition.name),
             )
         )
 
     @property
     def status(self) -> Literal["healthy", "degraded", "down"]:
         present = self.present
-        if not present:
+        if not present or present[0].status is ConditionStatus.NOTICE:
             return "healthy"
         return "down" if present[0].status is ConditionStatus.DOWN else "degraded"

@@ -105,7 +105,7 @@ class RefusalCounts:
         taken = self._counters.take_refused()
         if not taken:
             return
-        counts = {(source.name, why.value): count for (source, why), count in taken.items()}
+        counts = {(source.name, str(why)): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
             await write(self._recorder, lambda tx: missed_requests.note_refusals(tx, counts, now, self._shard))

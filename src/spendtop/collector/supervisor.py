@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+from spendtop.domain.errors import SpendtopError
+
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 _log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Supervisor:
         self._stop = stop
         self._first, self._longest = waits
         self._failures: dict[str, int] = {}
+        self._said: dict[str, str] = {}
 
     @property
     def failures(self) -> Mapping[str, int]:
@@ -34,18 +37,42 @@ class Supervisor:
     async def keep(self, name: str, loop: Loop) -> None:
         """Run a loop until the stop event, starting it anew when it fails."""
         while not self._stop.is_set():
-            recovery = asyncio.get_running_loop().call_later(self._longest, self._failures.pop, name, None)
+            recovery = asyncio.get_running_loop().call_later(self._longest, self._recovered, name)
             try:
                 await loop(self._stop)
-            except Exception:
+            except Exception as failure:
                 recovery.cancel()
                 failed = self._failures[name] = self._failures.get(name, 0) + 1
-                _log.exception("%s failed", name)
+                self._log_failure(name, failure)
                 await pause(self._stop, min(self._first * 2 ** (failed - 1), self._longest))
             else:
                 recovery.cancel()
-                self._failures.pop(name, None)
+                self._recovered(name)
                 await pause(self._stop, self._first)
+
+    def _recovered(self, name: str) -> None:
+        self._failures.pop(name, None)
+        self._said.pop(name, None)
+
+    def _log_failure(self, name: str, failure: Exception) -> None:
+        """What is expected is said in a sentence, and once while it stays the same."""
+        expected = _expected(failure)
+        if expected is None:
+            self._said.pop(name, None)
+            _log.error("%s failed", name, exc_info=failure)
+        elif self._said.get(name) != str(expected):
+            self._said[name] = str(expected)
+            _log.error("%s failed: %s", name, expected)
+
+
+def _expected(failure: BaseException) -> SpendtopError | None:
+    """The failure that has a sentence, also out of a group of none but such ones."""
+    if isinstance(failure, SpendtopError):
+        return failure
+    if not isinstance(failure, BaseExceptionGroup):
+        return None
+    each = [_expected(one) for one in failure.exceptions]
+    return None if None in each else each[0]
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 
 class ConditionStatus(StrEnum):
+    NOTICE = "notice"
+    """All works here; somebody should know it none the less."""
     DEGRADED = "degraded"
     """Requests are recorded; something else does not work."""
     DOWN = "down"

@@ -64,10 +64,9 @@ class CannotWrite(SpendtopError):
 
     exit_code = ExitCode.CANNOT_WRITE
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there is no room; else it may work again by itself."""
-        return any(words in str(self) for words in ("disk is full", "No space left"))
+
+class StoreFull(CannotWrite):
+    """There is no room for what is to be stored."""
 
 
 class AlreadyRunning(SpendtopError):

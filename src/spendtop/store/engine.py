@@ -12,8 +12,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
+from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
 from spendtop.store.files import recovery
+from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
 _SQLITE_PRAGMAS = (
@@ -30,6 +31,8 @@ _SQLITE_PRAGMAS = (
 
 _DAMAGED = ("malformed", "not a database", "file is encrypted")
 _REFUSED = ("password", "authentication", "permission denied", "readonly", "read-only", "does not exist")
+_FULL = ("disk is full", "no space left", "disk full", "quota exceeded")
+_LOCKED = ("is locked", "lock timeout")
 
 
 class Store:
@@ -41,10 +44,14 @@ class Store:
     def __init__(self, url: str | URL) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._read_engine = _sqlite_engine(self.url, "BEGIN") if self.is_sqlite else _postgres_engine(self.url, "10s")
-        self._write_engine = (
-            _sqlite_engine(self.url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(self.url, "60s")
-        )
+        # The WAL's shared-memory file needs the directory, so the path is made absolute before any fork or chdir.
+        self._file = HeldFile(self.path.expanduser().absolute(), self._ask) if self.path else None
+        if self._file is not None:
+            self._read_engine = _sqlite_engine(self._file, "BEGIN")
+            self._write_engine = _sqlite_engine(self._file, "BEGIN IMMEDIATE")
+        else:
+            self._read_engine = _postgres_engine(self.url, "10s")
+            self._write_engine = _postgres_engine(self.url, "60s")
 
     @property
     def path(self) -> Path | None:
@@ -79,9 +86,25 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One write transaction, committed at the end of the block."""
+        """One write transaction, committed at the end of the block.
+
+        Raises CannotWrite when the file is not what the path leads to, also when that is noticed after the commit:
+        whoever was told that something is stored would not find it there.
+        """
+        self._refuse_a_loss()
         with self._write_engine.begin() as connection:
             yield connection
+        self._refuse_a_loss()
+
+    @property
+    def loss(self) -> str | None:
+        """What has become of the SQLite file that was opened, and what to do; None while it is as it was written."""
+        return None if self._file is None else self._file.loss
+
+    def _refuse_a_loss(self) -> None:
+        loss = self.loss
+        if loss is not None:
+            raise CannotWrite(loss)
 
     def checkpoint(self) -> None:
         """Empty SQLite's write-ahead log, so that no file holds what was deleted. Waits up to 5 s for readers."""
@@ -95,18 +118,20 @@ class Store:
     def close(self) -> None:
         self._read_engine.dispose()
         self._write_engine.dispose()
+        if self._file is not None:
+            self._file.release()
+
+    def _ask(self, pragma: str) -> tuple[int, ...]:
+        connection = self._read_engine.raw_connection()
+        try:
+            answer: tuple[int, ...] = connection.cursor().execute(pragma).fetchone()
+            return answer
+        finally:
+            connection.close()
 
 
-def _sqlite_engine(url: URL, begin: str) -> Engine:
-    # The WAL's shared-memory file needs the directory, so paths are made absolute before any fork or chdir.
-    database = str(Path(url.database or "").expanduser().absolute())
-    engine = create_engine(
-        url.set(database=database),
-        poolclass=QueuePool,
-        pool_size=4,
-        hide_parameters=True,
-        connect_args={"timeout": 5.0, "check_same_thread": False, "cached_statements": 256},
-    )
+def _sqlite_engine(file: HeldFile, begin: str) -> Engine:
+    engine = create_engine("sqlite://", creator=file.connect, poolclass=QueuePool, pool_size=4, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -138,16 +163,27 @@ def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
 
 @contextmanager
 def named(store: Store) -> Iterator[None]:
-    """Raise the database's failures within the block as StoreCorrupt, NoPermission or CannotWrite."""
+    """Raise the database's failures within the block as what `refusal` makes of them."""
     try:
         yield
     except DBAPIError as failure:
-        reason = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
-        lowered = reason.lower()
-        if store.path and any(word in lowered for word in _DAMAGED):
-            raise StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}") from None
-        if any(word in lowered for word in _REFUSED):
-            sentence = f"The store {store.name} refuses us: {reason}. Check its user, password and rights."
-            raise NoPermission(sentence) from None
-        fix = "Name another store with --database-url." if store.path else "Start it, or check its address."
-        raise CannotWrite(f"The store {store.name} cannot be used: {reason}. {fix}") from None
+        raise refusal(store, failure) from None
+
+
+def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
+    """A failure of the database in a sentence, as StoreCorrupt, NoPermission, StoreFull or CannotWrite."""
+    loss = store.loss
+    if loss is not None:
+        return CannotWrite(loss)
+    reason = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
+    lowered = reason.lower()
+    if store.path and any(word in lowered for word in _DAMAGED):
+        return StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}")
+    if any(word in lowered for word in _REFUSED):
+        return NoPermission(f"The store {store.name} refuses us: {reason}. Check its user, password and rights.")
+    if any(word in lowered for word in _FULL):
+        return StoreFull(f"The store {store.name} has no room: {reason}. Make room on its disk.")
+    if any(word in lowered for word in _LOCKED):
+        return CannotWrite(f"The store {store.name} is locked by another program: {reason}. End that one.")
+    fix = "Name another store with --database-url." if store.path else "Start it, or check its address."
+    return CannotWrite(f"The store {store.name} cannot be used: {reason}. {fix}")

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from spendtop.store.engine import Store
+from spendtop.store.engine import Store, named
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ class WriteQueue(Protocol):
 
 
 async def read(store: Store, question: Callable[[Connection], T]) -> T:
+    """The answer; raises what `named` makes of the database's failures."""
     return await asyncio.to_thread(_answered, store, question)
 
 
@@ -32,5 +33,5 @@ async def write(queue: WriteQueue, work: Callable[[Connection], T]) -> T:
 
 
 def _answered(store: Store, question: Callable[[Connection], T]) -> T:
-    with store.reading() as connection:
+    with named(store), store.reading() as connection:
         return question(connection)

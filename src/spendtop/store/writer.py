@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from spendtop.domain.errors import CannotWrite
-from spendtop.store.engine import Store
+from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.store.engine import Store, named, refusal
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -63,6 +63,8 @@ class Writer(Generic[Event, Outcome]):
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._held_up_since: float | None = None
         """Monotonic seconds from which on something wanted to be written, and nothing was."""
+        self.hindrance = ""
+        """What the database said last since then; empty where it has said nothing yet."""
         self.is_writing = False
         """Whether a transaction is open."""
         self.failure: BaseException | None = None
@@ -119,8 +121,6 @@ class Writer(Generic[Event, Outcome]):
     def _work(self) -> None:
         try:
             while (turn := self._next()) is not None:
-                if self._held_up_since is None:
-                    self._held_up_since = time.monotonic()
                 if isinstance(turn, _Call):
                     self._run(turn)
                 else:
@@ -136,12 +136,12 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             left = list(self._queue)
             self._queue.clear()
-        refusal = CannotWrite(_ENDED)
+        ended = CannotWrite(_ENDED)
         for item in left:
             if isinstance(item, _Submission):
-                _tell(item, refusal)
+                _tell(item, ended)
             elif item.future.set_running_or_notify_cancel():
-                item.future.set_exception(refusal)
+                item.future.set_exception(ended)
 
     def _next(self) -> list[_Submission[Event, Outcome]] | _Call | None:
         """The next call, or all submissions in front of it; None at the end."""
@@ -167,7 +167,7 @@ class Writer(Generic[Event, Outcome]):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            with self._writing() as connection:
+            with named(self._store), self._writing() as connection:
                 result = call.work(connection)
         except Exception as failure:
             call.future.set_exception(failure)
@@ -181,6 +181,9 @@ class Writer(Generic[Event, Outcome]):
             outcomes = self._recorded(group)
         except OperationalError as failure:
             self._wait(group, failure, began)
+        except CannotWrite as refused:
+            for submission in group:
+                _tell(submission, refused)
         except Exception:
             self._commit_apart(group)
         except BaseException:
@@ -197,11 +200,15 @@ class Writer(Generic[Event, Outcome]):
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction; whatever it comes to, the store can be written unless the database failed."""
+        if self._held_up_since is None:
+            self._held_up_since = time.monotonic()
+            self.hindrance = ""
         try:
             with self._store.writing() as connection:
                 self.is_writing = True
                 yield connection
-        except OperationalError:
+        except OperationalError as failure:
+            self.hindrance = str(failure.orig)
             raise
         except BaseException:
             self._held_up_since = None
@@ -236,17 +243,20 @@ class Writer(Generic[Event, Outcome]):
                 self._answer([submission], outcomes)
 
     def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError, began: float) -> None:
-        """The database is locked, full or away: queue again, in front, whoever's patience lasts for one more attempt
-        that takes as long as the one that began at `began`."""
-        refusal = CannotWrite(f"The store cannot be written: {failure.orig}. Free it and send again.")
+        """The database is locked or away: queue again, in front, whoever's patience lasts for one more attempt that
+        takes as long as the one that began at `began`. Nobody waits for room on a full disk."""
+        refused = refusal(self._store, failure)
         with self._news:
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
+            gives_up = isinstance(refused, StoreFull)
+            tired = {
+                item for item in queued if isinstance(item, _Submission) and (gives_up or item.deadline <= told_next)
+            }
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
-            _tell(submission, refusal)
+            _tell(submission, refused)
         if self._queue:
             time.sleep(_RETRY_SECONDS)
 

@@ -46,11 +46,15 @@ _log = logging.getLogger(__name__)
 def run(session: Session) -> int:
     """Show the screens until the user leaves; returns the exit code. The caller checked that there is a terminal.
 
-    SIGTERM and SIGHUP end it as 128 + their number, with the terminal restored.
+    SIGTERM and SIGHUP end it as 128 + their number, with the terminal restored. An end that nobody asked for is no
+    success: 70, or RuntimeError.
     """
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     app = SpendtopApp(session)
-    code = asyncio.run(_run(app, session))
+    try:
+        code = asyncio.run(_run(app, session))
+    except SystemExit as failure:
+        raise RuntimeError("something in the screens ended the program") from failure
     if app.failure is not None:
         sys.stderr.write(f"spendtop: {app.failure}\n")
     return code
@@ -61,7 +65,7 @@ async def _run(app: SpendtopApp, session: Session) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
     await app.run_async(mouse=session.mouse)
-    return ExitCode.OK if app.return_code is None else app.return_code
+    return ExitCode.INTERNAL if app.return_code is None else app.return_code
 
 
 def _factory(name: str) -> Callable[[], Screen[object]]:

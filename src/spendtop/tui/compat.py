@@ -1,6 +1,6 @@
 """Where Textual needs help: colourless output, a last guard against control characters, crashes, and fewer bytes.
 
-Everything that leans on Textual's own insides is here and in `terminal`, so that a new version is checked in one place.
+Everything that leans on Textual's own insides is here, in `keyboard` and in `terminal`: there a new version is checked.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding
 from textual.color import Color
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
@@ -196,6 +197,17 @@ class CarefulApp(App[int]):
         if isinstance(renderable, CompositorUpdate):
             renderable = SpareUpdate(renderable, self.terminal, self.color_limit)
         super()._display(screen, renderable)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Ours in the place of Textual's usual one."""
+        from spendtop.tui.keyboard import Keyboard
+
+        chosen = super().get_driver_class()
+        return Keyboard if issubclass(Keyboard, chosen) else chosen
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """What Textual would show may hold keys."""
+        self._fatal_error()
 
     def _fatal_error(self) -> None:
         """Leave with the plain traceback in the log and one sentence on the screen: locals may hold keys."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 
-from spendtop.collector.demo.sample_traffic import a_push, body_of, make_tokens, marked_pushes, past_pushes
-from spendtop.domain.clock import HOUR
+from spendtop.collector.demo.sample_traffic import body_of, coming_lines, make_tokens, marked_pushes, request_of
 from spendtop.domain.request import Request
-from spendtop.domain.sources import INGEST, LITELLM, OTLP
+from spendtop.domain.sources import INGEST
 from spendtop.services import tokens
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.settings import IngestSettings
@@ -21,15 +20,6 @@ def test_there_is_a_token_in_use_a_shadow_and_one_that_is_off(bench: Bench) -> N
     assert made == {"billing-prod": (True, False), "chat-mirror": (True, True), "crawler": (False, False)}
 
 
-def test_the_past_has_pushes_of_every_source_and_none_of_the_future(bench: Bench) -> None:
-    now = bench.clock()
-    past = list(past_pushes(now, random.Random(7)))
-    assert {push.source for push in past} == {INGEST, LITELLM, OTLP}
-    assert all(push.occurred_at < push.received_at < now for push in past)
-    assert all(push.received_at < now - 2 * HOUR for push in past if push.token == "crawler")
-    assert {push.token for push in past if not push.counted} == {"chat-mirror"}
-
-
 def test_lists_have_something_of_every_mark(bench: Bench) -> None:
     bench.start()
     bench.record(*marked_pushes(bench.clock(), random.Random(7)))
@@ -41,11 +31,12 @@ def test_lists_have_something_of_every_mark(bench: Bench) -> None:
 
 
 def test_a_posted_push_says_the_same_as_a_recorded_one(bench: Bench) -> None:
-    now, chance = bench.clock(), random.Random(7)
-    pushes = [push for push in (a_push(now, chance) for _ in range(60)) if push.source is INGEST]
+    now = bench.clock()
+    pushes = [push for push in (request_of(line, now) for line in coming_lines()) if push.source is INGEST]
     for push in pushes:
-        (item,) = IngestReceiver().parse(body_of(push), now, IngestSettings(), None).items
+        (item,) = IngestReceiver().parse(body_of(push), push.received_at, IngestSettings(), None).items
         assert isinstance(item, Request)
-        for name in ("token", "provider", "model", "usage", "user_id", "latency_ms", "occurred_at"):
+        for name in ("token", "provider", "model", "user_id", "session_id", "latency_ms", "occurred_at"):
             assert getattr(item, name) == getattr(push, name), name
-    assert pushes
+        assert (item.usage.prompt, item.usage.completion) == (push.usage.prompt, push.usage.completion)
+    assert len({push.token for push in pushes}) == 2

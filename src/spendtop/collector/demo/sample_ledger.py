@@ -12,21 +12,24 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from spendtop.collector.demo.sample_traffic import history
 from spendtop.domain.billing import CostPart, Costs
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
+from spendtop.store.engine import Store
 from spendtop.store.reads.balances import Account, balance_now
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 
+_REQUEST = table_of(RequestTable)
 ACCOUNT, POLLER = "openai", "openai-costs"
 _BILLED = Account(
     name=ACCOUNT, provider="openai", poller=POLLER, poll_every=15 * MINUTE, low_balance=None, tells_balance=False
 )
-_OPENING, _DEPOSIT, _DEPOSITED = Usd.of(30), Usd.of(25), 12
+_OPENING, _DEPOSIT, _DEPOSITED = Usd.of(80), Usd.of(50), 12
 _DRIFTS = {19: Usd.of("-0.17"), 3: Usd.of("0.04")}
 """Days before today on which the account was calibrated, and what each calibration found."""
 _RESTATED = 9
@@ -38,18 +41,20 @@ Bills = Mapping[int, Sequence[CostPart]]
 """What is billed by UTC day."""
 
 
-def bills(now: int) -> Bills:
-    """What OpenAI bills for the sample traffic that ends at `now` (UTC µs)."""
-    costs: defaultdict[tuple[int, str], Decimal] = defaultdict(Decimal)
-    for request in history(now):
-        reported = request.cost.reported
-        if request.provider == "openai" and request.model and reported is not None and not request.cached:
-            costs[request.occurred_at // DAY, request.model] += reported.dollars
+def bills(connection: Connection, now: int) -> Bills:
+    """What OpenAI bills until `now` (UTC µs) for what the store holds."""
     parts: defaultdict[int, list[CostPart]] = defaultdict(list)
-    for (day, model), cost in costs.items():
-        parts[day] += [
+    day = (_REQUEST.c.occurred_at // DAY).label("day")
+    charged = (_REQUEST.c.provider == "openai", _REQUEST.c.cost_nano > 0, _REQUEST.c.counted)
+    sums = select(day, _REQUEST.c.model, func.sum(_REQUEST.c.cost_nano)).where(*charged).group_by("day", "model")
+    for number, model, nano in connection.execute(sums.order_by("day", "model")):
+        parts[number] += [
             CostPart(
-                day=day, amount=cost * share, project="proj_web", api_key="key_B7ut", line_item=f"{model}, {direction}"
+                day=number,
+                amount=Usd(nano).dollars * share,
+                project="proj_web",
+                api_key="key_B7ut",
+                line_item=f"{model}, {direction}",
             )
             for direction, share in _SHARES
         ]
@@ -78,13 +83,15 @@ def keep_account(connection: Connection, billed: Bills, now: int) -> None:
 
 
 @contextmanager
-def billing_api(port: int, billed: Bills) -> Iterator[None]:
+def billing_api(port: int, store: Store, clock: Clock) -> Iterator[None]:
     """Answers as OpenAI's costs API does, for whoever polls here, until the block ends."""
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
             first, end = (int(asked[name][0]) * SECOND // DAY for name in ("start_time", "end_time"))
+            with store.reading() as connection:
+                billed = bills(connection, clock())
             body = json.dumps({"has_more": False, "data": [_bucket(day, billed) for day in range(first, end)]}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-"""The traffic of the demo: a month of requests, webhooks to come and captured ones, and what applications push
+"""The traffic of the demo: generated requests, webhooks to come and captured ones, and what applications push
 themselves, each under its tracking token."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import base64
 import gzip
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +17,10 @@ import msgspec
 from sqlalchemy import Connection
 
 import spendtop
-from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_datetime
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
 from spendtop.domain.request import (
-    SAME_CONTENT,
     BodyState,
     Cost,
     Reporter,
@@ -31,7 +30,7 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.sources import HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
+from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
 from spendtop.services import missed_requests, tokens
 
 SECRET = "6f1d3b0a9c4e8d27b5a1f0c3e6d9284715ab3c7e90d1f2468bace13579fdb024"
@@ -45,21 +44,9 @@ _MADE = (
 )
 """Name, value and whether it is a shadow token, of each tracking token."""
 _OFF = "crawler"
-_JOBS = {
-    "billing": ("invoices", ("/invoices/read", "/invoices/match/lines", "/invoices/match/taxes")),
-    "grace": ("briefing", ("/briefing/collect", "/briefing/write")),
-}
-"""Users whose pushes belong to a session per hour, its name and its paths."""
-_PUSHED = (
-    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
-    (INGEST, "billing-prod", "gpt-4o-mini", "billing"),
-    (INGEST, "chat-mirror", "gpt-4o-mini", "erin"),
-    (LITELLM, None, "claude-haiku-4-5", "frank"),
-    (OTLP, None, "gemini-2.5-flash", "grace"),
-    (INGEST, _OFF, "gpt-4o-mini", "crawler"),
-)
-"""Source, token, model and user of what is pushed; the last one's token is switched off by now."""
-_PAST = 6 * HOUR
+_SHADOW = "chat-mirror"
+_TIME_SOURCES = {HELICONE_API.name: TimeSource.API, HELICONE.name: TimeSource.PROVIDER}
+STREAM, RUNAWAY = "stream.jsonl.gz", "runaway.jsonl.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +67,29 @@ def sample_folder() -> Path:
     """
     package = Path(spendtop.__file__).parent
     for folder in (package / "_sample_data", package.parent.parent / "sample_data"):
-        if (folder / "traffic.jsonl.gz").is_file():
+        if (folder / STREAM).is_file():
             return folder
     raise CannotCreate("The sample data is missing from this installation; reinstall spendtop to get the demo.")
 
 
-def history(now: int) -> Iterator[Request]:
-    """The month of traffic, oldest first, shifted so that it ends at `now` (UTC µs)."""
-    decoder = msgspec.json.Decoder(_Line)
-    with gzip.open(sample_folder() / "traffic.jsonl.gz", "rb") as file:
-        for line in file:
-            yield _request(decoder.decode(line), now)
+def requests_of(lines: Iterable[Mapping[str, Any]], end: int) -> Iterator[Request]:
+    """The requests that generated lines are, as if the month ended at `end` (UTC µs)."""
+    return (request_of(msgspec.convert(line, TrafficLine, strict=False), end) for line in lines)
+
+
+def coming_lines() -> list[TrafficLine]:
+    """What comes after the month, oldest first."""
+    return _lines(STREAM)
+
+
+def runaway_lines() -> list[TrafficLine]:
+    """A session that repeats itself, as if it began at the end of the month."""
+    return _lines(RUNAWAY)
+
+
+def _lines(name: str) -> list[TrafficLine]:
+    decoder = msgspec.json.Decoder(TrafficLine)
+    return [decoder.decode(line) for line in gzip.decompress((sample_folder() / name).read_bytes()).splitlines()]
 
 
 def live_bodies() -> list[bytes]:
@@ -103,12 +102,29 @@ def as_new(body: bytes, request_id: str, now: int) -> bytes:
     event = msgspec.json.decode(body)
     event["request_response_url"] = event["request_response_url"].replace(event["request_id"], request_id)
     event["request_id"] = request_id
-    response = event["response_body"]
+    _renew(event["response_body"], request_id, now)
+    return msgspec.json.encode(event)
+
+
+def request_as_new(request: Request, request_id: str) -> Request:
+    """A generated request as another one, with an answer of its own."""
+    if request.response_body is None:
+        return msgspec.structs.replace(request, external_id=request_id)
+    response = msgspec.json.decode(request.response_body)
+    _renew(response, request_id, request.occurred_at)
+    return msgspec.structs.replace(
+        request,
+        external_id=request_id,
+        response_id=response.get("id") or response.get("responseId"),
+        response_body=msgspec.json.encode(response),
+    )
+
+
+def _renew(response: dict[str, Any], request_id: str, now: int) -> None:
     if "created" in response:
         response["created"] = now // SECOND
     for key in response.keys() & {"id", "responseId"}:
         response[key] = response[key][:9] + request_id.replace("-", "")[:20]
-    return msgspec.json.encode(event)
 
 
 def webhook_captures() -> list[Capture]:
@@ -120,7 +136,9 @@ def webhook_captures() -> list[Capture]:
     ]
 
 
-class _Line(msgspec.Struct, frozen=True):
+class TrafficLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of generated traffic; sample_data/README.md tells the fields."""
+
     age_s: float
     source: str
     external_id: str
@@ -141,6 +159,7 @@ class _Line(msgspec.Struct, frozen=True):
     cached: bool
     request_body: dict[str, Any] | None
     response_body: dict[str, Any] | None
+    webhook: dict[str, Any] | None = None
 
 
 class _CapturedLine(msgspec.Struct, frozen=True):
@@ -154,25 +173,26 @@ class _CaptureFile(msgspec.Struct, frozen=True):
     captures: list[_CapturedLine]
 
 
-def _request(line: _Line, now: int) -> Request:
-    occurred_at = now - round(line.age_s * SECOND)
-    confirmed = line.source == HELICONE_API.name
+def request_of(line: TrafficLine, end: int) -> Request:
+    """The request that a line is, as if the month ended at `end` (UTC µs)."""
+    occurred_at = end - round(line.age_s * SECOND)
     response = line.response_body
     if response is not None and "created" in response:
         response["created"] = occurred_at // SECOND
+    reported = None if line.reported_cost is None else Usd.of(line.reported_cost)
     return Request(
         source=source_named(line.source),
         external_id=line.external_id,
         received_at=occurred_at + line.latency_ms * 1000,
         occurred_at=occurred_at,
-        time_source=TimeSource.API if confirmed else TimeSource.PROVIDER,
+        time_source=_TIME_SOURCES.get(line.source, TimeSource.CLIENT),
         response_id=line.response_id,
         provider=line.provider,
         model=line.model,
         status=line.status,
         http_status=line.http_status,
         usage=line.usage,
-        cost=Cost(reported=None if line.reported_cost is None else Usd.of(line.reported_cost)),
+        cost=Cost(reported=reported, reported_by=None if reported is None else Reporter.GATEWAY),
         user_id=line.user_id,
         session_id=line.session_id,
         session_path=line.session_path,
@@ -181,7 +201,8 @@ def _request(line: _Line, now: int) -> Request:
         latency_ms=line.latency_ms,
         ttft_ms=line.ttft_ms,
         cached=line.cached,
-        verified=confirmed,
+        verified=line.source == HELICONE_API.name,
+        counted=line.token != _SHADOW,
         request_body=None if line.request_body is None else msgspec.json.encode(line.request_body),
         response_body=None if response is None else msgspec.json.encode(response),
         body_state=BodyState.NOT_SENT if line.request_body is None else BodyState.STORED,
@@ -191,18 +212,9 @@ def _request(line: _Line, now: int) -> Request:
 def make_tokens(connection: Connection, now: int) -> None:
     """One that is used, one that only watches, and one that was switched off while its clients still send."""
     for name, value, shadow in _MADE:
-        made = tokens.create(connection, name, now, value=value, shadow=shadow)
+        made = tokens.create(connection, name, now - 30 * DAY, value=value, shadow=shadow)
         tokens.set_active(connection, made.id, value != _OFF)
     missed_requests.note_refusals(connection, {(INGEST.name, "ingest_bad_token"): 3}, now - HOUR, 0)
-
-
-def past_pushes(now: int, chance: random.Random) -> Iterator[Request]:
-    """Those of the last hours, oldest first."""
-    at = now - _PAST
-    while (at := at + chance.randrange(MINUTE, 4 * MINUTE)) < now:
-        yield _push(chance.choice(_PUSHED[:-1]), at, chance)
-        if at < now - 2 * HOUR:
-            yield _push(_PUSHED[-1], at, chance)
 
 
 def marked_pushes(now: int, chance: random.Random) -> Iterator[Request]:
@@ -211,8 +223,23 @@ def marked_pushes(now: int, chance: random.Random) -> Iterator[Request]:
 
     def push(source: Source, model: str, minutes_ago: int, usage: Usage, **facts: Any) -> Request:
         token, user = ("billing-prod", "billing") if source is INGEST else (None, "frank")
-        made = _push((source, token, model, user), now - minutes_ago * MINUTE, chance)
-        return msgspec.structs.replace(made, usage=usage, **facts)
+        at = now - minutes_ago * MINUTE
+        latency = chance.randrange(300, 2_500)
+        made = Request(
+            source=source,
+            external_id=str(uuid.UUID(int=chance.getrandbits(128))),
+            received_at=at,
+            occurred_at=at - latency * 1_000,
+            time_source=TimeSource.CLIENT,
+            provider={"gpt": "openai", "cla": "anthropic"}[model[:3]],
+            model=model,
+            http_status=200,
+            usage=usage,
+            user_id=user,
+            token=token,
+            latency_ms=latency,
+        )
+        return msgspec.structs.replace(made, **facts)
 
     yield push(INGEST, "gpt-4o-mini", 52, Usage(prompt=48_200, completion=2_150), service_level=ServiceLevel.BATCH)
     searching = Usage(prompt=2_840, completion=410, units={"storage_searches": 2})
@@ -224,14 +251,8 @@ def marked_pushes(now: int, chance: random.Random) -> Iterator[Request]:
     yield push(OTLP, twin.model or "", 9, twin.usage, occurred_at=twin.occurred_at, latency_ms=twin.latency_ms)
 
 
-def a_push(now: int, chance: random.Random) -> Request:
-    """One that arrives at `now` (UTC µs)."""
-    return _push(chance.choice(_PUSHED), now, chance)
-
-
 def body_of(push: Request) -> bytes:
     """What its application posts to /ingest."""
-    external_id = {} if push.external_id.startswith(SAME_CONTENT) else {"request_id": push.external_id}
     return msgspec.json.encode(
         {
             "tracking_token": push.token,
@@ -245,32 +266,6 @@ def body_of(push: Request) -> bytes:
             "session_id": push.session_id,
             "session_path": push.session_path,
             "latency_ms": push.latency_ms,
-            **external_id,
+            "request_id": push.external_id,
         }
-    )
-
-
-def _push(pushed: tuple[Source, str | None, str, str], now: int, chance: random.Random) -> Request:
-    source, token, model, user = pushed
-    latency = chance.randrange(300, 2_500)
-    prompt = chance.randrange(120, 900)
-    number = str(uuid.UUID(int=chance.getrandbits(128)))
-    has_id = source is not INGEST or chance.random() < 0.9
-    job, paths = _JOBS.get(user, (None, (None,)))
-    return Request(
-        source=source,
-        external_id=number if has_id else SAME_CONTENT + number,
-        received_at=now,
-        occurred_at=now - latency * 1_000 - chance.randrange(SECOND // 5, SECOND),
-        time_source=TimeSource.CLIENT,
-        provider={"gpt": "openai", "cla": "anthropic", "gem": "google"}[model[:3]],
-        model=model,
-        http_status=200,
-        usage=Usage(prompt=prompt, completion=prompt // 4),
-        user_id=user,
-        session_id=job and f"{job}-{to_datetime(now):%m%d-%H}",
-        session_path=chance.choice(paths),
-        token=token,
-        counted=token != "chat-mirror",
-        latency_ms=latency,
     )

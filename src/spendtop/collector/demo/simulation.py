@@ -1,5 +1,4 @@
-"""The demo's life: a month of traffic at once, then webhooks and pushes that keep coming, and a channel that only
-listens."""
+"""The demo's life: a store that a month of traffic is in, then what keeps coming, and a channel that only listens."""
 
 from __future__ import annotations
 
@@ -7,54 +6,77 @@ import asyncio
 import hmac
 import random
 import threading
-import uuid
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
+from heapq import merge
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import cycle, islice
+from itertools import takewhile
 from urllib.parse import urlsplit
 
+from spendtop.collector import from_settings
 from spendtop.collector.collector import CompanionContext
+from spendtop.collector.demo.runaway import runaways
 from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_account
-from spendtop.collector.demo.sample_traffic import (
-    a_push,
-    as_new,
-    body_of,
-    history,
-    live_bodies,
-    make_tokens,
-    marked_pushes,
-    past_pushes,
-)
+from spendtop.collector.demo.sample_month import full_hour, unpack
+from spendtop.collector.demo.sample_stream import Arrival, arrivals
+from spendtop.collector.demo.sample_traffic import body_of, make_tokens, marked_pushes
 from spendtop.collector.supervisor import Loop, pause
-from spendtop.domain.request import Parsed
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import SECOND
+from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.request import Request
 from spendtop.domain.sources import INGEST
+from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import HeliconeSettings, OpenAISettings
-from spendtop.store.transactions import write
+from spendtop.store.engine import Store
+from spendtop.store.schema import upgrade
 
-_CHUNK = 250
-_SHORTEST, _LONGEST = 0.15, 1.6
-"""Seconds between two webhooks, and between two pushes."""
-_TWICE = 10
-"""Every so many pushes one comes twice."""
+_CONFIRMED_EVERY = 20.0
+"""Seconds between two looks at what webhooks told: then sessions, paths and statuses become known."""
+_ENDS_WITHIN = 60.0
+
+
+def fill(store: Store, settings: Settings, now: int, done: Callable[[float], object]) -> None:
+    """Make the store with everything that happened until `now` (UTC µs). `done` is told the share, from 0 to 1."""
+    assert store.path is not None
+    done(0.0)
+    unpack(store.path, now)
+    done(0.4)
+    upgrade(store)
+    prices = PublishedPrices()
+    prices.load()
+    done(0.6)
+    book = from_settings.book_of(settings, prices, now)
+    recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
+    recorder.start()
+    happened = [arrival.request for arrival in takewhile(lambda each: each.at <= now, arrivals(full_hour(now)))]
+    recorder.run(lambda connection: make_tokens(connection, now)).result()
+    _recorded(recorder, [*happened, *marked_pushes(now, random.Random(now))])
+    done(0.9)
+    with store.reading() as connection:
+        billed = bills(connection, now)
+    recorder.run(lambda connection: keep_account(connection, billed, now)).result()
+    recorder.stop(_ENDS_WITHIN)
+    done(1.0)
 
 
 def sample_traffic(context: CompanionContext) -> Loop:
-    """A companion loop that replays the sample month and then posts signed webhooks to our own listener."""
+    """A companion loop that posts signed webhooks and pushes to our own listener, from now on."""
 
     async def run(stop: asyncio.Event) -> None:
-        chance = random.Random()
-        await _replay(context, chance)
-        billed = await asyncio.to_thread(bills, context.clock())
-        now = context.clock()
-        await write(context.recorder, lambda connection: keep_account(connection, billed, now))
+        started = context.clock()
+        usual = (arrival for arrival in arrivals(full_hour(started)) if arrival.at > started)
+        coming = merge(usual, runaways(started), key=lambda arrival: arrival.at)
+        unconfirmed: deque[Request] = deque()
         port = urlsplit(context.settings().section(OpenAISettings).base_url).port
-        with billing_api(port, billed) if port else nullcontext():
+        with billing_api(port, context.store, context.clock) if port else nullcontext():
             async with asyncio.TaskGroup() as streams:
-                streams.create_task(_post(context, stop))
-                streams.create_task(_push(context, stop, chance))
+                streams.create_task(_arrive(context, coming, unconfirmed, stop))
+                streams.create_task(_confirm(context, unconfirmed, stop))
 
     return run
 
@@ -82,67 +104,45 @@ class _Silent(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-async def _replay(context: CompanionContext, chance: random.Random) -> None:
-    now = context.clock()
-    await write(context.recorder, lambda connection: make_tokens(connection, now))
-    requests = await asyncio.to_thread(list, history(now))
-    for chunk in _chunks(requests):
-        await _record(context, chunk)
-    pushed = list(past_pushes(now, chance))
-    await _record(context, pushed)
-    await _record(context, pushed[::_TWICE])
-    await _record(context, list(marked_pushes(now, chance)))
-
-
-async def _push(context: CompanionContext, stop: asyncio.Event, chance: random.Random) -> None:
-    """What applications tell themselves, each with its token; now and then one of them tells it twice."""
+async def _arrive(
+    context: CompanionContext, coming: Iterable[Arrival], unconfirmed: deque[Request], stop: asyncio.Event
+) -> None:
+    """Each request in its time and on its way."""
     import httpx
 
-    keys = context.settings().server.ingest_keys.values()
-    headers = {"X-Ingest-Key": next((key.get_secret_value() for key in keys), "")}
-    async with httpx.AsyncClient(base_url=context.url, trust_env=False, headers=headers) as client:
-        while not stop.is_set():
-            pushed = a_push(context.clock(), chance)
-            for _ in range(1 + (chance.randrange(_TWICE) == 0)):
-                if pushed.source is not INGEST:
-                    await _record(context, [pushed])
-                    continue
-                with suppress(httpx.HTTPError):  # the listener ends first
-                    await client.post("/ingest", content=body_of(pushed))
-            await pause(stop, chance.uniform(_SHORTEST, _LONGEST))
-
-
-def _chunks(requests: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
-    rest = iter(requests)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
-
-
-async def _record(context: CompanionContext, events: Sequence[Parsed]) -> None:
-    loop = asyncio.get_running_loop()
-    recorded: asyncio.Future[Sequence[Outcome] | Exception] = loop.create_future()
-
-    def done(outcome: Sequence[Outcome] | Exception) -> None:
-        loop.call_soon_threadsafe(recorded.set_result, outcome)
-
-    await asyncio.to_thread(context.recorder.submit, events, done)
-    outcome = await recorded
-    if isinstance(outcome, Exception):
-        raise outcome
-
-
-async def _post(context: CompanionContext, stop: asyncio.Event) -> None:
-    import httpx
-
-    secret = context.settings().section(HeliconeSettings).webhook_secrets[0].get_secret_value().encode()
-    rhythm = random.Random()
+    settings = context.settings()
+    secret = settings.section(HeliconeSettings).webhook_secrets[0].get_secret_value().encode()
+    key = next((key.get_secret_value() for key in settings.server.ingest_keys.values()), "")
     async with httpx.AsyncClient(base_url=context.url, trust_env=False) as client:
-        for template in cycle(live_bodies()):
-            await pause(stop, rhythm.uniform(_SHORTEST, _LONGEST))
+        for arrival in coming:
+            await pause(stop, max(0, arrival.at - context.clock()) / SECOND)
             if stop.is_set():
                 return
-            body = as_new(template, str(uuid.uuid4()), context.clock())
-            signature = hmac.new(secret, body, sha256).hexdigest()
-            headers = {"Content-Type": "application/json", "Helicone-Signature": signature}
             with suppress(httpx.HTTPError):  # the listener ends first
-                await client.post("/webhook", content=body, headers=headers)
+                if arrival.webhook is not None:
+                    signature = hmac.new(secret, arrival.webhook, sha256).hexdigest()
+                    headers = {"Content-Type": "application/json", "Helicone-Signature": signature}
+                    await client.post("/webhook", content=arrival.webhook, headers=headers)
+                    unconfirmed.append(arrival.request)
+                elif arrival.request.source is INGEST:
+                    await client.post("/ingest", content=body_of(arrival.request), headers={"X-Ingest-Key": key})
+                else:
+                    await asyncio.to_thread(_recorded, context.recorder, [arrival.request])
+
+
+async def _confirm(context: CompanionContext, unconfirmed: deque[Request], stop: asyncio.Event) -> None:
+    """What Helicone's API would tell later."""
+    while not stop.is_set():
+        await pause(stop, _CONFIRMED_EVERY)
+        told = [unconfirmed.popleft() for _ in range(len(unconfirmed))]
+        if told and not stop.is_set():
+            await asyncio.to_thread(_recorded, context.recorder, told)
+
+
+def _recorded(recorder: Recorder, requests: Sequence[Request]) -> None:
+    """Record, and wait for the commit."""
+    outcomes: Future[Sequence[Outcome] | Exception] = Future()
+    recorder.submit(requests, outcomes.set_result)
+    outcome = outcomes.result()
+    if isinstance(outcome, Exception):
+        raise outcome

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import SECOND, Clock
+from spendtop.domain.errors import SpendtopError
 from spendtop.services import checkpoints
 from spendtop.services.recorder import Recorder
 from spendtop.sources.pollers import KeyRefused, PollFailed
@@ -91,6 +92,8 @@ class PollLoop:
                 return _KEY_REFUSED_WAIT
             asked = failure.retry_after if failure.retry_after is not None else every * 2 ** min(failures - 1, 10)
             return max(min(asked, _LONGEST_WAIT), min(every, 1.0))
+        except SpendtopError:  # nothing of the source: the store cannot be used
+            raise
         except Exception:
             _log.exception("polling %s failed", self._steps.name)
             await self._note("This failed here; the collector's log says more.")

@@ -22,7 +22,7 @@ from spendtop.domain.sources import HELICONE
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
-from spendtop.store.engine import Store
+from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
 
@@ -103,7 +103,7 @@ def helicone(wanted: PolledRequests, store: Store) -> HeliconeApi:
     """A reader of Helicone's API that compares with what is stored."""
 
     def confirmed(since: int, until: int) -> tuple[int, int]:
-        with store.reading() as connection:
+        with named(store), store.reading() as connection:
             return completeness.confirmed(connection, since, until)
 
     return HeliconeApi(wanted.key, wanted.base_url, backfill=wanted.backfill, known=confirmed)

@@ -75,9 +75,7 @@ class Readiness:
     def upgrading(self, share: float) -> None:
         """Say how much of the store's upgrade is done, from 0 to 1."""
         self._announce(share)
-        if self._parent is not None:
-            with suppress(OSError):
-                _write_line(self._parent, {"ready": False, "upgraded": share})
+        tell_share(self._parent, share)
         notify_systemd(f"STATUS=Upgrading the store: {int(share * 100)} %\nEXTEND_TIMEOUT_USEC={_LONGEST_STEP_MICROS}")
 
     def announce(self, state: CollectorState) -> None:
@@ -147,6 +145,13 @@ def tell_parent(descriptor: int | None, line: dict[str, Any]) -> None:
     with suppress(OSError):
         _write_line(descriptor, line)
         os.close(descriptor)
+
+
+def tell_share(descriptor: int | None, share: float) -> None:
+    """Write how much is done, from 0 to 1, of what has to be done to the store before we are ready."""
+    if descriptor is not None:
+        with suppress(OSError):
+            _write_line(descriptor, {"ready": False, "upgraded": share})
 
 
 def _write_line(descriptor: int, line: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import write_atomically
-from spendtop.store.engine import Store
+from spendtop.store.engine import Store, named
 from spendtop.store.reads import limits
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.present import spent_last_hour, spent_today
@@ -60,7 +60,7 @@ class StatusSnapshot:
 
     def _read(self) -> dict[str, Any]:
         now, book = self._clock(), self._book()
-        with self._store.reading() as connection:
+        with named(self._store), self._store.reading() as connection:
             today = spent_today(connection, book.calendar, now)
             hour = spent_last_hour(connection, now)
             bill = billed_unseen(connection, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.limits import LimitState
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, length
@@ -26,6 +29,7 @@ _QUIET = HOUR
 _AMOUNTS = 13
 """Cells of a limit's use and amount."""
 _LEAST_NAME, _LEAST_MONEY = 10, 6
+_WELCOME_WIDTH = 76
 
 
 def gauge(fraction: float, width: int, fill: Style, over: Style, rest: Style, glyphs: Glyphs) -> list[Piece]:
@@ -176,6 +180,11 @@ def _cost(spent: Spend, width: int) -> str:
     return formats.cost(spent.known_cost, 0 if spent.known_cost is not None else spent.unpriced, width)
 
 
+def _address(url: str) -> str:
+    """Host and port of a URL."""
+    return urlsplit(url).netloc
+
+
 class SourcesPanel(Panel):
     """One line per source, the totals, and what needs attention."""
 
@@ -258,6 +267,9 @@ class Welcome(Panel):
     def __init__(self) -> None:
         super().__init__(id="welcome")
         self.webhook: str | None = None
+        """Where gateways reach us; None where nobody listens."""
+        self.conditions: tuple[Condition, ...] = ()
+        """What is amiss with the collector."""
         self.recording = False
         self.bill = ""
         """What was billed, where that is known: `billed yesterday $3.20`."""
@@ -267,7 +279,7 @@ class Welcome(Panel):
         return [("Welcome to spendtop", self.palette.title)]
 
     def content(self, width: int, height: int) -> list[Line]:
-        lines = self._words()
+        lines = self._words(min(width, _WELCOME_WIDTH))
         if len(lines) > height:
             lines = [line for line in lines if line]
         block = max((length(line) for line in lines), default=0)
@@ -275,7 +287,7 @@ class Welcome(Panel):
         above = max((height - len(lines)) // 2, 0)
         return [*([()] * above), *([margin, *line] for line in lines)]
 
-    def _words(self) -> list[Line]:
+    def _words(self, width: int) -> list[Line]:
         palette = self.palette
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
@@ -287,13 +299,17 @@ class Welcome(Panel):
             if self.recording
             else [("Nothing recorded yet, and ", strong), ("no collector runs: start `spendtop --no-ui`.", palette.bad)]
         )
-        address = self.webhook or "http://127.0.0.1:8000/webhook"
-        port = urlsplit(address).port or 8000
+        way_in: Line = [("known once a collector runs", muted)]
+        tunnel = "once a collector runs"
+        if self.webhook is not None:
+            way_in = [(self.webhook, palette.good)]
+            tunnel = f"cloudflared tunnel --url {_address(self.webhook)}"
         bill: list[Line] = [
             [(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (f" {self.glyphs.between} 7 ledger", muted)]
         ]
         return [
             first,
+            *self._amiss(width),
             *(bill if self.bill else ()),
             (),
             [("See it alive at once", palette.title)],
@@ -301,11 +317,11 @@ class Welcome(Panel):
             (),
             [("Connect Helicone", palette.title)],
             step("1", "write spendtop.toml", "spendtop init"),
-            step("2", "make an address reachable", f"cloudflared tunnel --url localhost:{port}"),
+            step("2", "make an address reachable", tunnel),
             step("3", "add the webhook", "in Helicone: Settings, Webhooks"),
             step("4", "try the way in", "spendtop send-test"),
             (),
-            [("   webhook  ", muted), (address, palette.good)],
+            [("   webhook  ", muted), *way_in],
             [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
             (),
             [
@@ -317,3 +333,15 @@ class Welcome(Panel):
                 (" leave", muted),
             ],
         ]
+
+    def _amiss(self, width: int) -> list[Line]:
+        """The worst condition whole, and how many more there are."""
+        if not self.conditions:
+            return []
+        palette = self.palette
+        style = palette.bad if self.conditions[0].status is ConditionStatus.DOWN else palette.warn
+        lines: list[Line] = [
+            [(line, style)] for line in textwrap.wrap(f"! {clean_line(self.conditions[0].sentence)}", width)
+        ]
+        more = len(self.conditions) - 1
+        return [*lines, [(f"  and {more} more: 8 sources", palette.muted)]] if more else lines

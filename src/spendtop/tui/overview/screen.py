@@ -156,8 +156,10 @@ class OverviewScreen(LiveScreen):
         bill = welcome.bill if bill is None else bill
         collector = self.face.collector
         webhook, recording = self.face.webhook_url, collector is not None
-        if (welcome.webhook, welcome.recording, welcome.bill) != (webhook, recording, bill):
-            welcome.webhook, welcome.recording, welcome.bill = webhook, recording, bill
+        conditions = collector.conditions if collector else ()
+        shown = (welcome.webhook, welcome.recording, welcome.bill, welcome.conditions)
+        if shown != (webhook, recording, bill, conditions):
+            welcome.webhook, welcome.recording, welcome.bill, welcome.conditions = webhook, recording, bill, conditions
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -14,6 +15,8 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.condition import ConditionStatus
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from spendtop.domain.windows import Calendar
+
+_GAP: Piece = ("   ", Style())
 
 
 class LiveScreen(ReaderScreen):
@@ -138,7 +143,8 @@ class LiveScreen(ReaderScreen):
             return
         trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
         attention = self._attention()
-        notice.say([*trouble, *self._config_outcome(attention), *attention, *self.remarks()], self.window_words())
+        important = [*trouble, *self._conditions(attention), *self._config_outcome(attention), *attention]
+        notice.say([*important, *self.remarks()], self.window_words())
 
     def tell_news(self) -> None:
         """Why a changed configuration was refused, in full."""
@@ -146,15 +152,30 @@ class LiveScreen(ReaderScreen):
         if outcome is not None:
             self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
 
+    def _conditions(self, attention: Line) -> Line:
+        """The worst thing that is amiss with the collector, and how many more there are. What a changed configuration
+        did has words of its own."""
+        present = self.face.collector.conditions if self.face.collector else ()
+        amiss = [each for each in present if each.name != "configuration"]
+        if not amiss:
+            return ()
+        palette = self.face.palette
+        style = palette.bad if amiss[0].status is ConditionStatus.DOWN else palette.warn
+        more: Line = [(f" +{len(amiss) - 1} more", palette.muted)] if len(amiss) > 1 else ()
+        return [*self._cut((f"! {clean_line(amiss[0].sentence)}", style), [*more, *attention]), *more, _GAP]
+
     def _config_outcome(self, attention: Line) -> Line:
-        """Cut to the room that the words after it leave, or to half the line."""
         outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
         if outcome is None:
             return ()
-        width, palette = self.size.width, self.face.palette
-        room = max(width - length(attention) - 6, width // 2)
+        palette = self.face.palette
         words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
-        return [*clip([words], room), ("   ", palette.text)]
+        return [*self._cut(words, attention), _GAP]
+
+    def _cut(self, words: Piece, after: Line) -> Line:
+        """Cut to the room that the words after it leave, or to half the line."""
+        width = self.size.width
+        return clip([words], max(width - length(after) - 6, width // 2))
 
     def window_words(self) -> Line:
         """Which day "today" is, where it is not the one of the machine's own clock."""

@@ -11,6 +11,7 @@ from rich.style import Style
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
+from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -38,6 +39,7 @@ _REASONS = {
     "not_stored": "the store could not be written",
     "rate_limited": "over the rate limit",
     "foreign_origin": "from a web page of a foreign origin",
+    **{reason.value: reason.words for reason in RefusalReason},
 }
 """The listener's reasons in words."""
 _GAPS_SHOWN = 3
@@ -215,8 +217,10 @@ class SourceEvents(Panel):
 
     def _refusal(self, refusal: Refusal) -> tuple[int, Line]:
         palette = self.palette
-        reason = refusal.reason.raw.removeprefix("ingest_")
-        words = _REASONS.get(reason, str(refusal.reason).replace("_", " "))
+        reason, _, token = refusal.reason.raw.removeprefix("ingest_").partition("/")
+        words = _REASONS.get(reason, clean_line(reason).replace("_", " "))
+        if token:
+            words += f" ({clean_line(token, 40)})"
         until = formats.minute(refusal.hour + HOUR, self.calendar)
         return refusal.hour + HOUR - 1, [
             (f"{self._day(refusal.hour)}-{until} ", palette.muted),

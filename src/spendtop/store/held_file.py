@@ -1,0 +1,174 @@
+"""The SQLite file that a store was opened with: whether its path still leads to it, and whether all of it is there."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from threading import RLock
+from typing import NamedTuple
+
+from spendtop.store.files import recovery
+
+_LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+_LOG_HEADER = 32
+_FRAME_HEADER = 24
+
+Ask = Callable[[str], tuple[int, ...]]
+"""What a pragma of SQLite answers on a connection to the file. Raises sqlite3.DatabaseError."""
+
+
+class _Identity(NamedTuple):
+    device: int
+    inode: int
+
+
+class _LogState(NamedTuple):
+    header: bytes
+    size: int
+
+
+class HeldFile:
+    """Goes by names, sizes and the write-ahead log: a descriptor of the database itself that is opened and closed here
+    would drop the locks that SQLite has on it.
+
+    May be used in any thread. A look costs a few µs.
+    """
+
+    def __init__(self, path: Path, ask: Ask) -> None:
+        self._path = path
+        self._ask = ask
+        self._lock = RLock()
+        self._held: _Identity | None = None
+        self._size = 0
+        self._log: int | None = None
+        self._log_state = _LogState(b"", 0)
+        self._spoilt: str | None = None
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection to the file; the first one makes it where it is missing, and says which one is held.
+
+        Raises sqlite3.OperationalError when the path leads to another file by now, or to none.
+        """
+        with self._lock:
+            mode = "rwc" if self._held is None else "rw"
+            connection = sqlite3.connect(
+                f"{self._path.as_uri()}?mode={mode}",
+                uri=True,
+                timeout=5.0,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            found = _identity(os.stat(self._path))
+            if self._held is None:
+                self._held = found
+            elif found != self._held:
+                connection.close()
+                raise sqlite3.OperationalError("the store's file was replaced by another one")
+            return connection
+
+    def release(self) -> None:
+        """All connections are closed: the next one may be to another file."""
+        with self._lock:
+            if self._log is not None:
+                os.close(self._log)
+            self._held, self._log, self._spoilt = None, None, None
+            self._size, self._log_state = 0, _LogState(b"", 0)
+
+    @property
+    def loss(self) -> str | None:
+        """What has become of the file and what to do, in sentences; None while it is as it was written."""
+        with self._lock:
+            if self._held is None:
+                return None
+            moved = self._moved()
+            if moved is not None:
+                return (
+                    f"The store {self._path} {moved}: nothing is recorded. Put the same file back, and recording goes"
+                    " on; or stop the collector (`spendtop stop`), put a backup there, and start it again."
+                )
+            if self._spoilt is None:
+                self._spoilt = self._cut()
+            if self._spoilt is not None:
+                return (
+                    f"The store {self._path} {self._spoilt}: nothing is recorded. Stop the collector (`spendtop stop`)."
+                    f"\n{recovery(self._path)}"
+                )
+            return None
+
+    def _moved(self) -> str | None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return "was deleted or moved away"
+        except OSError as failure:
+            return f"cannot be reached any more ({failure.strerror})"
+        if _identity(found) != self._held:
+            return "was replaced by another file"
+        return self._log_moved()
+
+    def _log_moved(self) -> str | None:
+        path = self._path.with_name(f"{self._path.name}-wal")
+        try:
+            if self._log is None:
+                self._log = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            elif _identity(os.stat(path)) != _identity(os.fstat(self._log)):
+                return "has lost its write-ahead log, which was replaced by another file"
+        except FileNotFoundError:
+            # Before anything was asked of the first connection there is none.
+            return None if self._log is None else "has lost its write-ahead log, which was deleted or moved away"
+        except OSError as failure:
+            return f"has a write-ahead log that cannot be reached any more ({failure.strerror})"
+        return None
+
+    def _cut(self) -> str | None:
+        size, before = os.stat(self._path).st_size, self._size
+        self._size = size
+        if size < before and self._is_short(size):
+            return "was cut off"
+        return None if self._log is None else self._log_cut(self._log)
+
+    def _is_short(self, size: int) -> bool:
+        """Whether pages are missing; a VACUUM makes the file shorter too."""
+        if size == 0:
+            return True
+        try:
+            (pages,), (page,) = self._ask("PRAGMA page_count"), self._ask("PRAGMA page_size")
+        except sqlite3.DatabaseError:
+            return True
+        return pages * page > size
+
+    def _log_cut(self, log: int) -> str | None:
+        """SQLite begins its log anew with another header, or empties it when all of it is in the database; while the
+        header stays, the log grows, without a hole."""
+        header, size = os.pread(log, _LOG_HEADER, 0), os.fstat(log).st_size
+        if os.pread(log, _LOG_HEADER, 0) != header:
+            return None
+        before, self._log_state = self._log_state, _LogState(header, size)
+        if size == 0:
+            is_cut = before.size > 0 and self._has_frames(log)
+        elif header[:4] not in _LOG_MAGIC:
+            is_cut = True
+        else:
+            is_cut = header == before.header and (size < before.size or _ends_in_a_hole(log, before))
+        return "has a write-ahead log that was cut off" if is_cut else None
+
+    def _has_frames(self, log: int) -> bool:
+        """Whether SQLite believes that there is something in its log, although it is empty."""
+        try:
+            _, frames, _ = self._ask("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.DatabaseError:
+            frames = 1
+        return frames > 0 and os.fstat(log).st_size == 0
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return _Identity(found.st_dev, found.st_ino)
+
+
+def _ends_in_a_hole(log: int, state: _LogState) -> bool:
+    """Whether the frame that was the last one has become zeros: no frame is of page 0."""
+    frame = int.from_bytes(state.header[8:12], "big") + _FRAME_HEADER
+    last = os.pread(log, 4, state.size - frame)
+    return last == bytes(4)
