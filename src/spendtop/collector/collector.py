@@ -58,7 +58,7 @@ from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder

@@ -17,7 +17,7 @@ from spendtop.domain.pricing.pricer import Catalogue, Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
-from spendtop.services.alert_messages import Channel
+from spendtop.services.announcements import Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings

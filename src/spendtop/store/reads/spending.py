@@ -190,8 +190,9 @@ def scope(dimension: str, key: str) -> ColumnElement[bool]:
         return true()
     column = table_of(RequestTable).c[COLUMNS[dimension]]
     if key or dimension in _ONLY_WHERE_SET:
-        # The indexes hold the lower case, for filters; the key itself is exact.
-        return and_(func.lower(column) == func.lower(key), column == key)
+        # The indexes hold the lower case, for filters; the key itself is exact. Were the plain column compared, SQLite
+        # would put the key in its place in the other term too, and then find no index for that.
+        return and_(func.lower(column) == func.lower(key), func.coalesce(column, "") == key)
     return or_(column.is_(None), column == "")
 
 
