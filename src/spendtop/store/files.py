@@ -8,13 +8,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shlex import quote
 
 from sqlalchemy import make_url
 
 from spendtop.domain.errors import CannotCreate, NoPermission, StoreCorrupt
 
 _MAGIC = b"SQLite format 3\0"
-_OUR_TABLE = "request_key"
+OUR_TABLE = "request_key"
 _CHECKED_UP_TO = 256 * 1024 * 1024
 """Bytes up to which a file is checked as a whole before it is opened."""
 
@@ -32,7 +33,7 @@ def locate(url: str) -> tuple[str, str | None]:
             return url, None
         with closing(_connect(path)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables or _OUR_TABLE in tables:
+    if not tables or OUR_TABLE in tables:
         return url, None
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
@@ -75,11 +76,12 @@ def prepare(path: Path) -> None:
 
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
+    url, store, recovered = (quote(each) for each in (f"sqlite:///{path}", str(path), f"{path}.recovered"))
+    files = " ".join(quote(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
     return (
-        f"Put a backup in its place:  rm -f {path}-wal {path}-shm && cp BACKUP {path}\n"
-        f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
-        f"Or start anew and keep the files:  for f in '{path}' '{path}-wal' '{path}-shm'; do"
-        ' [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
+        f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
+        f'Or start anew and keep the files:  for f in {files}; do [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
     )
 
 
