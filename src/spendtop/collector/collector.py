@@ -26,6 +26,7 @@ from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.evaluator_loop import EvaluatorLoop
+from spendtop.collector.held_writer import held_up
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
@@ -57,7 +58,6 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.untrusted import clean_line
 from spendtop.services.announcements import Announcement
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
@@ -70,8 +70,6 @@ from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
-_HELD_UP = 5.0
-"""Seconds without a write that was wanted, after which that is said."""
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
@@ -392,7 +390,7 @@ class Collector:
         """Ask those who do not say by themselves what is amiss with them."""
         ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
         self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
-        self._conditions.keep("writer", ConditionStatus.DEGRADED, _held_up(self._recorder))
+        self._conditions.keep("writer", ConditionStatus.DEGRADED, held_up(self._recorder))
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
@@ -413,21 +411,6 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
-
-
-def _held_up(recorder: Recorder) -> str | None:
-    """Why nothing has been written for a while, and what to do."""
-    if recorder.held_up_for < _HELD_UP:
-        return None
-    if recorder.is_writing:
-        return f"One write takes more than {_HELD_UP:g} s; what comes waits for it and is recorded then."
-    reason = clean_line(recorder.hindrance)
-    if not reason or "lock" in reason:
-        reason = "another program holds it. End that, such as a SQL shell"
-    return (
-        f"The store could not be written for more than {_HELD_UP:g} s: {reason}. Webhooks wait for up to a minute,"
-        " pushes are told to come again."
-    )
 
 
 def _failing(channels: Sequence[ChannelStatus]) -> str | None:
