@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -60,6 +61,7 @@ class Writer(Generic[Event, Outcome]):
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
         self._stopping = False
+        self._no_room: str | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._held_up_since: float | None = None
         """Monotonic seconds from which on something wanted to be written, and nothing was."""
@@ -79,6 +81,15 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             self._news.notify()
         self._thread.join(patience)
+
+    @property
+    def no_room(self) -> str | None:
+        """Why the latest events were refused, where the disk is full; None once something was stored again."""
+        return self._no_room
+
+    def found_room(self) -> None:
+        """Something else was stored."""
+        self._no_room = None
 
     @property
     def alive(self) -> bool:
@@ -170,6 +181,8 @@ class Writer(Generic[Event, Outcome]):
             with named(self._store), self._writing() as connection:
                 result = call.work(connection)
         except Exception as failure:
+            if isinstance(failure, StoreFull):
+                self._no_room = str(failure)
             call.future.set_exception(failure)
         else:
             call.future.set_result(result)
@@ -219,6 +232,7 @@ class Writer(Generic[Event, Outcome]):
             self.is_writing = False
 
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
+        self._no_room = None
         start = 0
         for submission in group:
             end = start + len(submission.events)
@@ -250,10 +264,9 @@ class Writer(Generic[Event, Outcome]):
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            gives_up = isinstance(refused, StoreFull)
-            tired = {
-                item for item in queued if isinstance(item, _Submission) and (gives_up or item.deadline <= told_next)
-            }
+            if isinstance(refused, StoreFull):
+                self._no_room, told_next = str(refused), math.inf
+            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refused)
