@@ -27,7 +27,6 @@ from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
-from spendtop.collector.held_writer import held_up
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
@@ -263,8 +262,7 @@ class Collector:
             refusals=self._refusals,
         )
         try:
-            listener = Listener(context)
-            await serve(listener, listening, self._stop, favoured=listener.favoured)
+            await serve(listener := Listener(context), listening, self._stop, favoured=listener.favoured)
         except Exception:
             _log.exception("the listener failed")
 
@@ -401,7 +399,6 @@ class Collector:
         """Ask those who do not say by themselves what is amiss with them."""
         ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
         self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
-        self._conditions.keep("writer", ConditionStatus.DEGRADED, held_up(self._recorder))
         self._store_health.examine()
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
