@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import warnings
@@ -73,15 +74,19 @@ DAMAGED = (header_garbage, page_2_garbage, truncated, only_a_header, empty_but_o
 def test_a_damaged_file_is_refused_with_three_ways_out_and_stays_as_it_is(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    path = tmp_path / "spendtop.db"
+    path = tmp_path / "it's mine; a $HOME.db"
     damage(path)
     before = path.read_bytes()
     with pytest.raises(StoreCorrupt) as refusal:
         locate(f"sqlite:///{path}")
         prepare(path)
     assert refusal.value.exit_code == ExitCode.STORE_CORRUPT
-    for command in ("cp BACKUP", ".recover", f"for f in '{path}' '{path}-wal'"):
-        assert command in str(refusal.value)
+    restore, recover, put_aside = (
+        shlex.split(line.partition(":  ")[2]) for line in str(refusal.value).splitlines()[-3:]
+    )
+    assert restore == ["spendtop", "db", "restore", "BACKUP", "--force", "--database-url", f"sqlite:///{path}"]
+    assert recover == ["sqlite3", str(path), ".recover", "|", "sqlite3", f"{path}.recovered"]
+    assert put_aside[:6] == ["for", "f", "in", str(path), f"{path}-wal", f"{path}-shm;"]
     assert path.read_bytes() == before
 
 

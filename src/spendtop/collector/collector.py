@@ -25,6 +25,7 @@ from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
+from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
@@ -174,6 +175,7 @@ class Collector:
             self._committed,
             self._prices,
         )
+        self._store_health = StoreHealth(store, self._recorder, self._conditions)
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
@@ -187,6 +189,14 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
+        )
+        self._emergency = EmergencyMessages(
+            self._conditions,
+            lambda: self._active.channel_urls,
+            ProcessCourier(),
+            setup.clock,
+            lambda: self._evaluator.owns,
+            lambda: self._active.settings.time.calendar.zone,
         )
         self._config_reload = ConfigReload(
             setup.reload,
@@ -296,8 +306,9 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "emergency": self._emergency.run,
             "refusal log": self._refusal_watch.run,
-            "store": StoreHealth(self._store, self._conditions).run,
+            "store": self._store_health.run,
             "watchdog": ping_watchdog,
         }
         if self._printer is not None:
@@ -388,6 +399,7 @@ class Collector:
         """Ask those who do not say by themselves what is amiss with them."""
         ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
         self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
+        self._store_health.examine()
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -59,6 +60,7 @@ class Writer(Generic[Event, Outcome]):
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
         self._stopping = False
+        self._no_room: str | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self.failure: BaseException | None = None
         """What ended the thread, if anything did: the collector then ends too."""
@@ -72,6 +74,15 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             self._news.notify()
         self._thread.join(patience)
+
+    @property
+    def no_room(self) -> str | None:
+        """Why the latest events were refused, where the disk is full; None once something was stored again."""
+        return self._no_room
+
+    def found_room(self) -> None:
+        """Something else was stored."""
+        self._no_room = None
 
     @property
     def alive(self) -> bool:
@@ -157,6 +168,8 @@ class Writer(Generic[Event, Outcome]):
             with named(self._store), self._store.writing() as connection:
                 result = call.work(connection)
         except Exception as failure:
+            if isinstance(failure, StoreFull):
+                self._no_room = str(failure)
             call.future.set_exception(failure)
         else:
             call.future.set_result(result)
@@ -185,6 +198,7 @@ class Writer(Generic[Event, Outcome]):
             return self._record(connection, [event for submission in group for event in submission.events])
 
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
+        self._no_room = None
         start = 0
         for submission in group:
             end = start + len(submission.events)
@@ -216,10 +230,9 @@ class Writer(Generic[Event, Outcome]):
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            gives_up = isinstance(refused, StoreFull)
-            tired = {
-                item for item in queued if isinstance(item, _Submission) and (gives_up or item.deadline <= told_next)
-            }
+            if isinstance(refused, StoreFull):
+                self._no_room, told_next = str(refused), math.inf
+            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refused)
