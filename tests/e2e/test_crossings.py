@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import CollectorProcess, rows, webhook
+from tests.e2e.processes import CollectorProcess, collecting, rows, webhook
 from tests.e2e.pushing import ITEM, KEYED, RECEIVER, receiving
 from tests.waiting import eventually
 
@@ -102,7 +102,7 @@ def test_a_collector_killed_while_many_cross_tells_each_once(tmp_path: Path, see
             push(collector, 0, users)
             eventually(lambda: alerts(tmp_path) >= seed * 17)
             collector.end(signal.SIGKILL)
-        with receiving(tmp_path, RECEIVER + EACH_USER + channel):
+        with collecting(tmp_path, RECEIVER + EACH_USER + channel):
             eventually(lambda: alerts(tmp_path) == users)
             web.arrivals.wait_for(lambda arrived: len(arrived) >= 1)
     members = "SELECT count(*), count(DISTINCT alert_id) FROM delivery_alert"
