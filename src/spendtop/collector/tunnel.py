@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spendtop.collector.collector import CompanionContext
 from spendtop.collector.helicone_connection import NotKept, connect, destination_of, keep_secret, management
+from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
