@@ -21,7 +21,7 @@ from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
-from spendtop.domain.standing import Sight, Standing, StandingWord
+from spendtop.domain.sight import Sight, Standing, StandingWord
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import CollectorState, running_collector
 

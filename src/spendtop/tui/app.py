@@ -19,10 +19,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.standing import Sight
+from spendtop.domain.sight import Sight
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
+from spendtop.tui.collector_start import CollectorStart
 from spendtop.tui.commands import Commands
 from spendtop.tui.face import Pause, StatusFacts
 from spendtop.tui.glyphs import ASCII, UNICODE
@@ -109,7 +110,7 @@ class SpendtopApp(ThemedApp):
         self._collector_asked = False
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
-        self._starting = False
+        self._start = CollectorStart(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
@@ -327,26 +328,12 @@ class SpendtopApp(ThemedApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A collector can be started only where none runs."""
         if action == "start_collector":
-            nobody = self._collector_asked and self.collector is None
-            return nobody and not self._starting and self.session.start_collector is not None
+            return self._collector_asked and self.collector is None and self._start.is_possible
         return super().check_action(action, parameters)
 
     def action_start_collector(self) -> None:
         """Start one; the header says when it records."""
-        self._starting = True
-        self.notify("Starting a collector...", markup=False)
-        self.run_worker(self._start_collector, thread=True, exit_on_error=False, group="store")
-
-    def _start_collector(self) -> None:
-        """Runs in a thread."""
-        assert self.session.start_collector is not None
-        try:
-            self.session.start_collector()
-        except SpendtopError as failure:
-            words = f"No collector could be started: {failure}"
-            self.call_from_thread(partial(self.notify, words, severity="error", timeout=20, markup=False))
-        finally:
-            self._starting = False
+        self._start.begin()
 
     def action_detach(self) -> None:
         """Leave; the collector goes on."""

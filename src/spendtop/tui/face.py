@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from spendtop.domain.standing import Standing, StandingWord
+from spendtop.domain.sight import Standing, StandingWord
 
 if TYPE_CHECKING:
     from rich.style import Style

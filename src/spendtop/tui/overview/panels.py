@@ -296,8 +296,10 @@ class Welcome(Panel):
             return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
 
         first: Line = [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
+        why: list[Line] = []
         if self.why_unrecorded:
-            first = [("Nothing recorded yet. ", strong), (self.why_unrecorded, palette.bad)]
+            first = [("Nothing recorded yet.", strong)]
+            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
         if self.webhook is not None:
@@ -308,6 +310,7 @@ class Welcome(Panel):
         ]
         return [
             first,
+            *why,
             *self._amiss(width),
             *(bill if self.bill else ()),
             (),

@@ -7,23 +7,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from spendtop.domain.clock import to_datetime
-from spendtop.domain.untrusted import clean_line
-from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.notice_words import NoticeWords
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.selection import Selection
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
+from spendtop.tui.widgets.canvas import Line, Panel
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
 
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from spendtop.domain.windows import Calendar
-
-_GAP: Piece = ("   ", Style())
 
 
 class LiveScreen(ReaderScreen):
@@ -147,78 +142,19 @@ class LiveScreen(ReaderScreen):
 
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
-        palette = self.face.palette
-        notice = self.query_one(Notice)
-        pause = self.face.pause
-        if pause:
-            seconds = formats.span(self.face.session.clock() - pause.since)
-            words = f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind "
-            notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
-            return
-        attention = self._attention()
-        important = [*self._amiss(attention), *self._config_outcome(attention), *attention]
-        notice.say([*important, *self.remarks()], self.window_words())
+        words = NoticeWords(self.face, self.size.width)
+        left = words.of_pause() or [*words.important(), *self.remarks()]
+        self.query_one(Notice).say(left, () if self.face.pause else self.window_words())
+
+    def window_words(self) -> Line:
+        """Which day "today" is, where it is not the one of the machine's own clock."""
+        return NoticeWords(self.face, self.size.width).of_day()
 
     def tell_news(self) -> None:
         """Why a changed configuration was refused, in full."""
         outcome = self.face.config_status.untold(self.face.headline, self.face.session.clock())
         if outcome is not None:
             self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
-
-    def _amiss(self, attention: Line) -> Line:
-        """Why it stands as it does, what else there is to know of the collector, and how many more such things. What a
-        changed configuration did has words of its own."""
-        palette, facts = self.face.palette, self.face.status_facts()
-        conditions = facts.collector.conditions if facts.collector else ()
-        told_apart = {each.sentence for each in conditions if each.name == "configuration"}
-        sentences = dict.fromkeys([facts.standing.sentence, *(each.sentence for each in conditions)])
-        known = [sentence for sentence in sentences if sentence and sentence not in told_apart]
-        if not known:
-            return ()
-        style = palette.warn if facts.records else palette.bad
-        more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
-        return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *attention]), *more, _GAP]
-
-    def _config_outcome(self, attention: Line) -> Line:
-        outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
-        if outcome is None:
-            return ()
-        palette = self.face.palette
-        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
-        return [*self._cut(words, attention), _GAP]
-
-    def _cut(self, words: Piece, after: Line) -> Line:
-        """Cut to the room that the words after it leave, or to half the line."""
-        width = self.size.width
-        return clip([words], max(width - length(after) - 6, width // 2))
-
-    def window_words(self) -> Line:
-        """Which day "today" is, where it is not the one of the machine's own clock."""
-        headline = self.face.headline
-        if headline is None:
-            return ()
-        calendar, now = headline.calendar, self.face.session.clock()
-        here = to_datetime(now).astimezone()
-        if calendar.day_starts == "00:00" and calendar.local(now).utcoffset() == here.utcoffset():
-            return ()
-        return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.palette.faint)]
-
-    def _attention(self) -> list[Piece]:
-        headline, palette = self.face.headline, self.face.palette
-        if headline is None:
-            return []
-        attention = headline.attention
-        words: list[Piece] = []
-        if attention.unrecognized:
-            count = formats.count(attention.unrecognized)
-            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
-        if attention.dead_deliveries:
-            count = formats.count(attention.dead_deliveries)
-            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
-        if attention.tests:
-            tests = "test" if attention.tests == 1 else "tests"
-            words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
-        return words
 
     def warn(self, words: str) -> None:
         """Tell why something is not done."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from textual.message import Message
 from textual.screen import Screen
 
-from spendtop.domain.standing import OLD_AFTER
+from spendtop.domain.sight import OLD_AFTER
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

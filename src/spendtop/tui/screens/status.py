@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 
 from spendtop.domain.limits import LimitState
-from spendtop.domain.standing import StandingWord
+from spendtop.domain.sight import StandingWord
 from spendtop.tui import formats
 from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts

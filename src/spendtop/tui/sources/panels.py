@@ -13,7 +13,7 @@ from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.standing import Standing, StandingWord
+from spendtop.domain.sight import Standing, StandingWord
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -85,7 +85,7 @@ class SourceFacts(Panel):
             f"{formats.grouped(headline.recorded)} requests",
             f"bodies {self._bodies(size, calendar)}",
         ]
-        if headline.applied is not None:
+        if headline.applied is not None and self.collector is not None:
             parts.append(f"up {self._uptime(headline.applied)}")
         return [(_whole(parts, f" {self.glyphs.between} ", width), self.palette.muted)]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import HOUR, SECOND
 from spendtop.domain.condition import Condition, ConditionStatus
-from spendtop.domain.standing import OLD_AFTER, Sight, StandingWord
+from spendtop.domain.sight import OLD_AFTER, Sight, StandingWord
 
 NOW = 1_794_000_000_000_000
 STORE_GONE = Condition(name="store", status=ConditionStatus.DOWN, sentence="The store is gone.", since=NOW - 3)
