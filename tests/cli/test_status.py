@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.status import _in_plain_sight, _in_settings, status_file
 from spendtop.config.paths import data_folder
+from spendtop.services import presence
+from spendtop.services.presence import CollectorState, RunningCollector, process_start
 from tests.cli.conftest import Cli, write_config
 
 DAILY = {
@@ -34,6 +37,7 @@ def write_status(*limits: dict[str, Any], age: float = 0, path: Path | None = No
         "limits": limits,
     }
     path.write_text(json.dumps(found))
+    os.utime(path, (time.time() - age, time.time() - age))
 
 
 def test_one_line_says_spend_and_the_fullest_limit(cli: Cli) -> None:
@@ -74,6 +78,49 @@ def test_an_old_status_says_so_and_never_reads_as_no_spend(cli: Cli) -> None:
     assert cli("status").out.endswith("approaching · 3h old: nobody collects\n")
     assert cli("status", "--line", "{state} {age}").out == "stale 3h\n"
     assert json.loads(cli("status", "--json").out)["collecting"] is False
+
+
+def announce(pid: int) -> None:
+    """As a collector does that says it is this process."""
+    me = RunningCollector(
+        pid=pid,
+        state=CollectorState.READY,
+        url="http://127.0.0.1:8000",
+        started_by="service",
+        since=0,
+        process_started=process_start(pid),
+    )
+    presence.announce(data_folder() / "spendtop.db.collector.json", me)
+
+
+@pytest.mark.parametrize(
+    ("lives", "touched_ago", "collector"),
+    [
+        (True, 0, "running"),
+        (True, 60, "running"),
+        (True, 91, "gone"),
+        (False, 0, "running"),
+        (False, 9, "gone"),
+    ],
+)
+def test_a_collector_is_gone_ten_seconds_after_its_death_and_when_it_is_stuck(
+    cli: Cli, lives: bool, touched_ago: float, collector: str
+) -> None:
+    write_status(DAILY, age=touched_ago)
+    if lives:
+        announce(os.getpid())
+    said = cli("status", "--json")
+    assert (said.code, json.loads(said.out)["collector"]) == (10, collector)
+    assert cli("status", "--line", "{collector}").out == f"{collector}\n"
+    assert ("nobody collects" in cli("status").out) is (collector == "gone")
+
+
+def test_another_collector_of_the_same_store_goes_on_when_one_leaves(cli: Cli) -> None:
+    write_status(DAILY)
+    path = data_folder() / "spendtop.db.status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "collecting": False}))
+    announce(os.getpid())
+    assert json.loads(cli("status", "--json").out)["collector"] == "running"
 
 
 def test_a_format_has_its_own_words(cli: Cli) -> None:

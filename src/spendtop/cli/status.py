@@ -21,12 +21,11 @@ from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import clean_line
 
-_STALE_SECONDS = 90
-"""The collector writes the file at least every 30 s."""
 _CODES = {"ok": ExitCode.OK, "approaching": ExitCode.APPROACHING, "exceeded": ExitCode.EXCEEDED}
 _STALE = "stale"
+_RUNNING, _GONE = "running", "gone"
 _KEYS = frozenset({"at", "today", "hour", "limits"})
-_SUFFIX = ".status.json"
+_SUFFIX, _ANNOUNCEMENT_SUFFIX = ".status.json", ".collector.json"
 _URL = "SPENDTOP_DATABASE__URL"
 _OLD_NAMES = "SPENDTOP_OLD_NAMES"
 _NAMES_A_STORE = re.compile("DATABASE|DB_FILENAME")
@@ -35,13 +34,15 @@ _PLAIN_SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 def run(options: Options) -> int:
     """Print the line and tell by the exit code how the limits stand."""
-    status = _read(status_file(options))
+    path = status_file(options)
+    status = _read(path)
+    collector = _collector(path, status)
     age = max(0, int(time.time() - status["at"] / 1e6))
     state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index, default="ok")
     if options.arguments.json:
-        text = json.dumps(_answer(status, age, state), ensure_ascii=True)
+        text = json.dumps(_answer(status, age, state, collector), ensure_ascii=True)
     else:
-        words = _words(status, age, state)
+        words = _words(status, age, state, collector)
         text = _filled(options.arguments.line, words) if options.arguments.line else _line(status, words)
     sys.stdout.write(f"{text}\n")
     return _CODES[state]
@@ -59,11 +60,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"The status file {path} cannot be read. Delete it; the collector writes it anew.") from None
 
 
-def _is_collecting(status: dict[str, Any], age: int) -> bool:
-    return status.get("collecting", True) and age <= _STALE_SECONDS
+def _collector(path: Path, status: dict[str, Any]) -> str:
+    """`running` or `gone`, within ten seconds of the collector's death."""
+    from spendtop.services.presence import is_collected, running_collector
+
+    announcement = path.with_name(path.name.removesuffix(_SUFFIX) + _ANNOUNCEMENT_SUFFIX)
+    has_left = not status.get("collecting", True) and running_collector(announcement) is None
+    return _RUNNING if not has_left and is_collected(announcement, path, time.time()) else _GONE
 
 
-def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
+def _words(status: dict[str, Any], age: int, state: str, collector: str) -> dict[str, str]:
     """What a format can name."""
     worst = _worst(status)
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
@@ -75,7 +81,8 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
-        "state": state if _is_collecting(status, age) else _STALE,
+        "state": state if collector == _RUNNING else _STALE,
+        "collector": collector,
         "age": _duration(age),
     }
 
@@ -138,11 +145,12 @@ def _duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
+def _answer(status: dict[str, Any], age: int, state: str, collector: str) -> dict[str, Any]:
     return {
         "at": status["at"],
         "age_s": age,
-        "collecting": _is_collecting(status, age),
+        "collecting": collector == _RUNNING,
+        "collector": collector,
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +46,17 @@ class StatusSnapshot:
         self._changed = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write at most once a second, at least every half minute; the last one says that nobody collects."""
+        """Write at most once a second, at least every half minute; the last one says that nobody collects.
+
+        In between the file is touched, which says that somebody does even where there is no room to write.
+        """
         waited = 0.0
         while not stop.is_set():
             if self._changed or waited >= _LATEST:
                 self._changed, waited = False, 0.0
                 await asyncio.to_thread(self._write)
+            with suppress(OSError):
+                os.utime(self._path)
             await pause(stop, _EVERY)
             waited += _EVERY
         await asyncio.to_thread(self._write, collecting=False)
