@@ -96,6 +96,16 @@ def postgres_store(postgres_url: str) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def empty_postgres(postgres_url: str) -> Iterator[str]:
+    """The address of a PostgreSQL without a store; what is kept of stores there goes as well."""
+    _drop_schema(postgres_url)
+    yield postgres_url
+    _drop_schema(postgres_url)
+
+
 def _drop_schema(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    """The store, and what restores kept of earlier ones."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for (name,) in connection.execute(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{SCHEMA}%'"):
+            connection.execute(f"DROP SCHEMA {name} CASCADE")

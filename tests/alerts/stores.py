@@ -50,7 +50,7 @@ def queue(
     store: Store, *channels: str, alert_id: int = 1, kind: MessageKind = MessageKind.EXCEEDED, now: int = NOW
 ) -> int:
     with store.writing() as connection:
-        return outbox_rules.enqueue(
+        queued = outbox_rules.enqueue(
             connection,
             alert_id=alert_id,
             seq=1,
@@ -59,6 +59,7 @@ def queue(
             channels=channels,
             now=now,
         )
+    return len(queued)
 
 
 def deliveries(store: Store) -> list[Row[Any]]:

@@ -65,18 +65,10 @@ def test_what_was_found_in_time_is_not_called_late() -> None:
     assert "late" not in render(replace(EXCEEDED, late_by=None), REF, 1).body
 
 
-def test_a_digest_lists_at_most_twenty_lines() -> None:
-    lines = tuple(f"daily exceeded {number}" for number in range(25))
-    text = render(Message(kind=MessageKind.DIGEST, limit_name="", lines=lines), REF, 1)
-    assert text.title == "daily exceeded 0 and 24 more"
-    assert text.body.splitlines()[-2:] == ["+5 more", "[ref 7f3a90c1·1]"]
-    assert "daily exceeded 19\n" in text.body
-    assert "daily exceeded 20" not in text.body
-
-
-def test_a_line_of_a_digest_is_not_cut_as_a_name_is() -> None:
-    line = f"exceeded {'n' * 64} user {'u' * 64}: $11.00 + 1 unpriced of $10.00"
-    assert f"{line}\n" in render(Message(kind=MessageKind.DIGEST, limit_name="", lines=(line,)), REF, 1).body
+def test_a_message_about_many_names_one_and_says_how_many_more() -> None:
+    text = render(replace(EXCEEDED, others=5991), REF, 1)
+    assert text.title.endswith(" and 5,991 more")
+    assert "And 5,991 more of this limit within a minute. `spendtop alert list` has them all.\n" in text.body
 
 
 def test_a_contributor_without_a_name_is_told_as_none() -> None:
@@ -94,10 +86,12 @@ def test_the_longest_names_keep_within_the_limits_and_leave_the_ref(kind: Messag
         contributors=(("user", long, 10**18),) * 40,
         next_words=long,
         lines=(long,) * 30,
+        others=5991,
     )
     text = render(message, REF, 12)
     assert len(text.title) <= TITLE_LIMIT
     assert len(text.body) <= BODY_LIMIT
+    assert "5,991 more" in text.title
     assert text.body.endswith("\n[ref 7f3a90c1·12]")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import spendtop
 from spendtop.__main__ import main
-from spendtop.cli.commands import Command
+from spendtop.cli.command import Command
 from spendtop.cli.options import Options
 from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, PortBusy
@@ -50,7 +50,7 @@ def test_an_expected_failure_is_its_sentence_and_its_exit_code(cli: Cli, monkeyp
 
 
 def test_a_failure_that_quotes_control_characters_is_harmless_to_a_terminal(cli: Cli) -> None:
-    code, out, err = cli("--config", "no\x1b]0;evil\x07.toml", "check")
+    code, out, err = cli("--config", "no\x1b]0;evil\x07.toml", "channel", "list")
     assert (code, out) == (ExitCode.CONFIG, "")
     assert "no␛]0;evil␇.toml" in err
     assert "\x1b" not in err

@@ -43,7 +43,7 @@ def test_a_damaged_store_is_left_alone_and_comes_with_what_to_do(cli: Cli, conte
     Path("bad.db").write_bytes(content)
     said = cli("spend", "--database-url", "sqlite:///bad.db")
     assert (said.code, said.out) == (65, "")
-    assert all(word in said.err for word in ("cp BACKUP", ".recover", ".corrupt"))
+    assert all(word in said.err for word in ("db restore BACKUP", ".recover", ".corrupt"))
     assert Path("bad.db").read_bytes() == content
 
 

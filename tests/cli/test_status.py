@@ -167,4 +167,4 @@ def test_what_only_the_configuration_can_tell_is_asked_of_it(
 
 def test_a_wrong_configuration_is_named(cli: Cli) -> None:
     write_config("[server]\nprot = 1")
-    assert cli("status").code == 78
+    assert "spendtop.toml:2: [server] prot" in cli("status").err

@@ -110,7 +110,7 @@ async def test_a_start_without_files_is_not_remembered_and_names_what_is_gone(be
     followed = Followed(bench)
     await followed.reloading.publish()
     before = _remembered(bench)
-    nothing = ConfigFiles(folder=bench.file.parent)
+    nothing = ConfigFiles(here=bench.file.parent, folder=bench.file.parent)
     bench.active.apply(load_files(nothing, sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}))
     await followed.reloading.publish()
     async with following(followed):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.domain.clock import SECOND
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.lease import Lease, Ownership, SoleOwner
 from spendtop.store.engine import Store
 from tests.collector.conftest import Bench

@@ -15,7 +15,7 @@ from spendtop.collector.printer import Printer
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from tests.collector.conftest import Bench
 from tests.waiting import soon
 

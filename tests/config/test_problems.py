@@ -113,7 +113,7 @@ def test_all_errors_are_told_at_once_in_the_order_of_their_lines(refusal: Refusa
 def test_at_most_twenty_errors_are_shown(refusal: Refusal) -> None:
     told = refusal("[server]\n" + "".join(f"wrong{number} = 1\n" for number in range(30)))
     assert len(told.splitlines()) == 21
-    assert told.endswith("... and 10 more")
+    assert told.endswith("... and 10 more; `spendtop check` shows all")
 
 
 @pytest.mark.parametrize(

@@ -118,15 +118,17 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-P", "-m", "spendtop", *map(str, arguments)]
 
 
-def spendtop(folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ended:
-    """Run a command to its end."""
+def spendtop(
+    folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Ended:
+    """Run a command to its end; `folder` is its home, and its working directory without `cwd`."""
     done = subprocess.run(
         command(*arguments),
         capture_output=True,
         stdin=subprocess.DEVNULL,
         timeout=DEADLINE,
         env=environment(folder) if environ is None else dict(environ),
-        cwd=folder,
+        cwd=folder if cwd is None else cwd,
     )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import LISTENER, CollectorProcess, rows, save, spendtop, started, webhook
+from tests.e2e.processes import LISTENER, CollectorProcess, environment, rows, save, spendtop, started, webhook
 from tests.waiting import eventually
 
 DAILY = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 1\nwarn = []\n'
@@ -109,3 +109,43 @@ def test_another_file_that_is_found_wins_is_named_with_what_differs_and_is_remem
     with started(home.folder) as third:
         third.end()
     assert f"taking {other}" in third.err
+
+
+SLIP = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 1 # unless\nwarn = 0.5]\n'
+
+
+def test_beside_a_broken_file_the_collector_goes_on_and_every_tool_works(home: Home) -> None:
+    with started(home.folder, cwd=home.project) as collector:
+        home.spend(collector, "one")
+        save(home.file, home.config + SLIP)
+        eventually(lambda: "is refused" in collector.out)
+        request_id = str(home.rows("SELECT id FROM request")[0][0])
+        for words in (
+            ("alert", "list"),
+            ("alert", "ack", "1", "--by", "carol"),
+            ("requests",),
+            ("request", request_id),
+            ("spend",),
+            ("export",),
+        ):
+            for folder in (home.project, home.elsewhere):
+                ended = spendtop(home.folder, *words, cwd=folder)
+                assert ended.code == 0, ended
+                told = ended.err.splitlines()
+                assert any("spendtop.toml:" in line and "not valid TOML" in line for line in told), told
+                assert len(told) <= (2 if folder == home.elsewhere else 1) + (words == ("export",))
+        assert spendtop(home.folder, "status", cwd=home.project).code == 11
+        lenient = {name: value for name, value in environment(home.folder).items() if name != "PYTHONWARNINGS"}
+        checked = spendtop(home.folder, "check", cwd=home.elsewhere, environ=lenient)  # Apprise imports what is old
+        assert checked.code == 78
+        assert "not valid TOML" in checked.out and "schema" in checked.out and "listens at" in checked.out
+        home.spend(collector, "two")
+    assert home.rows("SELECT state, acked_by FROM alert") == [("exceeded", "carol")]
+    assert len(home.told) == 1
+
+
+def test_a_broken_file_is_refused_at_the_start_with_every_slip(home: Home) -> None:
+    save(home.file, home.config + SLIP + "[ui]\ntheme = 5\n[unknown]\n")
+    ended = spendtop(home.folder, "--no-ui", cwd=home.project)
+    assert ended.code == 78
+    assert ended.err.count("spendtop.toml:") == 3

@@ -18,7 +18,7 @@ from spendtop.domain.request import Basis, Cost, Request, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens
-from spendtop.services.alert_messages import Channel
+from spendtop.services.announcements import Channel
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.engine import Store

@@ -23,7 +23,7 @@ from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import episodes
-from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.evaluator import Evaluator, mark_crossed
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared

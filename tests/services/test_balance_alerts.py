@@ -17,7 +17,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger
-from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.store.engine import Store
 from spendtop.store.reads.balances import Account
@@ -294,12 +294,11 @@ def test_who_evaluates_limits_leaves_accounts_alone(watching: Watching, collecti
     assert watching.alerts() == [("balance/router", "exceeded", "critical")]
 
 
-def test_many_at_once_come_in_one_message_that_names_each(watching: Watching) -> None:
+def test_many_at_once_are_told_one_by_one(watching: Watching) -> None:
     names = ["a", "b", "c", "d"]
     watching.over([replace(ROUTER, name=name) for name in names])
     with watching.store.writing() as connection:
         for name in names:
             ledger.take_balance(connection, name, Usd.of("9.996"), watching.clock())
     assert len(watching.look()) == 4
-    (digest,) = watching.messages()
-    assert sorted(digest.lines) == [f"low balance: {name} $9.99 of $10.00" for name in names]
+    assert sorted(message.limit_name for message in watching.messages()) == names

@@ -19,7 +19,7 @@ from spendtop.domain.request import Basis, Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import episodes
-from spendtop.services.alert_messages import Channel
+from spendtop.services.announcements import Channel
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits as limit_reads
 from spendtop.store.tables import AlertTable, DeliveryTable, LimitMarkTable
@@ -289,46 +289,11 @@ def test_a_request_of_a_clock_ahead_counts_for_the_window_that_it_lies_in(collec
     assert [(row.window_start, row.state) for row in spending.alerts()] == [(midnight, "exceeded")]
 
 
-def test_one_digest_for_each_channel_when_four_cross_at_once_the_worst_first(collecting: Make) -> None:
-    each = limit("each user", each=Each.USER, usd=10)
-    spending = collecting(each, limit("quiet", usd=1, notify=()), channels=[Channel("ops"), Channel("mail")])
-    users = [request(n, spending.clock(), (8 + (n == 19)) * DOLLAR, user_id=f"user-{n:02}") for n in range(20)]
-    spending.record(*users, request(99, spending.clock(), 11 * DOLLAR, user_id="zoe"))
-    heard = said(spending.evaluate())
-    assert (len(heard), heard.count("exceeded each user zoe"), heard.count("exceeded quiet")) == (22, 1, 1)
-    (ops, mail) = rows(spending.store, DeliveryTable)
-    assert (ops.kind, ops.channel, ops.severity, mail.channel) == ("digest", "ops", "critical", "mail")
-    lines = spending.told("ops")[0].lines
-    assert lines[0] == "exceeded each user (zoe): $11.00 of $10.00"
-    assert lines[1].startswith("approaching each user (user-19")
-    assert len(lines) == 21
-
-
-def test_a_line_of_a_digest_keeps_its_amounts_and_says_what_is_unpriced(collecting: Make) -> None:
-    spending = collecting(limit("each user of the long name", each=Each.USER, usd=10))
-    for n in range(4):
-        user = f"{n}{'x' * 200}"
-        spending.record(request(n, spending.clock(), 11 * DOLLAR, user_id=user))
-        spending.record(request(f"unpriced-{n}", spending.clock(), None, user_id=user))
-    spending.evaluate()
-    ends = {line.partition("…): ")[2] for line in spending.told()[0].lines}
-    assert ends == {"$11.00 + 1 unpriced of $10.00"}
-
-
 def test_contributors_are_those_that_the_limit_counts(collecting: Make) -> None:
     spending = collecting(limit(each=Each.USER, usd=10, where="-model:mini"))
     spending.record(request(1, spending.clock(), 90 * DOLLAR, user_id="alice", model="mini"))
     assert spending.spend(10, user_id="alice", model="o3") == ["exceeded daily alice"]
     assert spending.told()[0].contributors == (("model", "o3", 10 * DOLLAR),)
-
-
-def test_a_digest_that_is_not_sent_yet_is_not_replaced_by_news_of_one_of_its_alerts(collecting: Make) -> None:
-    spending = collecting(limit("each user", each=Each.USER, usd=10))
-    spending.record(*(request(n, spending.clock(), 8 * DOLLAR, user_id=f"user-{n}") for n in range(4)))
-    spending.evaluate()
-    for n in range(4):
-        assert spending.spend(2, user_id=f"user-{n}") == [f"exceeded each user user-{n}"]
-    assert [row.state for row in rows(spending.store, DeliveryTable)] == ["pending"] * 5
 
 
 def test_channels_hear_what_is_routed_to_them_and_severe_enough(collecting: Make) -> None:
@@ -430,20 +395,6 @@ def test_a_thousand_random_events_never_repeat_a_message(collecting: Make) -> No
     reopened = {row.id for row in rows(spending.store, AlertTable) if row.falls}
     repeated = {alert for alert, kind in told if told.count((alert, kind)) > 1}
     assert repeated <= reopened
-
-
-def test_beyond_thirty_messages_an_hour_the_rest_comes_together_every_quarter_of_an_hour(collecting: Make) -> None:
-    single = limit("one request", window="request", usd=1)
-    spending = collecting(single)
-    for number in range(45):
-        spending.record(request(number, spending.clock(), 2 * DOLLAR))
-        spending.evaluate()
-    sent = rows(spending.store, DeliveryTable)
-    assert [row.kind for row in sent] == ["exceeded"] * 30 + ["digest"]
-    assert sent[-1].next_at == spending.clock() + 15 * MINUTE
-    digest = spending.told()[-1]
-    assert len(digest.lines) == 15
-    assert "More than 30 messages" in digest.next_words
 
 
 def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(

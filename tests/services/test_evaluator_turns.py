@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
+from typing import Any
 
-from spendtop.domain.clock import DAY
+import pytest
+from sqlalchemy import event
+
+from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits import Each
+from spendtop.services import outbox_rules
 from spendtop.services.evaluator import TURN_SECONDS, has_ended, has_marks
+from spendtop.store.engine import Store
+from spendtop.store.schema import upgrade
 from spendtop.store.tables import LimitMarkTable
+from tests.conftest import SettableClock
 from tests.services.conftest import DOLLAR, Collecting, limit, request, rows, said
 
 Make = Callable[..., Collecting]
@@ -70,3 +79,52 @@ def test_windows_that_are_over_end_together_however_many(collecting: Make) -> No
         assert spending.revisit() == []
     assert left == [True, True, False]
     assert {(row.state, row.announced) for row in spending.alerts()} == {("resolved", 1.0)}
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def test_no_statement_of_a_turn_or_of_a_delivery_reads_all_that_was_ever_told(
+    sqlite_store: Store, clock: SettableClock
+) -> None:
+    limits = limit("each user", each=Each.USER, usd=10), limit("rolling", "24h", each=Each.USER, usd=20)
+    spending = Collecting(sqlite_store, clock, *limits)
+    ran: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_rest: Any) -> None:
+        ran[sql] = values[0] if isinstance(values, list) else values
+
+    event.listen(sqlite_store.write_engine, "before_cursor_execute", note)
+    cross(spending, 30)
+    spending.evaluate()
+    cross(spending, 30)
+    spending.evaluate()
+    for _ in range(3):
+        spending.clock.advance(MINUTE)
+        spending.revisit()
+        with sqlite_store.writing() as connection:
+            now = spending.clock()
+            outbox_rules.agenda(connection)
+            outbox_rules.claim(connection, "ops", now=now, lease_until=now)
+            outbox_rules.make_due(connection, "ops", now)
+    event.remove(sqlite_store.write_engine, "before_cursor_execute", note)
+    read_whole = [(step, sql) for sql, values in ran.items() for step in plan(sqlite_store, sql, values) if scans(step)]
+    assert read_whole == []
+
+
+def plan(store: Store, sql: str, values: Any) -> list[str]:
+    if sql.split()[0] not in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+        return []
+    with store.reading() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def scans(step: str) -> bool:
+    """Whether every row of a table is read that grows, or every request of a window."""
+    grow = ("alert", "delivery", "delivery_alert", "limit_mark", "request", "total")
+    return (step.startswith("SCAN") and step.split()[1] in grow) or "INDEX request_time" in step

@@ -38,7 +38,7 @@ def fill(store: Store, requests: int = 40) -> None:
             pass
         for table in copied_tables():
             if table.name not in _OF_RECORDING:
-                connection.execute(table.insert(), [_row(table, number) for number in range(2)])
+                connection.execute(table.insert(), [made_up_row(table, number) for number in range(2)])
     revise(store)
 
 
@@ -69,7 +69,8 @@ def is_whole(store: Store) -> bool:
     return True
 
 
-def _row(table: Table, number: int) -> dict[str, Any]:
+def made_up_row(table: Table, number: int) -> dict[str, Any]:
+    """A value for each column but a number that the database gives; other rows for other numbers."""
     return {
         column.name: _value(column, number)
         for column in table.columns

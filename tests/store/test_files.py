@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import stat
 import warnings
@@ -14,7 +15,7 @@ import pytest
 
 from spendtop.domain.errors import ExitCode, NoPermission, SpendtopError, StoreCorrupt
 from spendtop.store.engine import Store
-from spendtop.store.files import locate, prepare, prepare_folder
+from spendtop.store.files import locate, prepare, prepare_folder, tightened
 from spendtop.store.schema import upgrade
 
 NOBODY = 65_534
@@ -73,15 +74,19 @@ DAMAGED = (header_garbage, page_2_garbage, truncated, only_a_header, empty_but_o
 def test_a_damaged_file_is_refused_with_three_ways_out_and_stays_as_it_is(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    path = tmp_path / "spendtop.db"
+    path = tmp_path / "it's mine; a $HOME.db"
     damage(path)
     before = path.read_bytes()
     with pytest.raises(StoreCorrupt) as refusal:
         locate(f"sqlite:///{path}")
         prepare(path)
     assert refusal.value.exit_code == ExitCode.STORE_CORRUPT
-    for command in ("cp BACKUP", ".recover", f"for f in '{path}' '{path}-wal'"):
-        assert command in str(refusal.value)
+    restore, recover, put_aside = (
+        shlex.split(line.partition(":  ")[2]) for line in str(refusal.value).splitlines()[-3:]
+    )
+    assert restore == ["spendtop", "db", "restore", "BACKUP", "--force", "--database-url", f"sqlite:///{path}"]
+    assert recover == ["sqlite3", str(path), ".recover", "|", "sqlite3", f"{path}.recovered"]
+    assert put_aside[:6] == ["for", "f", "in", str(path), f"{path}-wal", f"{path}-shm;"]
     assert path.read_bytes() == before
 
 
@@ -155,6 +160,40 @@ def test_a_file_with_another_programs_tables_stays_as_it_is_and_the_store_is_mad
     make_store(Path(url.removeprefix("sqlite:///")))
     assert path.read_bytes() == before
     assert locate(url) == (url, None)
+
+
+class TestWhatOthersMayDo:
+    """With the store and the files beside it."""
+
+    def test_is_taken_from_them_and_said(self, tmp_path: Path) -> None:
+        path = tmp_path / "spendtop.db"
+        make_store(path)
+        wal, other = tmp_path / "spendtop.db-wal", tmp_path / "spendtop.db.mine"
+        for each in (wal, other):
+            each.touch()
+        for each, loose in ((path, 0o666), (wal, 0o640), (other, 0o644), (tmp_path, 0o755)):
+            each.chmod(loose)
+        said = tightened(path, tmp_path / "another")
+        assert [mode(each) for each in (path, wal, other, tmp_path)] == [0o600, 0o600, 0o644, 0o755]
+        assert len(said) == 2
+        assert f"{path} was open to others (mode 0666)" in said[0]
+        assert tightened(path, tmp_path / "another") == []
+
+    def test_reaches_to_the_programs_own_folder(self, tmp_path: Path) -> None:
+        path = tmp_path / "spendtop.db"
+        make_store(path)
+        tmp_path.chmod(0o755)
+        (said,) = tightened(path, tmp_path)
+        assert mode(tmp_path) == 0o700
+        assert str(tmp_path) in said
+
+    def test_does_not_reach_what_a_link_leads_to(self, tmp_path: Path) -> None:
+        path, target = tmp_path / "spendtop.db", tmp_path / "target"
+        make_store(path)
+        target.touch(mode=0o644)
+        (tmp_path / "spendtop.db.lock").symlink_to(target)
+        assert tightened(path, tmp_path / "another") == []
+        assert mode(target) == 0o644
 
 
 def test_postgresql_has_no_file() -> None:

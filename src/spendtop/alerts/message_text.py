@@ -16,7 +16,6 @@ from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_mes
 
 TITLE_LIMIT = 120
 BODY_LIMIT = 900
-DIGEST_LINES = 20
 _CONTRIBUTORS = 3
 _SHOWN_REF = 8
 _BREAK = "\u200b"
@@ -32,8 +31,6 @@ class Rendered(Struct, frozen=True):
 def render(message: Message, ref: str, attempt: int) -> Rendered:
     """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
     match message.kind:
-        case MessageKind.DIGEST:
-            title, lines = _digest_title(message), _digest(message)
         case MessageKind.TEST:
             title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
         case MessageKind.LOW_BALANCE | MessageKind.STALE:
@@ -44,7 +41,10 @@ def render(message: Message, ref: str, attempt: int) -> Rendered:
             title, lines = _title(message), _over(message)
         case _:
             title, lines = _title(message), _alert(message)
-    return Rendered(_cut(title, TITLE_LIMIT), _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
+    more = f" and {message.others:,} more" if message.others else ""
+    return Rendered(
+        f"{_cut(title, TITLE_LIMIT - len(more))}{more}", _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]")
+    )
 
 
 def notify_type(kind: MessageKind, severity: str) -> str:
@@ -77,6 +77,8 @@ def _alert(message: Message) -> Iterator[str]:
     if message.at:
         late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""
         yield f"Since: {_local(message.at, message.zone)} {message.zone}{late}"
+    if message.others:
+        yield f"And {message.others:,} more of this limit within a minute. `spendtop alert list` has them all."
     if message.contributors:
         top = message.contributors[:_CONTRIBUTORS]
         yield "Top: " + ", ".join(
@@ -119,20 +121,6 @@ def _over(message: Message) -> Iterator[str]:
 def _left(message: Message) -> str:
     amount = Usd(message.used_nano).floored
     return f"an estimated {amount} is left" if message.estimated else f"{amount} is left"
-
-
-def _digest_title(message: Message) -> str:
-    first = _neutral(message.lines[0].partition(": ")[0], LINE_LIMIT) if message.lines else _neutral(message.limit_name)
-    return f"{first} and {len(message.lines) - 1} more" if len(message.lines) > 1 else first
-
-
-def _digest(message: Message) -> Iterator[str]:
-    for line in message.lines[:DIGEST_LINES]:
-        yield _neutral(line, LINE_LIMIT)
-    if len(message.lines) > DIGEST_LINES:
-        yield f"+{len(message.lines) - DIGEST_LINES} more"
-    if message.next_words:
-        yield _sentence(message.next_words)
 
 
 def _body(lines: Iterator[str], ref: str) -> str:

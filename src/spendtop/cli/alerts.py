@@ -8,7 +8,7 @@ from getpass import getuser
 from sqlalchemy import Connection
 
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.alerting import Message
@@ -30,7 +30,7 @@ _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 
 
 def show(options: Options) -> int:
-    settings, at = load_settings(options).settings, now()
+    settings, at = load_readable(options).settings, now()
     with opened_store(settings) as store, store.reading() as connection:
         in_force = effective_limits(connection, settings)
         calendar, prices = in_force.calendar, ceilings(in_force.limits, settings, at)
@@ -85,7 +85,7 @@ def unack(options: Options) -> int:
 
 
 def show_deliveries(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     states = () if options.arguments.all else tuple(state.value for state in _UNSENT)
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -111,13 +111,13 @@ def show_deliveries(options: Options) -> int:
 def retry_deliveries(options: Options) -> int:
     """Ask the collector to send dead messages again."""
     wanted = options.arguments.id
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         say(ask_and_wait(store, TaskKind.DELIVERY_RETRY, {} if wanted is None else {"id": wanted}))
     return ExitCode.OK
 
 
 def _change(options: Options, change: Callable[[Connection, int], None]) -> None:
-    with opened_store(load_settings(options).settings) as store, store.writing() as connection:
+    with opened_store(load_readable(options).settings) as store, store.writing() as connection:
         change(connection, now())
 
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from spendtop.cli.meter import metered
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import say
 from spendtop.domain.errors import ExitCode, StoreCorrupt, UsageError
 from spendtop.store.backup import BackupFile, back_up
@@ -19,14 +19,14 @@ from spendtop.store.verification import Readable, Verified, verify
 def run(options: Options) -> int:
     """Back the store up into one file, beside a collector that may be recording."""
     path = Path(options.arguments.file).expanduser()
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         if store.path is not None and path.exists() and path.samefile(store.path):
             raise UsageError(f"{path} is the store itself. Name another file.")
         put = file_in_place_of if options.arguments.force else new_file
         with put(path) as part, metered("Backing up") as tell:
             verified = back_up(store, part, tell)
     megabytes = path.stat().st_size / 1_000_000
-    say(f"Backed up to {path}, {megabytes:,.1f} MB: {_held(verified)}.")
+    say(f"Backed up to {path}, {megabytes:,.1f} MB: {held(verified)}.")
     return _judged(f"What {path} holds, as the store does, does not fit together", verified)
 
 
@@ -39,7 +39,7 @@ def verify_store(options: Options) -> int:
     if schema != head():
         say(f"{name} is whole as a file. It is of an older spendtop; its totals are looked at once it is upgraded.")
     else:
-        say(f"{name} is whole: {_held(verified)}.")
+        say(f"{name} is whole: {held(verified)}.")
     return code
 
 
@@ -47,7 +47,7 @@ def verify_store(options: Options) -> int:
 def _readable(options: Options) -> Iterator[tuple[Readable, str]]:
     """The file that was named, else the store."""
     if options.arguments.file is None:
-        with opened_store(load_settings(options).settings) as store:
+        with opened_store(load_readable(options).settings) as store:
             yield store, store.name
         return
     with closing(BackupFile(Path(options.arguments.file).expanduser())) as file:
@@ -62,7 +62,8 @@ def _judged(what: str, verified: Verified) -> ExitCode:
     return ExitCode.OK
 
 
-def _held(verified: Verified) -> str:
+def held(verified: Verified) -> str:
+    """How much there is, for people."""
     requests, days = _counted(verified.requests, "request"), _counted(verified.days, "day")
     return f"{requests}, {verified.bodies:,} of them with prompt and response, and the totals of {days}"
 

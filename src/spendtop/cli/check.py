@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from spendtop.alerts.channels import check_url
 from spendtop.cli import findings
 from spendtop.cli.findings import Finding, FindingState
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, names_store, read_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
@@ -27,8 +27,8 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def run(options: Options) -> int:
-    """Print all findings; the exit code is that of the first error. A wrong configuration is raised."""
-    loaded = load_settings(options)
+    """Print all findings; the exit code is that of the first error. Of a wrong configuration the rest is checked."""
+    loaded = read_settings(options)
     checked = list(_findings(loaded.settings, loaded))
     if options.arguments.probe:
         checked += _probed(loaded.settings)
@@ -47,7 +47,10 @@ def run(options: Options) -> int:
 
 def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     yield from findings.of_configuration(loaded)
-    yield from findings.of_store_and_port(loaded)
+    if names_store(loaded):
+        yield from findings.of_store_and_port(loaded)
+    else:
+        yield findings.of_hidden_store()
     yield from findings.of_keys(settings)
     yield from findings.of_channels(settings)
 

@@ -1,35 +1,11 @@
-"""The commands: each is a function `(Options) -> exit code` in a module that is imported only when it is chosen."""
+"""The commands, by their words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from spendtop.cli.options import Options
-
-
-class Argument(NamedTuple):
-    """An argument of a command, as `ArgumentParser.add_argument` takes it."""
-
-    names: tuple[str, ...]
-    settings: dict[str, Any]
-
-
-class Command(NamedTuple):
-    """A command: where it is, and what people read about it."""
-
-    place: str
-    """`module` below `spendtop.cli`, or `module:function`; the function is `run` otherwise."""
-    help: str
-    example: str
-    arguments: tuple[Argument, ...] = ()
-
-    def function(self) -> Callable[[Options], int]:
-        module, _, name = self.place.partition(":")
-        function: Callable[[Options], int] = getattr(import_module(f"spendtop.cli.{module}"), name or "run")
-        return function
+from spendtop.cli.command import Argument, Command
+from spendtop.cli.database_commands import DATABASE_COMMANDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -50,7 +26,9 @@ _ENTRY = (
 _JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
-    _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+    _argument(
+        "--since", metavar="TIME", help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00"
+    ),
     _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
 )
 
@@ -142,7 +120,7 @@ COMMANDS: dict[str, Command] = {
                 "--since",
                 required=True,
                 metavar="TIME",
-                help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
             ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
@@ -178,9 +156,13 @@ COMMANDS: dict[str, Command] = {
             _argument(
                 "--by",
                 metavar="DIMENSIONS",
-                help="one or two of user, model, model_family, provider, session, token, source",
+                help="one or two of user, model, model_family, provider, session, token, source, day, error",
             ),
-            _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+            _argument(
+                "--since",
+                metavar="TIME",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
+            ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
             _argument("--json", action="store_true", help="as JSON"),
             _argument("--csv", action="store_true", help="as CSV"),
@@ -400,23 +382,7 @@ COMMANDS: dict[str, Command] = {
         "spendtop channel test ops",
         (_argument("name", nargs="?", metavar="NAME", help="only this one; all without it"),),
     ),
-    "db backup": Command(
-        "backup",
-        "Write everything that is recorded into one file, readable by you only, and look whether it is whole. A"
-        " collector may go on meanwhile. SQLite and PostgreSQL give the same kind of file.",
-        "spendtop db backup spendtop-backup.db",
-        (
-            _argument("file", metavar="FILE", help="a new file; it is there once it is complete"),
-            _argument("--force", action="store_true", help="replace the file"),
-        ),
-    ),
-    "db verify": Command(
-        "backup:verify_store",
-        "Look whether the store, or a backup, is whole: the file, its tables, every prompt and response, and whether"
-        " the totals are what the requests add up to. Exits 65 when it is not. A collector may go on meanwhile.",
-        "spendtop db verify spendtop-backup.db",
-        (_argument("file", nargs="?", metavar="FILE", help="a backup; without it the store"),),
-    ),
+    **DATABASE_COMMANDS,
     "deploy": Command(
         "deploy",
         "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"

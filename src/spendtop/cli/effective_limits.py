@@ -35,10 +35,12 @@ def ceilings(limits: tuple[Limit, ...], settings: Settings, now: int) -> Mapping
     """What unpriced requests count for, by name of limit, for limits with a `reserve`."""
     if not any(limit.reserve for limit in limits):
         return {}
-    from spendtop.collector.from_settings import book_of
+    from spendtop.collector.from_settings import book_for, own_prices
     from spendtop.collector.price_lists.kept_list import catalogue_of
+    from spendtop.domain.pricing.pricer import Pricer
 
-    return book_of(settings, catalogue_of(settings.pricing), now).ceilings
+    pricer = Pricer(own_prices(settings), None, catalogue_of(settings.pricing))
+    return book_for(limits, Calendar(), pricer, now).ceilings
 
 
 def now() -> int:

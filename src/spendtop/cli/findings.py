@@ -32,7 +32,7 @@ from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.receivers import Signing
 from spendtop.sources.registry import READERS
@@ -85,7 +85,11 @@ def failed(subject: str, failure: SpendtopError) -> Finding:
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:
     """The file, what deserves attention in it, and what costs are computed with."""
     place = f"{loaded.path}" if loaded.path else "no file; defaults, with what is said elsewhere"
-    yield Finding("configuration", FindingState.OK, place)
+    for problem in loaded.problems:
+        text, _, fix = clean_line(str(problem), TEXT_LIMIT).partition("; ")
+        yield Finding("configuration", FindingState.ERROR, text, fix, problem.exit_code)
+    if not loaded.problems:
+        yield Finding("configuration", FindingState.OK, place)
     for warning in loaded.warnings:
         text, _, fix = warning.partition("; ")
         yield Finding("configuration", FindingState.WARNING, clean_line(text), clean_line(fix))
@@ -154,6 +158,12 @@ def of_channels(settings: Settings) -> Iterator[Finding]:
         else:
             fix = "correct its url under [[channel]]"
             yield Finding(subject, FindingState.ERROR, f"the URL {problem}", fix, ExitCode.CONFIG)
+
+
+def of_hidden_store() -> Finding:
+    """In place of what the store would tell."""
+    fix = "correct the configuration, or name the store with --database-url"
+    return Finding("store", FindingState.ERROR, "which one it is cannot be read", fix, ExitCode.CONFIG)
 
 
 def of_store_and_port(loaded: Loaded) -> Iterator[Finding]:

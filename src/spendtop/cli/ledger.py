@@ -9,7 +9,7 @@ from getpass import getuser
 from sqlalchemy import Connection
 
 from spendtop.cli.effective_limits import effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import instant_of
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
@@ -39,7 +39,7 @@ _NONE = (
 
 
 def show_all(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -67,7 +67,7 @@ def show_all(options: Options) -> int:
 
 
 def show(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
@@ -97,7 +97,7 @@ def show(options: Options) -> int:
 
 def sync(options: Options) -> int:
     """Calibrate: enter what the provider's billing page says now."""
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     observed = _usd(options.arguments.amount)
     with opened_store(settings) as store:
         with store.reading() as connection:
@@ -131,7 +131,7 @@ def adjust(options: Options) -> int:
 
 def explain(options: Options) -> int:
     """Print what accounts for the difference between bill and requests."""
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     today = now() // DAY
     day = _utc_day(options.arguments.day, today)
     with opened_store(settings) as store, store.reading() as connection:
@@ -152,7 +152,7 @@ def explain(options: Options) -> int:
 
 
 def _enter(options: Options, kind: EntryKind) -> int:
-    arguments, settings = options.arguments, load_settings(options).settings
+    arguments, settings = options.arguments, load_readable(options).settings
     entered, at = _usd(arguments.amount), now()
     with opened_store(settings) as store:
         with store.reading() as connection:

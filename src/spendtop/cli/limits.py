@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.limits import LimitState
@@ -46,7 +46,7 @@ def check(options: Options) -> int:
 
 
 def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         applied = effective_limits(connection, settings)

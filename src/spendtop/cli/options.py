@@ -6,12 +6,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendtop.domain.errors import UsageError
+from spendtop.domain.errors import ConfigError, SpendtopError, UsageError
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 
 if TYPE_CHECKING:
@@ -60,14 +60,55 @@ def load_settings(options: Options) -> Loaded:
     """The configuration with the command line above it: by the files that were chosen, else by those that configured
     the store before, which is said on stderr. Raises ConfigError and NoPermission, and what opening the store raises.
     """
+    from spendtop.config.problems import in_one
+
+    loaded = read_settings(options)
+    if loaded.problems:
+        raise in_one(loaded.problems)
+    return loaded
+
+
+def load_readable(options: Options) -> Loaded:
+    """The same for what needs no more than the store: of a broken configuration what can be read, with a line on stderr
+    that says so. Raises ConfigError only where nothing tells which store it is about.
+    """
+    loaded = read_settings(options)
+    if loaded.problems:
+        first, *others = (clean_line(str(problem), TEXT_LIMIT) for problem in loaded.problems)
+        if not names_store(loaded):
+            raise ConfigError(f"{first}\nNothing else tells which store that is: name it with --database-url.")
+        more = f" (and {len(others)} more)" if others else ""
+        sys.stderr.write(f"spendtop: {first}{more}; going by the rest and by the store. `spendtop check` tells all.\n")
+    return loaded
+
+
+def read_settings(options: Options) -> Loaded:
+    """The same with all its problems, and none of them raised."""
     from spendtop.cli.remembered_files import files_in_force
 
     found = _found(options)
-    loaded = _load(options, found)
-    files, notice = files_in_force(found, loaded.settings.database.url.get_secret_value())
+    loaded = _read(options, found)
+    if loaded.hides_store:
+        return loaded
+    try:
+        files, notice = files_in_force(found, loaded.settings.database.url.get_secret_value())
+    except SpendtopError as failure:
+        return replace(loaded, problems=(*loaded.problems, failure))
     if notice is not None:
         sys.stderr.write(f"spendtop: {clean_line(notice, TEXT_LIMIT)}\n")
-    return loaded if files is found else _load(options, files)
+    return loaded if files is found else _read(options, files)
+
+
+def names_store(loaded: Loaded) -> bool:
+    """Whether it is certain which store a configuration is about: it says so, or the store itself remembers it."""
+    from spendtop.cli.remembered_files import recalled
+
+    if not loaded.hides_store:
+        return True
+    with suppress(SpendtopError):
+        before = recalled(loaded.settings.database.url.get_secret_value())
+        return before is not None and before.document == str(loaded.path)
+    return False
 
 
 def settled(options: Options, loaded: Loaded) -> Options:
@@ -84,18 +125,18 @@ def _found(options: Options) -> ConfigFiles:
         return find_files(options.config, options.env_file, Path.cwd(), os.environ)
     if options.config is not None or options.env_file is not None:
         raise UsageError("--no-config excludes --config and --env-file.")
-    return ConfigFiles(folder=Path.cwd(), is_chosen=True)
+    return ConfigFiles(here=Path.cwd(), folder=Path.cwd(), is_chosen=True)
 
 
-def _load(options: Options, files: ConfigFiles) -> Loaded:
-    from spendtop.config.load import load_files
+def _read(options: Options, files: ConfigFiles) -> Loaded:
+    from spendtop.config.load import read_files
     from spendtop.sources.settings import SECTIONS
 
     overrides: dict[str, dict[str, object]] = {
         "server": {"host": options.host, "port": options.port},
         "database": {"url": options.database_url},
     }
-    return load_files(files, sections=SECTIONS, overrides=overrides)
+    return read_files(files, sections=SECTIONS, overrides=overrides)
 
 
 def open_store(settings: Settings) -> Store:

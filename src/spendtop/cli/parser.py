@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
-from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS, Argument, Command
+from spendtop.cli.command import Argument, Command
+from spendtop.cli.commands import COMMANDS, HEADLESS, SCREENS
 from spendtop.cli.options import Options
 from spendtop.domain.errors import UsageError, nearest
 

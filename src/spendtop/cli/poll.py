@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendtop.cli.effective_limits import effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import span_of
 from spendtop.cli.run_task import ask_and_wait, follow, require_collector
 from spendtop.cli.tables import say
@@ -11,6 +11,7 @@ from spendtop.collector.polling.poll_config import polled
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.applied_config import applied
 
 _POLLED_WITHIN = 300.0
 """Seconds; a first poll reads a month."""
@@ -18,20 +19,22 @@ _POLLED_WITHIN = 300.0
 
 def run(options: Options) -> int:
     """Poll one poller, or all, and say what came."""
-    settings, name = load_settings(options).settings, options.arguments.name
-    names = [each.name for each in polled(settings)]
-    if not names:
-        raise UsageError("Nothing is polled: there is no key of a provider in the configuration.")
-    if name is not None and name not in names:
-        raise UsageError(f"There is no such poller. There are: {', '.join(map(clean_line, names))}.")
+    settings, name = load_readable(options).settings, options.arguments.name
     with opened_store(settings) as store:
+        with store.reading() as connection:
+            by_collector = applied(connection)
+        names = [each.name for each in (polled(settings) if by_collector is None else by_collector.pollers)]
+        if not names:
+            raise UsageError("Nothing is polled: there is no key of a provider in the configuration.")
+        if name is not None and name not in names:
+            raise UsageError(f"There is no such poller. There are: {', '.join(map(clean_line, names))}.")
         say(ask_and_wait(store, TaskKind.POLL_NOW, {} if name is None else {"poller": name}, _POLLED_WITHIN))
     return ExitCode.OK
 
 
 def backfill(options: Options) -> int:
     """Ask, and show how far it is until it is done; Ctrl+C stops it."""
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store:
         require_collector(store)
         at = now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendtop.cli.effective_limits import effective_limits
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode
@@ -14,7 +14,7 @@ _MOST = 200
 
 
 def show(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         events = quarantined(connection, _MOST)
@@ -37,6 +37,6 @@ def show(options: Options) -> int:
 
 def retry(options: Options) -> int:
     wanted = options.arguments.id
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         say(ask_and_wait(store, TaskKind.QUARANTINE_RETRY, {} if wanted is None else {"ids": [wanted]}))
     return ExitCode.OK

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.legacy_env import recognized
-from spendtop.domain.errors import ConfigError
+from spendtop.domain.errors import ConfigError, StoreCorrupt
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -49,19 +49,26 @@ def files_in_force(found: ConfigFiles, url: str) -> tuple[ConfigFiles, str | Non
 
 
 def recalled(url: str) -> ConfiguredBy | None:
-    """What configured the store before on this host; None where nothing did. Raises what opening the store raises."""
+    """What configured the store before on this host; None where nothing did, or where that cannot be read any more.
+
+    Raises what opening the store raises, but for a damaged one, which may be about to be restored.
+    """
     from spendtop.store.engine import Store, named
     from spendtop.store.files import locate
     from spendtop.store.reads.configured_by import configured_by
     from spendtop.store.schema import version
 
-    located, _ = locate(url)
-    store = Store(located)
+    try:
+        store = Store(locate(url)[0])
+    except StoreCorrupt:
+        return None
     try:
         if store.path is not None and (not store.path.is_file() or store.path.stat().st_size == 0):
             return None
         with named(store), store.reading() as connection:
             return None if version(connection) is None else configured_by(connection, gethostname())
+    except StoreCorrupt:
+        return None
     finally:
         store.close()
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.imports.target import recording
 from spendtop.cli.meter import show
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, load_settings, opened_store
 from spendtop.cli.request_selection import query_of
 from spendtop.cli.run_task import INTERRUPTED, follow, is_collected
 from spendtop.cli.tables import local_time, say, table
@@ -73,7 +73,7 @@ def run(options: Options) -> int:
 
 def show_runs(options: Options) -> int:
     """Every run, the newest first."""
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar, runs = effective_limits(connection, settings).calendar, repricing.runs(connection)
     if options.arguments.json:

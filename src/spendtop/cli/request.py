@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from spendtop.cli.effective_limits import effective_limits
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.requests import latency, status
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import say
@@ -26,7 +26,7 @@ _INDENT = "  "
 
 
 def run(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store:
         detail, calendar = _read(store, settings, options.arguments.id)
         if options.arguments.fetch:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from spendtop.cli.effective_limits import effective_limits, now
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filter_values import parse_since_until
 from spendtop.domain.filters import FilterContext, FilterError, parse_filter
@@ -20,7 +20,7 @@ from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 @contextmanager
 def selected(options: Options) -> Iterator[tuple[Store, RequestQuery, FilterContext]]:
     """The store, and what the command's arguments select in it. Raises UsageError, and what `opened_store` raises."""
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
             context = FilterContext(now(), effective_limits(connection, settings).calendar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
@@ -17,7 +17,7 @@ from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
 
 def run(options: Options) -> int:
     session = options.arguments.session
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         if options.arguments.fetch:
             code = follow(store, TaskKind.FETCH_BODIES, {"session": session}, "fetching")
             if code != ExitCode.OK:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, load_readable
 from spendtop.config.paths import data_folder, default_database_url, find_file
 from spendtop.domain.clock import DAY, day_word, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
@@ -223,5 +223,5 @@ def _in_settings(options: Options) -> Path:
     from spendtop.store.engine import Store
     from spendtop.store.files import locate
 
-    url, _ = locate(load_settings(options).settings.database.url.get_secret_value())
+    url, _ = locate(load_readable(options).settings.database.url.get_secret_value())
     return places(Store(url), data_folder()).status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from spendtop.cli.effective_limits import effective_limits
-from spendtop.cli.options import Options, load_settings, made_store, opened_store
+from spendtop.cli.options import Options, load_readable, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
@@ -23,7 +23,7 @@ from spendtop.store.reads.tokens import token_uses
 
 
 def show(options: Options) -> int:
-    settings = load_settings(options).settings
+    settings = load_readable(options).settings
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         tracked = token_uses(connection)
@@ -50,7 +50,7 @@ def show(options: Options) -> int:
 
 
 def create(options: Options) -> int:
-    arguments, settings = options.arguments, load_settings(options).settings
+    arguments, settings = options.arguments, load_readable(options).settings
     with made_store(settings) as store, store.writing() as connection:
         made = tokens.create(
             connection,
@@ -81,7 +81,7 @@ def disable(options: Options) -> int:
 
 
 def delete(options: Options) -> int:
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.remove(connection, token.id)
@@ -90,7 +90,7 @@ def delete(options: Options) -> int:
 
 
 def _switch(options: Options, *, active: bool) -> int:
-    with opened_store(load_settings(options).settings) as store:
+    with opened_store(load_readable(options).settings) as store:
         token = _token(store, options.arguments.token)
         with store.writing() as connection:
             tokens.set_active(connection, token.id, active)

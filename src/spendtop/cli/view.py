@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.cli.child import Child, NotStarted, collector_log
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, load_readable
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
+from spendtop.config.problems import in_one
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
 from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
     from spendtop.config.settings import Settings
+    from spendtop.services.presence import RunningCollector
     from spendtop.store.engine import Store
     from spendtop.store.reads.applied_config import Applied
 
@@ -35,8 +37,12 @@ _STOP_ANSWER_SECONDS = 10.0
 def run(options: Options) -> int:
     """Show the screens until the user leaves; returns the exit code."""
     require_terminal()
-    loaded = load_settings(options)
+    loaded = load_readable(options)
     if options.command == "attach":
+        return show(options, loaded, None)
+    if loaded.problems:
+        if _holder(_store(loaded)) is None:
+            raise in_one(loaded.problems)
         return show(options, loaded, None)
     if options.tunnel is not None:
         from spendtop.collector.tunnel import authtoken
@@ -48,18 +54,15 @@ def run(options: Options) -> int:
 def stop(options: Options) -> int:
     """End the collector and wait for it; on another machine of the same PostgreSQL ask it to. Returns the exit code."""
     from spendtop.cli.run_task import ask_and_wait
-    from spendtop.collector.process.store_lock import places
-    from spendtop.services.presence import running_collector
     from spendtop.services.tasks import TaskKind
     from spendtop.store.engine import Store
-    from spendtop.store.files import locate
 
-    asked_for = load_settings(options).settings.database.url.get_secret_value()
-    store = Store(asked_for)
-    held = running_collector(places(store, data_folder()).holder)
+    loaded = load_readable(options)
+    store = Store(loaded.settings.database.url.get_secret_value())
+    held = _holder(store)
     if held is None:  # a collector can be ended whatever has become of its store
-        store = Store(locate(asked_for)[0])
-        held = running_collector(places(store, data_folder()).holder)
+        store = _store(loaded)
+        held = _holder(store)
     if held is None and not store.is_sqlite:
         sys.stdout.write(f"{ask_and_wait(store, TaskKind.STOP, {}, _STOP_ANSWER_SECONDS)}\n")
         return 0
@@ -69,6 +72,23 @@ def stop(options: Options) -> int:
     stop_process(held.pid)
     sys.stdout.write(f"Stopped the collector of {store.name} (process {held.pid}).\n")
     return 0
+
+
+def _store(loaded: Loaded) -> Store:
+    """The store, whether it exists or not."""
+    from spendtop.store.engine import Store
+    from spendtop.store.files import locate
+
+    database, _ = locate(loaded.settings.database.url.get_secret_value())
+    return Store(database)
+
+
+def _holder(store: Store) -> RunningCollector | None:
+    """The collector of this machine that holds the store."""
+    from spendtop.collector.process.store_lock import places
+    from spendtop.services.presence import running_collector
+
+    return running_collector(places(store, data_folder()).holder)
 
 
 def _child(options: Options, loaded: Loaded) -> Child:
@@ -180,14 +200,8 @@ class _Link:
 
     def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:
         """Another collector may be upgrading the store."""
-        from spendtop.collector.process.store_lock import places
-        from spendtop.services.presence import running_collector
-        from spendtop.store.engine import Store
-        from spendtop.store.files import locate
-
-        database, _ = locate(self.loaded.settings.database.url.get_secret_value())
-        holder = places(Store(database), data_folder()).holder
-        while (held := running_collector(holder)) is not None and held.upgraded is not None:
+        store = _store(self.loaded)
+        while (held := _holder(store)) is not None and held.upgraded is not None:
             upgraded(held.upgraded)
             time.sleep(_UPGRADE_LOOK_SECONDS)
 

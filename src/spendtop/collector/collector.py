@@ -58,7 +58,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.known_stores import KnownStores
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
@@ -223,7 +223,10 @@ class Collector:
         self._price_list = ListRefresh(self._active, self._config_reload, self._recorder, setup.clock, self._say)
 
     async def run(self, listening: socket.socket, notices: Sequence[str]) -> ExitCode:
-        """Collect until the stop event; closes the socket. `notices` are told to a person who looks on. EXIT 70 when the writer or the listener died."""
+        """Collect until the stop event; closes the socket. EXIT 70 when the writer or the listener died.
+
+        `notices` are told to a person who looks on.
+        """
         self._recorder.start()
         try:
             with named(self._store):

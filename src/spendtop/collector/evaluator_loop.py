@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
 from spendtop.services.lease import RENEW_SECONDS, Ownership
 from spendtop.services.recorder import Recorder

@@ -17,7 +17,7 @@ from spendtop.domain.pricing.pricer import Catalogue, Pricer
 from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
-from spendtop.services.alert_messages import Channel
+from spendtop.services.announcements import Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
@@ -42,11 +42,15 @@ def keeps_bodies(settings: Settings) -> bool:
 
 def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
     """Own prices, own rule, published prices. Raises ConfigError for a hook that cannot be loaded."""
-    own = {model: Price.of(price.rates) for model, price in settings.prices.items()}
+    own = own_prices(settings)
     hook = pricing_hook.load(settings.pricing.hook) if settings.pricing.hook else None
     if settings.pricing.hook_over == "all":
         return Pricer(own, None, catalogue, hook_over=hook)
     return Pricer(own, hook, catalogue)
+
+
+def own_prices(settings: Settings) -> Mapping[str, Price]:
+    return {model: Price.of(price.rates) for model, price in settings.prices.items()}
 
 
 def book_of(settings: Settings, catalogue: Catalogue, now: int) -> LimitBook:

@@ -20,7 +20,7 @@ from spendtop.domain.cost_words import cost_words
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.recording import Outcome
 from spendtop.store.engine import Store
 from spendtop.store.reads.present import spent_last_hour

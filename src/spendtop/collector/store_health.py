@@ -66,9 +66,9 @@ class StoreHealth:
 
     def _replaced(self) -> str:
         return (
-            f"{self._store.name} holds another store than the one that was opened, or none: nothing is recorded. Put the"
-            " same one back, and recording goes on; or stop the collector (`spendtop stop`), and start it again with"
-            " --new-store."
+            f"{self._store.name} holds another store than the one that was opened, or none: nothing is recorded. Put"
+            " the same one back, and recording goes on; or stop the collector (`spendtop stop`), and start it again"
+            " with --new-store."
         )
 
     async def _try_again(self) -> None:

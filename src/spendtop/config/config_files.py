@@ -14,8 +14,10 @@ from spendtop.config.paths import find_file, places
 class ConfigFiles:
     """The files that a configuration comes from; without any it is the defaults."""
 
+    here: Path
+    """The working directory: files in it are told by their names alone."""
     folder: Path
-    """The working directory: what relative paths in a `.env` mean."""
+    """Where relative paths of a `.env` or of variables begin."""
     document: Path | None = None
     """The `spendtop.toml`."""
     env_file: Path | None = None
@@ -32,6 +34,7 @@ def find_files(path: Path | None, env_file: Path | None, folder: Path, environ: 
     taken = folder / env_file.expanduser() if env_file is not None else recognized(folder)
     looked_at = places(path, folder, environ)
     return ConfigFiles(
+        here=folder,
         folder=folder,
         document=document,
         env_file=taken,

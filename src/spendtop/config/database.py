@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from spendtop.config.types import Surroundings
 
@@ -45,6 +45,6 @@ def _is_readable(url: str) -> bool:
 def holds_password(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.password) or "password=" in parts.query
+        return bool(parts.password) or "password=" in unquote(parts.query).lower()
     except ValueError:
         return True

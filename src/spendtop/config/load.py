@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import reduce
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
-
-from pydantic import ValidationError
 
 from spendtop.config.channel_urls import holds_credentials
 from spendtop.config.config_files import ConfigFiles, find_files
 from spendtop.config.database import holds_password
-from spendtop.config.layers import NAMED_LISTS, Layer, ValueOrigin, command_line_layer, environment_layer, merge
-from spendtop.config.legacy_env import OldName, read_old_names
-from spendtop.config.problems import advice, broken_rules, config_error, problems_of
+from spendtop.config.document import Document, read_document
+from spendtop.config.layers import NAMED_LISTS, Layer, command_line_layer, environment_layer, merge
+from spendtop.config.legacy_env import OldName, OldNames, read_old_names
+from spendtop.config.problems import advice, config_errors, in_one
 from spendtop.config.settings import Settings, settings_class
 from spendtop.config.shape import secret_paths
-from spendtop.config.toml import dotted, key_lines
+from spendtop.config.toml import dotted
 from spendtop.config.types import Section, Surroundings
-from spendtop.domain.errors import ConfigError, NoPermission
+from spendtop.config.validation import validated
+from spendtop.domain.errors import NoPermission, SpendtopError
 
-LARGEST_FILE = 1024 * 1024
-"""Bytes; more is no configuration."""
+_STORE = ("database", "url")
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,10 @@ class Loaded:
     """What the older systems' ENVIRONMENT or ENV calls this installation."""
     digest: str = ""
     """Of what its files held."""
+    problems: tuple[SpendtopError, ...] = ()
+    """What is wrong, a sentence each; the settings are then what could be read all the same."""
+    hides_store: bool = False
+    """Whether what could not be read may say which store it is about."""
 
     @property
     def path(self) -> Path | None:
@@ -84,25 +85,49 @@ def load_files(
 
     Raises ConfigError with every error, one a line, and NoPermission for files that are closed to us or open to others.
     """
+    loaded = read_files(files, sections=sections, overrides=overrides, environ=environ)
+    if loaded.problems:
+        raise in_one(loaded.problems)
+    return loaded
+
+
+def read_files(
+    files: ConfigFiles,
+    *,
+    sections: Mapping[str, type[Section]],
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The same, of a broken configuration as much as can be read, with its problems."""
     environ = os.environ if environ is None else environ
     model = settings_class(sections)
-    old = read_old_names(files.env_file, files.folder, environ)
+    problems: list[SpendtopError] = []
+    try:
+        old, hides_store = read_old_names(files.env_file, files.folder, environ), False
+    except SpendtopError as failure:
+        problems.append(failure)
+        old, hides_store = OldNames(), True
     file = files.document
-    document = read_document(file, files.folder) if file else Layer()
+    document = read_document(file, files.here) if file else Document(Layer())
+    problems += document.problems
+    hides_store = document.hides_store or (hides_store and document.layer.value(_STORE) is None)
     variables = {**old.variables, **environ}
-    layers = (old.layer, document, environment_layer(variables, model), command_line_layer(overrides or {}))
-    merged = reduce(merge, layers)
-    settings = _validated(merged, model, Surroundings(variables, file.parent if file else files.folder))
+    above = merge(environment_layer(variables, model), command_line_layer(overrides or {}))
+    merged = reduce(merge, (old.layer, document.layer, above))
+    taken = validated(merged, model, Surroundings(variables, file.parent if file else files.folder))
+    problems += config_errors(taken.problems, merged)
     if file:
-        require_private(file, document, model)
+        problems += _exposure(file, document.layer, model)
     return Loaded(
-        settings=settings,
+        settings=taken.settings,
         files=files,
-        warnings=(*old.warnings, *advice(settings)),
+        warnings=(*old.warnings, *advice(taken.settings)),
         origins=_origins(merged),
         old_names=old.names,
         environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
-        digest=_digest(files),
+        digest="" if problems else _digest(files),
+        problems=tuple(problems),
+        hides_store=taken.hides_store or (hides_store and above.value(_STORE) is None),
     )
 
 
@@ -111,17 +136,6 @@ def _digest(files: ConfigFiles) -> str:
     for path in (files.document, files.env_file):
         held.update(sha256(path.read_bytes() if path is not None else b"").digest())
     return held.hexdigest()[:16]
-
-
-def _validated(merged: Layer, model: type[Settings], around: Surroundings) -> Settings:
-    problems = list(broken_rules(merged.values))
-    try:
-        settings = model.model_validate(merged.values, context=around)
-    except ValidationError as error:
-        problems += problems_of(error, model, merged)
-    if problems:
-        raise config_error(problems, merged)
-    return settings
 
 
 def _origins(merged: Layer) -> dict[str, str]:
@@ -137,28 +151,16 @@ def _origins(merged: Layer) -> dict[str, str]:
     return named
 
 
-def read_document(path: Path, folder: Path) -> Layer:
-    """The file's values with their lines. Raises ConfigError and NoPermission."""
-    place = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-    text = _text(path, place)
-    try:
-        values = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_syntax_error(place, text, str(error))) from None
-    except RecursionError:
-        raise ConfigError(f"{place}: lists or tables are nested too deeply") from None
-    return Layer(values, {key: ValueOrigin(place, line) for key, line in key_lines(text).items()})
-
-
-def require_private(path: Path, layer: Layer, model: type[Section]) -> None:
-    """Raises NoPermission when others can read a file that holds secrets, or can replace it."""
+def _exposure(path: Path, layer: Layer, model: type[Section]) -> Iterator[NoPermission]:
+    """How others can read a file that holds secrets, or can replace it."""
     if os.name != "posix" or _is_credential(path) or not _holds_secrets(layer, model):
         return
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise NoPermission(f"{path} holds secrets and is open to other users of this machine; run: chmod 600 {path}")
     folder_mode = path.parent.stat().st_mode
-    if folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
-        raise NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {path.parent}")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        fix = f"chmod 600 {quote(str(path))}"
+        yield NoPermission(f"{path} holds secrets and is open to other users of this machine; run: {fix}")
+    elif folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
+        yield NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {quote(str(path.parent))}")
 
 
 def _is_credential(path: Path) -> bool:
@@ -181,31 +183,3 @@ def _holds_secrets(layer: Layer, model: type[Section]) -> bool:
         if is_secret:
             return True
     return False
-
-
-def _text(path: Path, place: str) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ConfigError(f"{place} is larger than {LARGEST_FILE // 1024} KiB; is it a configuration file?")
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"there is no file {place}; make one with: spendtop init --config {place}") from None
-    except PermissionError:
-        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {place}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{place}:{line}: is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {place}: {error.strerror}") from None
-
-
-def _syntax_error(place: str, text: str, message: str) -> str:
-    """tomllib's finding as `file:line:column: ...`; keys given twice get their own words, others a hint."""
-    match = re.search(r"\(at line (\d+), column (\d+)\)|\(at end of document\)", message)
-    line, column = (match[1], match[2]) if match and match[1] else (str(text.count("\n") + 1), "1")
-    what = re.sub(r"\s*\(at .*\)$", "", message)
-    if "overwrite" in what or "Cannot declare" in what:
-        what = "a key or section is given twice"
-    else:
-        what = f"not valid TOML ({what[:1].lower()}{what[1:]}); TOML takes one key = value per line, text in quotes"
-    return f"{place}:{line}:{column}: {what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
 from spendtop.config.toml import KeyPath, key_text, quoted
 from spendtop.config.types import Section, duration_text, kind_of
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.errors import ConfigError, nearest
+from spendtop.domain.errors import ConfigError, SpendtopError, nearest
 
 MOST_SHOWN = 20
 SHORTEST_KEY = 16
@@ -60,11 +60,19 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[ConfigProblem]:
             yield from _unknown_channels(section, index, item.get("notify"), channels)
 
 
-def config_error(problems: Iterable[ConfigProblem], layer: Layer) -> ConfigError:
-    """All problems, one a line in the order of the files' lines, at most twenty."""
-    lines = [line for _, line in sorted((_place(problem, layer), _line(problem, layer)) for problem in problems)]
+def config_errors(problems: Iterable[ConfigProblem], layer: Layer) -> list[ConfigError]:
+    """All problems, in the order of the files' lines."""
+    lines = sorted((_place(problem, layer), _line(problem, layer)) for problem in problems)
+    return [ConfigError(line) for _, line in lines]
+
+
+def in_one(failures: Sequence[SpendtopError]) -> SpendtopError:
+    """Several failures as one, a line each, at most twenty."""
+    if len(failures) == 1:
+        return failures[0]
+    lines = [str(failure) for failure in failures]
     if len(lines) > MOST_SHOWN:
-        lines[MOST_SHOWN:] = [f"... and {len(lines) - MOST_SHOWN} more"]
+        lines[MOST_SHOWN:] = [f"... and {len(lines) - MOST_SHOWN} more; `spendtop check` shows all"]
     return ConfigError("\n".join(lines))
 
 

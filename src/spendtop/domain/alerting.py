@@ -32,7 +32,6 @@ class MessageKind(StrEnum):
     LOW_BALANCE = "low balance"
     STALE = "stale data"
     NOT_RECORDING = "not recording"
-    DIGEST = "digest"
     TEST = "test"
 
     @property
@@ -73,9 +72,10 @@ class Message(Struct, frozen=True, kw_only=True):
     late_by: int | None = None
     """How long after the crossing it was found, in µs, when that is worth saying."""
     next_words: str = ""
+    others: int = 0
+    """How many further alerts of the same limit and level it tells of."""
     lines: tuple[str, ...] = ()
-    """Of a digest: what each alert says, a line each; of stale data and of what stops recording: why; of a balance: how
-    far to believe it."""
+    """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
 
     @property
     def used_words(self) -> str:

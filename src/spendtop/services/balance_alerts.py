@@ -15,8 +15,8 @@ from spendtop.domain.alerting import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
-from spendtop.services import alert_messages, checkpoints
-from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services import announcements, checkpoints
+from spendtop.services.announcements import Announcement, Channel
 from spendtop.store.reads.balances import Account, BalanceBasis, balance_now, gained_since
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.statements import table_of
@@ -91,14 +91,14 @@ class BalanceAlerts:
 
     def look(self, connection: Connection, now: int) -> list[Announcement]:
         """Write what begins and what is over, and queue the messages about it."""
-        announcements: list[Announcement] = []
+        told: list[Announcement] = []
         for change in self.changes(connection, now):
             number = _begin(connection, change, now) if change.row is None else _go_on(connection, change, now)
             if change.message is not None:
                 sequence = _FIRST if change.row is None else _LAST
-                announcements.append(Announcement(change.notify, number, sequence, change.message))
-        alert_messages.queue(connection, announcements, self._channels, now)
-        return announcements
+                told.append(Announcement(change.notify, number, sequence, change.message))
+        announcements.queue(connection, told, self._channels, now)
+        return told
 
     def _of_balance(self, connection: Connection, watched: WatchedAccount, row: Any, now: int) -> Iterator[Change]:
         """Once below the threshold; over at 110 % of it, or as soon as credit that was entered lifts the balance.

@@ -49,8 +49,11 @@ def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequenc
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
     """The next alert rows of limits behind the id `after` that are not resolved."""
-    query = select(_ALERT).where(_of_limits(), ~is_resolved(), _ALERT.c.id > after).order_by(_ALERT.c.id).limit(most)
-    return list(connection.execute(query))
+    rows: list[Any] = []
+    for state in (EpisodeState.APPROACHING, EpisodeState.EXCEEDED):
+        in_state = select(_ALERT).where(_of_limits(), _ALERT.c.state == state.value, _ALERT.c.id > after)
+        rows += connection.execute(in_state.order_by(_ALERT.c.id).limit(most))
+    return sorted(rows, key=lambda row: row.id)[:most]
 
 
 def _of_limits() -> ColumnElement[bool]:
@@ -58,7 +61,7 @@ def _of_limits() -> ColumnElement[bool]:
 
 
 def is_resolved() -> ColumnElement[bool]:
-    return _ALERT.c.state == EpisodeState.RESOLVED.value
+    return _ALERT.c.resolved_at.is_not(None)
 
 
 def from_row(row: Any) -> Episode:

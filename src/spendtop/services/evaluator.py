@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from spendtop.domain.alerting import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
@@ -18,8 +19,8 @@ from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds, WindowKind, bounds
-from spendtop.services import alert_messages, episodes
-from spendtop.services.alert_messages import Announcement, Channel
+from spendtop.services import alert_messages, announcements, episodes
+from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.reads import limits as limit_reads
 from spendtop.store.reads.rows import from_row as request_row
@@ -27,7 +28,9 @@ from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
-_MARK_KEY = tuple_(*_MARK.primary_key)
+_CLEAR = delete(_MARK).where(
+    _MARK.c.limit_name == bindparam("of"), _MARK.c.entity == bindparam("whose"), _MARK.c.hour == bindparam("in_")
+)
 TURN_SECONDS = 0.05
 """How long one call works: recording waits for it."""
 _MARKS_AT_ONCE = 25
@@ -62,32 +65,32 @@ class Evaluator:
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
         """Evaluate marked limits, clear the marks that were read, and queue messages."""
         ends_at = self._timer() + TURN_SECONDS
-        announcements: list[Announcement] = []
+        told: list[Announcement] = []
         for name, marks in self._marks(connection):
             announced = self._decided(connection, name, marks, now)
-            connection.execute(delete(_MARK).where(_MARK_KEY.in_([tuple(mark[:3]) for mark in marks])))
-            alert_messages.queue(connection, announced, self._channels, now)
-            announcements += announced
+            connection.execute(_CLEAR, [{"of": name, "whose": mark.entity, "in_": mark.hour} for mark in marks])
+            announcements.queue(connection, announced, self._channels, now)
+            told += announced
             if self._timer() >= ends_at:
                 break
-        return announcements
+        return told
 
     def revisit(self, connection: Connection, now: int) -> list[Announcement]:
         """Look again at what is unresolved: windows end, and rolling use falls without any new request."""
         ends_at = self._timer() + TURN_SECONDS
-        announcements: list[Announcement] = []
+        told: list[Announcement] = []
         episodes.end(connection, episodes.ended(connection, now, _ENDED_AT_ONCE), now)
         rows = episodes.unresolved(connection, self._revisited, _REVISITED_AT_ONCE)
         for row in rows:
             self._revisited = row.id
-            announcements += self._decided_again(connection, row, now)
+            told += self._decided_again(connection, row, now)
             if self._timer() >= ends_at:
                 break
         else:
             if len(rows) < _REVISITED_AT_ONCE:
                 self._revisited = 0
-        alert_messages.queue(connection, announcements, self._channels, now)
-        return announcements
+        announcements.queue(connection, told, self._channels, now)
+        return told
 
     def _marks(self, connection: Connection) -> Iterator[tuple[str, Sequence[Any]]]:
         """Some marks of each limit in turn, until none are left that nobody else holds."""
@@ -258,5 +261,13 @@ class _LimitInTurn:
         alert_id = episodes.write(connection, limit, entity, row, decision, reading)
         if alert_id is None or decision.announce is None:
             return []
-        message = alert_messages.message(connection, limit, entity, decision, reading, self._calendar)
-        return [Announcement(limit.notify, alert_id, decision.episode.spoke, message)]
+        return [
+            Announcement(
+                limit.notify,
+                alert_id,
+                decision.episode.spoke,
+                alert_messages.message(limit, entity, decision, reading, self._calendar),
+                episodes.rule_of(limit),
+                partial(alert_messages.contributors, connection, limit, entity, reading),
+            )
+        ]

@@ -14,14 +14,17 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.store.statements import table_of
-from spendtop.store.tables import DeliveryAttemptTable, DeliveryTable
+from spendtop.store.tables import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
 
 _delivery = table_of(DeliveryTable)
+_told = table_of(DeliveryAlertTable)
+_alert = table_of(AlertTable)
 _attempt = table_of(DeliveryAttemptTable)
 
 
@@ -78,71 +81,74 @@ def enqueue(
     severity: str,
     channels: Sequence[str],
     now: int,
-    due_at: int | None = None,
-) -> int:
-    """Queue one message for each channel, due at once or at `due_at` (UTC µs), and return how many are new.
+    rule: str | None = None,
+    gathers_until: int | None = None,
+) -> list[int]:
+    """Queue one message for each channel and return the ids of those that are new.
 
-    A message is known by its alert, kind and `seq`; queueing it again changes nothing. It takes the place of earlier
-    messages of its alert that are not sent yet. *Resolved* only follows where the alert was sent; where it still waits
-    to be, both are dropped.
+    It is due at once, or at `gathers_until` (UTC µs) where others of its `rule` may join it until then. A message is
+    known by its alert, kind and `seq`; queueing it again changes nothing. It takes the place of earlier messages about
+    its alert alone that are not sent yet.
     """
     payload = msgspec.json.encode(message).decode()
-    queued = 0
+    queued: list[int] = []
     for channel in channels:
-        if message.kind is MessageKind.RESOLVED and not _was_told(connection, alert_id, channel):
-            _drop_unsent(connection, alert_id, channel)
-            continue
         row = {
             "ref": _ref(alert_id, message.kind, seq, channel, payload),
             "alert_id": alert_id,
+            "rule": rule,
             "kind": message.kind.value,
             "channel": channel,
             "severity": severity,
             "payload": payload,
             "state": DeliveryState.PENDING.value,
             "attempts": 0,
-            "next_at": now if due_at is None else due_at,
+            "gathers_until": gathers_until,
+            "next_at": now if gathers_until is None else gathers_until,
             "created_at": now,
         }
-        inserted = _insert_or_ignore(connection).values(row).returning(_delivery.c.id)
-        queued += connection.execute(inserted).first() is not None
-        _supersede(connection, channel)
+        inserted = _insert_or_ignore(connection, _delivery).values(row).returning(_delivery.c.id)
+        number = connection.execute(inserted).scalar()
+        if number is None:
+            continue
+        queued.append(number)
+        if alert_id is not None:
+            join(connection, number, channel, [alert_id], now)
     return queued
 
 
-class Waiting(Struct, frozen=True):
-    """A digest that is not due yet."""
-
-    id: int
-    message: Message
-
-
-def queued_since(connection: Connection, channel: str, since: int) -> int:
-    """How many messages were queued for a channel since an instant, tests aside."""
-    query = select(func.count()).where(
-        _delivery.c.channel == channel, _delivery.c.created_at >= since, _delivery.c.kind != MessageKind.TEST.value
-    )
-    return int(connection.execute(query).scalar_one())
+def join(connection: Connection, delivery_id: int, channel: str, alert_ids: Sequence[int], now: int) -> None:
+    """Let a message of this channel tell of these alerts, in place of earlier ones that are not sent yet."""
+    links = [{"delivery_id": delivery_id, "alert_id": alert_id, "joined_at": now} for alert_id in alert_ids]
+    connection.execute(_insert_or_ignore(connection, _told), links)
+    supersede(connection, channel, alert_ids, but=delivery_id)
 
 
-def waiting_digest(connection: Connection, channel: str, now: int) -> Waiting | None:
-    """The channel's digest that is not due yet, or None."""
-    row = connection.execute(
-        select(_delivery.c.id, _delivery.c.payload).where(
-            _delivery.c.channel == channel,
-            _delivery.c.kind == MessageKind.DIGEST.value,
-            _delivery.c.state == DeliveryState.PENDING,
-            _delivery.c.attempts == 0,
-            _delivery.c.next_at > now,
-        )
-    ).first()
-    return None if row is None else Waiting(row.id, msgspec.json.decode(row.payload, type=Message))
+def rewrite(connection: Connection, delivery_id: int, message: Message, alert_id: int | None = None) -> None:
+    """Let a message that waits say something else, and name this alert."""
+    values: dict[str, Any] = {"payload": msgspec.json.encode(message).decode()}
+    if alert_id is not None:
+        values["alert_id"] = alert_id
+    connection.execute(update(_delivery).where(_delivery.c.id == delivery_id).values(values))
 
 
-def rewrite(connection: Connection, delivery_id: int, message: Message) -> None:
-    """Let a message that waits say something else."""
-    payload = msgspec.json.encode(message).decode()
-    connection.execute(update(_delivery).where(_delivery.c.id == delivery_id).values(payload=payload))
+def supersede(connection: Connection, channel: str, alert_ids: Sequence[int], but: int | None = None) -> None:
+    """Drop the messages about these alerts alone that this channel was not sent yet, save the one of the id `but`."""
+    query = select(_delivery.c.id).join(_told, _told.c.delivery_id == _delivery.c.id)
+    alone = (_told.c.alert_id.in_(alert_ids), _delivery.c.gathers_until.is_(None), _told.c.delivery_id != (but or 0))
+    unsent = (_delivery.c.channel == channel, _delivery.c.state == DeliveryState.PENDING)
+    if overtaken := connection.execute(query.where(*alone, *unsent)).scalars().all():
+        these = update(_delivery).where(_delivery.c.id.in_(overtaken))
+        connection.execute(these.values(state=DeliveryState.SUPERSEDED))
+
+
+def told(connection: Connection, channel: str, alert_ids: Sequence[int]) -> set[int]:
+    """Those of the alerts that this channel was told of, and not that they are over."""
+    reached = (_delivery.c.channel == channel, _delivery.c.state.in_(_REACHED))
+    query = select(_told.c.alert_id, _delivery.c.kind).join(_delivery, _delivery.c.id == _told.c.delivery_id)
+    rows = connection.execute(query.where(_told.c.alert_id.in_(alert_ids), *reached).order_by(_delivery.c.id))
+    last = {row.alert_id: row.kind for row in rows}
+    return {alert_id for alert_id, kind in last.items() if kind != MessageKind.RESOLVED}
 
 
 def agenda(connection: Connection) -> list[Due]:
@@ -164,28 +170,20 @@ def agenda(connection: Connection) -> list[Due]:
 def claim(connection: Connection, channel: str, *, now: int, lease_until: int) -> Claimed | None:
     """Take the channel's oldest due message for sending, or None while there is none or another one is being sent."""
     _release_expired(connection, channel, now)
-    _supersede(connection, channel)
-    other = _delivery.alias("other")
-    row = connection.execute(
-        select(_delivery)
-        .where(
-            _delivery.c.channel == channel,
-            _delivery.c.state == DeliveryState.PENDING,
-            _delivery.c.next_at <= now,
-            ~exists().where(other.c.channel == channel, other.c.state == DeliveryState.SENDING),
-        )
-        .order_by(_delivery.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
-    if row is None:
+    while (row := _oldest_due(connection, channel, now)) is not None:
+        payload = _standing(connection, row, now)
+        if payload is not None:
+            break
+        this = update(_delivery).where(_delivery.c.id == row.id)
+        connection.execute(this.values(state=DeliveryState.SUPERSEDED))
+    else:
         return None
     claimed = Claimed(
         id=row.id,
         ref=row.ref,
         channel=row.channel,
         severity=row.severity,
-        payload=row.payload,
+        payload=payload,
         attempts=row.attempts + 1,
         created_at=row.created_at,
         lease_until=lease_until,
@@ -244,6 +242,7 @@ def make_due(connection: Connection, channel: str, now: int) -> None:
             _delivery.c.channel == channel,
             _delivery.c.state == DeliveryState.PENDING,
             _delivery.c.next_at > now,
+            or_(_delivery.c.gathers_until.is_(None), _delivery.c.gathers_until <= now),
         )
         .values(next_at=now)
     )
@@ -276,41 +275,82 @@ def _ref(alert_id: int | None, kind: MessageKind, seq: int, channel: str, payloa
     return sha256("\0".join((subject, kind.value, str(seq), channel)).encode()).hexdigest()[:16]
 
 
-def _insert_or_ignore(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+def _insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     if connection.dialect.name == "sqlite":
-        return sqlite.insert(_delivery).on_conflict_do_nothing()
-    return postgresql.insert(_delivery).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
-def _was_told(connection: Connection, alert_id: int | None, channel: str) -> bool:
-    reached = select(_delivery.c.id).where(
-        _delivery.c.alert_id == alert_id, _delivery.c.channel == channel, _delivery.c.state.in_(_REACHED)
-    )
-    return connection.execute(reached.limit(1)).first() is not None
-
-
-def _drop_unsent(connection: Connection, alert_id: int | None, channel: str) -> None:
-    waits = (
-        _delivery.c.alert_id == alert_id,
-        _delivery.c.channel == channel,
-        _delivery.c.state == DeliveryState.PENDING,
-    )
-    connection.execute(update(_delivery).where(*waits).values(state=DeliveryState.SUPERSEDED))
-
-
-def _supersede(connection: Connection, channel: str) -> None:
-    """Drop what a later message of the same alert on this channel has overtaken."""
-    later = _delivery.alias("later")
-    connection.execute(
-        update(_delivery)
+def _oldest_due(connection: Connection, channel: str, now: int) -> Any | None:
+    other = _delivery.alias("other")
+    return connection.execute(
+        select(_delivery)
         .where(
             _delivery.c.channel == channel,
             _delivery.c.state == DeliveryState.PENDING,
-            exists().where(
-                later.c.channel == channel, later.c.alert_id == _delivery.c.alert_id, later.c.id > _delivery.c.id
-            ),
+            _delivery.c.next_at <= now,
+            ~exists().where(other.c.channel == channel, other.c.state == DeliveryState.SENDING),
         )
-        .values(state=DeliveryState.SUPERSEDED)
+        .order_by(_delivery.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+
+
+def _standing(connection: Connection, row: Any, now: int) -> str | None:
+    """What a message still has to say, as JSON; None where nothing is left of it."""
+    if row.gathers_until is None:
+        return None if _is_overtaken(connection, row) else str(row.payload)
+    _forget_fallen(connection, row, now)
+    of_message = _told.c.delivery_id == row.id
+    left = connection.execute(select(func.count()).select_from(_told).where(of_message)).scalar_one()
+    if not left:
+        return None
+    message = replace(msgspec.json.decode(row.payload, type=Message), others=left - 1)
+    query = select(_alert).join(_told, _told.c.alert_id == _alert.c.id).where(of_message)
+    named = connection.execute(query.where(_alert.c.id == row.alert_id)).one_or_none()
+    if named is None:
+        named = connection.execute(query.order_by(_alert.c.used_nano.desc(), _alert.c.id).limit(1)).one()
+        message = _naming(named, message)
+    rewrite(connection, row.id, message, named.id)
+    return msgspec.json.encode(message).decode()
+
+
+def _is_overtaken(connection: Connection, row: Any) -> bool:
+    """Whether a later message of this channel tells of the same alert."""
+    later = select(_told.c.delivery_id).join(_delivery, _delivery.c.id == _told.c.delivery_id)
+    same = (_told.c.alert_id == row.alert_id, _told.c.delivery_id > row.id, _delivery.c.channel == row.channel)
+    return row.alert_id is not None and connection.execute(later.where(*same).limit(1)).first() is not None
+
+
+def _forget_fallen(connection: Connection, row: Any, now: int) -> None:
+    """Leave out alerts that are at another level by now, and, as long as nobody was told, those that somebody took on
+    or put off since they joined."""
+    exceeds = _alert.c.announced >= 1
+    stands = {
+        MessageKind.APPROACHING: and_(~exceeds, _alert.c.announced > 0),
+        MessageKind.EXCEEDED: exceeds,
+        MessageKind.RESOLVED: ~exceeds,
+    }[MessageKind(row.kind)]
+    fallen = [~stands]
+    if not row.attempts:
+        fallen += [_alert.c.acked_at >= _told.c.joined_at, _alert.c.snoozed_until > now]
+    gone = exists().where(_alert.c.id == _told.c.alert_id, or_(*fallen))
+    connection.execute(delete(_told).where(_told.c.delivery_id == row.id, gone))
+
+
+def _naming(alert: Any, message: Message) -> Message:
+    """A message about several alerts of a limit, naming this one of them."""
+    windows = {} if message.window_end is None else {"window_start": alert.window_start, "window_end": alert.window_end}
+    return replace(
+        message,
+        entity=alert.entity if message.entity else "",
+        used_nano=alert.used_nano,
+        unpriced=alert.unpriced,
+        at=alert.crossed_at,
+        late_by=None,
+        contributors=(),
+        **windows,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, update
 
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.request import BodyState
@@ -19,6 +19,7 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
     BodyTable,
+    DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
     QuarantineTable,
@@ -33,6 +34,7 @@ _SETTLED_KEPT = 30 * DAY
 _REQUEST, _BODY, _REVISION = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
 _QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
 _DELIVERY, _ATTEMPT, _ALERT = table_of(DeliveryTable), table_of(DeliveryAttemptTable), table_of(AlertTable)
+_TOLD = table_of(DeliveryAlertTable)
 
 
 class RetentionPeriods(Struct, frozen=True):
@@ -96,11 +98,16 @@ def _quarantined(connection: Connection, before: int) -> bool:
 def _deliveries(connection: Connection, before: int) -> bool:
     """Messages of an alert that goes on are kept: whether it was told decides whether its end is told."""
     settled = (DeliveryState.SENT, DeliveryState.SUPERSEDED)
-    over = or_(_DELIVERY.c.alert_id.is_(None), _DELIVERY.c.alert_id.in_(select(_ALERT.c.id).where(is_resolved())))
-    old = and_(_DELIVERY.c.state.in_(settled), _DELIVERY.c.created_at < before, over)
-    tries = select(_DELIVERY.c.id).where(old).order_by(_DELIVERY.c.id).limit(_BATCH)
-    connection.execute(delete(_ATTEMPT).where(_ATTEMPT.c.delivery_id.in_(tries)))
-    return _first(connection, _DELIVERY, old)
+    goes_on = exists().where(_TOLD.c.delivery_id == _DELIVERY.c.id, _ALERT.c.id == _TOLD.c.alert_id, ~is_resolved())
+    old = and_(_DELIVERY.c.state.in_(settled), _DELIVERY.c.created_at < before, ~goes_on)
+    ids = list(connection.execute(select(_DELIVERY.c.id).where(old).order_by(_DELIVERY.c.id).limit(_BATCH)).scalars())
+    for table, column in (
+        (_ATTEMPT, _ATTEMPT.c.delivery_id),
+        (_TOLD, _TOLD.c.delivery_id),
+        (_DELIVERY, _DELIVERY.c.id),
+    ):
+        connection.execute(delete(table).where(column.in_(ids)))
+    return len(ids) == _BATCH
 
 
 def _tasks(connection: Connection, before: int) -> bool:

@@ -17,6 +17,7 @@ from spendtop.store.tables import (
     AlertTable,
     BodyTable,
     DayTotalTable,
+    DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
     LimitMarkTable,
@@ -37,7 +38,7 @@ _USAGE = (
     LimitMarkTable,
     RequestTable,
 )
-_ALERTS = (DeliveryAttemptTable, DeliveryTable, AlertTable)
+_ALERTS = (DeliveryAttemptTable, DeliveryAlertTable, DeliveryTable, AlertTable)
 
 
 class Reset(Struct, frozen=True):

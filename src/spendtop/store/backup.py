@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine, event
@@ -12,23 +12,23 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt, UsageError
 from spendtop.store.engine import Store
+from spendtop.store.files import OUR_TABLE
 from spendtop.store.schema import refuse_newer, upgrade, version
 from spendtop.store.table_copy import Progress, copy_tables
 from spendtop.store.verification import Verified, verify
 
 _PAGES_AT_ONCE = 1_024
 _SHARE_OF_COPY = 0.5
-_OUR_TABLE = "request_key"
 
 
-def back_up(store: Store, part: Path, progress: Progress) -> Verified:
+def back_up(store: Origin, part: Path, progress: Progress) -> Verified:
     """Write all that is committed in the store at one instant into an empty file, while others record; then look
     whether the copy is whole.
 
     Raises StoreCorrupt for a damaged store, and CannotWrite where there is no room.
     """
     if store.path is not None:
-        copy_pages(store.path, part, lambda share: progress(share * _SHARE_OF_COPY))
+        _copy_pages(store.path, part, lambda share: progress(share * _SHARE_OF_COPY))
     else:
         with closing(Store(sqlite_url(part))) as target:
             upgrade(target)
@@ -38,11 +38,11 @@ def back_up(store: Store, part: Path, progress: Progress) -> Verified:
     with closing(BackupFile(part)) as copy:
         verified = verify(copy, lambda share: progress(_SHARE_OF_COPY + share * (1 - _SHARE_OF_COPY)))
     if verified.damage:
-        raise StoreCorrupt(f"The store {store.name} is damaged, and no backup of it was kept. {verified.damage[0]}")
+        raise StoreCorrupt(f"{store.name} is damaged, and no copy of it was kept. {verified.damage[0]}")
     return verified
 
 
-def copy_pages(source: Path, target: Path, progress: Progress) -> None:
+def _copy_pages(source: Path, target: Path, progress: Progress) -> None:
     """Copy a SQLite database as it is at one instant into an empty file, which needs no other file beside it."""
     with _named(source), closing(_read_only(source)) as pages, closing(sqlite3.connect(target)) as copy:
         # What is read here first is what is copied, however long that takes and whatever is written meanwhile.
@@ -71,7 +71,7 @@ class BackupFile:
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         with self.reading() as connection:
             tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-            if _OUR_TABLE not in tables:
+            if OUR_TABLE not in tables:
                 raise StoreCorrupt(f"{path} is no store of spendtop, and is left alone.")
             self.schema = version(connection) or ""
         refuse_newer(self.schema, self.name)
@@ -87,8 +87,16 @@ class BackupFile:
         except DBAPIError as failure:
             raise StoreCorrupt(f"{self.path} is no SQLite database, or it is damaged: {failure.orig}.") from None
 
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """As `reading`: nobody writes it meanwhile."""
+        return self.reading()
+
     def close(self) -> None:
         self._engine.dispose()
+
+
+Origin = Store | BackupFile
+"""What can be copied as a whole."""
 
 
 def sqlite_url(path: Path) -> URL:

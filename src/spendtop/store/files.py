@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shlex import quote
 
 from sqlalchemy import make_url
 
 from spendtop.domain.errors import NO_ROOM, CannotCreate, NoPermission, SpendtopError, StoreCorrupt, StoreFull
 
 _MAGIC = b"SQLite format 3\0"
-_OUR_TABLE = "request_key"
+OUR_TABLE = "request_key"
 _OTHERS = 0o077
+_BESIDE = ("", "-wal", "-shm", ".lock", ".collector.json", ".status.json")
 _CHECKED_UP_TO = 256 * 1024 * 1024
 """Bytes up to which a file is checked as a whole before it is opened."""
 
@@ -35,7 +36,7 @@ def locate(url: str) -> tuple[str, str | None]:
             return url, None
         with closing(_connect(path)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables or _OUR_TABLE in tables:
+    if not tables or OUR_TABLE in tables:
         return url, None
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
@@ -104,14 +105,16 @@ def has_no_room(failure: object) -> bool:
 def tightened(path: Path, own_folder: Path) -> list[str]:
     """Take from others what they may do with the store and the files beside it, and with its folder where that is the
     program's own; a sentence for each that was open to them."""
-    beside = [each for each in path.parent.glob(f"{glob.escape(path.name)}*") if each.is_file()]
-    found = [*([path.parent] if path.parent == own_folder else []), *sorted(beside)]
+    found = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    found += [path.parent] if path.parent == own_folder else []
     return [sentence for each in found if (sentence := _tightened(each)) is not None]
 
 
 def _tightened(path: Path) -> str | None:
-    before = stat.S_IMODE(path.lstat().st_mode)
-    if path.is_symlink() or not before & _OTHERS:
+    if not path.exists() or path.is_symlink():
+        return None
+    before = stat.S_IMODE(path.stat().st_mode)
+    if not before & _OTHERS:
         return None
     try:
         path.chmod(before & ~_OTHERS)
@@ -122,11 +125,12 @@ def _tightened(path: Path) -> str | None:
 
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
+    url, store, recovered = (quote(each) for each in (f"sqlite:///{path}", str(path), f"{path}.recovered"))
+    files = " ".join(quote(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
     return (
-        f"Put a backup in its place:  rm -f {path}-wal {path}-shm && cp BACKUP {path}\n"
-        f"Or save what can be read:  sqlite3 {path} .recover | sqlite3 {path}.recovered\n"
-        f"Or start anew and keep the files:  for f in '{path}' '{path}-wal' '{path}-shm'; do"
-        ' [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
+        f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
+        f'Or start anew and keep the files:  for f in {files}; do [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
     )
 
 

@@ -28,7 +28,7 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     if os.path.lexists(path):
         raise _is_there(path)
-    with _part_of(path, _link) as part:
+    with part_of(path, _link) as part:
         yield part
 
 
@@ -38,12 +38,13 @@ def file_in_place_of(path: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise CannotCreate(f"{path} is no plain file and is not replaced. Give another path.")
-    with _part_of(path, os.replace) as part:
+    with part_of(path, os.replace) as part:
         yield part
 
 
 @contextmanager
-def _part_of(path: Path, put: Callable[[Path, Path], None]) -> Iterator[Path]:
+def part_of(path: Path, put: Callable[[Path, Path], None]) -> Iterator[Path]:
+    """The same, but `put` gives the complete file its name: it is called with where it is and where it belongs."""
     path = path.absolute()
     part = path.with_name(f".{path.name[:200]}.part")
     handle = _taken(part, path)

@@ -68,6 +68,11 @@ def upgrade(store: Store) -> str | None:
     return (before or "") if list(upgrading(store)) else None
 
 
+def make(connection: Connection) -> None:
+    """Make the present schema where there is none, in an open transaction."""
+    _migrate(connection, None)
+
+
 def upgrading(store: Store) -> Iterator[float]:
     """Bring the store's schema up to `head`; gives the share that is done after each transaction.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, delete, func, select, text
@@ -43,23 +44,26 @@ def copy_tables(source: Connection, target: Connection, progress: Progress) -> N
     whole = max(sum(row_counts(source).values()), 1)
     done = 0
 
-    def counted(parts: Iterable[Sequence[Row[Any]]]) -> Iterator[Sequence[Row[Any]]]:
+    def tell(rows: int) -> None:
         nonlocal done
-        for part in parts:
-            yield part
-            done += len(part)
-            progress(done / whole)
+        done += rows
+        progress(done / whole)
 
     fill = _fill_postgresql if target.dialect.name == "postgresql" else _fill_sqlite
     for table in copied_tables():
         target.execute(delete(table))
-        fill(target, table, counted(_parts(source, table)))
+        with closing(_parts(source, table, tell)) as parts:
+            fill(target, table, parts)
 
 
-def _parts(source: Connection, table: Table) -> Iterable[Sequence[Row[Any]]]:
+def _parts(source: Connection, table: Table, tell: Callable[[int], None]) -> Generator[Sequence[Row[Any]], None, None]:
+    """The table's rows in parts, in primary-key order; `tell` gets the size of each one that was taken."""
     at_once = _LARGE_ROWS_AT_ONCE if table in _LARGE else _ROWS_AT_ONCE
-    rows = source.execute(select(table).order_by(*table.primary_key), execution_options={"yield_per": at_once})
-    return rows.partitions()
+    in_order = select(table).order_by(*table.primary_key)
+    with source.execute(in_order, execution_options={"yield_per": at_once}) as rows:
+        for part in rows.partitions():
+            yield part
+            tell(len(part))
 
 
 def _fill_sqlite(target: Connection, table: Table, parts: Iterable[Sequence[Row[Any]]]) -> None:

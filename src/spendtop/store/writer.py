@@ -185,8 +185,8 @@ class Writer(Generic[Event, Outcome]):
         began = time.monotonic()
         try:
             outcomes = self._recorded(group)
-        except CannotWrite as refused:
-            self._refuse(group, refused)
+        except CannotWrite as lost:
+            self._refuse(group, lost)
         except DBAPIError as failure:
             refused = refusal(self._store, failure)
             if not _may_pass(refused):

@@ -21,7 +21,7 @@ from spendtop.config.load import load
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.recorder import Recorder
 from spendtop.sources.settings import SECTIONS

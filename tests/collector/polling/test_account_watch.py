@@ -14,7 +14,7 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.services import ledger
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from tests import accounts
 from tests.collector.conftest import Bench
 from tests.waiting import DEADLINE, soon

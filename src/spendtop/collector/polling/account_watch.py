@@ -11,7 +11,7 @@ from spendtop.collector.polling.poll_config import accounts_of, notified, polled
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.services.alert_messages import Announcement
+from spendtop.services.announcements import Announcement
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store

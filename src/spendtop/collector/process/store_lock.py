@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, Ownership, SoleOwner
 from spendtop.services.presence import file_beside, hold_lock
 from spendtop.store.engine import Store
-from spendtop.store.ids import COMMAND_SLOT
+from spendtop.store.ids import COMMAND_SLOT, SLOTS
 
 _SLOT_LOCK = 0x53504E44
 
@@ -57,14 +57,32 @@ def hold_store(store: Store, files: Places) -> Iterator[StoreLock]:
         with hold_lock(files.lock, files.holder):
             yield StoreLock(0, SoleOwner())
         return
-    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()  # not to be lent to others, and closed at the end, which frees the lock
+    with _own_connection(store) as connection:
         for slot in range(COMMAND_SLOT):
-            took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
-            if took.scalar():
+            if _took(connection, slot):
                 yield StoreLock(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
                 return
     raise AlreadyRunning(f"{COMMAND_SLOT} collectors already share {store.name}. Stop one of them first.")
+
+
+@contextmanager
+def hold_alone(store: Store, files: Places) -> Iterator[None]:
+    """Hold the store with nobody beside, neither a collector nor a command that records, until the block ends.
+
+    Raises AlreadyRunning while there is one.
+    """
+    with ExitStack() as stack:
+        if store.is_sqlite:
+            stack.enter_context(hold_lock(files.lock, files.holder))
+            stack.enter_context(importing(store, files))
+        else:
+            connection = stack.enter_context(_own_connection(store))
+            for slot in range(SLOTS):
+                if not _took(connection, slot):
+                    raise AlreadyRunning(
+                        f"A collector or an import uses {store.name}. Stop it first: `spendtop stop` on its machine."
+                    )
+        yield
 
 
 @contextmanager
@@ -82,9 +100,20 @@ def importing(store: Store, files: Places) -> Iterator[int]:
                 raise refusal from None
             yield COMMAND_SLOT
         return
-    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()
-        took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": COMMAND_SLOT})
-        if not took.scalar():
+    with _own_connection(store) as connection:
+        if not _took(connection, COMMAND_SLOT):
             raise refusal
         yield COMMAND_SLOT
+
+
+@contextmanager
+def _own_connection(store: Store) -> Iterator[Connection]:
+    """Not lent to others, and closed at the end of the block, which frees its locks."""
+    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()
+        yield connection
+
+
+def _took(connection: Connection, slot: int) -> bool:
+    took = connection.execute(text("SELECT pg_try_advisory_lock(:a, :b)"), {"a": _SLOT_LOCK, "b": slot})
+    return bool(took.scalar())

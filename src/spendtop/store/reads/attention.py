@@ -20,7 +20,14 @@ from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.spending import by_key
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable, RequestTable, TotalTable
+from spendtop.store.tables import (
+    AlertTable,
+    DeliveryAlertTable,
+    DeliveryTable,
+    QuarantineTable,
+    RequestTable,
+    TotalTable,
+)
 
 LIMIT_RULE, BALANCE_RULE = "limit/", "balance/"
 """What the rules of alerts about limits and balances begin with."""
@@ -63,6 +70,7 @@ class DeliveryRow:
     id: int
     ref: str
     alert_id: int | None
+    """The alert that it names."""
     kind: str
     channel: str
     severity: str
@@ -191,10 +199,11 @@ def alert(connection: Connection, alert_id: int) -> AlertRow | None:
 
 def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping[int, tuple[DeliveryRow, ...]]:
     """The messages about these alerts, the oldest first, by alert."""
-    delivery = table_of(DeliveryTable)
+    delivery, told = table_of(DeliveryTable), table_of(DeliveryAlertTable)
     deliveries: defaultdict[int, tuple[DeliveryRow, ...]] = defaultdict(tuple)
-    for row in connection.execute(select(delivery).where(delivery.c.alert_id.in_(alert_ids)).order_by(delivery.c.id)):
-        deliveries[row.alert_id] += (_delivery(row),)
+    of_alerts = select(told.c.alert_id.label("told_of"), delivery).join(told, told.c.delivery_id == delivery.c.id)
+    for row in connection.execute(of_alerts.where(told.c.alert_id.in_(alert_ids)).order_by(delivery.c.id)):
+        deliveries[row.told_of] += (_delivery(row),)
     return deliveries
 
 

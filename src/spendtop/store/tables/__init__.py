@@ -1,6 +1,6 @@
 """The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
 
-from spendtop.store.tables.alerts import AlertTable, DeliveryAttemptTable, DeliveryTable
+from spendtop.store.tables.alerts import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
 from spendtop.store.tables.ledger import (
     BalanceReadingTable,
     DayCostPartTable,
@@ -39,6 +39,7 @@ __all__ = [
     "DayCostRevisionTable",
     "DayCostTable",
     "DayTotalTable",
+    "DeliveryAlertTable",
     "DeliveryAttemptTable",
     "DeliveryTable",
     "GapTable",

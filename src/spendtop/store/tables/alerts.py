@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Index, Text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -14,7 +14,13 @@ class AlertTable(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "alert"
     __table_args__: ClassVar[Any] = (
         Index("alert_episode", "rule", "entity", "window_start", unique=True),
-        Index("alert_state", "state"),
+        Index("alert_state", "state", "id"),
+        Index(
+            "alert_ending",
+            "window_end",
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -55,14 +61,18 @@ class DeliveryTable(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("delivery_ref", "ref", unique=True),
         Index("delivery_due", "state", "next_at"),
+        Index("delivery_told", "channel", "rule", "kind", "gathers_until", "created_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     ref: str = Field(sa_type=Text)
     """Unique per alert, transition and channel; shown in the message as `[ref]`."""
     alert_id: int | None = None
+    """The alert that it names; there may be others in `delivery_alert`."""
+    rule: str | None = Field(default=None, sa_type=Text)
+    """The rule of its alerts, where it is about a limit."""
     kind: str = Field(sa_type=Text)
-    """approaching, exceeded, resolved, low balance, stale data, digest or test."""
+    """approaching, exceeded, resolved, low balance, stale data or test."""
     channel: str = Field(sa_type=Text)
     severity: str = Field(sa_type=Text)
     payload: str = Field(sa_type=Text)
@@ -70,11 +80,24 @@ class DeliveryTable(SQLModel, table=True):
     state: str = Field(sa_type=Text)
     """pending, sending, sent, dead or superseded."""
     attempts: int = 0
+    gathers_until: int | None = Field(default=None, sa_type=BigInteger)
+    """When the minute is over whose further alerts it tells of; null for a message about one alert alone."""
     next_at: int = Field(sa_type=BigInteger)
     lease_until: int | None = Field(default=None, sa_type=BigInteger)
     last_error: str | None = Field(default=None, sa_type=Text)
     created_at: int = Field(sa_type=BigInteger)
     sent_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeliveryAlertTable(SQLModel, table=True):
+    """An alert that a message tells of, alone or with others."""
+
+    __tablename__: ClassVar[Any] = "delivery_alert"
+    __table_args__: ClassVar[Any] = (Index("delivery_alert_alert", "alert_id"), {"sqlite_with_rowid": False})
+
+    delivery_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    alert_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    joined_at: int = Field(sa_type=BigInteger)
 
 
 class DeliveryAttemptTable(SQLModel, table=True):

@@ -1,0 +1,32 @@
+"""What a command is: a function `(Options) -> exit code` in a module that is imported only when it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from spendtop.cli.options import Options
+
+
+class Argument(NamedTuple):
+    """An argument of a command, as `ArgumentParser.add_argument` takes it."""
+
+    names: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+class Command(NamedTuple):
+    """A command: where it is, and what people read about it."""
+
+    place: str
+    """`module` below `spendtop.cli`, or `module:function`; the function is `run` otherwise."""
+    help: str
+    example: str
+    arguments: tuple[Argument, ...] = ()
+
+    def function(self) -> Callable[[Options], int]:
+        module, _, name = self.place.partition(":")
+        function: Callable[[Options], int] = getattr(import_module(f"spendtop.cli.{module}"), name or "run")
+        return function

@@ -1,0 +1,54 @@
+"""The commands about the store as a whole."""
+
+from __future__ import annotations
+
+from spendtop.cli.command import Argument, Command
+
+DATABASE_COMMANDS: dict[str, Command] = {
+    "db backup": Command(
+        "backup",
+        "Write everything that is recorded into one file, readable by you only, and look whether it is whole. A"
+        " collector may go on meanwhile. SQLite and PostgreSQL give the same kind of file.",
+        "spendtop db backup spendtop-backup.db",
+        (
+            Argument(("file",), {"metavar": "FILE", "help": "a new file; it is there once it is complete"}),
+            Argument(("--force",), {"action": "store_true", "help": "replace the file"}),
+        ),
+    ),
+    "db verify": Command(
+        "backup:verify_store",
+        "Look whether the store, or a backup, is whole: the file, its tables, every prompt and response, and whether"
+        " the totals are what the requests add up to. Exits 65 when it is not. A collector may go on meanwhile.",
+        "spendtop db verify spendtop-backup.db",
+        (Argument(("file",), {"nargs": "?", "metavar": "FILE", "help": "a backup; without it the store"}),),
+    ),
+    "db restore": Command(
+        "restore",
+        "Put a backup in the store's place, on SQLite or PostgreSQL; no collector may run. What the store held is kept"
+        " under a dated name.",
+        "spendtop db restore spendtop-backup.db --force",
+        (
+            Argument(("file",), {"metavar": "FILE", "help": "what `spendtop db backup` wrote"}),
+            Argument(("--force",), {"action": "store_true", "help": "also where something is recorded already"}),
+        ),
+    ),
+    "db move": Command(
+        "restore:move",
+        "Copy the whole store to another file or PostgreSQL, and say how to use it from then on; no collector may run."
+        " The old store stays as it is.",
+        "spendtop db move postgresql://spendtop@db.example.org/spendtop",
+        (
+            Argument(
+                ("url",),
+                {
+                    "metavar": "URL",
+                    "help": "sqlite:///PATH or postgresql://USER@HOST/NAME; with a password only as env:NAME or"
+                    " file:PATH",
+                },
+            ),
+            Argument(
+                ("--force",), {"action": "store_true", "help": "also where something is recorded already; that is kept"}
+            ),
+        ),
+    ),
+}

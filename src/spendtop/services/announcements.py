@@ -1,0 +1,145 @@
+"""Who is told of an alert, and whether at once or together with others.
+
+The first alert of a limit and level is told at once. Those that follow within a minute are one message at its end. It
+waits in the outbox and names the worst of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, func, select
+
+from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.clock import MINUTE
+from spendtop.services import outbox_rules
+from spendtop.services.outbox_rules import DeliveryState
+from spendtop.store.statements import table_of
+from spendtop.store.tables import DeliveryTable
+
+_DELIVERY = table_of(DeliveryTable)
+_SEVERITIES = ("info", "warning", "critical")
+
+
+class Announcement(Struct, frozen=True):
+    """A transition that speaks."""
+
+    notify: tuple[str, ...] | None
+    """Names of the channels that are told; None is all."""
+    alert_id: int
+    sequence: int
+    message: Message
+    rule: str | None = None
+    """Of alerts about a limit: the rule that they have in common."""
+    contributors: Callable[[], Iterable[tuple[str, str, int]]] = tuple
+    """Who and what spent most; only asked where the message names this alert."""
+
+    @property
+    def level(self) -> tuple[str | None, MessageKind]:
+        return self.rule, self.message.kind
+
+    def in_full(self) -> Message:
+        return replace(self.message, contributors=tuple(self.contributors()))
+
+
+class Channel(Struct, frozen=True):
+    """Who is told, and from which severity on."""
+
+    name: str
+    min_severity: str = "info"
+
+    def hears(self, announcement: Announcement) -> bool:
+        """Whether it is meant and severe enough; who heard of an excess also hears that it is over."""
+        if announcement.notify is not None and self.name not in announcement.notify:
+            return False
+        kind = announcement.message.kind
+        severity = "critical" if kind is MessageKind.RESOLVED else kind.severity
+        return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
+
+
+def queue(connection: Connection, announcements: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
+    """Put messages into the outbox. That something is over is told where it was told."""
+    for channel in channels:
+        heard = sorted(filter(channel.hears, announcements), key=_order)
+        for (rule, kind), of_level in groupby(heard, key=lambda announcement: announcement.level):
+            telling = list(of_level)
+            if kind is MessageKind.RESOLVED:
+                telling = _told_before(connection, channel.name, telling)
+            if rule is not None:
+                _tell_by_minutes(connection, channel.name, telling, now)
+                continue
+            for announcement in telling:
+                _enqueue(connection, channel.name, announcement, now)
+
+
+def _order(announcement: Announcement) -> tuple[str, str, int]:
+    """Those of one level together, the first that crossed in front."""
+    return announcement.rule or "", announcement.message.kind, announcement.message.at
+
+
+def _told_before(connection: Connection, channel: str, telling: Sequence[Announcement]) -> list[Announcement]:
+    ids = [announcement.alert_id for announcement in telling]
+    outbox_rules.supersede(connection, channel, ids)
+    told = outbox_rules.told(connection, channel, ids)
+    return [announcement for announcement in telling if announcement.alert_id in told]
+
+
+def _tell_by_minutes(connection: Connection, channel: str, telling: Sequence[Announcement], now: int) -> None:
+    """Tell of alerts of one level: of the first at once, and let those within its minute, or while the message of that
+    minute waits for its channel, join that message."""
+    if not telling:
+        return
+    rule, kind = telling[0].level
+    of_level = (_DELIVERY.c.channel == channel, _DELIVERY.c.rule == rule, _DELIVERY.c.kind == kind.value)
+    # One that waits for longer comes from a clock that was ahead.
+    gathering = select(_DELIVERY).where(*of_level, _DELIVERY.c.gathers_until <= now + MINUTE)
+    newest = connection.execute(gathering.order_by(_DELIVERY.c.gathers_until.desc()).limit(1)).one_or_none()
+    if newest is not None and newest.state == DeliveryState.PENDING and not newest.attempts:
+        outbox_rules.join(connection, newest.id, channel, [each.alert_id for each in telling], now)
+        _name_worst(connection, newest.id, msgspec.json.decode(newest.payload, type=Message), telling)
+        return
+    alone = select(func.max(_DELIVERY.c.created_at)).where(*of_level, _DELIVERY.c.gathers_until.is_(None))
+    began = connection.execute(alone.where(_DELIVERY.c.created_at.between(now - MINUTE + 1, now))).scalar()
+    if began is None:
+        _enqueue(connection, channel, telling[0], now)
+        began, telling = now, telling[1:]
+    if telling:
+        worst = max(telling, key=lambda announcement: announcement.message.used_nano)
+        others = len(telling) - 1
+        for number in _enqueue(connection, channel, worst, now, others=others, gathers_until=began + MINUTE):
+            outbox_rules.join(connection, number, channel, [each.alert_id for each in telling], now)
+
+
+def _name_worst(connection: Connection, group: int, said: Message, joined: Sequence[Announcement]) -> None:
+    others = said.others + len(joined)
+    worst = max(joined, key=lambda announcement: announcement.message.used_nano)
+    if worst.message.used_nano > said.used_nano:
+        message = replace(worst.in_full(), others=others)
+        outbox_rules.rewrite(connection, group, message, alert_id=worst.alert_id)
+    else:
+        outbox_rules.rewrite(connection, group, replace(said, others=others))
+
+
+def _enqueue(
+    connection: Connection,
+    channel: str,
+    announcement: Announcement,
+    now: int,
+    others: int = 0,
+    gathers_until: int | None = None,
+) -> list[int]:
+    return outbox_rules.enqueue(
+        connection,
+        alert_id=announcement.alert_id,
+        rule=announcement.rule,
+        seq=announcement.sequence,
+        message=replace(announcement.in_full(), others=others),
+        severity=announcement.message.kind.severity,
+        channels=[channel],
+        now=now,
+        gathers_until=gathers_until,
+    )
