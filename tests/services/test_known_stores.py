@@ -54,6 +54,13 @@ def test_another_store_in_its_place_is_refused_until_it_is_taken(store: Store, k
     known.refuse_a_loss(store)
 
 
+def test_a_store_that_was_forgotten_may_be_any(store: Store, known: KnownStores) -> None:
+    known.remember(store)
+    known.forget(store)
+    begun_anew(store)
+    known.refuse_a_loss(store)
+
+
 def test_a_database_without_our_tables_is_another_one(postgres_store: Store, known: KnownStores) -> None:
     known.remember(postgres_store)
     with postgres_store.writing() as connection:

@@ -42,14 +42,19 @@ class KnownStores:
         """From now on the store is known by its id."""
         with store.writing() as connection:
             found = ensured_id(connection)
-        if self._ids().get(store.name) == found:
-            return
+        if self._ids().get(store.name) != found:
+            self._put(store.name, found)
+
+    def forget(self, store: Store) -> None:
+        """Whatever is there the next time is what is meant."""
+        if store.name in self._ids():
+            self._put(store.name, None)
+
+    def _put(self, name: str, found: str | None) -> None:
         try:
-            self._write(store.name, found)
+            self._write(name, found)
         except OSError as failure:
-            _log.warning(
-                "%s cannot be written (%s): a loss of the store may go unnoticed", self._file, failure.strerror
-            )
+            _log.warning("%s cannot be written (%s): a lost store may go unnoticed", self._file, failure.strerror)
 
     def _ids(self) -> dict[str, str]:
         try:
@@ -57,12 +62,13 @@ class KnownStores:
         except OSError:
             return {}
 
-    def _write(self, name: str, found: str) -> None:
+    def _write(self, name: str, found: str | None) -> None:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            written = json.format(json.encode({**_decoded(file.read()), name: found}))
+            ids = {each: known for each, known in _decoded(file.read()).items() if each != name}
+            written = json.format(json.encode(ids if found is None else {**ids, name: found}))
             file.seek(0)
             file.write(written)
             file.truncate()
