@@ -8,6 +8,7 @@ import shutil
 from sqlalchemy import Connection
 
 from spendtop.collector.conditions import Conditions
+from spendtop.collector.held_writer import held_up
 from spendtop.collector.supervisor import pause
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import SpendtopError, StoreCorrupt, StoreFull
@@ -25,7 +26,7 @@ _FACT = "last try to write"
 
 
 class StoreHealth:
-    """Says what keeps the store from taking requests, as the conditions `store` and `disk`."""
+    """Says what keeps the store from taking requests, as the conditions `store`, `disk` and `writer`."""
 
     def __init__(self, store: Store, recorder: Recorder, conditions: Conditions) -> None:
         self._store = store
@@ -54,6 +55,8 @@ class StoreHealth:
         lost = self._store.loss or self._unread or (None if refused is None or is_full else str(refused))
         self._conditions.keep("store", ConditionStatus.DOWN, lost)
         self._conditions.keep("disk", ConditionStatus.DOWN, disk)
+        is_explained = lost is not None or disk is not None
+        self._conditions.keep("writer", ConditionStatus.DEGRADED, None if is_explained else held_up(self._recorder))
 
     async def _look(self) -> None:
         try:
