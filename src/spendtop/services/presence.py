@@ -19,8 +19,6 @@ from spendtop.domain.condition import Condition
 from spendtop.domain.errors import NO_ROOM, AlreadyRunning, CannotCreate, CannotWrite, NoPermission
 
 _LOCK_SECONDS = 1.0
-_GONE_AFTER, _STUCK_AFTER = 8.0, 90.0
-"""Seconds without a touch of the snapshot, which a collector touches every second."""
 _BLOCK = 4096
 """What is published fills whole blocks with blanks, so that more fits in its place when no block is free."""
 
@@ -65,19 +63,6 @@ def running_collector(path: Path) -> RunningCollector | None:
     except (OSError, DecodeError):
         return None
     return collector if 0 < process_start(collector.pid) == collector.process_started else None
-
-
-def is_collected(announcement: Path, snapshot: Path, now: float) -> bool:
-    """Whether somebody collects at `now`, seconds since 1970.
-
-    The process that says so lives, or, where its number means nothing here (another container's, another machine's), it
-    touched its snapshot just now. A process that lives and has not touched it for long is stuck.
-    """
-    try:
-        untouched_for = now - snapshot.stat().st_mtime
-    except OSError:
-        return False
-    return untouched_for < (_STUCK_AFTER if running_collector(announcement) else _GONE_AFTER)
 
 
 def announce(path: Path, me: RunningCollector) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +44,19 @@ class StatusSnapshot:
         self._changed = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write at most once a second, at least every half minute; the last one says that nobody collects.
-
-        In between the file is touched, which says that somebody does even where there is no room to write.
-        """
+        """Write at most once a second, at least every half minute, and at the end."""
         waited = 0.0
         while not stop.is_set():
             if self._changed or waited >= _LATEST:
                 self._changed, waited = False, 0.0
                 await asyncio.to_thread(self._write)
-            with suppress(OSError):
-                os.utime(self._path)
             await pause(stop, _EVERY)
             waited += _EVERY
-        await asyncio.to_thread(self._write, collecting=False)
+        await asyncio.to_thread(self._write)
 
-    def _write(self, collecting: bool = True) -> None:
+    def _write(self) -> None:
         try:
-            publish(self._path, json.dumps({**self._read(), "collecting": collecting}))
+            publish(self._path, json.dumps(self._read()))
         except (OSError, CannotWrite) as failure:
             if not self._is_told:
                 _log.warning("the status file cannot be written: %s", failure)
