@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from shlex import quote
 
 from pydantic import ValidationError
 
 from spendtop.cli.backup import held
 from spendtop.cli.effective_limits import now
 from spendtop.cli.meter import metered
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, known_stores, load_settings, opened_store
 from spendtop.cli.tables import say
 from spendtop.collector.process.store_lock import hold_alone, places
 from spendtop.config.database import holds_password
@@ -23,6 +22,7 @@ from spendtop.config.paths import config_file, data_folder
 from spendtop.config.settings import DatabaseSettings
 from spendtop.config.types import Surroundings
 from spendtop.domain.errors import CannotCreate, ExitCode, StoreCorrupt, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.store.backup import BackupFile, Origin
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare_folder
@@ -39,6 +39,7 @@ def run(options: Options) -> int:
             raise UsageError(f"{backup.path} is the store itself. Name a backup.")
         with _alone(store):
             done = _filled(store, backup, options)
+            known_stores().forget(store)
     say(f"Restored {backup.path} into {store.name}: {held(done.verified)}.")
     _tell(done)
     say("Start `spendtop`; it goes on from there.")
@@ -57,6 +58,7 @@ def move(options: Options) -> int:
             raise UsageError(f"{store.name} holds another program's tables, and is left alone. Name another file.")
         with _alone(origin), _alone(store):
             done = _filled(store, origin, options)
+            known_stores().forget(store)
     say(f"Copied {origin.name} to {store.name}: {held(done.verified)}.")
     _tell(done)
     address = text if text.startswith(_REFERENCES) or store.path is None else f"sqlite:///{store.path}"
@@ -65,7 +67,7 @@ def move(options: Options) -> int:
         f"[database]\nurl = {json.dumps(address, ensure_ascii=False)}"
     )
     if not text.startswith(_REFERENCES):
-        say(f"or try it first:  spendtop --database-url {quote(address)}")
+        say(f"or try it first:  spendtop --database-url {shell_word(address)}")
     return ExitCode.OK
 
 

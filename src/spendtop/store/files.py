@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from shlex import quote
 
 from sqlalchemy import make_url
 
 from spendtop.domain.errors import NO_ROOM, CannotCreate, NoPermission, SpendtopError, StoreCorrupt, StoreFull
+from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
 OUR_TABLE = "request_key"
+_OTHERS = 0o077
+_BESIDE = ("", "-wal", "-shm", ".lock", ".collector.json", ".status.json")
 _CHECKED_UP_TO = 256 * 1024 * 1024
 """Bytes up to which a file is checked as a whole before it is opened."""
 
@@ -38,7 +41,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        f"To take over what it recorded:  spendtop import --from-old {path}"
+        f"To take over what it recorded:  spendtop import --from-old {shell_word(path)}"
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 
@@ -99,14 +102,36 @@ def has_no_room(failure: object) -> bool:
     return getattr(failure, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
 
 
+def tightened(path: Path, own_folder: Path) -> list[str]:
+    """Take from others what they may do with the store and the files beside it, and with its folder where that is the
+    program's own; a sentence for each that was open to them."""
+    found = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    found += [path.parent] if path.parent == own_folder else []
+    return [sentence for each in found if (sentence := _tightened(each)) is not None]
+
+
+def _tightened(path: Path) -> str | None:
+    if not path.exists() or path.is_symlink():
+        return None
+    before = stat.S_IMODE(path.stat().st_mode)
+    if not before & _OTHERS:
+        return None
+    try:
+        path.chmod(before & ~_OTHERS)
+    except OSError as failure:
+        return f"{path} is open to others (mode {before:04o}), and that cannot be changed: {failure.strerror}."
+    return f"{path} was open to others (mode {before:04o}); it is {before & ~_OTHERS:04o} from now on."
+
+
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
-    url, store, recovered = (quote(each) for each in (f"sqlite:///{path}", str(path), f"{path}.recovered"))
-    files = " ".join(quote(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+    url, store, recovered = shell_word(f"sqlite:///{path}"), shell_word(path), shell_word(Path(f"{path}.recovered"))
+    files = " ".join(shell_word(Path(f"{path}{suffix}")) for suffix in ("", "-wal", "-shm"))
     return (
         f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
         f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
-        f'Or start anew and keep the files:  for f in {files}; do [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Or start anew and keep the files:  for f in {files}; do"
+        ' if [ -e "$f" ]; then mv "$f" "$f.corrupt"; fi; done'
     )
 
 
