@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 
-from spendtop.alerts.channels import ChannelState, ChannelStatus
+from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
@@ -230,7 +230,7 @@ class Collector:
             refusals=self._refusals,
         )
         try:
-            await serve(Listener(context), listening, self._stop)
+            await serve(listener := Listener(context), listening, self._stop, favoured=listener.favoured)
         except Exception:
             _log.exception("the listener failed")
 
@@ -372,7 +372,7 @@ class Collector:
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
-        self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
+        self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
@@ -389,17 +389,6 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
-
-
-def _failing(channels: Sequence[ChannelStatus]) -> str | None:
-    """Which channels do not deliver, and why."""
-    sentences = [
-        f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
-        f" `spendtop channel test {channel.name}` tries it."
-        for channel in channels
-        if channel.state != ChannelState.OK
-    ]
-    return " ".join(sentences) or None
 
 
 def _say_nothing(_sentence: str) -> None:
