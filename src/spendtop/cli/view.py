@@ -119,7 +119,11 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
         "--tunnel": options.tunnel,
     }
     words = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
-    switches = {"--no-config": options.no_config, "--debug": options.debug}
+    switches = {
+        "--no-config": options.no_config,
+        "--new-store": options.new_store,
+        "--debug": options.debug,
+    }
     return [*words, *(name for name, is_on in switches.items() if is_on)]
 
 
