@@ -102,6 +102,15 @@ async def test_a_newcomer_reads_what_is_refused_and_what_to_compare(session_over
         assert REFUSED.sentence in " ".join(welcome.split())
 
 
+async def test_the_tunnel_leads_to_where_the_collector_listens(session_over: Sessions) -> None:
+    collector = AttachedCollector(4711, "ready", "http://0.0.0.0:9123", started_here=False)
+    app = SpendtopApp(session_over(collector=lambda: collector, webhook_url="https://spend.example/webhook"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "cloudflared tunnel --url localhost:9123" in picture(pilot))
+        assert "https://spend.example/webhook" in picture(pilot)
+
+
 async def test_no_address_is_told_where_nobody_listens(session_over: Sessions) -> None:
     app = SpendtopApp(session_over(collector=lambda: None))
     async with app.run_test(size=(80, 24)) as pilot:

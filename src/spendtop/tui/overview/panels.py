@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.limits import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending import Breakdown, KeySpend
+    from spendtop.tui.session import AttachedCollector
 
 _SIGNS = {LimitState.OK: " ", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "X"}
 _QUIET = HOUR
@@ -181,8 +182,9 @@ def _cost(spent: Spend, width: int) -> str:
 
 
 def _address(url: str) -> str:
-    """Host and port of a URL."""
-    return urlsplit(url).netloc
+    """Host and port by which programs on the machine reach a listener."""
+    parts = urlsplit(url)
+    return f"localhost:{parts.port}" if parts.hostname in ("0.0.0.0", "::") else parts.netloc
 
 
 class SourcesPanel(Panel):
@@ -268,8 +270,7 @@ class Welcome(Panel):
         super().__init__(id="welcome")
         self.webhook: str | None = None
         """Where gateways reach us; None where nobody listens."""
-        self.conditions: tuple[Condition, ...] = ()
-        """What is amiss with the collector."""
+        self.collector: AttachedCollector | None = None
         self.why_unrecorded = ""
         """That no collector runs and how to start one, or nothing."""
         self.bill = ""
@@ -304,7 +305,8 @@ class Welcome(Panel):
         tunnel = "once a collector runs"
         if self.webhook is not None:
             way_in = [(self.webhook, palette.good)]
-            tunnel = f"cloudflared tunnel --url {_address(self.webhook)}"
+        if self.collector is not None and self.collector.url is not None:
+            tunnel = f"cloudflared tunnel --url {_address(self.collector.url)}"
         bill: list[Line] = [
             [(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (f" {self.glyphs.between} 7 ledger", muted)]
         ]
@@ -337,13 +339,11 @@ class Welcome(Panel):
         ]
 
     def _amiss(self, width: int) -> list[Line]:
-        """The worst condition whole, and how many more there are."""
-        if not self.conditions:
+        """The worst condition of the collector whole, and how many more there are."""
+        if self.collector is None or not self.collector.conditions:
             return []
-        palette = self.palette
-        style = palette.bad if self.conditions[0].status is ConditionStatus.DOWN else palette.warn
-        lines: list[Line] = [
-            [(line, style)] for line in textwrap.wrap(f"! {clean_line(self.conditions[0].sentence)}", width)
-        ]
-        more = len(self.conditions) - 1
+        palette, (worst, *others) = self.palette, self.collector.conditions
+        style = palette.bad if worst.status is ConditionStatus.DOWN else palette.warn
+        lines: list[Line] = [[(line, style)] for line in textwrap.wrap(f"! {clean_line(worst.sentence)}", width)]
+        more = len(others)
         return [*lines, [(f"  and {more} more: 8 sources", palette.muted)]] if more else lines

@@ -155,11 +155,10 @@ class OverviewScreen(LiveScreen):
         welcome = self.query_one(Welcome)
         bill = welcome.bill if bill is None else bill
         collector = self.face.collector
-        conditions = collector.conditions if collector else ()
         why = "" if collector else self.face.status_facts().standing.sentence
-        told = (self.face.webhook_url, why, bill, conditions)
-        if (welcome.webhook, welcome.why_unrecorded, welcome.bill, welcome.conditions) != told:
-            welcome.webhook, welcome.why_unrecorded, welcome.bill, welcome.conditions = told
+        told = (self.face.webhook_url, collector, why, bill)
+        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill) != told:
+            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill = told
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:
