@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendtop.cli.options import Options, load_settings, settled
+from spendtop.cli.options import Options, load_again
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import SpendtopError
@@ -18,7 +18,8 @@ class LocalConfig:
     """Read again when a file has changed; one that cannot be used leaves what was read before."""
 
     def __init__(self, options: Options, loaded: Loaded) -> None:
-        self._options = settled(options, loaded)
+        self._options = options
+        self._loaded = loaded
         self._places = loaded.files.places
         self._seen: Snapshot | None = None
         self.settings: Settings = loaded.settings
@@ -32,7 +33,7 @@ class LocalConfig:
             return
         self._seen = seen
         try:
-            self.settings = load_settings(self._options).settings
+            self.settings = load_again(self._options, self._loaded).settings
         except SpendtopError:
             return  # the collector refuses it too, and says why
 

@@ -118,6 +118,12 @@ def settled(options: Options, loaded: Loaded) -> Options:
     return replace(options, config=chosen, env_file=files.env_file)
 
 
+def load_again(options: Options, loaded: Loaded) -> Loaded:
+    """The same as the files are now, without a word. Raises ConfigError and NoPermission."""
+    same = settled(options, loaded)
+    return _load(same, _found(same))
+
+
 def _found(options: Options) -> ConfigFiles:
     from spendtop.config.config_files import ConfigFiles, find_files
 
