@@ -33,9 +33,11 @@ class LocalConfig:
             return
         self._seen = seen
         try:
-            self.settings = load_again(self._options, self._loaded).settings
+            read = load_again(self._options, self._loaded)
         except SpendtopError:
-            return  # the collector refuses it too, and says why
+            return
+        if not read.problems:  # else the collector refuses it too, and says why
+            self.settings = read.settings
 
     def differences(self, applied: Applied) -> tuple[str, ...]:
         """What it has otherwise than the collector, which decides wherever the viewer runs."""

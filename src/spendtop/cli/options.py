@@ -119,9 +119,9 @@ def settled(options: Options, loaded: Loaded) -> Options:
 
 
 def load_again(options: Options, loaded: Loaded) -> Loaded:
-    """The same as the files are now, without a word. Raises ConfigError and NoPermission."""
+    """The same as the files are now, with all problems and without a word. Raises ConfigError where a file is gone."""
     same = settled(options, loaded)
-    return _load(same, _found(same))
+    return _read(same, _found(same))
 
 
 def _found(options: Options) -> ConfigFiles:
