@@ -39,6 +39,7 @@ SIGHTS = st.builds(
     ),
     upgraded=st.none() | st.floats(0, 1),
     shown_at=instants(),
+    lost_since=instants(),
     unreadable_since=instants(),
     paused_since=instants(),
 )
@@ -54,6 +55,7 @@ def test_live_is_said_only_where_all_is_well(seen: Sight) -> None:
         and ConditionStatus.DEGRADED not in statuses
         and seen.upgraded is None
         and seen.last_sign is None
+        and seen.lost_since is None
         and seen.unreadable_since is None
         and seen.paused_since is None
         and seen.shown_at is not None
@@ -87,6 +89,7 @@ def test_a_notice_alone_leaves_it_live() -> None:
         ({"conditions": (LOCKED, REFUSED)}, StandingWord.DEGRADED, NOW - 2),
         ({"conditions": (LOCKED,), "paused_since": NOW - 9}, StandingWord.PAUSED, NOW - 9),
         ({"unreadable_since": NOW - 5}, StandingWord.DEGRADED, NOW - 5),
+        ({"lost_since": NOW - 5}, StandingWord.DEGRADED, NOW - 5),
         ({"unreadable_since": NOW - 5, "shown_at": None}, StandingWord.DEGRADED, NOW - 5),
         ({"shown_at": NOW - OLD_AFTER - 1}, StandingWord.DEGRADED, NOW - OLD_AFTER - 1),
         ({"last_sign": NOW - HOUR}, StandingWord.DEGRADED, NOW - HOUR),

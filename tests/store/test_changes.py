@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import psycopg
@@ -114,3 +117,14 @@ class TestOnPostgres:
             eventually(listens_again)
         notifier.committed()
         eventually(changes.poll)
+
+
+def test_a_sqlite_file_that_cannot_be_asked_is_news_until_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "late.db"
+    looked_at = SimpleNamespace(path=path, url=None)
+    changes = Changes(looked_at)  # type: ignore[arg-type]
+    assert [changes.poll(), changes.poll()] == [True, True]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    assert [changes.poll(), changes.poll()] == [True, False]
+    changes.close()

@@ -230,6 +230,19 @@ async def test_behind_a_dialog_the_picture_is_followed(
         assert not screen.is_dimmed
 
 
+async def test_a_store_that_was_replaced_is_missed_until_it_is_back(app: SpendtopApp, store: Store) -> None:
+    assert store.path is not None
+    aside = store.path.with_name("aside.db")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "LIVE" in header(pilot))
+        store.path.rename(aside)
+        await until(pilot, lambda: "DEGRADED since" in header(pilot))
+        assert "gone or was replaced" in picture(pilot)
+        aside.rename(store.path)
+        await until(pilot, lambda: "LIVE" in header(pilot))
+
+
 def unread(pilot: Pilot[int]) -> str:
     """What is shown, without what is known before any read: the clock, the tabs with their keys, the keys below."""
     status, _, *body, _, _ = picture(pilot).splitlines()

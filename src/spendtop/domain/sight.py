@@ -59,13 +59,18 @@ class Sight(Struct, frozen=True, kw_only=True):
     """How much of the store's upgrade is done, from 0 to 1, while one goes on."""
     shown_at: int | None = None
     """When what is shown was read; None before the first read."""
+    lost_since: int | None = None
+    """Since when the store that was opened is gone, or another one is in its place."""
     unreadable_since: int | None = None
     """Since when no read has succeeded, after one that failed."""
     paused_since: int | None = None
 
     def is_old(self, now: int) -> bool:
         """Whether what is shown may no longer be so."""
-        return self.shown_at is not None and now - self.shown_at > OLD_AFTER
+        if self.shown_at is None:
+            return False
+        is_cut_off = self.lost_since is not None or self.unreadable_since is not None
+        return is_cut_off or now - self.shown_at > OLD_AFTER
 
     def standing(self, now: int) -> Standing:
         """The worst that is true at `now`."""
@@ -106,6 +111,9 @@ class Sight(Struct, frozen=True, kw_only=True):
         return Standing(word=StandingWord.PAUSED, since=self.paused_since)
 
     def _unread(self, now: int) -> Standing | None:
+        if self.lost_since is not None:
+            words = "The store that this viewer opened is gone or was replaced; this is its last picture. Start anew."
+            return Standing(word=StandingWord.DEGRADED, sentence=words, since=self.lost_since)
         if self.unreadable_since is not None:
             words = "The store cannot be read" + ("" if self.shown_at is None else "; this is the last picture") + "."
             return Standing(word=StandingWord.DEGRADED, sentence=words, since=self.unreadable_since)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +31,8 @@ class Changes:
     def poll(self) -> bool:
         """Whether somebody committed since the last call, or since the start. Cheap enough for 20 calls a second.
 
-        On PostgreSQL it also says so at first and every LOOK_SECONDS, even while the server is away.
+        On PostgreSQL it also says so at first and every LOOK_SECONDS, even while the server is away; of a SQLite file
+        that cannot be asked it says so each time.
         """
         return self._source.poll()
 
@@ -41,18 +43,28 @@ class Changes:
 class _SqliteChanges:
     def __init__(self, path: Path) -> None:
         uri = path.expanduser().absolute().as_uri() + "?mode=rw"
-        self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._connect = partial(sqlite3.connect, uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._connection: sqlite3.Connection | None = None
         self._version = self._read()
 
     def poll(self) -> bool:
         before, self._version = self._version, self._read()
-        return self._version != before
+        return self._version is None or self._version != before
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _read(self) -> int:
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+    def _read(self) -> int | None:
+        """None where the file cannot be asked: whoever reads it next finds out why."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            self.close()
+            self._connection = None
+            return None
         return int(version)
 
 

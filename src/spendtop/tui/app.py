@@ -30,7 +30,7 @@ from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.session import AttachedCollector, Session
-from spendtop.tui.store_watch import CollectorSeen, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
+from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class SpendtopApp(ThemedApp):
         self.headline: Headline | None = None
         self.pause: Pause | None = None
         self.unreadable_since: int | None = None
+        self.lost_since: int | None = None
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
@@ -144,6 +145,10 @@ class SpendtopApp(ThemedApp):
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
         self._collector_left = event.last_sign
+        self._tick()
+
+    def on_store_lost(self, event: StoreLost) -> None:
+        self.lost_since = self.session.clock() if event.is_lost else None
         self._tick()
 
     def on_watch_failed(self, event: WatchFailed) -> None:
@@ -202,7 +207,7 @@ class SpendtopApp(ThemedApp):
             asked=self._collector_asked,
             standing=standing,
             since="" if standing.since is None else formats.moment(standing.since, now, calendar),
-            is_old=not self.pause and (sight.is_old(now) or sight.unreadable_since is not None),
+            is_old=not self.pause and sight.is_old(now),
             clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
@@ -219,6 +224,7 @@ class SpendtopApp(ThemedApp):
             conditions=collector.conditions if collector else (),
             upgraded=self._upgraded if self.store is None else None,
             shown_at=self.headline.at if self.headline else None,
+            lost_since=self.lost_since,
             unreadable_since=self.unreadable_since,
             paused_since=self.pause.since if self.pause else None,
         )

@@ -87,6 +87,8 @@ class Face(Protocol):
     pause: Pause | None
     unreadable_since: int | None
     """Since when the store cannot be read, UTC µs."""
+    lost_since: int | None
+    """Since when the store that was opened is gone or was replaced, UTC µs."""
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus

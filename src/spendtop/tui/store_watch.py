@@ -51,6 +51,14 @@ class CollectorSeen(Message):
         self.last_sign = last_sign
 
 
+class StoreLost(Message):
+    """The store that was opened is gone or was replaced, or it is there again."""
+
+    def __init__(self, is_lost: bool) -> None:
+        super().__init__()
+        self.is_lost = is_lost
+
+
 class WatchFailed(Message):
     """A thread ended with an error that ends the program."""
 
@@ -104,13 +112,18 @@ class StoreWatch:
 
         changes = Changes(store)
         try:
-            rounds = 0
+            rounds, was_lost = 0, False
             while not self._stopping.wait(_LOOK_SECONDS):
                 if changes.poll():
                     self._post(StoreChanged())
                 rounds += 1
-                if rounds % _COLLECTOR_EVERY == 0 and (now := self._session.collector()) != collector:
+                if rounds % _COLLECTOR_EVERY:
+                    continue
+                if (now := self._session.collector()) != collector:
                     collector = now
                     self._tell(now)
+                if (is_lost := store.loss is not None) != was_lost:
+                    was_lost = is_lost
+                    self._post(StoreLost(is_lost))
         finally:
             changes.close()

@@ -149,8 +149,9 @@ class ReaderScreen(Screen[None]):
         """Whether the picture may no longer be so, and nobody wanted it to stand still."""
         if self._shown_at is None or self.face.pause:
             return False
+        is_cut_off = self.face.unreadable_since is not None or self.face.lost_since is not None
         is_old = self.face.session.clock() - self._shown_at > OLD_AFTER
-        return is_old or self._is_outdated or self.face.unreadable_since is not None
+        return is_cut_off or is_old or self._is_outdated
 
     def outdate(self) -> None:
         """The picture was not followed for a while."""
