@@ -52,6 +52,15 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
+def test_messages_that_no_channel_took_are_said(cli: Cli) -> None:
+    write_status()
+    path = data_folder() / "spendtop.db.status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "undelivered": 2}))
+    assert cli("status").out.endswith(" · 2 messages undelivered: spendtop delivery list\n")
+    assert json.loads(cli("status", "--json").out)["undelivered"] == 2
+    assert cli("status", "--line", "{undelivered}").out == "2\n"
+
+
 def test_after_a_clean_stop_nobody_collects_at_once(cli: Cli) -> None:
     write_status(DAILY)
     path = data_folder() / "spendtop.db.status.json"

@@ -76,6 +76,7 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
         "state": state if _is_collecting(status, age) else _STALE,
+        "undelivered": str(status.get("undelivered", 0)),
         "age": _duration(age),
     }
 
@@ -102,6 +103,8 @@ def _line(status: dict[str, Any], words: dict[str, str]) -> str:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
+    if status.get("undelivered"):
+        parts.append(f"{words['undelivered']} messages undelivered: spendtop delivery list")
     if words["state"] == _STALE:
         parts.append(f"{words['age']} old: nobody collects")
     return " · ".join(parts)
@@ -146,6 +149,7 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "undelivered": status.get("undelivered", 0),
         "billed": _bill(status["billed"]) if status.get("billed") else None,
         "limits": [
             {

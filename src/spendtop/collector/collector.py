@@ -22,6 +22,7 @@ from spendtop.api.counters import Counters
 from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
+from spendtop.collector import from_settings
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
@@ -189,6 +190,7 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
+            fallbacks=lambda: from_settings.fallbacks_of(self._active.settings),
         )
         self._emergency = EmergencyMessages(
             self._conditions,
@@ -392,6 +394,7 @@ class Collector:
                 "channels": {status.name: status.state.value for status in self._outbox.status()},
                 "configuration": self._config_reload.rejected or "applied",
                 "writes_waiting": self._recorder.waiting,
+                "deliveries_dead": self._outbox.dead,
             },
         )
 
