@@ -300,6 +300,27 @@ def test_nobody_waits_for_an_attempt_that_would_end_after_their_patience(
     assert on_file.stored() == ["waits"]
 
 
+def test_it_says_how_long_nothing_could_be_written(on_file: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(
+        "spendtop.store.writer.time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=lambda _: None)
+    )
+    said: list[tuple[float, bool]] = []
+
+    def locked_for_two_attempts() -> None:
+        said.append((on_file.writer.held_up_for, on_file.writer.is_writing))
+        if seconds[0] < 10:
+            seconds[0] += 5
+            raise OperationalError("BEGIN", None, Exception("locked"))
+
+    on_file.before_record = locked_for_two_attempts
+    on_file.submit("waits")
+    on_file.answers(1)
+    on_file.writer.run(lambda connection: None).result(DEADLINE)
+    assert said == [(0.0, True), (5.0, True), (10.0, True)]
+    assert (on_file.writer.held_up_for, on_file.writer.is_writing) == (0.0, False)
+
+
 def on_refusal(store: Store, tell: Callable[[], None]) -> None:
     """Call `tell` whenever the database refuses a statement."""
 

@@ -8,6 +8,7 @@ import shutil
 from sqlalchemy import Connection
 
 from spendtop.collector.conditions import Conditions
+from spendtop.collector.held_writer import held_up
 from spendtop.collector.supervisor import pause
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import SpendtopError
@@ -24,7 +25,7 @@ _FACT = "there is room"
 
 
 class StoreHealth:
-    """Says what keeps the store from taking requests, as the conditions `store` and `disk`."""
+    """Says what keeps the store from taking requests, as the conditions `store`, `disk` and `writer`."""
 
     def __init__(self, store: Store, recorder: Recorder, conditions: Conditions) -> None:
         self._store = store
@@ -43,10 +44,15 @@ class StoreHealth:
         """What can be said at once."""
         self._conditions.keep("store", ConditionStatus.DOWN, self._store.loss)
         self._conditions.keep("disk", ConditionStatus.DOWN, self._full_disk())
+        self._conditions.keep("writer", ConditionStatus.DEGRADED, self._held_up())
 
     def _full_disk(self) -> str | None:
         no_room = self._recorder.no_room
         return None if no_room is None else f"{no_room} Nothing is recorded until then; it goes on by itself."
+
+    def _held_up(self) -> str | None:
+        is_explained = self._store.loss is not None or self._recorder.no_room is not None
+        return None if is_explained else held_up(self._recorder)
 
     async def _look_for_room(self) -> None:
         path = self._store.path
