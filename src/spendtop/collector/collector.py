@@ -21,7 +21,6 @@ from spendtop.api.counters import Counters
 from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
-from spendtop.collector import from_settings
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
@@ -136,13 +135,7 @@ class Collector:
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store,
-            self._active.preparer,
-            self._active.book,
-            lock.slot,
-            self._recorded,
-            self._committed,
-            self._prices,
+            store, self._active.preparer, self._active.book, lock.slot, self._recorded, self._committed, self._prices
         )
         self._store_health = StoreHealth(store, self._recorder, self._conditions)
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
@@ -158,7 +151,7 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
-            fallbacks=lambda: from_settings.fallbacks_of(self._active.settings),
+            fallbacks=lambda: self._active.fallbacks,
         )
         self._emergency = EmergencyMessages(
             self._conditions,
