@@ -24,12 +24,12 @@ from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import fallbacks as undelivered
 from spendtop.services import outbox_rules
+from spendtop.services.descriptors import descriptors
 from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 
-MOST_DELIVERIES = 4
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class OutboxLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._said = ""
-        self._places = asyncio.Semaphore(MOST_DELIVERIES)
+        self._places = asyncio.Semaphore(descriptors().deliveries)
         self.dead = 0
         """How many messages no channel took."""
 
