@@ -1,4 +1,4 @@
-"""The face in a real pseudo-terminal, seen through a terminal emulator."""
+"""Programs in a real pseudo-terminal, seen through a terminal emulator."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import pyte
 
@@ -21,38 +22,29 @@ from tests.waiting import DEADLINE
 _ROOT = Path(__file__).parents[2]
 
 
-class PtyFace:
-    """One run of `tests/tui/show.py`. Use as a context; the process is ended at its end."""
+class PtyProgram:
+    """One run of a program. Use as a context; the process is ended at its end."""
 
     def __init__(
-        self,
-        store: Path,
-        now: int,
-        *options: str,
-        size: tuple[int, int] = (80, 24),
-        env: Mapping[str, str] | None = None,
+        self, command: Sequence[str], folder: Path, env: Mapping[str, str], size: tuple[int, int] = (80, 24)
     ) -> None:
-        self._command = [sys.executable, "-m", "tests.tui.show", str(store), str(now), *options]
+        """Run in `folder` with this environment alone."""
+        self._command = command
+        self._folder = folder
+        self._env = {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self._size = size
-        self._env = {
-            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "STY")},
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "PYTHONPATH": str(_ROOT),
-            **(env or {}),
-        }
         self.sent = b""
         """All bytes that reached the terminal."""
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._status: int | None = None
 
-    def __enter__(self) -> PtyFace:
+    def __enter__(self) -> Self:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self._size[1], self._size[0], 0, 0))
-            os.chdir(_ROOT)
-            os.execve(sys.executable, self._command, self._env)
+            os.chdir(self._folder)
+            os.execve(self._command[0], list(self._command), self._env)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -120,3 +112,19 @@ class PtyFace:
         self.sent += data
         self._stream.feed(data)
         return bool(data)
+
+
+class PtyFace(PtyProgram):
+    """One run of `tests/tui/show.py`."""
+
+    def __init__(
+        self,
+        store: Path,
+        now: int,
+        *options: str,
+        size: tuple[int, int] = (80, 24),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        ours = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "STY")}
+        command = [sys.executable, "-m", "tests.tui.show", str(store), str(now), *options]
+        super().__init__(command, _ROOT, {**ours, "PYTHONPATH": str(_ROOT), **(env or {})}, size)
