@@ -10,7 +10,7 @@ from tests.waiting import eventually
 
 
 def test_its_first_screen_has_the_month_on_it(tmp_path: Path) -> None:
-    with PtyProgram(command("demo"), tmp_path, {**environment(tmp_path), "TMPDIR": str(tmp_path)}) as demo:
+    with PtyProgram(command("demo"), tmp_path, {**environment(tmp_path), "TMPDIR": str(tmp_path)}, (80, 24)) as demo:
         demo.until("Filling a throw-away store")
         demo.until("in the last hour")
         demo.until("ci-review")

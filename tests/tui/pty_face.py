@@ -1,4 +1,4 @@
-"""Programs in a real pseudo-terminal, seen through a terminal emulator."""
+"""The face in a real pseudo-terminal, seen through a terminal emulator."""
 
 from __future__ import annotations
 
@@ -25,14 +25,11 @@ _ROOT = Path(__file__).parents[2]
 class PtyProgram:
     """One run of a program. Use as a context; the process is ended at its end."""
 
-    def __init__(
-        self, command: Sequence[str], folder: Path, env: Mapping[str, str], size: tuple[int, int] = (80, 24)
-    ) -> None:
-        """Run in `folder` with this environment alone."""
-        self._command = command
+    def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str], size: tuple[int, int]) -> None:
+        self._command = list(command)
         self._folder = folder
-        self._env = {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self._size = size
+        self._env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
         self.sent = b""
         """All bytes that reached the terminal."""
         self.screen = pyte.Screen(*size)
@@ -44,7 +41,7 @@ class PtyProgram:
         if self._pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self._size[1], self._size[0], 0, 0))
             os.chdir(self._folder)
-            os.execve(self._command[0], list(self._command), self._env)
+            os.execve(sys.executable, self._command, self._env)
         return self
 
     def __exit__(self, *error: object) -> None:
