@@ -212,8 +212,10 @@ def model(name: str, width: int) -> str:
     return name if len(name) <= width else _DATE.sub("", name)
 
 
-def size(octets: int) -> str:
+def size(octets: int | None) -> str:
     """A number of bytes: `512 B`, `1.2 kB`, `4.0 MB`."""
+    if octets is None:
+        return UNKNOWN
     if octets < 1_000:
         return f"{octets} B"
     return f"{octets / 1_000:.1f} kB" if octets < 1_000_000 else f"{octets / 1_000_000:.1f} MB"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from spendtop.domain.request import SAME_CONTENT, Request, TimeSource
 from spendtop.domain.sources import HELICONE, INGEST, OTLP, SOURCES, Source
 from spendtop.services import checkpoints, missed_requests, tokens
 from spendtop.store.engine import Store
-from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, sources
+from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, _bytes, sources
 from spendtop.store.statements import table_of
 from spendtop.store.tables import TokenTable
 from tests.store.conftest import Recorded
@@ -42,7 +43,7 @@ def test_an_empty_store_has_all_sources_and_nothing_heard(store: Store) -> None:
     assert [row.source for row in found.sources] == list(SOURCES.values())
     assert {(row.last_at, row.today, row.last_minute, row.lag) for row in found.sources} == {(None, 0, 0, None)}
     assert (found.tokens, found.refusals, found.size.bodies_since) == ((), (), None)
-    assert found.size.data > 0
+    assert found.size.data is not None and found.size.data > 0
 
 
 def test_the_last_event_is_the_latest_arrival_however_long_ago(recorded: Recorded) -> None:
@@ -189,3 +190,7 @@ def test_names_from_elsewhere_are_clean_where_they_are_shown(store: Store) -> No
         connection.execute(table_of(TokenTable).insert(), values)
     (row,) = read(store).tokens
     assert (f"{row.name}", row.name.raw) == ("the ␛[2Jweb", "the \x1b[2Jweb")
+
+
+def test_the_size_of_a_file_that_is_away_is_not_known(tmp_path: Path) -> None:
+    assert _bytes(tmp_path / "away.db") is None

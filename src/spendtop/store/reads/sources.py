@@ -93,8 +93,8 @@ class Refusal:
 class StoreSize:
     """What the store takes on its disk."""
 
-    data: int
-    """Bytes."""
+    data: int | None
+    """Bytes; None where that cannot be looked at."""
     log: int | None
     """Bytes of SQLite's write-ahead log."""
     bodies_since: int | None
@@ -329,7 +329,7 @@ def _size(connection: Connection) -> StoreSize:
     return StoreSize(_bytes(file), _bytes(file.with_name(f"{file.name}-wal")), since)
 
 
-def _bytes(file: Path) -> int:
+def _bytes(file: Path) -> int | None:
     with suppress(OSError):
         return file.stat().st_size
-    return 0
+    return None
