@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.status import _in_plain_sight, _in_settings, status_file
 from spendtop.config.paths import data_folder
+from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from tests.cli.conftest import Cli, write_config
 
 DAILY = {
@@ -58,6 +61,45 @@ def test_after_a_clean_stop_nobody_collects_at_once(cli: Cli) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "collecting": False}))
     assert cli("status").out.endswith("nobody collects\n")
     assert json.loads(cli("status", "--json").out)["collecting"] is False
+
+
+def announce_collector(process_started: int, *conditions: Condition) -> None:
+    """As a collector announces itself, with this process's number."""
+    me = RunningCollector(
+        pid=os.getpid(),
+        state=CollectorState.READY,
+        url="http://127.0.0.1:8000",
+        started_by="service",
+        since=0,
+        process_started=process_started,
+        conditions=conditions,
+    )
+    announce(data_folder() / "spendtop.db.collector.json", me)
+
+
+def test_a_collector_that_was_killed_is_gone_at_once(cli: Cli) -> None:
+    write_status(DAILY)
+    announce_collector(process_start(os.getpid()))
+    said = json.loads(cli("status", "--json").out)
+    assert (said["collector"], said["collecting"]) == ("running", True)
+    announce_collector(process_start(os.getpid()) + 1)
+    said = json.loads(cli("status", "--json").out)
+    assert (said["collector"], said["collecting"]) == ("gone", False)
+    line = cli("status")
+    assert line.code == 10 and line.out.endswith("nobody collects\n")
+
+
+def test_what_is_amiss_with_the_collector_is_said(cli: Cli) -> None:
+    write_status(DAILY)
+    slip = Condition(
+        name="configuration", status=ConditionStatus.DEGRADED, sentence="s.toml:3: [limit] usd: no\x1b", since=5
+    )
+    other = Condition(name="loops", status=ConditionStatus.DEGRADED, sentence="Failed: x.", since=6)
+    announce_collector(process_start(os.getpid()), slip, other)
+    assert cli("status").out.endswith("approaching · degraded: configuration +1\n")
+    assert cli("status", "--line", "{amiss}").out == "s.toml:3: [limit] usd: no\u241b\n"
+    first = json.loads(cli("status", "--json").out)["conditions"][0]
+    assert (first["name"], first["status"], first["since"]) == ("configuration", "degraded", 5)
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"at": 1}', "rubbish"])

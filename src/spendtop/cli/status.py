@@ -35,7 +35,8 @@ _PLAIN_SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 def run(options: Options) -> int:
     """Print the line and tell by the exit code how the limits stand."""
-    status = _read(status_file(options))
+    file = status_file(options)
+    status = _with_collector(_read(file), file)
     age = max(0, int(time.time() - status["at"] / 1e6))
     state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index, default="ok")
     if options.arguments.json:
@@ -59,8 +60,20 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"The status file {path} cannot be read. Delete it; the collector writes it anew.") from None
 
 
+def _with_collector(status: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The status with what the collector says of itself; one that was killed says nothing, and collects no more."""
+    from spendtop.services.presence import running_collector
+
+    announcement = file.with_name(file.name.removesuffix(_SUFFIX) + ".collector.json")
+    collector = running_collector(announcement)
+    # Of a PostgreSQL store others may collect elsewhere.
+    is_dead = collector is None and announcement.exists() and not file.name.startswith("postgresql-")
+    conditions = () if collector is None else collector.conditions
+    return {**status, "collecting": status.get("collecting", True) and not is_dead, "conditions": conditions}
+
+
 def _is_collecting(status: dict[str, Any], age: int) -> bool:
-    return status.get("collecting", True) and age <= _STALE_SECONDS
+    return bool(status["collecting"]) and age <= _STALE_SECONDS
 
 
 def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
@@ -76,6 +89,7 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
         "state": state if _is_collecting(status, age) else _STALE,
+        "amiss": clean_line(status["conditions"][0].sentence) if status["conditions"] else "",
         "age": _duration(age),
     }
 
@@ -104,6 +118,9 @@ def _line(status: dict[str, Any], words: dict[str, str]) -> str:
         parts += [state] if state != "ok" else []
     if words["state"] == _STALE:
         parts.append(f"{words['age']} old: nobody collects")
+    for worst in status["conditions"][:1]:
+        more = f" +{len(status['conditions']) - 1}" if len(status["conditions"]) > 1 else ""
+        parts.append(f"{worst.status.value}: {clean_line(worst.name)}{more}")
     return " · ".join(parts)
 
 
@@ -143,6 +160,16 @@ def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
         "at": status["at"],
         "age_s": age,
         "collecting": _is_collecting(status, age),
+        "collector": "running" if _is_collecting(status, age) else "gone",
+        "conditions": [
+            {
+                "name": condition.name,
+                "status": condition.status.value,
+                "sentence": condition.sentence,
+                "since": condition.since,
+            }
+            for condition in status["conditions"]
+        ],
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},

@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.condition import ConditionStatus
+from spendtop.domain.config_slips import first_slip
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
@@ -125,7 +126,12 @@ class LiveScreen(ReaderScreen):
         return offered
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys without an effect are neither offered nor taken."""
+        """Keys without an effect are neither offered nor taken. A refusal that nobody has read takes enter."""
+        if action in ("read_refusal", "open"):
+            face = self.face
+            is_unread = face.config_status.is_unread(face.headline, face.session.clock())
+            if is_unread is (action == "open"):
+                return False
         for each in self.ACTIONS:
             if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
                 return False
@@ -150,7 +156,7 @@ class LiveScreen(ReaderScreen):
         """Why a changed configuration was refused, in full."""
         outcome = self.face.config_status.untold(self.face.headline, self.face.session.clock())
         if outcome is not None:
-            self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
+            self.notify(outcome.text.text(), title="Configuration refused", severity="error", timeout=15, markup=False)
 
     def _conditions(self, attention: Line) -> Line:
         """The worst thing that is amiss with the collector, and how many more there are. What a changed configuration
@@ -168,9 +174,23 @@ class LiveScreen(ReaderScreen):
         outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
         if outcome is None:
             return ()
-        palette = self.face.palette
-        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
-        return [*self._cut(words, attention), _GAP]
+        face, palette = self.face, self.face.palette
+        if outcome.ok:
+            return [*self._cut((f"{outcome.text}", palette.good), attention), _GAP]
+        is_unread = face.config_status.is_unread(face.headline, face.session.clock())
+        rest: Line = [(f"  {'enter' if is_unread else ':refusal'} shows all", palette.muted)]
+        return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *attention]), *rest, _GAP]
+
+    def action_read_refusal(self) -> None:
+        """Why a changed configuration is refused, in full."""
+        from spendtop.tui.modals.refusal import RefusalScreen
+
+        refusal = self.face.config_status.refusal(self.face.headline, self.face.session.clock())
+        if refusal is None:
+            self.warn("No changed configuration is refused.")
+            return
+        self.face.config_status.read(refusal)
+        self.app.push_screen(RefusalScreen(refusal.text))
 
     def _cut(self, words: Piece, after: Line) -> Line:
         """Cut to the room that the words after it leave, or to half the line."""
