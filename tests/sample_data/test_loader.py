@@ -212,6 +212,16 @@ def test_nights_and_weekends_are_quiet(month: sqlite3.Connection) -> None:
     assert count(7, 4, 0, 5) > 2 * count(12, 2, 0, 5)
 
 
+def test_a_gap_was_filled_and_somebody_has_seen_yesterdays_alerts(month: sqlite3.Connection) -> None:
+    (gap,) = month.execute("SELECT source, requests, until - since FROM gap").fetchall()
+    assert gap["source"] == str(HELICONE) and gap["requests"] > 10
+    alerts = month.execute(
+        "SELECT rule, acked_by, opened_at, acked_at FROM alert WHERE acked_at IS NOT NULL"
+    ).fetchall()
+    assert {"limit/each user", "limit/each session"} <= {alert["rule"] for alert in alerts}
+    assert all(alert["opened_at"] <= alert["acked_at"] for alert in alerts)
+
+
 def test_one_evening_a_session_runs_away(month: sqlite3.Connection) -> None:
     (loop,) = month.execute(
         "SELECT count(DISTINCT session_id) AS sessions, count(*) AS calls, min(occurred_at), max(occurred_at)"

@@ -23,7 +23,11 @@ _LARGEST = 256 * 1024 * 1024
 _TIMES = {
     "request": ("occurred_at", "received_at"),
     "total": ("bucket",),
-    "alert": ("window_start", "window_end", "crossed_at", "opened_at", "updated_at", "below_since", "resolved_at"),
+    "alert": (
+        *("window_start", "window_end", "crossed_at", "below_since"),
+        *("opened_at", "updated_at", "resolved_at", "acked_at"),
+    ),
+    "gap": ("since", "until", "found_at"),
 }
 """Columns with UTC µs, by table."""
 _NAMED_BY_ID = "limit/one request"
