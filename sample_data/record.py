@@ -23,7 +23,8 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
 from spendtop.collector import from_settings
-from spendtop.collector.demo.sample_month import FILE, pack
+from spendtop.collector.demo.sample_files import MONTH
+from spendtop.collector.demo.sample_month import pack
 from spendtop.collector.demo.sample_traffic import requests_of
 from spendtop.config.load import load
 from spendtop.domain.clock import HOUR, MINUTE, to_micros
@@ -102,9 +103,9 @@ def main() -> None:
         file = Path(name) / "month.db"
         record(file, requests_of(month(traffic(SEED, options.days)), end))
         packed = pack(file, end)
-    (options.out / FILE).write_bytes(packed)
+    (options.out / MONTH).write_bytes(packed)
     (options.out / _MADE_OF).write_text(f"{made_of()}\n")
-    sys.stdout.write(f"{len(packed)} bytes in {options.out / FILE}\n")
+    sys.stdout.write(f"{len(packed)} bytes in {options.out / MONTH}\n")
 
 
 if __name__ == "__main__":

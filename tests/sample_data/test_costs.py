@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from spendtop.collector.demo.sample_files import CONFIG, sample_file
 from spendtop.collector.demo.sample_stream import LENGTH, arrivals
-from spendtop.collector.demo.sample_traffic import coming_lines, request_of, sample_folder
+from spendtop.collector.demo.sample_traffic import coming_lines, request_of
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -33,7 +34,7 @@ def coming() -> list[Request]:
 
 @pytest.fixture
 def limits(tmp_path: Path) -> dict[str, Limit]:
-    loaded = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={}, folder=tmp_path)
+    loaded = load(sample_file(CONFIG), sections=SECTIONS, environ={}, folder=tmp_path)
     settings: Settings = loaded.settings
     return {limit.name: limit.limit() for limit in settings.limits}
 

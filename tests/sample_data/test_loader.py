@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from spendtop.collector.demo.sample_files import WEBHOOKS, sample_file
 from spendtop.collector.demo.sample_month import unpack
 from spendtop.collector.demo.sample_stream import Arrival, arrivals
 from spendtop.collector.demo.sample_traffic import (
@@ -19,7 +20,6 @@ from spendtop.collector.demo.sample_traffic import (
     as_new,
     coming_lines,
     live_bodies,
-    sample_folder,
     webhook_captures,
 )
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
@@ -178,7 +178,7 @@ def test_captures_carry_valid_signatures_over_their_raw_bytes() -> None:
 
 
 def test_secret_is_the_one_written_beside_the_captures() -> None:
-    assert msgspec.json.decode((sample_folder() / "webhooks.json").read_bytes())["hmac_secret_utf8"] == SECRET
+    assert msgspec.json.decode(sample_file(WEBHOOKS).read_bytes())["hmac_secret_utf8"] == SECRET
 
 
 def distinct(month: sqlite3.Connection, column: str) -> set[str | int | None]:

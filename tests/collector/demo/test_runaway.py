@@ -14,9 +14,9 @@ import pytest
 
 from spendtop.collector import from_settings
 from spendtop.collector.demo.runaway import EVERY, runaways
+from spendtop.collector.demo.sample_files import CONFIG, sample_file
 from spendtop.collector.demo.sample_month import full_hour, unpack
 from spendtop.collector.demo.sample_stream import arrivals
-from spendtop.collector.demo.sample_traffic import sample_folder
 from spendtop.config.load import load
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import ZERO, Usd
@@ -52,7 +52,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
     unpack(file, NOW)
     store = Store(f"sqlite:///{file}")
     upgrade(store)
-    settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
+    settings = load(sample_file(CONFIG), sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
     prices = PublishedPrices()
     book = from_settings.book_of(settings, prices, NOW)
     recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
