@@ -16,12 +16,12 @@ from textual.widget import Widget
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.condition import ConditionStatus
-from spendtop.domain.config_slips import first_slip
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.config_notice import config_words, is_unread, opened_refusal
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.selection import Selection
@@ -127,11 +127,8 @@ class LiveScreen(ReaderScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys without an effect are neither offered nor taken. A refusal that nobody has read takes enter."""
-        if action in ("read_refusal", "open"):
-            face = self.face
-            is_unread = face.config_status.is_unread(face.headline, face.session.clock())
-            if is_unread is (action == "open"):
-                return False
+        if action in ("read_refusal", "open") and is_unread(self.face) is (action == "open"):
+            return False
         for each in self.ACTIONS:
             if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
                 return False
@@ -171,26 +168,13 @@ class LiveScreen(ReaderScreen):
         return [*self._cut((f"! {clean_line(amiss[0].sentence)}", style), [*more, *attention]), *more, _GAP]
 
     def _config_outcome(self, attention: Line) -> Line:
-        outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
-        if outcome is None:
-            return ()
-        face, palette = self.face, self.face.palette
-        if outcome.ok:
-            return [*self._cut((f"{outcome.text}", palette.good), attention), _GAP]
-        is_unread = face.config_status.is_unread(face.headline, face.session.clock())
-        rest: Line = [(f"  {'enter' if is_unread else ':refusal'} shows all", palette.muted)]
-        return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *attention]), *rest, _GAP]
+        return config_words(self.face, attention, self._cut)
 
     def action_read_refusal(self) -> None:
-        """Why a changed configuration is refused, in full."""
-        from spendtop.tui.modals.refusal import RefusalScreen
-
-        refusal = self.face.config_status.refusal(self.face.headline, self.face.session.clock())
-        if refusal is None:
+        if dialog := opened_refusal(self.face):
+            self.app.push_screen(dialog)
+        else:
             self.warn("No changed configuration is refused.")
-            return
-        self.face.config_status.read(refusal)
-        self.app.push_screen(RefusalScreen(refusal.text))
 
     def _cut(self, words: Piece, after: Line) -> Line:
         """Cut to the room that the words after it leave, or to half the line."""
