@@ -25,8 +25,10 @@ DAILY = {
 }
 
 
-def write_status(*limits: dict[str, Any], age: float = 0, path: Path | None = None) -> None:
-    """As the collector writes it."""
+def write_status(
+    *limits: dict[str, Any], age: float = 0, path: Path | None = None, conditions: tuple[Condition, ...] | None = ()
+) -> None:
+    """As the collector writes it; without `conditions` none runs any more."""
     path = path or data_folder() / "spendtop.db.status.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {
@@ -37,6 +39,18 @@ def write_status(*limits: dict[str, Any], age: float = 0, path: Path | None = No
         "limits": limits,
     }
     path.write_text(json.dumps(found))
+    if conditions is None:
+        return
+    me = RunningCollector(
+        pid=os.getpid(),
+        state=CollectorState.READY,
+        url="http://127.0.0.1:8000",
+        started_by="service",
+        since=0,
+        process_started=process_start(os.getpid()),
+        conditions=conditions,
+    )
+    announce(path.with_name(path.name.replace(".status.", ".collector.")), me)
 
 
 def test_one_line_says_spend_and_the_fullest_limit(cli: Cli) -> None:
@@ -55,51 +69,36 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
-def test_after_a_clean_stop_nobody_collects_at_once(cli: Cli) -> None:
-    write_status(DAILY)
-    path = data_folder() / "spendtop.db.status.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "collecting": False}))
-    assert cli("status").out.endswith("nobody collects\n")
-    assert json.loads(cli("status", "--json").out)["collecting"] is False
+def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
+    write_status(DAILY, age=7, conditions=None)
+    said = cli("status")
+    how = "No collector runs, so nothing is recorded: start `spendtop --no-ui`"
+    assert said.out.endswith(f" · NOT RECORDING for 7s: {how}\n")
+    assert said.code == 10
+    answer = json.loads(cli("status", "--json").out)
+    assert (answer["collecting"], answer["standing"], answer["state"]) == (False, "NOT RECORDING", "approaching")
+    assert answer["collector"] == "gone"
+    assert cli("status", "--line", "{state} {standing}").out == "stale NOT RECORDING\n"
 
 
-def announce_collector(process_started: int, *conditions: Condition) -> None:
-    """As a collector announces itself, with this process's number."""
-    me = RunningCollector(
-        pid=os.getpid(),
-        state=CollectorState.READY,
-        url="http://127.0.0.1:8000",
-        started_by="service",
-        since=0,
-        process_started=process_started,
-        conditions=conditions,
-    )
-    announce(data_folder() / "spendtop.db.collector.json", me)
+def test_what_is_amiss_is_told_and_changes_no_exit_code(cli: Cli) -> None:
+    since = int((time.time() - 125) * 1e6)
+    locked = Condition(name="writer", status=ConditionStatus.DEGRADED, sentence="It waits. Free it.", since=since)
+    write_status(conditions=(locked,))
+    said = cli("status")
+    assert (said.code, said.out.rpartition(" · ")[2]) == (0, "DEGRADED for 2m: It waits\n")
+    (told,) = json.loads(cli("status", "--json").out)["conditions"]
+    assert (told["name"], told["status"], told["sentence"]) == ("writer", "degraded", "It waits. Free it.")
 
 
-def test_a_collector_that_was_killed_is_gone_at_once(cli: Cli) -> None:
-    write_status(DAILY)
-    announce_collector(process_start(os.getpid()))
-    said = json.loads(cli("status", "--json").out)
-    assert (said["collector"], said["collecting"]) == ("running", True)
-    announce_collector(process_start(os.getpid()) + 1)
-    said = json.loads(cli("status", "--json").out)
-    assert (said["collector"], said["collecting"]) == ("gone", False)
-    line = cli("status")
-    assert line.code == 10 and line.out.endswith("nobody collects\n")
-
-
-def test_what_is_amiss_with_the_collector_is_said(cli: Cli) -> None:
-    write_status(DAILY)
-    slip = Condition(
-        name="configuration", status=ConditionStatus.DEGRADED, sentence="s.toml:3: [limit] usd: no\x1b", since=5
-    )
-    other = Condition(name="loops", status=ConditionStatus.DEGRADED, sentence="Failed: x.", since=6)
-    announce_collector(process_start(os.getpid()), slip, other)
-    assert cli("status").out.endswith("approaching · degraded: configuration +1\n")
-    assert cli("status", "--line", "{amiss}").out == "s.toml:3: [limit] usd: no\u241b\n"
-    first = json.loads(cli("status", "--json").out)["conditions"][0]
-    assert (first["name"], first["status"], first["since"]) == ("configuration", "degraded", 5)
+def test_what_is_refused_is_told(cli: Cli) -> None:
+    fact = "5 webhooks refused: the signature does not match"
+    refused = Condition(name="refused", status=ConditionStatus.NOTICE, sentence=f"{fact}. Compare it.", since=0)
+    write_status(conditions=(refused,))
+    assert cli("status").out.endswith(f" · {fact}\n")
+    answer = json.loads(cli("status", "--json").out)
+    assert (answer["standing"], answer["collector"]) == ("LIVE", "running")
+    assert cli("status", "--line", "{remark}").out == f"{fact}\n"
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"at": 1}', "rubbish"])
@@ -113,7 +112,7 @@ def test_a_status_that_cannot_be_read_says_what_to_do(cli: Cli, content: str) ->
 
 def test_an_old_status_says_so_and_never_reads_as_no_spend(cli: Cli) -> None:
     write_status(DAILY, age=3 * 3600 + 5)
-    assert cli("status").out.endswith("approaching · 3h old: nobody collects\n")
+    assert "approaching · DEGRADED for 3h: The collector gives no sign of life" in cli("status").out
     assert cli("status", "--line", "{state} {age}").out == "stale 3h\n"
     assert json.loads(cli("status", "--json").out)["collecting"] is False
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from spendtop.services.lease import Lease, SoleOwner
+from spendtop.services.lease import Lease, SoleOwner, lease_holder
 from spendtop.store.engine import Store
 
 
@@ -40,6 +40,20 @@ def test_an_expired_lease_is_nobodys_until_it_is_taken(postgres_store: Store) ->
     assert not holds(postgres_store, one)
     assert renew(postgres_store, two)
     assert [holds(postgres_store, one), holds(postgres_store, two)] == [False, True]
+
+
+def holder(store: Store) -> str | None:
+    with store.reading() as connection:
+        return lease_holder(connection)
+
+
+def test_who_holds_the_lease_is_known_to_all_until_it_ends(postgres_store: Store) -> None:
+    one = Lease("host:1:0")
+    assert holder(postgres_store) is None
+    renew(postgres_store, one)
+    assert holder(postgres_store) == "host:1:0"
+    expire(postgres_store)
+    assert holder(postgres_store) is None
 
 
 def test_one_that_lost_and_won_the_lease_again_has_a_new_epoch(postgres_store: Store) -> None:

@@ -22,6 +22,7 @@ _TAKE = text(f"""
 _HOLDS = text(
     f"SELECT 1 FROM lease WHERE name = :name AND owner = :owner AND epoch = :epoch AND until > {_NOW} FOR SHARE"
 )
+_HOLDER = text(f"SELECT owner FROM lease WHERE name = :name AND until > {_NOW}")
 _RELEASE = text("DELETE FROM lease WHERE name = :name AND owner = :owner AND epoch = :epoch")
 
 
@@ -63,6 +64,12 @@ class Lease:
     def release(self, connection: Connection) -> None:
         """Give the lease back, so that another collector need not wait for its end."""
         connection.execute(_RELEASE, {"name": _NAME, "owner": self._owner, "epoch": self._epoch})
+
+
+def lease_holder(connection: Connection) -> str | None:
+    """Who holds the lease of a PostgreSQL store now, as its owner named itself; a collector does while any runs."""
+    holder: str | None = connection.execute(_HOLDER, {"name": _NAME}).scalar()
+    return holder
 
 
 Ownership = SoleOwner | Lease
