@@ -39,11 +39,12 @@ from spendtop.collector.process.lifecycle import (
     end_with,
     occupy_standard_descriptors,
     on_signals,
-    ping_watchdog,
     tell_parent,
+    watchdog,
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
@@ -290,7 +291,7 @@ class Collector:
             "emergency": self._emergency.run,
             "refusal log": self._refusal_watch.run,
             "store": self._store_health.run,
-            "watchdog": ping_watchdog,
+            "watchdog": watchdog(progress(self._recorder, self._evaluator)),
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run
