@@ -19,13 +19,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.sight import Sight
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.collector_start import CollectorStart
 from spendtop.tui.commands import Commands
-from spendtop.tui.face import Pause, StatusFacts
+from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
@@ -199,7 +198,8 @@ class SpendtopApp(ThemedApp):
     def status_facts(self) -> StatusFacts:
         headline, now = self.headline, self.session.clock()
         calendar = headline.calendar if headline else self.session.calendar
-        sight = self._sight()
+        upgraded = self._upgraded if self.store is None else None
+        sight = sight_of(self, self._collector_asked, self._collector_left, upgraded)
         standing = sight.standing(now)
         return StatusFacts(
             store=clean_line(self.session.store_name, 24),
@@ -211,22 +211,6 @@ class SpendtopApp(ThemedApp):
             clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
-        )
-
-    def _sight(self) -> Sight:
-        collector = self.collector
-        return Sight(
-            asked=self._collector_asked,
-            collects=collector is not None,
-            stopping=collector is not None and collector.state == "stopping",
-            may_start=self.session.start_collector is not None,
-            last_sign=collector.last_sign if collector else self._collector_left,
-            conditions=collector.conditions if collector else (),
-            upgraded=self._upgraded if self.store is None else None,
-            shown_at=self.headline.at if self.headline else None,
-            lost_since=self.lost_since,
-            unreadable_since=self.unreadable_since,
-            paused_since=self.pause.since if self.pause else None,
         )
 
     def count_behind(self, recorded: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from spendtop.domain.sight import Standing, StandingWord
+from spendtop.domain.sight import Sight, Standing, StandingWord
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -134,3 +134,22 @@ class Face(Protocol):
 
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""
+
+
+def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:
+    """What the program knows of recording and reading. `asked` says whether it was looked for a collector, `left` when
+    one that is gone gave its last sign of life (UTC µs), `upgraded` how much of an upgrade is done."""
+    collector = face.collector
+    return Sight(
+        asked=asked,
+        collects=collector is not None,
+        stopping=collector is not None and collector.state == "stopping",
+        may_start=face.session.start_collector is not None,
+        last_sign=collector.last_sign if collector else left,
+        conditions=collector.conditions if collector else (),
+        upgraded=upgraded,
+        shown_at=face.headline.at if face.headline else None,
+        lost_since=face.lost_since,
+        unreadable_since=face.unreadable_since,
+        paused_since=face.pause.since if face.pause else None,
+    )
