@@ -106,6 +106,10 @@ _TOKEN_HEADER: Schema = {
     "description": "Puts all that the post holds under this tracking token.",
     "schema": {"type": "string"},
 }
+_LACKING_TOKEN_HEADER: Schema = {
+    **_TOKEN_HEADER,
+    "description": "Puts items that name no tracking token under this one.",
+}
 _SUCCESSOR: Schema = {
     "Deprecation": {"description": "Since when.", "required": True, "schema": {"type": "string"}},
     "Link": {"description": "The successor.", "required": True, "schema": {"type": "string"}},
@@ -158,7 +162,7 @@ def _pushed(receiver: type[BatchReceiver], path: str) -> Schema:
         }
     else:
         responses |= _results(alone=by_hand)
-    parameters = () if by_hand else (_TOKEN_HEADER,)
+    parameters = (_LACKING_TOKEN_HEADER if by_hand else _TOKEN_HEADER,)
     return _operation(described, path, parameters, responses) | {"security": [{"IngestKey": []}, {"HTTPBearer": []}]}
 
 

@@ -108,6 +108,8 @@ class Post(Struct, frozen=True):
     settings: Settings
     headers: Mapping[bytes, Sequence[bytes]]
     """Lower-case name to all values."""
+    path: str
+    """Where it was posted to, one of the source's paths."""
 
     def header(self, name: bytes) -> Sequence[bytes]:
         """All values of a header; `name` is lower-case."""

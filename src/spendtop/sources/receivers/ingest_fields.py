@@ -97,6 +97,12 @@ def _instant(value: object) -> int:
         raise Wrong(_NO_TIME) from None
 
 
+def is_zoneless_time(value: object) -> bool:
+    """Whether it is a time that does not name its zone."""
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and match["zone"] is None
+
+
 def _properties(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise Wrong(NO_OBJECT)
