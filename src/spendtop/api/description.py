@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fastapi import FastAPI
 
 from spendtop.sources.receivers import BatchReceiver, Described, Schema, SignedReceiver
+from spendtop.sources.receivers.ingest_fields import LONGEST_ID
 from spendtop.sources.registry import Readers
 
 _ERROR: Schema = {"$ref": "#/components/schemas/ErrorAnswer"}
@@ -109,6 +110,7 @@ _TOKEN_HEADER: Schema = {
 _LACKING_TOKEN_HEADER: Schema = {
     **_TOKEN_HEADER,
     "description": "Puts items that name no tracking token under this one.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
 }
 _SUCCESSOR: Schema = {
     "Deprecation": {"description": "Since when.", "required": True, "schema": {"type": "string"}},
@@ -125,7 +127,7 @@ def _posted_routes(readers: Readers) -> dict[str, Schema]:
         source = pushed.source
         routes[source.path] = {"post": _pushed(pushed, source.path)}
         for path in source.older_paths:
-            routes[path] = {"post": _older(_pushed(pushed, path), source.path)}
+            routes[path] = {"post": _older(_pushed(pushed, path), pushed.described, source.path)}
     return routes
 
 
@@ -182,8 +184,10 @@ def _results(*, alone: bool) -> Schema:
     return results
 
 
-def _older(operation: Schema, successor: str) -> Schema:
+def _older(operation: Schema, described: Described, successor: str) -> Schema:
     """Of an older path, whose answers name the successor."""
+    if described.older_content is not None:
+        operation["requestBody"] = {"required": True, "content": described.older_content}
     for status in operation["responses"].keys() & {"200", "207", "409", "422"}:
         operation["responses"][status]["headers"] = _SUCCESSOR
     return {**operation, "summary": f"The older name of {successor}.", "deprecated": True}

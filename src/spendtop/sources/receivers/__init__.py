@@ -37,6 +37,8 @@ class Described(Struct, frozen=True, kw_only=True):
     summary: str
     content: Schema
     """By media type."""
+    older_content: Schema | None = None
+    """The same of older paths, where these take more."""
     description: str = ""
     parameters: tuple[Schema, ...] = ()
     reply: Schema | None = None

@@ -29,6 +29,7 @@ from spendtop.sources.receivers.ingest_fields import (
     LONGEST_ID,
     NO_COUNT,
     NO_OBJECT,
+    OLDER_ITEM_SCHEMA,
     READERS,
     Wrong,
     is_identifier,
@@ -52,6 +53,12 @@ _IDEMPOTENCY_KEY: Schema = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
 }
 _BODY: Schema = {"anyOf": [ITEM_SCHEMA, {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": ITEM_SCHEMA}]}
+_OLDER_BODY: Schema = {
+    "anyOf": [
+        OLDER_ITEM_SCHEMA,
+        {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": OLDER_ITEM_SCHEMA},
+    ]
+}
 _EXAMPLE: Schema = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens": 1000, "completion_tokens": 100}
 
 
@@ -62,6 +69,7 @@ class IngestReceiver:
     described: ClassVar[Described] = Described(
         summary="Records one request, or an array of them; the answer comes after the durable commit.",
         content={"application/json": {"schema": _BODY, "examples": {"one": {"value": _EXAMPLE}}}},
+        older_content={"application/json": {"schema": _OLDER_BODY, "examples": {"one": {"value": _EXAMPLE}}}},
         parameters=(_IDEMPOTENCY_KEY,),
     )
 
