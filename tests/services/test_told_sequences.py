@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from random import Random
 
@@ -37,8 +38,8 @@ class Simulation:
 
     def __init__(self, collecting: Make, seed: int) -> None:
         self._dice = Random(seed)
-        self._make = lambda: collecting(*LIMITS, channels=[Channel(name) for name in CHANNELS])
-        self.spending: Collecting = self._make()
+        self._make = partial(collecting, *LIMITS, channels=[Channel(name) for name in CHANNELS])
+        self.spending = self._make()
         self.spending.clock.advance(-10 * HOUR)  # the day is long enough for all of it
         self._requests: dict[int, tuple[str, int]] = {}
         self.told: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
