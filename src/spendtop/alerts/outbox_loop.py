@@ -22,6 +22,7 @@ from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import outbox_rules
+from spendtop.services.lease import LostLease
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
@@ -113,6 +114,8 @@ class OutboxLoop:
         except SpendtopError as failure:
             self._say_once(f"the outbox cannot be read: {failure}")
             return [], self._clock() + self._timing.store_retry
+        except LostLease:
+            return [], self._clock() + self._timing.store_retry
         except Exception:
             _log.exception("the outbox cannot be read")
             return [], self._clock() + self._timing.store_retry
@@ -150,6 +153,8 @@ class OutboxLoop:
         except SpendtopError as failure:
             lane.rest(self._clock() + self._timing.store_retry)
             self._say_once(f"a delivery to channel {lane.name} could not be recorded: {failure}")
+        except LostLease:
+            lane.rest(self._clock() + self._timing.store_retry)
         except Exception:
             lane.rest(self._clock() + self._timing.store_retry)
             _log.exception("a delivery to channel %s could not be recorded", lane.name)

@@ -42,6 +42,7 @@ from spendtop.collector.process.lifecycle import (
     ping_watchdog,
     tell_parent,
 )
+from spendtop.collector.process.slot_watch import SlotWatch
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.refusal_watch import RefusalWatch
@@ -58,14 +59,13 @@ from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcements import Announcement
-from spendtop.services.outbox_rules import free_abandoned
+from spendtop.services.lease import OwnedWrites
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
-from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -153,7 +153,7 @@ class Collector:
     ) -> None:
         self._setup = setup
         self._store = store
-        self._slot = lock.slot
+        self._hold = lock.hold
         self._readiness = readiness
         self._stop = signals.stop
         self._supervisor = Supervisor(signals.stop)
@@ -169,7 +169,7 @@ class Collector:
             store,
             self._active.preparer,
             self._active.book,
-            lock.slot,
+            lock.hold.slot,
             self._recorded,
             self._committed,
             self._prices,
@@ -178,12 +178,13 @@ class Collector:
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
+        self._owned = OwnedWrites(self._recorder, lock.ownership)
         self._accounts = AccountWatch(
-            store, self._recorder, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
+            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
         self._outbox = OutboxLoop(
             store=store,
-            writes=self._recorder,
+            writes=self._owned,
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
@@ -206,8 +207,6 @@ class Collector:
         try:
             with named(self._store):
                 await self._config_reload.publish()
-                if self._store.is_sqlite:
-                    await write(self._recorder, free_abandoned)
             self._readiness.announce(CollectorState.READY)
             self._greet(notice)
             async with asyncio.TaskGroup() as tasks:
@@ -220,6 +219,7 @@ class Collector:
                 code = await self._watch_vitals(serving)
                 self._readiness.announce(CollectorState.STOPPING)
                 await _end([serving, *loops])
+                await self._evaluator.release()
             return code
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
@@ -260,6 +260,7 @@ class Collector:
         polling = PollContext(
             store=self._store,
             recorder=self._recorder,
+            writes=self._owned,
             clock=self._setup.clock,
             stored=self._polled,
             say=self._say,
@@ -268,6 +269,7 @@ class Collector:
         tasks = TaskRunner(
             self._store,
             self._recorder,
+            self._owned,
             self._setup.clock,
             lambda: list(self._active.channel_urls),
             lambda: self._evaluator.owns,
@@ -279,7 +281,7 @@ class Collector:
             },
         )
         housekeeping = Housekeeping(
-            self._recorder,
+            self._owned,
             lambda: self._active.retention,
             self._setup.clock,
             lambda: self._evaluator.owns,
@@ -295,8 +297,9 @@ class Collector:
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
-            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, lambda: self._hold.slot).run,
             "refusal log": self._refusal_watch.run,
+            "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
             "store": StoreHealth(self._store, self._conditions).run,
             "watchdog": ping_watchdog,
         }

@@ -29,6 +29,13 @@ _SQLITE_PRAGMAS = (
 )
 
 
+_NOTICES_A_LOST_SERVER = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, and milliseconds for the last: a server that is gone without a word is not waited for half an hour."""
 _DAMAGED = ("malformed", "not a database", "file is encrypted")
 _REFUSED = ("password", "authentication", "permission denied", "readonly", "read-only", "does not exist")
 _FULL = ("disk is full", "no space left", "disk full", "quota exceeded")
@@ -157,7 +164,12 @@ def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
         pool_size=4,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": 5, "application_name": f"spendtop-{os.getpid()}"},
+        connect_args={
+            "options": options,
+            "connect_timeout": 5,
+            "application_name": f"spendtop-{os.getpid()}",
+            **_NOTICES_A_LOST_SERVER,
+        },
     )
 
 
