@@ -11,28 +11,38 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
 from generate import END, HERE, SEED, month, traffic
+from msgspec.structs import replace
+from sqlalchemy import Connection, text
 
 from spendtop.collector import from_settings
-from spendtop.collector.demo.sample_month import FILE, pack
+from spendtop.collector.demo.sample_files import MONTH
+from spendtop.collector.demo.sample_month import pack
 from spendtop.collector.demo.sample_traffic import requests_of
 from spendtop.config.load import load
-from spendtop.domain.clock import HOUR, to_micros
+from spendtop.domain.clock import HOUR, MINUTE, to_micros
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.request import Request
-from spendtop.services.evaluator import Evaluator
+from spendtop.domain.sources import HELICONE
+from spendtop.services import alert_actions
+from spendtop.services.evaluator import Evaluator, has_marks
+from spendtop.services.missed_requests import note_gap
 from spendtop.services.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 
 _MADE_OF = "made_of.txt"
+_MISSED = range(to_micros(END) - 27 * HOUR, to_micros(END) - 27 * HOUR + 11 * MINUTE)
+"""When no webhook came."""
+_YESTERDAYS = "SELECT id FROM alert WHERE severity = 'critical' AND state != 'resolved' AND rule != 'limit/one request'"
 _INPUTS = ("*.py", "*.toml")
 
 
@@ -57,16 +67,29 @@ def record(file: Path, requests: Iterable[Request]) -> None:
     recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
     recorder.start()
     evaluator = Evaluator(book, ())
-    for hour, of_hour in groupby(requests, lambda request: request.occurred_at // HOUR):
+    missed: list[Request] = []
+    for hour, grouped in groupby(requests, lambda request: request.occurred_at // HOUR):
+        of_hour = list(grouped)
+        missed += [replace(each, cost=recorder.cost(each)) for each in of_hour if each.occurred_at in _MISSED]
         recorded: Future[object] = Future()
-        recorder.submit(list(of_hour), recorded.set_result)
+        recorder.submit(of_hour, recorded.set_result)
         recorded.result()
         end = (hour + 1) * HOUR
-        for _ in range(3):
-            recorder.run(lambda connection, end=end: evaluator.evaluate(connection, end)).result()
+        while recorder.run(has_marks).result():
+            recorder.run(partial(evaluator.evaluate, now=end)).result()
+        recorder.run(partial(evaluator.revisit, now=end)).result()
+    recorder.run(partial(_look_back, missed=missed)).result()
     recorder.stop(60)
     store.checkpoint()
     store.close()
+
+
+def _look_back(connection: Connection, missed: Sequence[Request]) -> None:
+    """What people and the poller did: somebody has seen yesterday's alerts, and a poll found what no webhook told."""
+    end = to_micros(END)
+    for alert_id in connection.execute(text(_YESTERDAYS)).scalars().all():
+        alert_actions.ack(connection, alert_id, "maren", end - 18 * HOUR)
+    note_gap(connection, HELICONE.name, missed, _MISSED.start, _MISSED.stop + 14 * MINUTE)
 
 
 def main() -> None:
@@ -80,9 +103,9 @@ def main() -> None:
         file = Path(name) / "month.db"
         record(file, requests_of(month(traffic(SEED, options.days)), end))
         packed = pack(file, end)
-    (options.out / FILE).write_bytes(packed)
+    (options.out / MONTH).write_bytes(packed)
     (options.out / _MADE_OF).write_text(f"{made_of()}\n")
-    sys.stdout.write(f"{len(packed)} bytes in {options.out / FILE}\n")
+    sys.stdout.write(f"{len(packed)} bytes in {options.out / MONTH}\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from spendtop.collector import from_settings
-from spendtop.collector.demo.sample_traffic import sample_folder
+from spendtop.collector.demo.sample_files import CONFIG, sample_file
+from spendtop.collector.demo.sample_month import unpack
 from spendtop.collector.demo.simulation import fill as fill_demo
 from spendtop.config.load import load
 from spendtop.domain.clock import to_micros
@@ -28,7 +29,9 @@ SIZE = (140, 40)
 
 def fill(store: Store) -> None:
     """A month of traffic with the demo's limits, and the alerts that follow."""
-    settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
+    settings = load(sample_file(CONFIG), sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
+    assert store.path is not None
+    unpack(store.path, NOW)
     fill_demo(store, settings, NOW, lambda share: None)
     book = from_settings.book_of(settings, PublishedPrices(), NOW)
     info = CollectorInfo(version="0", host="prod", pid=1, url="http://127.0.0.1:8000", started_at=NOW)

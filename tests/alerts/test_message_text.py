@@ -165,6 +165,22 @@ def test_stale_data_say_since_when_and_why() -> None:
     ]
 
 
+def test_what_stops_recording_is_said_with_what_to_do() -> None:
+    stopped = Message(
+        kind=MessageKind.NOT_RECORDING,
+        limit_name="store",
+        at=STALE.at,
+        lines=("The store /srv/a.db was deleted.", "rm -f '/srv/a.db-wal' @everyone"),
+    )
+    text = render(stopped, REF, 1)
+    assert text.title == "spendtop is not recording: store"
+    first, second, since, _ = text.body.splitlines()
+    assert first == "The store /srv/a.db was deleted."
+    assert second.startswith("rm -f '/srv/a.db-wal'") and "@everyone" not in second
+    assert since.startswith("Since: ")
+    assert notify_type(stopped.kind, stopped.kind.severity) == "failure"
+
+
 def test_what_was_never_read_says_so() -> None:
     assert "openai-costs was read not even once." in render(replace(STALE, at=0), REF, 1).body
 

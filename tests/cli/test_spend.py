@@ -120,3 +120,44 @@ def test_many_keys_end_in_one_line_of_others(cli: Cli, spent: Recorded, home_sto
     for by in ("user", "user,model"):
         assert "others)" in cli("spend", "--by", by).out
         assert "others)" not in cli("spend", "--by", by, "--csv").out
+
+
+def test_days_are_in_their_order_also_those_without_spend(cli: Cli) -> None:
+    answer = json.loads(cli("spend", "--by", "day", "--json").out)
+    assert len(answer["data"]) == 30
+    assert [row["day"] for row in answer["data"]] == sorted({row["day"] for row in answer["data"]})
+    assert sum(row["requests"] for row in answer["data"]) == answer["requests"] == 7
+    lines = cli("spend", "--by", "day").out.splitlines()
+    assert (lines[1].split()[0], lines[-1].split()[0], len(lines)) == ("day", "total", 33)
+
+
+def test_days_combine_with_another_dimension_in_either_order(cli: Cli) -> None:
+    by_day = json.loads(cli("spend", "--by", "day,user", "--json").out)
+    by_user = json.loads(cli("spend", "--by", "user,day", "--json").out)
+    assert {row["user"] for row in by_day["data"]} == {None, "alice", "bob", ESCAPE, "old"}
+    key = [(row["day"], row["user"], row["cost_nanousd"]) for row in by_day["data"]]
+    assert key == [(row["day"], row["user"], row["cost_nanousd"]) for row in by_user["data"]]
+    assert cli("spend", "--by", "user,day", "--csv").out.startswith('"user","day",')
+
+
+@pytest.mark.parametrize("by", ["error", "error,model", "day,error", "user,error"])
+def test_errors_are_counted_apart_with_the_money_they_cost(cli: Cli, spent: Recorded, by: str) -> None:
+    spent.add(
+        [
+            spent.request(minutes_ago(1), 4_000_000, model="o3", user_id="a", status=Status.ERROR, http_status=500),
+            spent.request(minutes_ago(1), 5_000_000, model="o3", user_id="a", status=Status.CANCELLED),
+        ]
+    )
+    answer = json.loads(cli("spend", "--by", by, "--json").out)
+    assert {(row["error"], row["requests"], row["cost_nanousd"]) for row in answer["data"]} == {
+        ("500", 1, 4_000_000),
+        ("cancelled", 1, 5_000_000),
+        ("error", 1, None),
+    }
+    assert (answer["requests"], answer["cost_nanousd"]) == (3, 9_000_000)
+
+
+def test_a_day_and_an_empty_store(cli: Cli) -> None:
+    answer = json.loads(cli("spend", "--by", "day", "--since", "2020-01-01", "--until", "2020-01-02", "--json").out)
+    assert [(row["day"], row["requests"]) for row in answer["data"]] == [("2020-01-01", 0), ("2020-01-02", 0)]
+    assert json.loads(cli("spend", "--by", "error", "--since", "1m", "--json").out)["data"] == []

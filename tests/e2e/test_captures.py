@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.processes import collecting
+from tests.alerts.sinks import HttpSink
+from tests.e2e.processes import collecting, webhook
 from tests.helicone_captures import captures
 from tests.waiting import eventually
 
@@ -80,3 +81,11 @@ def test_what_is_signed_but_not_understood_is_kept(tmp_path: Path) -> None:
         assert collector.post(b"[1, 2]").status_code == 202
         assert collector.post(b"{").status_code == 400
         assert collector.rows("SELECT kind, state FROM quarantine") == [("unrecognized", "open")]
+
+
+def test_an_address_inside_a_webhook_is_never_asked(tmp_path: Path) -> None:
+    with HttpSink() as inside, collecting(tmp_path) as collector:
+        address = inside.url("/latest/meta-data").replace("json://", "http://")
+        assert collector.post(webhook("leads-inside", request_response_url=address)).status_code == 200
+        collector.end()
+    assert inside.arrivals.all == []

@@ -11,7 +11,8 @@ import pytest
 
 from spendtop.domain.condition import Condition
 from spendtop.services.presence import running_collector
-from tests.e2e.processes import CollectorProcess, collecting, spendtop, webhook
+from tests.alerts.sinks import HttpSink
+from tests.e2e.processes import LISTENER, CollectorProcess, collecting, spendtop, webhook
 from tests.waiting import eventually
 
 
@@ -73,6 +74,19 @@ def test_it_stops_confirming_at_once_and_says_what_happened(tmp_path: Path, atta
         after = store.stat() if store.exists() else None
         assert (before and (before.st_ino, before.st_size)) == (after and (after.st_ino, after.st_size))
         assert spendtop(tmp_path, "stop", "--config", tmp_path / "spendtop.toml").code == 0
+
+
+def test_one_message_goes_to_every_channel(tmp_path: Path) -> None:
+    with HttpSink() as web:
+        channels = "".join(f'[[channel]]\nname = "{each}"\nurl = "{web.url(f"/ok-{each}")}"\n' for each in "ab")
+        with collecting(tmp_path, LISTENER + channels) as collector:
+            assert collector.post(webhook("before")).status_code == 200
+            deleted(tmp_path / "spendtop.db")
+            web.arrivals.wait_for(lambda arrived: len(arrived) == 2)
+            assert collector.post(webhook("after")).status_code == 503
+    assert {path for path, _ in web.arrivals.all} == {"/ok-a", "/ok-b"}
+    assert {body["title"] for _, body in web.arrivals.all} == {"spendtop is not recording: store"}
+    assert all("was deleted" in body["message"] for _, body in web.arrivals.all)
 
 
 def test_it_goes_on_with_the_same_file(tmp_path: Path) -> None:

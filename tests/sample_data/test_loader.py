@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from spendtop.collector.demo.sample_files import WEBHOOKS, sample_file
 from spendtop.collector.demo.sample_month import unpack
 from spendtop.collector.demo.sample_stream import Arrival, arrivals
 from spendtop.collector.demo.sample_traffic import (
@@ -19,7 +20,6 @@ from spendtop.collector.demo.sample_traffic import (
     as_new,
     coming_lines,
     live_bodies,
-    sample_folder,
     webhook_captures,
 )
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
@@ -178,7 +178,7 @@ def test_captures_carry_valid_signatures_over_their_raw_bytes() -> None:
 
 
 def test_secret_is_the_one_written_beside_the_captures() -> None:
-    assert msgspec.json.decode((sample_folder() / "webhooks.json").read_bytes())["hmac_secret_utf8"] == SECRET
+    assert msgspec.json.decode(sample_file(WEBHOOKS).read_bytes())["hmac_secret_utf8"] == SECRET
 
 
 def distinct(month: sqlite3.Connection, column: str) -> set[str | int | None]:
@@ -210,6 +210,16 @@ def test_nights_and_weekends_are_quiet(month: sqlite3.Connection) -> None:
     # The month ends on a Friday at 14:00: 13 h back is one o'clock at night.
     assert count(0, 1, 0, 5) > 5 * count(0, 1, 12, 2)
     assert count(7, 4, 0, 5) > 2 * count(12, 2, 0, 5)
+
+
+def test_a_gap_was_filled_and_somebody_has_seen_yesterdays_alerts(month: sqlite3.Connection) -> None:
+    (gap,) = month.execute("SELECT source, requests, until - since FROM gap").fetchall()
+    assert gap["source"] == str(HELICONE) and gap["requests"] > 10
+    alerts = month.execute(
+        "SELECT rule, acked_by, opened_at, acked_at FROM alert WHERE acked_at IS NOT NULL"
+    ).fetchall()
+    assert {"limit/each user", "limit/each session"} <= {alert["rule"] for alert in alerts}
+    assert all(alert["opened_at"] <= alert["acked_at"] for alert in alerts)
 
 
 def test_one_evening_a_session_runs_away(month: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.domain.condition import Condition, ConditionStatus
-from spendtop.domain.errors import AlreadyRunning, CannotCreate, ExitCode
+from spendtop.domain.errors import AlreadyRunning, CannotCreate, CannotWrite, ExitCode
 from spendtop.services.presence import (
     CollectorState,
     RunningCollector,
@@ -192,3 +192,18 @@ def test_on_a_full_disk_an_announcement_is_written_over_the_one_before(
     assert held is not None
     assert held.conditions == (condition,)
     assert file.stat().st_blocks == blocks
+
+
+def test_on_a_full_disk_a_first_announcement_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(**_where: object) -> tuple[int, str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", no_room)
+    with pytest.raises(CannotWrite, match="Make room"):
+        announce(tmp_path / "holder", me())
+
+
+def test_on_a_full_disk_one_watches_without_being_counted(tmp_path: Path) -> None:
+    (tmp_path / "viewers").touch()
+    with counted_as_viewer(tmp_path / "viewers"):
+        assert viewer_count(tmp_path / "viewers") == 0

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from spendtop.domain.errors import CannotWrite
-from spendtop.store.engine import Store
+from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.store.engine import Store, named
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -196,3 +197,20 @@ def test_a_store_that_was_closed_may_be_another_one(opened: Store, path: Path) -
         connection.execute(text("CREATE TABLE name (name TEXT)"))
     write(opened)
     assert opened.loss is None
+
+
+def test_a_commit_that_a_full_disk_broke_off_is_no_loss(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", megabytes=2) as disk:
+        store = Store(f"sqlite:///{disk.folder}/spendtop.db")
+        with store.writing() as connection:
+            connection.execute(text("CREATE TABLE name (name TEXT)"))
+        write(store)
+        for leaving in (0, 3_000, 10_000, 50_000, 100_000):
+            disk.fill(leaving)
+            for _ in range(3):
+                with pytest.raises(StoreFull), named(store):
+                    write(store, "n" * 150_000)
+            assert store.loss is None
+            disk.free()
+        write(store)
+        store.close()

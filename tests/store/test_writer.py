@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from spendtop.domain.errors import CannotWrite
+from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.store.engine import Store
 from spendtop.store.writer import Writer
 from tests.waiting import DEADLINE
@@ -28,6 +28,7 @@ class Names:
         self.store = store
         self.groups: list[list[str]] = []
         self.commits = 0
+        self.full = False
         self.told: SimpleQueue[Any] = SimpleQueue()
         self.turn = threading.Event()
         self.turn.set()
@@ -299,6 +300,27 @@ def test_nobody_waits_for_an_attempt_that_would_end_after_their_patience(
     assert on_file.stored() == ["waits"]
 
 
+def test_it_says_how_long_nothing_could_be_written(on_file: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(
+        "spendtop.store.writer.time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=lambda _: None)
+    )
+    said: list[tuple[float, bool]] = []
+
+    def locked_for_two_attempts() -> None:
+        said.append((on_file.writer.held_up_for, on_file.writer.is_writing))
+        if seconds[0] < 10:
+            seconds[0] += 5
+            raise OperationalError("BEGIN", None, Exception("locked"))
+
+    on_file.before_record = locked_for_two_attempts
+    on_file.submit("waits")
+    on_file.answers(1)
+    on_file.writer.run(lambda connection: None).result(DEADLINE)
+    assert said == [(0.0, True), (5.0, True), (10.0, True)]
+    assert (on_file.writer.held_up_for, on_file.writer.is_writing) == (0.0, False)
+
+
 def on_refusal(store: Store, tell: Callable[[], None]) -> None:
     """Call `tell` whenever the database refuses a statement."""
 
@@ -331,3 +353,42 @@ def test_eight_threads_that_read_and_then_write_never_find_the_file_locked(tmp_p
     with store.reading() as connection:
         assert (failures, connection.execute(text("SELECT value FROM counter")).scalar()) == ([], 160)
     store.close()
+
+
+class TestAFullDisk:
+    """As SQLite tells of it when a file may not grow any more."""
+
+    def fill(self, names: Names) -> None:
+        with names.store.writing() as connection:
+            pages = connection.execute(text("PRAGMA page_count")).scalar()
+        event.listen(
+            names.store.write_engine,
+            "begin",
+            lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages if names.full else 1 << 30}"),
+        )
+        names.full = True
+
+    def test_is_waited_for_by_nobody(self, on_file: Names) -> None:
+        self.fill(on_file)
+        on_file.submit("n" * 100_000)
+        ((_, outcome),) = on_file.answers(1)
+        assert isinstance(outcome, StoreFull)
+        assert on_file.writer.no_room == str(outcome)
+        assert "Make room" in str(outcome)
+
+    def test_is_named_to_other_work(self, on_file: Names) -> None:
+        self.fill(on_file)
+        with pytest.raises(StoreFull):
+            on_file.writer.run(
+                lambda tx: tx.execute(text("INSERT INTO name VALUES (:name)"), {"name": "n" * 100_000})
+            ).result(DEADLINE)
+        assert on_file.writer.no_room is not None
+
+    def test_is_over_once_something_is_stored(self, on_file: Names) -> None:
+        self.fill(on_file)
+        on_file.submit("n" * 100_000)
+        on_file.answers(1)
+        on_file.full = False
+        on_file.submit("a")
+        assert on_file.answers(1) == [(("a",), ["A"])]
+        assert on_file.writer.no_room is None

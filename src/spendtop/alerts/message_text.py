@@ -35,6 +35,8 @@ def render(message: Message, ref: str, attempt: int) -> Rendered:
             title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
         case MessageKind.LOW_BALANCE | MessageKind.STALE:
             title, lines = _title(message), _about_account(message)
+        case MessageKind.NOT_RECORDING:
+            title, lines = _title(message), _stopped(message)
         case MessageKind.RESOLVED if message.resolves is not None:
             title, lines = _title(message), _over(message)
         case _:
@@ -98,6 +100,12 @@ def _about_account(message: Message) -> Iterator[str]:
         yield _neutral(reason, LINE_LIMIT)
     if message.next_words:
         yield _sentence(message.next_words)
+
+
+def _stopped(message: Message) -> Iterator[str]:
+    for reason in message.lines:
+        yield _neutral(reason, BODY_LIMIT)
+    yield f"Since: {_local(message.at, message.zone)} {message.zone}"
 
 
 def _over(message: Message) -> Iterator[str]:

@@ -53,7 +53,7 @@ class TimeParameters(BaseModel):
     hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     """The last so many hours."""
     since: Time | None = None
-    """Beginning, inclusive: RFC 3339, a local date, today, yesterday or -30m."""
+    """Beginning, inclusive: RFC 3339, a local date, today, yesterday, week, month or -30m."""
     from_: Time | None = Field(default=None, alias="from")
     """The same as `since`."""
     until: Time | None = None
@@ -81,8 +81,28 @@ class TimeParameters(BaseModel):
 class SummaryParameters(TimeParameters):
     """What /spending/summary takes; 24 hours without a span."""
 
-    by: Literal["user", "model", "model_family", "provider", "session", "token", "source"] | None = None
-    """Adds the spend per value of this dimension; a model's family is its name without seller and release."""
+    by: (
+        Literal[
+            "user",
+            "model",
+            "model_family",
+            "provider",
+            "session",
+            "token",
+            "source",
+            "day",
+            "day,user",
+            "day,model",
+            "day,model_family",
+            "day,provider",
+            "day,session",
+            "day,token",
+            "day,source",
+        ]
+        | None
+    ) = None
+    """Adds the spend per value of this dimension, or per local day, or per value on each day; a model's family is its
+    name without seller and release."""
 
 
 class FilterParameters(TimeParameters):

@@ -100,13 +100,17 @@ class GroupSpend(Sums):
     """Spend of one value of the dimension asked for with `by`; null where requests name none."""
 
     key: str | None
+    """The day itself where the dimension is only `day`."""
+    day: str | None
+    """The local date where it is by day."""
     tokens: int
     share: float | None
 
     @classmethod
-    def of(cls, row: KeySpend, whole: Spend) -> GroupSpend:
+    def of(cls, row: KeySpend, whole: Spend, day: str | None = None) -> GroupSpend:
         return cls(
             key=row.key.raw or None,
+            day=day,
             tokens=row.spend.tokens,
             share=row.spend.share_of(whole),
             **row.spend.figures(),

@@ -26,7 +26,9 @@ _ENTRY = (
 _JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
-    _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+    _argument(
+        "--since", metavar="TIME", help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00"
+    ),
     _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
 )
 
@@ -73,12 +75,16 @@ COMMANDS: dict[str, Command] = {
     "send-test": Command(
         "send_test",
         "Sign realistic webhooks, post them to the running collector or to URL, and say what came back. They are"
-        " recorded like real ones.",
+        " recorded like real ones, with a mark by which --remove takes them out again.",
         "spendtop send-test https://spend.example.org --count 20 --rate 5",
         (
             _argument("url", nargs="?", metavar="URL", help="where to post; without it the running collector"),
             _argument("--count", type=int, default=1, metavar="N", help="how many (default 1)"),
             _argument("--rate", type=float, default=10.0, metavar="R", help="at most this many a second (default 10)"),
+            _argument("--keep", action="store_true", help="without the mark by which --remove finds them"),
+            _argument(
+                "--remove", action="store_true", help="take those sent before out of every figure; sends nothing"
+            ),
         ),
     ),
     "helicone connect": Command(
@@ -118,7 +124,7 @@ COMMANDS: dict[str, Command] = {
                 "--since",
                 required=True,
                 metavar="TIME",
-                help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
             ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
@@ -154,9 +160,13 @@ COMMANDS: dict[str, Command] = {
             _argument(
                 "--by",
                 metavar="DIMENSIONS",
-                help="one or two of user, model, model_family, provider, session, token, source",
+                help="one or two of user, model, model_family, provider, session, token, source, day, error",
             ),
-            _argument("--since", metavar="TIME", help="24h, 14:00, today, yesterday, 2026-11-01 or 2026-11-01T14:00"),
+            _argument(
+                "--since",
+                metavar="TIME",
+                help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00",
+            ),
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
             _argument("--json", action="store_true", help="as JSON"),
             _argument("--csv", action="store_true", help="as CSV"),

@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -14,10 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from spendtop.cli import collect, view
+from spendtop.cli import view
 from spendtop.cli.child import Child
 from spendtop.cli.options import Options, load_settings
-from spendtop.collector.demo.sample_traffic import sample_folder
+from spendtop.collector.demo.sample_files import CONFIG, sample_file
+from spendtop.collector.demo.sample_month import unpack
 
 _OWN = """\
 [server]
@@ -25,7 +27,7 @@ port = 0
 ingest_keys = {{ default = "{ingest_key}" }}
 
 [database]
-url = "sqlite:///{folder}/demo.db"
+url = "sqlite:///{folder}/{store}"
 
 [helicone]
 webhook_secrets = ["{secret}"]
@@ -41,6 +43,8 @@ url = "json://127.0.0.1:{port}/"
 """
 """What the demo adds to the sample configuration: a store, secrets, a channel and a provider that only it knows."""
 
+_STORE = "demo.db"
+_SCREENS = ("spendtop.tui.app", "spendtop.tui.overview.screen", "spendtop.tui.overview.questions")
 _CLEARED = "\r\x1b[K"
 """What takes the line of progress away."""
 
@@ -67,10 +71,12 @@ def run(options: Options) -> int:
 def _show(options: Options, child: Child) -> int:
     """The screens, once there is something on them."""
     _say_filled(0.0)
-    import_module("spendtop.tui.app")  # while the other process fills the store
+    for module in _SCREENS:  # while the other process fills the store
+        import_module(module)
+    loaded = load_settings(options)
     child.wait_until_ready(_say_filled)
     sys.stderr.write(_CLEARED)
-    return view.show(options, load_settings(options), child, demo=True)
+    return view.show(options, loaded, child, demo=True)
 
 
 def _say_filled(share: float) -> None:
@@ -79,14 +85,18 @@ def _say_filled(share: float) -> None:
 
 
 def _collect(options: Options, folder: Path) -> int:
-    from spendtop.collector.demo.simulation import fill, sample_traffic, silent_channel
-    from spendtop.collector.process.lifecycle import tell_share
-    from spendtop.store.engine import Store
+    own, now = _own(options, folder), time.time_ns() // 1000
+    with ThreadPoolExecutor(1) as aside:
+        unpacked = aside.submit(unpack, folder / _STORE, now)
+        from spendtop.cli import collect  # takes as long as unpacking
+        from spendtop.collector.demo.simulation import fill, sample_traffic, silent_channel
+        from spendtop.collector.process.lifecycle import tell_share
+        from spendtop.store.engine import Store
 
-    own = _own(options, folder)
+        unpacked.result()
     settings = load_settings(own).settings
     with closing(Store(settings.database.url.get_secret_value())) as store:
-        fill(store, settings, time.time_ns() // 1000, partial(tell_share, options.ready_fd))
+        fill(store, settings, now, partial(tell_share, options.ready_fd))
     url = urlsplit(settings.channels[0].url.get_secret_value())
     with silent_channel(url.port or 0):
         return collect.run(own, {"sample traffic": sample_traffic})
@@ -99,6 +109,7 @@ def _write_config(folder: Path) -> None:
     ):
         own = _OWN.format(
             folder=folder,
+            store=_STORE,
             secret=secrets.token_hex(32),
             ingest_key=secrets.token_hex(16),
             port=channel.getsockname()[1],
@@ -106,7 +117,7 @@ def _write_config(folder: Path) -> None:
         )
     config = folder / "demo.toml"
     config.touch(mode=0o600)
-    config.write_text(own + (sample_folder() / "demo.toml").read_text())
+    config.write_text(own + sample_file(CONFIG).read_text())
 
 
 def _own(options: Options, folder: Path) -> Options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -20,10 +20,13 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, Pair, by_key, by_pair, oldest_hour, spend
+from spendtop.store.reads.spending import DIMENSIONS, ERROR, Keys, by_key, by_keys, spend
 
+_NAMES = (*DIMENSIONS, DAY_DIMENSION, ERROR)
+_USUAL_DAYS = 30
 _SHOWN = 50
 _ALL = 100_000
 _SUMS = (">requests", ">cost", ">prompt tokens", ">completion tokens", ">average", ">errors", ">failed")
@@ -69,9 +72,9 @@ def run(options: Options) -> int:
         with store.reading() as connection:
             calendar = effective_limits(connection, settings).calendar
             bill = billed_unseen(connection, now())
-        span = _span(arguments.since, arguments.until, calendar)
+        span = _span(arguments.since, arguments.until, calendar, dimensions)
         most = _ALL if arguments.json or arguments.csv else _SHOWN
-        spending = _read_spending(store, dimensions, span, most)
+        spending = _read_spending(store, dimensions, span, calendar, most)
     if arguments.json:
         say(json.dumps(_answer(dimensions, span, spending), ensure_ascii=True))
     elif arguments.csv:
@@ -86,16 +89,16 @@ def run(options: Options) -> int:
 
 def _dimensions(text: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",")) if text else ()
-    if len(names) > 2 or len(set(names)) < len(names) or not set(names) <= set(DIMENSIONS):
-        raise UsageError(f"--by takes one or two of {', '.join(DIMENSIONS)}, for example --by user,model.")
+    if len(names) > 2 or len(set(names)) < len(names) or not set(names) <= set(_NAMES):
+        raise UsageError(f"--by takes one or two of {', '.join(_NAMES)}, for example --by user,model or --by day.")
     return names
 
 
-def _span(since: str | None, until: str | None, calendar: Calendar) -> Span:
-    """Until now unless another end is given; the last day without any bound."""
+def _span(since: str | None, until: str | None, calendar: Calendar, dimensions: Sequence[str]) -> Span:
+    """Until now unless another end is given; without any bound the last 24 hours, by day the last 30 local days."""
     at = now()
     if since is None and until is None:
-        return Span(at - DAY, at)
+        return Span(last_days(_USUAL_DAYS, at, calendar).since if DAY_DIMENSION in dimensions else at - DAY, at)
     span = span_of(since, until, at, calendar)
     ended = Span(span.since, at if span.until is None else span.until)
     if ended.is_empty:
@@ -162,10 +165,13 @@ def _sums(spend: Spend) -> dict[str, object]:
     }
 
 
-def _read_spending(store: Store, dimensions: Sequence[str], span: Span, most: int) -> Spending:
-    """Exact spend, the largest `most` keys first: by one dimension from the totals, by two from the requests."""
-    if len(dimensions) == 2:
-        return _by_two(store, (dimensions[0], dimensions[1]), span, most)
+def _read_spending(store: Store, dimensions: Sequence[str], span: Span, calendar: Calendar, most: int) -> Spending:
+    """Exact spend, the largest `most` keys first, and days in their order: by one dimension or by day from the totals,
+    by two others and by error from the requests."""
+    if DAY_DIMENSION in dimensions:
+        return _by_day(store, dimensions, from_the_oldest(store, span), calendar)
+    if len(dimensions) == 2 or ERROR in dimensions:
+        return _largest(_read_keys(store, dimensions, from_the_oldest(store, span)), most)
     with store.reading() as connection:
         total = spend(connection, span.since, span.until)
         if not dimensions:
@@ -175,32 +181,49 @@ def _read_spending(store: Store, dimensions: Sequence[str], span: Span, most: in
     return Spending(lines, breakdown.others, breakdown.other_keys, total)
 
 
-def _by_two(store: Store, dimensions: Pair, span: Span, most: int) -> Spending:
-    pairs = _read_pairs(store, dimensions, span)
-    ordered = sorted(pairs.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0]))
+def _by_day(store: Store, dimensions: Sequence[str], span: Span, calendar: Calendar) -> Spending:
+    """Every day of the span, in its order; within a day the costliest first."""
+    days = days_of(span, calendar)
+    others = [dimension for dimension in dimensions if dimension != DAY_DIMENSION]
+    spent: list[tuple[int, Untrusted | None, Spend]] = []
+    if not others:
+        spent += ((day.start, None, day.spend) for day in day_spends(store, days))
+    elif others == [ERROR]:
+        for day in days:
+            errors = _largest(_read_keys(store, others, day), _ALL)
+            spent += ((day.since or 0, line.keys[0], line.spend) for line in errors.lines)
+    else:
+        spent += ((each.start, each.row.key, each.row.spend) for each in key_spends(store, days, others[0]))
+    lines = []
+    for start, key, total in spent:
+        date = Untrusted(f"{calendar.local(start):%Y-%m-%d}")
+        keys = (date,) if key is None else (date, key) if dimensions[0] == DAY_DIMENSION else (key, date)
+        lines.append(Line(keys, total))
+    return Spending(tuple(lines), Spend.nothing(), 0, reduce(add, (line.spend for line in lines), Spend.nothing()))
+
+
+def _largest(spent: Mapping[Keys, Spend], most: int) -> Spending:
+    ordered = sorted(spent.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0]))
     lines = [Line(tuple(map(Untrusted, keys)), total) for keys, total in ordered]
     return Spending(
         tuple(lines[:most]),
         reduce(add, (line.spend for line in lines[most:]), Spend.nothing()),
         len(lines[most:]),
-        reduce(add, pairs.values(), Spend.nothing()),
+        reduce(add, spent.values(), Spend.nothing()),
     )
 
 
-def _read_pairs(store: Store, dimensions: Pair, span: Span) -> dict[Pair, Spend]:
-    with store.reading() as connection:
-        since = oldest_hour(connection) if span.since is None else span.since
-    pairs: dict[Pair, Spend] = {}
-    if since is None or span.until is None:
-        return pairs
-    for start in range(since, span.until, _STEP):
-        _show_progress(start - since, span.until - since)
+def _read_keys(store: Store, dimensions: Sequence[str], span: Span) -> dict[Keys, Spend]:
+    assert span.since is not None and span.until is not None
+    spent: dict[Keys, Spend] = {}
+    for start in range(span.since, span.until, _STEP):
+        _show_progress(start - span.since, span.until - span.since)
         with store.reading() as connection:
-            part = by_pair(connection, dimensions, Span(start, min(start + _STEP, span.until)))
+            part = by_keys(connection, dimensions, Span(start, min(start + _STEP, span.until)))
         for keys, total in part.items():
-            pairs[keys] = pairs.get(keys, Spend.nothing()) + total
+            spent[keys] = spent.get(keys, Spend.nothing()) + total
     _clear_progress()
-    return pairs
+    return spent
 
 
 def _show_progress(done: int, whole: int) -> None:

@@ -11,6 +11,8 @@ from spendtop.domain.errors import SpendtopError
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
+_LONGEST_EXPECTED = 5.0
+"""Seconds before a new start after what was no fault of the loop, such as a store that cannot be used."""
 _log = logging.getLogger(__name__)
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -44,7 +46,8 @@ class Supervisor:
                 recovery.cancel()
                 failed = self._failures[name] = self._failures.get(name, 0) + 1
                 self._log_failure(name, failure)
-                await pause(self._stop, min(self._first * 2 ** (failed - 1), self._longest))
+                longest = self._longest if _expected(failure) is None else min(_LONGEST_EXPECTED, self._longest)
+                await pause(self._stop, min(self._first * 2 ** (failed - 1), longest))
             else:
                 recovery.cancel()
                 self._recovered(name)

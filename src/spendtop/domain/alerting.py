@@ -31,13 +31,14 @@ class MessageKind(StrEnum):
     RESOLVED = "resolved"
     LOW_BALANCE = "low balance"
     STALE = "stale data"
+    NOT_RECORDING = "not recording"
     TEST = "test"
 
     @property
     def severity(self) -> str:
         """info, warning or critical; channels choose by it."""
         match self:
-            case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE:
+            case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING:
                 return "critical"
             case MessageKind.APPROACHING | MessageKind.STALE:
                 return "warning"
@@ -49,7 +50,7 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: MessageKind
     limit_name: str
-    """Or of the account whose balance it is about, or of the poller whose data are stale."""
+    """Or of the account whose balance it is about, of the poller whose data are stale, or of what stops recording."""
     resolves: MessageKind | None = None
     """What is over, where that is not about a limit."""
     entity: str = ""
@@ -74,7 +75,7 @@ class Message(Struct, frozen=True, kw_only=True):
     others: int = 0
     """How many further alerts of the same limit and level it tells of."""
     lines: tuple[str, ...] = ()
-    """Of stale data: why; of a balance: how far to believe it."""
+    """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
 
     @property
     def used_words(self) -> str:
@@ -265,6 +266,8 @@ def headline(message: Message, name: str) -> str | None:
             about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
         case MessageKind.STALE:
             about = f"stale data: {name}"
+        case MessageKind.NOT_RECORDING:
+            about = f"spendtop is not recording: {name}"
         case _:
             return None
     return f"resolved {about}" if message.resolves else about

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system calls a full disk."""
 
 
 class ExitCode(IntEnum):

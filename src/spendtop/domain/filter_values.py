@@ -135,20 +135,30 @@ class Ago:
 
 
 @dataclass(frozen=True, slots=True)
-class RecentDay:
-    """`today`, or the day before it: as the calendar's days begin."""
+class CalendarPeriod:
+    """The local day, week or month that now is in, or one before it: `today`, `yesterday`, `week`, `month`."""
 
-    days_ago: int
+    window: str
+    """day, week or month, as the calendar has them begin."""
+    ago: int = 0
 
     def span(self, now_us: int, calendar: Calendar) -> tuple[int, int]:
-        day = parse_window("day")
-        day_bounds = bounds(day, now_us, calendar)
-        for _ in range(self.days_ago):
-            assert day_bounds.start_us is not None
-            day_bounds = bounds(day, day_bounds.start_us - 1, calendar)
-        assert day_bounds.start_us is not None
-        assert day_bounds.end_us is not None
-        return day_bounds.start_us, day_bounds.end_us
+        window = parse_window(self.window)
+        found = bounds(window, now_us, calendar)
+        for _ in range(self.ago):
+            assert found.start_us is not None
+            found = bounds(window, found.start_us - 1, calendar)
+        assert found.start_us is not None
+        assert found.end_us is not None
+        return found.start_us, found.end_us
+
+
+_RECENT = {
+    "today": CalendarPeriod("day"),
+    "yesterday": CalendarPeriod("day", 1),
+    "week": CalendarPeriod("week"),
+    "month": CalendarPeriod("month"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +199,7 @@ class DateTime:
         return start, start + (SECOND if self.at.second else MINUTE)
 
 
-Moment = Ago | RecentDay | ClockTime | LocalDate | DateTime
+Moment = Ago | CalendarPeriod | ClockTime | LocalDate | DateTime
 """A point or short span of time, as it was written; it becomes instants once now and the calendar are known."""
 
 
@@ -230,7 +240,7 @@ def parse_time_span(text: str) -> TimeSpan:
     return TimeSpan(
         parse_moment(first) if first else None,
         end,
-        through_end=isinstance(end, LocalDate | RecentDay),
+        through_end=isinstance(end, LocalDate | CalendarPeriod),
     )
 
 
@@ -251,8 +261,8 @@ def _as_moment(text: str) -> str:
 def parse_moment(text: str) -> Moment:
     """One point of time. Raises ValueError."""
     word = text.lower()
-    if word in ("today", "yesterday"):
-        return RecentDay(("today", "yesterday").index(word))
+    if word in _RECENT:
+        return _RECENT[word]
     if word.startswith("-"):
         return Ago(parse_duration(word[1:]))
     if clock := _CLOCK.fullmatch(word):
@@ -265,7 +275,9 @@ def parse_moment(text: str) -> Moment:
     except ValueError:
         moment = None
     if moment is None or moment.year not in _YEARS:
-        raise ValueError(f"{text!r} is not a time such as 14:00..14:10, -30m, today, yesterday or 2026-11-20")
+        raise ValueError(
+            f"{text!r} is not a time such as 14:00..14:10, -30m, today, yesterday, week, month or 2026-11-20"
+        )
     return DateTime(moment) if "t" in word else LocalDate(moment.date())
 
 

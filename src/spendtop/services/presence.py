@@ -16,11 +16,11 @@ from pathlib import Path
 from msgspec import DecodeError, Struct, json
 
 from spendtop.domain.condition import Condition
-from spendtop.domain.errors import AlreadyRunning, CannotCreate, NoPermission
+from spendtop.domain.errors import NO_ROOM, AlreadyRunning, CannotCreate, CannotWrite, NoPermission
 
 _LOCK_SECONDS = 1.0
-_ANNOUNCEMENT_BYTES = 4096
-"""An announcement fills a block with blanks, so that another one fits in its place when no block is free."""
+_BLOCK = 4096
+"""What is published fills whole blocks with blanks, so that more fits in its place when no block is free."""
 
 
 class CollectorState(StrEnum):
@@ -66,15 +66,27 @@ def running_collector(path: Path) -> RunningCollector | None:
 
 
 def announce(path: Path, me: RunningCollector) -> None:
-    """Write what the holder says about itself, readable by this user only; on a full disk over what it said before."""
-    text = json.encode(me).decode().ljust(_ANNOUNCEMENT_BYTES)
+    """Write what the holder says about itself. Raises what `publish` raises."""
+    publish(path, json.encode(me).decode())
+
+
+def publish(path: Path, text: str) -> None:
+    """Replace a file that others look into, readable by this user only; on a full disk it is written in its place.
+
+    Raises CannotWrite when there is not even room for that, and OSError.
+    """
+    padded = text.ljust(-(-len(text) // _BLOCK) * _BLOCK)
     try:
-        write_atomically(path, text)
+        write_atomically(path, padded)
     except OSError as failure:
-        if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if failure.errno not in NO_ROOM:
             raise
-        with path.open("r+") as file:
-            file.write(text)
+        try:
+            with path.open("r+") as file:
+                file.write(padded)
+                file.truncate()
+        except OSError:
+            raise CannotWrite(f"{path} cannot be written: {failure.strerror}. Make room on its disk.") from None
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -124,6 +136,8 @@ def hold_lock(lock: Path, announcement: Path) -> Iterator[None]:
             " with --database-url."
         ) from None
     except OSError as failure:
+        if failure.errno in NO_ROOM:
+            raise CannotWrite(f"The lock {lock} cannot be made: {failure.strerror}. Make room on its disk.") from None
         kind = NoPermission if failure.errno == errno.EROFS else CannotCreate
         raise kind(f"The lock {lock} cannot be made: {failure.strerror}. Free it, or name another store.") from None
     try:
@@ -153,17 +167,19 @@ def _lock(handle: int, lock: Path, announcement: Path) -> None:
 
 @contextlib.contextmanager
 def counted_as_viewer(folder: Path) -> Iterator[None]:
-    """Be counted as a viewer of the store until the block ends."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for left in folder.iterdir():
-        if left.name.replace("-", "").isdigit() and not _lives(left.name):
-            left.unlink(missing_ok=True)
+    """Be counted as a viewer of the store until the block ends, where that can be written."""
     mine = folder / f"{os.getpid()}-{process_start(os.getpid())}"
-    mine.touch(mode=0o600)
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for left in folder.iterdir():
+            if left.name.replace("-", "").isdigit() and not _lives(left.name):
+                left.unlink(missing_ok=True)
+        mine.touch(mode=0o600)
     try:
         yield
     finally:
-        mine.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            mine.unlink(missing_ok=True)
 
 
 def viewer_count(folder: Path) -> int:

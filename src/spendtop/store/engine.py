@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
-from spendtop.store.files import recovery
+from spendtop.store.files import UnlockedConnection, has_no_room, recovery
 from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
@@ -39,6 +40,7 @@ _NOTICES_A_LOST_SERVER = {
 _DAMAGED = ("malformed", "not a database", "file is encrypted")
 _REFUSED = ("password", "authentication", "permission denied", "readonly", "read-only", "does not exist")
 _FULL = ("disk is full", "no space left", "disk full", "quota exceeded")
+"""As PostgreSQL says it (SQLSTATE 53100), or the system under it."""
 _LOCKED = ("is locked", "lock timeout")
 
 
@@ -54,8 +56,8 @@ class Store:
         # The WAL's shared-memory file needs the directory, so the path is made absolute before any fork or chdir.
         self._file = HeldFile(self.path.expanduser().absolute(), self._ask) if self.path else None
         if self._file is not None:
-            self._read_engine = _sqlite_engine(self._file, "BEGIN")
-            self._write_engine = _sqlite_engine(self._file, "BEGIN IMMEDIATE")
+            self._read_engine = _sqlite_engine(self._file.connect_for_reading, "BEGIN")
+            self._write_engine = _sqlite_engine(self._file.connect, "BEGIN IMMEDIATE")
         else:
             self._read_engine = _postgres_engine(self.url, "10s")
             self._write_engine = _postgres_engine(self.url, "60s")
@@ -137,14 +139,19 @@ class Store:
             connection.close()
 
 
-def _sqlite_engine(file: HeldFile, begin: str) -> Engine:
-    engine = create_engine("sqlite://", creator=file.connect, poolclass=QueuePool, pool_size=4, hide_parameters=True)
+def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         for pragma in _SQLITE_PRAGMAS:
             connection.execute(pragma)
+
+    @event.listens_for(engine, "checkin")
+    def drop(connection: Any, record: ConnectionPoolEntry) -> None:
+        if isinstance(connection, UnlockedConnection):
+            record.invalidate()
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
@@ -193,7 +200,7 @@ def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
         return StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}")
     if any(word in lowered for word in _REFUSED):
         return NoPermission(f"The store {store.name} refuses us: {reason}. Check its user, password and rights.")
-    if any(word in lowered for word in _FULL):
+    if has_no_room(failure.orig) or any(word in lowered for word in _FULL):
         return StoreFull(f"The store {store.name} has no room: {reason}. Make room on its disk.")
     if any(word in lowered for word in _LOCKED):
         return CannotWrite(f"The store {store.name} is locked by another program: {reason}. End that one.")

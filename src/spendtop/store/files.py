@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from shlex import quote
 
 from sqlalchemy import make_url
 
-from spendtop.domain.errors import CannotCreate, NoPermission, StoreCorrupt
+from spendtop.domain.errors import NO_ROOM, CannotCreate, NoPermission, SpendtopError, StoreCorrupt, StoreFull
+from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
 OUR_TABLE = "request_key"
@@ -38,7 +38,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        f"To take over what it recorded:  spendtop import --from-old {path}"
+        f"To take over what it recorded:  spendtop import --from-old {shell_word(path)}"
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 
@@ -47,10 +47,8 @@ def prepare_folder(path: Path) -> None:
     """Make sure that the store's folder exists. Raises NoPermission or CannotCreate."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except PermissionError:
-        raise NoPermission(f"The folder {path.parent} cannot be made. {_INSTEAD}") from None
     except OSError as failure:
-        raise CannotCreate(f"The folder {path.parent} cannot be made: {failure.strerror}. {_INSTEAD}") from None
+        raise _refusal(failure, f"The folder {path.parent} cannot be made: {failure.strerror}. {_INSTEAD}") from None
 
 
 def prepare(path: Path) -> None:
@@ -74,14 +72,42 @@ def prepare(path: Path) -> None:
             _check(path)
 
 
+class UnlockedConnection(sqlite3.Connection):
+    """Reads a file that nobody is expected to change, without locks: to be closed after one use."""
+
+
+def reading(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """This connection to the file, or another one where it cannot be read.
+
+    On a full disk SQLite cannot make the file that those who use a store share. What is in no log is then read from the
+    store as it is. Raises sqlite3.OperationalError.
+    """
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as failure:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        if not has_no_room(failure) or (log.exists() and log.stat().st_size > 0):
+            raise
+        uri = f"{path.absolute().as_uri()}?immutable=1"
+        return sqlite3.connect(uri, uri=True, check_same_thread=False, factory=UnlockedConnection)
+    return connection
+
+
+def has_no_room(failure: object) -> bool:
+    """Whether SQLite refused something because the disk is full."""
+    return getattr(failure, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+
+
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
-    url, store, recovered = (quote(each) for each in (f"sqlite:///{path}", str(path), f"{path}.recovered"))
-    files = " ".join(quote(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+    url, store, recovered = shell_word(f"sqlite:///{path}"), shell_word(path), shell_word(Path(f"{path}.recovered"))
+    files = " ".join(shell_word(Path(f"{path}{suffix}")) for suffix in ("", "-wal", "-shm"))
     return (
         f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
         f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
-        f'Or start anew and keep the files:  for f in {files}; do [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Or start anew and keep the files:  for f in {files}; do"
+        ' if [ -e "$f" ]; then mv "$f" "$f.corrupt"; fi; done'
     )
 
 
@@ -96,7 +122,7 @@ def _path(url: str) -> Path | None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    return reading(path, sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
 def _create(path: Path) -> None:
@@ -105,8 +131,14 @@ def _create(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as failure:
-        kind = NoPermission if failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else CannotCreate
-        raise kind(f"The store {path} cannot be made: {failure.strerror}. {_INSTEAD}") from None
+        raise _refusal(failure, f"The store {path} cannot be made: {failure.strerror}. {_INSTEAD}") from None
+
+
+def _refusal(failure: OSError, sentence: str) -> SpendtopError:
+    if failure.errno in NO_ROOM:
+        return StoreFull(sentence)
+    is_forbidden = failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    return NoPermission(sentence) if is_forbidden else CannotCreate(sentence)
 
 
 def _check(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
-from spendtop.store.files import recovery
+from spendtop.store.files import reading, recovery
 
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _LOG_HEADER = 32
@@ -67,6 +67,10 @@ class HeldFile:
                 connection.close()
                 raise sqlite3.OperationalError("the store's file was replaced by another one")
             return connection
+
+    def connect_for_reading(self) -> sqlite3.Connection:
+        """The same, or on a full disk where nobody else has it open an UnlockedConnection."""
+        return reading(self._path, self.connect())
 
     def release(self) -> None:
         """All connections are closed: the next one may be to another file."""
@@ -168,7 +172,7 @@ def _identity(found: os.stat_result) -> _Identity:
 
 
 def _ends_in_a_hole(log: int, state: _LogState) -> bool:
-    """Whether the frame that was the last one has become zeros: no frame is of page 0."""
+    """Whether the frame that was the last whole one has become zeros: no frame is of page 0."""
     frame = int.from_bytes(state.header[8:12], "big") + _FRAME_HEADER
-    last = os.pread(log, 4, state.size - frame)
-    return last == bytes(4)
+    frames = (state.size - _LOG_HEADER) // frame
+    return frames > 0 and os.pread(log, 4, _LOG_HEADER + (frames - 1) * frame) == bytes(4)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -59,7 +61,14 @@ class Writer(Generic[Event, Outcome]):
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
         self._stopping = False
+        self._no_room: str | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._held_up_since: float | None = None
+        """Monotonic seconds from which on something wanted to be written, and nothing was."""
+        self.hindrance = ""
+        """What the database said last since then; empty where it has said nothing yet."""
+        self.is_writing = False
+        """Whether a transaction is open."""
         self.failure: BaseException | None = None
         """What ended the thread, if anything did: the collector then ends too."""
 
@@ -74,6 +83,15 @@ class Writer(Generic[Event, Outcome]):
         self._thread.join(patience)
 
     @property
+    def no_room(self) -> str | None:
+        """Why the latest events were refused, where the disk is full; None once something was stored again."""
+        return self._no_room
+
+    def found_room(self) -> None:
+        """Something else was stored."""
+        self._no_room = None
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
@@ -82,6 +100,12 @@ class Writer(Generic[Event, Outcome]):
     def waiting(self) -> int:
         """How many submissions and calls are queued."""
         return len(self._queue)
+
+    @property
+    def held_up_for(self) -> float:
+        """Seconds for which nothing could be written though something wanted to be."""
+        since = self._held_up_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def queue(
         self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float = 60.0
@@ -154,9 +178,11 @@ class Writer(Generic[Event, Outcome]):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            with named(self._store), self._store.writing() as connection:
+            with named(self._store), self._writing() as connection:
                 result = call.work(connection)
         except Exception as failure:
+            if isinstance(failure, StoreFull):
+                self._no_room = str(failure)
             call.future.set_exception(failure)
         else:
             call.future.set_result(result)
@@ -181,10 +207,32 @@ class Writer(Generic[Event, Outcome]):
             self._answer(group, outcomes)
 
     def _recorded(self, group: Sequence[_Submission[Event, Outcome]]) -> Sequence[Outcome]:
-        with self._store.writing() as connection:
+        with self._writing() as connection:
             return self._record(connection, [event for submission in group for event in submission.events])
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction; whatever it comes to, the store can be written unless the database failed."""
+        if self._held_up_since is None:
+            self._held_up_since = time.monotonic()
+            self.hindrance = ""
+        try:
+            with self._store.writing() as connection:
+                self.is_writing = True
+                yield connection
+        except OperationalError as failure:
+            self.hindrance = str(failure.orig)
+            raise
+        except BaseException:
+            self._held_up_since = None
+            raise
+        else:
+            self._held_up_since = None
+        finally:
+            self.is_writing = False
+
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
+        self._no_room = None
         start = 0
         for submission in group:
             end = start + len(submission.events)
@@ -216,10 +264,9 @@ class Writer(Generic[Event, Outcome]):
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            gives_up = isinstance(refused, StoreFull)
-            tired = {
-                item for item in queued if isinstance(item, _Submission) and (gives_up or item.deadline <= told_next)
-            }
+            if isinstance(refused, StoreFull):
+                self._no_room, told_next = str(refused), math.inf
+            tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refused)

@@ -128,6 +128,24 @@ async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock
         assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
 
 
+async def test_the_summary_by_local_day(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        days = (await get(live, "/spending/summary?by=day&since=2026-11-18&until=2026-11-20"))["by"]
+        assert [(row["day"], row["key"], row["requests"]) for row in days] == [
+            ("2026-11-18", "2026-11-18", 0),
+            ("2026-11-19", "2026-11-19", 0),
+            ("2026-11-20", "2026-11-20", 4),
+        ]
+        users = (await get(live, "/spending/summary?by=day,user&since=2026-11-18"))["by"]
+        assert [(row["day"], row["key"], row["cost_nanousd"], row["share"]) for row in users] == [
+            ("2026-11-20", "bob", 60_000_000, 0.6),
+            ("2026-11-20", "alice", 40_000_000, 0.4),
+        ]
+        assert len((await get(live, "/spending/summary?by=day&until=2026-11-20"))["by"]) == 1
+        assert await problem_fields(live, "/spending/summary?by=day&since=2020-01-01") == {"since"}
+        assert await problem_fields(live, "/spending/summary?by=user,day") == {"by"}
+
+
 async def test_models_by_family_are_one_group_and_exact_in_all_else(
     readable_store: Store, clock: SettableClock
 ) -> None:

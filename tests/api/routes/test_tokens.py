@@ -59,8 +59,10 @@ async def test_a_new_token_is_answered_with_snippets_and_listed_without(live: Li
 
 
 async def test_snippets_name_the_public_address(readable_store: Store, clock: SettableClock) -> None:
-    settings = settings_of({"public_url": "https://spend.example"})
+    key = "an-admin-key-of-this-listener"
+    settings = settings_of({"public_url": "https://spend.example", "api_key": key})
     async with recording(readable_store, clock, settings) as (live, _):
+        live.client.headers["X-API-Key"] = key
         snippets = (await created(live, name="web"))["snippets"]
     assert all("https://spend.example/" in text for text in snippets.values())
 

@@ -14,15 +14,15 @@ import pytest
 
 from spendtop.collector import from_settings
 from spendtop.collector.demo.runaway import EVERY, runaways
+from spendtop.collector.demo.sample_files import CONFIG, sample_file
 from spendtop.collector.demo.sample_month import full_hour, unpack
 from spendtop.collector.demo.sample_stream import arrivals
-from spendtop.collector.demo.sample_traffic import sample_folder
 from spendtop.config.load import load
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services.announcements import Announcement
-from spendtop.services.evaluator import Evaluator
+from spendtop.services.evaluator import Evaluator, has_marks
 from spendtop.services.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
@@ -52,7 +52,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
     unpack(file, NOW)
     store = Store(f"sqlite:///{file}")
     upgrade(store)
-    settings = load(sample_folder() / "demo.toml", sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
+    settings = load(sample_file(CONFIG), sections=SECTIONS, environ={"SPENDTOP_TIME__ZONE": "UTC"}).settings
     prices = PublishedPrices()
     book = from_settings.book_of(settings, prices, NOW)
     recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
@@ -62,9 +62,11 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
     for step, arrived in groupby(takewhile(lambda each: each.at < NOW + HOUR, coming), lambda each: each.at // STEP):
         now = (step + 1) * STEP
         recorder.submit([each.request for each in arrived], lambda outcomes: None)
-        for look in (evaluator.evaluate, evaluator.revisit):
-            announcements = recorder.run(partial(look, now=now)).result(DEADLINE)
-            told += [Told(now - NOW, each) for each in announcements]
+        announcements: list[Announcement] = []
+        while recorder.run(has_marks).result(DEADLINE):
+            announcements += recorder.run(partial(evaluator.evaluate, now=now)).result(DEADLINE)
+        announcements += recorder.run(partial(evaluator.revisit, now=now)).result(DEADLINE)
+        told += [Told(now - NOW, each) for each in announcements]
     recorder.stop(DEADLINE)
     yield Hour(store, told)
     store.close()
@@ -87,16 +89,16 @@ def test_an_alert_fires_in_the_first_two_minutes_and_resolves_within_half_an_hou
     by_session: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for told in hour.told:
         by_session[told.announcement.message.entity][told.announcement.message.kind] = told.after
-    first = by_session["repair-4107"]
+    first = by_session["fix-4107"]
     assert MINUTE / 2 < first["approaching"] < first["exceeded"] < 2 * MINUTE
     assert first["exceeded"] + 2 * MINUTE < first["resolved"] < 25 * MINUTE
-    assert by_session["repair-4108"]["exceeded"] > EVERY > 30 * MINUTE
+    assert by_session["fix-4108"]["exceeded"] > EVERY > 30 * MINUTE
 
 
 def test_its_requests_are_found_by_their_session(hour: Hour) -> None:
     with hour.store.reading() as connection:
         rows = connection.exec_driver_sql(
-            "SELECT user_id, model, body_state, count(*) FROM request WHERE session_id = 'repair-4107' GROUP BY 1, 2, 3"
+            "SELECT user_id, model, body_state, count(*) FROM request WHERE session_id = 'fix-4107' GROUP BY 1, 2, 3"
         ).all()
     assert [tuple(row) for row in rows] == [("hiro", "claude-opus-5-5", "stored", 26)]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
-from spendtop.api.query import FilterParameters, Range, SummaryParameters, wrong_search
+from spendtop.api.query import FilterParameters, InvalidField, Range, SummaryParameters, wrong_search
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.shapes import (
     GroupSpend,
@@ -29,17 +29,22 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
 from spendtop.store.reads.limits import LimitUse, uses
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import by_key, is_known_user, spend, user_days
+from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, spend
 
 DEFAULT_HOURS = 24
 _MOST_MODELS = 100
 _MOST_USERS = 10
 _MOST_GROUPS = 1000
+_MOST_DAYS = 400
 
 
 def router() -> APIRouter:
@@ -65,7 +70,30 @@ def summary(request: Request, parameters: Annotated[SummaryParameters, Query()])
     span = parameters.range(now, calendar_of(request), DEFAULT_HOURS)
     with context.store.reading() as connection:
         limits = uses_in_force(connection, context)
-        return _summary(connection, span, parameters.by, now, limits)
+        answer = _summary(connection, span, parameters.by, now, limits)
+    if parameters.by is not None and parameters.by.startswith(DAY_DIMENSION):
+        answer.by = _by_day(context.store, Span(span.since, span.until or now), parameters.by, calendar_of(request))
+    return answer
+
+
+def _by_day(store: Store, span: Span, by: str, calendar: Calendar) -> list[GroupSpend]:
+    """Every day of the span in its order; with a second dimension, each of its values on each day."""
+    days = days_of(from_the_oldest(store, span), calendar)
+    if len(days) > _MOST_DAYS:
+        raise InvalidField("since", f"is more than {_MOST_DAYS} days before the end; ask by day for a shorter span")
+    _, _, dimension = by.partition(",")
+    if dimension:
+        found = [(each.start, each.row) for each in key_spends(store, days, dimension, _MOST_GROUPS)]
+    else:
+        found = [
+            (day.start, KeySpend(Untrusted(_date(day.start, calendar)), day.spend)) for day in day_spends(store, days)
+        ]
+    whole = reduce(add, (row.spend for _, row in found), Spend.nothing())
+    return [GroupSpend.of(row, whole, _date(start, calendar)) for start, row in found]
+
+
+def _date(start: int, calendar: Calendar) -> str:
+    return f"{calendar.local(start):%Y-%m-%d}"
 
 
 def _summary(
@@ -74,7 +102,7 @@ def _summary(
     whole = spend(connection, span.since, span.until)
     models = by_key(connection, "model", span.since, span.until, _MOST_MODELS).rows
     users = by_key(connection, "user", span.since, span.until, _MOST_USERS).rows
-    groups = by_key(connection, by, span.since, span.until, _MOST_GROUPS).beside(whole) if by else None
+    groups = by_key(connection, by, span.since, span.until, _MOST_GROUPS).beside(whole) if by in DIMENSIONS else None
     return SummaryAnswer(
         since=instant(span.since),
         until=instant(now if span.until is None else span.until),
@@ -129,10 +157,11 @@ def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, 
     """What a user spent in the last days, by local day; nothing, where the store has no request of that user."""
     context, calendar = context_of(request), calendar_of(request)
     now = context.clock()
-    starts = _day_starts(parameters.days, now, calendar)
+    period = last_days(parameters.days, now, calendar)
+    assert period.since is not None
     with context.store.reading() as connection:
         is_known = is_known_user(connection, id)
-    days = user_days(context.store, id, starts)
+    days = day_spends(context.store, days_of(period, calendar), "user", id)
     whole = reduce(add, (day.spend for day in days), Spend.nothing())
     return UserCostsAnswer(
         userId=id,
@@ -140,7 +169,7 @@ def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, 
         period=Period(
             text="today" if parameters.days == 1 else f"last {parameters.days} days",
             days=parameters.days,
-            since=to_iso(starts[0]),
+            since=to_iso(period.since),
             until=to_iso(now),
         ),
         totalCostUSD=Usd.float_of(whole.known_cost),
@@ -150,16 +179,3 @@ def user_costs(request: Request, id: str, parameters: Annotated[DaysParameters, 
         failed=whole.failed,
         byDay=[DayCostItem.of(day, calendar) for day in days],
     )
-
-
-def _day_starts(days: int, now: int, calendar: Calendar) -> list[int]:
-    """When each of the last local days begins, and when the last one ends; UTC µs, ascending."""
-    window = parse_window("day")
-    today = bounds(window, now, calendar)
-    assert today.start_us is not None and today.end_us is not None
-    starts = [today.end_us, today.start_us]
-    while len(starts) <= days:
-        before = bounds(window, starts[-1] - 1, calendar).start_us
-        assert before is not None
-        starts.append(before)
-    return starts[::-1]

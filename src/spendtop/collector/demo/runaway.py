@@ -20,7 +20,7 @@ def runaways(since: int) -> Iterator[Arrival]:
     """Endless, oldest first: one soon after `since` (UTC µs), then seldom, each time in a session of its own."""
     lines = runaway_lines()
     for nth in count():
-        session = f"repair-{_NUMBER + nth}"
+        session = f"fix-{_NUMBER + nth}"
         for line in lines:
             arrival = arrival_of(line, since + FIRST + nth * EVERY)
             yield arrival._replace(request=replace(arrival.request, session_id=session))

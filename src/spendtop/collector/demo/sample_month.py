@@ -10,20 +10,23 @@ from pathlib import Path
 
 import zstandard
 
-from spendtop.collector.demo.sample_traffic import sample_folder
+from spendtop.collector.demo.sample_files import MONTH, sample_file
 from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import source_named
 from spendtop.store import bodies
 from spendtop.store.ids import SLOTS, identity
 
-FILE = "month.db.zst"
 _KEY, _NAMED = "identity(each.key, each.value)", "request, json_each(request.external_ids) AS each"
 """The key of a request's id from a source, in SQL, and what it is read from."""
 _LARGEST = 256 * 1024 * 1024
 _TIMES = {
     "request": ("occurred_at", "received_at"),
     "total": ("bucket",),
-    "alert": ("window_start", "window_end", "crossed_at", "opened_at", "updated_at", "below_since", "resolved_at"),
+    "alert": (
+        *("window_start", "window_end", "crossed_at", "below_since"),
+        *("opened_at", "updated_at", "resolved_at", "acked_at"),
+    ),
+    "gap": ("since", "until", "found_at"),
 }
 """Columns with UTC µs, by table."""
 _NAMED_BY_ID = "limit/one request"
@@ -39,7 +42,7 @@ def full_hour(now: int) -> int:
 
 def unpack(file: Path, now: int) -> None:
     """Write the month as a store that ends at the last full hour before `now` (UTC µs)."""
-    packed = (sample_folder() / FILE).read_bytes()
+    packed = sample_file(MONTH).read_bytes()
     file.touch(mode=0o600)
     file.write_bytes(zstandard.ZstdDecompressor().decompress(packed, max_output_size=_LARGEST))
     with _hasty(file) as connection:

@@ -10,17 +10,16 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-import spendtop
+from spendtop.collector.demo.sample_files import LIVE, RUNAWAY, STREAM, WEBHOOKS, sample_file
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
-from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
 from spendtop.domain.request import (
+    TEST_PROPERTY,
     BodyState,
     Cost,
     Reporter,
@@ -46,7 +45,6 @@ _MADE = (
 _OFF = "crawler"
 _SHADOW = "chat-mirror"
 _TIME_SOURCES = {HELICONE_API.name: TimeSource.API, HELICONE.name: TimeSource.PROVIDER}
-STREAM, RUNAWAY = "stream.jsonl.gz", "runaway.jsonl.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +56,6 @@ class Capture:
     raw: bytes
     signature: str
     """Hex HMAC-SHA256 of `raw` under SECRET."""
-
-
-def sample_folder() -> Path:
-    """Where the sample data lies: in the package, or beside `src` in a checkout.
-
-    Raises CannotCreate when neither exists.
-    """
-    package = Path(spendtop.__file__).parent
-    for folder in (package / "_sample_data", package.parent.parent / "sample_data"):
-        if (folder / STREAM).is_file():
-            return folder
-    raise CannotCreate("The sample data is missing from this installation; reinstall spendtop to get the demo.")
 
 
 def requests_of(lines: Iterable[Mapping[str, Any]], end: int) -> Iterator[Request]:
@@ -89,12 +75,12 @@ def runaway_lines() -> list[TrafficLine]:
 
 def _lines(name: str) -> list[TrafficLine]:
     decoder = msgspec.json.Decoder(TrafficLine)
-    return [decoder.decode(line) for line in gzip.decompress((sample_folder() / name).read_bytes()).splitlines()]
+    return [decoder.decode(line) for line in gzip.decompress(sample_file(name).read_bytes()).splitlines()]
 
 
 def live_bodies() -> list[bytes]:
     """Bodies of webhooks, in the order in which the demo posts them; make each one new with `as_new`."""
-    return (sample_folder() / "live.jsonl").read_bytes().splitlines()
+    return sample_file(LIVE).read_bytes().splitlines()
 
 
 def as_new(body: bytes, request_id: str, now: int) -> bytes:
@@ -104,6 +90,12 @@ def as_new(body: bytes, request_id: str, now: int) -> bytes:
     event["request_id"] = request_id
     _renew(event["response_body"], request_id, now)
     return msgspec.json.encode(event)
+
+
+def as_test(body: bytes, request_id: str, now: int) -> bytes:
+    """Like `as_new`, with the mark by which what `send-test` sent is found again."""
+    event = msgspec.json.decode(as_new(body, request_id, now))
+    return msgspec.json.encode({**event, TEST_PROPERTY: True})
 
 
 def request_as_new(request: Request, request_id: str) -> Request:
@@ -129,7 +121,7 @@ def _renew(response: dict[str, Any], request_id: str, now: int) -> None:
 
 def webhook_captures() -> list[Capture]:
     """Webhooks captured from Helicone's own code, byte for byte."""
-    file = msgspec.json.decode((sample_folder() / "webhooks.json").read_bytes(), type=_CaptureFile)
+    file = msgspec.json.decode(sample_file(WEBHOOKS).read_bytes(), type=_CaptureFile)
     return [
         Capture(capture.scenario, capture.headers, base64.b64decode(capture.body_base64), capture.signature)
         for capture in file.captures

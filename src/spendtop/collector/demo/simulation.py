@@ -17,12 +17,12 @@ from itertools import takewhile
 from urllib.parse import urlsplit
 
 from spendtop.collector import from_settings
-from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo.runaway import runaways
 from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_account
-from spendtop.collector.demo.sample_month import full_hour, unpack
+from spendtop.collector.demo.sample_month import full_hour
 from spendtop.collector.demo.sample_stream import Arrival, arrivals
 from spendtop.collector.demo.sample_traffic import body_of, make_tokens, marked_pushes
+from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import SECOND
@@ -41,15 +41,12 @@ _ENDS_WITHIN = 60.0
 
 
 def fill(store: Store, settings: Settings, now: int, done: Callable[[float], object]) -> None:
-    """Make the store with everything that happened until `now` (UTC µs). `done` is told the share, from 0 to 1."""
-    assert store.path is not None
-    done(0.0)
-    unpack(store.path, now)
-    done(0.4)
+    """Add to the unpacked month what happened since, until `now` (UTC µs). `done` is told the share, up to 1."""
+    done(0.5)
     upgrade(store)
     prices = PublishedPrices()
     prices.load()
-    done(0.6)
+    done(0.7)
     book = from_settings.book_of(settings, prices, now)
     recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
     recorder.start()

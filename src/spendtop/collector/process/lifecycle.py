@@ -16,6 +16,7 @@ import spendtop
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.condition import Condition
+from spendtop.domain.errors import CannotWrite
 from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
 
 _STDERR = 2
@@ -91,7 +92,7 @@ class Readiness:
             before, self._conditions = self._conditions, conditions
             try:
                 self._announce()
-            except OSError:
+            except (OSError, CannotWrite):
                 self._conditions = before
 
     def _announce(self, upgraded: float | None = None) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
+from spendtop.domain.errors import CannotWrite
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.presence import write_atomically
+from spendtop.services.presence import publish
 from spendtop.store.engine import Store, named
 from spendtop.store.reads import limits
 from spendtop.store.reads.ledger import billed_unseen
@@ -36,6 +37,7 @@ class StatusSnapshot:
         self._clock = clock
         self._url = url
         self._changed = True
+        self._is_told = False
 
     def changed(self) -> None:
         """A commit was made. May be called from any thread."""
@@ -54,9 +56,13 @@ class StatusSnapshot:
 
     def _write(self, collecting: bool = True) -> None:
         try:
-            write_atomically(self._path, json.dumps({**self._read(), "collecting": collecting}))
-        except OSError as failure:
-            _log.warning("the status file cannot be written: %s", failure.strerror)
+            publish(self._path, json.dumps({**self._read(), "collecting": collecting}))
+        except (OSError, CannotWrite) as failure:
+            if not self._is_told:
+                _log.warning("the status file cannot be written: %s", failure)
+            self._is_told = True
+        else:
+            self._is_told = False
 
     def _read(self) -> dict[str, Any]:
         now, book = self._clock(), self._book()

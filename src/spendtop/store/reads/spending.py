@@ -11,16 +11,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
 from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.model_names import family
+from spendtop.domain.request import Status
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.engine import Store
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
@@ -44,6 +43,8 @@ COLUMNS = {
 FAMILY = "model_family"
 """The dimension whose keys are made of those of `model` while reading; it has no totals and no column."""
 DIMENSIONS = (*COLUMNS, FAMILY)
+ERROR = "error"
+"""The dimension of requests that did not end well: their HTTP status, `error` without one, or `cancelled`."""
 _ONLY_WHERE_SET = ("session", "token")
 
 
@@ -226,25 +227,39 @@ def _largest(parts: list[Select[Any]], most: int | None) -> Select[Any]:
     )
 
 
-Pair = tuple[str, str]
-"""Raw keys; empty where requests name none."""
+Keys = tuple[str, ...]
+"""Raw keys, one of each dimension; empty where requests name none."""
 
 
-def by_pair(connection: Connection, dimensions: Pair, span: Span) -> dict[Pair, Spend]:
-    """Exact spend in `span` for each pair of keys. Ask for some hours at a time: this reads every request of them."""
+def by_keys(connection: Connection, dimensions: Sequence[str], span: Span) -> dict[Keys, Spend]:
+    """Exact spend in `span` for each combination of keys; with the dimension of errors, of the requests that ended
+    with one or were cancelled. Ask for some hours at a time: this reads every request of them."""
     request = table_of(RequestTable)
-    columns = ["model" if dimension == FAMILY else COLUMNS[dimension] for dimension in dimensions]
-    keys = [func.coalesce(request.c[column], "") for column in columns]
+    labels = [f"key_{number}" for number in range(len(dimensions))]
+    columns = [_column(dimension).label(label) for dimension, label in zip(dimensions, labels, strict=True)]
     statement = (
-        select(*spend_sql.of_requests(), keys[0].label("first_key"), keys[1].label("second_key"))
+        select(*spend_sql.of_requests(), *columns)
         .where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
-        .group_by("first_key", "second_key")
+        .group_by(*labels)
     )
-    first, second = (family if dimension == FAMILY else str for dimension in dimensions)
-    pairs: defaultdict[Pair, Spend] = defaultdict(Spend.nothing)
+    if ERROR in dimensions:
+        statement = statement.where(request.c.status != Status.OK.value)
+    names = [family if dimension == FAMILY else str for dimension in dimensions]
+    spent: defaultdict[Keys, Spend] = defaultdict(Spend.nothing)
     for row in connection.execute(statement):
-        pairs[first(row.first_key), second(row.second_key)] += spend_sql.to_spend(row)
-    return pairs
+        keys = row[len(spend_sql.NAMES) :]
+        spent[tuple(name(key) for name, key in zip(names, keys, strict=True))] += spend_sql.to_spend(row)
+    return spent
+
+
+def _column(dimension: str) -> ColumnElement[str]:
+    request = table_of(RequestTable)
+    if dimension == ERROR:
+        return case(
+            (request.c.status == Status.CANCELLED.value, Status.CANCELLED.value),
+            else_=func.coalesce(cast(request.c.http_status, Text), Status.ERROR.value),
+        )
+    return func.coalesce(request.c["model" if dimension == FAMILY else COLUMNS[dimension]], "")
 
 
 def oldest_hour(connection: Connection) -> int | None:
@@ -254,34 +269,9 @@ def oldest_hour(connection: Connection) -> int | None:
     return None if oldest is None else int(oldest)
 
 
-_AT_ONCE = 31
-
-
-@dataclass(frozen=True, slots=True)
-class DaySpend:
-    """Spend of the local day that begins at `start` (UTC µs)."""
-
-    start: int
-    spend: Spend
-
-
 def is_known_user(connection: Connection, user: str) -> bool:
     """Whether anything was ever recorded of this user, also what is purged by now."""
     request, total = table_of(RequestTable), table_of(TotalTable)
     counted = select(total.c.bucket).where(total.c.dimension == "user", total.c.key == user).limit(1)
     stored = select(request.c.id).where(scope("user", user)).limit(1)
     return any(connection.execute(statement).first() is not None for statement in (counted, stored))
-
-
-def user_days(store: Store, user: str, starts: Sequence[int]) -> tuple[DaySpend, ...]:
-    """Exact spend of each day between two of these instants (UTC µs, ascending), also of those without any.
-
-    A month's days at a time are read in a transaction of their own.
-    """
-    days = list(pairwise(starts))
-    spent: list[DaySpend] = []
-    for begin in range(0, len(days), _AT_ONCE):
-        with store.reading() as connection:
-            for since, until in days[begin : begin + _AT_ONCE]:
-                spent.append(DaySpend(since, spend(connection, since, until, "user", user)))
-    return tuple(spent)
