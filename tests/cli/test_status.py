@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.status import _in_plain_sight, _in_settings, status_file
 from spendtop.config.paths import data_folder
+from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from tests.cli.conftest import Cli, write_config
 
 DAILY = {
@@ -22,8 +25,10 @@ DAILY = {
 }
 
 
-def write_status(*limits: dict[str, Any], age: float = 0, path: Path | None = None) -> None:
-    """As the collector writes it."""
+def write_status(
+    *limits: dict[str, Any], age: float = 0, path: Path | None = None, conditions: tuple[Condition, ...] | None = ()
+) -> None:
+    """As the collector writes it; without `conditions` none runs any more."""
     path = path or data_folder() / "spendtop.db.status.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {
@@ -34,6 +39,18 @@ def write_status(*limits: dict[str, Any], age: float = 0, path: Path | None = No
         "limits": limits,
     }
     path.write_text(json.dumps(found))
+    if conditions is None:
+        return
+    me = RunningCollector(
+        pid=os.getpid(),
+        state=CollectorState.READY,
+        url="http://127.0.0.1:8000",
+        started_by="service",
+        since=0,
+        process_started=process_start(os.getpid()),
+        conditions=conditions,
+    )
+    announce(path.with_name(path.name.replace(".status.", ".collector.")), me)
 
 
 def test_one_line_says_spend_and_the_fullest_limit(cli: Cli) -> None:
@@ -52,12 +69,34 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
-def test_after_a_clean_stop_nobody_collects_at_once(cli: Cli) -> None:
-    write_status(DAILY)
-    path = data_folder() / "spendtop.db.status.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "collecting": False}))
-    assert cli("status").out.endswith("nobody collects\n")
-    assert json.loads(cli("status", "--json").out)["collecting"] is False
+def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
+    write_status(DAILY, age=7, conditions=None)
+    said = cli("status")
+    how = "No collector runs, so nothing is recorded: start `spendtop --no-ui`"
+    assert said.out.endswith(f" · NOT RECORDING for 7s: {how}\n")
+    assert said.code == 10
+    answer = json.loads(cli("status", "--json").out)
+    assert (answer["collecting"], answer["standing"], answer["state"]) == (False, "NOT RECORDING", "approaching")
+    assert cli("status", "--line", "{state} {standing}").out == "stale NOT RECORDING\n"
+
+
+def test_what_is_amiss_is_told_and_changes_no_exit_code(cli: Cli) -> None:
+    since = int((time.time() - 125) * 1e6)
+    locked = Condition(name="writer", status=ConditionStatus.DEGRADED, sentence="It waits. Free it.", since=since)
+    write_status(conditions=(locked,))
+    said = cli("status")
+    assert (said.code, said.out.rpartition(" · ")[2]) == (0, "DEGRADED for 2m: It waits\n")
+    (told,) = json.loads(cli("status", "--json").out)["conditions"]
+    assert (told["name"], told["status"], told["sentence"]) == ("writer", "degraded", "It waits. Free it.")
+
+
+def test_what_is_refused_is_told(cli: Cli) -> None:
+    fact = "5 webhooks refused: the signature does not match"
+    refused = Condition(name="refused", status=ConditionStatus.NOTICE, sentence=f"{fact}. Compare it.", since=0)
+    write_status(conditions=(refused,))
+    assert cli("status").out.endswith(f" · {fact}\n")
+    assert json.loads(cli("status", "--json").out)["standing"] == "LIVE"
+    assert cli("status", "--line", "{remark}").out == f"{fact}\n"
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"at": 1}', "rubbish"])
@@ -71,7 +110,7 @@ def test_a_status_that_cannot_be_read_says_what_to_do(cli: Cli, content: str) ->
 
 def test_an_old_status_says_so_and_never_reads_as_no_spend(cli: Cli) -> None:
     write_status(DAILY, age=3 * 3600 + 5)
-    assert cli("status").out.endswith("approaching · 3h old: nobody collects\n")
+    assert "approaching · DEGRADED for 3h: The collector gives no sign of life" in cli("status").out
     assert cli("status", "--line", "{state} {age}").out == "stale 3h\n"
     assert json.loads(cli("status", "--json").out)["collecting"] is False
 

@@ -48,7 +48,8 @@ def test_a_token_comes_with_snippets_for_each_kind_of_client(cli: Cli, home_stor
 
 def test_the_snippets_name_the_running_collector_and_the_key_that_is_set(cli: Cli, home_store: Store) -> None:
     write_config('[server]\nport = 9000\ningest_keys = { apps = "canary-key" }\n')
-    assert "http://127.0.0.1:9000/ingest" in cli("token", "create", "before").out
+    out = cli("token", "create", "before").out
+    assert "http://127.0.0.1:9000/ingest" in out and "No collector runs on this machine now" in out
     pid = os.getpid()
     running = RunningCollector(
         pid=pid,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from spendtop.cli.child import Child
+from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.view import (
-    _differences,
+    _Link,
     _store_name,
     arguments,
     require_terminal,
@@ -19,8 +23,10 @@ from spendtop.cli.view import (
 from spendtop.config.paths import default_database_url
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
+from spendtop.services.lease import Lease
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep, tell_public_url
+from spendtop.tui.session import AttachedCollector
 from tests.waiting import DEADLINE
 
 LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
@@ -76,16 +82,6 @@ def test_a_collector_of_another_user_is_left_to_that_user(monkeypatch: pytest.Mo
         stop_process(2**22 + 1)
 
 
-def test_a_local_file_that_differs_from_what_is_applied_is_named() -> None:
-    settings = load_settings(written(LIMIT + '[time]\nzone = "UTC"\n')).settings
-    limits = tuple(limit.limit() for limit in settings.limits)
-    info = CollectorInfo(version="1", host="h", pid=1, url="u", started_at=0)
-    same = Applied(limits=limits, calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest="")
-    other = Applied(limits=(), calendar=Calendar("UTC"), channels=("ops",), collector=info, at=0, config_digest="")
-    assert _differences(settings, same) == ()
-    assert _differences(settings, other) == ("limits", "channels")
-
-
 def test_a_collector_that_runs_without_the_wanted_tunnel_is_named(home_store: Store) -> None:
     with pytest.raises(UsageError, match="spendtop stop"):
         require_tunnel(home_store)
@@ -100,3 +96,36 @@ def test_a_collector_that_runs_without_the_wanted_tunnel_is_named(home_store: St
     with home_store.writing() as connection:
         tell_public_url(connection, "https://x.example")
     require_tunnel(home_store)
+
+
+def link_to(store: Store, monkeypatch: pytest.MonkeyPatch) -> _Link:
+    """Of a viewer over this store that started no collector."""
+    monkeypatch.setattr("spendtop.cli.options.open_store", lambda settings: store)
+    options = written("")
+    loaded = load_settings(options)
+    link = _Link(loaded, LocalConfig(options, loaded), None, ExitStack(), False, _no_child)
+    link.connect(lambda share: None)
+    return link
+
+
+def _no_child() -> Child:
+    raise AssertionError("no collector is started here")
+
+
+def test_a_collector_of_the_same_postgresql_on_another_machine_is_seen(
+    postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = link_to(postgres_store, monkeypatch)
+    assert link.collector() is None
+    info = CollectorInfo(version="1", host="far", pid=77, url="http://far:8000", started_at=0)
+    with postgres_store.writing() as connection:
+        Lease("far:77:0").renew(connection)
+        keep(
+            connection,
+            Applied(limits=(), calendar=Calendar("UTC"), channels=(), collector=info, at=0, config_digest=""),
+        )
+    assert link.collector() == AttachedCollector(77, "ready", "http://far:8000", started_here=False)
+    link.stop_collector()  # only one of this machine is
+    with postgres_store.writing() as connection:
+        connection.execute(text("UPDATE lease SET until = 0"))
+    assert link.collector() is None

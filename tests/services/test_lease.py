@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from spendtop.services.lease import Lease, LostLease, OwnedWrites, SoleOwner
+from spendtop.services.lease import Lease, LostLease, OwnedWrites, SoleOwner, lease_holder
 from spendtop.store.engine import Store
 
 
@@ -94,6 +94,20 @@ def test_no_epoch_has_two_owners_nor_comes_again(postgres_store: Store) -> None:
         epochs.append(lease.epoch)
         let_go(postgres_store)
     assert epochs == [1, 2, 3, 4, 4, 5]
+
+
+def holder(store: Store) -> str | None:
+    with store.reading() as connection:
+        return lease_holder(connection)
+
+
+def test_who_holds_the_lease_is_known_to_all_until_it_ends(postgres_store: Store) -> None:
+    one = Lease("host:1:0")
+    assert holder(postgres_store) is None
+    renew(postgres_store, one)
+    assert holder(postgres_store) == "host:1:0"
+    expire(postgres_store)
+    assert holder(postgres_store) is None
 
 
 def test_one_that_lost_and_won_the_lease_again_has_a_new_epoch(postgres_store: Store) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from spendtop.domain.errors import ExitCode, NoPermission, SpendtopError, StoreCorrupt
 from spendtop.store.engine import Store
-from spendtop.store.files import locate, prepare, prepare_folder, recovery
+from spendtop.store.files import locate, prepare, prepare_folder, recovery, tightened
 from spendtop.store.schema import upgrade
 
 NOBODY = 65_534
@@ -161,6 +161,40 @@ def test_a_file_with_another_programs_tables_stays_as_it_is_and_the_store_is_mad
     make_store(Path(url.removeprefix("sqlite:///")))
     assert path.read_bytes() == before
     assert locate(url) == (url, None)
+
+
+class TestWhatOthersMayDo:
+    """With the store and the files beside it."""
+
+    def test_is_taken_from_them_and_said(self, tmp_path: Path) -> None:
+        path = tmp_path / "spendtop.db"
+        make_store(path)
+        wal, other = tmp_path / "spendtop.db-wal", tmp_path / "spendtop.db.mine"
+        for each in (wal, other):
+            each.touch()
+        for each, loose in ((path, 0o666), (wal, 0o640), (other, 0o644), (tmp_path, 0o755)):
+            each.chmod(loose)
+        said = tightened(path, tmp_path / "another")
+        assert [mode(each) for each in (path, wal, other, tmp_path)] == [0o600, 0o600, 0o644, 0o755]
+        assert len(said) == 2
+        assert f"{path} was open to others (mode 0666)" in said[0]
+        assert tightened(path, tmp_path / "another") == []
+
+    def test_reaches_to_the_programs_own_folder(self, tmp_path: Path) -> None:
+        path = tmp_path / "spendtop.db"
+        make_store(path)
+        tmp_path.chmod(0o755)
+        (said,) = tightened(path, tmp_path)
+        assert mode(tmp_path) == 0o700
+        assert str(tmp_path) in said
+
+    def test_does_not_reach_what_a_link_leads_to(self, tmp_path: Path) -> None:
+        path, target = tmp_path / "spendtop.db", tmp_path / "target"
+        make_store(path)
+        target.touch(mode=0o644)
+        (tmp_path / "spendtop.db.lock").symlink_to(target)
+        assert tightened(path, tmp_path / "another") == []
+        assert mode(target) == 0o644
 
 
 def test_postgresql_has_no_file() -> None:

@@ -18,12 +18,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
-from spendtop.domain.errors import ConfigError, ExitCode
+from spendtop.domain.errors import ConfigError, ExitCode, StoreCorrupt
 from spendtop.domain.request import Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
 from spendtop.store.engine import Store
 from spendtop.store.ids import identity
-from spendtop.store.schema import head, upgrade, version
+from spendtop.store.schema import head, refuse_gaps, upgrade, version
 from tests.store.conftest import Recorded
 from tests.store.earlier_store import make_schema
 
@@ -256,3 +256,26 @@ def test_an_upgrade_that_is_killed_leaves_the_earlier_schema_with_its_data(tmp_p
     with store.reading() as connection:
         assert connection.execute(text("SELECT id FROM request")).scalars().all() == [77]
     store.close()
+
+
+class TestGaps:
+    """What is missing of a store's schema."""
+
+    def test_a_whole_store_has_none(self, store: Store) -> None:
+        refuse_gaps(store)
+
+    @pytest.mark.parametrize("table", ["request", "alert", "delivery", "token"])
+    def test_a_missing_table_is_named_with_what_to_do(self, store: Store, table: str) -> None:
+        with store.writing() as connection:
+            connection.execute(text("DROP VIEW IF EXISTS llm_usage"))
+            connection.execute(text("DROP VIEW IF EXISTS requests"))
+            connection.execute(text(f"DROP TABLE {table}{'' if store.is_sqlite else ' CASCADE'}"))
+        with pytest.raises(StoreCorrupt, match=f"it lacks {table}") as refusal:
+            refuse_gaps(store)
+        assert "db restore" in str(refusal.value)
+
+    def test_a_missing_column_is_named(self, store: Store) -> None:
+        with store.writing() as connection:
+            connection.execute(text("ALTER TABLE token DROP COLUMN shadow"))
+        with pytest.raises(StoreCorrupt, match=r"it lacks token\.shadow"):
+            refuse_gaps(store)

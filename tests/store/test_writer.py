@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt, StoreFull
 from spendtop.store.engine import Store
 from spendtop.store.writer import Writer
 from tests.waiting import DEADLINE
@@ -373,7 +373,7 @@ class TestAFullDisk:
         on_file.submit("n" * 100_000)
         ((_, outcome),) = on_file.answers(1)
         assert isinstance(outcome, StoreFull)
-        assert on_file.writer.no_room == str(outcome)
+        assert on_file.writer.refused is outcome
         assert "Make room" in str(outcome)
 
     def test_is_named_to_other_work(self, on_file: Names) -> None:
@@ -382,7 +382,7 @@ class TestAFullDisk:
             on_file.writer.run(
                 lambda tx: tx.execute(text("INSERT INTO name VALUES (:name)"), {"name": "n" * 100_000})
             ).result(DEADLINE)
-        assert on_file.writer.no_room is not None
+        assert isinstance(on_file.writer.refused, StoreFull)
 
     def test_is_over_once_something_is_stored(self, on_file: Names) -> None:
         self.fill(on_file)
@@ -391,4 +391,39 @@ class TestAFullDisk:
         on_file.full = False
         on_file.submit("a")
         assert on_file.answers(1) == [(("a",), ["A"])]
-        assert on_file.writer.no_room is None
+        assert on_file.writer.refused is None
+
+
+def test_a_damaged_store_is_waited_for_by_nobody_and_is_no_fault_of_the_event(names: Names) -> None:
+    with names.store.writing() as connection:
+        connection.execute(text("ALTER TABLE name RENAME TO other"))
+    names.submit("a")
+    ((_, outcome),) = names.answers(1)
+    assert isinstance(outcome, StoreCorrupt)
+    assert names.writer.refused is outcome
+    with pytest.raises(StoreCorrupt):
+        names.writer.run(lambda tx: tx.execute(text("SELECT * FROM name"))).result(DEADLINE)
+    with names.store.writing() as connection:
+        connection.execute(text("ALTER TABLE other RENAME TO name"))
+    names.submit("a")
+    assert names.answers(1) == [(("a",), ["A"])]
+
+
+def test_a_writer_that_is_barred_takes_nothing(names: Names) -> None:
+    names.writer.bar("Another store is in its place.")
+    with pytest.raises(CannotWrite, match="Another store"):
+        names.submit("a")
+    with pytest.raises(CannotWrite, match="Another store"):
+        names.writer.run(lambda tx: None)
+    names.writer.bar(None)
+    names.submit("a")
+    assert names.answers(1) == [(("a",), ["A"])]
+
+
+def test_other_work_that_refuses_by_itself_says_nothing_of_the_store(names: Names) -> None:
+    def refuse(_connection: Connection) -> None:
+        raise NoPermission("Not yours.")
+
+    with pytest.raises(NoPermission):
+        names.writer.run(refuse).result(DEADLINE)
+    assert names.writer.refused is None

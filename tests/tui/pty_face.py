@@ -11,8 +11,9 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import pyte
 
@@ -21,37 +22,25 @@ from tests.waiting import DEADLINE
 _ROOT = Path(__file__).parents[2]
 
 
-class PtyFace:
-    """One run of `tests/tui/show.py`. Use as a context; the process is ended at its end."""
+class PtyProgram:
+    """One run of a program. Use as a context; the process is ended at its end."""
 
-    def __init__(
-        self,
-        store: Path,
-        now: int,
-        *options: str,
-        size: tuple[int, int] = (80, 24),
-        env: Mapping[str, str] | None = None,
-    ) -> None:
-        self._command = [sys.executable, "-m", "tests.tui.show", str(store), str(now), *options]
+    def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str], size: tuple[int, int]) -> None:
+        self._command = list(command)
+        self._folder = folder
         self._size = size
-        self._env = {
-            **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "STY")},
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "PYTHONPATH": str(_ROOT),
-            **(env or {}),
-        }
+        self._env = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
         self.sent = b""
         """All bytes that reached the terminal."""
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._status: int | None = None
 
-    def __enter__(self) -> PtyFace:
+    def __enter__(self) -> Self:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self._size[1], self._size[0], 0, 0))
-            os.chdir(_ROOT)
+            os.chdir(self._folder)
             os.execve(sys.executable, self._command, self._env)
         return self
 
@@ -120,3 +109,19 @@ class PtyFace:
         self.sent += data
         self._stream.feed(data)
         return bool(data)
+
+
+class PtyFace(PtyProgram):
+    """One run of `tests/tui/show.py`."""
+
+    def __init__(
+        self,
+        store: Path,
+        now: int,
+        *options: str,
+        size: tuple[int, int] = (80, 24),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        ours = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "STY")}
+        command = [sys.executable, "-m", "tests.tui.show", str(store), str(now), *options]
+        super().__init__(command, _ROOT, {**ours, "PYTHONPATH": str(_ROOT), **(env or {})}, size)

@@ -218,7 +218,7 @@ async def test_a_store_that_is_being_upgraded_says_how_far_it_is(session_over: S
 
     app = SpendtopApp(session_over(connect=connect))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "UPGRADING THE STORE 43 %" in picture(pilot))
+        await until(pilot, lambda: "The store is upgraded: 43 % done" in picture(pilot))
         goes_on.set()
         await opened(pilot)
         await until(pilot, lambda: "LIVE" in picture(pilot))
@@ -237,7 +237,7 @@ async def test_who_leaves_during_an_upgrade_does_not_wait_for_its_end(session_ov
 
     app = SpendtopApp(session_over(connect=connect))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "UPGRADING THE STORE 50 %" in picture(pilot))
+        await until(pilot, lambda: "The store is upgraded: 50 % done" in picture(pilot))
     assert ended.wait(DEADLINE)
     assert app.failure is None
 

@@ -14,7 +14,7 @@ from spendtop.api.answers import INTERNAL, STORE_FULL, STORE_UNAVAILABLE, HttpAn
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE, MOST_LARGE, HttpRequest
-from spendtop.domain.errors import CannotWrite, StoreFull
+from spendtop.domain.errors import SpendtopError, StoreFull
 from spendtop.domain.refusals import RefusalReason
 from spendtop.services.recording import Outcome
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
@@ -84,7 +84,7 @@ class Intake:
             return await committed
         except Refused:
             raise
-        except CannotWrite as failure:
+        except SpendtopError as failure:
             answer = STORE_FULL if isinstance(failure, StoreFull) else STORE_UNAVAILABLE
             raise Refused(answer, Count.INGEST_NOT_STORED) from failure
         except Exception as failure:

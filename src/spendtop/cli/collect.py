@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from spendtop.cli.options import Options, load_settings, settled
+from spendtop.cli.options import Options, known_stores, load_settings, settled
 from spendtop.collector.collector import run as collect
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
@@ -45,6 +45,8 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
         started_by=options.started_by,
         ready_descriptor=options.ready_fd,
         leash_descriptor=options.leash_fd,
+        known_stores=None if options.command == "demo" else known_stores(),
+        begins_anew=options.new_store,
         companions={**(companions or {}), **_tunnel(options, loaded)},
     )
     return collect(setup)

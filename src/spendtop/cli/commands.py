@@ -147,8 +147,8 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age} in your own"
-                " words; {state} is stale when nobody collects",
+                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age}"
+                " {standing} {remark} in your own words; {state} is stale when nobody collects",
             ),
         ),
     ),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spendtop.config.config_files import ConfigFiles
     from spendtop.config.load import Loaded
     from spendtop.config.settings import Settings
+    from spendtop.services.known_stores import KnownStores
     from spendtop.store.engine import Store
 
 
@@ -32,6 +33,8 @@ class Options:
     """Whether no file is to count: neither one that lies somewhere, nor the one that configured the store before."""
     env_file: Path | None = None
     database_url: str | None = field(default=None, repr=False)
+    new_store: bool = False
+    """Whether the store may be another one than before, or none."""
     host: str | None = None
     port: int | None = None
     tunnel: str | None = None
@@ -151,6 +154,7 @@ def open_store(settings: Settings) -> Store:
         store = Store(url)
         refused.callback(store.close)
         if store.path is not None:
+            known_stores().refuse_a_loss(store)
             if not store.path.exists():
                 raise _nothing_recorded(store.name)
             if store.path.is_dir() or store.path.stat().st_size == 0:
@@ -172,6 +176,14 @@ def open_store(settings: Settings) -> Store:
             )
         refused.pop_all()
     return store
+
+
+def known_stores() -> KnownStores:
+    """The stores that this user has collected into."""
+    from spendtop.config.paths import state_folder
+    from spendtop.services.known_stores import KnownStores
+
+    return KnownStores(state_folder() / "known-stores.json")
 
 
 @contextmanager
@@ -198,6 +210,7 @@ def made_store(settings: Settings) -> Iterator[Store]:
     store = Store(url)
     try:
         if store.path is not None and not store.path.exists():
+            known_stores().refuse_a_loss(store)
             prepare_folder(store.path)
             prepare(store.path)
         with named(store):

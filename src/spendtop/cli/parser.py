@@ -165,6 +165,10 @@ _EVERYWHERE = (
     Argument(("--no-config",), {"action": "store_true", "help": "defaults, without any file; not remembered"}),
     Argument(("--env-file",), {"type": Path, "metavar": "PATH", "help": "a .env of the older systems"}),
     Argument(("--database-url",), {"metavar": "URL", "help": "the store: sqlite:///PATH or postgresql://..."}),
+    Argument(
+        ("--new-store",),
+        {"action": "store_true", "help": "begin anew where the store that was there is gone or another one"},
+    ),
     Argument(("--host",), {"metavar": "ADDRESS", "help": "the address to listen on"}),
     Argument(("--port",), {"type": int, "metavar": "PORT", "help": "the port to listen on"}),
     Argument(("--tunnel",), {"choices": ("ngrok",), "help": "open a public address that leads to the collector"}),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from spendtop.cli.backup import held
 from spendtop.cli.effective_limits import now
 from spendtop.cli.meter import metered
-from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.options import Options, known_stores, load_settings, opened_store
 from spendtop.cli.tables import say
 from spendtop.collector.process.store_lock import hold_alone, places
 from spendtop.config.database import holds_password
@@ -39,6 +39,7 @@ def run(options: Options) -> int:
             raise UsageError(f"{backup.path} is the store itself. Name a backup.")
         with _alone(store):
             done = _filled(store, backup, options)
+            known_stores().forget(store)
     say(f"Restored {backup.path} into {store.name}: {held(done.verified)}.")
     _tell(done)
     say("Start `spendtop`; it goes on from there.")
@@ -57,6 +58,7 @@ def move(options: Options) -> int:
             raise UsageError(f"{store.name} holds another program's tables, and is left alone. Name another file.")
         with _alone(origin), _alone(store):
             done = _filled(store, origin, options)
+            known_stores().forget(store)
     say(f"Copied {origin.name} to {store.name}: {held(done.verified)}.")
     _tell(done)
     address = text if text.startswith(_REFERENCES) or store.path is None else f"sqlite:///{store.path}"

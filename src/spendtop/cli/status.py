@@ -9,24 +9,28 @@ import string
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.paths import data_folder, default_database_url, find_file
-from spendtop.domain.clock import DAY, day_word, to_datetime
+from spendtop.domain.clock import DAY, SECOND, day_word, to_datetime, to_iso
+from spendtop.domain.condition import Condition
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
+from spendtop.domain.sight import Sight, Standing, StandingWord
 from spendtop.domain.untrusted import clean_line
+from spendtop.services.presence import CollectorState, running_collector
 
 _STALE_SECONDS = 90
 """The collector writes the file at least every 30 s."""
 _CODES = {"ok": ExitCode.OK, "approaching": ExitCode.APPROACHING, "exceeded": ExitCode.EXCEEDED}
 _STALE = "stale"
 _KEYS = frozenset({"at", "today", "hour", "limits"})
-_SUFFIX = ".status.json"
+_SUFFIX, _HOLDER_SUFFIX = ".status.json", ".collector.json"
 _URL = "SPENDTOP_DATABASE__URL"
 _OLD_NAMES = "SPENDTOP_OLD_NAMES"
 _NAMES_A_STORE = re.compile("DATABASE|DB_FILENAME")
@@ -35,16 +39,65 @@ _PLAIN_SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 def run(options: Options) -> int:
     """Print the line and tell by the exit code how the limits stand."""
-    status = _read(status_file(options))
-    age = max(0, int(time.time() - status["at"] / 1e6))
+    path = status_file(options)
+    status = _read(path)
+    recorder = _Recorder.of(path, status)
     state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index, default="ok")
     if options.arguments.json:
-        text = json.dumps(_answer(status, age, state), ensure_ascii=True)
+        text = json.dumps(_answer(status, recorder, state), ensure_ascii=True)
     else:
-        words = _words(status, age, state)
-        text = _filled(options.arguments.line, words) if options.arguments.line else _line(status, words)
+        words = _words(status, recorder, state)
+        text = _filled(options.arguments.line, words) if options.arguments.line else _line(status, recorder, words)
     sys.stdout.write(f"{text}\n")
     return _CODES[state]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """The collector, by what it says of itself beside the store and whether its process lives."""
+
+    standing: Standing
+    conditions: tuple[Condition, ...]
+    age: int
+    """Seconds since the figures were written."""
+
+    @classmethod
+    def of(cls, path: Path, status: Mapping[str, Any]) -> _Recorder:
+        held = running_collector(path.with_name(path.name.removesuffix(_SUFFIX) + _HOLDER_SUFFIX))
+        now = int(time.time() * 1e6)
+        age = max(0, (now - status["at"]) // SECOND)
+        is_overdue = age > _STALE_SECONDS
+        sight = Sight(
+            asked=True,
+            collects=held is not None,
+            stopping=held is not None and held.state is CollectorState.STOPPING,
+            last_sign=status["at"] if held is None or is_overdue else None,
+            conditions=held.conditions if held else (),
+            shown_at=now,
+        )
+        return cls(sight.standing(now), sight.conditions, age)
+
+    @property
+    def is_collecting(self) -> bool:
+        """Whether the figures are followed."""
+        return self.standing.word is not StandingWord.NOT_RECORDING and self.age <= _STALE_SECONDS
+
+    @property
+    def remark(self) -> str:
+        """What is amiss, or worth to know, in one clause; empty where all is well."""
+        if self.standing.is_amiss:
+            since = "" if self.standing.since is None else f" for {_duration(_seconds_since(self.standing.since))}"
+            return f"{self.standing.word}{since}: {_clause(self.standing.sentence)}"
+        return _clause(self.conditions[0].sentence) if self.conditions else ""
+
+
+def _seconds_since(at: int) -> int:
+    return max(0, int(time.time() - at / 1e6))
+
+
+def _clause(sentence: str) -> str:
+    """The first sentence without its end."""
+    return clean_line(sentence).partition(". ")[0].removesuffix(".")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -59,11 +112,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"The status file {path} cannot be read. Delete it; the collector writes it anew.") from None
 
 
-def _is_collecting(status: dict[str, Any], age: int) -> bool:
-    return status.get("collecting", True) and age <= _STALE_SECONDS
-
-
-def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
+def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, str]:
     """What a format can name."""
     worst = _worst(status)
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
@@ -75,8 +124,10 @@ def _words(status: dict[str, Any], age: int, state: str) -> dict[str, str]:
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
-        "state": state if _is_collecting(status, age) else _STALE,
-        "age": _duration(age),
+        "state": state if recorder.is_collecting else _STALE,
+        "standing": recorder.standing.word,
+        "remark": recorder.remark,
+        "age": _duration(recorder.age),
     }
 
 
@@ -94,7 +145,7 @@ def _percent(limit: dict[str, Any]) -> str:
     return used_percent(limit["used_nano"], limit["limit_nano"], limit.get("window", ""))
 
 
-def _line(status: dict[str, Any], words: dict[str, str]) -> str:
+def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
     if status.get("billed"):
         parts = ["no requests seen", _billed(status["billed"])]
@@ -102,8 +153,7 @@ def _line(status: dict[str, Any], words: dict[str, str]) -> str:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
-    if words["state"] == _STALE:
-        parts.append(f"{words['age']} old: nobody collects")
+    parts += [recorder.remark] if recorder.remark else []
     return " · ".join(parts)
 
 
@@ -138,11 +188,21 @@ def _duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def _answer(status: dict[str, Any], age: int, state: str) -> dict[str, Any]:
+def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, Any]:
     return {
         "at": status["at"],
-        "age_s": age,
-        "collecting": _is_collecting(status, age),
+        "age_s": recorder.age,
+        "collecting": recorder.is_collecting,
+        "standing": recorder.standing.word,
+        "conditions": [
+            {
+                "name": condition.name,
+                "status": condition.status,
+                "sentence": condition.sentence,
+                "since": to_iso(condition.since),
+            }
+            for condition in recorder.conditions
+        ],
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},

@@ -15,7 +15,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.services import tokens
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.services.request_export import ascii_json
-from spendtop.services.snippets import snippets
+from spendtop.services.snippets import NO_ADDRESS, snippets
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
 from spendtop.store.engine import Store
@@ -67,7 +67,10 @@ def create(options: Options) -> int:
     if not settings.server.ingest_keys:
         say("No ingest key is set yet: name one under ingest_keys in [server]; without it /ingest answers 403.")
     key_name = next(iter(settings.server.ingest_keys), "default")
-    for title, text in snippets(made.token, _url(settings, held), key_name).items():
+    url = _url(settings, held)
+    if held is None:
+        say(f"No collector runs on this machine now; the code below sends to {url}, where one would listen.")
+    for title, text in snippets(made.token, url, key_name).items():
         say(f"\n--- {title} ---\n{text.rstrip()}")
     return ExitCode.OK
 
@@ -108,8 +111,12 @@ def _token(store: Store, reference: str) -> Token:
 
 
 def _url(settings: Settings, held: RunningCollector | None) -> str:
-    """Where clients reach the collector: the running one's address before that of the configuration."""
+    """Where clients reach the collector that runs, else where one of this configuration would listen."""
     server = settings.server
-    if server.public_url or held is None:
-        return server.public_url or f"http://{'127.0.0.1' if server.is_local else server.host}:{server.port}"
-    return held.url
+    if server.public_url:
+        return server.public_url
+    if held is not None:
+        return held.url
+    if not server.port:
+        return NO_ADDRESS
+    return f"http://{'127.0.0.1' if server.is_local else server.host}:{server.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,21 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.cli.child import Child, NotStarted, collector_log
+from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder, default_database_url, theme_folder
 from spendtop.config.problems import in_one
+from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
 from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
-    from spendtop.config.settings import Settings
     from spendtop.services.presence import RunningCollector
     from spendtop.store.engine import Store
-    from spendtop.store.reads.applied_config import Applied
 
 _STOP_SECONDS = 20.0
+_SILENT_AFTER = 90 * SECOND
+"""A collector that has not written its status file for so long gives no sign of life."""
 _UPGRADE_LOOK_SECONDS = 0.5
 _STOP_ANSWER_SECONDS = 10.0
 """What a collector on another machine has for its answer."""
@@ -116,7 +119,11 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
         "--tunnel": options.tunnel,
     }
     words = [text for name, value in pairs.items() if value is not None for text in (name, str(value))]
-    switches = {"--no-config": options.no_config, "--debug": options.debug}
+    switches = {
+        "--no-config": options.no_config,
+        "--new-store": options.new_store,
+        "--debug": options.debug,
+    }
     return [*words, *(name for name, is_on in switches.items() if is_on)]
 
 
@@ -125,7 +132,8 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
     from spendtop.tui.app import run as run_screens
 
     with ExitStack() as stack:
-        link = _Link(loaded, child, stack, options.tunnel is not None)
+        config = LocalConfig(options, loaded)
+        link = _Link(loaded, config, child, stack, options.tunnel is not None, lambda: _child(options, loaded))
         settings = loaded.settings
         return run_screens(
             Session(
@@ -133,11 +141,13 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 clock=lambda: time.time_ns() // 1000,
                 collector=link.collector,
                 stop_collector=link.stop_collector,
+                start_collector=None if options.read_only or demo else link.start_collector,
+                last_sign=link.last_sign,
                 store_name="demo" if demo else _store_name(settings.database.url.get_secret_value()),
                 webhook_url=f"{settings.server.public_url}/webhook" if settings.server.public_url else None,
                 read_only=options.read_only,
                 demo=demo,
-                config_differences=lambda applied: _differences(settings, applied),
+                config_differences=link.config.differences,
                 calendar=settings.time.calendar,
                 theme=settings.ui.theme,
                 keymap=settings.ui.keymap,
@@ -149,24 +159,18 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
         )
 
 
-def _differences(settings: Settings, applied: Applied) -> tuple[str, ...]:
-    """What the local configuration has otherwise than the collector: it decides, wherever the viewer runs."""
-    compared = {
-        "limits": (tuple(limit.limit() for limit in settings.limits), applied.limits),
-        "channels": (tuple(channel.name for channel in settings.channels), applied.channels),
-        "time": (settings.time.calendar, applied.calendar),
-    }
-    return tuple(name for name, (ours, theirs) in compared.items() if ours != theirs)
-
-
 @dataclass(slots=True)
 class _Link:
     """The viewer's side of the store and its collector."""
 
     loaded: Loaded
+    config: LocalConfig
     child: Child | None
     stack: ExitStack
     wants_tunnel: bool
+    new_child: Callable[[], Child]
+    _store: Store | None = field(default=None, init=False)
+    _seen_elsewhere: AttachedCollector | None = field(default=None, init=False)
     _places: Places | None = field(default=None, init=False)
     _started: int | None = field(default=None, init=False)
 
@@ -187,7 +191,7 @@ class _Link:
         from spendtop.collector.process.store_lock import places
         from spendtop.services.presence import counted_as_viewer
 
-        store = open_store(self.loaded.settings)
+        store = self._store = open_store(self.loaded.settings)
         if self.wants_tunnel and self._started is None:
             require_tunnel(store)
         self._places = places(store, data_folder())
@@ -202,7 +206,12 @@ class _Link:
             time.sleep(_UPGRADE_LOOK_SECONDS)
 
     def collector(self) -> AttachedCollector | None:
-        """Who holds the store now."""
+        """Who holds the store now; on the way the configuration is looked at."""
+        self.config.look()
+        return self._here() or self._elsewhere()
+
+    def _here(self) -> AttachedCollector | None:
+        """One on this machine."""
         from spendtop.services.presence import running_collector, viewer_count
 
         if self._places is None:
@@ -217,11 +226,55 @@ class _Link:
             started_here=held.pid == self._started,
             other_viewers=max(0, viewer_count(self._places.viewers) - 1),
             conditions=held.conditions,
+            last_sign=self._overdue_sign(),
         )
+
+    def _elsewhere(self) -> AttachedCollector | None:
+        """One on another machine, of the same PostgreSQL; while that cannot be asked, the one that was seen last."""
+        from sqlalchemy.exc import DBAPIError
+
+        from spendtop.services.lease import lease_holder
+        from spendtop.store.reads.applied_config import applied
+
+        if self._store is None or self._store.is_sqlite:
+            return None
+        try:
+            with self._store.reading() as connection:
+                holder, by_collector = lease_holder(connection), applied(connection)
+        except (DBAPIError, SpendtopError):  # the screens say by themselves that they cannot read
+            return self._seen_elsewhere
+        pid = holder.split(":")[1] if holder is not None and holder.count(":") > 1 else ""
+        self._seen_elsewhere = None
+        if pid.isdecimal():
+            url = by_collector.collector.url if by_collector else None
+            self._seen_elsewhere = AttachedCollector(int(pid), "ready", url, started_here=False)
+        return self._seen_elsewhere
+
+    def last_sign(self) -> int | None:
+        """When the status file was written last: a collector does so every half minute."""
+        if self._places is None:
+            return None
+        try:
+            at: object = json.loads(self._places.status.read_bytes())["at"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return at if isinstance(at, int) else None
+
+    def _overdue_sign(self) -> int | None:
+        sign = self.last_sign()
+        return sign if sign is not None and time.time_ns() // 1000 - sign > _SILENT_AFTER else None
+
+    def start_collector(self) -> None:
+        """Start one with this viewer's configuration, and wait until it records. Raises NotStarted."""
+        try:
+            self._started = self.new_child().wait_until_ready().pid
+        except NotStarted as failure:
+            if not failure.already_running:
+                raise
 
     def stop_collector(self) -> None:
         """Stop the collector and wait until it is gone."""
-        held = self.collector()
+        held = self._here()
         if held is not None:
             stop_process(held.pid)
 

@@ -64,7 +64,7 @@ from spendtop.services.lease import OwnedWrites
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
-from spendtop.store import files
+from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
 
@@ -96,6 +96,8 @@ async def _collect(setup: Setup) -> ExitCode:
     where = places(store, data_folder())
     with ExitStack() as stack:
         stack.callback(store.close)
+        if setup.known_stores is not None and not setup.begins_anew:
+            setup.known_stores.refuse_a_loss(store)
         files.prepare_folder(where.lock)
         with named(store):
             lock = stack.enter_context(hold_store(store, where))
@@ -103,15 +105,20 @@ async def _collect(setup: Setup) -> ExitCode:
         readiness = Readiness(where.holder, _url(listening), setup.started_by, setup.clock, setup.ready_descriptor)
         stack.callback(readiness.withdraw)
         readiness.announce(CollectorState.STARTING)
+        notices = [notice] if notice else []
         if store.path:
             files.prepare(store.path)
+            notices += files.tightened(store.path, data_folder())
         with named(store):
             say = Printer(store, setup.clock, setup.as_json).say if setup.prints else _say_nothing
             if not await StoreUpgrade(store, setup.clock, readiness, say).run(listening, signals.stop):
                 return ExitCode.OK
+            schema.refuse_gaps(store)
+            if setup.known_stores is not None:
+                setup.known_stores.remember(store)
             collector = Collector(setup, store, lock, where, readiness, signals)
         with seldom_collected_garbage():
-            return await collector.run(listening, notice)
+            return await collector.run(listening, notices)
 
 
 class Collector:
@@ -179,14 +186,17 @@ class Collector:
         )
         self._price_list = ListRefresh(self._active, self._config_reload, self._recorder, setup.clock, self._say)
 
-    async def run(self, listening: socket.socket, notice: str | None) -> ExitCode:
-        """Collect until the stop event; closes the socket. EXIT 70 when the writer or the listener died."""
+    async def run(self, listening: socket.socket, notices: Sequence[str]) -> ExitCode:
+        """Collect until the stop event; closes the socket. EXIT 70 when the writer or the listener died.
+
+        `notices` are told to a person who looks on.
+        """
         self._recorder.start()
         try:
             with named(self._store):
                 await self._config_reload.publish()
             self._readiness.announce(CollectorState.READY)
-            self._greet(notice)
+            self._greet(notices)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(asyncio.to_thread(self._load_prices), name="prices")
                 serving = tasks.create_task(self._serve(listening), name="listener")
@@ -380,14 +390,13 @@ class Collector:
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
-    def _greet(self, notice: str | None) -> None:
+    def _greet(self, notices: Sequence[str]) -> None:
         url = self._readiness.url
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
             self._printer.banner(self._active.facts(url, self._store.name))
-        for sentence in (notice, *self._setup.loaded.warnings):
-            if sentence:
-                self._say(sentence)
+        for sentence in (*notices, *self._setup.loaded.warnings):
+            self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         if self._printer is not None:

@@ -9,6 +9,7 @@ from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
+from spendtop.services.known_stores import KnownStores
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 
@@ -41,5 +42,9 @@ class Setup:
     """A pipe to the parent that gets one JSON line: ready, or why not."""
     leash_descriptor: int | None = None
     """A pipe from the parent: when it closes, the collector ends."""
+    known_stores: KnownStores | None = None
+    """What the store is looked up in, and remembered; None for a store that is thrown away."""
+    begins_anew: bool = False
+    """Whether the store may be another one than before, or none."""
     companions: Mapping[str, Callable[[CompanionContext], Loop]] = field(default_factory=dict)
     """Further loops that run inside, by name."""

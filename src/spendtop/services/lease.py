@@ -30,6 +30,7 @@ _TAKE = text(f"""
 _HOLDS = text(
     f"SELECT 1 FROM lease WHERE name = :name AND owner = :owner AND epoch = :epoch AND until > {_NOW} FOR SHARE"
 )
+_HOLDER = text(f"SELECT owner FROM lease WHERE name = :name AND until > {_NOW}")
 _RELEASE = text("UPDATE lease SET owner = '', until = 0 WHERE name = :name AND owner = :owner AND epoch = :epoch")
 """The row stays, so that no epoch comes twice."""
 
@@ -83,6 +84,12 @@ class Lease:
     def release(self, connection: Connection) -> None:
         """Give the lease back, so that another collector need not wait for its end."""
         connection.execute(_RELEASE, {"name": _NAME, "owner": self._owner, "epoch": self.epoch})
+
+
+def lease_holder(connection: Connection) -> str | None:
+    """Who holds the lease of a PostgreSQL store now, as its owner named itself; a collector does while any runs."""
+    holder: str | None = connection.execute(_HOLDER, {"name": _NAME}).scalar()
+    return holder
 
 
 Ownership = SoleOwner | Lease

@@ -9,6 +9,8 @@ from string import Template
 
 KEY_VARIABLE = "SPENDTOP_INGEST_KEY"
 """The environment variable from which every snippet takes the ingest key."""
+NO_ADDRESS = "http://HOST:PORT"
+"""Stands for the listener's address while nobody listens."""
 
 
 def snippets(token: str, url: str, key_name: str = "default") -> Mapping[str, str]:

@@ -37,7 +37,9 @@ _NOTICES_A_LOST_SERVER = {
     "tcp_user_timeout": 20_000,
 }
 """Seconds, and milliseconds for the last: a server that is gone without a word is not waited for half an hour."""
-_DAMAGED = ("malformed", "not a database", "file is encrypted")
+_DAMAGED = ("malformed", "not a database", "file is encrypted", "no such table", "no such column")
+_NO_SUCH_THING = ("42P01", "42703", "3F000")
+"""What PostgreSQL calls a table, a column or a schema that is missing."""
 _REFUSED = ("password", "authentication", "permission denied", "readonly", "read-only", "does not exist")
 _FULL = ("disk is full", "no space left", "disk full", "quota exceeded")
 """As PostgreSQL says it (SQLSTATE 53100), or the system under it."""
@@ -189,6 +191,12 @@ def named(store: Store) -> Iterator[None]:
         raise refusal(store, failure) from None
 
 
+def damaged(store: Store, reason: str) -> StoreCorrupt:
+    """A store that cannot be used as it is, with what to do."""
+    ways_out = recovery(store.path) if store.path else "Put a backup in its place:  spendtop db restore FILE"
+    return StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{ways_out}")
+
+
 def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
     """A failure of the database in a sentence, as StoreCorrupt, NoPermission, StoreFull or CannotWrite."""
     loss = store.loss
@@ -196,8 +204,8 @@ def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
         return CannotWrite(loss)
     reason = str(failure.orig).strip().splitlines()[0] if str(failure.orig).strip() else type(failure).__name__
     lowered = reason.lower()
-    if store.path and any(word in lowered for word in _DAMAGED):
-        return StoreCorrupt(f"The store {store.name} is damaged: {reason}.\n{recovery(store.path)}")
+    if any(word in lowered for word in _DAMAGED) or getattr(failure.orig, "sqlstate", None) in _NO_SUCH_THING:
+        return damaged(store, reason)
     if any(word in lowered for word in _REFUSED):
         return NoPermission(f"The store {store.name} refuses us: {reason}. Check its user, password and rights.")
     if has_no_room(failure.orig) or any(word in lowered for word in _FULL):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
 OUR_TABLE = "request_key"
+_OTHERS = 0o077
+_BESIDE = ("", "-wal", "-shm", ".lock", ".collector.json", ".status.json")
 _CHECKED_UP_TO = 256 * 1024 * 1024
 """Bytes up to which a file is checked as a whole before it is opened."""
 
@@ -97,6 +100,27 @@ def reading(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 def has_no_room(failure: object) -> bool:
     """Whether SQLite refused something because the disk is full."""
     return getattr(failure, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+
+
+def tightened(path: Path, own_folder: Path) -> list[str]:
+    """Take from others what they may do with the store and the files beside it, and with its folder where that is the
+    program's own; a sentence for each that was open to them."""
+    found = [path.with_name(path.name + suffix) for suffix in _BESIDE]
+    found += [path.parent] if path.parent == own_folder else []
+    return [sentence for each in found if (sentence := _tightened(each)) is not None]
+
+
+def _tightened(path: Path) -> str | None:
+    if not path.exists() or path.is_symlink():
+        return None
+    before = stat.S_IMODE(path.stat().st_mode)
+    if not before & _OTHERS:
+        return None
+    try:
+        path.chmod(before & ~_OTHERS)
+    except OSError as failure:
+        return f"{path} is open to others (mode {before:04o}), and that cannot be changed: {failure.strerror}."
+    return f"{path} was open to others (mode {before:04o}); it is {before & ~_OTHERS:04o} from now on."
 
 
 def recovery(path: Path) -> str:

@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, inspect, text
+from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError
 from spendtop.store import facts
-from spendtop.store.engine import SCHEMA, Store
+from spendtop.store.engine import SCHEMA, Store, damaged
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -127,6 +128,22 @@ def _fillings(revision: str) -> Sequence[Filling]:
     name = next(name for name in _migrations() if name.startswith(revision))
     fillings: Sequence[Filling] = getattr(import_module(f"{_VERSIONS}.{name}"), "FILLINGS", ())
     return fillings
+
+
+def refuse_gaps(store: Store) -> None:
+    """Raise StoreCorrupt when the store lacks a table or a column of its schema, which must be the newest one."""
+    with store.reading() as connection:
+        schema = None if store.is_sqlite else SCHEMA
+        found = {
+            (table, column["name"])
+            for (_, table), columns in inspect(connection).get_multi_columns(schema=schema).items()
+            for column in columns
+        }
+    wanted = {(table.name, column.name) for table in SQLModel.metadata.tables.values() for column in table.columns}
+    tables = {table for table, _ in found}
+    missing = {f"{table}.{column}" if table in tables else table for table, column in wanted - found}
+    if missing:
+        raise damaged(store, f"it lacks {', '.join(sorted(missing))}")
 
 
 def pending(connection: Connection) -> Pending | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections import deque
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from spendtop.domain.errors import CannotWrite, StoreFull
-from spendtop.store.engine import Store, named, refusal
+from spendtop.domain.errors import CannotWrite, SpendtopError
+from spendtop.store.engine import Store, refusal
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -61,7 +60,8 @@ class Writer(Generic[Event, Outcome]):
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
         self._stopping = False
-        self._no_room: str | None = None
+        self._refused: SpendtopError | None = None
+        self._barred: str | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._held_up_since: float | None = None
         """Monotonic seconds from which on something wanted to be written, and nothing was."""
@@ -83,13 +83,17 @@ class Writer(Generic[Event, Outcome]):
         self._thread.join(patience)
 
     @property
-    def no_room(self) -> str | None:
-        """Why the latest events were refused, where the disk is full; None once something was stored again."""
-        return self._no_room
+    def refused(self) -> SpendtopError | None:
+        """Why the latest events were refused, where any would have been; None once something was stored again."""
+        return self._refused
 
-    def found_room(self) -> None:
+    def stored(self) -> None:
         """Something else was stored."""
-        self._no_room = None
+        self._refused = None
+
+    def bar(self, reason: str | None) -> None:
+        """Take nothing while there is a reason."""
+        self._barred = reason
 
     @property
     def alive(self) -> bool:
@@ -126,6 +130,8 @@ class Writer(Generic[Event, Outcome]):
         with self._news:
             if self._stopping:
                 raise CannotWrite("The collector is stopping; nothing more is recorded. Send again in a moment.")
+            if self._barred is not None:
+                raise CannotWrite(self._barred)
             self._queue.append(item)
             self._news.notify()
 
@@ -178,11 +184,14 @@ class Writer(Generic[Event, Outcome]):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            with named(self._store), self._writing() as connection:
+            with self._writing() as connection:
                 result = call.work(connection)
+        except DBAPIError as failure:
+            refused = refusal(self._store, failure)
+            if not _may_pass(refused):
+                self._refused = refused
+            call.future.set_exception(refused)
         except Exception as failure:
-            if isinstance(failure, StoreFull):
-                self._no_room = str(failure)
             call.future.set_exception(failure)
         else:
             call.future.set_result(result)
@@ -192,11 +201,16 @@ class Writer(Generic[Event, Outcome]):
         began = time.monotonic()
         try:
             outcomes = self._recorded(group)
-        except OperationalError as failure:
-            self._wait(group, failure, began)
-        except CannotWrite as refused:
-            for submission in group:
-                _tell(submission, refused)
+        except CannotWrite as lost:
+            self._refuse(group, lost)
+        except DBAPIError as failure:
+            refused = refusal(self._store, failure)
+            if not _may_pass(refused):
+                self._refuse(group, refused)
+            elif isinstance(failure, OperationalError):
+                self._wait(group, refused, began)
+            else:
+                self._commit_apart(group)
         except Exception:
             self._commit_apart(group)
         except BaseException:
@@ -232,7 +246,7 @@ class Writer(Generic[Event, Outcome]):
             self.is_writing = False
 
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
-        self._no_room = None
+        self._refused = None
         start = 0
         for submission in group:
             end = start + len(submission.events)
@@ -248,7 +262,7 @@ class Writer(Generic[Event, Outcome]):
             try:
                 outcomes = self._recorded([submission])
             except OperationalError as failure:
-                self._wait(group[position:], failure, began)
+                self._wait(group[position:], refusal(self._store, failure), began)
                 return
             except Exception as failure:
                 _log.error("an event was refused: %s", type(failure).__name__)
@@ -256,22 +270,30 @@ class Writer(Generic[Event, Outcome]):
             else:
                 self._answer([submission], outcomes)
 
-    def _wait(self, group: Sequence[_Submission[Event, Outcome]], failure: OperationalError, began: float) -> None:
+    def _refuse(self, group: Sequence[_Submission[Event, Outcome]], refused: SpendtopError) -> None:
+        """Nobody waits for a store that is full, damaged or lost."""
+        self._refused = refused
+        for submission in group:
+            _tell(submission, refused)
+
+    def _wait(self, group: Sequence[_Submission[Event, Outcome]], refused: SpendtopError, began: float) -> None:
         """The database is locked or away: queue again, in front, whoever's patience lasts for one more attempt that
-        takes as long as the one that began at `began`. Nobody waits for room on a full disk."""
-        refused = refusal(self._store, failure)
+        takes as long as the one that began at `began`."""
         with self._news:
             queued = [*group, *self._queue]
             now = time.monotonic()
             told_next = now + (now - began)
-            if isinstance(refused, StoreFull):
-                self._no_room, told_next = str(refused), math.inf
             tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
             self._queue = deque(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refused)
         if self._queue:
             time.sleep(_RETRY_SECONDS)
+
+
+def _may_pass(refused: SpendtopError) -> bool:
+    """Whether it is worth waiting: the store is locked or away, or there is something wrong with one event."""
+    return type(refused) is CannotWrite
 
 
 def _tell(submission: _Submission[Event, Outcome], outcomes: Sequence[Outcome] | Exception) -> None:

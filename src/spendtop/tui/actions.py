@@ -37,6 +37,15 @@ APP = (
     Action("back", "q,escape", "app.back", "back", "go back; at the first screen leave as Q does", "app", 1),
     Action("quit", "Q", "app.leave", "quit", "leave; asks what becomes of the collector", "app"),
     Action("detach", "D", "app.detach", "detach", "leave now; the collector goes on", "app"),
+    Action(
+        "start-collector",
+        "exclamation_mark",
+        "app.start_collector",
+        "start collector",
+        "start a collector where none runs",
+        "app",
+        1,
+    ),
     Action("redraw", "ctrl+r", "app.redraw", "redraw", "paint the whole screen again", "app"),
     Action("suspend", "ctrl+z", "app.suspend_process", "suspend", "back to the shell; fg returns", "app"),
 )
@@ -174,6 +183,7 @@ GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 
 _NAMES = {
     "question_mark": "?",
+    "exclamation_mark": "!",
     "colon": ":",
     "slash": "/",
     "minus": "-",

@@ -19,9 +19,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
+from spendtop.domain.sight import Sight
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
+from spendtop.tui.collector_start import CollectorStart
 from spendtop.tui.commands import Commands
 from spendtop.tui.face import Pause, StatusFacts
 from spendtop.tui.glyphs import ASCII, UNICODE
@@ -97,8 +99,7 @@ class SpendtopApp(ThemedApp):
         self.store: Store | None = None
         self.headline: Headline | None = None
         self.pause: Pause | None = None
-        self.trouble: str | None = None
-        """Why the picture is not up to date."""
+        self.unreadable_since: int | None = None
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
@@ -107,6 +108,9 @@ class SpendtopApp(ThemedApp):
         self.config_status = ConfigStatus()
         self._upgraded: float | None = None
         self._collector_asked = False
+        self._collector_left: int | None = None
+        """The last sign of life of a collector that is gone, UTC µs."""
+        self._start = CollectorStart(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
@@ -139,6 +143,7 @@ class SpendtopApp(ThemedApp):
 
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
+        self._collector_left = event.last_sign
         self._tick()
 
     def on_watch_failed(self, event: WatchFailed) -> None:
@@ -152,8 +157,12 @@ class SpendtopApp(ThemedApp):
         self._watch.stop()
 
     def cannot_read(self, failure: Exception) -> None:
-        _log.error("reading failed", exc_info=failure)
-        self.trouble = f"the store cannot be read ({type(failure).__name__}); this is the last picture"
+        if self.unreadable_since is None:
+            _log.error("reading failed", exc_info=failure)
+            self.unreadable_since = self.session.clock()
+
+    def has_read(self, headline: Headline) -> None:
+        self.headline, self.unreadable_since = headline, None
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
@@ -183,16 +192,35 @@ class SpendtopApp(ThemedApp):
         return f"{self.collector.url.rstrip('/')}/webhook" if self.collector and self.collector.url else None
 
     def status_facts(self) -> StatusFacts:
-        headline = self.headline
+        headline, now = self.headline, self.session.clock()
+        calendar = headline.calendar if headline else self.session.calendar
+        sight = self._sight()
+        standing = sight.standing(now)
         return StatusFacts(
             store=clean_line(self.session.store_name, 24),
             collector=self.collector,
             asked=self._collector_asked,
-            paused=self.pause is not None,
-            clock=formats.clock(self.session.clock(), headline.calendar if headline else self.session.calendar),
+            standing=standing,
+            since="" if standing.since is None else formats.moment(standing.since, now, calendar),
+            is_old=not self.pause and (sight.is_old(now) or sight.unreadable_since is not None),
+            clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
+        )
+
+    def _sight(self) -> Sight:
+        collector = self.collector
+        return Sight(
+            asked=self._collector_asked,
+            collects=collector is not None,
+            stopping=collector is not None and collector.state == "stopping",
+            may_start=self.session.start_collector is not None,
+            last_sign=collector.last_sign if collector else self._collector_left,
+            conditions=collector.conditions if collector else (),
             upgraded=self._upgraded if self.store is None else None,
+            shown_at=self.headline.at if self.headline else None,
+            unreadable_since=self.unreadable_since,
+            paused_since=self.pause.since if self.pause else None,
         )
 
     def count_behind(self, recorded: int) -> None:
@@ -286,7 +314,7 @@ class SpendtopApp(ThemedApp):
         from spendtop.tui.modals.leave import LeaveScreen, Leaving
 
         ways = {Leaving.DETACH: self.action_detach, Leaving.STOP: self._stop}
-        screen = LeaveScreen(self.collector, self.session.demo)
+        screen = LeaveScreen(self.collector, self.session.demo, self._collector_asked)
         self.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
 
     def _stop(self) -> None:
@@ -296,6 +324,16 @@ class SpendtopApp(ThemedApp):
     async def action_quit(self) -> None:
         """Textual's own way out asks too."""
         self.action_leave()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A collector can be started only where none runs."""
+        if action == "start_collector":
+            return self._collector_asked and self.collector is None and self._start.is_possible
+        return super().check_action(action, parameters)
+
+    def action_start_collector(self) -> None:
+        """Start one; the header says when it records."""
+        self._start.begin()
 
     def action_detach(self) -> None:
         """Leave; the collector goes on."""
@@ -325,6 +363,8 @@ class SpendtopApp(ThemedApp):
     def action_pause(self) -> None:
         recorded = self.headline.recorded if self.headline else 0
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
+        if self.pause is None and (screen := self.live_screen):
+            screen.outdate()
         self._tell_screen()
         self._tick()
 

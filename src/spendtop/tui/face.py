@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from spendtop.domain.sight import Standing, StandingWord
+
 if TYPE_CHECKING:
     from rich.style import Style
 
@@ -24,17 +26,24 @@ class StatusFacts:
     collector: AttachedCollector | None
     asked: bool
     """Whether the collector was looked for already."""
-    paused: bool
+    standing: Standing
+    since: str
+    """Since when it stands so, as people write it; empty where that is not known."""
+    is_old: bool
+    """Whether the figures may no longer be so."""
     clock: str
     differences: tuple[str, ...]
     read_only: bool
-    upgraded: float | None = None
-    """How much of the store's upgrade is done, from 0 to 1, while one goes on."""
 
     @property
     def nobody_records(self) -> bool:
         """Whether it is known that no collector runs."""
         return self.asked and self.collector is None
+
+    @property
+    def records(self) -> bool:
+        """Whether what arrives is recorded, as far as it is known."""
+        return self.standing.word is not StandingWord.NOT_RECORDING
 
 
 @dataclass(slots=True)
@@ -76,8 +85,8 @@ class Face(Protocol):
     """As last read, by whichever screen."""
     collector: AttachedCollector | None
     pause: Pause | None
-    trouble: str | None
-    """Why the picture is not up to date."""
+    unreadable_since: int | None
+    """Since when the store cannot be read, UTC µs."""
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
@@ -104,8 +113,11 @@ class Face(Protocol):
     def count_behind(self, recorded: int) -> None:
         """Take in how many requests there are now, while the picture is paused."""
 
+    def has_read(self, headline: Headline) -> None:
+        """A read succeeded."""
+
     def cannot_read(self, failure: Exception) -> None:
-        """A read failed; the notice says so until one succeeds."""
+        """A read failed; the header says so until one succeeds."""
 
     def send_to_terminal(self, sequence: str) -> None:
         """An escape sequence, as it is."""

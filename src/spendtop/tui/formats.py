@@ -63,6 +63,12 @@ def latency(milliseconds: int | None) -> str:
     return f"{minutes}m{rest:02}" if minutes < 100 else f"{minutes // 60}h"
 
 
+def moment(at: int, now: int, calendar: Calendar) -> str:
+    """When something was, to the minute, with its day where that is another one: `14:03`, `11-28 14:03`."""
+    is_today = calendar.local(at).date() == calendar.local(now).date()
+    return minute(at, calendar) if is_today else day_clock(at, calendar)[:-3]
+
+
 def age(micros: int) -> str:
     """How long ago, coarse on purpose so that an idle screen stays still: `now`, `20s`, `3m`, `2h`, `4d`."""
     if micros < 5 * SECOND:

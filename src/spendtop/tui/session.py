@@ -30,6 +30,8 @@ class AttachedCollector:
     other_viewers: int = 0
     conditions: tuple[Condition, ...] = ()
     """What is amiss with it, the worst first."""
+    last_sign: int | None = None
+    """Its last sign of life, UTC µs, where none came for too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,13 @@ class Session:
     """Who holds the store now; None: nobody, nothing is recorded."""
     stop_collector: Callable[[], None]
     """Stops the collector that this viewer started. Runs in a thread."""
+    start_collector: Callable[[], None] | None = None
+    """Starts one, and returns once it records. Runs in a thread; None where this viewer may not.
+
+    Raises SpendtopError, which says why none could be started.
+    """
+    last_sign: Callable[[], int | None] = lambda: None
+    """When a collector of this store gave its last sign of life, UTC µs. Runs in a thread."""
     store_name: str
     webhook_url: str | None = None
     """Where gateways reach us, when it is known better than from the collector's address."""

@@ -42,11 +42,13 @@ class StoreChanged(Message):
 
 
 class CollectorSeen(Message):
-    """Another collector holds the store, or none does any more."""
+    """Another collector holds the store, or it says something else of itself, or none does any more."""
 
-    def __init__(self, collector: AttachedCollector | None) -> None:
+    def __init__(self, collector: AttachedCollector | None, last_sign: int | None = None) -> None:
+        """`last_sign` of life of one that is gone, UTC µs."""
         super().__init__()
         self.collector = collector
+        self.last_sign = last_sign
 
 
 class WatchFailed(Message):
@@ -81,13 +83,16 @@ class StoreWatch:
             store = self._session.connect(self._upgraded)
             self._prepare()
             collector = self._session.collector()
-            self._post(CollectorSeen(collector))
+            self._tell(collector)
             self._post(StoreOpened(store))
             self._look(store, collector)
         except _Left:
             return
         except Exception as failure:
             self._post(WatchFailed(failure))
+
+    def _tell(self, collector: AttachedCollector | None) -> None:
+        self._post(CollectorSeen(collector, self._session.last_sign() if collector is None else None))
 
     def _upgraded(self, share: float) -> None:
         if self._stopping.is_set():
@@ -106,6 +111,6 @@ class StoreWatch:
                 rounds += 1
                 if rounds % _COLLECTOR_EVERY == 0 and (now := self._session.collector()) != collector:
                     collector = now
-                    self._post(CollectorSeen(now))
+                    self._tell(now)
         finally:
             changes.close()

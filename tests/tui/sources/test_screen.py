@@ -386,7 +386,7 @@ async def test_without_a_collector_nothing_is_called_live(busy: Till, session_ov
     app = SpendtopApp(session_over(collector=lambda: None))
     async with app.run_test(size=(140, 40)) as pilot:
         await shown(pilot)
-        await until(pilot, lambda: "none: start `spendtop --no-ui`" in picture(pilot))
+        await until(pilot, lambda: "state     NOT RECORDING" in picture(pilot))
         assert row_of(pilot, "helicone webhook")[2:4] == ["--", "quiet"]
 
 
@@ -442,7 +442,7 @@ async def test_nothing_is_retried_while_no_collector_runs(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
         await pilot.press("R")
-        await until(pilot, lambda: "No collector runs that could do it" in picture(pilot))
+        await until(pilot, lambda: "No collector runs, so nothing is recorded" in picture(pilot))
     with store.reading() as connection:
         assert not tasks.are_queued(connection)
 

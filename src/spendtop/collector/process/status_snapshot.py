@@ -44,7 +44,7 @@ class StatusSnapshot:
         self._changed = True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write at most once a second, at least every half minute; the last one says that nobody collects."""
+        """Write at most once a second, at least every half minute, and at the end."""
         waited = 0.0
         while not stop.is_set():
             if self._changed or waited >= _LATEST:
@@ -52,11 +52,11 @@ class StatusSnapshot:
                 await asyncio.to_thread(self._write)
             await pause(stop, _EVERY)
             waited += _EVERY
-        await asyncio.to_thread(self._write, collecting=False)
+        await asyncio.to_thread(self._write)
 
-    def _write(self, collecting: bool = True) -> None:
+    def _write(self) -> None:
         try:
-            publish(self._path, json.dumps({**self._read(), "collecting": collecting}))
+            publish(self._path, json.dumps(self._read()))
         except (OSError, CannotWrite) as failure:
             if not self._is_told:
                 _log.warning("the status file cannot be written: %s", failure)

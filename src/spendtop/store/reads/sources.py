@@ -324,7 +324,8 @@ def _size(connection: Connection) -> StoreSize:
             " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
         )
         return StoreSize(int(connection.execute(sizes).scalar_one()), None, since)
-    file = Path(connection.engine.url.database or "")
+    _, _, path = connection.exec_driver_sql("PRAGMA database_list").all()[0]
+    file = Path(path)
     return StoreSize(_bytes(file), _bytes(file.with_name(f"{file.name}-wal")), since)
 
 

@@ -121,7 +121,8 @@ class LedgerEntries(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="ledger-entries")
-        self.events: tuple[LedgerEvent, ...] = ()
+        self.events: tuple[LedgerEvent, ...] | None = None
+        """None until they were read."""
         self.calendar = Calendar()
 
     @property
@@ -129,6 +130,8 @@ class LedgerEntries(Panel):
         return [("Entries", self.palette.title), (" & calibrations, recorded by people", self.palette.muted)]
 
     def content(self, width: int, height: int) -> list[Line]:
+        if self.events is None:
+            return self.unread
         if not self.events:
             words = "nothing yet: c takes over the balance on the provider's page, + records a deposit"
             return [[(words, self.palette.muted)]]

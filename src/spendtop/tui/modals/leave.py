@@ -29,8 +29,10 @@ class LeaveScreen(Dialog[Leaving]):
     BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "cancel"), ("y", "leave", "leave")]
     HINT = CHOOSE_HINT
 
-    def __init__(self, collector: AttachedCollector | None, demo: bool) -> None:
+    def __init__(self, collector: AttachedCollector | None, demo: bool, asked: bool = True) -> None:
+        """`asked` says whether it was looked for a collector already."""
         super().__init__("Leave spendtop?")
+        self._asked = asked
         self._collector = collector
         self._demo = demo
 
@@ -44,6 +46,8 @@ class LeaveScreen(Dialog[Leaving]):
         collector = self._collector
         if self._demo:
             return "The demo's store and traffic end with this window."
+        if collector is None and not self._asked:
+            return "Whether a collector runs is not known yet."
         if collector is None:
             return "No collector runs: nothing is recorded while you are away."
         if not collector.started_here:

@@ -64,7 +64,7 @@ class LimitsPanel(Panel):
     def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette
         if self.uses is None:
-            return []
+            return self.unread
         if not self.uses:
             words = "none set" if self.is_configured else "known once a collector ran"
             return [[(words, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]
@@ -128,7 +128,7 @@ class TopPanel(Panel):
     def content(self, width: int, height: int) -> list[Line]:
         breakdown, palette = self.breakdown, self.palette
         if breakdown is None:
-            return []
+            return self.unread
         if not breakdown.rows:
             return [[("nothing spent yet", palette.faint)]]
         everything = sum((row.spend for row in breakdown.rows), breakdown.others)
@@ -202,7 +202,7 @@ class SourcesPanel(Panel):
         """Sources, sums of today, and where there is room what waits (the notice counts that too)."""
         overview = self.overview
         if overview is None:
-            return []
+            return self.unread
         heard, totals = self._heard(width), self._totals(width)
         room = max(height - len(totals), 1)
         return [*heard[:room], *totals, *self._waiting()]
@@ -270,7 +270,8 @@ class Welcome(Panel):
         """Where gateways reach us; None where nobody listens."""
         self.conditions: tuple[Condition, ...] = ()
         """What is amiss with the collector."""
-        self.recording = False
+        self.why_unrecorded = ""
+        """That no collector runs and how to start one, or nothing."""
         self.bill = ""
         """What was billed, where that is known: `billed yesterday $3.20`."""
 
@@ -294,11 +295,11 @@ class Welcome(Panel):
         def step(number: str, what: str, command: str) -> Line:
             return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
 
-        first: Line = (
-            [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
-            if self.recording
-            else [("Nothing recorded yet, and ", strong), ("no collector runs: start `spendtop --no-ui`.", palette.bad)]
-        )
+        first: Line = [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
+        why: list[Line] = []
+        if self.why_unrecorded:
+            first = [("Nothing recorded yet.", strong)]
+            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
         if self.webhook is not None:
@@ -309,6 +310,7 @@ class Welcome(Panel):
         ]
         return [
             first,
+            *why,
             *self._amiss(width),
             *(bill if self.bill else ()),
             (),

@@ -95,7 +95,7 @@ class OverviewScreen(LiveScreen):
         super().tick()
         if not self.is_built:
             return
-        sources, recording = self.query_one(SourcesPanel), not self.face.status_facts().nobody_records
+        sources, recording = self.query_one(SourcesPanel), self.face.status_facts().records
         if sources.recording != recording:
             sources.recording = recording
             sources.redraw()
@@ -155,11 +155,11 @@ class OverviewScreen(LiveScreen):
         welcome = self.query_one(Welcome)
         bill = welcome.bill if bill is None else bill
         collector = self.face.collector
-        webhook, recording = self.face.webhook_url, collector is not None
         conditions = collector.conditions if collector else ()
-        shown = (welcome.webhook, welcome.recording, welcome.bill, welcome.conditions)
-        if shown != (webhook, recording, bill, conditions):
-            welcome.webhook, welcome.recording, welcome.bill, welcome.conditions = webhook, recording, bill, conditions
+        why = "" if collector else self.face.status_facts().standing.sentence
+        told = (self.face.webhook_url, why, bill, conditions)
+        if (welcome.webhook, welcome.why_unrecorded, welcome.bill, welcome.conditions) != told:
+            welcome.webhook, welcome.why_unrecorded, welcome.bill, welcome.conditions = told
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:

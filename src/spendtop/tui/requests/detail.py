@@ -116,6 +116,8 @@ class DetailView(Panel):
 
     def content(self, width: int, height: int) -> list[Line]:
         palette = self.palette
+        if self.detail is None and self.is_unread:
+            return self.unread
         if self.detail is None:
             return [[("No request is selected.", palette.faint)]]
         body = self._body()

@@ -7,24 +7,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from spendtop.domain.clock import to_datetime
-from spendtop.domain.condition import ConditionStatus
-from spendtop.domain.untrusted import clean_line
-from spendtop.tui import formats
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.notice_words import NoticeWords
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
 from spendtop.tui.selection import Selection
-from spendtop.tui.widgets.canvas import Line, Piece, clip, length
+from spendtop.tui.widgets.canvas import Line, Panel
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
 
@@ -32,8 +28,6 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from spendtop.domain.windows import Calendar
-
-_GAP: Piece = ("   ", Style())
 
 
 class LiveScreen(ReaderScreen):
@@ -50,6 +44,7 @@ class LiveScreen(ReaderScreen):
     def __init__(self) -> None:
         super().__init__()
         self._pane: Widget | None = None
+        self._was_dimmed = False
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -100,14 +95,28 @@ class LiveScreen(ReaderScreen):
         if (status.facts, status.headline) != (facts, face.headline):
             status.facts, status.headline = facts, face.headline
             status.redraw()
-        if tabs.facts is None or ((tabs.facts.collector, tabs.facts.asked) != (facts.collector, facts.asked)):
+        told = (facts.collector, facts.asked, facts.differences, facts.standing)
+        if tabs.facts is None or told != (
+            tabs.facts.collector,
+            tabs.facts.asked,
+            tabs.facts.differences,
+            tabs.facts.standing,
+        ):
             tabs.facts = facts
             tabs.redraw()
+        self._shade()
         self.refresh_notice()
         # Below a dialog none of them works.
         self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
-        if self.is_stale and self.is_current and not face.pause:
+        if (self.is_stale or self.is_dimmed) and self.is_current and not face.pause:
             self.news()
+
+    def _shade(self) -> None:
+        """Dim what may no longer be so, or light it again."""
+        if self._was_dimmed != self.is_dimmed:
+            self._was_dimmed = self.is_dimmed
+            for panel in self.query(Panel):
+                panel.refresh()
 
     def on_screen_suspend(self) -> None:
         """A dialog has the keyboard now, or another screen."""
@@ -133,77 +142,19 @@ class LiveScreen(ReaderScreen):
 
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
-        palette = self.face.palette
-        notice = self.query_one(Notice)
-        pause = self.face.pause
-        if pause:
-            seconds = formats.span(self.face.session.clock() - pause.since)
-            words = f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind "
-            notice.say([(words, palette.banner), ("  p goes on; recording never stops", palette.muted)])
-            return
-        trouble: Line = [(f"! {self.face.trouble}   ", palette.bad)] if self.face.trouble else ()
-        attention = self._attention()
-        important = [*trouble, *self._conditions(attention), *self._config_outcome(attention), *attention]
-        notice.say([*important, *self.remarks()], self.window_words())
+        words = NoticeWords(self.face, self.size.width)
+        left = words.of_pause() or [*words.important(), *self.remarks()]
+        self.query_one(Notice).say(left, () if self.face.pause else self.window_words())
+
+    def window_words(self) -> Line:
+        """Which day "today" is, where it is not the one of the machine's own clock."""
+        return NoticeWords(self.face, self.size.width).of_day()
 
     def tell_news(self) -> None:
         """Why a changed configuration was refused, in full."""
         outcome = self.face.config_status.untold(self.face.headline, self.face.session.clock())
         if outcome is not None:
             self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
-
-    def _conditions(self, attention: Line) -> Line:
-        """The worst thing that is amiss with the collector, and how many more there are. What a changed configuration
-        did has words of its own."""
-        present = self.face.collector.conditions if self.face.collector else ()
-        amiss = [each for each in present if each.name != "configuration"]
-        if not amiss:
-            return ()
-        palette = self.face.palette
-        style = palette.bad if amiss[0].status is ConditionStatus.DOWN else palette.warn
-        more: Line = [(f" +{len(amiss) - 1} more", palette.muted)] if len(amiss) > 1 else ()
-        return [*self._cut((f"! {clean_line(amiss[0].sentence)}", style), [*more, *attention]), *more, _GAP]
-
-    def _config_outcome(self, attention: Line) -> Line:
-        outcome = self.face.config_status.present(self.face.headline, self.face.session.clock())
-        if outcome is None:
-            return ()
-        palette = self.face.palette
-        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
-        return [*self._cut(words, attention), _GAP]
-
-    def _cut(self, words: Piece, after: Line) -> Line:
-        """Cut to the room that the words after it leave, or to half the line."""
-        width = self.size.width
-        return clip([words], max(width - length(after) - 6, width // 2))
-
-    def window_words(self) -> Line:
-        """Which day "today" is, where it is not the one of the machine's own clock."""
-        headline = self.face.headline
-        if headline is None:
-            return ()
-        calendar, now = headline.calendar, self.face.session.clock()
-        here = to_datetime(now).astimezone()
-        if calendar.day_starts == "00:00" and calendar.local(now).utcoffset() == here.utcoffset():
-            return ()
-        return [(f"days from {calendar.day_starts} {calendar.zone}", self.face.palette.faint)]
-
-    def _attention(self) -> list[Piece]:
-        headline, palette = self.face.headline, self.face.palette
-        if headline is None:
-            return []
-        attention = headline.attention
-        words: list[Piece] = []
-        if attention.unrecognized:
-            count = formats.count(attention.unrecognized)
-            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
-        if attention.dead_deliveries:
-            count = formats.count(attention.dead_deliveries)
-            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
-        if attention.tests:
-            tests = "test" if attention.tests == 1 else "tests"
-            words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
-        return words
 
     def warn(self, words: str) -> None:
         """Tell why something is not done."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from textual.message import Message
 from textual.screen import Screen
 
+from spendtop.domain.sight import OLD_AFTER
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -97,6 +99,10 @@ class ReaderScreen(Screen[None]):
         super().__init__()
         self._pace: Pace | None = None
         self._missed_news = True
+        self._shown_at: int | None = None
+        """When the present picture was read, UTC µs."""
+        self._is_outdated = False
+        """Whether a newer picture is asked for because nobody followed this one."""
 
     @property
     def face(self) -> Face:
@@ -124,6 +130,7 @@ class ReaderScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Visible again: read what was missed."""
         if self._missed_news:
+            self.outdate()
             self.news()
         self.tick()
 
@@ -131,6 +138,23 @@ class ReaderScreen(Screen[None]):
     def is_stale(self) -> bool:
         """Whether the picture is so old that windows of time have moved on."""
         return self._pace is not None and self._pace.stale(monotonic())
+
+    @property
+    def was_read(self) -> bool:
+        """Whether there is a picture."""
+        return self._shown_at is not None
+
+    @property
+    def is_dimmed(self) -> bool:
+        """Whether the picture may no longer be so, and nobody wanted it to stand still."""
+        if self._shown_at is None or self.face.pause:
+            return False
+        is_old = self.face.session.clock() - self._shown_at > OLD_AFTER
+        return is_old or self._is_outdated or self.face.unreadable_since is not None
+
+    def outdate(self) -> None:
+        """The picture was not followed for a while."""
+        self._is_outdated = True
 
     def set_pace(self, seconds: float) -> None:
         """Read at most so often."""
@@ -191,8 +215,9 @@ class ReaderScreen(Screen[None]):
             self._read_in(delay)
 
     def _take(self, answer: Any) -> None:
-        self.face.headline = self.show(answer)
-        self.face.trouble = None
+        headline = self.show(answer)
+        self._shown_at, self._is_outdated = headline.at, False
+        self.face.has_read(headline)
         self.tell_news()
         self.tick()
 

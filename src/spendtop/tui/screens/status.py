@@ -6,21 +6,25 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+from rich.style import Style
 from textual import events
 
 from spendtop.domain.limits import LimitState
+from spendtop.domain.sight import StandingWord
 from spendtop.tui import formats
 from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens import SCREENS
-from spendtop.tui.widgets.canvas import Canvas, Line, Piece, fit, length, spread
+from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length, spread
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
 
 _NARROW = 40
+_ROOMY = 60
+"""Cells from which on there is room for since when it stands so."""
 _LEAST_MONEY = 10
 """Cells of an amount where there is room for little else."""
 
@@ -40,37 +44,39 @@ class StatusLine(Canvas):
         if facts is None:
             return [[(" " * width, base)]]
         state = self._state(facts)
-        right: list[Piece] = [(f"{facts.clock} ", base), *state, (" ", base)]
+        since = f" since {facts.since}" if facts.since and facts.standing.is_amiss and width >= _ROOMY else ""
+        right: list[Piece] = [(f"{facts.clock} ", base), state, (since, state[1]), (" ", base)]
         if width < _NARROW:
-            right = [(state[0][0][:1], state[0][1]), (" ", base)]
+            right = [(state[0][:1], state[1]), (" ", base)]
         left: list[Piece] = [(" spendtop", base + palette.title), (f" {facts.store} ", base + palette.muted)]
         room = width - length(right) - 1
         parts = self._figures(wide=width >= 120)
+        shade = DIMMED if facts.is_old else Style()
         if room - length(left) < sum(length(choices[-1]) for choices in parts[:2]) + 4:
             left = [(" ", base)]
         for choices in parts:
             fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
             if part := next(fitting, None):
-                left += [("  ", base), *part]
+                left += [("  ", base), *((text, style + shade) for text, style in part)]
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
-    def _state(self, facts: StatusFacts) -> list[Piece]:
+    def _state(self, facts: StatusFacts) -> Piece:
         palette, glyphs = self.palette, self.glyphs
-        if facts.paused:
-            return [(f"{glyphs.paused} PAUSED", palette.warn)]
-        if facts.nobody_records:
-            return [("! NOT RECORDING", palette.bad)]
-        if facts.upgraded is not None:
-            return [(f"{glyphs.wait} UPGRADING THE STORE {int(facts.upgraded * 100)} %", palette.warn)]
-        if self.headline is None:
-            return [(f"{glyphs.wait} OPENING", palette.muted)]
-        return [(f"{glyphs.live} LIVE", palette.good)]
+        word = facts.standing.word
+        sign, style = {
+            StandingWord.OPENING: (glyphs.wait, palette.muted),
+            StandingWord.LIVE: (glyphs.live, palette.good),
+            StandingWord.DEGRADED: ("!", palette.warn),
+            StandingWord.PAUSED: (glyphs.paused, palette.warn),
+            StandingWord.NOT_RECORDING: ("!", palette.bad),
+        }[word]
+        return f"{sign} {word}", style
 
     def _figures(self, wide: bool) -> list[list[Line]]:
         """The figures, the most important first; of each one its forms, the longest first."""
         headline, palette = self.headline, self.palette
         if headline is None:
-            return []
+            return [[[("today ", palette.muted), (self.glyphs.wait, palette.faint)]]]
         figures = [self._today(headline, wide) if headline.billed is None else self._bill(headline.billed, headline.at)]
         if alerts := headline.attention.open_alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
@@ -153,7 +159,7 @@ class TabBar(Canvas):
             notes.append((f"config differs: {changed}  ", palette.warn))
         collector = facts.collector
         if collector is None:
-            notes.append(("no collector: start `spendtop --no-ui` ", palette.bad))
+            notes.append((f"{facts.standing.sentence} ", palette.bad))
         else:
             how = "own collector" if collector.started_here else "attached"
             place = (collector.url or "").removeprefix("http://").removeprefix("https://").rstrip("/")

@@ -68,7 +68,7 @@ class StoreWriter:
         if not self.may_write():
             return False
         if self._screen.face.status_facts().nobody_records:
-            self._screen.warn("No collector runs that could do it: start `spendtop --no-ui`.")
+            self._screen.warn(self._screen.face.status_facts().standing.sentence)
             return False
         return True
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.refusals import RefusalReason
+from spendtop.domain.sight import Standing, StandingWord
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -54,6 +56,9 @@ class SourceFacts(Panel):
         self.size_on_disk: StoreSize | None = None
         self.price_list: PriceListState | None = None
         self.collector: AttachedCollector | None = None
+        self.standing = Standing(word=StandingWord.OPENING)
+        self.since = ""
+        """Since when it stands so."""
 
     @property
     def title_line(self) -> Line:
@@ -62,7 +67,7 @@ class SourceFacts(Panel):
     def content(self, width: int, height: int) -> list[Line]:
         headline, size = self.headline, self.size_on_disk
         if headline is None or size is None:
-            return []
+            return self.unread
         calendar = headline.calendar
         if height <= _SHORT:
             return [self._short(headline, size, calendar, width), self._short_prices(width)][:height]
@@ -80,7 +85,7 @@ class SourceFacts(Panel):
             f"{formats.grouped(headline.recorded)} requests",
             f"bodies {self._bodies(size, calendar)}",
         ]
-        if headline.applied is not None:
+        if headline.applied is not None and self.collector is not None:
             parts.append(f"up {self._uptime(headline.applied)}")
         return [(_whole(parts, f" {self.glyphs.between} ", width), self.palette.muted)]
 
@@ -92,7 +97,7 @@ class SourceFacts(Panel):
     def _process(self, applied: Applied | None, calendar: Calendar) -> list[Line]:
         palette = self.palette
         if applied is None or self.collector is None:
-            return [self._fact("collector", "none: start `spendtop --no-ui`", palette.bad)]
+            return [self._state()]
         process = applied.collector
         doors = applied.doors
         signed: tuple[str, Style] = ("signed ones only", palette.good)
@@ -102,6 +107,7 @@ class SourceFacts(Panel):
             signed = ("off: no secret", palette.muted)
         watching = self.collector.other_viewers
         return [
+            self._state(),
             self._fact("listens", clean_line(process.url.removeprefix("http://").rstrip("/"), 60)),
             *([self._fact("tunnel", clean_line(process.public_url, 60))] if process.public_url else []),
             self._fact("webhooks", *signed),
@@ -112,6 +118,11 @@ class SourceFacts(Panel):
             self._fact("up", f"{self._uptime(applied)}, since {formats.day_clock(process.started_at, calendar)[:-3]}"),
             self._fact("viewers", f"this one{f' and {watching} more' if watching else ''}"),
         ]
+
+    def _state(self) -> Line:
+        since = f" since {self.since}" if self.since else ""
+        style = self.palette.bad if self.standing.is_amiss else self.palette.text
+        return self._fact("state", f"{self.standing.word}{since}", style)
 
     def _prices(self, width: int) -> list[Line]:
         if self.price_list is None:
@@ -169,6 +180,8 @@ class SourceEvents(Panel):
         self.remarks: tuple[SourceRemark, ...] = ()
         self.price_list: PriceListState | None = None
         self.calendar = Calendar()
+        self.conditions: tuple[Condition, ...] = ()
+        """What is amiss with the collector now."""
 
     @property
     def title_line(self) -> Line:
@@ -182,13 +195,28 @@ class SourceEvents(Panel):
             events.append(self._refused_list(self.price_list.at, self.price_list.problem))
         if older := self.gaps[_GAPS_SHOWN:]:
             events.append(self._older_gaps(older))
-        lines = [line for _, line in sorted(events, key=lambda event: -event[0])]
+        amiss = [line for condition in self.conditions for line in self._amiss(condition, width)]
+        if self.is_unread:
+            return [*amiss, *self.unread]
+        lines = [*amiss, *(line for _, line in sorted(events, key=lambda event: -event[0]))]
         if not lines:
             return [[("nothing refused, nothing that was not understood, no gaps, no test events", self.palette.faint)]]
         if len(lines) > height:
             left = len(lines) - height + 1
             return [*lines[: height - 1], [(f"+{left} older", self.palette.faint)]]
         return lines
+
+    def _amiss(self, condition: Condition, width: int) -> list[Line]:
+        """The whole sentence, on as many lines as it needs."""
+        palette = self.palette
+        style = palette.bad if condition.status is ConditionStatus.DOWN else palette.warn
+        when = f"{self._moment(condition.since)} "
+        first, *more = textwrap.wrap(clean_line(condition.sentence), max(width - len(when) - 4, _LABEL)) or [""]
+        indent: Piece = (" " * (len(when) + 4), palette.muted)
+        return [
+            [(when, palette.muted), ("!!  ", style), (first, palette.text)],
+            *([indent, (line, palette.text)] for line in more),
+        ]
 
     def _gap(self, gap: GapRow) -> tuple[int, Line]:
         palette = self.palette

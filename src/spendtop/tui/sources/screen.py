@@ -95,11 +95,15 @@ class SourcesScreen(LiveScreen):
         super().tick()
         if not self.is_built:
             return
-        facts, recording = self.query_one(SourceFacts), not self.face.status_facts().nobody_records
-        if (facts.collector, self.table.recording) != (self.face.collector, recording):
-            facts.collector, self.table.recording = self.face.collector, recording
-            facts.redraw()
-            self.table.redraw()
+        facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
+        status = self.face.status_facts()
+        told = (status.standing, status.since, status.collector)
+        if (facts.standing, facts.since, facts.collector) != told:
+            facts.standing, facts.since, facts.collector = told
+            happened.conditions = status.collector.conditions if status.collector else ()
+            self.table.recording = status.records
+            for part in (facts, happened, self.table):
+                part.redraw()
 
     @property
     def panes(self) -> Sequence[Widget]:

@@ -96,11 +96,12 @@ def poller_advice(row: PolledRow, state: State) -> str:
     return "is asked at a steady pace; r asks at once"
 
 
-def advice(source: Source, state: State, base: str) -> str:
-    """What the notice says of a source that pushes; `base` is our address without a path."""
+def advice(source: Source, state: State, base: str | None) -> str:
+    """What the notice says of a source that pushes; `base` is our address without a path, None where nobody
+    listens."""
     assert isinstance(source, PushedSource)
     if state is State.OFF:
         return f"set {source.setting} in spendtop.toml; saving it is enough"
     if state is State.UNSIGNED:
         return f"! anybody can post to {source.path}: remove {source.unsigned_setting}"
-    return f"{source.sender} {base}{source.path}"
+    return f"{source.sender} {base}{source.path}" if base else f"{source.path} is open once a collector runs"

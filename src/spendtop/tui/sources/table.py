@@ -124,9 +124,7 @@ class SourceTable(ListTable["Row", RowKey]):
         return f"complete until {self._instant(poller.complete_until)}{today}", palette.text
 
     def _instant(self, at: int) -> str:
-        """To the minute, with its day where that is another one."""
-        is_today = self.calendar.local(at).date() == self.calendar.local(self.now).date()
-        return formats.minute(at, self.calendar) if is_today else formats.day_clock(at, self.calendar)[:-3]
+        return formats.moment(at, self.now, self.calendar)
 
     def _of_silent(self, row: SourceRow) -> str:
         """Nothing ever came: what to do about that, instead of dashes."""

@@ -147,7 +147,7 @@ class TrackingTokens:
         self._show_snippets(token.name, token.token.raw, token.shadow)
 
     def _show_snippets(self, name: Untrusted, value: str, shadow: bool) -> None:
-        from spendtop.services.snippets import snippets
+        from spendtop.services.snippets import NO_ADDRESS, snippets
 
         words = f"Token {Untrusted(value)}"
         if shadow:
@@ -157,7 +157,10 @@ class TrackingTokens:
         keys = applied.doors.ingest_keys if applied else ()
         if applied is not None and not keys:
             words += "\n! No ingest key is set, pushes are refused: set ingest_keys under [server]"
-        pages = snippets(value, base_url(face), *keys[:1])
+        base = base_url(face)
+        if base is None:
+            words += f"\n! No collector runs: {NO_ADDRESS} stands for where one will listen"
+        pages = snippets(value, base or NO_ADDRESS, *keys[:1])
         self._screen.app.push_screen(SnippetsScreen(f"Send under {_short(name)}", words, pages, self._clipboard.copy))
 
     def toggle(self, token: TokenRow) -> None:
@@ -201,9 +204,9 @@ class TrackingTokens:
         self._screen.news()
 
 
-def base_url(face: Face) -> str:
-    """Our address without a path."""
-    return (face.webhook_url or "http://127.0.0.1:8000/webhook").removesuffix("/webhook")
+def base_url(face: Face) -> str | None:
+    """Our address without a path; None where nobody listens."""
+    return face.webhook_url.removesuffix("/webhook") if face.webhook_url else None
 
 
 def _short(name: Untrusted) -> str:

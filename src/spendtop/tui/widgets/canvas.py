@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Piece = tuple[str, Style]
 Line = Sequence[Piece]
+_PLAIN = Style()
+DIMMED = Style(dim=True, bold=False)
+"""Of figures that may no longer be so."""
 _AROUND_NOTE = 8
 """Cells of the frame around a title and a note."""
 
@@ -83,7 +86,7 @@ class Canvas(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._drawn: list[Strip] | None = None
-        self._drawn_for = (0, 0, "")
+        self._drawn_for = (0, 0, "", _PLAIN)
 
     @property
     def palette(self) -> Palette:
@@ -111,18 +114,24 @@ class Canvas(Widget):
         self._drawn = None
         super().notify_style_update()
 
+    @property
+    def shade(self) -> Style:
+        """Laid over all that is drawn."""
+        return _PLAIN
+
     def render_line(self, y: int) -> Strip:
         width, height = self.size
-        if self._drawn is None or self._drawn_for != (width, height, self.app.theme):
-            self._drawn_for = (width, height, self.app.theme)
+        shade = self.shade
+        if self._drawn is None or self._drawn_for != (width, height, self.app.theme, shade):
+            self._drawn_for = (width, height, self.app.theme, shade)
             base = self.rich_style
-            self._drawn = [_strip(line, width, base) for line in self.draw(width, height)]
+            self._drawn = [_strip(line, width, base, shade) for line in self.draw(width, height)]
         return self._drawn[y] if y < len(self._drawn) else Strip.blank(width, self.rich_style)
 
 
-def _strip(line: Line, width: int, base: Style) -> Strip:
+def _strip(line: Line, width: int, base: Style, shade: Style) -> Strip:
     """The line over the widget's own colours, in exactly `width` cells."""
-    pieces = [Segment(text, base + style) for text, style in line if text]
+    pieces = [Segment(text, base + style + shade) for text, style in line if text]
     return Strip(pieces).adjust_cell_length(width, base)
 
 
@@ -132,6 +141,23 @@ class Panel(Canvas):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.note: Line = ()
+
+    @property
+    def shade(self) -> Style:
+        """A picture that may no longer be so is dimmed."""
+        return DIMMED if getattr(self.screen, "is_dimmed", False) else _PLAIN
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its screen has read nothing yet."""
+        return not getattr(self.screen, "was_read", True)
+
+    @property
+    def unread(self) -> list[Line]:
+        """What stands in place of all that was not read yet."""
+        if self.face.unreadable_since is not None:
+            return [[("cannot be read", self.palette.bad)]]
+        return [[(self.glyphs.wait, self.palette.faint)]]
 
     @property
     def title_line(self) -> Line:

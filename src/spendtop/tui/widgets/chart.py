@@ -73,7 +73,8 @@ class SpendChart(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="chart")
-        self.buckets: Sequence[Bucket] = ()
+        self.buckets: Sequence[Bucket] | None = None
+        """None until they were read."""
         self.step = MINUTE
         self.span = 60 * MINUTE
         self.until = 0
@@ -92,6 +93,8 @@ class SpendChart(Panel):
         self.redraw()
 
     def content(self, width: int, height: int) -> list[Line]:
+        if self.buckets is None:
+            return self.unread
         plot, rows = max(width - _AXIS, 1), max(height - 1, 1)
         dense = 2 if self._drawn_as is Graph.BRAILLE else 1
         series = resample(self.buckets, self.step, self.until - self.span, self.until, plot * dense)

@@ -259,7 +259,9 @@ class ListTable(Panel, Generic[Row, Key]):
         lines: list[Line] = [*self.above(width)]
         if self._has_heads:
             lines.append([(" ", ink.palette.faint), *head_line(columns, self.order, self.descending, ink)])
-        if self.is_empty:
+        if not self._read and not len(self.rows):
+            lines += [[("  ", ink.palette.text), *line] for line in self.unread]
+        elif self.is_empty:
             lines.append([(f"  {self.nothing}", ink.palette.muted)])
         return [*lines, *self._row_lines(columns, ink, width)]
 

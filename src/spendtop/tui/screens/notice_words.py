@@ -1,0 +1,96 @@
+"""What the foot of every screen says before the screen's own remarks, the most important first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from spendtop.domain.clock import to_datetime
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
+from spendtop.tui.widgets.canvas import Line, Piece, clip, length
+
+if TYPE_CHECKING:
+    from spendtop.tui.face import Face
+
+_GAP: Piece = ("   ", Style())
+
+
+class NoticeWords:
+    """For a screen of this width."""
+
+    def __init__(self, face: Face, width: int) -> None:
+        self._face = face
+        self._width = width
+
+    def of_pause(self) -> Line:
+        """How long the picture stands still, and what it misses; empty while it does not."""
+        pause, palette = self._face.pause, self._face.palette
+        if not pause:
+            return ()
+        seconds = formats.span(self._face.session.clock() - pause.since)
+        words: Piece = (f" PAUSED {seconds}, {formats.grouped(pause.behind)} behind ", palette.banner)
+        facts = self._face.status_facts()
+        if not facts.records:
+            return [words, ("  ", palette.text), (clean_line(facts.standing.sentence), palette.bad)]
+        return [words, ("  p goes on; recording never stops", palette.muted)]
+
+    def important(self) -> Line:
+        """What is amiss, what a changed configuration did, and what waits for a person."""
+        waiting = self._waiting()
+        return [*self._amiss(waiting), *self._config_outcome(waiting), *waiting]
+
+    def of_day(self) -> Line:
+        """Which day "today" is, where it is not the one of the machine's own clock."""
+        headline = self._face.headline
+        if headline is None:
+            return ()
+        calendar, now = headline.calendar, self._face.session.clock()
+        here = to_datetime(now).astimezone()
+        if calendar.day_starts == "00:00" and calendar.local(now).utcoffset() == here.utcoffset():
+            return ()
+        return [(f"days from {calendar.day_starts} {calendar.zone}", self._face.palette.faint)]
+
+    def _amiss(self, waiting: Line) -> Line:
+        """Why it stands as it does, what else there is to know of the collector, and how many more such things. What a
+        changed configuration did has words of its own."""
+        palette, facts = self._face.palette, self._face.status_facts()
+        conditions = facts.collector.conditions if facts.collector else ()
+        told_apart = {each.sentence for each in conditions if each.name == "configuration"}
+        sentences = dict.fromkeys([facts.standing.sentence, *(each.sentence for each in conditions)])
+        known = [sentence for sentence in sentences if sentence and sentence not in told_apart]
+        if not known:
+            return ()
+        style = palette.warn if facts.records else palette.bad
+        more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
+        return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *waiting]), *more, _GAP]
+
+    def _config_outcome(self, waiting: Line) -> Line:
+        outcome = self._face.config_status.present(self._face.headline, self._face.session.clock())
+        if outcome is None:
+            return ()
+        palette = self._face.palette
+        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
+        return [*self._cut(words, waiting), _GAP]
+
+    def _cut(self, words: Piece, after: Line) -> Line:
+        """Cut to the room that the words after it leave, or to half the line."""
+        return clip([words], max(self._width - length(after) - 6, self._width // 2))
+
+    def _waiting(self) -> list[Piece]:
+        headline, palette = self._face.headline, self._face.palette
+        if headline is None:
+            return []
+        attention = headline.attention
+        words: list[Piece] = []
+        if attention.unrecognized:
+            count = formats.count(attention.unrecognized)
+            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
+        if attention.dead_deliveries:
+            count = formats.count(attention.dead_deliveries)
+            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
+        if attention.tests:
+            tests = "test" if attention.tests == 1 else "tests"
+            words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
+        return words

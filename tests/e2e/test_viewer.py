@@ -1,0 +1,44 @@
+"""The real viewer in a real terminal, over a real collector."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spendtop.services.presence import RunningCollector, running_collector
+from tests.e2e.processes import command, configured, environment, spendtop
+from tests.tui.pty_face import PtyProgram
+from tests.waiting import eventually
+
+
+@contextmanager
+def viewing(folder: Path) -> Iterator[PtyProgram]:
+    """A viewer that starts a collector; both are gone at the end of the block."""
+    file = configured(folder)
+    try:
+        with PtyProgram(command("--config", file), folder, environment(folder), (100, 30)) as viewer:
+            yield viewer
+    finally:
+        spendtop(folder, "stop", "--config", file)
+
+
+def holder(folder: Path) -> RunningCollector | None:
+    return running_collector(folder / "spendtop.db.collector.json")
+
+
+def test_a_killed_collector_is_missed_and_another_one_started_by_a_key(tmp_path: Path) -> None:
+    with viewing(tmp_path) as viewer:
+        viewer.until("LIVE")
+        first = eventually(lambda: holder(tmp_path))
+        assert f"{first.url}/webhook" in viewer.shown
+        os.kill(first.pid, signal.SIGKILL)
+        viewer.until("NOT RECORDING since")
+        viewer.until("! starts one")
+        assert first.url not in viewer.shown
+        viewer.press("!")
+        viewer.until("LIVE")
+        second = eventually(lambda: holder(tmp_path))
+        assert second.pid != first.pid
