@@ -60,6 +60,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcements import Announcement
+from spendtop.services.descriptors import raise_descriptor_limit
 from spendtop.services.lease import OwnedWrites
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
@@ -80,6 +81,7 @@ def run(setup: Setup) -> ExitCode:
     import uvloop
 
     occupy_standard_descriptors()
+    raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_collect(setup))
