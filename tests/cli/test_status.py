@@ -69,6 +69,15 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
+def test_messages_that_no_channel_took_are_said(cli: Cli) -> None:
+    write_status()
+    path = data_folder() / "spendtop.db.status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "undelivered": 2}))
+    assert " · 2 messages undelivered: spendtop delivery list" in cli("status").out
+    assert json.loads(cli("status", "--json").out)["undelivered"] == 2
+    assert cli("status", "--line", "{undelivered}").out == "2\n"
+
+
 def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
     write_status(DAILY, age=7, conditions=None)
     said = cli("status")
@@ -77,7 +86,9 @@ def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
     assert said.code == 10
     answer = json.loads(cli("status", "--json").out)
     assert (answer["collecting"], answer["standing"], answer["state"]) == (False, "NOT RECORDING", "approaching")
+    assert answer["collector"] == "gone"
     assert cli("status", "--line", "{state} {standing}").out == "stale NOT RECORDING\n"
+    assert cli("status", "--line", "{collector}").out == "gone\n"
 
 
 def test_what_is_amiss_is_told_and_changes_no_exit_code(cli: Cli) -> None:
@@ -95,7 +106,8 @@ def test_what_is_refused_is_told(cli: Cli) -> None:
     refused = Condition(name="refused", status=ConditionStatus.NOTICE, sentence=f"{fact}. Compare it.", since=0)
     write_status(conditions=(refused,))
     assert cli("status").out.endswith(f" · {fact}\n")
-    assert json.loads(cli("status", "--json").out)["standing"] == "LIVE"
+    answer = json.loads(cli("status", "--json").out)
+    assert (answer["standing"], answer["collector"]) == ("LIVE", "running")
     assert cli("status", "--line", "{remark}").out == f"{fact}\n"
 
 

@@ -56,6 +56,8 @@ def run(options: Options) -> int:
 class _Recorder:
     """The collector, by what it says of itself beside the store and whether its process lives."""
 
+    runs: bool
+    """Whether its process lives."""
     standing: Standing
     conditions: tuple[Condition, ...]
     age: int
@@ -75,7 +77,11 @@ class _Recorder:
             conditions=held.conditions if held else (),
             shown_at=now,
         )
-        return cls(sight.standing(now), sight.conditions, age)
+        return cls(held is not None, sight.standing(now), sight.conditions, age)
+
+    @property
+    def collector(self) -> str:
+        return "running" if self.runs else "gone"
 
     @property
     def is_collecting(self) -> bool:
@@ -124,7 +130,9 @@ def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str,
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
+        "undelivered": str(status.get("undelivered", 0)),
         "state": state if recorder.is_collecting else _STALE,
+        "collector": recorder.collector,
         "standing": recorder.standing.word,
         "remark": recorder.remark,
         "age": _duration(recorder.age),
@@ -153,6 +161,8 @@ def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) ->
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
+    if status.get("undelivered"):
+        parts.append(f"{words['undelivered']} messages undelivered: spendtop delivery list")
     parts += [recorder.remark] if recorder.remark else []
     return " · ".join(parts)
 
@@ -193,6 +203,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "at": status["at"],
         "age_s": recorder.age,
         "collecting": recorder.is_collecting,
+        "collector": recorder.collector,
         "standing": recorder.standing.word,
         "conditions": [
             {
@@ -206,6 +217,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "undelivered": status.get("undelivered", 0),
         "billed": _bill(status["billed"]) if status.get("billed") else None,
         "limits": [
             {

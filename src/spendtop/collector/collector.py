@@ -39,12 +39,13 @@ from spendtop.collector.process.lifecycle import (
     end_with,
     occupy_standard_descriptors,
     on_signals,
-    ping_watchdog,
     tell_parent,
+    watchdog,
 )
 from spendtop.collector.process.slot_watch import SlotWatch
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
@@ -167,6 +168,7 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
+            fallbacks=lambda: self._active.fallbacks,
         )
         self._emergency = EmergencyMessages(
             self._conditions,
@@ -293,7 +295,7 @@ class Collector:
             "refusal log": self._refusal_watch.run,
             "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
             "store": self._store_health.run,
-            "watchdog": ping_watchdog,
+            "watchdog": watchdog(progress(self._recorder, self._evaluator)),
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run
@@ -376,6 +378,7 @@ class Collector:
                 "channels": {status.name: status.state.value for status in self._outbox.status()},
                 "configuration": self._config_reload.rejected or "applied",
                 "writes_waiting": self._recorder.waiting,
+                "deliveries_dead": self._outbox.dead,
             },
         )
 
