@@ -136,7 +136,7 @@ class Collector:
         self._readiness = readiness
         self._stop = signals.stop
         self._supervisor = Supervisor(signals.stop)
-        self._active = ActiveConfig(setup.loaded, setup.clock)
+        active = self._active = ActiveConfig(setup.loaded, setup.clock)
         self._conditions = Conditions(setup.clock)
         self._counters = Counters()
         self._refusals = Refusals(setup.clock)
@@ -145,13 +145,7 @@ class Collector:
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store,
-            self._active.preparer,
-            self._active.book,
-            lock.hold.slot,
-            self._recorded,
-            self._committed,
-            self._prices,
+            store, active.preparer, active.book, lock.hold.slot, self._recorded, self._committed, self._prices
         )
         self._store_health = StoreHealth(store, self._recorder, self._conditions)
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
