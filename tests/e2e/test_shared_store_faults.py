@@ -239,7 +239,7 @@ def look(
     assert f"{len(acknowledged):,} request" in out
 
 
-def test_a_restarted_server_costs_nothing_and_tells_nothing_twice(
+def test_a_restarted_server_loses_nothing_and_has_nothing_told_twice(
     tmp_path: Path, server: Server, web: HttpSink
 ) -> None:
     endure(tmp_path, server, web, ["fast", "immediate"], 1)
