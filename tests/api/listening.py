@@ -16,8 +16,8 @@ import httpx
 from sqlalchemy import Connection
 
 from spendtop.api.app import Listener
+from spendtop.api.connections import Allowance
 from spendtop.api.context import Context, Done, EventRecorder, Health, Result
-from spendtop.api.protocol import Allowance
 from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
@@ -152,7 +152,8 @@ async def listening(
     listening_socket = bind("127.0.0.1", 0)
     port = listening_socket.getsockname()[1]
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(Listener(context, readers), listening_socket, stop, allowance))
+        listener = Listener(context, readers)
+        tasks.create_task(serve(listener, listening_socket, stop, allowance, listener.favoured))
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=DEADLINE
         ) as client:

@@ -7,12 +7,13 @@ import contextlib
 
 import pytest
 
-from spendtop.api.protocol import MOST_DISCARDED, Allowance
+from spendtop.api.connections import Allowance
+from spendtop.api.protocol import MOST_DISCARDED
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock
 from tests.helicone_captures import sign
-from tests.waiting import DEADLINE, put_forward
+from tests.waiting import DEADLINE, put_forward, soon
 
 GOOD = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 ALLOWED = Allowance()
@@ -157,7 +158,9 @@ async def test_one_healthy_webhook_passes_among_hundreds_of_stuck_connections(
 ) -> None:
     stuck = (b"", b"POST /webhook HT", _post(b"Content-Length: 10", body=b"{"))
     raw = b'{"request_id":"healthy"}'
-    async with listening(store, clock, recorder, allowance=Allowance(to_send=10 * DEADLINE, connections=40)) as live:
+    async with listening(
+        store, clock, recorder, allowance=Allowance(to_send=10 * DEADLINE, connections=40, reserved=10)
+    ) as live:
         writers = []
         for number in range(120):
             _, writer = await asyncio.open_connection("127.0.0.1", live.port)
@@ -169,34 +172,77 @@ async def test_one_healthy_webhook_passes_among_hundreds_of_stuck_connections(
             await _close(writer)
 
 
-async def test_connections_that_are_being_answered_are_not_ended_for_others(
+async def test_who_finds_all_being_answered_waits_outside_and_is_answered_then(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     recorder.holds = True
-    few = Allowance(connections=3)
+    few = Allowance(connections=3, reserved=1)
     async with listening(store, clock, recorder, allowance=few) as live, asyncio.TaskGroup() as tasks:
         posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(3)]
         await recorder.holding(3)
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await live.exchange(GOOD, ends=False)
+        outside = tasks.create_task(live.exchange(GOOD, ends=False))
+        webhook = tasks.create_task(live.post_signed(b'{"request_id":"r-3"}'))
+        await asyncio.wait([outside, webhook], timeout=0.3)
+        assert not outside.done() and not webhook.done()
+        recorder.holds = False
         recorder.commit_group()
-        assert [(await post).status_code for post in posts] == [200] * 3
+        assert [(await post).status_code for post in (*posts, webhook)] == [200] * 4
+        assert (await outside).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_one_foreign_address_has_few_connections(
+async def test_reserved_connections_are_for_webhooks_and_signs_of_life(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    recorder.holds = True
+    few = Allowance(connections=6, reserved=3)
+    async with listening(store, clock, recorder, allowance=few) as live, asyncio.TaskGroup() as tasks:
+        posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(3)]
+        await recorder.holding(3)
+        refused = await live.exchange(GOOD.replace(b"/ping", b"/limits"))
+        assert refused.startswith(b"HTTP/1.1 503 ") and b'"code":"crowded"' in refused
+        assert (await live.client.get("/ping")).status_code == 200
+        assert (await live.client.get("/health?x=1")).status_code == 200
+        posts.append(tasks.create_task(live.post_signed(b'{"request_id":"r-3"}')))
+        await soon(lambda: len(recorder.held) == 4)
+        recorder.commit_group()
+        assert [(await post).status_code for post in posts] == [200] * 4
+
+
+async def test_the_connections_of_one_foreign_address_that_wait_are_few(
     store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.protocol.is_loopback", lambda address: False)
-    async with listening(store, clock, recorder, allowance=Allowance(per_address=2)) as live:
-        first = await asyncio.open_connection("127.0.0.1", live.port)
-        second = await asyncio.open_connection("127.0.0.1", live.port)
-        for reader, writer in (first, second):
+    monkeypatch.setattr("spendtop.api.connections.is_loopback", lambda address: False)
+    recorder.holds = True
+    few = Allowance(per_address=3)
+    async with listening(store, clock, recorder, allowance=few) as live, asyncio.TaskGroup() as tasks:
+        posts = [tasks.create_task(live.post_signed(b'{"request_id":"r-%d"}' % number)) for number in range(8)]
+        await recorder.holding(8)
+        waiting = [await asyncio.open_connection("127.0.0.1", live.port) for _ in range(3)]
+        await live.client.get("/ping")
+        put_forward(few.grace + 1)
+        waiting += [await asyncio.open_connection("127.0.0.1", live.port) for _ in range(2)]
+        async with asyncio.timeout(DEADLINE):
+            assert await _rest(waiting[0][0]) == b""
+        for reader, writer in waiting[-2:]:
             writer.write(GOOD)
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await live.exchange(GOOD, ends=False)
-        for _, writer in (first, second):
-            writer.close()
+        recorder.commit_group()
+        assert [(await post).status_code for post in posts] == [200] * 8
+        for _, writer in waiting:
+            await _close(writer)
+
+
+async def test_a_body_that_stops_after_its_answer_gets_no_second_one(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    async with listening(store, clock, recorder, allowance=Allowance(idle=10 * int(DEADLINE))) as live:
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+        writer.write(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        put_forward(ALLOWED.to_send + 1)
+        async with asyncio.timeout(DEADLINE):
+            assert b"HTTP/1.1" not in await reader.read()
+        await _close(writer)
 
 
 async def test_a_refused_body_is_not_read_for_long(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:

@@ -8,7 +8,7 @@ import socket
 import httpx
 import pytest
 
-from spendtop.api.protocol import Allowance
+from spendtop.api.connections import Allowance
 from spendtop.api.server import bind
 from spendtop.domain.errors import PortBusy, UsageError
 from spendtop.store.engine import Store

@@ -20,7 +20,10 @@ def test_a_running_collector_is_tested_asked_and_seen(tmp_path: Path) -> None:
         code, out, err = run(collector, "send-test", "--count", "6", "--rate", "1000")
         assert (code, err) == (0, "")
         assert out.splitlines()[2].split() == ["6", "200", "stored"]
+        assert out.splitlines()[3].startswith("Today: $") and ", 6 requests" in out.splitlines()[3]
+        assert "`spendtop send-test --remove` takes them out." in out
         assert collector.rows("SELECT count(*) FROM request") == [(6,)]
+        assert collector.rows("SELECT DISTINCT properties FROM request") == [('{"spendtop_test":"1"}',)]
 
         raw = webhook("drifted", metadata="drift")
         assert collector.post(raw).status_code == 202
@@ -31,6 +34,13 @@ def test_a_running_collector_is_tested_asked_and_seen(tmp_path: Path) -> None:
         code, out, _ = run(collector, "check")
         assert code == 0
         assert f"process {collector.pid} listens at {collector.url}" in out
+
+        code, out, err = run(collector, "send-test", "--keep")
+        assert (code, err) == (0, "")
+        code, out, err = run(collector, "send-test", "--remove")
+        assert (code, err) == (0, "")
+        assert out.startswith("6 test requests are taken out of every figure: $")
+        assert collector.rows("SELECT count(*), min(properties) FROM request") == [(1, None)]
 
 
 SECRET = '[helicone]\nwebhook_secrets = ["0123456789abcdef"]\n'

@@ -17,7 +17,8 @@ import httpx
 import msgspec
 import pytest
 
-from spendtop.collector.collector import CompanionContext, Setup, run
+from spendtop.collector.collector import run
+from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded, load
 from spendtop.domain.condition import Condition

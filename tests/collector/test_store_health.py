@@ -152,7 +152,7 @@ async def test_bodies_are_left_out_while_less_than_the_reserve_is_free(
         assert condition.status is ConditionStatus.DEGRADED
         assert "Less than 100MB are free" in condition.sentence
         watched.bench.record(watched.bench.request(request_body=b"{}", response_body=b"{}"))
-        assert watched.bench.rows("SELECT body_state FROM request") == [("not_kept",)]
+        assert watched.bench.rows("SELECT body_state FROM request") == [("not kept",)]
         assert watched.bench.rows("SELECT count(*) FROM body") == [(0,)]
         free = 110_000_000
         await soon(lambda: watched.said("bodies") is None)

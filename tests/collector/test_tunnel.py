@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from spendtop.collector import tunnel
-from spendtop.collector.collector import CompanionContext, Setup, run
+from spendtop.collector.collector import run
+from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.collector.tunnel import Tunnel, authtoken
 from spendtop.config.load import Loaded, load

@@ -107,8 +107,9 @@ def test_before_it_is_full_prompts_and_responses_are_left_out(tmp_path: Path, di
         assert state_of("before") == "stored"
         disk.fill(leaving=2_000_000)
         eventually(lambda: collector.health()["status"] == "degraded")
-        assert state_of("scarce") == "not_kept"
+        assert state_of("scarce") == "not kept"
         assert collector.post(b"[]").status_code == 202
+        assert rows(disk.folder, "SELECT raw IS NULL FROM quarantine") == [(0,)]
         disk.free()
         eventually(lambda: collector.health()["status"] == "healthy")
         assert state_of("after") == "stored"

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import httpx
 
-from spendtop.api.protocol import Allowance
-from tests.e2e.processes import CollectorProcess
-from tests.e2e.pushing import ITEM, KEYED, head, receiving, stored
+from spendtop.api.connections import Allowance
+from spendtop.api.feed import MOST_FOLLOWERS
+from tests.e2e.processes import CollectorProcess, webhook
+from tests.e2e.pushing import API_KEY, ITEM, KEYED, head, receiving, stored
 from tests.waiting import DEADLINE
 
 EACH = 20
 """Clients of each kind; all of them together are fewer than the connections that the listener takes."""
+STREAMS = 300
+"""Clients that would follow at once."""
 _DRIP_SECONDS = 0.5
 
 
@@ -23,6 +26,23 @@ def beginnings(path: str) -> tuple[bytes, ...]:
     whole = head(path, "Content-Length: 1000", "Content-Type: application/json")
     chunked = head(path, "Transfer-Encoding: chunked", "Content-Type: application/json")
     return b"", whole[:-4], whole + b"{", chunked + b"1\r\n{\r\n"
+
+
+async def test_many_event_streams_lock_nobody_out(tmp_path: Path) -> None:
+    asked = f"GET /events HTTP/1.1\r\nHost: here\r\nX-API-Key: {API_KEY}\r\n\r\n".encode()
+    with receiving(tmp_path) as collector:
+        url = httpx.URL(collector.url)
+        followers = [await asyncio.open_connection(url.host, url.port) for _ in range(STREAMS)]
+        for _, writer in followers:
+            writer.write(asked)
+        async with asyncio.timeout(DEADLINE):
+            statuses = [(await reader.readline()).split()[1] for reader, _ in followers]
+        answers = [collector.post(webhook(f"among-streams-{number}")).status_code for number in range(20)]
+        assert collector.health()["status"] == "healthy"
+        for _, writer in followers:
+            writer.close()
+    assert (statuses.count(b"200"), statuses.count(b"503")) == (MOST_FOLLOWERS, STREAMS - MOST_FOLLOWERS)
+    assert answers == [200] * 20
 
 
 async def answered(url: httpx.URL, sent: bytes, drips: bool) -> bytes:

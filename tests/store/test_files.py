@@ -4,6 +4,7 @@ import os
 import shlex
 import sqlite3
 import stat
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,7 +16,7 @@ import pytest
 
 from spendtop.domain.errors import ExitCode, NoPermission, SpendtopError, StoreCorrupt
 from spendtop.store.engine import Store
-from spendtop.store.files import locate, prepare, prepare_folder, tightened
+from spendtop.store.files import locate, prepare, prepare_folder, recovery, tightened
 from spendtop.store.schema import upgrade
 
 NOBODY = 65_534
@@ -283,3 +284,14 @@ class TestForOneWhoMayNot:
         make_store(open_folder / "spendtop.db")
         open_folder.chmod(0o000)
         self.refused(open_folder / "spendtop.db")
+
+
+@pytest.mark.parametrize("name", ["a b.db", "it's.db", "$(touch hit).db", "a;touch hit.db", "-rf.db", "s.db"])
+def test_a_damaged_store_is_put_aside_by_a_shell_as_it_is_printed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"damaged")
+    (tmp_path / f"{name}-wal").write_bytes(b"wal")
+    command = recovery(Path(name)).splitlines()[-1].partition(":  ")[2]
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+    assert done.stderr == b""
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    assert left == {f"{name}.corrupt": b"damaged", f"{name}-wal.corrupt": b"wal"}

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from spendtop.domain.errors import CannotWrite, StoreCorrupt, StoreFull
+from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt, StoreFull
 from spendtop.store.engine import Store
 from spendtop.store.writer import Writer
 from tests.waiting import DEADLINE
@@ -300,6 +300,27 @@ def test_nobody_waits_for_an_attempt_that_would_end_after_their_patience(
     assert on_file.stored() == ["waits"]
 
 
+def test_it_says_how_long_nothing_could_be_written(on_file: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(
+        "spendtop.store.writer.time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=lambda _: None)
+    )
+    said: list[tuple[float, bool]] = []
+
+    def locked_for_two_attempts() -> None:
+        said.append((on_file.writer.held_up_for, on_file.writer.is_writing))
+        if seconds[0] < 10:
+            seconds[0] += 5
+            raise OperationalError("BEGIN", None, Exception("locked"))
+
+    on_file.before_record = locked_for_two_attempts
+    on_file.submit("waits")
+    on_file.answers(1)
+    on_file.writer.run(lambda connection: None).result(DEADLINE)
+    assert said == [(0.0, True), (5.0, True), (10.0, True)]
+    assert (on_file.writer.held_up_for, on_file.writer.is_writing) == (0.0, False)
+
+
 def on_refusal(store: Store, tell: Callable[[], None]) -> None:
     """Call `tell` whenever the database refuses a statement."""
 
@@ -397,3 +418,12 @@ def test_a_writer_that_is_barred_takes_nothing(names: Names) -> None:
     names.writer.bar(None)
     names.submit("a")
     assert names.answers(1) == [(("a",), ["A"])]
+
+
+def test_other_work_that_refuses_by_itself_says_nothing_of_the_store(names: Names) -> None:
+    def refuse(_connection: Connection) -> None:
+        raise NoPermission("Not yours.")
+
+    with pytest.raises(NoPermission):
+        names.writer.run(refuse).result(DEADLINE)
+    assert names.writer.refused is None

@@ -4,6 +4,7 @@ again."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.config.channel_urls import refusal, schema_of
+from spendtop.domain.shell_words import shell_word
 
 
 class ChannelState(StrEnum):
@@ -122,3 +124,14 @@ def _plugin(url: str) -> Any:
     # It logs URLs that it cannot read with all their secrets.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     return Apprise.instantiate(url)
+
+
+def failing_channels(channels: Sequence[ChannelStatus]) -> str | None:
+    """Which channels do not deliver, and why."""
+    sentences = [
+        f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
+        f" `spendtop channel test {shell_word(channel.name)}` tries it."
+        for channel in channels
+        if channel.state != ChannelState.OK
+    ]
+    return " ".join(sentences) or None

@@ -59,6 +59,8 @@ class Listener:
         }
         self._unpacking = frozenset(kind.source.path for kind in readers.batches.values() if kind.unpacks)
         """Paths that take a body with a Content-Encoding."""
+        self.favoured = frozenset({"/ping", "/health", *(kind.source.path for kind in readers.signed.values())})
+        """Paths that are answered however many others are: signs of life, and what nobody sends again."""
         self._admin: App | None = None
         self._admin_is_built = asyncio.Lock()
 

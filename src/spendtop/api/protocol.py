@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from dataclasses import dataclass
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -12,8 +11,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, error
-from spendtop.api.local_use import is_loopback
+from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, busy, error
+from spendtop.api.connections import Allowance, ConnectionTable
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024
@@ -21,29 +20,18 @@ LONGEST_TARGET = 8_000
 MOST_DISCARDED = 1024 * 1024
 """Of a body whose request is answered already. Closing at once would take the answer from the client again."""
 _CHUNK = 256 * 1024
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What one connection may take. Seconds and numbers of connections."""
-
-    to_send: float = 10.0
-    """For a whole request, plus `per_chunk` for each 256 KiB that have come."""
-    per_chunk: float = 1.0
-    idle: int = 5
-    """Between two requests."""
-    after_stop: int = 4
-    """For what is being answered when the listener stops."""
-    connections: int = 256
-    per_address: int = 32
-    """Connections of one address; loopback is exempt."""
+_CLAIMS = frozenset({b"authorization", b"helicone-signature", b"x-api-key", b"x-ingest-key"})
+"""Headers by which somebody claims to be known here."""
+_CROWDED = busy("crowded", "Too many requests are being answered. Send again in a moment.")
 
 
 class ListenerConfig(uvicorn.Config):
-    """uvicorn's configuration, and what a connection may take."""
+    """uvicorn's configuration, and what connections may take.
 
-    def __init__(self, app: Any, allowance: Allowance) -> None:
+    Requests of the `favoured` paths are answered while all but the reserved connections are taken.
+    """
+
+    def __init__(self, app: Any, allowance: Allowance, favoured: Collection[str]) -> None:
         super().__init__(
             app,
             http=GuardedProtocol,
@@ -59,6 +47,8 @@ class ListenerConfig(uvicorn.Config):
             timeout_graceful_shutdown=allowance.after_stop,
         )
         self.allowance = allowance
+        self.table = ConnectionTable(allowance)
+        self.favoured = frozenset(path.encode() for path in favoured)
 
 
 class _EndConnection(Exception):
@@ -77,6 +67,9 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._allowance = config.allowance
+        self._table = config.table
+        self._favoured = config.favoured
+        self._unreserved = config.allowance.connections - config.allowance.reserved
         self._waiting_since: float | None = None
         """Loop time from which on a request has been coming; None while there is none, or it is complete."""
         self._received = 0
@@ -92,12 +85,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._waiting_since = self.loop.time()
-        if not self._find_room():
-            self.transport.abort()
+        self._waiting_since = now = self.loop.time()
+        self._table.enter(self, now)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._table.leave(self)
         self._waiting_since = None
 
     def data_received(self, data: bytes) -> None:
@@ -127,6 +120,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.url) > LONGEST_TARGET:
             self._refusal = error(414, "address_too_long", "The address is too long.")
             raise _EndConnection
+        if len(self._table) > self._unreserved and self._is_too_many():
+            self._table.refuse("for too many that are being answered")
+            self._refusal = _CROWDED
+            raise _EndConnection
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -150,7 +147,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _CHUNK)
         if now - self._waiting_since > allowed:
-            self._end(None if self._is_in_head else error(408, "too_slow", "The request did not come in time."))
+            is_told = self._is_in_head or self.cycle.response_started
+            self._end(None if is_told else error(408, "too_slow", "The request did not come in time."))
 
     def _end_unread(self, now: float) -> None:
         """Abort when the client took nothing of what is left to send for as long as a request may take."""
@@ -161,9 +159,24 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     @property
+    def address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    @property
     def waits(self) -> bool:
         """Whether it holds no complete request that is being answered."""
         return self._waiting_since is not None or self.cycle is None or self.cycle.response_complete
+
+    @property
+    def waiting_since(self) -> float:
+        return self._waiting_since or 0.0
+
+    @property
+    def is_claimed(self) -> bool:
+        return not self._is_in_head and any(name in _CLAIMS for name, _ in self.headers)
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def _end(self, answer: HttpAnswer | None) -> None:
         if answer is not None and (
@@ -177,21 +190,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD
 
-    def _find_room(self) -> bool:
-        """Whether this connection may stay. The one that has waited longest makes room for it."""
-        others = [other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self]
-        address = self.client[0] if self.client else ""
-        neighbours = sum(1 for other in others if other.client and other.client[0] == address)
-        if neighbours >= self._allowance.per_address and not is_loopback(address):
-            return False
-        if len(others) < self._allowance.connections:
-            return True
-        waiting = [other for other in others if other.waits]
-        if not waiting:
-            _log.warning("a connection was refused: %d are being answered", len(others))
-            return False
-        min(waiting, key=lambda other: other._waiting_since or 0.0).transport.abort()
-        return True
+    def _is_too_many(self) -> bool:
+        return self.url.partition(b"?")[0] not in self._favoured and self._table.is_crowded
 
 
 def _raw(answer: HttpAnswer) -> bytes:

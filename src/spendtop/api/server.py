@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import uvicorn
 
 from spendtop.api.answers import App
-from spendtop.api.protocol import Allowance, GuardedProtocol, ListenerConfig
+from spendtop.api.connections import Allowance
+from spendtop.api.entrance import Entrance
+from spendtop.api.protocol import GuardedProtocol, ListenerConfig
 from spendtop.domain.errors import NoPermission, PortBusy, UsageError
 
 _BACKLOG = 1024
@@ -43,33 +45,58 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def serve(app: App, listening: socket.socket, stop: asyncio.Event, allowance: Allowance | None = None) -> None:
-    """Answer until `stop` is set; what is being answered then has `allowance.after_stop`. Closes the socket."""
-    await _Server(ListenerConfig(app, allowance or Allowance()), stop).serve(sockets=[listening])
+async def serve(
+    app: App,
+    listening: socket.socket,
+    stop: asyncio.Event,
+    allowance: Allowance | None = None,
+    favoured: Collection[str] = (),
+) -> None:
+    """Answer until `stop` is set; what is being answered then has `allowance.after_stop`. Closes the socket.
+
+    Requests of the `favoured` paths are answered however many others are.
+    """
+    await _Server(ListenerConfig(app, allowance or Allowance(), favoured), listening, stop).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, ended by an event; signals belong to the process around it."""
+    """uvicorn's server with an entrance of ours, ended by an event; signals belong to the process around it."""
 
-    def __init__(self, config: ListenerConfig, stop: asyncio.Event) -> None:
+    def __init__(self, config: ListenerConfig, listening: socket.socket, stop: asyncio.Event) -> None:
         super().__init__(config)
+        self._listener = config
+        self._table = config.table
+        self._listening = listening
         self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        self.servers = []
+        self.started = True
 
     async def main_loop(self) -> None:
         counter = 0
-        while not self._stop.is_set():
-            await self.on_tick(counter)
-            counter += 1
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_SECONDS):
-                    await self._stop.wait()
+        async with asyncio.TaskGroup() as tasks:
+            entrance = Entrance(self._listening, self._table.make_room, self._connection, tasks)
+            while not self._stop.is_set():
+                entrance.open()
+                await self.on_tick(counter)
+                counter += 1
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_SECONDS):
+                        await self._stop.wait()
+            entrance.close()
 
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.server_state.connections):
             if isinstance(connection, GuardedProtocol):
                 connection.look_at_clock(now)
+        self._table.tell_refused(now)
         return await super().on_tick(counter)
+
+    def _connection(self) -> asyncio.Protocol:
+        return GuardedProtocol(self._listener, self.server_state, self.lifespan.state)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -129,8 +129,8 @@ class VerdictRoute:
                 if limit.name not in entities:
                     continue
                 window = self._bounds(limit.window, now, in_force.calendar)
-                used = self._reader.used(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
-                uses.update(((limit.name, entity), amount) for entity, amount in used.items())
+                read = self._reader.uses(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
+                uses.update(((limit.name, entity), use.used) for entity, use in read.items())
         return uses
 
     def _bounds(self, window: Window, now: int, calendar: Calendar) -> Bounds:

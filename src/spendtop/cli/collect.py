@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from spendtop.cli.options import Options, known_stores, load_settings, settled
-from spendtop.collector.collector import CompanionContext, Setup
 from spendtop.collector.collector import run as collect
+from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.domain.untrusted import clean_text

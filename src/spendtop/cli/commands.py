@@ -75,12 +75,16 @@ COMMANDS: dict[str, Command] = {
     "send-test": Command(
         "send_test",
         "Sign realistic webhooks, post them to the running collector or to URL, and say what came back. They are"
-        " recorded like real ones.",
+        " recorded like real ones, with a mark by which --remove takes them out again.",
         "spendtop send-test https://spend.example.org --count 20 --rate 5",
         (
             _argument("url", nargs="?", metavar="URL", help="where to post; without it the running collector"),
             _argument("--count", type=int, default=1, metavar="N", help="how many (default 1)"),
             _argument("--rate", type=float, default=10.0, metavar="R", help="at most this many a second (default 10)"),
+            _argument("--keep", action="store_true", help="without the mark by which --remove finds them"),
+            _argument(
+                "--remove", action="store_true", help="take those sent before out of every figure; sends nothing"
+            ),
         ),
     ),
     "helicone connect": Command(

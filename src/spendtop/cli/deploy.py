@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from spendtop import __version__
 from spendtop.cli.options import Options, load_settings
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.shell_words import shell_word
 
 FILES = {
     "systemd": "systemd.service",
@@ -30,10 +31,17 @@ def run(options: Options) -> int:
     server = load_settings(options).settings.server
     template = files("spendtop.cli") / "deployments" / FILES[kind]
     text = Template(template.read_text(encoding="utf-8")).substitute(
-        program=shutil.which("spendtop") or f"{sys.executable} -P -m spendtop",
+        program=_program(),
         version=__version__,
         port=server.port or 8000,
         name=urlsplit(server.public_url).hostname or "spend.example.org",
     )
     sys.stdout.write(text)
     return ExitCode.OK
+
+
+def _program() -> str:
+    """As systemd reads words, which quotes as a shell does, and expands % and $."""
+    found = shutil.which("spendtop")
+    words = [found] if found else [sys.executable, "-P", "-m", "spendtop"]
+    return " ".join(map(shell_word, words)).replace("%", "%%").replace("$", "$$")

@@ -26,6 +26,7 @@ from spendtop.collector.helicone_connection import (
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.helicone_webhooks import Webhook
 from spendtop.sources.pollers import KeyRefused, PollFailed
@@ -156,7 +157,7 @@ def _complaints(webhook: Webhook, settings: Settings) -> list[str]:
     if webhook.secret not in secrets_of(settings):
         complaints.append(
             "Its signing secret is not in the configuration, so that its events are refused."
-            f" `spendtop helicone connect {clean_line(webhook.destination)}` puts it there."
+            f" `spendtop helicone connect {shell_word(clean_line(webhook.destination))}` puts it there."
         )
     return complaints
 

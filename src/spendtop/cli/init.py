@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from spendtop.cli.options import Options
@@ -25,6 +24,7 @@ from spendtop.config.settings import Settings
 from spendtop.config.template import render
 from spendtop.config.types import Surroundings, to_decimal
 from spendtop.domain.errors import CannotCreate, ExitCode, NoPermission, SpendtopError, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
 
 Values = dict[str, Any]
@@ -47,7 +47,7 @@ def run(options: Options) -> int:
         say(f"  note: {warning}")
     for step in _helicone(settings):
         say(step)
-    named = "" if _is_found(options, path) else f" --config {quote(str(path))}"
+    named = "" if _is_found(options, path) else f" --config {shell_word(path)}"
     say(f"Next: `spendtop check{named}`, then `spendtop{named}`.")
     return ExitCode.OK
 

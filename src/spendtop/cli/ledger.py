@@ -21,6 +21,7 @@ from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
+from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import bill_differences, ledger
@@ -234,7 +235,7 @@ def _lines(current: AccountNow, calendar: Calendar) -> Iterator[str]:
         yield f"calibrated {local_time(current.calibrated_at, calendar)}, drift {drift}"
     elif not account.tells_balance:
         yield (
-            f"`spendtop ledger sync {clean_line(account.name)} AMOUNT` enters what the provider's page says;"
+            f"`spendtop ledger sync {shell_word(account.name)} AMOUNT` enters what the provider's page says;"
             " no alert is told before."
         )
     if current.burn_per_day is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.legacy_env import recognized
 from spendtop.domain.errors import ConfigError, StoreCorrupt
+from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def files_in_force(found: ConfigFiles, url: str) -> tuple[ConfigFiles, str | Non
         return found, f"{gone}: taking {found.document}."
     raise ConfigGone(
         f"{gone}. Put it back, or name the file that counts from now on: spendtop --config FILE\n"
-        f"To write a new one:  spendtop init --config {quote(before.document or 'spendtop.toml')}\n"
+        f"To write a new one:  spendtop init --config {shell_word(before.document or 'spendtop.toml')}\n"
         "To start without any, this once:  spendtop --no-config"
     )
 

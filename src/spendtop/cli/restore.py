@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from shlex import quote
 
 from pydantic import ValidationError
 
@@ -23,6 +22,7 @@ from spendtop.config.paths import config_file, data_folder
 from spendtop.config.settings import DatabaseSettings
 from spendtop.config.types import Surroundings
 from spendtop.domain.errors import CannotCreate, ExitCode, StoreCorrupt, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.store.backup import BackupFile, Origin
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare_folder
@@ -67,7 +67,7 @@ def move(options: Options) -> int:
         f"[database]\nurl = {json.dumps(address, ensure_ascii=False)}"
     )
     if not text.startswith(_REFERENCES):
-        say(f"or try it first:  spendtop --database-url {quote(address)}")
+        say(f"or try it first:  spendtop --database-url {shell_word(address)}")
     return ExitCode.OK
 
 

@@ -6,26 +6,31 @@ import hmac
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 
 import httpx
 
-from spendtop.cli.effective_limits import now
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.effective_limits import effective_limits, now
+from spendtop.cli.options import Options, load_settings, opened_store
+from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
-from spendtop.collector.demo.sample_traffic import as_new, live_bodies
+from spendtop.collector.demo.sample_traffic import as_new, as_test, live_bodies
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.presence import running_collector
+from spendtop.services.sent_tests import sent_tests, spend_of
+from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
+from spendtop.store.reads.daily import last_days
+from spendtop.store.reads.spending import spend
 
 _PATH = "/webhook"
 _TIMEOUT = 90.0
@@ -33,26 +38,57 @@ _TIMEOUT = 90.0
 _EVERYWHERE = ("0.0.0.0", "::")
 Answer = tuple[int, str]
 """HTTP status, and what the body says."""
+Renewed = Callable[[bytes, str, int], bytes]
+"""A body as that of another request, by this id, at this instant (UTC µs)."""
 
 
 def run(options: Options) -> int:
     """Post and print a line for each kind of answer."""
-    count, rate = options.arguments.count, options.arguments.rate
+    arguments = options.arguments
+    if arguments.remove:
+        return _remove(options)
+    count, rate = arguments.count, arguments.rate
     if count < 1 or rate <= 0:
         raise UsageError("--count takes a whole number from 1 on, --rate a number above 0.")
     settings = load_settings(options).settings
-    url = _address(options.arguments.url or _own_address(settings))
-    answers = _post(url, _secret(settings), count, rate)
+    url = _address(arguments.url or _own_address(settings))
+    answers = _post(url, _secret(settings), count, rate, as_new if arguments.keep else as_test)
     say(f"{count} posted to {clean_line(url)}")
     say(table((">count", ">HTTP", "answer"), [(many, *answer) for answer, many in answers.most_common()]))
-    return _verdict(answers)
+    code = _verdict(answers)
+    if arguments.url is None:
+        say(_summary(settings))
+    return code
 
 
-def _post(url: str, secret: bytes | None, count: int, rate: float) -> Counter[Answer]:
+def _remove(options: Options) -> int:
+    if options.arguments.url is not None:
+        raise UsageError("--remove takes out what this store has; on another machine run it there.")
+    with opened_store(load_settings(options).settings) as store:
+        return follow(store, TaskKind.REMOVE_TESTS, {}, "removal")
+
+
+def _summary(settings: Settings) -> str:
+    """What is spent today, and what of all that is stored are tests."""
+    with opened_store(settings) as store:
+        ids = sent_tests(store, now)
+        with store.reading() as connection:
+            calendar = effective_limits(connection, settings).calendar
+            today, tests = spend(connection, last_days(1, now(), calendar).since, None), spend_of(connection, ids)
+    whole = f"Today: {today.words}, {today.requests:,} requests."
+    if not tests.requests:
+        return whole
+    return (
+        f"{whole} Tests among all that is stored: {tests.words}, {tests.requests:,} requests; "
+        "`spendtop send-test --remove` takes them out."
+    )
+
+
+def _post(url: str, secret: bytes | None, count: int, rate: float, renewed: Renewed) -> Counter[Answer]:
     answers: Counter[Answer] = Counter()
     started = time.monotonic()
     with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
-        for number, body in enumerate(_bodies(count)):
+        for number, body in enumerate(_bodies(count, renewed)):
             time.sleep(max(0.0, started + number / rate - time.monotonic()))
             headers = {"Content-Type": "application/json"}
             if secret is not None:
@@ -67,9 +103,9 @@ def _post(url: str, secret: bytes | None, count: int, rate: float) -> Counter[An
     return answers
 
 
-def _bodies(count: int) -> Iterator[bytes]:
+def _bodies(count: int, renewed: Renewed) -> Iterator[bytes]:
     for body in islice(cycle(live_bodies()), count):
-        yield as_new(body, str(uuid.uuid4()), now())
+        yield renewed(body, str(uuid.uuid4()), now())
 
 
 def _read(response: httpx.Response) -> Answer:

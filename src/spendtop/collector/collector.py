@@ -8,12 +8,11 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
-from spendtop.alerts.channels import ChannelState, ChannelStatus
+from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import Listener
@@ -46,20 +45,20 @@ from spendtop.collector.process.lifecycle import (
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
+from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.collector.tasks.task_runner import TaskRunner
-from spendtop.config.load import Loaded
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
-from spendtop.domain.clock import Clock, to_iso
+from spendtop.domain.clock import to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcements import Announcement
-from spendtop.services.known_stores import KnownStores
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
@@ -74,42 +73,6 @@ _VITALS_EVERY = 0.5
 _LOOPS_END_WITHIN = 7.0
 _WRITER_ENDS_WITHIN = 4.0
 """Seconds at the end. What is not committed by then was not acknowledged either."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompanionContext:
-    """What a companion loop works with."""
-
-    store: Store
-    recorder: Recorder
-    url: str
-    """Where the listener answers."""
-    clock: Clock
-    settings: Callable[[], Settings]
-    say: Callable[[str], None]
-    """Tells a person who looks on a sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    loaded: Loaded
-    reload: Callable[[], Loaded]
-    """Reads the configuration again. Raises ConfigError."""
-    clock: Clock
-    prints: bool
-    """Whether it prints a line per request and alert: the headless face."""
-    as_json: bool = False
-    started_by: str = "service"
-    ready_descriptor: int | None = None
-    """A pipe to the parent that gets one JSON line: ready, or why not."""
-    leash_descriptor: int | None = None
-    """A pipe from the parent: when it closes, the collector ends."""
-    known_stores: KnownStores | None = None
-    """What the store is looked up in, and remembered; None for a store that is thrown away."""
-    begins_anew: bool = False
-    """Whether the store may be another one than before, or none."""
-    companions: Mapping[str, Callable[[CompanionContext], Loop]] = field(default_factory=dict)
-    """Further loops that run inside, by name."""
 
 
 def run(setup: Setup) -> ExitCode:
@@ -279,7 +242,7 @@ class Collector:
             refusals=self._refusals,
         )
         try:
-            await serve(Listener(context), listening, self._stop)
+            await serve(listener := Listener(context), listening, self._stop, favoured=listener.favoured)
         except Exception:
             _log.exception("the listener failed")
 
@@ -303,6 +266,7 @@ class Collector:
             {
                 **SlowTasks(polling, pollers, self._settings).by_kind(),
                 **RepricingTasks(polling, self._settings).by_kind(),
+                **SentTestsRemoval(polling).by_kind(),
             },
         )
         housekeeping = Housekeeping(
@@ -420,7 +384,7 @@ class Collector:
         loops = " and ".join(sorted(self._supervisor.failures))
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
-        self._conditions.keep("channels", ConditionStatus.DEGRADED, _failing(self._outbox.status()))
+        self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
@@ -436,17 +400,6 @@ class Collector:
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
             self._printer.say(sentence)
-
-
-def _failing(channels: Sequence[ChannelStatus]) -> str | None:
-    """Which channels do not deliver, and why."""
-    sentences = [
-        f"Channel {channel.name} is {channel.state.value}: {channel.last_error or 'no message came through'}."
-        f" `spendtop channel test {channel.name}` tries it."
-        for channel in channels
-        if channel.state != ChannelState.OK
-    ]
-    return " ".join(sentences) or None
 
 
 def _say_nothing(_sentence: str) -> None:

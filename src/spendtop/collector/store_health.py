@@ -10,6 +10,7 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from spendtop.collector.conditions import Conditions
+from spendtop.collector.held_writer import held_up
 from spendtop.collector.supervisor import pause
 from spendtop.config.types import size_text
 from spendtop.domain.condition import ConditionStatus
@@ -28,8 +29,8 @@ _FACT = "last try to write"
 
 
 class StoreHealth:
-    """Says what keeps the store from taking requests, as the conditions `store` and `disk`, and keeps a reserve on its disk
-    by leaving out prompts and responses, the condition `bodies`."""
+    """Says what keeps the store from taking requests, as the conditions `store`, `disk` and `writer`; keeps a reserve
+    on its disk by leaving out prompts and responses, the condition `bodies`."""
 
     def __init__(
         self, store: Store, recorder: Recorder, conditions: Conditions, disk_reserve: Callable[[], int]
@@ -63,6 +64,8 @@ class StoreHealth:
         lost = self._store.loss or self._unread or (None if refused is None or is_full else str(refused))
         self._conditions.keep("store", ConditionStatus.DOWN, lost)
         self._conditions.keep("disk", ConditionStatus.DOWN, disk)
+        is_explained = lost is not None or disk is not None
+        self._conditions.keep("writer", ConditionStatus.DEGRADED, None if is_explained else held_up(self._recorder))
 
     async def _look(self) -> None:
         try:
@@ -88,8 +91,8 @@ class StoreHealth:
         enough = reserve if self._recorder.keeps_bodies else reserve + reserve // 20
         self._recorder.keeps_bodies = free >= enough
         scarce = (
-            f"Less than {size_text(reserve)} are free on the disk of the store {self._store.name}: prompts and responses"
-            " are not kept, requests and costs are. Make room, or lower disk_reserve under [database]."
+            f"Less than {size_text(reserve)} are free on the disk of the store {self._store.name}: prompts and"
+            " responses are not kept, requests and costs are. Make room, or lower disk_reserve under [database]."
         )
         self._conditions.keep("bodies", ConditionStatus.DEGRADED, None if self._recorder.keeps_bodies else scarce)
 

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spendtop.collector.collector import CompanionContext
 from spendtop.collector.helicone_connection import NotKept, connect, destination_of, keep_secret, management
+from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import SpendtopError, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.sources.helicone_webhooks import HeliconeWebhooks
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
@@ -107,7 +108,7 @@ class Tunnel:
                     return
                 await pause(stop, _ASK_AGAIN_AFTER)
             except NotKept as failure:
-                show = f"`spendtop helicone connect {url} --show-secret` shows it."
+                show = f"`spendtop helicone connect {shell_word(url)} --show-secret` shows it."
                 await self._tell(
                     False, f"Helicone posts to the tunnel, but its signature is not known: {failure} {show}"
                 )

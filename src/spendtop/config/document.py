@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.toml import key_lines
 from spendtop.domain.errors import ConfigError, NoPermission, SpendtopError
+from spendtop.domain.shell_words import shell_word
 
 LARGEST_FILE = 1024 * 1024
 """Bytes; more is no configuration."""
@@ -169,8 +169,10 @@ def _raw(path: Path, place: str) -> bytes:
             raise ConfigError(f"{place} is larger than {LARGEST_FILE // 1024} KiB; is it a configuration file?")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {place}; make one with: spendtop init --config {quote(place)}") from None
+        raise ConfigError(
+            f"there is no file {place}; make one with: spendtop init --config {shell_word(place)}"
+        ) from None
     except PermissionError:
-        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {quote(place)}") from None
+        raise NoPermission(f"cannot read {place}; let its owner run: chmod u+r {shell_word(place)}") from None
     except OSError as error:
         raise ConfigError(f"cannot read {place}: {error.strerror}") from None

@@ -15,6 +15,7 @@ from spendtop.config.database import database_url
 from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.types import Surroundings, to_decimal
 from spendtop.domain.errors import ConfigError, NoPermission
+from spendtop.domain.shell_words import shell_word
 
 SWITCH = "SPENDTOP_OLD_NAMES"
 """Set to 1, the old names count in the process environment too."""
@@ -253,7 +254,7 @@ def _read(path: Path, asked_for: bool) -> dict[str, str]:
         return {}
     except PermissionError:
         if asked_for:
-            raise NoPermission(f"cannot read {path}; let its owner run: chmod u+r {path}") from None
+            raise NoPermission(f"cannot read {path}; let its owner run: chmod u+r {shell_word(path)}") from None
         return {}
     except UnicodeDecodeError:
         if asked_for:
@@ -267,7 +268,7 @@ def _warnings(unset: list[str], raw: Mapping[str, tuple[str, str]], path: Path |
     if unset:
         warnings.append(f"blank or placeholder values count as unset: {', '.join(sorted(unset))}")
     if path is not None and raw and path.stat().st_mode & 0o077:
-        warnings.append(f"{path} can be read by other users of this machine; close it: chmod 600 {path}")
+        warnings.append(f"{path} can be read by other users of this machine; close it: chmod 600 {shell_word(path)}")
     return warnings
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import reduce
 from hashlib import sha256
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from spendtop.config.channel_urls import holds_credentials
@@ -25,6 +24,7 @@ from spendtop.config.toml import dotted
 from spendtop.config.types import Section, Surroundings
 from spendtop.config.validation import validated
 from spendtop.domain.errors import NoPermission, SpendtopError
+from spendtop.domain.shell_words import shell_word
 
 _STORE = ("database", "url")
 
@@ -157,10 +157,10 @@ def _exposure(path: Path, layer: Layer, model: type[Section]) -> Iterator[NoPerm
         return
     folder_mode = path.parent.stat().st_mode
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        fix = f"chmod 600 {quote(str(path))}"
+        fix = f"chmod 600 {shell_word(path)}"
         yield NoPermission(f"{path} holds secrets and is open to other users of this machine; run: {fix}")
     elif folder_mode & stat.S_IWOTH and not folder_mode & stat.S_ISVTX:
-        yield NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {quote(str(path.parent))}")
+        yield NoPermission(f"{path} holds secrets and anybody can replace it; run: chmod o-w {shell_word(path.parent)}")
 
 
 def _is_credential(path: Path) -> bool:

@@ -11,6 +11,9 @@ from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.sources import Source
 
+TEST_PROPERTY = "spendtop_test"
+"""The property, with the value 1, of requests that `send-test` sent."""
+
 
 class Status(StrEnum):
     """How the call ended."""

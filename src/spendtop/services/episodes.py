@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from spendtop.domain.alerting import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
@@ -15,6 +15,8 @@ from spendtop.store.tables import AlertTable
 
 _ALERT = table_of(AlertTable)
 _OF_LIMITS = "limit/"
+_OPEN = _ALERT.insert().returning(_ALERT.c.id)
+_CHANGE = update(_ALERT).where(_ALERT.c.id == bindparam("of_id"), _ALERT.c.version == bindparam("of_version"))
 _AT_ONCE = 500
 """Entities looked up by one statement."""
 
@@ -24,27 +26,26 @@ def rule_of(limit: Limit) -> str:
     return f"{_OF_LIMITS}{limit.name}"
 
 
-def current(connection: Connection, limit: Limit, entity: str, window_start: int | None, now: int) -> Any | None:
-    """The alert row that a crossing in this window belongs to, or None when it opens a new episode."""
-    same = select(_ALERT).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity == entity)
+def current(
+    connection: Connection, limit: Limit, entities: Sequence[str], window_start: int | None, now: int
+) -> dict[str, Any]:
+    """The alert rows that crossings in this window belong to, by entity; where there is none a new episode opens."""
+    same = (_ALERT.c.rule == rule_of(limit), _ALERT.c.entity.in_(entities))
     if limit.window.kind in CALENDAR_KINDS:
-        return connection.execute(same.where(_ALERT.c.window_start == window_start)).one_or_none()
-    single = limit.window.kind is WindowKind.REQUEST
-    fitting = same.where(_ALERT.c.window_end.is_not(None) if single else _ALERT.c.window_end.is_(None))
-    row = connection.execute(fitting.order_by(_ALERT.c.id.desc()).limit(1)).one_or_none()
+        query = select(_ALERT).where(*same, _ALERT.c.window_start == window_start)
+    else:
+        single = limit.window.kind is WindowKind.REQUEST
+        fitting = _ALERT.c.window_end.is_not(None) if single else _ALERT.c.window_end.is_(None)
+        newest = select(func.max(_ALERT.c.id)).where(*same, fitting).group_by(_ALERT.c.entity)
+        query = select(_ALERT).where(_ALERT.c.id.in_(newest))
+    rows = connection.execute(query)
+    return {row.entity: row for row in rows if not _is_over(limit, row, now)}
+
+
+def _is_over(limit: Limit, row: Any, now: int) -> bool:
+    """Whether a crossing of a rolling window, that was resolved, is something new."""
     rolling = limit.window.kind is WindowKind.ROLLING
-    if row is not None and rolling and row.resolved_at is not None and not continues(limit, row.resolved_at, now):
-        return None
-    return row
-
-
-def entities_with_alerts(connection: Connection, limit: Limit, entities: Sequence[str]) -> set[str]:
-    """Those of the entities that had an alert of this limit before."""
-    alerted: set[str] = set()
-    for part in (entities[start : start + _AT_ONCE] for start in range(0, len(entities), _AT_ONCE)):
-        query = select(_ALERT.c.entity).where(_ALERT.c.rule == rule_of(limit), _ALERT.c.entity.in_(part))
-        alerted.update(connection.execute(query).scalars())
-    return alerted
+    return rolling and row.resolved_at is not None and not continues(limit, row.resolved_at, now)
 
 
 def unresolved(connection: Connection, after: int, most: int) -> list[Any]:
@@ -153,21 +154,8 @@ def write(
         "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
     }
     if row is None:
-        inserted = connection.execute(
-            _ALERT.insert().values(
-                rule=rule_of(limit),
-                entity=entity,
-                window_start=episode.window_start,
-                opened_at=reading.at,
-                version=1,
-                **values,
-            )
-        )
-        assert inserted.inserted_primary_key is not None
-        return int(inserted.inserted_primary_key[0])
-    changed = connection.execute(
-        update(_ALERT)
-        .where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-        .values(version=row.version + 1, **values)
-    )
-    return int(row.id) if changed.rowcount else None
+        values |= {"rule": rule_of(limit), "entity": entity, "window_start": episode.window_start}
+        values |= {"opened_at": reading.at, "version": 1}
+        return int(connection.execute(_OPEN, values).scalar_one())
+    values |= {"of_id": row.id, "of_version": row.version, "version": row.version + 1}
+    return int(row.id) if connection.execute(_CHANGE, values).rowcount else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ from spendtop.services import alert_messages, announcements, episodes
 from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.reads import limits as limit_reads
+from spendtop.store.reads.entity_uses import EntityUses
+from spendtop.store.reads.limits import Use
 from spendtop.store.reads.rows import from_row as request_row
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
@@ -57,6 +59,7 @@ class Evaluator:
         self._limits = {limit.name: limit for limit in book.limits}
         self._channels = channels
         self._timer = timer
+        self._uses = EntityUses()
         self._served = ""
         """The limit that was evaluated last; the one behind it is next."""
         self._revisited = 0
@@ -114,7 +117,7 @@ class Evaluator:
             return []
         try:
             with connection.begin_nested():
-                return _LimitInTurn(connection, limit, self._book, now).decide_marked(marks)
+                return self._in_turn(connection, limit, now).decide_marked(marks)
         except Exception:  # one limit that cannot be evaluated must not silence the others
             _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
             return []
@@ -125,8 +128,11 @@ class Evaluator:
         if limit is None or not episodes.fits(limit, episode):
             episodes.end(connection, [row.id], now)
         elif limit.window.kind is not WindowKind.REQUEST:
-            return _LimitInTurn(connection, limit, self._book, now).decide_again(row, episode)
+            return self._in_turn(connection, limit, now).decide_again(row, episode)
         return []
+
+    def _in_turn(self, connection: Connection, limit: Limit, now: int) -> _LimitInTurn:
+        return _LimitInTurn(connection, limit, self._book, self._uses, now)
 
 
 def _next_marked(connection: Connection, after: str) -> str | None:
@@ -171,8 +177,9 @@ class _Case(NamedTuple):
 class _LimitInTurn:
     """One limit within one transaction."""
 
-    def __init__(self, connection: Connection, limit: Limit, book: LimitBook, now: int) -> None:
+    def __init__(self, connection: Connection, limit: Limit, book: LimitBook, uses: EntityUses, now: int) -> None:
         self._connection = connection
+        self._entity_uses = uses
         self._limit = limit
         self._calendar = book.calendar
         self._ceiling = book.ceilings.get(limit.name)
@@ -189,17 +196,16 @@ class _LimitInTurn:
             window = bounds(self._limit.window, self._now, self._calendar)
         else:
             window = Bounds(episode.window_start, episode.window_end)
-        return self._decide(_Case(row.entity, row, self._reading(row.entity, window, episode.crossed_at)))
+        use = self._uses([row.entity], window)[row.entity]
+        return self._decide(_Case(row.entity, row, self._reading(use, window, episode.crossed_at)))
 
     def _requests(self, marks: Sequence[Any]) -> Iterator[_Case]:
         """Each single request above a request limit: an episode of its own, that speaks once."""
-        for entity in (mark.entity for mark in marks):
-            # Left while a limit of this name still had a window, a mark names a user or the like instead.
-            if not (entity.isascii() and entity.isdigit()):
-                continue
-            row = self._connection.execute(select(_REQUEST).where(_REQUEST.c.id == int(entity))).one_or_none()
-            if row is None or episodes.current(self._connection, self._limit, entity, None, self._now) is not None:
-                continue
+        # Left while a limit of this name still had a window, a mark names a user or the like instead.
+        entities = {mark.entity for mark in marks if mark.entity.isascii() and mark.entity.isdigit()}
+        entities -= episodes.current(self._connection, self._limit, list(entities), None, self._now).keys()
+        ids = [int(entity) for entity in entities]
+        for row in self._connection.execute(select(_REQUEST).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id)):
             request = request_row(row)
             reading = Reading(
                 used=request.cost.amount or (self._ceiling(request) if self._ceiling else ZERO),
@@ -209,14 +215,14 @@ class _LimitInTurn:
                 at=self._now,
                 happened_at=min(request.occurred_at, self._now),
             )
-            yield _Case(entity, None, reading)
+            yield _Case(str(row.id), None, reading)
 
     def _windows(self, marks: Sequence[Any]) -> Iterator[_Case]:
         """Each entity in each window that a mark touches, where it may have something to say."""
         for window, marked_at in self._latest_marks(marks).items():
-            for entity in self._worth_deciding(window, list(marked_at)):
-                row = episodes.current(self._connection, self._limit, entity, window.start_us, self._now)
-                yield _Case(entity, row, self._reading(entity, window, marked_at[entity]))
+            rows = episodes.current(self._connection, self._limit, list(marked_at), window.start_us, self._now)
+            for entity, use in self._uses(self._worth_deciding(window, list(marked_at), rows), window).items():
+                yield _Case(entity, rows.get(entity), self._reading(use, window, marked_at[entity]))
 
     def _latest_marks(self, marks: Sequence[Any]) -> dict[Bounds, dict[str, int]]:
         """When the last request that marked it happened, by window and entity."""
@@ -231,15 +237,21 @@ class _LimitInTurn:
                 latest.setdefault(window, {})[mark.entity] = at
         return latest
 
-    def _worth_deciding(self, window: Bounds, entities: list[str]) -> list[str]:
-        """The entities that have an alert, or whose use may have reached a threshold by whole hours alone."""
+    def _worth_deciding(self, window: Bounds, entities: list[str], alerted: Container[str]) -> list[str]:
+        """The entities that are alerted, or whose use may have reached a threshold by whole hours alone."""
         lowest = self._limit.threshold(thresholds(self._limit)[0]).nano
         most = limit_reads.most_of_uses(self._connection, self._limit, entities, window)
-        alerted = episodes.entities_with_alerts(self._connection, self._limit, entities)
         return [entity for entity in entities if entity in alerted or most.get(entity, 0) >= lowest]
 
-    def _reading(self, entity: str, window: Bounds, happened_at: int) -> Reading:
-        use = limit_reads.use(self._connection, self._limit, entity, window, self._ceiling)
+    def _uses(self, entities: Sequence[str], window: Bounds) -> Mapping[str, Use]:
+        if self._limit.each is None:  # of everyone's spend the totals go down to the minute
+            return {
+                entity: limit_reads.use(self._connection, self._limit, entity, window, self._ceiling)
+                for entity in entities
+            }
+        return self._entity_uses.uses(self._connection, self._limit, entities, window, self._ceiling)
+
+    def _reading(self, use: Use, window: Bounds, happened_at: int) -> Reading:
         # What happened before a rolling window began cannot have filled it.
         earliest = window.start_us if self._limit.window.kind is WindowKind.ROLLING and window.start_us else 0
         return Reading(

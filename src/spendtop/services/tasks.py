@@ -30,6 +30,8 @@ class TaskKind(StrEnum):
     """`ids`: ours, of requests; or `session`: all of its requests. Can be stopped."""
     FETCH_SESSION = "fetch-session"
     """`session`: its id. Can be stopped."""
+    REMOVE_TESTS = "remove-tests"
+    """Takes out what `send-test` sent. Can be stopped."""
     REPRICE = "reprice"
     """`run`: which one. Can be stopped."""
     REPRICE_COMPARE = "reprice-compare"

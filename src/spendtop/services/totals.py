@@ -42,11 +42,15 @@ class TotalsByDifference:
 
     def replace(self, old: Request, new: Request, request_id: int) -> None:
         """Take an earlier version's contributions out and put the new version's in."""
-        if old.counted:
-            self._count(old, -1)
-        else:
-            self._count_shadow(old, -1)
+        self.remove(old)
         self.add(new, request_id)
+
+    def remove(self, request: Request) -> None:
+        """Take a request's contributions out."""
+        if request.counted:
+            self._count(request, -1)
+        else:
+            self._count_shadow(request, -1)
 
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""

@@ -9,11 +9,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from shlex import quote
 
 from sqlalchemy import make_url
 
 from spendtop.domain.errors import NO_ROOM, CannotCreate, NoPermission, SpendtopError, StoreCorrupt, StoreFull
+from spendtop.domain.shell_words import shell_word
 
 _MAGIC = b"SQLite format 3\0"
 OUR_TABLE = "request_key"
@@ -41,7 +41,7 @@ def locate(url: str) -> tuple[str, str | None]:
     ours = path.with_name(f"{path.name}.spendtop.db")
     sentence = (
         f"{path} holds another program's tables and stays as it is; the store is {ours}. "
-        f"To take over what it recorded:  spendtop import --from-old {path}"
+        f"To take over what it recorded:  spendtop import --from-old {shell_word(path)}"
     )
     return make_url(url).set(database=str(ours)).render_as_string(hide_password=False), sentence
 
@@ -125,12 +125,13 @@ def _tightened(path: Path) -> str | None:
 
 def recovery(path: Path) -> str:
     """What to do about a damaged store, as commands."""
-    url, store, recovered = (quote(each) for each in (f"sqlite:///{path}", str(path), f"{path}.recovered"))
-    files = " ".join(quote(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+    url, store, recovered = shell_word(f"sqlite:///{path}"), shell_word(path), shell_word(Path(f"{path}.recovered"))
+    files = " ".join(shell_word(Path(f"{path}{suffix}")) for suffix in ("", "-wal", "-shm"))
     return (
         f"Put a backup in its place:  spendtop db restore BACKUP --force --database-url {url}\n"
         f"Or save what can be read:  sqlite3 {store} .recover | sqlite3 {recovered}\n"
-        f'Or start anew and keep the files:  for f in {files}; do [ -e "$f" ] && mv "$f" "$f.corrupt"; done'
+        f"Or start anew and keep the files:  for f in {files}; do"
+        ' if [ -e "$f" ]; then mv "$f" "$f.corrupt"; fi; done'
     )
 
 

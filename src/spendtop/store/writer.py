@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.errors import CannotWrite, SpendtopError
-from spendtop.store.engine import Store, named, refusal
+from spendtop.store.engine import Store, refusal
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -62,6 +63,12 @@ class Writer(Generic[Event, Outcome]):
         self._refused: SpendtopError | None = None
         self._barred: str | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._held_up_since: float | None = None
+        """Monotonic seconds from which on something wanted to be written, and nothing was."""
+        self.hindrance = ""
+        """What the database said last since then; empty where it has said nothing yet."""
+        self.is_writing = False
+        """Whether a transaction is open."""
         self.failure: BaseException | None = None
         """What ended the thread, if anything did: the collector then ends too."""
 
@@ -97,6 +104,12 @@ class Writer(Generic[Event, Outcome]):
     def waiting(self) -> int:
         """How many submissions and calls are queued."""
         return len(self._queue)
+
+    @property
+    def held_up_for(self) -> float:
+        """Seconds for which nothing could be written though something wanted to be."""
+        since = self._held_up_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def queue(
         self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float = 60.0
@@ -171,11 +184,14 @@ class Writer(Generic[Event, Outcome]):
         if not call.future.set_running_or_notify_cancel():
             return
         try:
-            with named(self._store), self._store.writing() as connection:
+            with self._writing() as connection:
                 result = call.work(connection)
+        except DBAPIError as failure:
+            refused = refusal(self._store, failure)
+            if not _may_pass(refused):
+                self._refused = refused
+            call.future.set_exception(refused)
         except Exception as failure:
-            if isinstance(failure, SpendtopError) and not _may_pass(failure):
-                self._refused = failure
             call.future.set_exception(failure)
         else:
             call.future.set_result(result)
@@ -205,8 +221,29 @@ class Writer(Generic[Event, Outcome]):
             self._answer(group, outcomes)
 
     def _recorded(self, group: Sequence[_Submission[Event, Outcome]]) -> Sequence[Outcome]:
-        with self._store.writing() as connection:
+        with self._writing() as connection:
             return self._record(connection, [event for submission in group for event in submission.events])
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction; whatever it comes to, the store can be written unless the database failed."""
+        if self._held_up_since is None:
+            self._held_up_since = time.monotonic()
+            self.hindrance = ""
+        try:
+            with self._store.writing() as connection:
+                self.is_writing = True
+                yield connection
+        except OperationalError as failure:
+            self.hindrance = str(failure.orig)
+            raise
+        except BaseException:
+            self._held_up_since = None
+            raise
+        else:
+            self._held_up_since = None
+        finally:
+            self.is_writing = False
 
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
         self._refused = None

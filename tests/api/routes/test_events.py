@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, insert, update
 
 from spendtop.api import feed
-from spendtop.api.protocol import Allowance
+from spendtop.api.connections import Allowance
 from spendtop.api.routes import events
 from spendtop.domain.clock import SECOND
 from spendtop.store.engine import Store
@@ -196,6 +196,25 @@ async def test_only_so_many_may_follow(live: Live, monkeypatch: pytest.MonkeyPat
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_followers")
     assert "retry-after" in refused.headers
     await soon_answered(partial(follows, live))
+
+
+async def test_so_many_who_come_at_once_are_not_more(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "MOST_FOLLOWERS", 3)
+    begun: list[int] = []
+    all_told = asyncio.Event()
+
+    async def follow() -> None:
+        async with live.client.stream("GET", "/events") as response:
+            begun.append(response.status_code)
+            if len(begun) == 12:
+                all_told.set()
+            async with asyncio.timeout(DEADLINE):
+                await all_told.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(12):
+            tasks.create_task(follow())
+    assert sorted(begun) == [200] * 3 + [503] * 9
 
 
 async def follows(live: Live) -> bool:

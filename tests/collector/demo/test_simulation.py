@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo import simulation
 from spendtop.collector.demo.sample_month import full_hour
 from spendtop.collector.demo.sample_stream import Arrival, arrivals
+from spendtop.collector.setup import CompanionContext
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.store.engine import Store
 from tests.alerts.sinks import free_port

@@ -11,6 +11,7 @@ import pytest
 
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
+from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
@@ -331,4 +332,5 @@ def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
     office = Office(bench)
     desk = SlowOffice(bench)
     repricing = RepricingTasks(Polling(bench).context, lambda: bench.active.settings)
-    assert {*office.runner._quick, *desk.slow.by_kind(), *repricing.by_kind()} == set(TaskKind)
+    removal = SentTestsRemoval(Polling(bench).context)
+    assert {*office.runner._quick, *desk.slow.by_kind(), *repricing.by_kind(), *removal.by_kind()} == set(TaskKind)

@@ -220,6 +220,12 @@ def test_a_test_event_without_data_is_known_by_its_prompt() -> None:
     assert isinstance(parse(real), Request)
 
 
+@pytest.mark.parametrize(("sent", "marked"), [("true", True), ("false", False), ('"1"', False), ("null", False)])
+def test_what_send_test_sends_is_marked(sent: str, marked: bool) -> None:
+    parsed = parse(b'{"request_id":"r","spendtop_test":%s}' % sent.encode())
+    assert parsed.properties == ({"spendtop_test": "1"} if marked else None)
+
+
 def test_bodies_are_kept_byte_for_byte() -> None:
     raw = b'{"request_id":"r","request_body":{ "messages" : "Gr\xc3\xbc\xc3\x9fe" },"response_body":{"n":1.50}}'
     parsed = parse(raw)

@@ -8,7 +8,7 @@ from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.entity_uses import EntityUses
-from spendtop.store.reads.limits import use
+from spendtop.store.reads.limits import Use, use
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import MANY, START, Drawn, many_drawn, spans
 from tests.store.reads.test_limits import LIMITS, entities
@@ -23,9 +23,9 @@ def test_says_what_one_at_a_time_says(
     recorded.add([one.request(recorded) for one in requests], LIMITS)
     uses = EntityUses()
     with recorded.store.reading() as connection:
-        expected = {entity: use(connection, rule, entity, Bounds(*span)).used for entity in entities(rule)}
+        expected = {entity: use(connection, rule, entity, Bounds(*span)) for entity in entities(rule)}
         for _ in range(2):
-            assert uses.used(connection, rule, entities(rule), Bounds(*span)) == expected
+            assert uses.uses(connection, rule, entities(rule), Bounds(*span)) == expected
 
 
 @pytest.mark.parametrize("count", [1, 3, 700])
@@ -35,7 +35,10 @@ def test_takes_any_number_of_names_of_a_family(recorded: Recorded, count: int) -
     recorded.add([*(recorded.request(START + 1, 5, model=name) for name in names), recorded.request(START + 1)], [rule])
     edge = Bounds(START + 1, START + 2)
     with recorded.store.reading() as connection:
-        assert EntityUses().used(connection, rule, ["o3", "o4"], edge) == {"o3": Usd(5 * count), "o4": Usd(0)}
+        assert EntityUses().uses(connection, rule, ["o3", "o4"], edge) == {
+            "o3": Use(Usd(5 * count), 0),
+            "o4": Use(Usd(0), 0),
+        }
         assert use(connection, rule, "o3", edge).used == Usd(5 * count)
 
 
@@ -46,5 +49,6 @@ def test_takes_any_number_of_entities(recorded: Recorded, count: int) -> None:
     wanted = [f"user {number}" for number in range(count + 1)]
     for bounds in (Bounds(None, None), Bounds(START - 1, START + count)):
         with recorded.store.reading() as connection:
-            used = EntityUses().used(connection, rule, wanted, bounds)
-        assert used == {**{f"user {number}": Usd(number) for number in range(count)}, wanted[-1]: Usd(0)}
+            uses = EntityUses().uses(connection, rule, wanted, bounds)
+        used = {entity: use.used.nano for entity, use in uses.items()}
+        assert used == {**{f"user {number}": number for number in range(count)}, wanted[-1]: 0}

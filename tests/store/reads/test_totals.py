@@ -61,7 +61,7 @@ def test_they_are_exact_wherever_they_end(
         expected = brute_force(one for one in inside if one.user == "alice")
         assert spend(connection, *span, "user", "alice") == expected
         assert use(connection, each_user, "alice", Bounds(*span)).used == expected.cost
-        assert EntityUses().used(connection, each_user, ["alice"], Bounds(*span))["alice"] == expected.cost
+        assert EntityUses().uses(connection, each_user, ["alice"], Bounds(*span))["alice"].used == expected.cost
         assert most_of_uses(connection, each_user, ["alice"], Bounds(*span)).get("alice", 0) >= expected.cost.nano
         sums = {key: brute_force(one for one in inside if (one.user or "") == key) for key in ("", "alice", "bob")}
         rows = {row.key.raw: row.spend for row in by_key(connection, "user", *span, most=9).rows}

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from spendtop.api.answers import Message, Receive, Scope, Send, error
+from spendtop.api.answers import Message, Receive, Scope, Send, busy, send_answer
 from spendtop.api.feed import MOST_FOLLOWERS, Feed
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of
@@ -25,7 +25,6 @@ _READ_SECONDS = 0.25
 """Between two reads of one follower."""
 _FAREWELL_SECONDS = 1.0
 _RETRY_MILLISECONDS = 2_000
-_FULL = error(503, "too_many_followers", f"{MOST_FOLLOWERS} follow already. Try again later.")
 _EVENT = {
     "type": "object",
     "properties": {
@@ -59,8 +58,11 @@ class EventStream(Response):
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        with self._feed.following():
+        if self._feed.is_full:
+            await send_answer(send, busy("too_many_followers", f"{MOST_FOLLOWERS} follow already. Try again later."))
+            return
+        with self._feed.following():  # with nothing awaited before it, so that no more than may get in
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with asyncio.TaskGroup() as tasks:
                 work = [
                     tasks.create_task(self._send_events(send)),
@@ -109,8 +111,6 @@ async def events(
     With the id of the event that was read last, from behind it on. An event can come more than once.
     """
     feed: Feed = request.app.state.feed
-    if feed.is_full:
-        return Response(_FULL.body, _FULL.status, {"Retry-After": "5"}, "application/json")
     try:
         position = Position.read(last_event_id) if last_event_id else await feed.end()
     except UsageError:

@@ -21,6 +21,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.errors import CannotCreate
 from spendtop.domain.money import Usd
 from spendtop.domain.request import (
+    TEST_PROPERTY,
     BodyState,
     Cost,
     Reporter,
@@ -104,6 +105,12 @@ def as_new(body: bytes, request_id: str, now: int) -> bytes:
     event["request_id"] = request_id
     _renew(event["response_body"], request_id, now)
     return msgspec.json.encode(event)
+
+
+def as_test(body: bytes, request_id: str, now: int) -> bytes:
+    """Like `as_new`, with the mark by which what `send-test` sent is found again."""
+    event = msgspec.json.decode(as_new(body, request_id, now))
+    return msgspec.json.encode({**event, TEST_PROPERTY: True})
 
 
 def request_as_new(request: Request, request_id: str) -> Request:

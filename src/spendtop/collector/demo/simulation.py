@@ -17,12 +17,12 @@ from itertools import takewhile
 from urllib.parse import urlsplit
 
 from spendtop.collector import from_settings
-from spendtop.collector.collector import CompanionContext
 from spendtop.collector.demo.runaway import runaways
 from spendtop.collector.demo.sample_ledger import billing_api, bills, keep_account
 from spendtop.collector.demo.sample_month import full_hour, unpack
 from spendtop.collector.demo.sample_stream import Arrival, arrivals
 from spendtop.collector.demo.sample_traffic import body_of, make_tokens, marked_pushes
+from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import Loop, pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import SECOND

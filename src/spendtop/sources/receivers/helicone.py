@@ -19,6 +19,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import (
+    TEST_PROPERTY,
     BodyState,
     NotUnderstood,
     Parsed,
@@ -68,6 +69,8 @@ class _WebhookEvent(Struct):
     model: str | None = None
     provider: str | None = None
     metadata: _Metadata | None = None
+    spendtop_test: object = None
+    """True in what `send-test` signs; Helicone's own events have no such field."""
 
 
 class _CreatedData(Struct):
@@ -203,6 +206,7 @@ class HeliconeReceiver:
             provider_usage=reading.provider_usage,
             unread_usage=reading.unread,
             user_id=event.user_id or None,
+            properties={TEST_PROPERTY: "1"} if event.spendtop_test is True else None,
             latency_ms=_milliseconds(metadata.latency),
             request_body=prompt.raw,
             response_body=response.raw,

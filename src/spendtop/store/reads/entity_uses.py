@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, literal, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
@@ -14,8 +14,9 @@ from spendtop.domain.model_names import family
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import Ceiling, use, within_scope
+from spendtop.store.reads.limits import Ceiling, Use, use, within_scope
 from spendtop.store.reads.model_families import names_of
+from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import COLUMNS
 from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
@@ -46,28 +47,29 @@ class EntityUses:
     def __init__(self) -> None:
         self._queries: dict[tuple[object, ...], _Query] = {}
 
-    def used(
+    def uses(
         self,
         connection: Connection,
         limit: Limit,
         entities: Sequence[str],
         bounds: Bounds,
         ceiling: Ceiling | None = None,
-    ) -> dict[str, Usd]:
-        """What `limits.use` says has been used, for each of the entities ("" for everyone)."""
+    ) -> dict[str, Use]:
+        """What `limits.use` says, for each of the entities ("" for everyone)."""
         if limit.reserve is not None and ceiling is not None:
-            return {entity: use(connection, limit, entity, bounds, ceiling).used for entity in entities}
-        amounts = dict.fromkeys(entities, ZERO)
+            return {entity: use(connection, limit, entity, bounds, ceiling) for entity in entities}
+        uses = dict.fromkeys(entities, Use(ZERO, 0))
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
             some = entities[start : start + _ENTITIES_AT_ONCE]
-            for key, nano in self._parts(connection, limit, some, Span(bounds.start_us, bounds.end_us)):
-                amounts[key] += Usd(int(nano))
-        return amounts
+            for key, nano, unpriced in self._parts(connection, limit, some, Span(bounds.start_us, bounds.end_us)):
+                before = uses[key]
+                uses[key] = Use(before.used + Usd(int(nano)), before.unpriced + int(unpriced))
+        return uses
 
     def _parts(
         self, connection: Connection, limit: Limit, entities: Sequence[str], span: Span
-    ) -> Iterator[tuple[str, int]]:
-        """Entity and nano-USD: of whole days and hours from the totals, of the edges from the requests."""
+    ) -> Iterator[tuple[str, int, int]]:
+        """Entity, nano-USD and unpriced: of whole days and hours from the totals, of the edges from the requests."""
         hours, edges = span.cut(HOUR)
         if hours is not None:
             size, names = _padded(entities)
@@ -82,12 +84,12 @@ class EntityUses:
 
     def _of_families(
         self, connection: Connection, limit: Limit, families: Sequence[str], edge: Span
-    ) -> Iterator[tuple[str, int]]:
+    ) -> Iterator[tuple[str, int, int]]:
         models = names_of(connection, families, [edge])
         for start in range(0, len(models), _ENTITIES_AT_ONCE):
             some = models[start : start + _ENTITIES_AT_ONCE]
-            for model, nano in self._at_edge(connection, limit, Each.MODEL, some, edge):
-                yield family(model), nano
+            for model, nano, unpriced in self._at_edge(connection, limit, Each.MODEL, some, edge):
+                yield family(model), nano, unpriced
 
     def _at_edge(
         self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], edge: Span
@@ -113,7 +115,7 @@ def _padded(entities: Sequence[str]) -> tuple[int, dict[str, str]]:
 
 def _totals(total: Table, size: int) -> Select[Any]:
     return (
-        select(total.c.key, func.sum(total.c.cost_nano))
+        select(total.c.key, func.sum(total.c.cost_nano), func.sum(total.c.unpriced))
         .where(total.c.dimension == bindparam("dimension_"), total.c.key.in_(_entities(size)), _within(total.c.bucket))
         .group_by(total.c.key)
     )
@@ -121,15 +123,15 @@ def _totals(total: Table, size: int) -> Select[Any]:
 
 def _requests(size: int, each: Each | None, in_scope: ColumnElement[bool]) -> Select[Any]:
     request = table_of(RequestTable)
+    unpriced = func.sum(case((is_unpriced(), 1), else_=0))
+    sums = (func.coalesce(func.sum(request.c.cost_nano), 0), func.coalesce(unpriced, 0))
     if each is None:
-        return select(literal(""), func.coalesce(func.sum(request.c.cost_nano), 0)).where(
-            request.c.counted.is_(True), _within(request.c.occurred_at), in_scope
-        )
+        return select(literal(""), *sums).where(request.c.counted.is_(True), _within(request.c.occurred_at), in_scope)
     column = request.c[COLUMNS[each.value]]
     # The indexes hold the lower case, for filters; the key itself is exact.
     who = and_(func.lower(column).in_([func.lower(entity) for entity in _entities(size)]), column.in_(_entities(size)))
     return (
-        select(column, func.coalesce(func.sum(request.c.cost_nano), 0))
+        select(column, *sums)
         .where(request.c.counted.is_(True), _within(request.c.occurred_at), who, in_scope)
         .group_by(column)
     )

@@ -1,0 +1,50 @@
+"""What a collector is started with, and what the loops of others that run inside it are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from spendtop.collector.supervisor import Loop
+from spendtop.config.load import Loaded
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import Clock
+from spendtop.services.known_stores import KnownStores
+from spendtop.services.recorder import Recorder
+from spendtop.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionContext:
+    """What a companion loop works with."""
+
+    store: Store
+    recorder: Recorder
+    url: str
+    """Where the listener answers."""
+    clock: Clock
+    settings: Callable[[], Settings]
+    say: Callable[[str], None]
+    """Tells a person who looks on a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    loaded: Loaded
+    reload: Callable[[], Loaded]
+    """Reads the configuration again. Raises ConfigError."""
+    clock: Clock
+    prints: bool
+    """Whether it prints a line per request and alert: the headless face."""
+    as_json: bool = False
+    started_by: str = "service"
+    ready_descriptor: int | None = None
+    """A pipe to the parent that gets one JSON line: ready, or why not."""
+    leash_descriptor: int | None = None
+    """A pipe from the parent: when it closes, the collector ends."""
+    known_stores: KnownStores | None = None
+    """What the store is looked up in, and remembered; None for a store that is thrown away."""
+    begins_anew: bool = False
+    """Whether the store may be another one than before, or none."""
+    companions: Mapping[str, Callable[[CompanionContext], Loop]] = field(default_factory=dict)
+    """Further loops that run inside, by name."""
