@@ -18,6 +18,7 @@ from spendtop.domain.errors import SpendtopError, StoreCorrupt, StoreFull
 from spendtop.services.recorder import Recorder
 from spendtop.store import facts
 from spendtop.store.engine import Store, named
+from spendtop.store.schema import refuse_gaps
 from spendtop.store.store_id import store_id
 from spendtop.store.transactions import read, write
 
@@ -46,12 +47,12 @@ class StoreHealth:
         """Why the store cannot be read, or what was found in its place."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look until the stop event, and try again to write where the disk was full or writing forbidden."""
+        """Look until the stop event, and try again to write where that failed: a damaged file alone does not heal."""
         while not stop.is_set():
             await self._look()
             self._keep_reserve()
             refused = self._recorder.refused
-            if refused is not None and not isinstance(refused, StoreCorrupt):
+            if refused is not None and not (self._store.is_sqlite and isinstance(refused, StoreCorrupt)):
                 await self._try_again()
             self.examine()
             await pause(stop, _EVERY)
@@ -108,6 +109,7 @@ class StoreHealth:
         if (free := self._free) is not None and free < _ROOM:
             return
         with suppress(SpendtopError):
+            await asyncio.to_thread(refuse_gaps, self._store)
             await write(self._recorder, _leave_a_trace)
             self._recorder.stored()
 
