@@ -150,7 +150,9 @@ class Collector:
             self._committed,
             self._prices,
         )
-        self._store_health = StoreHealth(store, self._recorder, self._conditions)
+        self._store_health = StoreHealth(
+            store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
+        )
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced

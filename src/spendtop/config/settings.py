@@ -40,6 +40,7 @@ from spendtop.config.types import (
     Price,
     Secret,
     Section,
+    Size,
     Texts,
     WindowText,
     surroundings,
@@ -135,6 +136,9 @@ class DatabaseSettings(Section):
         default_factory=lambda: SecretStr(default_database_url()),
     )
     """sqlite:///PATH, or postgresql://USER@HOST/NAME (its own schema "spendtop"); empty = the user's data folder."""
+    disk_reserve: Size = 200_000_000
+    """While less is free on the disk of a SQLite store, prompts and responses are not kept; 0 = always kept. Without
+    effect on PostgreSQL, as its server's disk cannot be seen from here."""
 
 
 class AccountSettings(Section):
