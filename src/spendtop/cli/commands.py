@@ -150,7 +150,7 @@ COMMANDS: dict[str, Command] = {
                 const="",
                 metavar="FORMAT",
                 help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age}"
-                " {standing} {remark} in your own words; {state} is stale when nobody collects",
+                " {collector} {standing} {remark} in your own words; {state} is stale when nobody collects",
             ),
         ),
     ),
