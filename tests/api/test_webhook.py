@@ -10,8 +10,10 @@ import httpx
 import msgspec
 import pytest
 
+from spendtop.api.body_places import MOST_LARGE
+from spendtop.api.connections import Allowance
 from spendtop.api.context import Health
-from spendtop.api.http_request import LARGE, MOST_LARGE
+from spendtop.api.http_request import LARGE
 from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.domain.money import Usd
 from spendtop.domain.refusals import RefusalReason
@@ -23,6 +25,7 @@ from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening, settings_of
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures, secret, sign
+from tests.waiting import DEADLINE, put_forward
 
 SIMPLE = b'{"request_id":"r-1","request_body":{},"response_body":{}}'
 
@@ -216,9 +219,8 @@ async def test_large_bodies_are_recorded_too(store: Store, clock: SettableClock,
 async def test_bodies_above_the_limit_are_refused_by_their_announced_length(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (HeliconeReceiver.largest + 1)
     async with listening(store, clock, recorder) as live:
-        answer = await live.exchange(head + b"{", ends=False)
+        answer = await live.exchange(_begun(_CLAIM, HeliconeReceiver.largest + 1, 1), ends=False)
         assert answer.startswith(b"HTTP/1.1 413 ")
 
 
@@ -227,7 +229,7 @@ async def test_bodies_above_the_limit_are_refused_while_they_come(
 ) -> None:
     monkeypatch.setattr(HeliconeReceiver, "largest", 100_000)
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
-    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\n" + _CLAIM + b"Transfer-Encoding: chunked\r\n\r\n"
     async with listening(store, clock, recorder) as live:
         answer = await live.exchange(head + chunk * 4, ends=False)
         assert answer.startswith(b"HTTP/1.1 413 ")
@@ -324,22 +326,62 @@ async def test_every_answer_is_not_cached_and_names_no_server(
             assert "date" not in response.headers
 
 
-async def test_large_bodies_take_turns(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    """Nobody is known before the last byte, so that only a few strangers can make us hold much."""
-    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    size = 4 * LARGE
+def _begun(signature: bytes, size: int, sent: int) -> bytes:
+    """A post of which so many bytes are sent at first."""
+    head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % size
+    return head + signature + b"\r\n" + b"x" * sent
+
+
+_CLAIM = b"Helicone-Signature: %b\r\n" % (b"0" * 64)
+
+
+async def test_who_shows_no_signature_is_refused_before_the_body(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
     async with listening(store, clock, recorder) as live:
+        for claim in (b"", b"Helicone-Signature: none\r\n", 2 * _CLAIM):
+            answer = await live.exchange(_begun(claim, 10**6, 0), ends=False)
+            assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_large_bodies_take_turns_and_who_stalls_gives_up_a_turn_that_is_wanted(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    """Nobody is known before the last byte, so that only a few strangers can make us hold much."""
+    size = 4 * LARGE
+    async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
+        stalled = []
+        for _ in range(MOST_LARGE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+            writer.write(_begun(_CLAIM, size, LARGE + 70_000))
+            await writer.drain()
+            stalled.append((reader, writer))
+        assert (await live.post_signed(b'{"request_id":"small"}')).status_code == 200
+        put_forward(5)
+        await asyncio.wait([tasks.create_task(reader.read(1)) for reader, _ in stalled], timeout=0.6)
+        assert not any(reader.at_eof() for reader, _ in stalled)  # nobody else wanted the place
+        late = tasks.create_task(live.post_signed(b'{"request_id":"late","request_body":"%s"}' % (b"x" * size)))
+        assert (await late).status_code == 200
+        for _, writer in stalled:
+            writer.close()
+
+
+async def test_waiting_for_a_turn_is_not_the_senders_time(
+    store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.api.http_request._CONTESTED_SECONDS", 10 * DEADLINE)
+    size = 4 * LARGE
+    async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
         senders = []
         for _ in range(MOST_LARGE):
             _, writer = await asyncio.open_connection("127.0.0.1", live.port)
-            writer.write(head % size + b"x" * (LARGE + 70_000))
+            writer.write(_begun(_CLAIM, size, LARGE + 70_000))
             await writer.drain()
             senders.append(writer)
-        small = await live.post_signed(b'{"request_id":"small"}')
-        assert small.status_code == 200
-        late = asyncio.ensure_future(live.post_signed(b'{"request_id":"late","request_body":"%s"}' % (b"x" * size)))
-        await asyncio.wait([late], timeout=0.3)
-        assert not late.done()
+        assert (await live.client.get("/ping")).status_code == 200
+        late = tasks.create_task(live.post_signed(b'{"request_id":"late","request_body":"%s"}' % (b"x" * size)))
+        await asyncio.wait([late], timeout=0.5)
+        put_forward(2 * Allowance().to_send)  # too much for the others, who have a place and send nothing
+        assert (await late).status_code == 200
         for writer in senders:
             writer.close()
-        assert (await late).status_code == 200

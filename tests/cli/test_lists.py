@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import update
 
+from spendtop.cli.commands import COMMANDS
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.services import outbox_rules
 from spendtop.store.engine import Store
@@ -21,6 +23,34 @@ BAD = "\x1b]52;c;eA==\x07[/red]"
 def test_an_empty_list_is_a_sentence(cli: Cli, home_store: Store, words: Sequence[str]) -> None:
     code, out, err = cli(*words)
     assert (code, err, len(out.splitlines())) == (0, "", 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("alert", "list"),
+        ("delivery", "list"),
+        ("quarantine", "list"),
+        ("channel", "list"),
+        ("token", "list"),
+        ("ledger", "list"),
+        ("limit", "list"),
+        ("reprice", "list"),
+        ("requests",),
+    ],
+)
+def test_every_list_is_json_when_asked(cli: Cli, home_store: Store, words: Sequence[str]) -> None:
+    code, out, err = cli(*words, "--json")
+    assert (code, err) == (0, "")
+    assert isinstance(json.loads(out)["data"], list)
+
+
+def test_every_command_that_lists_takes_json() -> None:
+    listing = [name for name in COMMANDS if name.endswith(" list")]
+    assert len(listing) >= 8
+    assert [
+        name for name in listing if "--json" not in [flag for each in COMMANDS[name].arguments for flag in each.names]
+    ] == []
 
 
 def alert_values(name: str, state: str) -> dict[str, object]:

@@ -9,12 +9,16 @@ import re
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import update
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import Basis, BodyState, Cost, ServiceLevel, Status, Usage
 from spendtop.domain.sources import INGEST
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
 
@@ -46,14 +50,40 @@ def ids(spent: Recorded) -> list[int]:
     return spent.add([first, failed, pushed, unknown])
 
 
-def test_the_table_has_the_seven_columns(cli: Cli) -> None:
+def test_the_table_has_the_id_and_the_seven_columns(cli: Cli, ids: list[int]) -> None:
     code, out, err = cli("requests")
     assert (code, err) == (0, "")
     header, first, second, *_ = out.splitlines()
-    assert header.split() == ["time", "who", "model", "tokens", "cost", "status", "latency"]
-    assert first.split()[2:] == ["alice", "gpt-4o", "1,234", "$2.00", "ok", "0.90s"]
-    assert second.split()[2:] == ["eve␛[2J<U+202E>", "own", "-", "unpriced", "error", "429", "-"]
+    assert header.split() == ["id", "time", "who", "model", "tokens", "cost", "status", "latency"]
+    assert first.split()[0] == str(ids[0])[-8:]
+    assert first.split()[3:] == ["alice", "gpt-4o", "1,234", "$2.00", "ok", "0.90s"]
+    assert second.split()[3:] == ["eve␛[2J<U+202E>", "own", "-", "unpriced", "error", "429", "-"]
     assert len(out.splitlines()) == 5
+
+
+def test_the_end_of_an_id_is_enough(cli: Cli, ids: list[int], spent: Recorded, home_store: Store) -> None:
+    end = str(ids[0])[-8:]
+    assert cli("request", end).out == cli("request", str(ids[0])).out
+    assert json.loads(cli("requests", f"id:{end}", "--json").out)["data"][0]["id"] == str(ids[0])
+    with home_store.writing() as connection:
+        other = ids[0] - 10**8
+        connection.execute(update(table_of(RequestTable)).where(table_of(RequestTable).c.id == ids[1]).values(id=other))
+    code, out, err = cli("request", end)
+    assert (code, out) == (2, "")
+    assert f"2 ids end in {end}: {ids[0]}, {other}." in err
+    assert cli("request", end[-7:]).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("user:nobody",), "Nothing matches the filter."),
+        (("--since", "1s"), "Nothing was recorded in this span of time."),
+        (("user:nobody", "--since", "1d"), "Nothing matches the filter."),
+    ],
+)
+def test_an_empty_list_says_why(cli: Cli, words: tuple[str, ...], said: str) -> None:
+    assert cli("requests", *words).out == f"{said}\n"
 
 
 def test_a_limit_says_that_there_are_more(cli: Cli) -> None:
@@ -65,7 +95,7 @@ def test_a_limit_says_that_there_are_more(cli: Cli) -> None:
 
 def test_filter_and_span_select(cli: Cli) -> None:
     assert len(cli("requests", "user:alice").out.splitlines()) == 2
-    assert cli("requests", "user:nobody").out == "There is no such request.\n"
+    assert cli("requests", "user:nobody").out == "Nothing matches the filter.\n"
     assert len(cli("requests", "--until", "7m").out.splitlines()) >= 2
     assert cli("requests", "id:r/1", "--json").out == cli("requests", "token:app", "--json").out
     assert cli("requests", "nofield:1").code == 2

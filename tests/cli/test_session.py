@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from spendtop.domain.request import Usage
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
@@ -49,6 +51,13 @@ def test_an_unknown_session_is_asked_for_first(cli: Cli, home_store: Store, spen
     pretend_to_collect(home_store)
     with doing_one(home_store, TaskState.DONE, "Helicone has 0 of its requests.") as done:
         code, out, err = cli("session", "nobody", "--fetch")
-    assert (code, out) == (2, "Helicone has 0 of its requests.\n")
-    assert "no session with this id" in err
+    assert (code, out) == (2, "")
+    assert err.startswith("Helicone has 0 of its requests.\n") and "no session with this id" in err
     assert (done[0].kind, done[0].arguments) == (TaskKind.FETCH_BODIES, {"session": "nobody"})
+
+
+def test_a_session_as_json_is_what_the_api_says(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    spent.add([spent.request(minutes_ago(3), DOLLAR, session_id="pr-1", model="gpt-4o")])
+    answer = json.loads(cli("session", "pr-1", "--json").out)
+    assert (answer["session_id"], answer["totalCostUSD"], answer["requestCount"]) == ("pr-1", 1.0, 1)
+    assert [row["model"] for row in answer["breakdown"]] == ["gpt-4o"]

@@ -77,7 +77,9 @@ def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
     assert said.code == 10
     answer = json.loads(cli("status", "--json").out)
     assert (answer["collecting"], answer["standing"], answer["state"]) == (False, "NOT RECORDING", "approaching")
+    assert answer["collector"] == "gone"
     assert cli("status", "--line", "{state} {standing}").out == "stale NOT RECORDING\n"
+    assert cli("status", "--line", "{collector}").out == "gone\n"
 
 
 def test_what_is_amiss_is_told_and_changes_no_exit_code(cli: Cli) -> None:
@@ -95,7 +97,8 @@ def test_what_is_refused_is_told(cli: Cli) -> None:
     refused = Condition(name="refused", status=ConditionStatus.NOTICE, sentence=f"{fact}. Compare it.", since=0)
     write_status(conditions=(refused,))
     assert cli("status").out.endswith(f" · {fact}\n")
-    assert json.loads(cli("status", "--json").out)["standing"] == "LIVE"
+    answer = json.loads(cli("status", "--json").out)
+    assert (answer["standing"], answer["collector"]) == ("LIVE", "running")
     assert cli("status", "--line", "{remark}").out == f"{fact}\n"
 
 

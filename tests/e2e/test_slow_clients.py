@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from spendtop.api.connections import Allowance
-from spendtop.api.feed import MOST_FOLLOWERS
+from spendtop.services.descriptors import descriptors
 from tests.e2e.processes import CollectorProcess, webhook
-from tests.e2e.pushing import API_KEY, ITEM, KEYED, head, receiving, stored
+from tests.e2e.pushing import API_KEY, ITEM, KEYED, from_address, head, receiving, stored
+from tests.helicone_captures import sign
 from tests.waiting import DEADLINE
 
 EACH = 20
 """Clients of each kind; all of them together are fewer than the connections that the listener takes."""
 STREAMS = 300
-"""Clients that would follow at once."""
+"""Clients that would follow, or begin a request, at once."""
+FEW = 256
+"""Descriptors."""
+CLAIM = "Helicone-Signature: " + "0" * 64
 _DRIP_SECONDS = 0.5
 
 
@@ -29,6 +35,7 @@ def beginnings(path: str) -> tuple[bytes, ...]:
 
 
 async def test_many_event_streams_lock_nobody_out(tmp_path: Path) -> None:
+    most = descriptors().followers
     asked = f"GET /events HTTP/1.1\r\nHost: here\r\nX-API-Key: {API_KEY}\r\n\r\n".encode()
     with receiving(tmp_path) as collector:
         url = httpx.URL(collector.url)
@@ -41,8 +48,51 @@ async def test_many_event_streams_lock_nobody_out(tmp_path: Path) -> None:
         assert collector.health()["status"] == "healthy"
         for _, writer in followers:
             writer.close()
-    assert (statuses.count(b"200"), statuses.count(b"503")) == (MOST_FOLLOWERS, STREAMS - MOST_FOLLOWERS)
+    assert (statuses.count(b"200"), statuses.count(b"503")) == (most, STREAMS - most)
     assert answers == [200] * 20
+
+
+@pytest.mark.parametrize("beginning", [head("/webhook")[:-4], head("/webhook", CLAIM, "Content-Length: 1000")])
+async def test_with_few_descriptors_half_requests_lock_nobody_out(tmp_path: Path, beginning: bytes) -> None:
+    with receiving(tmp_path, preexec_fn=few_descriptors) as collector:
+        url = httpx.URL(collector.url)
+        async with asyncio.timeout(DEADLINE):
+            writers = []
+            for _ in range(STREAMS):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+                writer.write(beginning)
+                writers.append(writer)
+        with from_address(collector, "127.0.0.9") as client:
+            answers = [client.get("/ping").status_code, client.get("/health").status_code]
+            answers += [post(client, f"among-half-requests-{number}").status_code for number in range(20)]
+        assert answers == [200] * 22
+        assert "connections were ended" in collector.err
+        for writer in writers:
+            writer.close()
+
+
+def few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+
+
+def post(client: httpx.Client, request_id: str) -> httpx.Response:
+    raw = webhook(request_id)
+    return client.post("/webhook", content=raw, headers={"Helicone-Signature": sign(raw)})
+
+
+async def test_stalled_large_bodies_of_strangers_starve_no_signed_one(tmp_path: Path) -> None:
+    large = webhook("large", request_body={"messages": [{"role": "user", "content": "x" * 400_000}]})
+    begun = head("/webhook", "Content-Length: 33000000") + b"x" * 300_000
+    claimed = head("/webhook", CLAIM, "Content-Length: 33000000") + b"x" * 300_000
+    with receiving(tmp_path) as collector:
+        url = httpx.URL(collector.url)
+        stalled = [await asyncio.open_connection(url.host, url.port, limit=2**22) for _ in range(60)]
+        for number, (_, writer) in enumerate(stalled):
+            writer.write(claimed if number % 3 == 0 else begun)
+        answer = await asyncio.to_thread(collector.post, large)
+        assert (answer.status_code, answer.json()["status"]) == (200, "stored")
+        for _, writer in stalled:
+            writer.transport.abort()
 
 
 async def answered(url: httpx.URL, sent: bytes, drips: bool) -> bytes:

@@ -48,10 +48,10 @@ async def commands(world: World) -> dict[str, Said]:
     (alert,) = [row for row in table("alert", "list")[1:] if row[1] == "gpt"]
     said |= {"alert said": text(alert[4]), "alert now": text(alert[5])}
     *rows, legend = table("requests", "--since", "today", "--limit", "1000")[1:]
-    assert (legend[0], sum(row[4] == "$0.250+" for row in rows)) == ("+", 2)
-    assert sum(row[4] == "($1.00)" for row in rows) == world.truth["rows shade"].requests
+    assert (legend[0], sum(row[5] == "$0.250+" for row in rows)) == ("+", 2)
+    assert sum(row[5] == "($1.00)" for row in rows) == world.truth["rows shade"].requests
     exact = table("requests", "--since", "today", "--limit", "1000", "--exact")[1:-1]
-    assert {"$0.000000001", "$9,999,999.99", "$2.999999999"} <= {row[4] for row in exact}
+    assert {"$0.000000001", "$9,999,999.99", "$2.999999999"} <= {row[5] for row in exact}
     for session in SESSIONS:
         first = world.cli("session", session).out.partition(" · ")[0]
         if session == "job-2":

@@ -321,6 +321,32 @@ def test_it_says_how_long_nothing_could_be_written(on_file: Names, monkeypatch: 
     assert (on_file.writer.held_up_for, on_file.writer.is_writing) == (0.0, False)
 
 
+def test_to_ask_a_locked_database_again_is_a_step_and_to_work_on_and_on_is_none(
+    on_file: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(
+        "spendtop.store.writer.time", SimpleNamespace(monotonic=lambda: seconds[0], sleep=lambda _: None)
+    )
+    said: list[float] = []
+
+    def locked_for_ten_minutes() -> None:
+        said.append(on_file.writer.still_for)
+        if seconds[0] < 600:
+            seconds[0] += 5
+            raise OperationalError("BEGIN", None, Exception("locked"))
+        seconds[0] += 90
+        said.append(on_file.writer.still_for)
+
+    on_file.before_record = locked_for_ten_minutes
+    on_file.submit("waits", patience=3600)
+    on_file.answers(1)
+    on_file.writer.run(lambda connection: None).result(DEADLINE)
+    assert said == [0.0] * 121 + [90.0]
+    on_file.writer.stop(DEADLINE)
+    assert on_file.writer.still_for == 0.0
+
+
 def on_refusal(store: Store, tell: Callable[[], None]) -> None:
     """Call `tell` whenever the database refuses a statement."""
 

@@ -22,11 +22,11 @@ from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import outbox_rules
+from spendtop.services.descriptors import descriptors
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 
-MOST_DELIVERIES = 4
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class OutboxLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._said = ""
-        self._places = asyncio.Semaphore(MOST_DELIVERIES)
+        self._places = asyncio.Semaphore(descriptors().deliveries)
 
     def wake(self) -> None:
         """Look at the outbox now. May be called from any thread, also before and after `run`."""

@@ -24,6 +24,7 @@ from spendtop.api.query import InvalidField
 from spendtop.api.routes import alerts, events, ledger, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
+from spendtop.services.descriptors import descriptors
 from spendtop.sources.registry import Readers
 
 _PREFIXES = ("", "/api")
@@ -48,7 +49,7 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         redirect_slashes=False,
     )
     app.state.context = context
-    app.state.feed = Feed(context.store, context.clock, context.ceilings)
+    app.state.feed = Feed(context.store, context.clock, context.ceilings, descriptors().followers)
     _add_errors(app)
 
     async def admitted(request: Request) -> None:

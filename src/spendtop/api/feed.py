@@ -21,7 +21,6 @@ from spendtop.store.reads.change_feed import Happened, Position, news_after, now
 from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.rows import RequestRow
 
-MOST_FOLLOWERS = 32
 _MOST_AT_ONCE = 100
 """Requests, and alerts, of one read."""
 _LOOK_SECONDS = 0.05
@@ -50,8 +49,11 @@ class Events:
 class Feed:
     """For followers in one loop. Each stands at a position of its own, so that a slow one holds up nobody."""
 
-    def __init__(self, store: Store, clock: Clock, ceilings: Callable[[], Mapping[str, Ceiling]]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ceilings: Callable[[], Mapping[str, Ceiling]], most_followers: int
+    ) -> None:
         """`ceilings` is by name of limit, for those with a `reserve`."""
+        self.most_followers = most_followers
         self._ceilings = ceilings
         self._store = store
         self._clock = clock
@@ -65,7 +67,7 @@ class Feed:
     @property
     def is_full(self) -> bool:
         """Whether as many follow as may."""
-        return self._followers >= MOST_FOLLOWERS
+        return self._followers >= self.most_followers
 
     @contextmanager
     def following(self) -> Iterator[None]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from spendtop.api.answers import Receive, Refused, Scope, error
+from spendtop.api.answers import Message, Receive, Refused, Scope, error
+from spendtop.api.body_places import BodyPlaces
 from spendtop.api.counters import Count
 
 LARGE = 256 * 1024
 """From this many bytes on a body counts as large."""
-MOST_LARGE = 6
-"""Large bodies that are read at once: nobody is known before the last byte of what they send."""
+_TAKES_A_PLACE = 64 * 1024
+"""From this many bytes on a body needs a place; the listener holds as much of any that is not read."""
+_CONTESTED_SECONDS, _CONTESTED_RATE = 2.0, 256 * 1024
+"""What a body may take with its place while others wait for one: seconds, and one more for each so many bytes."""
+_LOOKS_EVERY = 0.25
+_TOO_SLOW = error(408, "too_slow", "The request came too slowly while others waited.")
 
 
 class Disconnected(Exception):
@@ -39,11 +44,11 @@ class HttpRequest:
         """All values of a header; `name` is lower-case."""
         return self.headers.get(name, ())
 
-    async def body(self, most: int, large: asyncio.Semaphore | None = None) -> bytes:
+    async def body(self, most: int, places: BodyPlaces | None = None) -> bytes:
         """The whole body. One above `most` bytes is refused at once by its announced length, else while it comes.
 
-        A body that turns out LARGE takes a place of `large` until it is complete; the sender waits for one.
-        Raises Refused, and Disconnected.
+        A body that turns out to be large takes a place until it is complete; the sender waits for one, and gives it up
+        by sending too slowly while others wait. Raises Refused, and Disconnected.
         """
         announced = self.headers.get(b"content-length")
         if announced and int(announced[0]) > most:
@@ -55,19 +60,43 @@ class HttpRequest:
                 raise _too_large(most)
             return body
         chunks = bytearray()
-        async with AsyncExitStack() as places:
-            has_place = large is None
+        async with AsyncExitStack() as stack:
+            receive: Callable[[], Awaitable[Message]] = self.receive
             while message["type"] == "http.request":
                 chunks += message["body"]
                 if len(chunks) > most:
                     raise _too_large(most)
                 if not message.get("more_body", False):
                     return bytes(chunks)
-                if large is not None and not has_place and len(chunks) > LARGE:
-                    await places.enter_async_context(large)
-                    has_place = True
-                message = await self.receive()
+                if places is not None and len(chunks) > _TAKES_A_PLACE:
+                    await stack.enter_async_context(places.place())
+                    receive, places = _Contested(self.receive, places).receive, None
+                message = await receive()
         raise Disconnected
+
+
+class _Contested:
+    """Receives the rest of a body that has a place."""
+
+    def __init__(self, receive: Receive, places: BodyPlaces) -> None:
+        self._receive = receive
+        self._places = places
+        self._loop = asyncio.get_running_loop()
+        self._allowed_until = self._loop.time() + _CONTESTED_SECONDS
+
+    async def receive(self) -> Message:
+        """The next part. Raises Refused for a sender who is too slow for those who wait."""
+        while True:
+            look = max(self._allowed_until, self._loop.time() + _LOOKS_EVERY)
+            try:
+                async with asyncio.timeout_at(look):
+                    message = await self._receive()
+            except TimeoutError:
+                if self._places.are_wanted:
+                    raise Refused(_TOO_SLOW) from None
+            else:
+                self._allowed_until += len(message.get("body", b"")) / _CONTESTED_RATE
+                return message
 
 
 def _too_large(most: int) -> Refused:

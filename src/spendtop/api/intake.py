@@ -11,9 +11,10 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from spendtop.api.answers import INTERNAL, STORE_FULL, STORE_UNAVAILABLE, HttpAnswer, Refused
+from spendtop.api.body_places import BodyPlaces
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
-from spendtop.api.http_request import LARGE, MOST_LARGE, HttpRequest
+from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.domain.errors import SpendtopError, StoreFull
 from spendtop.domain.refusals import RefusalReason
 from spendtop.services.recording import Outcome
@@ -70,18 +71,23 @@ class Intake:
         self._refusals = context.refusals
         self._receiver = receiver
         self._acks: Acks[Outcome] = Acks()
-        self._large = asyncio.Semaphore(MOST_LARGE)
+        self._places = BodyPlaces()
 
     async def body(self, http: HttpRequest) -> bytes:
         """Raises Refused, and Disconnected."""
-        return await http.body(self._receiver.largest, self._large)
+        return await http.body(self._receiver.largest, self._places)
 
     async def record(self, size: int, submit: Callable[[Done], None]) -> Sequence[Outcome]:
-        """The outcomes of what `submit` hands to the recorder, once they are durable. Raises Refused."""
+        """The outcomes of what `submit` hands to the recorder, once they are durable. Raises Refused.
+
+        `size` is in bytes, of which all who wait may hold so many before further large bodies are read.
+        """
         committed, done = self._acks.waiter()
         try:
-            await aside(size, partial(submit, done))
-            return await committed
+            async with self._places.waiting(size):
+                await aside(size, partial(submit, done))
+                del submit  # and with it the body, which the writer needs no more
+                return await committed
         except Refused:
             raise
         except SpendtopError as failure:

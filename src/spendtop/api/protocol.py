@@ -80,6 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unsent = 0
         """Bytes of answers that the client has not taken, and since when these are so many."""
         self._unsent_since = 0.0
+        self._looked_at = self.loop.time()
         self._is_in_head = True
         self._refusal: HttpAnswer | None = None
 
@@ -143,7 +144,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def look_at_clock(self, now: float) -> None:
         """End the connection when its request is not complete in time, or its answer is not read."""
         self._end_unread(now)
+        since_last, self._looked_at = now - self._looked_at, now
         if self._waiting_since is None or self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            self._waiting_since = min(self._waiting_since + since_last, now)  # that is our time, not the sender's
             return
         allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _CHUNK)
         if now - self._waiting_since > allowed:

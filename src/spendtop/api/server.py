@@ -15,6 +15,7 @@ from spendtop.api.connections import Allowance
 from spendtop.api.entrance import Entrance
 from spendtop.api.protocol import GuardedProtocol, ListenerConfig
 from spendtop.domain.errors import NoPermission, PortBusy, UsageError
+from spendtop.services.descriptors import descriptors
 
 _BACKLOG = 1024
 _TICK_SECONDS = 0.1
@@ -56,7 +57,10 @@ async def serve(
 
     Requests of the `favoured` paths are answered however many others are.
     """
-    await _Server(ListenerConfig(app, allowance or Allowance(), favoured), listening, stop).serve(sockets=[listening])
+    if allowance is None:
+        shares = descriptors()
+        allowance = Allowance(connections=shares.connections, reserved=shares.reserved)
+    await _Server(ListenerConfig(app, allowance, favoured), listening, stop).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

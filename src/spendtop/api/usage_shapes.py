@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from spendtop.api.session_refresh import Completeness
@@ -52,7 +54,7 @@ class ModelCost(BaseModel):
     tokens: int
 
 
-class SessionCostsAnswer(BaseModel):
+class SessionSums(BaseModel):
     """What a session cost. Requests of shadow tokens are not counted."""
 
     totalCostUSD: float | None
@@ -68,22 +70,17 @@ class SessionCostsAnswer(BaseModel):
     """Whether Helicone itself gave every counted cost, and there is one."""
     heliconeCosts: int
     """Of how many counted requests Helicone itself gave the cost."""
-    complete: bool | None
-    """Whether Helicone was asked long enough after the last request to have had them all; null where it cannot be
-    asked."""
-    note: str | None
-    """Why it is not known to be complete."""
 
-    @classmethod
-    def of(cls, costs: SessionCosts, completeness: Completeness) -> SessionCostsAnswer:
+    @staticmethod
+    def fields_of(costs: SessionCosts) -> dict[str, Any]:
         whole = costs.whole
-        return cls(
-            totalCostUSD=Usd.float_of(whole.known_cost),
-            unpriced=whole.unpriced,
-            failed=whole.failed,
-            requestCount=whole.requests,
-            tokenCounts=Tokens.of(whole),
-            breakdown=[
+        return {
+            "totalCostUSD": Usd.float_of(whole.known_cost),
+            "unpriced": whole.unpriced,
+            "failed": whole.failed,
+            "requestCount": whole.requests,
+            "tokenCounts": Tokens.of(whole),
+            "breakdown": [
                 ModelCost(
                     model=raw(model),
                     costUSD=Usd.float_of(spend.known_cost),
@@ -92,11 +89,23 @@ class SessionCostsAnswer(BaseModel):
                 )
                 for model, spend in costs.by_model
             ],
-            heliconeVerified=costs.all_by_helicone,
-            heliconeCosts=costs.by_helicone,
-            complete=completeness.complete,
-            note=completeness.note,
-        )
+            "heliconeVerified": costs.all_by_helicone,
+            "heliconeCosts": costs.by_helicone,
+        }
+
+
+class SessionCostsAnswer(SessionSums):
+    """What a session cost, and how complete that is."""
+
+    complete: bool | None
+    """Whether Helicone was asked long enough after the last request to have had them all; null where it cannot be
+    asked."""
+    note: str | None
+    """Why it is not known to be complete."""
+
+    @classmethod
+    def of(cls, costs: SessionCosts, completeness: Completeness) -> SessionCostsAnswer:
+        return cls(**cls.fields_of(costs), complete=completeness.complete, note=completeness.note)
 
 
 class RequestTokens(BaseModel):

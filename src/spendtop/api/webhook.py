@@ -41,9 +41,13 @@ class WebhookRoute:
         try:
             if not signing.secrets and not signing.allow_unsigned:
                 raise Refused(self._closed, Count.INGEST_BAD_AUTH, RefusalReason.NO_SECRET)
-            body = await self._intake.body(http)
-            hand_over = partial(self._hand_over, body, http.header(receiver.signature_header), signing)
-            (outcome,) = await self._intake.record(len(body), hand_over)
+            signatures = http.header(receiver.signature_header)
+            if not _is_open(signing, signatures) and not receiver.is_signature(signatures):
+                raise _unsigned(signatures)
+            # Nothing here keeps the body: it may be large, and the commit far.
+            (outcome,) = await self._intake.record(
+                *self._submission(await self._intake.body(http), signatures, signing)
+            )
         except Refused as refused:
             return self._intake.refuse(http, refused)
         self._intake.admit(http)
@@ -51,14 +55,27 @@ class WebhookRoute:
         content = b'{"status":"%b","id":"%d"}' % (outcome.status.encode(), outcome.id)
         return HttpAnswer(202 if outcome.status == "quarantined" else 200, content)
 
+    def _submission(
+        self, body: bytes, signatures: Sequence[bytes], signing: Signing
+    ) -> tuple[int, Callable[[Done], None]]:
+        return len(body), partial(self._hand_over, body, signatures, signing)
+
     def _hand_over(self, body: bytes, signatures: Sequence[bytes], signing: Signing, done: Done) -> None:
         """Verify, read, hand over. Raises Refused, and CannotWrite."""
-        is_admitted = signing.allow_unsigned and not (signatures and signing.secrets)
-        if not is_admitted and not self._receiver.verify(body, signatures, signing.secrets):
-            reason = RefusalReason.BAD_SIGNATURE if any(signatures) else RefusalReason.NO_SIGNATURE
-            raise Refused(_BAD_SIGNATURE, Count.INGEST_BAD_AUTH, reason)
+        if not _is_open(signing, signatures) and not self._receiver.verify(body, signatures, signing.secrets):
+            raise _unsigned(signatures)
         try:
             event = self._receiver.parse(body, self._context.clock())
         except NotJson:
             raise Refused(NOT_JSON, Count.INGEST_NOT_JSON) from None
         self._context.recorder.submit((event,), done)
+
+
+def _is_open(signing: Signing, signatures: Sequence[bytes]) -> bool:
+    """Whether it is taken without being verified."""
+    return signing.allow_unsigned and not (signatures and signing.secrets)
+
+
+def _unsigned(signatures: Sequence[bytes]) -> Refused:
+    reason = RefusalReason.BAD_SIGNATURE if any(signatures) else RefusalReason.NO_SIGNATURE
+    return Refused(_BAD_SIGNATURE, Count.INGEST_BAD_AUTH, reason)

@@ -12,6 +12,7 @@ from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.alerting import Message
+from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.money import ZERO
@@ -22,7 +23,7 @@ from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.alert_uses import uses_now
-from spendtop.store.reads.attention import AlertRow, alerts, deliveries
+from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
 from spendtop.store.reads.limits import Use
 
 _MOST = 200
@@ -90,6 +91,9 @@ def show_deliveries(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         listed = deliveries(connection, states, _MOST)
+    if options.arguments.json:
+        say(ascii_json({"data": [_delivery(each) for each in listed]}))
+        return ExitCode.OK
     rows = [
         (
             delivery.id,
@@ -139,6 +143,24 @@ def _state(alert: AlertRow, calendar: Calendar) -> str:
     if alert.snoozed_until is not None:
         return f"{alert.state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
     return f"{alert.state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else alert.state
+
+
+def _delivery(delivery: DeliveryRow) -> dict[str, object]:
+    return {
+        "id": delivery.id,
+        "ref": delivery.ref,
+        "alert_id": delivery.alert_id,
+        "channel": delivery.channel,
+        "kind": delivery.message.kind.value,
+        "limit": delivery.message.limit_name or None,
+        "entity": delivery.message.entity or None,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "created_at": to_iso(delivery.created_at),
+        "next_at": to_iso(delivery.next_at) if delivery.state == DeliveryState.PENDING else None,
+        "sent_at": None if delivery.sent_at is None else to_iso(delivery.sent_at),
+        "last_error": None if delivery.last_error is None else str(delivery.last_error),
+    }
 
 
 def _about(message: Message) -> str:

@@ -18,6 +18,7 @@ from spendtop.config.channel_urls import schema_of
 from spendtop.config.settings import ChannelSettings
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
+from spendtop.services.request_export import ascii_json
 
 _NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
 _CODES = {DeliveryOutcome.SENT: ExitCode.OK, DeliveryOutcome.MISCONFIGURED: ExitCode.CONFIG}
@@ -30,6 +31,10 @@ def show(options: Options) -> int:
         for channel in channels
         for url in (channel.url.get_secret_value(),)
     ]
+    if options.arguments.json:
+        names = ("name", "kind", "min_severity", "url_state")
+        say(ascii_json({"data": [dict(zip(names, row, strict=True)) for row in rows]}))
+        return ExitCode.OK
     say(table(("name", "kind", "from severity", "URL"), rows) if rows else _NO_CHANNELS)
     return ExitCode.OK
 

@@ -23,6 +23,7 @@ _ENTRY = (
     _argument("--note", metavar="TEXT", help="what it was about"),
 )
 
+_LISTED_AS_JSON = _argument("--json", action="store_true", help="as JSON")
 _JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 _FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 _SPAN = (
@@ -101,6 +102,7 @@ COMMANDS: dict[str, Command] = {
         "helicone:status",
         "Helicone's webhooks: where they lead, what they leave out, and whether we have their secrets.",
         "spendtop helicone status",
+        (_LISTED_AS_JSON,),
     ),
     "helicone test": Command(
         "helicone:test",
@@ -148,7 +150,7 @@ COMMANDS: dict[str, Command] = {
                 const="",
                 metavar="FORMAT",
                 help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age}"
-                " {standing} {remark} in your own words; {state} is stale when nobody collects",
+                " {collector} {standing} {remark} in your own words; {state} is stale when nobody collects",
             ),
         ),
     ),
@@ -221,6 +223,7 @@ COMMANDS: dict[str, Command] = {
                 action="store_true",
                 help="let the collector ask Helicone for its requests, prompts and responses first",
             ),
+            _JSON,
         ),
     ),
     "request": Command(
@@ -228,7 +231,7 @@ COMMANDS: dict[str, Command] = {
         "Everything about one request: fields, sources, corrections, and what was asked and answered.",
         "spendtop request 117637120000000000",
         (
-            _argument("id", metavar="ID", help="ours, or one that a source gave"),
+            _argument("id", metavar="ID", help="ours or its last 8 digits, or one that a source gave"),
             _argument("--json", action="store_true", help="as JSON"),
             _argument(
                 "--fetch", action="store_true", help="let the collector fetch prompt and response from Helicone first"
@@ -324,7 +327,10 @@ COMMANDS: dict[str, Command] = {
         "tokens:delete", "Delete a tracking token; what it pushed stays.", "spendtop token delete web", (_TOKEN,)
     ),
     "ledger list": Command(
-        "ledger:show_all", "Every prepaid balance as it stands, and when it runs out.", "spendtop ledger list"
+        "ledger:show_all",
+        "Every prepaid balance as it stands, and when it runs out.",
+        "spendtop ledger list",
+        (_JSON,),
     ),
     "ledger show": Command(
         "ledger:show",
@@ -363,7 +369,7 @@ COMMANDS: dict[str, Command] = {
         "alerts:show_deliveries",
         "Messages that wait or are dead, the newest first.",
         "spendtop delivery list --all",
-        (_argument("--all", action="store_true", help="also those that were sent"),),
+        (_argument("--all", action="store_true", help="also those that were sent"), _LISTED_AS_JSON),
     ),
     "delivery retry": Command(
         "alerts:retry_deliveries", "Let the collector send dead messages again.", "spendtop delivery retry 17", (_ID,)
@@ -372,6 +378,7 @@ COMMANDS: dict[str, Command] = {
         "quarantine:show",
         "Signed events that were kept but are not counted: not understood, or tests.",
         "spendtop quarantine list",
+        (_LISTED_AS_JSON,),
     ),
     "quarantine retry": Command(
         "quarantine:retry",
@@ -379,7 +386,9 @@ COMMANDS: dict[str, Command] = {
         "spendtop quarantine retry",
         (_ID,),
     ),
-    "channel list": Command("channels:show", "The channels, their kinds and what is wrong.", "spendtop channel list"),
+    "channel list": Command(
+        "channels:show", "The channels, their kinds and what is wrong.", "spendtop channel list", (_LISTED_AS_JSON,)
+    ),
     "channel test": Command(
         "channels:test",
         "Send a test message from here to one channel, or to all; no collector is needed.",

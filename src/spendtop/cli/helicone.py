@@ -28,6 +28,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
+from spendtop.services.request_export import ascii_json
 from spendtop.sources.helicone_webhooks import Webhook
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
@@ -61,6 +62,9 @@ def connect(options: Options) -> int:
 def status(options: Options) -> int:
     settings = load_settings(options).settings
     listed = _answer_to(management(settings).list())
+    if options.arguments.json:
+        say(ascii_json({"data": [_webhook(each, settings) for each in listed]}))
+        return ExitCode.OK
     say(f"Helicone at {settings.section(HeliconeSettings).base_url}")
     if not listed:
         say("There is no webhook. `spendtop helicone connect URL` makes one.")
@@ -150,6 +154,18 @@ def _table(webhooks: list[Webhook] | tuple[Webhook, ...], settings: Settings) ->
         for webhook in webhooks
     ]
     return table((">id", ">sampled", "properties", "costs", "secret", "destination"), rows)
+
+
+def _webhook(webhook: Webhook, settings: Settings) -> dict[str, object]:
+    return {
+        "id": webhook.id,
+        "destination": webhook.destination,
+        "sample_rate": webhook.sample_rate,
+        "filtered": webhook.filtered,
+        "includes_data": webhook.includes_data,
+        "secret_known": webhook.secret in secrets_of(settings),
+        "leads_here": webhook in leading_here([webhook], settings),
+    }
 
 
 def _complaints(webhook: Webhook, settings: Settings) -> list[str]:

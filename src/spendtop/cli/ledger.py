@@ -25,6 +25,7 @@ from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import bill_differences, ledger
+from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
@@ -45,6 +46,12 @@ def show_all(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         accounts = [account_now(connection, each, at) for each in _accounts(connection, settings)]
+    if options.arguments.json:
+        from spendtop.api.ledger_shapes import AccountItem, AccountsAnswer
+
+        answer = AccountsAnswer(data=[AccountItem(**AccountItem.fields_of(each)) for each in accounts])
+        say(ascii_json(answer.model_dump()))
+        return ExitCode.OK
     rows = [
         (
             clean_line(each.account.name),

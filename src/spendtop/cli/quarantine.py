@@ -6,9 +6,11 @@ from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
+from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
+from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.attention import quarantined
+from spendtop.store.reads.attention import QuarantineRow, quarantined
 
 _MOST = 200
 
@@ -18,6 +20,9 @@ def show(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
         events = quarantined(connection, _MOST)
+    if options.arguments.json:
+        say(ascii_json({"data": [_event(each) for each in events]}))
+        return ExitCode.OK
     rows = [
         (
             event.id,
@@ -33,6 +38,18 @@ def show(options: Options) -> int:
     headers = (">id", "received", "source", "kind", "state", ">bytes", "reason")
     say(table(headers, rows) if rows else "No event is in quarantine.")
     return ExitCode.OK
+
+
+def _event(event: QuarantineRow) -> dict[str, object]:
+    return {
+        "id": event.id,
+        "received_at": to_iso(event.received_at),
+        "source": event.source,
+        "kind": event.kind,
+        "state": event.state,
+        "bytes": event.size,
+        "reason": str(event.reason),
+    }
 
 
 def retry(options: Options) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from sqlalchemy import Connection
+
 from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.requests import latency, status
@@ -20,9 +22,12 @@ from spendtop.services.request_lines import BODY_REASONS, Wording, request_lines
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, Revision, find
+from spendtop.store.reads.detail import detail as detail_of
+from spendtop.store.reads.identities import ending_in
 from spendtop.store.reads.rows import RequestRow
 
 _INDENT = "  "
+_NAMED_AT_MOST = 10
 
 
 def run(options: Options) -> int:
@@ -44,10 +49,19 @@ def run(options: Options) -> int:
 
 def _read(store: Store, settings: Settings, id: str) -> tuple[RequestDetail, Calendar]:
     with store.reading() as connection:
-        detail = find(connection, id)
+        detail = find(connection, id) or _by_its_end(connection, id)
         if detail is None:
-            raise UsageError("The store has no request with this id. `spendtop requests --json` lists ids.")
+            raise UsageError("The store has no request with this id. `spendtop requests` lists ids.")
         return detail, effective_limits(connection, settings).calendar
+
+
+def _by_its_end(connection: Connection, digits: str) -> RequestDetail | None:
+    """The request whose id ends so. Raises UsageError where several do."""
+    ids = ending_in(connection, digits)
+    if len(ids) > 1:
+        names = ", ".join(map(str, ids[:_NAMED_AT_MOST]))
+        raise UsageError(f"{len(ids)} ids end in {digits}: {names}{', ...' if len(ids) > _NAMED_AT_MOST else ''}.")
+    return detail_of(connection, ids[0]) if ids else None
 
 
 def _parts(detail: RequestDetail, calendar: Calendar) -> Iterator[Sequence[str]]:

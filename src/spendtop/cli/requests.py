@@ -17,10 +17,11 @@ from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
 from spendtop.services.request_export import FORMATS, ascii_json, pages, record
 from spendtop.store.engine import Store
+from spendtop.store.reads.identities import SHORT_ID
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import RequestRow
 
-_HEADERS = ("time", "who", "model", ">tokens", ">cost", "status", ">latency")
+_HEADERS = ("id", "time", "who", "model", ">tokens", ">cost", "status", ">latency")
 
 
 def run(options: Options) -> int:
@@ -36,7 +37,7 @@ def run(options: Options) -> int:
     else:
         write_cost = exact_cost if arguments.exact else cost
         cells = [_cells(row, context.calendar, write_cost) for row in rows]
-        say(table(_HEADERS, cells) if rows else "There is no such request.")
+        say(table(_HEADERS, cells) if rows else nothing(arguments))
         for mark in dict.fromkeys(mark for row in rows for mark in marks(row.cost, row.probable_twin_of)):
             say(f"{mark.sign}  {mark.meaning}")
         if len(newest) > len(rows):
@@ -54,6 +55,19 @@ def exact_cost(row: RequestRow) -> str:
     """The same with all digits."""
     amount = row.cost.amount
     return cost(row) if amount is None else exact(amount) if row.counted else f"({exact(amount)})"
+
+
+def short_id(request_id: int) -> str:
+    """Its last digits, which commands take for it."""
+    return str(request_id)[-SHORT_ID:]
+
+
+def nothing(arguments: Namespace) -> str:
+    if arguments.filter:
+        return "Nothing matches the filter."
+    if arguments.since is not None or arguments.until is not None:
+        return "Nothing was recorded in this span of time."
+    return "Nothing is recorded yet."
 
 
 def latency(milliseconds: int) -> str:
@@ -88,6 +102,7 @@ def _newest(store: Store, query: RequestQuery, context: FilterContext, most: int
 
 def _cells(row: RequestRow, calendar: Calendar, write_cost: Callable[[RequestRow], str]) -> tuple[object, ...]:
     return (
+        short_id(row.id),
         f"{calendar.local(row.occurred_at):%Y-%m-%d %H:%M:%S}",
         row.user_id,
         row.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from spendtop.cli.options import Options, load_readable, opened_store
@@ -9,6 +10,7 @@ from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
+from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.session_paths import Branch, branches, path_spends
@@ -19,7 +21,7 @@ def run(options: Options) -> int:
     session = options.arguments.session
     with opened_store(load_readable(options).settings) as store:
         if options.arguments.fetch:
-            code = follow(store, TaskKind.FETCH_BODIES, {"session": session}, "fetching")
+            code = follow(store, TaskKind.FETCH_BODIES, {"session": session}, "fetching", _tell)
             if code != ExitCode.OK:
                 return code
         costs = session_costs(store, session)
@@ -28,8 +30,19 @@ def run(options: Options) -> int:
         if costs is None or span is None:
             raise UsageError("The store has no session with this id. `spendtop spend --by session` names them.")
         tree = branches(path_spends(store, session, span))
+    if options.arguments.json:
+        from spendtop.api.usage_shapes import SessionSums
+
+        sums = SessionSums(**SessionSums.fields_of(costs))
+        say(ascii_json({"session_id": session, **sums.model_dump()}))
+        return ExitCode.OK
     say("\n\n".join(_parts(Untrusted(session), costs, tree)))
     return ExitCode.OK
+
+
+def _tell(sentence: str) -> None:
+    """Beside what the command prints, which may be read by a program."""
+    sys.stderr.write(f"{sentence}\n")
 
 
 def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:

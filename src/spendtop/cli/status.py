@@ -56,6 +56,8 @@ def run(options: Options) -> int:
 class _Recorder:
     """The collector, by what it says of itself beside the store and whether its process lives."""
 
+    runs: bool
+    """Whether its process lives."""
     standing: Standing
     conditions: tuple[Condition, ...]
     age: int
@@ -75,7 +77,11 @@ class _Recorder:
             conditions=held.conditions if held else (),
             shown_at=now,
         )
-        return cls(sight.standing(now), sight.conditions, age)
+        return cls(held is not None, sight.standing(now), sight.conditions, age)
+
+    @property
+    def collector(self) -> str:
+        return "running" if self.runs else "gone"
 
     @property
     def is_collecting(self) -> bool:
@@ -125,6 +131,7 @@ def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str,
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
         "state": state if recorder.is_collecting else _STALE,
+        "collector": recorder.collector,
         "standing": recorder.standing.word,
         "remark": recorder.remark,
         "age": _duration(recorder.age),
@@ -193,6 +200,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "at": status["at"],
         "age_s": recorder.age,
         "collecting": recorder.is_collecting,
+        "collector": recorder.collector,
         "standing": recorder.standing.word,
         "conditions": [
             {

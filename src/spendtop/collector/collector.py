@@ -39,11 +39,12 @@ from spendtop.collector.process.lifecycle import (
     end_with,
     occupy_standard_descriptors,
     on_signals,
-    ping_watchdog,
     tell_parent,
+    watchdog,
 )
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
+from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
@@ -59,6 +60,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcements import Announcement
+from spendtop.services.descriptors import raise_descriptor_limit
 from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
@@ -80,6 +82,7 @@ def run(setup: Setup) -> ExitCode:
     import uvloop
 
     occupy_standard_descriptors()
+    raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_collect(setup))
@@ -290,7 +293,7 @@ class Collector:
             "emergency": self._emergency.run,
             "refusal log": self._refusal_watch.run,
             "store": self._store_health.run,
-            "watchdog": ping_watchdog,
+            "watchdog": watchdog(progress(self._recorder, self._evaluator)),
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run

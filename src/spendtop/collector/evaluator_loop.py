@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -48,8 +49,16 @@ class EvaluatorLoop:
         self._marked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._revisit_at = 0.0
+        self._began_at: float | None = None
+        """Monotonic seconds at which the turn began that is under way."""
         self.owns = False
         """Whether evaluating and delivering is ours."""
+
+    @property
+    def still_for(self) -> float:
+        """Seconds for which one turn has taken, with what it waits for the writer."""
+        since = self._began_at
+        return 0.0 if since is None else time.monotonic() - since
 
     def wake(self) -> None:
         """A commit left marks. May be called from any thread."""
@@ -64,12 +73,14 @@ class EvaluatorLoop:
         try:
             while not stop.is_set():
                 self._marked.clear()
+                self._began_at = time.monotonic()
                 some_left = await self._turn(self._loop.time())
+                self._began_at = None
                 await pause(stop, _GIVING_WAY if some_left else _BREATH)
                 if not some_left:
                     await self._wait_for_marks(stop)
         finally:
-            self.owns = False
+            self.owns, self._began_at = False, None
         with suppress(Exception):  # on a lost database the lease ends by itself
             await write(self._recorder, self._ownership.release)
 

@@ -69,6 +69,8 @@ class Writer(Generic[Event, Outcome]):
         """What the database said last since then; empty where it has said nothing yet."""
         self.is_writing = False
         """Whether a transaction is open."""
+        self._moved_at: float | None = None
+        """Monotonic seconds at which an attempt began or ended last; None while there is nothing to do."""
         self.failure: BaseException | None = None
         """What ended the thread, if anything did: the collector then ends too."""
 
@@ -111,6 +113,12 @@ class Writer(Generic[Event, Outcome]):
         since = self._held_up_since
         return 0.0 if since is None else time.monotonic() - since
 
+    @property
+    def still_for(self) -> float:
+        """Seconds since it took a step in what it has to do. To ask again a database that is locked or away is one."""
+        since = self._moved_at
+        return 0.0 if since is None else time.monotonic() - since
+
     def queue(
         self, events: Sequence[Event], done: Callable[[Sequence[Outcome] | Exception], None], patience: float = 60.0
     ) -> None:
@@ -138,10 +146,12 @@ class Writer(Generic[Event, Outcome]):
     def _work(self) -> None:
         try:
             while (turn := self._next()) is not None:
+                self._moved_at = time.monotonic()
                 if isinstance(turn, _Call):
                     self._run(turn)
                 else:
                     self._commit(turn)
+                self._moved_at = None
         except BaseException as failure:
             self.failure = failure
             _log.exception("the writer ended")
@@ -227,8 +237,9 @@ class Writer(Generic[Event, Outcome]):
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction; whatever it comes to, the store can be written unless the database failed."""
+        self._moved_at = time.monotonic()
         if self._held_up_since is None:
-            self._held_up_since = time.monotonic()
+            self._held_up_since = self._moved_at
             self.hindrance = ""
         try:
             with self._store.writing() as connection:
@@ -244,6 +255,7 @@ class Writer(Generic[Event, Outcome]):
             self._held_up_since = None
         finally:
             self.is_writing = False
+            self._moved_at = time.monotonic()
 
     def _answer(self, group: Sequence[_Submission[Event, Outcome]], outcomes: Sequence[Outcome]) -> None:
         self._refused = None

@@ -57,7 +57,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
     book = from_settings.book_of(settings, prices, NOW)
     recorder = Recorder(store, from_settings.preparer_of(settings, prices), book)
     recorder.start()
-    evaluator, told = Evaluator(book, ()), list[Told]()
+    evaluator, told = Evaluator(book, (), timer=lambda: 0.0), list[Told]()
     coming = merge(arrivals(full_hour(NOW)), runaways(NOW), key=lambda each: each.at)
     for step, arrived in groupby(takewhile(lambda each: each.at < NOW + HOUR, coming), lambda each: each.at // STEP):
         now = (step + 1) * STEP

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.collector.process.lifecycle import Readiness, notify_systemd, tell_parent, watchdog_seconds
+from spendtop.collector.process.lifecycle import Readiness, notify_systemd, tell_parent, watchdog, watchdog_seconds
 from spendtop.services.presence import CollectorState
+from tests.waiting import DEADLINE
 
 
 @pytest.fixture
@@ -89,3 +91,24 @@ def test_closed_standard_streams_are_never_taken_by_something_else() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, stdin=subprocess.PIPE)
     assert done.stderr == b"/dev/null /dev/null"
+
+
+async def test_a_sign_of_life_is_given_only_while_something_moves(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    answers = iter([True, False, False, True])
+    stop, asked = asyncio.Event(), 0
+
+    def is_moving() -> bool:
+        nonlocal asked
+        asked += 1
+        moves = next(answers)
+        if asked == 4:
+            stop.set()
+        return moves
+
+    await asyncio.wait_for(watchdog(is_moving)(stop), DEADLINE)
+    assert [systemd.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)

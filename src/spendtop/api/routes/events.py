@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from spendtop.api.answers import Message, Receive, Scope, Send, busy, send_answer
-from spendtop.api.feed import MOST_FOLLOWERS, Feed
+from spendtop.api.feed import Feed
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of
 from spendtop.domain.errors import UsageError
@@ -59,7 +59,8 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._feed.is_full:
-            await send_answer(send, busy("too_many_followers", f"{MOST_FOLLOWERS} follow already. Try again later."))
+            message = f"{self._feed.most_followers} follow already. Try again later."
+            await send_answer(send, busy("too_many_followers", message))
             return
         with self._feed.following():  # with nothing awaited before it, so that no more than may get in
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from spendtop.domain.errors import CannotWrite
 from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
 
 _STDERR = 2
+_LOOK_SECONDS = 5.0
+"""Between two signs of life at most."""
 _LONGEST_STEP_MICROS = 60_000_000
 """For which systemd's patience with a start is prolonged again and again, in µs."""
 _FOR_SYSTEMD = {CollectorState.READY: "READY=1", CollectorState.STOPPING: "STOPPING=1"}
@@ -159,12 +162,17 @@ def _write_line(descriptor: int, line: dict[str, Any]) -> None:
     os.write(descriptor, (json.dumps(line) + "\n").encode())
 
 
-async def ping_watchdog(stop: asyncio.Event) -> None:
-    """Give systemd signs of life where it wants them, until the stop event."""
-    seconds = watchdog_seconds()
-    if seconds is None:
-        await stop.wait()
-        return
-    while not stop.is_set():
-        notify_systemd("WATCHDOG=1")
-        await pause(stop, seconds)
+def watchdog(is_moving: Callable[[], bool]) -> Loop:
+    """A loop that gives systemd signs of life where it wants them, while something moves."""
+
+    async def ping(stop: asyncio.Event) -> None:
+        seconds = watchdog_seconds()
+        if seconds is None:
+            await stop.wait()
+            return
+        while not stop.is_set():
+            if is_moving():
+                notify_systemd("WATCHDOG=1")
+            await pause(stop, min(seconds, _LOOK_SECONDS))
+
+    return ping

@@ -65,6 +65,9 @@ class SignedReceiver(Protocol):
     def signing(settings: Settings) -> Signing:
         """Of the settings in force."""
 
+    def is_signature(self, signatures: Sequence[bytes]) -> bool:
+        """Whether these values of the header can be a signature, whatever is signed."""
+
     def verify(self, raw: bytes, signatures: Sequence[bytes], secrets: Sequence[bytes]) -> bool:
         """Whether the raw bytes were signed with one of the secrets; `signatures` are all values of the header."""
 

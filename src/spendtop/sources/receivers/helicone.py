@@ -135,9 +135,12 @@ class HeliconeReceiver:
         secrets = tuple(secret.get_secret_value().encode() for secret in helicone.webhook_secrets)
         return Signing(secrets, helicone.allow_unsigned)
 
+    def is_signature(self, signatures: Sequence[bytes]) -> bool:
+        return len(signatures) == 1 and _SIGNATURE.fullmatch(signatures[0]) is not None
+
     def verify(self, raw: bytes, signatures: Sequence[bytes], secrets: Sequence[bytes]) -> bool:
         """Whether `raw` was signed with one of the secrets. There has to be exactly one signature header."""
-        if len(signatures) != 1 or _SIGNATURE.fullmatch(signatures[0]) is None:
+        if not self.is_signature(signatures):
             return False
         claimed = bytes.fromhex(signatures[0].decode("ascii"))
         matched = False

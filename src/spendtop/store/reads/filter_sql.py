@@ -48,7 +48,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.identities import known_as
+from spendtop.store.reads.identities import ending_in, known_as
 from spendtop.store.reads.spend_sql import is_failed, is_unpriced
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -163,7 +163,8 @@ def _is_id(pattern: Pattern, connection: Connection) -> Condition:
     if pattern.kind is PatternKind.EXACT:
         ids = known_as(connection, pattern.text)
         ours = int(pattern.text) if re.fullmatch(r"\d{1,19}", pattern.text, re.ASCII) else 0
-        return request.c.id.in_([*ids, ours] if 0 < ours <= _LARGEST_ID else ids)
+        known = [*ids, ours] if 0 < ours <= _LARGEST_ID else ids
+        return request.c.id.in_([*known, *ending_in(connection, pattern.text)])
     item = _items(request.c.external_ids, connection)
     is_external_id = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
     return or_(_matches(cast(request.c.id, Text), pattern, connection), is_external_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
@@ -9,11 +10,14 @@ from sqlalchemy import Connection, select
 from spendtop.domain.sources import by_trust
 from spendtop.store.ids import identity
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestKeyTable, TokenTable, TotalTable
+from spendtop.store.tables import RequestKeyTable, RequestTable, TokenTable, TotalTable
 
 _BY_TOKEN = ("token", "shadow")
 """Dimensions of the totals whose keys are tracking tokens."""
 _PER_QUERY = 500
+SHORT_ID = 8
+"""Last digits of our ids that lists show."""
+_SHORT_ID = re.compile(rf"\d{{{SHORT_ID}}}", re.ASCII)
 
 
 def known_as(connection: Connection, external_id: str) -> list[int]:
@@ -29,6 +33,15 @@ def known_as(connection: Connection, external_id: str) -> list[int]:
         rows = connection.execute(select(key.c.digest, key.c.request_id).where(key.c.digest.in_(part)))
         ids.update({bytes(row.digest): int(row.request_id) for row in rows})
     return list(dict.fromkeys(ids[digest] for digest in digests if digest in ids))
+
+
+def ending_in(connection: Connection, digits: str) -> list[int]:
+    """Our ids that end in what lists show of an id, the newest first; none for other texts."""
+    if _SHORT_ID.fullmatch(digits) is None:
+        return []
+    request = table_of(RequestTable)
+    alike = request.c.id % 10**SHORT_ID == int(digits)
+    return list(connection.execute(select(request.c.id).where(alike).order_by(request.c.id.desc())).scalars())
 
 
 def _digests(connection: Connection, external_id: str) -> Iterator[bytes]:
