@@ -170,14 +170,6 @@ class Collector:
             courier=ProcessCourier(),
             clock=setup.clock,
         )
-        self._emergency = EmergencyMessages(
-            self._conditions,
-            lambda: self._active.channel_urls,
-            ProcessCourier(),
-            setup.clock,
-            lambda: self._evaluator.owns,
-            lambda: self._active.settings.time.calendar.zone,
-        )
         self._config_reload = ConfigReload(
             setup.reload,
             self._active,
@@ -290,7 +282,7 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
-            "emergency": self._emergency.run,
+            "emergency": self._emergency().run,
             "refusal log": self._refusal_watch.run,
             "store": self._store_health.run,
             "watchdog": watchdog(progress(self._recorder, self._evaluator)),
@@ -303,6 +295,16 @@ class Collector:
             self._store, self._recorder, self._readiness.url, self._setup.clock, self._settings, self._say
         )
         return loops | {name: companion(context) for name, companion in self._setup.companions.items()}
+
+    def _emergency(self) -> EmergencyMessages:
+        return EmergencyMessages(
+            self._conditions,
+            lambda: self._active.channel_urls,
+            ProcessCourier(),
+            self._setup.clock,
+            lambda: self._evaluator.owns,
+            lambda: self._active.settings.time.calendar.zone,
+        )
 
     def _settings(self) -> Settings:
         return self._active.settings
