@@ -43,6 +43,8 @@ _FAILURES = ((429, 0.016), (500, 0.005), (504, 0.003))
 _BROKEN = 0.004
 """Share of answers that break off after the provider has worked, and charges for it."""
 _CANCELLED = 0.007
+_FIRST_ID = UUID("8b21f6d4-90c3-4e57-a1d8-300000000000").int
+"""Ids of requests without bodies follow each other, which takes little room."""
 _BODIES_S = 12 * 3600
 _BODIES_BEFORE = 0.01
 """Share of the older requests that have theirs."""
@@ -324,10 +326,11 @@ def traffic(seed: int, days: float = 30) -> list[Json]:
     """The month and what comes after it: all bodies of its last hours and of what follows, few of the time before."""
     rng = Random(seed)
     lines = Generator(seed, days, STREAM_HOURS).lines()
-    for line in lines:
+    for number, line in enumerate(lines):
         old = line["age_s"] > _BODIES_S and rng.random() > _BODIES_BEFORE
         if old or line["source"] == "ingest":
             line["request_body"] = line["response_body"] = line["response_id"] = None
+            line["external_id"] = str(UUID(int=_FIRST_ID + number))
     return [_in_order(line) for line in lines]
 
 

@@ -87,14 +87,3 @@ def test_a_crossing_that_was_not_evaluated_before_the_end_is_told_after_the_next
     with HttpSink() as web, collecting(tmp_path, config + channel("web", web.url("/ok"))):
         web.arrivals.wait_for(lambda arrived: len(arrived) == 1)
     assert "exceeded" in web.arrivals.all[0][1]["title"].lower()
-
-
-def test_a_demo_lives_without_configuration(tmp_path: Path) -> None:
-    with collecting(tmp_path, LISTENER, "demo") as collector:
-        lines = eventually(
-            lambda: [line for line in collector.lines if line.startswith("processed") and "hiro" in line]
-        )
-        ended = collector.end()
-    assert lines
-    assert ended.code == 0
-    assert ended.err == ""

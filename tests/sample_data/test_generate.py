@@ -60,5 +60,5 @@ def test_same_seed_same_bytes_and_other_seed_other_bytes(tmp_path: Path) -> None
 
 
 def test_what_is_shipped_stays_small() -> None:
-    assert (FOLDER / "month.db.zst").stat().st_size < 5_000_000
+    assert (FOLDER / "month.db.zst").stat().st_size < 4_000_000
     assert (FOLDER / "stream.jsonl.gz").stat().st_size < 500_000
