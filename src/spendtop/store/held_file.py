@@ -43,6 +43,7 @@ class HeldFile:
         self._held: _Identity | None = None
         self._size = 0
         self._log: int | None = None
+        self._index: _Identity | None = None
         self._log_state = _LogState(b"", 0)
         self._spoilt: str | None = None
 
@@ -113,15 +114,19 @@ class HeldFile:
         return self._log_moved()
 
     def _log_moved(self) -> str | None:
-        path = self._path.with_name(f"{self._path.name}-wal")
+        """The log, and the index of it that all who have the store open share."""
+        path, index = (self._path.with_name(f"{self._path.name}{suffix}") for suffix in ("-wal", "-shm"))
         try:
             if self._log is None:
+                self._index = _identity(os.stat(index))
                 self._log = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             elif _identity(os.stat(path)) != _identity(os.fstat(self._log)):
                 return "has lost its write-ahead log, which was replaced by another file"
-        except FileNotFoundError:
+            elif _identity(os.stat(index)) != self._index:
+                return "has lost the index of its write-ahead log, which was replaced by another file"
+        except FileNotFoundError as failure:
             # Before anything was asked of the first connection there is none.
-            return None if self._log is None else "has lost its write-ahead log, which was deleted or moved away"
+            return None if self._log is None else f"has lost {failure.filename}, which was deleted or moved away"
         except OSError as failure:
             return f"has a write-ahead log that cannot be reached any more ({failure.strerror})"
         return None
