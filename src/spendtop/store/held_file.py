@@ -38,6 +38,7 @@ class HeldFile:
 
     def __init__(self, path: Path, ask: Ask) -> None:
         self._path = path
+        self._log_path, self._index_path = f"{path}-wal", f"{path}-shm"
         self._ask = ask
         self._lock = RLock()
         self._held: _Identity | None = None
@@ -115,14 +116,13 @@ class HeldFile:
 
     def _log_moved(self) -> str | None:
         """The log, and the index of it that all who have the store open share."""
-        path, index = (self._path.with_name(f"{self._path.name}{suffix}") for suffix in ("-wal", "-shm"))
         try:
             if self._log is None:
-                self._index = _identity(os.stat(index))
-                self._log = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            elif _identity(os.stat(path)) != _identity(os.fstat(self._log)):
+                self._index = _identity(os.stat(self._index_path))
+                self._log = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            elif _identity(os.stat(self._log_path)) != _identity(os.fstat(self._log)):
                 return "has lost its write-ahead log, which was replaced by another file"
-            elif _identity(os.stat(index)) != self._index:
+            elif _identity(os.stat(self._index_path)) != self._index:
                 return "has lost the index of its write-ahead log, which was replaced by another file"
         except FileNotFoundError as failure:
             # Before anything was asked of the first connection there is none.
