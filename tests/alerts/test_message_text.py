@@ -71,6 +71,17 @@ def test_a_message_about_many_names_one_and_says_how_many_more() -> None:
     assert "And 5,991 more of this limit within a minute. `spendtop alert list` has them all.\n" in text.body
 
 
+def test_a_message_about_a_channel_names_what_it_did_not_take_and_says_all_of_it() -> None:
+    lost = replace(EXCEEDED, others=3)
+    about = Message(kind=MessageKind.UNDELIVERED, limit_name="my ops", lost=lost, lines=("HTTP 410",), others=2)
+    text = render(about, REF, 1)
+    assert text.title.startswith("channel my ops does not deliver: ")
+    assert text.title.endswith(" and 3 more and 2 more")
+    assert text.body.startswith("Channel my ops did not take this message: HTTP 410.\nNor 2 more.")
+    assert "`spendtop channel test 'my ops'` tries it" in text.body
+    assert render(EXCEEDED, REF, 1).body.splitlines()[1] in text.body
+
+
 def test_a_contributor_without_a_name_is_told_as_none() -> None:
     assert "Top: user (none) $1.00" in render(replace(EXCEEDED, contributors=(("user", "", 10**9),)), REF, 1).body
 

@@ -25,6 +25,7 @@ from spendtop.domain.alerting import MessageKind
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import CannotWrite
 from spendtop.services import outbox_rules as service
+from spendtop.services.fallbacks import Fallbacks
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable
@@ -116,6 +117,7 @@ class Bench:
         self.store = store
         self.writer = WatchedWriter(writer)
         self.urls: dict[str, str] = {}
+        self.fallbacks = Fallbacks()
 
     def outbox(self, courier: Courier, timing: Timing = QUICK, **urls: str) -> OutboxLoop:
         self.urls |= urls
@@ -127,6 +129,7 @@ class Bench:
             clock=clock,
             timing=timing,
             spread=lambda: 1.0,
+            fallbacks=lambda: self.fallbacks,
         )
 
     def queue(self, *channels: str, alert_id: int = 1, kind: MessageKind = MessageKind.EXCEEDED, age: int = 0) -> None:
@@ -191,6 +194,30 @@ async def test_a_misconfigured_channel_is_tried_once(bench: Bench) -> None:
         await bench.settled("dead")
     assert len(courier.jobs["a"]) == 1
     assert outbox.status()[0].state is ChannelState.MISCONFIGURED
+
+
+async def test_another_channel_is_told_of_what_one_does_not_take_for_good(bench: Bench) -> None:
+    courier = ScriptedCourier(a=[BROKEN])
+    bench.queue("a", "b")
+    bench.fallbacks = Fallbacks("b")
+    outbox = bench.outbox(courier)
+    async with running(outbox):
+        await bench.settled("dead", "sent", "sent")
+        await courier.until(lambda: len(courier.jobs["b"]) == 2)
+    said = next(job for job in courier.jobs["b"] if "does not deliver" in job.title)
+    assert said.title == "channel a does not deliver: daily exceeded: <$0.000001 of <$0.000001"
+    assert "Channel a did not take this message: not understood." in said.body
+    assert "json://" not in said.body
+    assert outbox.dead == 1
+
+
+async def test_two_channels_that_stand_in_for_each_other_do_not_go_round(bench: Bench) -> None:
+    courier = ScriptedCourier(a=[BROKEN], b=[BROKEN])
+    bench.queue("a")
+    bench.fallbacks = Fallbacks("b", {"channel/b": "a"})
+    async with running(bench.outbox(courier, b="json://b")):
+        await bench.settled("dead", "dead")
+    assert (len(courier.jobs["a"]), len(courier.jobs["b"])) == (1, 1)
 
 
 async def test_passing_failures_are_given_up_after_a_day(bench: Bench) -> None:
@@ -258,8 +285,9 @@ async def test_slow_channels_with_much_to_say_leave_room_for_others(bench: Bench
 async def test_a_channel_that_is_gone_from_the_configuration_makes_its_messages_dead(bench: Bench) -> None:
     bench.queue("gone", "kept")
     del bench.urls["gone"]
+    bench.fallbacks = Fallbacks("kept")
     async with running(bench.outbox(ScriptedCourier())):
-        await bench.settled("dead", "sent")
+        await bench.settled("dead", "sent", "sent")
     assert deliveries(bench.store)[0].last_error == "the channel is no longer configured"
 
 

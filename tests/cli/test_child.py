@@ -11,8 +11,10 @@ import pytest
 
 from spendtop.cli.child import Child, NotStarted
 from spendtop.collector.process.lifecycle import Readiness
+from spendtop.collector.process.log_file import LIMIT, earlier
 from spendtop.domain.errors import ExitCode
-from tests.e2e.processes import LISTENER, configured
+from tests.e2e.processes import LISTENER, configured, webhook
+from tests.helicone_captures import sign
 from tests.waiting import DEADLINE, eventually
 
 
@@ -47,6 +49,20 @@ def test_it_is_ready_when_it_listens_and_ends_with_its_leash(tmp_path: Path, log
     assert os.getsid(ready.pid) == ready.pid
     started.end()
     assert not answers(ready.url)
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_its_log_is_put_aside_while_it_runs_and_it_goes_on_in_the_new_one(tmp_path: Path, log: Path) -> None:
+    with ended_at_last(child(tmp_path, log)) as started:
+        ready = started.wait_until_ready()
+        with log.open("ab") as more:
+            more.write(b"x" * LIMIT)
+        eventually(lambda: earlier(log).exists())
+        raw = webhook("7f3c1c9e-5b1d-4a6e-9d0b-2f6f0c1d2e3f")
+        headers = {"Helicone-Signature": sign(raw)}
+        answer = httpx.post(f"{ready.url}/webhook", content=raw, headers=headers, trust_env=False, timeout=DEADLINE)
+        assert answer.status_code == 200
+        eventually(lambda: "processed" in log.read_text())
     assert log.stat().st_mode & 0o777 == 0o600
 
 

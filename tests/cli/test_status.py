@@ -69,6 +69,15 @@ def test_it_exits_by_the_worst_limit(cli: Cli, states: tuple[str, ...], code: in
     assert cli("status", "--json").code == code
 
 
+def test_messages_that_no_channel_took_are_said(cli: Cli) -> None:
+    write_status()
+    path = data_folder() / "spendtop.db.status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "undelivered": 2}))
+    assert " · 2 messages undelivered: spendtop delivery list" in cli("status").out
+    assert json.loads(cli("status", "--json").out)["undelivered"] == 2
+    assert cli("status", "--line", "{undelivered}").out == "2\n"
+
+
 def test_without_its_process_nobody_collects_at_once(cli: Cli) -> None:
     write_status(DAILY, age=7, conditions=None)
     said = cli("status")

@@ -39,7 +39,15 @@ def test_a_mistyped_secret_degrades_until_a_good_webhook_comes(refusals: Refusal
 
 def test_where_others_are_taken_it_is_a_notice(refusals: Refusals, conditions: Conditions) -> None:
     watch = RefusalWatch(refusals, conditions)
-    refusals.take(INGEST, "good")
+    refusals.take(HELICONE, "gateway")
+    refusals.refuse(HELICONE, RefusalReason.BAD_SIGNATURE, "stranger")
+    watch.examine()
+    assert [condition.name for condition in conditions.present] == ["refused /webhook"]
+    assert conditions.status == "healthy"
+
+
+def test_who_pushes_is_told_and_degrades_nothing(refusals: Refusals, conditions: Conditions) -> None:
+    watch = RefusalWatch(refusals, conditions)
     refusals.refuse(INGEST, RefusalReason.BAD_KEY, "bad")
     watch.examine()
     assert [condition.name for condition in conditions.present] == ["refused /ingest"]

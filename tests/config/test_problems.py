@@ -11,6 +11,8 @@ Refusal = Callable[..., str]
 LIMIT = '[[limit]]\nname = "a"\nwindow = "day"\nusd = 1\n'
 CHANNEL = '[[channel]]\nname = "ops"\n'
 
+TWO = f"{CHANNEL}url = 'json://h'\n[[channel]]\nname = 'mail'\nurl = 'json://m'\n"
+
 BAD = [
     ("[server]\nhots = 1", 2, "[server] hots: unknown key, holds a whole number", 'did you mean "host"?'),
     ("\n[servr]\nport = 1", 2, "[servr]: unknown section", 'did you mean "server"?'),
@@ -43,6 +45,21 @@ BAD = [
     (LIMIT + "warn = [80]", 5, "[limit] warn[0]: must lie between 0 and 1", "0.8 for 80 %"),
     (LIMIT + "warn = 0.8", 5, "[limit] warn: must be a list, not a number", ""),
     (LIMIT + "notify = ['ops']", 5, '[limit] notify[0]: unknown channel "ops"', "there is no [[channel]]"),
+    (LIMIT + "fallback = 'ops'", 5, '[limit] fallback: unknown channel "ops"', "there is no [[channel]]"),
+    (TWO + LIMIT + "fallback = 'mial'", 11, '[limit] fallback: unknown channel "mial"', 'did you mean "mail"?'),
+    (
+        TWO + LIMIT + "notify = ['ops']\nfallback = 'ops'",
+        12,
+        '[limit] fallback: "ops" is the only channel',
+        "another one",
+    ),
+    (TWO + "[alerts]\nfallback = 'pos'", 8, '[alerts] fallback: unknown channel "pos"', 'did you mean "ops"?'),
+    (
+        CHANNEL + "url = 'json://h'\n[alerts]\nfallback = 'ops'",
+        5,
+        '[alerts] fallback: "ops" is the only',
+        "another one",
+    ),
     (LIMIT + "each = 'usr'", 5, '[limit] each: must be one of "user"', 'did you mean "user"?'),
     (LIMIT + "where = 'cost>5'", 5, "[limit] where: a limit cannot use cost", "it may use model, provider"),
     (LIMIT + "where = 'usr:bob'", 5, "[limit] where:", "user"),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
+from spendtop.services.presence import running_collector
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, collecting, rows, spendtop, webhook
 from tests.sources.pollers.fake_helicone import FakeHelicone
@@ -112,3 +113,67 @@ def test_a_balance_that_runs_low_is_told_once_and_kept_from_the_shell(tmp_path: 
             assert (answer["balance_nanousd"], answer["state"]) == (9_996_000_000, "ok")
             collector.end()
     assert [line for line in collector.lines if "low balance" in line] == ["ALERT low balance: openai $9.99 of $10.00"]
+
+
+def test_a_balance_without_bills_falls_by_what_is_seen_and_is_called_an_estimate(tmp_path: Path) -> None:
+    account = "[[account]]\nname = 'wallet'\nprovider = 'openai'\nlow_balance = 10\n"
+    with HttpSink() as sink:
+        config = f"{LISTENER}{account}[[channel]]\nname = 'ops'\nurl = '{sink.url('/ok')}'\n"
+        with collecting(tmp_path, config) as collector:
+            file = tmp_path / "spendtop.toml"
+            deposited = spendtop(tmp_path, "ledger", "deposit", "wallet", "3", "--config", file)
+            assert "(uncalibrated)" in deposited.out
+            assert spendtop(tmp_path, "ledger", "sync", "wallet", "10.5", "--config", file).code == 0
+            assert collector.post(webhook("7f3c1c9e-5b1d-4a6e-9d0b-2f6f0c1d2e01", 0.75)).status_code == 200
+            eventually(lambda: "ALERT low balance: wallet est. $9.75 of $10.00" in collector.lines)
+            sink.arrivals.wait_for(lambda arrived: len(arrived) == 1)
+            listed = spendtop(tmp_path, "ledger", "list", "--config", file).out.splitlines()
+            assert listed[1].split()[:4] == ["wallet", "openai", "$9.75", "estimate"]
+            assert "no bills are read, so what was seen here is taken off (1 request)" in listed[-1]
+            answer = collector.client.get("/ledger/wallet").json()
+            assert (answer["balance_nanousd"], answer["basis"], answer["estimated"]) == (9_750_000_000, "seen", True)
+            collector.end()
+    assert [line for line in collector.lines if "low balance" in line] == [
+        "ALERT low balance: wallet est. $9.75 of $10.00"
+    ]
+
+
+def test_empty_answers_wipe_no_ledger_are_said_and_alert_nobody(tmp_path: Path) -> None:
+    today = now() // DAY
+    month = [Cost(day=today - ago, amount="4.946500") for ago in range(5, 25)]
+    with FakeOpenAI(month) as bills:
+        config = (
+            f"{LISTENER}[openai]\nadmin_key = '{ADMIN_KEY}'\nbase_url = '{bills.url}'\npoll_every = '1s'\n"
+            f"epoch = {to_datetime((today - 30) * DAY):%Y-%m-%d}\n"
+        )
+        with collecting(tmp_path, config) as collector:
+            eventually(lambda: rows(tmp_path, "SELECT sum(cost_nano) FROM day_cost") == [(98_930_000_000,)])
+            synced = spendtop(tmp_path, "ledger", "sync", "openai", "8.52", "--config", tmp_path / "spendtop.toml")
+            assert synced.code == 0
+            eventually(lambda: "ALERT low balance: openai $8.52 of $10.00" in collector.lines)
+            bills.costs = []
+            eventually(lambda: rows(tmp_path, "SELECT count(*) FROM day_cost WHERE doubted") == [(20,)])
+            for _ in range(3):
+                polled = polled_at(tmp_path)
+                eventually(lambda before=polled: polled_at(tmp_path) > before)  # type: ignore[misc]
+            assert collector.client.get("/ledger/openai").json()["balance_nanousd"] == 8_520_000_000
+            eventually(lambda: "bills" in amiss(tmp_path))
+            assert amiss(tmp_path)["bills"].startswith("openai: Since ")
+            bills.costs = month
+            eventually(lambda: "bills" not in amiss(tmp_path))
+            assert collector.client.get("/ledger/openai").json()["balance_nanousd"] == 8_520_000_000
+            collector.end()
+    assert [line for line in collector.lines if "low balance" in line] == ["ALERT low balance: openai $8.52 of $10.00"]
+
+
+def polled_at(folder: Path) -> int:
+    """When the costs were read last."""
+    ((at,),) = rows(folder, "SELECT succeeded_at FROM checkpoint WHERE poller = 'openai-costs'")
+    return int(at)
+
+
+def amiss(folder: Path) -> dict[str, str]:
+    """What the collector says is amiss with it, by name."""
+    held = running_collector(folder / "spendtop.db.collector.json")
+    assert held is not None
+    return {each.name: each.sentence for each in held.conditions}

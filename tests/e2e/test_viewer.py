@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from spendtop.services.presence import RunningCollector, running_collector
-from tests.e2e.processes import command, configured, environment, spendtop
+from tests.e2e.processes import command, configured, environment, spendtop, webhook
+from tests.e2e.test_locked_store import locked
+from tests.helicone_captures import sign
 from tests.tui.pty_face import PtyProgram
-from tests.waiting import eventually
+from tests.waiting import DEADLINE, eventually
 
 
 @contextmanager
@@ -27,6 +32,26 @@ def viewing(folder: Path) -> Iterator[PtyProgram]:
 
 def holder(folder: Path) -> RunningCollector | None:
     return running_collector(folder / "spendtop.db.collector.json")
+
+
+def test_while_another_program_holds_the_store_it_is_not_called_live(tmp_path: Path) -> None:
+    with viewing(tmp_path) as viewer, ThreadPoolExecutor() as pool:
+        viewer.until("LIVE")
+        collector = eventually(lambda: holder(tmp_path))
+        raw = webhook("waits")
+        with locked(tmp_path):
+            answer = pool.submit(
+                httpx.post,
+                f"{collector.url}/webhook",
+                content=raw,
+                headers={"Helicone-Signature": sign(raw)},
+                timeout=DEADLINE,
+                trust_env=False,
+            )
+            viewer.until("DEGRADED since")
+            assert "LIVE" not in viewer.shown
+        assert answer.result().status_code == 200
+        viewer.until("LIVE")
 
 
 def test_a_killed_collector_is_missed_and_another_one_started_by_a_key(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_giving_up_a_channel_leaves_what_is_young_sent_or_being_sent(store: Stor
     put(store, "ops", alert_id=3, now=NOW + 10)
     taken(store)
     with store.writing() as connection:
-        assert give_up(connection, "ops", "gone", created_before=NOW + 10, now=NOW) == 1
+        assert give_up(connection, "ops", "gone", created_before=NOW + 10, now=NOW) == [2]
     assert [(row.state, row.last_error) for row in rows(store)] == [
         ("sending", None),
         ("dead", "gone"),

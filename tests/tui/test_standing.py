@@ -214,6 +214,22 @@ async def test_an_old_picture_is_not_called_live(
         await until(pilot, lambda: "LIVE" in header(pilot))
 
 
+async def test_behind_a_dialog_the_picture_is_followed(
+    session_over: Sessions, filled: Till, reads: Reads, clock: SettableClock
+) -> None:
+    reads.go_on.set()
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(100, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen is not app.live_screen)
+        clock.advance(HOUR)
+        screen = app.live_screen
+        assert screen is not None
+        await until(pilot, lambda: app.headline is not None and app.headline.at == clock())
+        assert not screen.is_dimmed
+
+
 def unread(pilot: Pilot[int]) -> str:
     """What is shown, without what is known before any read: the clock, the tabs with their keys, the keys below."""
     status, _, *body, _, _ = picture(pilot).splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -30,21 +31,7 @@ class Rendered(Struct, frozen=True):
 
 def render(message: Message, ref: str, attempt: int) -> Rendered:
     """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
-    match message.kind:
-        case MessageKind.TEST:
-            title, lines = "spendtop test message", iter(("This channel works.", message.next_words))
-        case MessageKind.LOW_BALANCE | MessageKind.STALE:
-            title, lines = _title(message), _about_account(message)
-        case MessageKind.NOT_RECORDING:
-            title, lines = _title(message), _stopped(message)
-        case MessageKind.RESOLVED if message.resolves is not None:
-            title, lines = _title(message), _over(message)
-        case _:
-            title, lines = _title(message), _alert(message)
-    more = f" and {message.others:,} more" if message.others else ""
-    return Rendered(
-        f"{_cut(title, TITLE_LIMIT - len(more))}{more}", _body(lines, f"[ref {ref[:_SHOWN_REF]}·{attempt}]")
-    )
+    return Rendered(_title(message), _body(_lines(message), f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
 
 
 def notify_type(kind: MessageKind, severity: str) -> str:
@@ -58,10 +45,32 @@ def channel_test_message(now: int) -> Message:
     return Message(kind=MessageKind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
 
 
+def _lines(message: Message) -> Iterator[str]:
+    match message.kind:
+        case MessageKind.TEST:
+            return iter(("This channel works.", message.next_words))
+        case MessageKind.LOW_BALANCE | MessageKind.STALE:
+            return _about_account(message)
+        case MessageKind.NOT_RECORDING:
+            return _stopped(message)
+        case MessageKind.UNDELIVERED:
+            return _undelivered(message)
+        case MessageKind.RESOLVED if message.resolves is not None:
+            return _over(message)
+    return _alert(message)
+
+
 def _title(message: Message) -> str:
+    more = f" and {message.others:,} more" if message.others else ""
+    return f"{_cut(_about(message), TITLE_LIMIT - len(more))}{more}"
+
+
+def _about(message: Message) -> str:
+    if message.kind is MessageKind.TEST:
+        return "spendtop test message"
     name = _neutral(message.limit_name)
     if (about := headline(message, name)) is not None:
-        return about
+        return about if message.lost is None else f"{about}: {_title(message.lost)}"
     subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
     whom = f" for {_whose(message)}" if message.entity else ""
     return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
@@ -106,6 +115,18 @@ def _stopped(message: Message) -> Iterator[str]:
     for reason in message.lines:
         yield _neutral(reason, BODY_LIMIT)
     yield f"Since: {_local(message.at, message.zone)} {message.zone}"
+
+
+def _undelivered(message: Message) -> Iterator[str]:
+    """What was not delivered, and why; then what the first of it says."""
+    name = _neutral(message.limit_name)
+    reason = "".join(f": {_neutral(line, LINE_LIMIT)}" for line in message.lines)
+    yield f"Channel {name} did not take this message{reason}."
+    if message.others:
+        yield f"Nor {message.others:,} more. `spendtop delivery list` names them."
+    yield f"`spendtop channel test {quote(name)}` tries it; `spendtop delivery retry` sends again what is dead."
+    if message.lost is not None:
+        yield from _lines(message.lost)
 
 
 def _over(message: Message) -> Iterator[str]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
+from sqlalchemy import Connection
 
 from spendtop.alerts.backoff import Timing, next_try
 from spendtop.alerts.channels import ChannelLane, ChannelStatus
@@ -21,8 +22,10 @@ from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
+from spendtop.services import fallbacks as undelivered
 from spendtop.services import outbox_rules
 from spendtop.services.descriptors import descriptors
+from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
@@ -34,7 +37,7 @@ T = TypeVar("T")
 class OutboxLoop:
     """Delivers what the outbox holds: at most four messages at once, one per channel, channels in turn.
 
-    `channels` gives the URL of each configured channel by name and is asked anew each time.
+    `channels` gives the URL of each configured channel by name and is asked anew each time, as are the `fallbacks`.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class OutboxLoop:
         channels: Callable[[], Mapping[str, str]],
         courier: Courier,
         clock: Clock,
+        fallbacks: Callable[[], Fallbacks] = Fallbacks,
         timing: Timing | None = None,
         spread: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
     ) -> None:
@@ -53,6 +57,7 @@ class OutboxLoop:
         self._channels = channels
         self._courier = courier
         self._clock = clock
+        self._fallbacks = fallbacks
         self._timing = timing or Timing()
         self._spread = spread
         self._lanes: dict[str, ChannelLane] = {}
@@ -60,6 +65,8 @@ class OutboxLoop:
         self._news = asyncio.Event()
         self._said = ""
         self._places = asyncio.Semaphore(descriptors().deliveries)
+        self.dead = 0
+        """How many messages no channel took."""
 
     def wake(self) -> None:
         """Look at the outbox now. May be called from any thread, also before and after `run`."""
@@ -105,7 +112,7 @@ class OutboxLoop:
     async def _look(self) -> tuple[list[ChannelLane], int | None]:
         """The free channels with something to send, and when the next of the others has (UTC µs)."""
         try:
-            agenda = await read(self._store, outbox_rules.agenda)
+            agenda, self.dead = await read(self._store, lambda tx: (outbox_rules.agenda(tx), outbox_rules.dead(tx)))
             urls = self._channels()
             for due in agenda:
                 if due.channel not in urls:
@@ -202,9 +209,15 @@ class OutboxLoop:
 
     async def _record(self, claimed: Claimed, attempt: Attempt, retry_at: int | None) -> None:
         """Commit the result, and while the store refuses it, again for as long as the delivery is ours."""
+
+        def finish(connection: Connection) -> None:
+            outbox_rules.finish(connection, claimed, attempt, retry_at)
+            if retry_at is None:
+                undelivered.tell(connection, [claimed.id], self._fallbacks(), attempt.at)
+
         while True:
             try:
-                await write(self._writes, lambda tx: outbox_rules.finish(tx, claimed, attempt, retry_at))
+                await write(self._writes, finish)
                 return
             except Exception:
                 if self._clock() >= claimed.lease_until:
@@ -213,6 +226,9 @@ class OutboxLoop:
 
     async def _give_up(self, channel: str, reason: str, created_before: int) -> None:
         now = self._clock()
-        await write(
-            self._writes, lambda tx: outbox_rules.give_up(tx, channel, reason, created_before=created_before, now=now)
-        )
+
+        def give_up(connection: Connection) -> None:
+            dead = outbox_rules.give_up(connection, channel, reason, created_before=created_before, now=now)
+            undelivered.tell(connection, dead, self._fallbacks(), now)
+
+        await write(self._writes, give_up)

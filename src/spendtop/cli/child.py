@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from spendtop.collector.process.log_file import opened
 from spendtop.config.paths import state_folder
 from spendtop.domain.errors import ExitCode, SpendtopError
 
-_LOG_LIMIT = 5 * 1024 * 1024
 _TAIL = 2_000
 
 
@@ -69,11 +69,11 @@ class Child:
             passed.append(leash_end)
             more = ["--leash-fd", str(leash_end)]
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(log, _log_flags(log), 0o600), "ab") as output:
+        with os.fdopen(opened(log), "ab") as output:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", "spendtop", *arguments, "--no-ui"),
-                    *("--started-by", started_by, "--ready-fd", str(ready_end), *more),
+                    *("--log-file", str(log), "--started-by", started_by, "--ready-fd", str(ready_end), *more),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -126,9 +126,3 @@ class Child:
             return self._log.read_text(errors="replace")[-_TAIL:].strip()
         except OSError:
             return "(no log)"
-
-
-def _log_flags(log: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    too_long = log.exists() and log.stat().st_size > _LOG_LIMIT
-    return flags | os.O_TRUNC if too_long else flags

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from spendtop.cli.options import Options, known_stores, load_settings, settled
 from spendtop.collector.collector import run as collect
+from spendtop.collector.process.log_file import LogFile
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
@@ -47,9 +48,15 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
         leash_descriptor=options.leash_fd,
         known_stores=None if options.command == "demo" else known_stores(),
         begins_anew=options.new_store,
-        companions={**(companions or {}), **_tunnel(options, loaded)},
+        companions={**(companions or {}), **_tunnel(options, loaded), **_log_file(options)},
     )
     return collect(setup)
+
+
+def _log_file(options: Options) -> Mapping[str, Callable[[CompanionContext], Loop]]:
+    """What keeps the file bounded that our output goes to, where whoever started us named it."""
+    path = options.log_file
+    return {} if path is None else {"log file": lambda _rooms: LogFile(path).run}
 
 
 def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[CompanionContext], Loop]]:

@@ -51,6 +51,7 @@ class Options:
     ready_fd: int | None = None
     """A pipe to the parent that gets the ready line."""
     leash_fd: int | None = None
+    log_file: Path | None = None
     """A pipe from the parent; its end ends the collector."""
     arguments: Namespace = field(default_factory=Namespace, repr=False)
     """The command's own arguments."""

@@ -181,5 +181,6 @@ _EVERYWHERE = (
     Argument(("--started-by",), {"help": SUPPRESS}),
     Argument(("--ready-fd",), {"type": int, "help": SUPPRESS}),
     Argument(("--leash-fd",), {"type": int, "help": SUPPRESS}),
+    Argument(("--log-file",), {"type": Path, "help": SUPPRESS}),
     Argument(("--folder",), {"type": Path, "help": SUPPRESS}),
 )

@@ -130,6 +130,7 @@ def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str,
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
+        "undelivered": str(status.get("undelivered", 0)),
         "state": state if recorder.is_collecting else _STALE,
         "collector": recorder.collector,
         "standing": recorder.standing.word,
@@ -160,6 +161,8 @@ def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) ->
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
+    if status.get("undelivered"):
+        parts.append(f"{words['undelivered']} messages undelivered: spendtop delivery list")
     parts += [recorder.remark] if recorder.remark else []
     return " · ".join(parts)
 
@@ -214,6 +217,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "undelivered": status.get("undelivered", 0),
         "billed": _bill(status["billed"]) if status.get("billed") else None,
         "limits": [
             {

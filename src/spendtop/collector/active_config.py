@@ -13,6 +13,7 @@ from spendtop.domain.errors import ConfigError
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.sources import INGEST, KeyRule, pushed_sources
 from spendtop.services.evaluator import Evaluator
+from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.retention import RetentionPeriods
@@ -28,6 +29,7 @@ class ActiveConfig:
     book: LimitBook
     evaluator: Evaluator
     channel_urls: Mapping[str, str]
+    fallbacks: Fallbacks
 
     def __init__(self, loaded: Loaded, clock: Clock) -> None:
         self.catalogue = catalogue_of(loaded.settings.pricing)
@@ -42,6 +44,7 @@ class ActiveConfig:
         self.preparer, self.book = preparer, book
         self.evaluator = Evaluator(book, from_settings.channels_of(settings))
         self.channel_urls = from_settings.channel_urls(settings)
+        self.fallbacks = from_settings.fallbacks_of(settings)
         self.loaded, self.settings = loaded, settings
         self.digest = from_settings.digest(settings)
 

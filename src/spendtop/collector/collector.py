@@ -145,13 +145,7 @@ class Collector:
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store,
-            self._active.preparer,
-            self._active.book,
-            lock.slot,
-            self._recorded,
-            self._committed,
-            self._prices,
+            store, self._active.preparer, self._active.book, lock.slot, self._recorded, self._committed, self._prices
         )
         self._store_health = StoreHealth(
             store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
@@ -169,6 +163,7 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
+            fallbacks=lambda: self._active.fallbacks,
         )
         self._config_reload = ConfigReload(
             setup.reload,
@@ -378,6 +373,7 @@ class Collector:
                 "channels": {status.name: status.state.value for status in self._outbox.status()},
                 "configuration": self._config_reload.rejected or "applied",
                 "writes_waiting": self._recorder.waiting,
+                "deliveries_dead": self._outbox.dead,
             },
         )
 

@@ -18,6 +18,8 @@ from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
 from spendtop.services.announcements import Channel
+from spendtop.services.episodes import rule_of
+from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
@@ -72,6 +74,12 @@ def book_for(limits: Sequence[Limit], calendar: Calendar, pricer: Pricer, now: i
 def channels_of(settings: Settings) -> list[Channel]:
     """Who is told, by name."""
     return [Channel(channel.name, channel.min_severity) for channel in settings.channels]
+
+
+def fallbacks_of(settings: Settings) -> Fallbacks:
+    """Who is told when a channel fails for good."""
+    of_limits = {rule_of(limit.name): limit.fallback for limit in settings.limits if limit.fallback}
+    return Fallbacks(settings.alerts.fallback or None, of_limits)
 
 
 def channel_urls(settings: Settings) -> Mapping[str, str]:

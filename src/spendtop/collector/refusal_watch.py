@@ -11,7 +11,7 @@ from spendtop.collector.conditions import Conditions
 from spendtop.collector.supervisor import pause
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.refusals import RefusedPosts
-from spendtop.domain.sources import PushedSource, pushed_sources
+from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 
 _LOGGED_EVERY = 60.0
 _MOST_TOLD = 3
@@ -43,9 +43,11 @@ class RefusalWatch:
             self._conditions.keep(f"refused {source.path}", self._status(source, posts), _told(posts) or None)
 
     def _status(self, source: PushedSource, posts: Sequence[RefusedPosts]) -> ConditionStatus:
-        """Where others of the source are taken, or nobody showed anything, nothing of ours fails."""
-        is_ours = self._refusals.misses(source) and not all(each.reason.is_blank for each in posts)
-        return ConditionStatus.DEGRADED if is_ours else ConditionStatus.NOTICE
+        """Who pushes is told and can send again; a gateway does not. Where others of the source are taken, or nobody
+        showed anything, it is strangers who are refused."""
+        is_lost = source.key is KeyRule.SIGNED and self._refusals.misses(source)
+        is_lost = is_lost and not all(each.reason.is_blank for each in posts)
+        return ConditionStatus.DEGRADED if is_lost else ConditionStatus.NOTICE
 
 
 def _told(posts: Sequence[RefusedPosts]) -> str:

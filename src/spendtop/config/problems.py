@@ -58,6 +58,7 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[ConfigProblem]:
     for section in _NOTIFYING:
         for index, item in _items(values, section):
             yield from _unknown_channels(section, index, item.get("notify"), channels)
+    yield from _bad_fallbacks(values, channels)
 
 
 def config_errors(problems: Iterable[ConfigProblem], layer: Layer) -> list[ConfigError]:
@@ -182,6 +183,25 @@ def _unknown_channels(section: str, index: int, notify: object, channels: list[s
             yield ConfigProblem((section, index, "notify", position), f"unknown channel {quoted(name)}{hint}")
 
 
+def _bad_fallbacks(values: Mapping[str, Any], channels: list[str]) -> Iterator[ConfigProblem]:
+    """Fallbacks that are no channel, and those that would have to stand in for themselves."""
+    alerts = values.get("alerts")
+    found: list[tuple[KeyPath, object, object]] = []
+    if isinstance(alerts, dict) and alerts.get("fallback"):
+        found.append((("alerts", "fallback"), alerts["fallback"], None))
+    for index, item in _items(values, "limit"):
+        found.append((("limit", index, "fallback"), item.get("fallback"), item.get("notify")))
+    for path, name, notify in found:
+        if not isinstance(name, str):
+            continue
+        told = notify if isinstance(notify, list) else channels
+        if name not in channels:
+            hint = suggestion(name, channels) or "; there is no [[channel]]"
+            yield ConfigProblem(path, f"unknown channel {quoted(name)}{hint}")
+        elif told == [name]:
+            yield ConfigProblem(path, f"{quoted(name)} is the only channel that is told; name another one")
+
+
 def advice(settings: Settings) -> Iterator[str]:
     """One sentence for each doubtful setting."""
     yield from _listener(settings)
@@ -222,6 +242,9 @@ def _silent_limits(settings: Settings) -> Iterator[str]:
     notifying: tuple[LimitSettings | AccountSettings, ...] = (*settings.limits, *settings.accounts)
     if settings.limits and not settings.channels:
         yield "limits are shown on screen only: there is no [[channel]]"
+    fallbacks = {settings.alerts.fallback, *(limit.fallback for limit in settings.limits)}
     for channel in settings.channels:
+        if channel.name in fallbacks:
+            continue
         if notifying and not any(one.notify is None or channel.name in one.notify for one in notifying):
             yield f'channel "{channel.name}" is named by no limit and no account: it stays silent'

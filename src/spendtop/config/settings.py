@@ -205,6 +205,8 @@ class LimitSettings(Section):
     """Fractions of the amount at which the limit is approaching; [] for none."""
     notify: Texts | None = None
     """Names of the channels that are told; absent = all, [] = none."""
+    fallback: Name | None = None
+    """Channel that is told when another one fails for good with a message about this limit; absent = as in [alerts]."""
     reserve: Annotated[str, AfterValidator(_reserve)] | None = None
     """Counts requests without a known price at this model's price, for example "model:gpt-4o"."""
 
@@ -240,6 +242,13 @@ class ChannelSettings(Section):
     """An Apprise URL, or the webhook address that Slack or Discord gave you."""
     min_severity: Literal["info", "warning", "critical"] = "info"
     """Sends only messages of at least this severity: approaching is "warning", exceeded is "critical"."""
+
+
+class AlertsSettings(Section):
+    """What holds for all messages."""
+
+    fallback: str = ""
+    """Name of the channel that is told, once, when another one fails for good, with what was not delivered and why."""
 
 
 if TYPE_CHECKING:
@@ -398,6 +407,8 @@ class Settings(Section):
     """Amounts that spend should not exceed."""
     channels: Annotated[tuple[ChannelSettings, ...], Strict(False)] = Field(default=(), alias="channel")
     """Where messages go."""
+    alerts: AlertsSettings = AlertsSettings()
+    """What holds for all messages."""
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Own prices by model."""
     pricing: PricingSettings = PricingSettings()

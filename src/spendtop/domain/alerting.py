@@ -32,13 +32,14 @@ class MessageKind(StrEnum):
     LOW_BALANCE = "low balance"
     STALE = "stale data"
     NOT_RECORDING = "not recording"
+    UNDELIVERED = "undelivered"
     TEST = "test"
 
     @property
     def severity(self) -> str:
         """info, warning or critical; channels choose by it."""
         match self:
-            case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING:
+            case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING | MessageKind.UNDELIVERED:
                 return "critical"
             case MessageKind.APPROACHING | MessageKind.STALE:
                 return "warning"
@@ -73,7 +74,9 @@ class Message(Struct, frozen=True, kw_only=True):
     """How long after the crossing it was found, in µs, when that is worth saying."""
     next_words: str = ""
     others: int = 0
-    """How many further alerts of the same limit and level it tells of."""
+    """How many further alerts of the same limit and level, or messages of the same channel, it tells of."""
+    lost: Message | None = None
+    """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
     """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
 
@@ -268,6 +271,8 @@ def headline(message: Message, name: str) -> str | None:
             about = f"stale data: {name}"
         case MessageKind.NOT_RECORDING:
             about = f"spendtop is not recording: {name}"
+        case MessageKind.UNDELIVERED:
+            about = f"channel {name} does not deliver"
         case _:
             return None
     return f"resolved {about}" if message.resolves else about

@@ -12,16 +12,12 @@ from itertools import groupby
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import MINUTE
 from spendtop.services import outbox_rules
-from spendtop.services.outbox_rules import DeliveryState
-from spendtop.store.statements import table_of
-from spendtop.store.tables import DeliveryTable
 
-_DELIVERY = table_of(DeliveryTable)
 _SEVERITIES = ("info", "warning", "critical")
 
 
@@ -42,6 +38,11 @@ class Announcement(Struct, frozen=True):
     def level(self) -> tuple[str | None, MessageKind]:
         return self.rule, self.message.kind
 
+    @property
+    def is_over(self) -> bool:
+        """Who was told of the alert is told, whoever is told of alerts by now."""
+        return self.message.kind is MessageKind.RESOLVED
+
     def in_full(self) -> Message:
         return replace(self.message, contributors=tuple(self.contributors()))
 
@@ -53,21 +54,19 @@ class Channel(Struct, frozen=True):
     min_severity: str = "info"
 
     def hears(self, announcement: Announcement) -> bool:
-        """Whether it is meant and severe enough; who heard of an excess also hears that it is over."""
+        """Whether it is meant and severe enough."""
         if announcement.notify is not None and self.name not in announcement.notify:
             return False
-        kind = announcement.message.kind
-        severity = "critical" if kind is MessageKind.RESOLVED else kind.severity
-        return _SEVERITIES.index(severity) >= _SEVERITIES.index(self.min_severity)
+        return _SEVERITIES.index(announcement.message.kind.severity) >= _SEVERITIES.index(self.min_severity)
 
 
 def queue(connection: Connection, announcements: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
     """Put messages into the outbox. That something is over is told where it was told."""
     for channel in channels:
-        heard = sorted(filter(channel.hears, announcements), key=_order)
-        for (rule, kind), of_level in groupby(heard, key=lambda announcement: announcement.level):
+        heard = sorted((each for each in announcements if each.is_over or channel.hears(each)), key=_order)
+        for (rule, _), of_level in groupby(heard, key=lambda announcement: announcement.level):
             telling = list(of_level)
-            if kind is MessageKind.RESOLVED:
+            if telling[0].is_over:
                 telling = _told_before(connection, channel.name, telling)
             if rule is not None:
                 _tell_by_minutes(connection, channel.name, telling, now)
@@ -94,16 +93,13 @@ def _tell_by_minutes(connection: Connection, channel: str, telling: Sequence[Ann
     if not telling:
         return
     rule, kind = telling[0].level
-    of_level = (_DELIVERY.c.channel == channel, _DELIVERY.c.rule == rule, _DELIVERY.c.kind == kind.value)
-    # One that waits for longer comes from a clock that was ahead.
-    gathering = select(_DELIVERY).where(*of_level, _DELIVERY.c.gathers_until <= now + MINUTE)
-    newest = connection.execute(gathering.order_by(_DELIVERY.c.gathers_until.desc()).limit(1)).one_or_none()
-    if newest is not None and newest.state == DeliveryState.PENDING and not newest.attempts:
-        outbox_rules.join(connection, newest.id, channel, [each.alert_id for each in telling], now)
-        _name_worst(connection, newest.id, msgspec.json.decode(newest.payload, type=Message), telling)
+    assert rule is not None
+    waiting = outbox_rules.gathering(connection, channel, rule, kind, now)
+    if waiting is not None:
+        outbox_rules.join(connection, waiting.id, channel, [each.alert_id for each in telling], now)
+        _name_worst(connection, waiting.id, msgspec.json.decode(waiting.payload, type=Message), telling)
         return
-    alone = select(func.max(_DELIVERY.c.created_at)).where(*of_level, _DELIVERY.c.gathers_until.is_(None))
-    began = connection.execute(alone.where(_DELIVERY.c.created_at.between(now - MINUTE + 1, now))).scalar()
+    began = outbox_rules.minute_began(connection, channel, rule, kind, now)
     if began is None:
         _enqueue(connection, channel, telling[0], now)
         began, telling = now, telling[1:]

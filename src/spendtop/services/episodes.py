@@ -21,16 +21,16 @@ _AT_ONCE = 500
 """Entities looked up by one statement."""
 
 
-def rule_of(limit: Limit) -> str:
+def rule_of(limit_name: str) -> str:
     """How alerts name their limit."""
-    return f"{_OF_LIMITS}{limit.name}"
+    return f"{_OF_LIMITS}{limit_name}"
 
 
 def current(
     connection: Connection, limit: Limit, entities: Sequence[str], window_start: int | None, now: int
 ) -> dict[str, Any]:
     """The alert rows that crossings in this window belong to, by entity; where there is none a new episode opens."""
-    same = (_ALERT.c.rule == rule_of(limit), _ALERT.c.entity.in_(entities))
+    same = (_ALERT.c.rule == rule_of(limit.name), _ALERT.c.entity.in_(entities))
     if limit.window.kind in CALENDAR_KINDS:
         query = select(_ALERT).where(*same, _ALERT.c.window_start == window_start)
     else:
@@ -112,7 +112,7 @@ def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -
     if limit.window.kind is WindowKind.REQUEST:
         return
     window = bounds(limit.window, now, calendar)
-    same = [_ALERT.c.rule == rule_of(limit), is_resolved()]
+    same = [_ALERT.c.rule == rule_of(limit.name), is_resolved()]
     if limit.window.kind in CALENDAR_KINDS:
         same += [_ALERT.c.window_start == window.start_us, _ALERT.c.window_end == window.end_us]
     else:
@@ -154,7 +154,7 @@ def write(
         "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
     }
     if row is None:
-        values |= {"rule": rule_of(limit), "entity": entity, "window_start": episode.window_start}
+        values |= {"rule": rule_of(limit.name), "entity": entity, "window_start": episode.window_start}
         values |= {"opened_at": reading.at, "version": 1}
         return int(connection.execute(_OPEN, values).scalar_one())
     values |= {"of_id": row.id, "of_version": row.version, "version": row.version + 1}

@@ -279,7 +279,7 @@ class _LimitInTurn:
                 alert_id,
                 decision.episode.spoke,
                 alert_messages.message(limit, entity, decision, reading, self._calendar),
-                episodes.rule_of(limit),
+                episodes.rule_of(limit.name),
                 partial(alert_messages.contributors, connection, limit, entity, reading),
             )
         ]

@@ -15,10 +15,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.clock import MINUTE
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
 
@@ -124,6 +138,36 @@ def join(connection: Connection, delivery_id: int, channel: str, alert_ids: Sequ
     supersede(connection, channel, alert_ids, but=delivery_id)
 
 
+def tell_of_same(connection: Connection, delivery_id: int, others: Sequence[int], now: int) -> None:
+    """Let a message tell of the alerts that other messages were to tell of, in place of none of them."""
+    same = (
+        select(literal(delivery_id), _told.c.alert_id, literal(now)).where(_told.c.delivery_id.in_(others)).distinct()
+    )
+    known = select(_told.c.alert_id).where(_told.c.delivery_id == delivery_id)
+    links = same.where(_told.c.alert_id.not_in(known))
+    connection.execute(insert(_told).from_select(["delivery_id", "alert_id", "joined_at"], links))
+
+
+def gathering(connection: Connection, channel: str, rule: str, kind: MessageKind, now: int) -> Any | None:
+    """The row of the message that those of this rule and kind join, as it waits for its minute's end or its channel."""
+    # One that waits for longer than a minute comes from a clock that was ahead.
+    gathers = (*_of_level(channel, rule, kind), _delivery.c.gathers_until <= now + MINUTE)
+    newest = select(_delivery).where(*gathers).order_by(_delivery.c.gathers_until.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return row if row is not None and row.state == DeliveryState.PENDING and not row.attempts else None
+
+
+def minute_began(connection: Connection, channel: str, rule: str, kind: MessageKind, now: int) -> int | None:
+    """When the minute began that a message of this rule and kind, told at once, opened; None when that is over."""
+    alone = (*_of_level(channel, rule, kind), _delivery.c.gathers_until.is_(None))
+    newest = select(func.max(_delivery.c.created_at)).where(*alone)
+    return connection.execute(newest.where(_delivery.c.created_at.between(now - MINUTE + 1, now))).scalar()
+
+
+def _of_level(channel: str, rule: str, kind: MessageKind) -> tuple[ColumnElement[bool], ...]:
+    return _delivery.c.channel == channel, _delivery.c.rule == rule, _delivery.c.kind == kind.value
+
+
 def rewrite(connection: Connection, delivery_id: int, message: Message, alert_id: int | None = None) -> None:
     """Let a message that waits say something else, and name this alert."""
     values: dict[str, Any] = {"payload": msgspec.json.encode(message).decode()}
@@ -136,7 +180,7 @@ def supersede(connection: Connection, channel: str, alert_ids: Sequence[int], bu
     """Drop the messages about these alerts alone that this channel was not sent yet, save the one of the id `but`."""
     query = select(_delivery.c.id).join(_told, _told.c.delivery_id == _delivery.c.id)
     alone = (_told.c.alert_id.in_(alert_ids), _delivery.c.gathers_until.is_(None), _told.c.delivery_id != (but or 0))
-    unsent = (_delivery.c.channel == channel, _delivery.c.state == DeliveryState.PENDING)
+    unsent = (_delivery.c.channel == channel, _delivery.c.state == DeliveryState.PENDING, _is_of_alert())
     if overtaken := connection.execute(query.where(*alone, *unsent)).scalars().all():
         these = update(_delivery).where(_delivery.c.id.in_(overtaken))
         connection.execute(these.values(state=DeliveryState.SUPERSEDED))
@@ -248,10 +292,10 @@ def make_due(connection: Connection, channel: str, now: int) -> None:
     )
 
 
-def give_up(connection: Connection, channel: str, reason: str, *, created_before: int, now: int) -> int:
-    """Give up what waits for this channel since before `created_before` (UTC µs). Returns how many are dead now."""
+def give_up(connection: Connection, channel: str, reason: str, *, created_before: int, now: int) -> Sequence[int]:
+    """Give up what waits for this channel since before `created_before` (UTC µs). Returns the ids of what is dead."""
     _release_expired(connection, channel, now)
-    return connection.execute(
+    given_up = connection.execute(
         update(_delivery)
         .where(
             _delivery.c.channel == channel,
@@ -259,7 +303,15 @@ def give_up(connection: Connection, channel: str, reason: str, *, created_before
             _delivery.c.created_at < created_before,
         )
         .values(state=DeliveryState.DEAD, last_error=reason)
-    ).rowcount
+        .returning(_delivery.c.id)
+    )
+    return given_up.scalars().all()
+
+
+def dead(connection: Connection) -> int:
+    """How many messages no channel took."""
+    of_dead = select(func.count()).select_from(_delivery).where(_delivery.c.state == DeliveryState.DEAD)
+    return int(connection.execute(of_dead).scalar_one())
 
 
 def retry(connection: Connection, now: int, delivery_id: int | None = None) -> int:
@@ -301,6 +353,8 @@ def _standing(connection: Connection, row: Any, now: int) -> str | None:
     """What a message still has to say, as JSON; None where nothing is left of it."""
     if row.gathers_until is None:
         return None if _is_overtaken(connection, row) else str(row.payload)
+    if row.kind == MessageKind.UNDELIVERED:
+        return str(row.payload)
     _forget_fallen(connection, row, now)
     of_message = _told.c.delivery_id == row.id
     left = connection.execute(select(func.count()).select_from(_told).where(of_message)).scalar_one()
@@ -316,11 +370,16 @@ def _standing(connection: Connection, row: Any, now: int) -> str | None:
     return msgspec.json.encode(message).decode()
 
 
+def _is_of_alert() -> ColumnElement[bool]:
+    return _delivery.c.kind != MessageKind.UNDELIVERED.value
+
+
 def _is_overtaken(connection: Connection, row: Any) -> bool:
     """Whether a later message of this channel tells of the same alert."""
     later = select(_told.c.delivery_id).join(_delivery, _delivery.c.id == _told.c.delivery_id)
     same = (_told.c.alert_id == row.alert_id, _told.c.delivery_id > row.id, _delivery.c.channel == row.channel)
-    return row.alert_id is not None and connection.execute(later.where(*same).limit(1)).first() is not None
+    later = later.where(*same, _is_of_alert())
+    return row.alert_id is not None and connection.execute(later.limit(1)).first() is not None
 
 
 def _forget_fallen(connection: Connection, row: Any, now: int) -> None:

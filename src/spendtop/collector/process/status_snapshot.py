@@ -12,6 +12,7 @@ from typing import Any
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
+from spendtop.services import outbox_rules
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import publish
 from spendtop.store.engine import Store, named
@@ -71,12 +72,14 @@ class StatusSnapshot:
             hour = spent_last_hour(connection, now)
             bill = billed_unseen(connection, now)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
+            undelivered = outbox_rules.dead(connection)
         return {
             "at": now,
             "url": self._url,
             "billed": None if bill is None else {"day": bill.day, "nano": bill.cost.nano},
             "today": _sums(today),
             "hour": _sums(hour),
+            "undelivered": undelivered,
             "limits": [
                 {
                     "name": use.limit.name,

@@ -288,7 +288,7 @@ class EntryDesk:
 def bill_age(account: AccountNow | None, now: int) -> str:
     """How old what the account was billed is, in words."""
     if account is None or account.account.poller is None:
-        return "entered by hand only"
+        return "not read"
     if account.as_of is None:
         return "never polled"
     age = formats.age(max(now - account.as_of, 0))

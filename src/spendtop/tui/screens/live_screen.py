@@ -108,7 +108,7 @@ class LiveScreen(ReaderScreen):
         self.refresh_notice()
         # Below a dialog none of them works.
         self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
-        if (self.is_stale or self.is_dimmed) and self.is_current and not face.pause:
+        if (self.is_stale or self.is_dimmed) and self.is_followed and not face.pause:
             self.news()
 
     def _shade(self) -> None:

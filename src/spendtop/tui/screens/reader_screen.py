@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from spendtop.domain.sight import OLD_AFTER
 
@@ -156,6 +156,12 @@ class ReaderScreen(Screen[None]):
         """The picture was not followed for a while."""
         self._is_outdated = True
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether it is on screen, also behind a dialog."""
+        stack = self.app.screen_stack
+        return self in stack and all(isinstance(above, ModalScreen) for above in stack[stack.index(self) + 1 :])
+
     def set_pace(self, seconds: float) -> None:
         """Read at most so often."""
         if self._pace:
@@ -163,7 +169,7 @@ class ReaderScreen(Screen[None]):
 
     def news(self) -> None:
         """The store changed, or the question did: read at once, or as soon as the pace allows."""
-        if not self.is_current or self._pace is None or self.face.store is None:
+        if not self.is_followed or self._pace is None or self.face.store is None:
             self._missed_news = True
             return
         delay = self._pace.news(monotonic())

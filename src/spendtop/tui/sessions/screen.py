@@ -80,7 +80,7 @@ class SessionsScreen(LiveScreen):
                 else "no session yet: send Helicone-Session-Id, or session_id with a push"
             )
             table.renew(answer.rows)
-        self._title(answer.headline)
+        self._title()
         return answer.headline
 
     @property
@@ -95,7 +95,7 @@ class SessionsScreen(LiveScreen):
             return self.table.row is not None and self.fetcher.can_ask
         return self.table.row is not None or not (action in ORDER or action.id in ("open", "copy", "export"))
 
-    def _title(self, headline: Headline) -> None:
+    def _title(self) -> None:
         palette, glyphs, table = self.face.palette, self.face.glyphs, self.table
         text = self.selection.text.strip()
         when = "" if self.selection.time == ALL_TIME else f" {glyphs.between} {self.selection.time.name}"
@@ -156,8 +156,8 @@ class SessionsScreen(LiveScreen):
     def order_by(self, order: str, descending: bool) -> None:
         self.table.order, self.table.descending = order, descending
         self.table.to_top()
-        if self.face.headline is not None:
-            self._title(self.face.headline)
+        if self.was_read:
+            self._title()
         self.tick()
 
     # Selection
