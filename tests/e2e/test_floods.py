@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 import zlib
 from collections.abc import Iterator
@@ -99,6 +100,33 @@ def test_a_gzip_bomb_is_refused_and_its_memory_given_back(collector: CollectorPr
         for _ in range(3):
             assert collector.client.post(path, content=raw, headers=headers).status_code == status
     assert resident(collector) - before < 100 * MIB
+
+
+def empty_spans() -> bytes:
+    """An export of 16 MiB that holds nothing but eight million empty spans."""
+    scope = b"\x12\x00" * (8 * MIB)
+    resource = b"\x12" + _varint(len(scope)) + scope
+    return b"\x0a" + _varint(len(resource)) + resource
+
+
+def _varint(number: int) -> bytes:
+    return bytes(number >> shift & 127 | (128 if number >> shift + 7 else 0) for shift in range(0, 28, 7))
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json"])
+def test_millions_of_empty_spans_are_refused_and_need_little_memory(
+    collector: CollectorProcess, content_type: str, coding: str
+) -> None:
+    in_json = b'{"resourceSpans":[{"scopeSpans":[{"spans":[%b{}]}]}]}' % (b"{}," * (5 * MIB))
+    raw = in_json if content_type == "application/json" else empty_spans()
+    headers = {**KEYED, "Content-Type": content_type, "Content-Encoding": coding}
+    before = resident(collector)
+    for _ in range(2):
+        packed = gzip.compress(raw, 1) if coding == "gzip" else raw
+        answer = collector.client.post("/v1/traces", content=packed, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_items")
+    assert resident(collector) - before < 150 * MIB
 
 
 def ambiguous(path: str) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.sources.receivers import NotJson, Unreadable
+from spendtop.sources.receivers.otlp_extent import check_json, check_protobuf, check_spans, malformed
 from spendtop.sources.repaired_json import decoded
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+    check_protobuf(raw, ExportTraceServiceRequest.DESCRIPTOR)
     try:
         export = ExportTraceServiceRequest.FromString(raw)
     except DecodeError as error:
-        raise Unreadable("malformed", "The body is no trace export in protobuf.", status=400) from error
+        raise malformed() from error
     spans = []
     for of_resource in export.resource_spans:
         resource = _attributes(of_resource.resource.attributes)
@@ -73,12 +75,14 @@ def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
 
 def spans_of_json(raw: bytes) -> list[TraceSpan]:
     """All spans of an export in OTLP's JSON mapping. Raises NotJson, and Unreadable for other JSON."""
+    check_json(raw)
     try:
         export = decoded(msgspec.json.Decoder(_Export), raw)
     except msgspec.ValidationError as error:
         raise Unreadable("malformed", f"The body is no trace export: {error}.", status=400) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise NotJson("The body is not JSON") from error
+    check_spans(sum(len(_some(each.spans)) for one in _some(export.resource_spans) for each in _some(one.scope_spans)))
     spans = []
     for of_resource in _some(export.resource_spans):
         resource = _json_attributes(of_resource.resource.attributes) if of_resource.resource else {}
