@@ -62,12 +62,12 @@ class HeldFile:
                 check_same_thread=False,
                 cached_statements=256,
             )
-            found = _identity(os.stat(self._path))
+            found = self._found()
             if self._held is None:
                 self._held = found
-            elif found != self._held:
+            if found is None or found != self._held:
                 connection.close()
-                raise sqlite3.OperationalError("the store's file was replaced by another one")
+                raise sqlite3.OperationalError("the store's file was replaced or is gone")
             return connection
 
     def connect_for_reading(self) -> sqlite3.Connection:
@@ -101,6 +101,13 @@ class HeldFile:
                     f"The store {self._path} {self._spoilt}: nothing is recorded. Stop the collector (`spendtop stop`)."
                     f"\n{recovery(self._path)}"
                 )
+            return None
+
+    def _found(self) -> _Identity | None:
+        """What the path leads to now."""
+        try:
+            return _identity(os.stat(self._path))
+        except OSError:
             return None
 
     def _moved(self) -> str | None:
