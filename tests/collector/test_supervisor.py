@@ -13,7 +13,7 @@ from tests.waiting import DEADLINE, soon
 class Flaky:
     """Fails as often as told, then runs until the stop event."""
 
-    def __init__(self, failures: int, failure: Exception | None = None) -> None:
+    def __init__(self, failures: int, failure: BaseException | None = None) -> None:
         self.left = failures
         self.failure = failure or RuntimeError("broken")
         self.starts: list[float] = []
@@ -43,6 +43,17 @@ async def test_a_loop_that_fails_is_named_and_started_anew_ever_later(caplog: py
     assert messages == ["poller failed"] * 3
 
 
+async def test_a_loop_that_would_end_the_program_is_started_anew() -> None:
+    stop = asyncio.Event()
+    supervisor, loop = Supervisor(stop, (0.01, 30.0)), Flaky(1, SystemExit(0))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.keep("poller", loop.run))
+        async with asyncio.timeout(DEADLINE):
+            await loop.runs.wait()
+        assert supervisor.failures == {"poller": 1}
+        stop.set()
+
+
 GONE = CannotWrite("The store was deleted.")
 
 
@@ -56,6 +67,7 @@ async def test_an_expected_failure_is_said_once_and_without_a_traceback(
         tasks.create_task(supervisor.keep("poller", loop.run))
         async with asyncio.timeout(DEADLINE):
             await loop.runs.wait()
+        assert supervisor.failures == {}
         stop.set()
     assert [record.getMessage() for record in caplog.records] == ["poller failed: The store was deleted."]
     assert caplog.records[0].exc_info is None

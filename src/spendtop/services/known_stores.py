@@ -23,6 +23,11 @@ class KnownStores:
     def __init__(self, file: Path) -> None:
         self._file = file
 
+    @property
+    def urls(self) -> list[str]:
+        """Where they are; not those that need a password, which is not kept here."""
+        return [f"sqlite:///{name}" for name in self._ids() if "://" not in name]
+
     def refuse_a_loss(self, store: Store) -> None:
         """Raise StoreCorrupt when the store is known and is gone, or when there is another one in its place."""
         known = self._ids().get(store.name)
@@ -75,7 +80,8 @@ class KnownStores:
 
 
 _WAYS_OUT = (
-    "If its disk is not mounted, mount it; else put it or a backup back:\n"
+    "Stop a collector that still runs (`spendtop stop`). If the disk is not mounted, mount it; else put the store or a"
+    " backup back:\n"
     "  spendtop db restore FILE\n"
     "Or go on with what is there now, and with a new store where nothing is:\n"
     "  spendtop --new-store"
