@@ -47,7 +47,7 @@ class Connection(Protocol):
 
     @property
     def waiting_since(self) -> float:
-        """Loop time; 0 between two requests."""
+        """Loop time from which on a request has been coming, or none has come."""
 
     @property
     def is_claimed(self) -> bool:
