@@ -10,6 +10,7 @@ from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, CollectorProcess, environment, rows, save, spendtop, started, webhook
 from tests.waiting import eventually
 
+KEY = "an-admin-key-0123456789"
 DAILY = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 1\nwarn = []\n'
 EACH = '[[limit]]\nname = "each"\neach = "user"\nwindow = "day"\nusd = 5\n'
 
@@ -19,7 +20,10 @@ class Home:
 
     def __init__(self, folder: Path, sink: HttpSink) -> None:
         self.folder = folder
-        self.config = LISTENER + f'[[channel]]\nname = "ops"\nurl = "{sink.url("/ok")}"\n'
+        self.config = (
+            LISTENER.replace("port = 0", f'port = 0\napi_key = "{KEY}"')
+            + f'[[channel]]\nname = "ops"\nurl = "{sink.url("/ok")}"\n'
+        )
         self._sink = sink
         self.project = self.place("my project")
         self.elsewhere = self.place("elsewhere")
@@ -134,12 +138,22 @@ def test_beside_a_broken_file_the_collector_goes_on_and_every_tool_works(home: H
                 told = ended.err.splitlines()
                 assert any("spendtop.toml:" in line and "not valid TOML" in line for line in told), told
                 assert len(told) <= (2 if folder == home.elsewhere else 1) + (words == ("export",))
-        assert spendtop(home.folder, "status", cwd=home.project).code == 11
+        slip = "not valid TOML"
+        eventually(lambda: slip in str(collector.health(KEY)["detail"]["conditions"]))
+        status = spendtop(home.folder, "status", cwd=home.project)
+        assert status.code == 11 and "DEGRADED for" in status.out and slip in status.out
+        assert slip in spendtop(home.folder, "status", "--json", cwd=home.project).out
         lenient = {name: value for name, value in environment(home.folder).items() if name != "PYTHONWARNINGS"}
         checked = spendtop(home.folder, "check", cwd=home.elsewhere, environ=lenient)  # Apprise imports what is old
         assert checked.code == 78
-        assert "not valid TOML" in checked.out and "schema" in checked.out and "listens at" in checked.out
+        assert slip in checked.out and "schema" in checked.out and "listens at" in checked.out
         home.spend(collector, "two")
+        save(home.file, home.config + DAILY)
+        eventually(lambda: collector.health()["status"] == "healthy")
+        eventually(lambda: "DEGRADED" not in spendtop(home.folder, "status", cwd=home.project).out)
+        collector.process.kill()
+        collector.process.wait()
+        assert '"collector": "gone"' in spendtop(home.folder, "status", "--json", cwd=home.project).out
     assert home.rows("SELECT state, acked_by FROM alert") == [("exceeded", "carol")]
     assert len(home.told) == 1
 

@@ -19,10 +19,12 @@ TABLES: dict[type[object], tuple[Action, ...]] = {
     SpendtopApp: APP,
     **{screen: screen.ACTIONS for screen in SCREENS.values()},
 }
-NEVER_AT_ONCE = {("filter", "find")}
-"""Actions that share a key on one screen, of which the first needs the list and the second the detail in its place."""
+NEVER_AT_ONCE = {("filter", "find"), ("open", "refusal")}
+"""Actions that share a key on one screen: the first needs the list and the second the detail in its place; or the first
+waits until the second, which is news, was read."""
 ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
+    "enter": {"open", "refusal"},  # opens what is to be looked at
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
     "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
@@ -139,7 +141,7 @@ def _works(screen: object, action: Action) -> bool:
     assert isinstance(screen, RequestsScreen)
     if action in APP:
         return screen.app.check_action(action.call.removeprefix("app."), ()) is not False
-    return screen.works_now(action)
+    return screen.check_action(action.call.rpartition(".")[2].partition("(")[0], ()) is not False
 
 
 def _topics(app: SpendtopApp) -> list[list[str]]:

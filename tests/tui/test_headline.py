@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+
+from textual.pilot import Pilot
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.request import NotUnderstood
@@ -11,10 +14,12 @@ from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import CONFIG_NEWS, applied, keep
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.modals.refusal import RefusalScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Till, opened, picture, until
+from tests.tui.conftest import Till, opened, picture, typed, until
 
-REFUSED = "The changed configuration is refused: [[limit]] daily: amount is missing"
+REFUSED = "/srv/a/long/way/to/spendtop.toml:3: [limit] usd: must be more than $0\nspendtop.toml:9: [ui] theme: no"
+SHORT = "spendtop.toml:3: [limit] usd: must be more than $0 (and 1 more)"
 
 
 def told(store: Store, at: int, ok: bool, text: str) -> None:
@@ -38,15 +43,57 @@ async def test_a_refusal_stands_before_what_needs_attention_until_it_is_repaired
     filled.record(NotUnderstood(source=HELICONE, received_at=clock(), reason="an array", raw=b"[]"))
     told(store, clock(), False, REFUSED)
     clock.advance(3600 * SECOND)
-    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+    async with app.run_test(size=(140, 24), notifications=True) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "! The changed configuration is refused" in picture(pilot))
+        await until(pilot, lambda: f"! {SHORT}" in picture(pilot))
         await until(pilot, lambda: "1 not understood: spendtop quarantine" in picture(pilot))
         await until(pilot, lambda: len(app._notifications) == 1)
         (toast,) = app._notifications
-        assert toast.message == REFUSED and not toast.markup
+        assert toast.message.splitlines() == REFUSED.splitlines() and not toast.markup
         told(store, clock(), True, "Configuration applied: limits")
-        await until(pilot, lambda: "! The changed configuration is refused" not in picture(pilot))
+        await until(pilot, lambda: SHORT not in picture(pilot))
+
+
+async def test_enter_shows_a_refusal_whole_and_then_opens_again(
+    app: SpendtopApp, filled: Till, store: Store, clock: SettableClock
+) -> None:
+    told(store, clock(), False, REFUSED)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "enter shows all" in picture(pilot))
+        assert "spendtop.toml:3: [limit] usd: must be" in picture(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RefusalScreen))
+        assert all(words in picture(pilot) for words in ("/srv/a/long/way", "[ui] theme: no", "goes on"))
+        await pilot.press("escape")
+        await until(pilot, lambda: ":refusal shows all" in picture(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "requests")
+        await pilot.press("colon")
+        await typed(pilot, "refusal")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RefusalScreen))
+
+
+async def test_a_new_refusal_is_unread_and_without_one_there_is_nothing_to_read(
+    app: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot)
+        await pilot.press("colon")
+        await typed(pilot, "refusal")
+        await pilot.press("enter")
+        await until(pilot, lambda: "No changed configuration" in "".join(each.message for each in app._notifications))
+        for number in (1, 2):
+            clock.advance(SECOND)
+            told(store, clock(), False, f"spendtop.toml:{number}: no")
+            await until(pilot, partial(_shows, pilot, f"spendtop.toml:{number}: no  enter shows all"))
+            await pilot.press("enter", "escape")
+            await until(pilot, lambda: "enter shows all" not in picture(pilot))
+
+
+def _shows(pilot: Pilot[int], words: str) -> bool:
+    return words in picture(pilot)
 
 
 async def test_a_refusal_is_over_when_a_collector_applied_something_later(
@@ -62,4 +109,4 @@ async def test_a_refusal_is_over_when_a_collector_applied_something_later(
         await opened(pilot)
         await until(pilot, lambda: "14:03:07" in picture(pilot))
         assert app.headline is not None and app.headline.config_news is not None
-        assert "refused" not in picture(pilot)
+        assert "spendtop.toml" not in picture(pilot)

@@ -382,7 +382,7 @@ class Collector:
         failed = f"Failed and started again: {loops}. The log says why." if loops else None
         self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
-        self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.rejected)
+        self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.amiss)
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 

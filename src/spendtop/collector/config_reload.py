@@ -18,6 +18,7 @@ from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
 from spendtop.config.setting_changes import differences
 from spendtop.domain.clock import Clock
+from spendtop.domain.config_slips import first_slip
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import episodes, scoped_totals
@@ -60,7 +61,14 @@ class ConfigReload:
         self._replaced: str | None = None
         """What is to be said of the files that configured the store before, and of what they had otherwise."""
         self.rejected: str | None = None
-        """Why the file as it is now is not in force."""
+        """Why the file as it is now is not in force, a slip a line."""
+
+    @property
+    def amiss(self) -> str | None:
+        """The same as a sentence, with the next step."""
+        if self.rejected is None:
+            return None
+        return f"{first_slip(self.rejected)}. The configuration before goes on; correct the file and save it."
 
     async def publish(self) -> None:
         """Record by what is in force, and write it to the store, where every face reads it."""
@@ -88,7 +96,8 @@ class ConfigReload:
                 await self._apply(loaded)
         except SpendtopError as failure:
             self.rejected = str(failure)
-            await self._tell(False, f"The changed configuration is refused, the old one goes on: {failure}")
+            self._say(f"The changed configuration is refused, the old one goes on: {failure}")
+            await self._keep_news(False, self.rejected)
             return
         was_rejected, self.rejected = self.rejected is not None, None
         if changed:
@@ -131,6 +140,9 @@ class ConfigReload:
 
     async def _tell(self, ok: bool, text: str) -> None:
         self._say(text)
+        await self._keep_news(ok, text)
+
+    async def _keep_news(self, ok: bool, text: str) -> None:
         news = json.dumps({"at": self._clock(), "ok": ok, "text": text})
         await write(self._recorder, lambda connection: facts.put(connection, CONFIG_NEWS, news))
 

@@ -53,6 +53,7 @@ APP = (
 LIVE = (
     Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
+    Action("refusal", "enter", "screen.read_refusal", "refusal", "why a changed configuration is refused", "open", 1),
 )
 
 OVERVIEW = (

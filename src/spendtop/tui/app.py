@@ -266,6 +266,11 @@ class SpendtopApp(ThemedApp):
         if screen := self.live_screen:
             act(Repricing(screen))
 
+    def read_refusal(self) -> None:
+        """Why a changed configuration is refused."""
+        if screen := self.live_screen:
+            screen.action_read_refusal()
+
     def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
         self.open_screen("requests")
         self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))

@@ -39,6 +39,7 @@ class CommandedFace(Face, Protocol):
     def export(self, kind: str, path: str) -> None: ...
     def reprice(self) -> None: ...
     def undo_reprice(self, run_id: int) -> None: ...
+    def read_refusal(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Commands:
                 self._reprice,
                 lambda: ["undo"],
             ),
+            PromptCommand("refusal", "refusal", "why a changed configuration is refused", lambda _: app.read_refusal()),
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
             PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),

@@ -57,6 +57,7 @@ class ConfigStatus:
 
     def __init__(self) -> None:
         self._told_at: int | None = None
+        self._read_at: int | None = None
 
     def present(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
         """What still matters at `now` (UTC µs). Whatever was applied after a refusal has repaired it."""
@@ -67,10 +68,24 @@ class ConfigStatus:
             return outcome if now - outcome.at < _SUCCESS_SHOWN else None
         return outcome if headline.applied is None or headline.applied.at <= outcome.at else None
 
+    def refusal(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
+        """The refusal that stands."""
+        outcome = self.present(headline, now)
+        return None if outcome is None or outcome.ok else outcome
+
+    def is_unread(self, headline: Headline | None, now: int) -> bool:
+        """Whether a refusal stands that nobody has opened yet."""
+        refusal = self.refusal(headline, now)
+        return refusal is not None and refusal.at != self._read_at
+
+    def read(self, refusal: ConfigOutcome) -> None:
+        """Somebody has opened it."""
+        self._read_at = refusal.at
+
     def untold(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
         """A refusal that was not told in full yet; from now on it was."""
-        outcome = self.present(headline, now)
-        if outcome is None or outcome.ok or outcome.at == self._told_at:
+        refusal = self.refusal(headline, now)
+        if refusal is None or refusal.at == self._told_at:
             return None
-        self._told_at = outcome.at
-        return outcome
+        self._told_at = refusal.at
+        return refusal

@@ -134,7 +134,12 @@ class LiveScreen(ReaderScreen):
         return offered
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys without an effect are neither offered nor taken."""
+        """Keys without an effect are neither offered nor taken. A refusal that nobody has read takes enter."""
+        if action in ("read_refusal", "open"):
+            face = self.face
+            is_unread = face.config_status.is_unread(face.headline, face.session.clock())
+            if is_unread is (action == "open"):
+                return False
         for each in self.ACTIONS:
             if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
                 return False
@@ -154,7 +159,18 @@ class LiveScreen(ReaderScreen):
         """Why a changed configuration was refused, in full."""
         outcome = self.face.config_status.untold(self.face.headline, self.face.session.clock())
         if outcome is not None:
-            self.notify(str(outcome.text), title="Configuration refused", severity="error", timeout=15, markup=False)
+            self.notify(outcome.text.text(), title="Configuration refused", severity="error", timeout=15, markup=False)
+
+    def action_read_refusal(self) -> None:
+        """Why a changed configuration is refused, slip by slip."""
+        from spendtop.tui.modals.refusal import RefusalScreen
+
+        refusal = self.face.config_status.refusal(self.face.headline, self.face.session.clock())
+        if refusal is None:
+            self.warn("No changed configuration is refused.")
+            return
+        self.face.config_status.read(refusal)
+        self.app.push_screen(RefusalScreen(refusal.text))
 
     def warn(self, words: str) -> None:
         """Tell why something is not done."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.config_slips import first_slip
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece, clip, length
@@ -67,12 +68,15 @@ class NoticeWords:
         return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *waiting]), *more, _GAP]
 
     def _config_outcome(self, waiting: Line) -> Line:
-        outcome = self._face.config_status.present(self._face.headline, self._face.session.clock())
+        status, headline, now = self._face.config_status, self._face.headline, self._face.session.clock()
+        outcome, palette = status.present(headline, now), self._face.palette
         if outcome is None:
             return ()
-        palette = self._face.palette
-        words = (f"{outcome.text}", palette.good) if outcome.ok else (f"! {outcome.text}", palette.bad)
-        return [*self._cut(words, waiting), _GAP]
+        if outcome.ok:
+            return [*self._cut((f"{outcome.text}", palette.good), waiting), _GAP]
+        key = "enter" if status.is_unread(headline, now) else ":refusal"
+        rest: Line = [(f"  {key} shows all", palette.muted)]
+        return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *waiting]), *rest, _GAP]
 
     def _cut(self, words: Piece, after: Line) -> Line:
         """Cut to the room that the words after it leave, or to half the line."""
