@@ -42,7 +42,7 @@ from spendtop.store.schema import upgrade
 _MADE_OF = "made_of.txt"
 _MISSED = range(to_micros(END) - 27 * HOUR, to_micros(END) - 27 * HOUR + 11 * MINUTE)
 """When no webhook came."""
-_YESTERDAYS = "SELECT id FROM alert WHERE severity = 'critical' AND state != 'resolved' AND rule != 'limit/one request'"
+_YESTERDAYS = "SELECT id FROM alert WHERE state != 'resolved' AND rule != 'limit/one request'"
 _INPUTS = ("*.py", "*.toml")
 
 

@@ -55,7 +55,7 @@ async def draw(store: Store) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await keep_picture(pilot, "overview")
         await pilot.press("2")
-        await pilot.press("slash", *"~u bob ~cost >0.05", "enter")
+        await pilot.press("slash", *"~u alice ~cost >0.01", "enter")
         await pilot.press("enter")
         await keep_picture(pilot, "request")
 

@@ -32,11 +32,14 @@ from tests.helicone_captures import secret, sign
 from tests.waiting import DEADLINE
 
 
-def settings_of(server: dict[str, Any] | None = None, helicone: dict[str, Any] | None = None) -> Settings:
+def settings_of(
+    server: dict[str, Any] | None = None, helicone: dict[str, Any] | None = None, **sections: dict[str, Any]
+) -> Settings:
     """Settings with the captures' webhook secret, and these values on top."""
     values = {
         "server": server or {},
         "helicone": {"webhook_secrets": [secret().decode()], **(helicone or {})},
+        **sections,
     }
     return settings_class(SECTIONS).model_validate(values)
 

@@ -176,7 +176,7 @@ async def test_without_keys_every_route_answers_as_it_is_described(
     readable_store: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Local programs read, webhooks need no signature, and nothing can be pushed."""
-    monkeypatch.setattr(local_use, "_OF_CLIENTS", {*local_use._OF_CLIENTS, b"x-schemathesis-testcaseid"})
+    monkeypatch.setattr(local_use, "_OF_CLIENTS", local_use._OF_CLIENTS | {b"x-schemathesis-testcaseid"})
     settings = settings_of(LIMITS, {"webhook_secrets": [], "allow_unsigned": True})
     needless = ("--exclude-checks", "ignored_auth,missing_required_header")
     async with serving(readable_store, clock, settings) as live:

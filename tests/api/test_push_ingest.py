@@ -380,3 +380,29 @@ async def test_one_request_sent_fifty_times_at_once_is_one(live: Live) -> None:
     answers = await asyncio.gather(*(post(live, {**ITEM, "request_id": "r"}) for _ in range(50)))
     assert sorted(each.json()["status"] for each in answers) == ["duplicate"] * 49 + ["stored"]
     assert len(stored(live)) == 1
+
+
+@pytest.mark.parametrize("path", ["/ingest", "/log"])
+async def test_the_token_of_the_header_is_that_of_items_without_one(live: Live, path: str) -> None:
+    bare = {name: value for name, value in ITEM.items() if name != "tracking_token"}
+    answer = await post(live, [bare, {**ITEM, "request_id": "own"}], path, **{"X-Tracking-Token": "shadow-1"})
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
+    assert sorted(row.token for row in stored(live)) == ["app-1", "shadow-1"]
+    for token, code in (("nobody", 403), ("off-1", 403)):
+        assert (await post(live, bare, path, **{"X-Tracking-Token": token})).status_code == code
+    assert code_of(await post(live, bare, path, **{"X-Tracking-Token": "x" * 129})) == (422, "bad_tracking_token")
+    assert (await post(live, bare, path)).json()["error"]["fields"] == {"tracking_token": "is missing"}
+
+
+async def test_older_clients_times_are_stored_and_marked(live: Live, clock: SettableClock) -> None:
+    zoneless = {**ITEM, "timestamp": to_iso(clock() - MINUTE).removesuffix("Z")}
+    old = {**ITEM, "timestamp": to_iso(clock() - 100 * DAY), "request_id": "old"}
+    ancient = {**ITEM, "timestamp": to_iso(clock() - 401 * DAY)}
+    assert [(await post(live, each)).status_code for each in (zoneless, old, ancient)] == [422, 422, 422]
+    assert [(await post(live, each, "/log")).status_code for each in (zoneless, old, ancient)] == [200, 200, 422]
+    live.settings.append(settings_of(SERVER, ingest={"naive_times": "utc"}))
+    assert (await post(live, zoneless)).json()["status"] == "duplicate"
+    assert [(row.time_suspect, row.occurred_at) for row in stored(live)] == [
+        (True, clock() - MINUTE),
+        (True, clock() - 100 * DAY),
+    ]

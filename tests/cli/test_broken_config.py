@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.cli.commands import COMMANDS
+from spendtop.cli.options import known_stores
 from spendtop.config.paths import config_file, data_folder
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
@@ -199,6 +200,25 @@ def test_the_store_itself_remembers_that_this_file_is_its_own(cli: Cli, home_sto
     assert cli("alert", "list").code == 0
     remember(home_store, file.with_name("other.toml"))
     assert cli("alert", "list").code == 78
+
+
+def test_a_known_store_that_remembers_the_file_is_the_one(
+    cli: Cli, home_store: Store, request_id: str, tmp_path: Path
+) -> None:
+    file = write_config('[database]\nurl = "sqlite:////srv/mine.db\n')
+    home_store.close()
+    moved = tmp_path / "mine.db"
+    (data_folder() / "spendtop.db").rename(moved)
+    mine = Store(f"sqlite:///{moved}")
+    assert cli("alert", "list").code == 78
+    known_stores().remember(mine)
+    assert cli("alert", "list").code == 78
+    remember(mine, file)
+    mine.close()
+    said = cli("alert", "list")
+    assert said.code == 0 and "daily" in said.out
+    code, out, _ = cli("check")
+    assert code == 78 and f"{moved}, schema" in out
 
 
 def test_a_broken_remembered_file_is_no_reason_to_forget_the_store(

@@ -86,7 +86,7 @@ def test_open_alerts_are_listed_and_with_all_the_resolved_too(cli: Cli, home_sto
 
 
 def test_deliveries_are_listed_without_a_url_or_a_control_character(cli: Cli, home_store: Store) -> None:
-    message = Message(kind=MessageKind.EXCEEDED, limit_name="daily", entity=BAD, used_nano=5, limit_nano=4)
+    message = Message(kind=MessageKind.EXCEEDED, limit_name="daily", entity=BAD, used_nano=5, limit_nano=4, others=5991)
     with home_store.writing() as connection:
         outbox_rules.enqueue(
             connection,
@@ -101,7 +101,7 @@ def test_deliveries_are_listed_without_a_url_or_a_control_character(cli: Cli, ho
         connection.execute(update(delivery).where(delivery.c.channel == "boss").values(state="sent"))
         connection.execute(update(delivery).where(delivery.c.channel == "ops").values(state="dead", last_error=BAD))
     out = cli("delivery", "list").out
-    assert "ops" in out and "dead" in out and "exceeded daily" in out and "boss" not in out
+    assert "ops" in out and "dead" in out and "exceeded daily" in out and "and 5,991 more" in out and "boss" not in out
     assert "\x1b" not in out
     assert "boss" in cli("delivery", "list", "--all").out
 

@@ -23,6 +23,7 @@ class Polling:
         self.context = PollContext(
             store=self.bench.store,
             recorder=self.bench.recorder,
+            writes=self.bench.recorder,
             clock=self.bench.clock,
             stored=self._count,
             say=self.said.append,

@@ -37,7 +37,7 @@ class Writer:
 
 async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
-    tallying = RefusalCounts(counters, writer, clock, 3)  # type: ignore[arg-type]
+    tallying = RefusalCounts(counters, writer, clock, lambda: 3)  # type: ignore[arg-type]
     counters.refuse(INGEST, Count.INGEST_BAD_AUTH)
     counters.refuse(INGEST, Count.INGEST_BAD_AUTH, 2)
     counters.refuse(HELICONE, Count.INGEST_NOT_JSON)
@@ -55,7 +55,7 @@ async def test_refusals_are_counted_by_source_reason_and_hour(store: Store, cloc
 
 async def test_what_could_not_be_written_is_kept_for_the_next_time(store: Store, clock: SettableClock) -> None:
     counters, writer = Counters(), Writer(store)
-    tallying = RefusalCounts(counters, writer, clock, 0)  # type: ignore[arg-type]
+    tallying = RefusalCounts(counters, writer, clock, lambda: 0)  # type: ignore[arg-type]
     counters.refuse(OTLP, Count.INGEST_INVALID, 7)
     writer.failure = OSError("gone")
     with pytest.raises(OSError, match="gone"):

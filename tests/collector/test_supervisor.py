@@ -13,7 +13,7 @@ from tests.waiting import DEADLINE, soon
 class Flaky:
     """Fails as often as told, then runs until the stop event."""
 
-    def __init__(self, failures: int, failure: Exception | None = None) -> None:
+    def __init__(self, failures: int, failure: BaseException | None = None) -> None:
         self.left = failures
         self.failure = failure or RuntimeError("broken")
         self.starts: list[float] = []
@@ -41,6 +41,17 @@ async def test_a_loop_that_fails_is_named_and_started_anew_ever_later(caplog: py
     assert [pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.08), strict=True)] == [True] * 3
     messages = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert messages == ["poller failed"] * 3
+
+
+async def test_a_loop_that_would_end_the_program_is_started_anew() -> None:
+    stop = asyncio.Event()
+    supervisor, loop = Supervisor(stop, (0.01, 30.0)), Flaky(1, SystemExit(0))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.keep("poller", loop.run))
+        async with asyncio.timeout(DEADLINE):
+            await loop.runs.wait()
+        assert supervisor.failures == {"poller": 1}
+        stop.set()
 
 
 GONE = CannotWrite("The store was deleted.")

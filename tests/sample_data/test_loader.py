@@ -218,7 +218,13 @@ def test_a_gap_was_filled_and_somebody_has_seen_yesterdays_alerts(month: sqlite3
     alerts = month.execute(
         "SELECT rule, acked_by, opened_at, acked_at FROM alert WHERE acked_at IS NOT NULL"
     ).fetchall()
-    assert {"limit/each user", "limit/each session"} <= {alert["rule"] for alert in alerts}
+    assert {alert["rule"] for alert in alerts} == {"limit/24 hours", "limit/each user"}
+    assert (
+        month.execute("SELECT count(*) FROM alert WHERE state = 'exceeded' AND rule != 'limit/one request'").fetchone()[
+            0
+        ]
+        == 0
+    )
     assert all(alert["opened_at"] <= alert["acked_at"] for alert in alerts)
 
 

@@ -25,13 +25,14 @@ class TestTwoEvaluators:
 
     def evaluate(self, collector: Collecting, lease: Lease) -> list[str]:
         with collector.store.writing() as connection:
-            if not lease.holds(connection):
+            if not lease.holds(connection, lease.epoch):
                 return []
             return said(collector.evaluator.evaluate(connection, collector.clock()))
 
     def take(self, store: Store, lease: Lease) -> bool:
         with store.writing() as connection:
-            return lease.renew(connection)
+            lease.epoch = lease.renew(connection)
+        return lease.epoch > 0
 
     def test_a_stale_owner_writes_nothing(self, store: Store, collecting: Make) -> None:
         stale, fresh = collecting(limit(usd=10), slot=0), collecting(limit(usd=10), slot=1)

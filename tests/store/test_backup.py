@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from spendtop.domain.errors import ConfigError, NoPermission, StoreCorrupt, UsageError
+from spendtop.domain.errors import CannotWrite, ConfigError, NoPermission, StoreCorrupt, UsageError
 from spendtop.store.backup import BackupFile, back_up, sqlite_url
-from spendtop.store.engine import Store
+from spendtop.store.engine import Store, named
 from spendtop.store.verification import verify
 from tests.store.conftest import Recorded
 from tests.store.full_store import AT, content, fill, is_whole
@@ -123,3 +124,14 @@ def test_a_file_that_is_closed_to_us_is_said_to_be(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("spendtop.store.backup.sqlite3.connect", refuse)
     with pytest.raises(NoPermission, match="cannot be read"):
         BackupFile(path)
+
+
+def test_a_full_disk_is_said_of_the_copy_whichever_database_is_copied(store: Store, tmp_path: Path) -> None:
+    fill(store)
+    limit, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(CannotWrite, match=r"The copy of .* cannot be written"), named(store):
+            back_up(store, tmp_path / "copy.db", nothing)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))

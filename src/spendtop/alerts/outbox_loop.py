@@ -26,6 +26,7 @@ from spendtop.services import fallbacks as undelivered
 from spendtop.services import outbox_rules
 from spendtop.services.descriptors import descriptors
 from spendtop.services.fallbacks import Fallbacks
+from spendtop.services.lease import LostLease
 from spendtop.services.outbox_rules import Attempt, Claimed
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
@@ -120,6 +121,8 @@ class OutboxLoop:
         except SpendtopError as failure:
             self._say_once(f"the outbox cannot be read: {failure}")
             return [], self._clock() + self._timing.store_retry
+        except LostLease:
+            return [], self._clock() + self._timing.store_retry
         except Exception:
             _log.exception("the outbox cannot be read")
             return [], self._clock() + self._timing.store_retry
@@ -157,6 +160,8 @@ class OutboxLoop:
         except SpendtopError as failure:
             lane.rest(self._clock() + self._timing.store_retry)
             self._say_once(f"a delivery to channel {lane.name} could not be recorded: {failure}")
+        except LostLease:
+            lane.rest(self._clock() + self._timing.store_retry)
         except Exception:
             lane.rest(self._clock() + self._timing.store_retry)
             _log.exception("a delivery to channel %s could not be recorded", lane.name)

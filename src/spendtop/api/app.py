@@ -93,10 +93,10 @@ class Listener:
         for signed in self._readers.signed.values():
             yield signed.source.path, WebhookRoute(self._context, self._rules, signed())
         for pushed in self._readers.batches.values():
-            source, route = pushed.source, PushRoute(self._context, self._guards, pushed())
-            yield source.path, route
+            source, receiver = pushed.source, pushed()
+            yield source.path, PushRoute(self._context, self._guards, receiver, source.path)
             for path in source.older_paths:
-                yield path, OlderPath(route, source.path)
+                yield path, OlderPath(PushRoute(self._context, self._guards, receiver, path), source.path)
 
     async def _answer(
         self, http: HttpRequest, method: str, route: HotRoute, send: Send, cors: tuple[Header, ...]

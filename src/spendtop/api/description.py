@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fastapi import FastAPI
 
 from spendtop.sources.receivers import BatchReceiver, Described, Schema, SignedReceiver
+from spendtop.sources.receivers.ingest_fields import LONGEST_ID
 from spendtop.sources.registry import Readers
 
 _ERROR: Schema = {"$ref": "#/components/schemas/ErrorAnswer"}
@@ -106,6 +107,11 @@ _TOKEN_HEADER: Schema = {
     "description": "Puts all that the post holds under this tracking token.",
     "schema": {"type": "string"},
 }
+_LACKING_TOKEN_HEADER: Schema = {
+    **_TOKEN_HEADER,
+    "description": "Puts items that name no tracking token under this one.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+}
 _SUCCESSOR: Schema = {
     "Deprecation": {"description": "Since when.", "required": True, "schema": {"type": "string"}},
     "Link": {"description": "The successor.", "required": True, "schema": {"type": "string"}},
@@ -121,7 +127,7 @@ def _posted_routes(readers: Readers) -> dict[str, Schema]:
         source = pushed.source
         routes[source.path] = {"post": _pushed(pushed, source.path)}
         for path in source.older_paths:
-            routes[path] = {"post": _older(_pushed(pushed, path), source.path)}
+            routes[path] = {"post": _older(_pushed(pushed, path), pushed.described, source.path)}
     return routes
 
 
@@ -158,7 +164,7 @@ def _pushed(receiver: type[BatchReceiver], path: str) -> Schema:
         }
     else:
         responses |= _results(alone=by_hand)
-    parameters = () if by_hand else (_TOKEN_HEADER,)
+    parameters = (_LACKING_TOKEN_HEADER if by_hand else _TOKEN_HEADER,)
     return _operation(described, path, parameters, responses) | {"security": [{"IngestKey": []}, {"HTTPBearer": []}]}
 
 
@@ -178,8 +184,10 @@ def _results(*, alone: bool) -> Schema:
     return results
 
 
-def _older(operation: Schema, successor: str) -> Schema:
+def _older(operation: Schema, described: Described, successor: str) -> Schema:
     """Of an older path, whose answers name the successor."""
+    if described.older_content is not None:
+        operation["requestBody"] = {"required": True, "content": described.older_content}
     for status in operation["responses"].keys() & {"200", "207", "409", "422"}:
         operation["responses"][status]["headers"] = _SUCCESSOR
     return {**operation, "summary": f"The older name of {successor}.", "deprecated": True}

@@ -62,8 +62,10 @@ ItemResult = Outcome | Invalid
 class PushRoute:
     """Takes what one source pushes; the answer waits for the durable commit."""
 
-    def __init__(self, context: Context, guards: Guards, receiver: BatchReceiver) -> None:
+    def __init__(self, context: Context, guards: Guards, receiver: BatchReceiver, path: str) -> None:
+        """`path` is the one of the source's paths where this is."""
         self._context = context
+        self._path = path
         self._guards = guards
         self._receiver = receiver
         self._intake = Intake(context, receiver)
@@ -106,7 +108,7 @@ class PushRoute:
         return _answer_to_batch(results) if pushed.is_batch else _answer_to_one(results[0])
 
     async def _read(self, http: HttpRequest, body: bytes) -> Pushed:
-        post = Post(body, self._context.clock(), self._context.settings(), http.headers)
+        post = Post(body, self._context.clock(), self._context.settings(), http.headers, self._path)
         try:
             if self._receiver.unpacks:
                 async with self._places:

@@ -164,4 +164,6 @@ def _delivery(delivery: DeliveryRow) -> dict[str, object]:
 
 
 def _about(message: Message) -> str:
-    return " ".join(filter(None, (message.kind.value, clean_line(message.limit_name), clean_line(message.entity))))
+    more = f"and {message.others:,} more" if message.others else ""
+    names = (clean_line(message.limit_name), clean_line(message.entity))
+    return " ".join(filter(None, (message.kind.value, *names, more)))

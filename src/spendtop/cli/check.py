@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from spendtop.alerts.channels import check_url
 from spendtop.cli import findings
 from spendtop.cli.findings import Finding, FindingState
-from spendtop.cli.options import Options, names_store, read_settings
+from spendtop.cli.options import Options, read_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
@@ -47,10 +47,10 @@ def run(options: Options) -> int:
 
 def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     yield from findings.of_configuration(loaded)
-    if names_store(loaded):
-        yield from findings.of_store_and_port(loaded)
-    else:
+    if loaded.hides_store:
         yield findings.of_hidden_store()
+    else:
+        yield from findings.of_store_and_port(loaded)
     yield from findings.of_keys(settings)
     yield from findings.of_channels(settings)
 

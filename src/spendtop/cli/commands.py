@@ -149,7 +149,7 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age}"
+                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age} {undelivered}"
                 " {collector} {standing} {remark} in your own words; {state} is stale when nobody collects",
             ),
         ),

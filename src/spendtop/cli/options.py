@@ -6,7 +6,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +76,7 @@ def load_readable(options: Options) -> Loaded:
     loaded = read_settings(options)
     if loaded.problems:
         first, *others = (clean_line(str(problem), TEXT_LIMIT) for problem in loaded.problems)
-        if not names_store(loaded):
+        if loaded.hides_store:
             raise ConfigError(f"{first}\nNothing else tells which store that is: name it with --database-url.")
         more = f" (and {len(others)} more)" if others else ""
         sys.stderr.write(f"spendtop: {first}{more}; going by the rest and by the store. `spendtop check` tells all.\n")
@@ -90,26 +90,31 @@ def read_settings(options: Options) -> Loaded:
     found = _found(options)
     loaded = _read(options, found)
     if loaded.hides_store:
-        return loaded
+        return _with_its_store(loaded)
     try:
         files, notice = files_in_force(found, loaded.settings.database.url.get_secret_value())
     except SpendtopError as failure:
         return replace(loaded, problems=(*loaded.problems, failure))
     if notice is not None:
         sys.stderr.write(f"spendtop: {clean_line(notice, TEXT_LIMIT)}\n")
-    return loaded if files is found else _read(options, files)
+    return loaded if files is found else _with_its_store(_read(options, files))
 
 
-def names_store(loaded: Loaded) -> bool:
-    """Whether it is certain which store a configuration is about: it says so, or the store itself remembers it."""
-    from spendtop.cli.remembered_files import recalled
+def _with_its_store(loaded: Loaded) -> Loaded:
+    """Where the broken part may name the store: with the one that remembers these files, if one that is known does."""
+    from pydantic import SecretStr
+
+    from spendtop.cli.remembered_files import store_configured_by
 
     if not loaded.hides_store:
-        return True
-    with suppress(SpendtopError):
-        before = recalled(loaded.settings.database.url.get_secret_value())
-        return before is not None and before.document == str(loaded.path)
-    return False
+        return loaded
+    settings = loaded.settings
+    usual = settings.database.url.get_secret_value()
+    url = store_configured_by(loaded.files, [usual, *known_stores().urls])
+    if url is None:
+        return loaded
+    database = settings.database.model_copy(update={"url": SecretStr(url)})
+    return replace(loaded, settings=settings.model_copy(update={"database": database}), hides_store=False)
 
 
 def settled(options: Options, loaded: Loaded) -> Options:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.legacy_env import recognized
-from spendtop.domain.errors import ConfigError, StoreCorrupt
+from spendtop.domain.errors import ConfigError, SpendtopError, StoreCorrupt
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 
@@ -46,6 +48,16 @@ def files_in_force(found: ConfigFiles, url: str) -> tuple[ConfigFiles, str | Non
         f"To write a new one:  spendtop init --config {shell_word(before.document or 'spendtop.toml')}\n"
         "To start without any, this once:  spendtop --no-config"
     )
+
+
+def store_configured_by(files: ConfigFiles, urls: Iterable[str]) -> str | None:
+    """The first of these stores that remembers the files as those that configured it; None where none does."""
+    for url in urls:
+        with suppress(SpendtopError):
+            before = recalled(url)
+            if before is not None and before.document is not None and files.document == Path(before.document):
+                return url
+    return None
 
 
 def recalled(url: str) -> ConfiguredBy | None:

@@ -42,6 +42,7 @@ from spendtop.collector.process.lifecycle import (
     tell_parent,
     watchdog,
 )
+from spendtop.collector.process.slot_watch import SlotWatch
 from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.progress import progress
@@ -61,14 +62,13 @@ from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.services.announcements import Announcement
 from spendtop.services.descriptors import raise_descriptor_limit
-from spendtop.services.outbox_rules import free_abandoned
+from spendtop.services.lease import OwnedWrites
 from spendtop.services.presence import CollectorState
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
-from spendtop.store.transactions import write
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -132,11 +132,11 @@ class Collector:
     ) -> None:
         self._setup = setup
         self._store = store
-        self._slot = lock.slot
+        self._hold = lock.hold
         self._readiness = readiness
         self._stop = signals.stop
         self._supervisor = Supervisor(signals.stop)
-        self._active = ActiveConfig(setup.loaded, setup.clock)
+        active = self._active = ActiveConfig(setup.loaded, setup.clock)
         self._conditions = Conditions(setup.clock)
         self._counters = Counters()
         self._refusals = Refusals(setup.clock)
@@ -145,19 +145,20 @@ class Collector:
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
-            store, self._active.preparer, self._active.book, lock.slot, self._recorded, self._committed, self._prices
+            store, active.preparer, active.book, lock.hold.slot, self._recorded, self._committed, self._prices
         )
         self._store_health = StoreHealth(store, self._recorder, self._conditions)
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
+        self._owned = OwnedWrites(self._recorder, lock.ownership)
         self._accounts = AccountWatch(
-            store, self._recorder, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
+            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
         self._outbox = OutboxLoop(
             store=store,
-            writes=self._recorder,
+            writes=self._owned,
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
@@ -192,8 +193,6 @@ class Collector:
         try:
             with named(self._store):
                 await self._config_reload.publish()
-                if self._store.is_sqlite:
-                    await write(self._recorder, free_abandoned)
             self._readiness.announce(CollectorState.READY)
             self._greet(notices)
             async with asyncio.TaskGroup() as tasks:
@@ -206,6 +205,7 @@ class Collector:
                 code = await self._watch_vitals(serving)
                 self._readiness.announce(CollectorState.STOPPING)
                 await _end([serving, *loops])
+                await self._evaluator.release()
             return code
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
@@ -246,6 +246,7 @@ class Collector:
         polling = PollContext(
             store=self._store,
             recorder=self._recorder,
+            writes=self._owned,
             clock=self._setup.clock,
             stored=self._polled,
             say=self._say,
@@ -254,6 +255,7 @@ class Collector:
         tasks = TaskRunner(
             self._store,
             self._recorder,
+            self._owned,
             self._setup.clock,
             lambda: list(self._active.channel_urls),
             lambda: self._evaluator.owns,
@@ -266,7 +268,7 @@ class Collector:
             },
         )
         housekeeping = Housekeeping(
-            self._recorder,
+            self._owned,
             lambda: self._active.retention,
             self._setup.clock,
             lambda: self._evaluator.owns,
@@ -282,9 +284,10 @@ class Collector:
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
-            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, self._slot).run,
+            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, lambda: self._hold.slot).run,
             "emergency": self._emergency.run,
             "refusal log": self._refusal_watch.run,
+            "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
             "store": self._store_health.run,
             "watchdog": watchdog(progress(self._recorder, self._evaluator)),
         }

@@ -14,6 +14,7 @@ from spendtop.domain.clock import Clock
 from spendtop.services.announcements import Announcement
 from spendtop.services.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
 from spendtop.services.lease import RENEW_SECONDS, Ownership
+from spendtop.services.outbox_rules import free_abandoned
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write
@@ -81,16 +82,21 @@ class EvaluatorLoop:
                     await self._wait_for_marks(stop)
         finally:
             self.owns, self._began_at = False, None
+
+    async def release(self) -> None:
+        """Leave evaluating, polling and delivering to others, once all that was ours is stored."""
         with suppress(Exception):  # on a lost database the lease ends by itself
             await write(self._recorder, self._ownership.release)
 
     async def _turn(self, now: float) -> bool:
-        """One turn at what is marked, and when that is due, with the lease renewed, one at what falls by itself.
+        """One turn at what is marked, and when that is due, once the lease is renewed, one at what falls by itself.
 
         Each is a transaction of its own. True when the next turn need not wait for anything.
         """
         some_left = False
         if now >= self._revisit_at:
+            self._ownership.epoch = await write(self._recorder, self._renewed)
+            self.owns = self._ownership.epoch > 0
             has_fallen = await self._told(self._revisited)
             self._revisit_at = 0.0 if has_fallen else now + self._revisit
             some_left |= has_fallen
@@ -102,15 +108,23 @@ class EvaluatorLoop:
             self._on_announced(announced)
         return some_left
 
+    def _renewed(self, connection: Connection) -> int:
+        """The epoch in which all is ours. What others were sending when we took over is sent again: they cannot store
+        any more that they did."""
+        epoch = self._ownership.renew(connection)
+        if epoch not in (0, self._ownership.epoch):
+            free_abandoned(connection)
+        return epoch
+
     def _revisited(self, connection: Connection) -> tuple[list[Announcement], bool]:
-        self.owns = self._ownership.renew(connection)
+        self.owns = self._ownership.holds(connection, self._ownership.epoch)
         if not self.owns:
             return [], False
         at = self._clock()
         return self._evaluator().revisit(connection, at), has_ended(connection, at)
 
     def _evaluated(self, connection: Connection) -> tuple[list[Announcement], bool]:
-        self.owns = self._ownership.holds(connection)
+        self.owns = self._ownership.holds(connection, self._ownership.epoch)
         if not self.owns:
             return [], False
         return self._evaluator().evaluate(connection, self._clock()), has_marks(connection)

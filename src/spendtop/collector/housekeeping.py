@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
@@ -14,10 +15,11 @@ from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.domain.sources import source_named
 from spendtop.services import missed_requests, remarks
+from spendtop.services.lease import LostLease
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store.day_totals import add_hours
-from spendtop.store.transactions import write
+from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
 _EVERY = 3600.0
@@ -41,7 +43,7 @@ class Housekeeping:
 
     def __init__(
         self,
-        recorder: Recorder,
+        writes: WriteQueue,
         kept: Callable[[], RetentionPeriods],
         clock: Clock,
         owns: Callable[[], bool],
@@ -49,7 +51,7 @@ class Housekeeping:
         waits: tuple[float, float] = (_FIRST, _EVERY),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._recorder = recorder
+        self._writes = writes
         self._kept = kept
         self._clock = clock
         self._owns = owns
@@ -64,12 +66,13 @@ class Housekeeping:
             if self._clock_jumped():
                 _log.warning("the clock has jumped; nothing is forgotten until it has been steady for a while")
             elif self._owns():
-                await self._work(stop)
+                with suppress(LostLease):
+                    await self._work(stop)
             await pause(stop, self._every)
 
     async def _work(self, stop: asyncio.Event) -> None:
         for part in (self._sum_some, self._forget_some):
-            while not stop.is_set() and await write(self._recorder, part):
+            while not stop.is_set() and await write(self._writes, part):
                 await pause(stop, _BREATH)
         await asyncio.to_thread(self._checkpoint)
 
@@ -88,7 +91,7 @@ class Housekeeping:
 
 
 class RefusalCounts:
-    def __init__(self, counters: Counters, recorder: Recorder, clock: Clock, shard: int) -> None:
+    def __init__(self, counters: Counters, recorder: Recorder, clock: Clock, shard: Callable[[], int]) -> None:
         self._counters = counters
         self._recorder = recorder
         self._clock = clock
@@ -108,7 +111,7 @@ class RefusalCounts:
         counts = {(source.name, str(why)): count for (source, why), count in taken.items()}
         now = self._clock()
         try:
-            await write(self._recorder, lambda tx: missed_requests.note_refusals(tx, counts, now, self._shard))
+            await write(self._recorder, lambda tx: missed_requests.note_refusals(tx, counts, now, self._shard()))
         except BaseException:
             for (source, why), count in taken.items():
                 self._counters.refuse(source, why, count)

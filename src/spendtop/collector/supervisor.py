@@ -42,7 +42,7 @@ class Supervisor:
             recovery = asyncio.get_running_loop().call_later(self._longest, self._recovered, name)
             try:
                 await loop(self._stop)
-            except Exception as failure:
+            except (Exception, SystemExit) as failure:  # a library that ends the program ends only its loop
                 recovery.cancel()
                 failed = self._failures[name] = self._failures.get(name, 0) + 1
                 self._log_failure(name, failure)
@@ -57,7 +57,7 @@ class Supervisor:
         self._failures.pop(name, None)
         self._said.pop(name, None)
 
-    def _log_failure(self, name: str, failure: Exception) -> None:
+    def _log_failure(self, name: str, failure: BaseException) -> None:
         """What is expected is said in a sentence, and once while it stays the same."""
         expected = _expected(failure)
         if expected is None:

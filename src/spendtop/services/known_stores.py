@@ -23,6 +23,11 @@ class KnownStores:
     def __init__(self, file: Path) -> None:
         self._file = file
 
+    @property
+    def urls(self) -> list[str]:
+        """Where they are; not those that need a password, which is not kept here."""
+        return [f"sqlite:///{name}" for name in self._ids() if "://" not in name]
+
     def refuse_a_loss(self, store: Store) -> None:
         """Raise StoreCorrupt when the store is known and is gone, or when there is another one in its place."""
         known = self._ids().get(store.name)

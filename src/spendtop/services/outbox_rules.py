@@ -241,7 +241,7 @@ def claim(connection: Connection, channel: str, *, now: int, lease_until: int) -
 
 
 def free_abandoned(connection: Connection) -> None:
-    """Send again what a collector that is gone was sending. Only for one that knows that no other one sends."""
+    """Send again what a collector was sending that is gone, or whose lease was taken over. Only for the new owner."""
     sending = _delivery.c.state == DeliveryState.SENDING
     connection.execute(update(_delivery).where(sending).values(state=DeliveryState.PENDING, lease_until=None))
 

@@ -38,8 +38,8 @@ class Recorder(Writer[Ready, Outcome]):
         """
         self._preparer = preparer
         with store.reading() as connection:
-            ids = RequestIds(slot, newest_id(connection))
-        self._recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
+            self._ids = RequestIds(slot, newest_id(connection))
+        self._recording = Recording(store.write_engine.dialect, self._ids, book, preparer.cost)
         self._on_recorded = on_recorded
         self._prices = prices
         self._early: deque[tuple[Sequence[Event], Callable[[Sequence[Outcome] | Exception], None], float]] = deque()
@@ -49,6 +49,10 @@ class Recorder(Writer[Ready, Outcome]):
     def recording(self) -> Recording:
         """What records inside a transaction that `run` opened."""
         return self._recording
+
+    def move_to(self, slot: int) -> None:
+        """Number requests and totals by another slot from the next event on."""
+        self._ids.slot = slot
 
     @property
     def book(self) -> LimitBook:

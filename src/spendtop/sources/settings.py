@@ -39,6 +39,9 @@ class IngestSettings(SourceSection):
     """Characters of a generated tracking token."""
     max_age: Duration = 35 * DAY
     """Pushed requests older than this are refused."""
+    naive_times: Literal["refuse", "utc"] = "refuse"
+    """"utc" takes times without a zone as UTC, and old ones as far as requests are kept, both marked as suspect, as
+    `/log` always does."""
 
 
 class OpenAISettings(SourceSection):

@@ -30,11 +30,8 @@ def back_up(store: Origin, part: Path, progress: Progress) -> Verified:
     if store.path is not None:
         _copy_pages(store.path, part, lambda share: progress(share * _SHARE_OF_COPY))
     else:
-        with closing(Store(sqlite_url(part))) as target:
-            upgrade(target)
-            with store.snapshot() as source, target.writing() as connection:
-                copy_tables(source, connection, lambda share: progress(share * _SHARE_OF_COPY))
-        _make_one_file(part)
+        with _named(store.name):
+            _copy_rows(store, part, lambda share: progress(share * _SHARE_OF_COPY))
     with closing(BackupFile(part)) as copy:
         verified = verify(copy, lambda share: progress(_SHARE_OF_COPY + share * (1 - _SHARE_OF_COPY)))
     if verified.damage:
@@ -42,9 +39,22 @@ def back_up(store: Origin, part: Path, progress: Progress) -> Verified:
     return verified
 
 
+def _copy_rows(store: Origin, part: Path, progress: Progress) -> None:
+    try:
+        with closing(Store(sqlite_url(part))) as target:
+            upgrade(target)
+            with store.snapshot() as source, target.writing() as connection:
+                copy_tables(source, connection, progress)
+    except DBAPIError as failure:
+        if isinstance(failure.orig, sqlite3.Error):  # ours; the server's are for whoever opened it
+            raise failure.orig from None
+        raise
+    _make_one_file(part)
+
+
 def _copy_pages(source: Path, target: Path, progress: Progress) -> None:
     """Copy a SQLite database as it is at one instant into an empty file, which needs no other file beside it."""
-    with _named(source), closing(_read_only(source)) as pages, closing(sqlite3.connect(target)) as copy:
+    with _named(str(source)), closing(_read_only(source)) as pages, closing(sqlite3.connect(target)) as copy:
         # What is read here first is what is copied, however long that takes and whatever is written meanwhile.
         pages.execute("BEGIN")
         pages.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -117,7 +127,7 @@ def _make_one_file(path: Path) -> None:
 
 
 @contextmanager
-def _named(source: Path) -> Iterator[None]:
+def _named(source: str) -> Iterator[None]:
     """Raise what SQLite says while a file is copied as StoreCorrupt or CannotWrite."""
     try:
         yield

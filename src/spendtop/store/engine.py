@@ -30,6 +30,13 @@ _SQLITE_PRAGMAS = (
 )
 
 
+_NOTICES_A_LOST_SERVER = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, and milliseconds for the last: a server that is gone without a word is not waited for half an hour."""
 _DAMAGED = ("malformed", "not a database", "file is encrypted", "no such table", "no such column")
 _NO_SUCH_THING = ("42P01", "42703", "3F000")
 """What PostgreSQL calls a table, a column or a schema that is missing."""
@@ -166,7 +173,12 @@ def _postgres_engine(url: URL, statement_timeout: str) -> Engine:
         pool_size=4,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": 5, "application_name": f"spendtop-{os.getpid()}"},
+        connect_args={
+            "options": options,
+            "connect_timeout": 5,
+            "application_name": f"spendtop-{os.getpid()}",
+            **_NOTICES_A_LOST_SERVER,
+        },
     )
 
 

@@ -63,7 +63,7 @@ class Telling:
             if self._connection is None:
                 self._connection = _connect(self._url)
             self._connection.execute(f"NOTIFY {_CHANNEL}")
-        except psycopg.OperationalError as failure:
+        except psycopg.Error as failure:
             # Viewers look by themselves every LOOK_SECONDS; the next commit connects again.
             _log.warning("viewers were not told of a commit: %s", type(failure).__name__)
             self._connection = None

@@ -54,7 +54,7 @@ class CollectorSeen(Message):
 class WatchFailed(Message):
     """A thread ended with an error that ends the program."""
 
-    def __init__(self, failure: Exception) -> None:
+    def __init__(self, failure: BaseException) -> None:
         super().__init__()
         self.failure = failure
 
@@ -88,7 +88,7 @@ class StoreWatch:
             self._look(store, collector)
         except _Left:
             return
-        except Exception as failure:
+        except BaseException as failure:  # without this thread nothing is shown any more
             self._post(WatchFailed(failure))
 
     def _tell(self, collector: AttachedCollector | None) -> None:

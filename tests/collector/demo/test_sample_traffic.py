@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from spendtop.collector.demo.sample_traffic import body_of, coming_lines, make_tokens, marked_pushes, request_of
+from spendtop.domain.clock import DAY
 from spendtop.domain.request import Request
 from spendtop.domain.sources import INGEST
 from spendtop.services import tokens
-from spendtop.sources.receivers.ingest import IngestReceiver
-from spendtop.sources.settings import IngestSettings
+from spendtop.sources.receivers.ingest import IngestReceiver, TimeRule
 from tests.collector.conftest import Bench
 
 
@@ -34,7 +34,7 @@ def test_a_posted_push_says_the_same_as_a_recorded_one(bench: Bench) -> None:
     now = bench.clock()
     pushes = [push for push in (request_of(line, now) for line in coming_lines()) if push.source is INGEST]
     for push in pushes:
-        (item,) = IngestReceiver().parse(body_of(push), push.received_at, IngestSettings(), None).items
+        (item,) = IngestReceiver().parse(body_of(push), push.received_at, TimeRule(35 * DAY)).items
         assert isinstance(item, Request)
         for name in ("token", "provider", "model", "user_id", "session_id", "latency_ms", "occurred_at"):
             assert getattr(item, name) == getattr(push, name), name

@@ -32,6 +32,7 @@ class Office:
         self.runner = TaskRunner(
             bench.store,
             bench.recorder,
+            bench.recorder,
             bench.clock,
             lambda: ["ops", "mail"],
             lambda: self.owns,

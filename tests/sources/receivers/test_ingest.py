@@ -26,9 +26,8 @@ from spendtop.domain.request import (
 from spendtop.domain.sources import INGEST
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
-from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver
+from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver, TimeRule
 from spendtop.sources.receivers.ingest_fields import LONGEST_LATENCY, MOST_PROPERTIES, READERS
-from spendtop.sources.settings import IngestSettings
 
 NOW = 1_795_183_387_250_000  # 2026-11-20T14:03:07.25Z
 MINIMAL: dict[str, Any] = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens": 12, "completion_tokens": 5}
@@ -66,7 +65,7 @@ CANARY = "c4n4ry"
 
 def parse(document: object, key: str | None = None, **options: Any) -> Pushed:
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return IngestReceiver().parse(raw, NOW, IngestSettings(**options), key)
+    return IngestReceiver().parse(raw, NOW, TimeRule(**{"max_age": 35 * DAY, **options}), key)
 
 
 def request_of(document: object = MINIMAL, key: str | None = None, **options: Any) -> Request:
@@ -368,7 +367,7 @@ class TestQuantities:
 def test_an_identity_outlives_the_version_that_made_it(fields: dict[str, Any], identity: str) -> None:
     at = 1_796_000_000
     item = {"tracking_token": "t", "model": "gpt-4o", "timestamp": at - 10, **fields}
-    (request,) = IngestReceiver().parse(json.dumps(item).encode(), at * SECOND, IngestSettings(), None).items
+    (request,) = IngestReceiver().parse(json.dumps(item).encode(), at * SECOND, TimeRule(35 * DAY)).items
     assert isinstance(request, Request)
     assert request.external_id == f"content:{identity}"
 
@@ -544,6 +543,26 @@ class TestTime:
         for at in (NOW - 35 * DAY - 1, NOW + 5 * MINUTE + 1):
             assert problems_of(timestamp=to_iso(at))
 
+    @pytest.mark.parametrize(
+        ("timestamp", "suspect"),
+        [
+            (to_iso(NOW - HOUR), False),
+            (to_iso(NOW - HOUR).removesuffix("Z"), True),
+            (to_iso(NOW - 100 * DAY), True),
+            (to_iso(NOW - 100 * DAY).removesuffix("Z"), True),
+        ],
+    )
+    def test_older_clients_times_are_taken_with_a_doubt(self, timestamp: str, suspect: bool) -> None:
+        request = request_of({**MINIMAL, "timestamp": timestamp}, taken_until=400 * DAY, takes_zoneless=True)
+        assert request.time_suspect is suspect
+        assert to_iso(request.occurred_at).removesuffix("Z") == timestamp.removesuffix("Z")
+
+    def test_what_retention_forgets_is_not_taken_at_all(self) -> None:
+        stamped = {**MINIMAL, "timestamp": to_iso(NOW - 401 * DAY)}
+        (item,) = parse(stamped, taken_until=400 * DAY, takes_zoneless=True).items
+        assert isinstance(item, Invalid)
+        assert item.fields["timestamp"].startswith("lies more than 400d back")
+
     def test_the_age_is_configured(self) -> None:
         stamped = {**MINIMAL, "timestamp": to_iso(NOW - 2 * HOUR)}
         (item,) = parse(stamped, max_age=HOUR).items
@@ -629,7 +648,7 @@ class TestIdentity:
 
     def test_the_time_of_arrival_is_no_content(self) -> None:
         raw = json.dumps({**MINIMAL, "request_id": "r"}).encode()
-        early, late = (IngestReceiver().parse(raw, at, IngestSettings(), None).items[0] for at in (NOW, NOW + HOUR))
+        early, late = (IngestReceiver().parse(raw, at, TimeRule(35 * DAY)).items[0] for at in (NOW, NOW + HOUR))
         assert isinstance(early, Request) and isinstance(late, Request)
         assert early.content == late.content
 

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.clock import SECOND
+from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Request
 from spendtop.services.preparation import Prepared, Preparer
 from spendtop.sources.receivers.helicone import HeliconeReceiver
-from spendtop.sources.receivers.ingest import IngestReceiver
+from spendtop.sources.receivers.ingest import IngestReceiver, TimeRule
 from spendtop.sources.receivers.litellm import LitellmReceiver
 from spendtop.sources.receivers.otlp import OtlpReceiver
-from spendtop.sources.settings import IngestSettings
 
 NOW = 1_796_000_000
 CASES = json.loads((Path(__file__).parents[2] / "fixtures" / "usage_cases.json").read_text())
@@ -40,7 +39,7 @@ def pushed(route: str, body: Any) -> list[Request]:
     if route == "/v1/traces":
         items = OtlpReceiver().parse(export(body), "application/json", at).items
     elif route == "/ingest":
-        items = IngestReceiver().parse(raw, at, IngestSettings(), None).items
+        items = IngestReceiver().parse(raw, at, TimeRule(35 * DAY)).items
     else:
         items = LitellmReceiver().parse(raw, at).items
     requests = [item for item in items if isinstance(item, Request)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from spendtop.collector import from_settings
 from spendtop.collector.polling.poll_config import accounts_of, notified, polled
@@ -13,9 +14,9 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.services.announcements import Announcement
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
-from spendtop.services.recorder import Recorder
+from spendtop.services.lease import LostLease
 from spendtop.store.engine import Store
-from spendtop.store.transactions import read, write
+from spendtop.store.transactions import WriteQueue, read, write
 
 _LOOK = 1.0
 """Seconds between two looks; a poll is followed by one at once."""
@@ -27,14 +28,14 @@ class AccountWatch:
     def __init__(
         self,
         store: Store,
-        recorder: Recorder,
+        writes: WriteQueue,
         settings: Callable[[], Settings],
         clock: Clock,
         owns: Callable[[], bool],
         on_announced: Callable[[Sequence[Announcement]], None],
     ) -> None:
         self._store = store
-        self._recorder = recorder
+        self._writes = writes
         self._settings = settings
         self._clock = clock
         self._owns = owns
@@ -54,7 +55,8 @@ class AccountWatch:
             if settings is not followed:
                 followed, alerts = settings, _alerts(settings, self._clock())
             if self._owns():
-                await self._look(alerts)
+                with suppress(LostLease):
+                    await self._look(alerts)
             await wait_for_any(self._news, stop, seconds=_LOOK)
             self._news.clear()
 
@@ -62,7 +64,7 @@ class AccountWatch:
         now = self._clock()
         self.doubts = await read(self._store, lambda connection: alerts.doubts(connection, now))
         if await read(self._store, lambda connection: alerts.changes(connection, now)):
-            self._on_announced(await write(self._recorder, lambda connection: alerts.look(connection, self._clock())))
+            self._on_announced(await write(self._writes, lambda connection: alerts.look(connection, self._clock())))
 
 
 def _alerts(settings: Settings, now: int) -> BalanceAlerts:

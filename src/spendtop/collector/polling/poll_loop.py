@@ -12,9 +12,9 @@ from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import checkpoints
-from spendtop.services.recorder import Recorder
+from spendtop.services.lease import LostLease
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.store.transactions import write
+from spendtop.store.transactions import WriteQueue, write
 
 _JITTER = 0.1
 _LOOK = 0.5
@@ -43,9 +43,9 @@ class PollSteps(Protocol):
 class PollLoop:
     """Polls one source for ever."""
 
-    def __init__(self, steps: PollSteps, recorder: Recorder, clock: Clock, owns: Callable[[], bool]) -> None:
+    def __init__(self, steps: PollSteps, writes: WriteQueue, clock: Clock, owns: Callable[[], bool]) -> None:
         self._steps = steps
-        self._recorder = recorder
+        self._writes = writes
         self._clock = clock
         self._owns = owns
         self._wanted = asyncio.Event()
@@ -73,6 +73,8 @@ class PollLoop:
                     waiting, self._waiting = self._waiting, []
                     try:
                         seconds = await self.poll(stop)
+                    except LostLease:
+                        seconds = _LOOK
                     finally:
                         _tell(waiting)
                     await wait_for_any(self._wanted, stop, seconds=seconds)
@@ -102,7 +104,7 @@ class PollLoop:
 
     async def _note(self, sentence: str) -> int:
         now = self._clock()
-        return await write(self._recorder, lambda tx: checkpoints.failed(tx, self._steps.name, sentence, now))
+        return await write(self._writes, lambda tx: checkpoints.failed(tx, self._steps.name, sentence, now))
 
 
 def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:

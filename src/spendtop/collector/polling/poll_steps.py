@@ -27,7 +27,7 @@ from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPag
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
 from spendtop.store.reads.balances import latest_calibration, spent_before, spent_on
-from spendtop.store.transactions import read, write
+from spendtop.store.transactions import WriteQueue, read, write
 
 AT_ONCE = 300
 """Requests in one transaction, so that a webhook never waits long behind them."""
@@ -42,6 +42,8 @@ class PollContext:
 
     store: Store
     recorder: Recorder
+    writes: WriteQueue
+    """For what only the collector stores that polls for all."""
     clock: Clock
     stored: Callable[[], None]
     """Called after each step that stored something."""
@@ -49,7 +51,8 @@ class PollContext:
     """Tells a person a sentence."""
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
-        return await write(self.recorder, work)
+        """The result of `work`. Raises LostLease where another collector polls by now."""
+        return await write(self.writes, work)
 
     async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
         return await read(self.store, lambda connection: checkpoints.load(connection, poller))

@@ -25,6 +25,7 @@ from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
+from spendtop.store.transactions import write
 
 _LOOK = 0.25
 """Seconds between two looks whether another configuration is in force."""
@@ -46,7 +47,7 @@ class PollSupervisor:
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until the stop event; what is being asked then is given up."""
         started_at = self._context.clock()
-        began = await self._context.write(lambda connection: first_start(connection, started_at))
+        began = await write(self._context.recorder, lambda connection: first_start(connection, started_at))
         try:
             async with asyncio.TaskGroup() as group:
                 await self._keep_up(began, group, stop)
@@ -69,7 +70,7 @@ class PollSupervisor:
             self._running.pop(gone)[1].cancel()
         for each in wanted:
             if each not in self._running:
-                poll_loop = PollLoop(self._steps(each, began), self._context.recorder, self._context.clock, self._owns)
+                poll_loop = PollLoop(self._steps(each, began), self._context.writes, self._context.clock, self._owns)
                 self._running[each] = poll_loop, group.create_task(poll_loop.run(stop), name=each.name)
 
     def _steps(self, wanted: Polled, began: int) -> PollSteps:

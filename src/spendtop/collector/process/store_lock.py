@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from spendtop.domain.errors import AlreadyRunning
 from spendtop.services.lease import Lease, Ownership, SoleOwner
@@ -43,8 +46,62 @@ def places(store: Store, data_folder: Path) -> Places:
 class StoreLock(Struct, frozen=True):
     """What holding gives: the number in our ids and shards, and who may evaluate and deliver."""
 
-    slot: int
+    hold: FileHold | SlotHold
     ownership: Ownership
+
+
+class FileHold:
+    """The lock on a SQLite store, which only the end of the process loses."""
+
+    slot = 0
+    """The number in our ids and shards."""
+
+    def renew(self) -> None:
+        """Nothing to do."""
+
+
+class SlotHold:
+    """A slot of a PostgreSQL store, held by a session of its own, which the server or the network may end."""
+
+    def __init__(self, store: Store) -> None:
+        """Take the first slot that is free. Raises AlreadyRunning where none is, and what the database raises."""
+        self._store = store
+        self._session = _session(store)
+        self.slot = self._free_slot(range(COMMAND_SLOT))
+
+    def renew(self) -> None:
+        """Where the session was lost, take the slot again; another one where somebody took it meanwhile.
+
+        Raises AlreadyRunning where none is free, and what the database raises while it is away.
+        """
+        if not self._session.closed:
+            try:
+                self._session.execute(text("SELECT 1"))
+                return
+            except DBAPIError:
+                self.release()
+        self._session = _session(self._store)
+        self.slot = self._free_slot([self.slot, *(slot for slot in range(COMMAND_SLOT) if slot != self.slot)])
+
+    def release(self) -> None:
+        """Leave the slot to others."""
+        if not self._session.closed:
+            driver: Any = self._session.connection.driver_connection if not self._session.invalidated else None
+            self._session.close()
+            if driver is not None:
+                driver.close()
+
+    def _free_slot(self, slots: Iterable[int]) -> int:
+        """The first that can be had, taken. Without one the session is closed."""
+        try:
+            for slot in slots:
+                if _took(self._session, slot):
+                    return slot
+        except BaseException:
+            self.release()
+            raise
+        self.release()
+        raise AlreadyRunning(f"{COMMAND_SLOT} collectors already share {self._store.name}. Stop one of them first.")
 
 
 @contextmanager
@@ -55,14 +112,14 @@ def hold_store(store: Store, files: Places) -> Iterator[StoreLock]:
     """
     if store.is_sqlite:
         with hold_lock(files.lock, files.holder):
-            yield StoreLock(0, SoleOwner())
+            yield StoreLock(FileHold(), SoleOwner())
         return
-    with _own_connection(store) as connection:
-        for slot in range(COMMAND_SLOT):
-            if _took(connection, slot):
-                yield StoreLock(slot, Lease(f"{socket.gethostname()}:{os.getpid()}:{slot}"))
-                return
-    raise AlreadyRunning(f"{COMMAND_SLOT} collectors already share {store.name}. Stop one of them first.")
+    hold = SlotHold(store)
+    try:
+        # Numbers of processes and names of hosts come again; what is random does not.
+        yield StoreLock(hold, Lease(f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"))
+    finally:
+        hold.release()
 
 
 @contextmanager
@@ -76,7 +133,7 @@ def hold_alone(store: Store, files: Places) -> Iterator[None]:
             stack.enter_context(hold_lock(files.lock, files.holder))
             stack.enter_context(importing(store, files))
         else:
-            connection = stack.enter_context(_own_connection(store))
+            connection = stack.enter_context(_session(store))
             for slot in range(SLOTS):
                 if not _took(connection, slot):
                     raise AlreadyRunning(
@@ -100,18 +157,17 @@ def importing(store: Store, files: Places) -> Iterator[int]:
                 raise refusal from None
             yield COMMAND_SLOT
         return
-    with _own_connection(store) as connection:
+    with _session(store) as connection:
         if not _took(connection, COMMAND_SLOT):
             raise refusal
         yield COMMAND_SLOT
 
 
-@contextmanager
-def _own_connection(store: Store) -> Iterator[Connection]:
-    """Not lent to others, and closed at the end of the block, which frees its locks."""
-    with store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()
-        yield connection
+def _session(store: Store) -> Connection:
+    """A connection that is not lent to others; its end frees its locks."""
+    connection = store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    connection.detach()
+    return connection
 
 
 def _took(connection: Connection, slot: int) -> bool:

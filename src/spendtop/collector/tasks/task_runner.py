@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -19,11 +20,12 @@ from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.request import NotUnderstood
 from spendtop.services import outbox_rules, quarantine, tasks
+from spendtop.services.lease import LostLease
 from spendtop.services.recorder import Recorder
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store
-from spendtop.store.transactions import read, write
+from spendtop.store.transactions import WriteQueue, read, write
 
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ class TaskRunner:
         self,
         store: Store,
         recorder: Recorder,
+        writes: WriteQueue,
         clock: Clock,
         channels: Callable[[], list[str]],
         owns: Callable[[], bool],
@@ -51,6 +54,7 @@ class TaskRunner:
         """`stop` and `on_done` are called in the event loop. `slow` are done beside the others."""
         self._store = store
         self._recorder = recorder
+        self._writes = writes
         self._clock = clock
         self._channels = channels
         self._owns = owns
@@ -72,15 +76,19 @@ class TaskRunner:
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
                 owns = self._owns()
-                if owns and not took_over:
-                    await write(self._recorder, lambda connection: tasks.abandon_running(connection, self._clock()))
-                elif took_over and not owns:
+                try:
+                    if owns and not took_over:
+                        await write(self._writes, lambda connection: tasks.abandon_running(connection, self._clock()))
+                    elif took_over and not owns:
+                        self._give_up()
+                    took_over = owns
+                    if owns and await read(self._store, tasks.are_queued):
+                        await self._do_one(group)
+                        continue
+                except LostLease:
                     self._give_up()
-                took_over = owns
-                if owns and await read(self._store, tasks.are_queued):
-                    await self._do_one(group)
-                else:
-                    await pause(stop, _LOOK)
+                    took_over = False
+                await pause(stop, _LOOK)
             self._give_up()
 
     def _give_up(self) -> None:
@@ -89,15 +97,19 @@ class TaskRunner:
             task.cancel()
 
     async def _do_one(self, group: asyncio.TaskGroup) -> None:
-        task = await write(self._recorder, lambda connection: tasks.claim(connection, self._clock()))
+        task = await write(self._writes, lambda connection: tasks.claim(connection, self._clock()))
         if task is None:
             return
         if task.kind in self._quick:
-            await self._finish(task, write(self._recorder, lambda connection: self._quick[task.kind](connection, task)))
+            await self._finish(task, write(self._writes, lambda connection: self._quick[task.kind](connection, task)))
         else:
-            under_way = group.create_task(self._finish(task, self._do_slow(task)))
+            under_way = group.create_task(self._finish_slow(task))
             self._under_way.add(under_way)
             under_way.add_done_callback(self._under_way.discard)
+
+    async def _finish_slow(self, task: Task) -> None:
+        with suppress(LostLease):  # whoever collects now finds it as it is in the store
+            await self._finish(task, self._do_slow(task))
 
     async def _do_slow(self, task: Task) -> str:
         slow_task = self._slow.get(task.kind)
@@ -112,12 +124,14 @@ class TaskRunner:
             state = TaskState.DONE
         except tasks.Stopped as stopped:
             result, state = str(stopped), TaskState.STOPPED
+        except LostLease:
+            raise
         except SpendtopError as failure:
             result, state = str(failure), TaskState.FAILED
         except Exception:
             _log.exception("task %d (%s) failed", task.id, task.kind)
             result, state = "This failed; the collector's log says more.", TaskState.FAILED
-        await write(self._recorder, lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
+        await write(self._writes, lambda connection: tasks.finish(connection, task.id, state, result, self._clock()))
         self._on_done()
         if task.kind is TaskKind.STOP:
             self._stop()

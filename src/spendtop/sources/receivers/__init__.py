@@ -37,6 +37,8 @@ class Described(Struct, frozen=True, kw_only=True):
     summary: str
     content: Schema
     """By media type."""
+    older_content: Schema | None = None
+    """The same of older paths, where these take more."""
     description: str = ""
     parameters: tuple[Schema, ...] = ()
     reply: Schema | None = None
@@ -111,6 +113,8 @@ class Post(Struct, frozen=True):
     settings: Settings
     headers: Mapping[bytes, Sequence[bytes]]
     """Lower-case name to all values."""
+    path: str
+    """Where it was posted to, one of the source's paths."""
 
     def header(self, name: bytes) -> Sequence[bytes]:
         """All values of a header; `name` is lower-case."""

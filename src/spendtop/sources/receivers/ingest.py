@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from math import isfinite
 from typing import Any, ClassVar
@@ -28,9 +29,11 @@ from spendtop.sources.receivers.ingest_fields import (
     LONGEST_ID,
     NO_COUNT,
     NO_OBJECT,
+    OLDER_ITEM_SCHEMA,
     READERS,
     Wrong,
     is_identifier,
+    is_zoneless_time,
 )
 from spendtop.sources.settings import IngestSettings
 
@@ -50,6 +53,12 @@ _IDEMPOTENCY_KEY: Schema = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
 }
 _BODY: Schema = {"anyOf": [ITEM_SCHEMA, {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": ITEM_SCHEMA}]}
+_OLDER_BODY: Schema = {
+    "anyOf": [
+        OLDER_ITEM_SCHEMA,
+        {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": OLDER_ITEM_SCHEMA},
+    ]
+}
 _EXAMPLE: Schema = {"tracking_token": "app-1", "model": "gpt-4o", "prompt_tokens": 1000, "completion_tokens": 100}
 
 
@@ -60,6 +69,7 @@ class IngestReceiver:
     described: ClassVar[Described] = Described(
         summary="Records one request, or an array of them; the answer comes after the durable commit.",
         content={"application/json": {"schema": _BODY, "examples": {"one": {"value": _EXAMPLE}}}},
+        older_content={"application/json": {"schema": _OLDER_BODY, "examples": {"one": {"value": _EXAMPLE}}}},
         parameters=(_IDEMPOTENCY_KEY,),
     )
 
@@ -68,17 +78,34 @@ class IngestReceiver:
 
     def read(self, post: Post) -> Pushed:
         """One request or an array of them; several Idempotency-Keys are as good as an empty one."""
-        keys = post.header(b"idempotency-key")
-        key = (keys[0].decode("latin-1") if len(keys) == 1 else "") if keys else None
-        return self.parse(post.raw, post.received_at, post.settings.section(IngestSettings), key)
+        settings = post.settings.section(IngestSettings)
+        times = TimeRule(settings.max_age)
+        if post.path in INGEST.older_paths or settings.naive_times == "utc":
+            times = TimeRule(settings.max_age, post.settings.retention.requests, takes_zoneless=True)
+        key, token = _only(post.header(b"idempotency-key")), _only(post.header(b"x-tracking-token"))
+        return self.parse(post.raw, post.received_at, times, key, token)
 
-    def parse(self, raw: bytes, received_at: int, settings: IngestSettings, idempotency_key: str | None) -> Pushed:
-        """What one post says, item by item; `received_at` in UTC µs. Raises NotJson and Unreadable."""
+    def parse(
+        self,
+        raw: bytes,
+        received_at: int,
+        times: TimeRule,
+        idempotency_key: str | None = None,
+        tracking_token: str | None = None,
+    ) -> Pushed:
+        """What one post says, item by item; `received_at` in UTC µs. The token is that of items that name none.
+
+        Raises NotJson and Unreadable.
+        """
         if idempotency_key is not None and not is_identifier(idempotency_key):
             raise Unreadable(
                 "bad_idempotency_key", f"Idempotency-Key has to be 1 to {LONGEST_ID} printable characters."
             )
-        post = _Post(received_at, settings, idempotency_key)
+        if tracking_token is not None and not is_identifier(tracking_token):
+            raise Unreadable(
+                "bad_tracking_token", f"X-Tracking-Token has to be 1 to {LONGEST_ID} printable characters."
+            )
+        post = _Post(received_at, times, idempotency_key, tracking_token)
         try:
             return _pushed(self._decoded(raw), post)
         except RecursionError:
@@ -91,12 +118,24 @@ class IngestReceiver:
             return _decoded_with_marks(raw)
 
 
+class TimeRule(Struct, frozen=True):
+    """Which times of a client are taken, and which of them without a doubt."""
+
+    max_age: int
+    """µs; what lies further back is refused, or taken with a doubt."""
+    taken_until: int | None = None
+    """µs up to which older ones are taken with a doubt; None refuses them."""
+    takes_zoneless: bool = False
+    """Whether a time without a zone is taken as UTC, with a doubt."""
+
+
 class _Post(Struct, frozen=True):
     """What holds for all items of a post."""
 
     received_at: int
-    settings: IngestSettings
+    times: TimeRule
     idempotency_key: str | None
+    tracking_token: str | None
 
 
 class _NotFinite:
@@ -144,7 +183,10 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     """One request; `key` is its identity by the post's Idempotency-Key."""
     if not isinstance(item, dict):
         return Invalid({"item": NO_OBJECT})
-    fields, problems = _read(item)
+    is_zoneless = post.times.takes_zoneless and is_zoneless_time(item.get("timestamp"))
+    fields, problems = _read({**item, "timestamp": f"{item['timestamp']}Z"} if is_zoneless else item)
+    if post.tracking_token is not None and item.get("tracking_token") is None:
+        fields["tracking_token"] = post.tracking_token
     for field in ("tracking_token", "model"):
         if field not in fields:
             problems.setdefault(field, "is missing")
@@ -156,7 +198,7 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     usage = _usage(fields, reading)
     if not any(field.partition(".")[0] in _GROUNDS for field in problems):
         problems |= _problems_of_usage(fields, usage, reading)
-    return Invalid(problems) if problems else _request(item, fields, usage, reading, post, key)
+    return Invalid(problems) if problems else _request(item, fields, usage, reading, post, key, is_zoneless)
 
 
 def _read(item: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -181,8 +223,10 @@ def _request(
     reading: UsageReading,
     post: _Post,
     key: str | None,
+    is_zoneless: bool,
 ) -> Request:
     at: int | None = fields.get("timestamp")
+    is_old = at is not None and at < post.received_at - post.times.max_age
     own_id = fields.get("request_id", key)
     return Request(
         source=INGEST,
@@ -190,6 +234,7 @@ def _request(
         received_at=post.received_at,
         occurred_at=post.received_at if at is None else at,
         time_source=TimeSource.RECEIVED if at is None else TimeSource.CLIENT,
+        time_suspect=is_old or is_zoneless,
         response_id=provider_response_id(fields.get("response_id")),
         provider=biller_named(fields.get("provider")),
         model=fields["model"],
@@ -261,9 +306,18 @@ def _problem_of_time(at: int, post: _Post) -> str | None:
             f"lies more than {duration_text(NEWEST)} ahead of the time here; "
             "set the sender's clock, or bring such data in with `spendtop import`"
         )
-    if at < post.received_at - post.settings.max_age:
-        return f"lies more than {duration_text(post.settings.max_age)} back; bring old data in with `spendtop import`"
+    times = post.times
+    oldest = times.max_age if times.taken_until is None else max(times.max_age, times.taken_until)
+    if at < post.received_at - oldest:
+        return f"lies more than {duration_text(oldest)} back; bring old data in with `spendtop import`"
     return None
+
+
+def _only(values: Sequence[bytes]) -> str | None:
+    """The value of a header; several are as good as an empty one."""
+    if not values:
+        return None
+    return values[0].decode("latin-1") if len(values) == 1 else ""
 
 
 def _reading(item: dict[str, object], fields: dict[str, Any]) -> UsageReading:

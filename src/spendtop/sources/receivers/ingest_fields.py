@@ -97,6 +97,12 @@ def _instant(value: object) -> int:
         raise Wrong(_NO_TIME) from None
 
 
+def is_zoneless_time(value: object) -> bool:
+    """Whether it is a time that does not name its zone."""
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and match["zone"] is None
+
+
 def _properties(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise Wrong(NO_OBJECT)
@@ -174,9 +180,9 @@ ITEM_SCHEMA: Schema = {
         "One LLM API call. null is the same as missing; unknown fields are ignored. "
         "Tokens are given as counts, as a provider's usage object or in the response, or there is a cost."
     ),
-    "required": ["tracking_token", "model"],
+    "required": ["model"],
     "properties": {
-        "tracking_token": _ID,
+        "tracking_token": {**_or_null(_ID), "description": "Or in the header X-Tracking-Token, for all items."},
         "model": _NAME,
         **dict.fromkeys((*FLAT_COUNTS, "total_tokens"), _COUNT),
         "usage": {"type": ["object", "null"], "description": "As a provider's answer, a gateway or an SDK holds it."},
@@ -200,3 +206,21 @@ ITEM_SCHEMA: Schema = {
     },
 }
 """A pushed request as the OpenAPI description has it."""
+OLDER_ITEM_SCHEMA: Schema = {
+    **ITEM_SCHEMA,
+    "properties": {
+        **ITEM_SCHEMA["properties"],
+        "timestamp": {
+            "description": "RFC 3339, as UTC where it names no zone, or Unix seconds.",
+            "anyOf": [
+                {
+                    "type": "string",
+                    "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]"
+                    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?$",
+                },
+                *ITEM_SCHEMA["properties"]["timestamp"]["anyOf"],
+            ],
+        },
+    },
+}
+"""What older clients post, whose times may name no zone."""
