@@ -12,7 +12,7 @@ import pytest
 
 from spendtop.domain.clock import HOUR
 from spendtop.store import postgres_news as module
-from spendtop.store.changes import NOTIFY_SECONDS, Changes, Notifier
+from spendtop.store.changes import NOTIFY_SECONDS, Changes, Notifier, _SqliteChanges
 from spendtop.store.engine import Store
 from spendtop.store.postgres_news import LOOK_SECONDS
 from tests.store.conftest import Recorded
@@ -120,11 +120,21 @@ class TestOnPostgres:
 
 
 def test_a_sqlite_file_that_cannot_be_asked_is_news_until_it_can(tmp_path: Path) -> None:
-    path = tmp_path / "late.db"
-    looked_at = SimpleNamespace(path=path, url=None)
-    changes = Changes(looked_at)  # type: ignore[arg-type]
-    assert [changes.poll(), changes.poll()] == [True, True]
+    path = tmp_path / "here.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE t (x)")
+    changes = Changes(SimpleNamespace(path=path, url=None))  # type: ignore[arg-type]
+    assert not changes.poll()
+    source = changes._source
+    assert isinstance(source, _SqliteChanges) and source._connection is not None
+    source._connection.close()
+    away = path.rename(tmp_path / "away.db")
+    assert [changes.poll(), changes.poll()] == [True, True]
+    away.rename(path)
     assert [changes.poll(), changes.poll()] == [True, False]
     changes.close()
+
+
+def test_a_sqlite_file_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        Changes(SimpleNamespace(path=tmp_path / "none.db", url=None))  # type: ignore[arg-type]

@@ -44,8 +44,8 @@ class _SqliteChanges:
     def __init__(self, path: Path) -> None:
         uri = path.expanduser().absolute().as_uri() + "?mode=rw"
         self._connect = partial(sqlite3.connect, uri, uri=True, isolation_level=None, check_same_thread=False)
-        self._connection: sqlite3.Connection | None = None
-        self._version = self._read()
+        self._connection: sqlite3.Connection | None = self._connect()
+        self._version: int | None = self._asked(self._connection)
 
     def poll(self) -> bool:
         before, self._version = self._version, self._read()
@@ -60,11 +60,15 @@ class _SqliteChanges:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return self._asked(self._connection)
         except sqlite3.Error:
             self.close()
             self._connection = None
             return None
+
+    @staticmethod
+    def _asked(connection: sqlite3.Connection) -> int:
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
         return int(version)
 
 
