@@ -18,7 +18,7 @@ from spendtop.cli.commands import SCREENS as VIEW
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
 from spendtop.config.toml import value_text
-from spendtop.config.types import Section, duration_text, is_duration
+from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
 from spendtop.domain.sources import FileSource, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
@@ -123,9 +123,7 @@ def _default(info: FieldInfo) -> str:
         return "required"
     if info.default_factory is not None or info.default is None or isinstance(info.default, Section):
         return ""
-    if is_duration(info.metadata):
-        return f'`"{duration_text(info.default)}"`'
-    plain = _plain(info.default)
+    plain = _plain(as_written(info.default, info.metadata))
     return "" if plain in ('""', "[]", "{}") else f"`{plain}`"
 
 

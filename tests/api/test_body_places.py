@@ -4,11 +4,11 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from spendtop.api.body_places import BodyPlaces
-from tests.waiting import soon
+from tests.waiting import put_forward, soon
 
 
-async def taken(places: BodyPlaces, order: list[int], number: int, end: asyncio.Event) -> None:
-    async with places.place():
+async def taken(places: BodyPlaces, order: list[int], number: int, end: asyncio.Event, size: int = 0) -> None:
+    async with places.place(size):
         order.append(number)
         await end.wait()
 
@@ -27,6 +27,19 @@ async def test_places_are_given_in_order_and_back() -> None:
         end.set()
     assert order == [0, 1, 2, 3]
     assert not places.are_wanted
+
+
+async def test_a_smaller_body_goes_before_much_larger_ones_that_came_a_little_earlier() -> None:
+    places, order, end = BodyPlaces(places=1), list[int](), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for size in (0, 32, 31, 1, 2):
+            tasks.create_task(taken(places, order, size, end, size * 2**20))
+        await until_asked(places)
+        put_forward(40)
+        tasks.create_task(taken(places, order, 3, end, 3 * 2**20))
+        await asyncio.sleep(0)
+        end.set()
+    assert order == [0, 1, 2, 31, 32, 3]
 
 
 async def test_who_gives_up_leaves_the_place_to_others() -> None:

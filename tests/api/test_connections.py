@@ -36,7 +36,7 @@ def test_who_has_waited_longest_makes_room_and_before_it_who_shows_no_key() -> N
     idle, answered = Other(waiting_since=0), Other(waiting_since=0, waits=False)
     table = table_of(claimed, patient, late, idle, answered, connections=5, reserved=1)
     ended = []
-    while table.make_room(NOW):
+    while table.make_room(NOW, 0):
         ended.append(
             next(each for each in (claimed, patient, late, idle, answered) if each.is_ended and each not in ended)
         )
@@ -48,9 +48,9 @@ def test_who_has_waited_longest_makes_room_and_before_it_who_shows_no_key() -> N
 def test_who_came_in_a_burst_is_not_ended_for_others() -> None:
     burst = [Other("203.0.113.1", waiting_since=NOW - 0.9) for _ in range(8)]
     table = table_of(*burst, connections=8, reserved=1, per_address=2)
-    assert not table.make_room(NOW)
+    assert not table.make_room(NOW, 0)
     assert not any(each.is_ended for each in burst)
-    assert table.make_room(NOW + 0.2)
+    assert table.make_room(NOW + 0.2, 0)
     assert sum(each.is_ended for each in burst) == 1
 
 

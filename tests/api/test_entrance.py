@@ -33,7 +33,7 @@ async def test_who_finds_no_room_waits_outside() -> None:
     room = [False]
     with bind("127.0.0.1", 0) as listening:
         async with asyncio.TaskGroup() as tasks:
-            entrance = Entrance(listening, lambda now: room[0], Greeting, tasks)
+            entrance = Entrance(listening, lambda now, coming: room[0], Greeting, tasks)
             entrance.open()
             coming = [tasks.create_task(greeted(listening.getsockname()[1])) for _ in range(100)]
             await asyncio.wait(coming, timeout=0.2)
@@ -42,6 +42,31 @@ async def test_who_finds_no_room_waits_outside() -> None:
             entrance.open()
             assert set(await asyncio.gather(*coming)) == {b"come in"}
             entrance.close()
+
+
+async def test_a_crowd_that_comes_at_once_is_not_let_in_beyond_the_room() -> None:
+    inside = most = 0
+
+    class Staying(Greeting):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            nonlocal inside
+            inside -= 1
+            entrance.open()
+
+    with bind("127.0.0.1", 0) as listening:
+        async with asyncio.TaskGroup() as tasks:
+            entrance = Entrance(listening, lambda now, coming: inside + coming < 5, Staying, tasks)
+            guests = [tasks.create_task(greeted(listening.getsockname()[1])) for _ in range(60)]
+            entrance.open()
+            assert set(await asyncio.gather(*guests)) == {b"come in"}
+            entrance.close()
+    assert most <= 5
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
@@ -61,7 +86,7 @@ async def test_without_a_free_descriptor_who_comes_waits_too(number: int) -> Non
         listening.listen()
         listening.setblocking(False)
         async with asyncio.TaskGroup() as tasks:
-            entrance = Entrance(listening, lambda now: True, Greeting, tasks)
+            entrance = Entrance(listening, lambda now, coming: True, Greeting, tasks)
             entrance.open()
             coming = tasks.create_task(greeted(listening.getsockname()[1]))
             await asyncio.wait([coming], timeout=0.2)

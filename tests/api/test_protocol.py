@@ -235,6 +235,21 @@ async def test_the_connections_of_one_foreign_address_that_wait_are_few(
             await _close(writer)
 
 
+async def test_a_connection_between_two_requests_is_not_ended_for_others_at_once(
+    store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    few = Allowance(connections=4, reserved=1)
+    async with listening(store, clock, recorder, allowance=few) as live:
+        kept_reader, kept = await asyncio.open_connection("127.0.0.1", live.port)
+        kept.write(GOOD)
+        assert (await kept_reader.readuntil(b"pong")).startswith(b"HTTP/1.1 200")
+        others = [await asyncio.open_connection("127.0.0.1", live.port) for _ in range(4)]
+        kept.write(GOOD)
+        assert (await kept_reader.readuntil(b"pong")).startswith(b"HTTP/1.1 200")
+        for _, writer in (*others, (kept_reader, kept)):
+            await _close(writer)
+
+
 async def test_a_body_that_stops_after_its_answer_gets_no_second_one(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from spendtop.cli.check import Target, probe, targets
-from spendtop.cli.options import Options, load_settings
+from spendtop.cli.options import Options, known_stores, load_settings
 from spendtop.config.paths import data_folder
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.windows import Calendar
@@ -184,7 +184,7 @@ class _Usage(NamedTuple):
     free: int
 
 
-@pytest.mark.parametrize(("free", "code", "word"), [(500, 0, "warning"), (50, 74, "error")])
+@pytest.mark.parametrize(("free", "code", "word"), [(500, 0, "warning"), (150, 0, "warning"), (50, 74, "error")])
 def test_a_disk_that_fills_up_is_told(
     cli: Cli, good: str, monkeypatch: pytest.MonkeyPatch, free: int, code: int, word: str
 ) -> None:
@@ -193,6 +193,17 @@ def test_a_disk_that_fills_up_is_told(
     disk = next(line for line in said.out.splitlines() if line.startswith("disk"))
     assert said.code == code
     assert word in disk.split()
+    assert ("prompts and responses are not kept" in disk) == (free == 150)
+
+
+def test_a_known_store_that_is_gone_is_no_first_start(cli: Cli, good: str, home_store: Store) -> None:
+    known_stores().remember(home_store)
+    home_store.close()
+    assert home_store.path is not None
+    home_store.path.unlink()
+    said = cli("check")
+    assert said.code == 65
+    assert "is gone" in said.out and "will be made" not in said.out
 
 
 def target_of(url: str) -> Target:

@@ -67,6 +67,7 @@ async def test_an_expected_failure_is_said_once_and_without_a_traceback(
         tasks.create_task(supervisor.keep("poller", loop.run))
         async with asyncio.timeout(DEADLINE):
             await loop.runs.wait()
+        assert supervisor.failures == {}
         stop.set()
     assert [record.getMessage() for record in caplog.records] == ["poller failed: The store was deleted."]
     assert caplog.records[0].exc_info is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.config import paths
-from spendtop.config.settings import machine_zone
+from spendtop.config.time_settings import machine_zone
 
 
 def test_folders_follow_the_xdg_variables_and_are_not_created(tmp_path: Path) -> None:

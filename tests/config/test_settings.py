@@ -4,7 +4,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from spendtop.config import settings
-from spendtop.config.settings import LimitSettings, ServerSettings, Settings, TimeSettings, settings_class
+from spendtop.config.settings import LimitSettings, ServerSettings, Settings, settings_class
+from spendtop.config.time_settings import TimeSettings
 from spendtop.config.types import Section
 from spendtop.domain.limits import Each
 from spendtop.domain.money import Usd

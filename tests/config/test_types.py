@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from spendtop.config.types import Amount, Duration, HttpUrl, Price, Secret, Surroundings, duration_text, kind_of
+from spendtop.config.types import (
+    Amount,
+    Duration,
+    HttpUrl,
+    Price,
+    Secret,
+    Size,
+    Surroundings,
+    duration_text,
+    kind_of,
+    size_text,
+)
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import Usd
 
@@ -111,3 +122,26 @@ def test_kinds_tell_true_from_one() -> None:
         "a list",
         "a table",
     ]
+
+
+SIZE: TypeAdapter[int] = TypeAdapter(Size)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("200MB", 200_000_000), ("1.5 gb", 1_500_000_000), ("64KiB", 65_536), ("7B", 7), ("0MB", 0)]
+)
+def test_sizes_are_bytes_and_back(text: str, size: int) -> None:
+    assert SIZE.validate_python(text) == size
+    assert SIZE.validate_python(size_text(size)) == size
+
+
+@pytest.mark.parametrize("written", ["200", "-1MB", "many", "1XB", True, 1.5, None, "", "1e9B"])
+def test_what_is_no_size_is_refused(written: object) -> None:
+    with pytest.raises(ValidationError, match="must be a size"):
+        SIZE.validate_python(written)
+
+
+def test_in_a_file_only_nothing_needs_no_unit() -> None:
+    assert SIZE.validate_python(0, context=Surroundings()) == 0
+    with pytest.raises(ValidationError, match="must be a size"):
+        SIZE.validate_python(200, context=Surroundings())

@@ -106,7 +106,7 @@ def _strangers_calls(client: httpx.Client) -> Iterator[httpx.Response]:
         yield client.post(path, json=content, headers=KEYED)
         yield client.post(path, json=content, headers={"X-Ingest-Key": CANARY})
         yield client.post(path, json=content, headers={**KEYED, "X-Tracking-Token": CANARY, "Content-Encoding": CANARY})
-    for path in (f"/{CANARY}", f"/requests/{CANARY}", f"/sessions/{CANARY}/costs", f"/users/{CANARY}/costs"):
+    for path in (f"/{CANARY}", f"/requests/{CANARY}", f"/sessions/{CANARY}/costs"):
         yield client.get(path, headers=ADMIN)
     for path in ("/requests", "/models", "/export.csv", "/sessions", "/spending/summary", "/verdict", "/alerts"):
         yield client.get(path, params={"hours": CANARY, "open": CANARY, CANARY: CANARY}, headers=ADMIN)

@@ -12,7 +12,7 @@ from spendtop.domain.condition import Condition
 from spendtop.domain.errors import ExitCode
 from spendtop.services.presence import running_collector
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import LISTENER, CollectorProcess, collecting, refused, spendtop, webhook
+from tests.e2e.processes import LISTENER, CollectorProcess, collecting, refused, rows, spendtop, webhook
 from tests.small_disk import SmallDisk, small_disk
 from tests.waiting import eventually
 
@@ -25,8 +25,8 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield made
 
 
-def config_on(disk: SmallDisk, more: str = "") -> str:
-    return f'{LISTENER}[database]\nurl = "sqlite:///{disk.folder}/spendtop.db"\n{more}'
+def config_on(disk: SmallDisk, more: str = "", reserve: str = "disk_reserve = 0\n") -> str:
+    return f'{LISTENER}[database]\nurl = "sqlite:///{disk.folder}/spendtop.db"\n{reserve}{more}'
 
 
 def until_full(collector: CollectorProcess) -> int:
@@ -93,3 +93,26 @@ def test_a_start_on_it_is_refused_in_a_sentence_and_what_is_stored_is_read(tmp_p
     disk.free()
     with collecting(folder, config) as collector:
         assert collector.post(webhook("after")).status_code == 200
+
+
+def test_before_it_is_full_prompts_and_responses_are_left_out(tmp_path: Path, disk: SmallDisk) -> None:
+    """Until there is room again; requests, costs, and what was not understood are kept."""
+    folder, reserve = tmp_path / "home", 'disk_reserve = "4MB"\n'
+    with collecting(folder, config_on(disk, reserve=reserve)) as collector:
+
+        def state_of(request_id: str) -> str:
+            assert collector.post(webhook(request_id)).status_code == 200
+            return str(rows(disk.folder, "SELECT body_state FROM request ORDER BY id DESC LIMIT 1")[0][0])
+
+        assert state_of("before") == "stored"
+        disk.fill(leaving=2_000_000)
+        eventually(lambda: collector.health()["status"] == "degraded")
+        assert state_of("scarce") == "not kept"
+        assert collector.post(b"[]").status_code == 202
+        assert rows(disk.folder, "SELECT raw IS NULL FROM quarantine") == [(0,)]
+        disk.free()
+        eventually(lambda: collector.health()["status"] == "healthy")
+        assert state_of("after") == "stored"
+        assert collector.err.count("are not kept") == 1
+        said = spendtop(folder, "request", "scarce", "--config", folder / "spendtop.toml")
+        assert "the disk was nearly full" in " ".join(said.out.split())

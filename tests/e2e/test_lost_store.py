@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from spendtop.domain.condition import Condition
+from spendtop.domain.errors import ExitCode
 from spendtop.services.presence import running_collector
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import LISTENER, CollectorProcess, collecting, spendtop, webhook
+from tests.e2e.processes import LISTENER, CollectorProcess, collecting, refused, spendtop, webhook
 from tests.waiting import eventually
 
 
@@ -87,6 +89,26 @@ def test_one_message_goes_to_every_channel(tmp_path: Path) -> None:
     assert {path for path, _ in web.arrivals.all} == {"/ok-a", "/ok-b"}
     assert {body["title"] for _, body in web.arrivals.all} == {"spendtop is not recording: store"}
     assert all("was deleted" in body["message"] for _, body in web.arrivals.all)
+
+
+def test_a_database_that_is_dropped_is_no_place_to_record_in(tmp_path: Path, postgres_url: str) -> None:
+    config = f'{LISTENER}[database]\nurl = "{postgres_url}"\n'
+    with psycopg.connect(postgres_url, autocommit=True) as database, collecting(tmp_path, config) as collector:
+        assert collector.post(webhook("before")).status_code == 200
+        database.execute("ALTER SCHEMA spendtop RENAME TO aside")
+        assert collector.post(webhook("after")).status_code == 503
+        eventually(lambda: is_down(collector))
+        assert database.execute("SELECT to_regnamespace('spendtop')").fetchone() == (None,)
+        database.execute("ALTER SCHEMA aside RENAME TO spendtop")
+        eventually(lambda: not is_down(collector))
+        assert collector.post(webhook("after")).json()["status"] == "stored"
+        assert "Traceback" not in collector.err
+        assert collector.end().code == 0
+        database.execute("ALTER SCHEMA spendtop RENAME TO aside")
+        ended = refused(tmp_path, config)
+        assert ended.code == ExitCode.STORE_CORRUPT
+        assert "is not the one that was there before" in ended.err
+        database.execute("DROP SCHEMA aside CASCADE")
 
 
 def test_it_goes_on_with_the_same_file(tmp_path: Path) -> None:

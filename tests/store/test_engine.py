@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from psycopg import errors
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt
+from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
 from spendtop.domain.sources import INGEST, LITELLM
 from spendtop.store import facts
-from spendtop.store.engine import Store, named
+from spendtop.store.engine import Store, named, refusal
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
 
 
@@ -78,6 +80,30 @@ class TestFailures:
         with pytest.raises(NoPermission, match="refuses us"), named(store), store.reading():
             pass
         store.close()
+
+    @pytest.mark.parametrize(
+        ("failure", "expected"),
+        [
+            (errors.DiskFull('could not extend file "base/5/1": No space left on device'), StoreFull),
+            (errors.UndefinedTable('relation "request" does not exist'), StoreCorrupt),
+            (errors.UndefinedColumn('column "tokens" does not exist'), StoreCorrupt),
+            (errors.InvalidSchemaName('schema "spendtop" does not exist'), StoreCorrupt),
+            (errors.LockNotAvailable("canceling statement due to lock timeout"), CannotWrite),
+            (errors.AdminShutdown("terminating connection due to administrator command"), CannotWrite),
+            (errors.InvalidPassword('password authentication failed for user "me"'), NoPermission),
+            (sqlite3.OperationalError("disk I/O error"), CannotWrite),
+            (sqlite3.OperationalError("no such table: request"), StoreCorrupt),
+            (sqlite3.DatabaseError("database disk image is malformed"), StoreCorrupt),
+            (sqlite3.OperationalError("attempt to write a readonly database"), NoPermission),
+        ],
+    )
+    def test_each_kind_of_failure_is_told_apart(
+        self, tmp_path: Path, failure: Exception, expected: type[SpendtopError]
+    ) -> None:
+        url = f"sqlite:///{tmp_path}/a.db" if isinstance(failure, sqlite3.Error) else "postgresql://me@host/spend"
+        told = refusal(Store(url), DBAPIError("SELECT 1", None, failure))
+        assert type(told) is expected
+        assert str(failure).splitlines()[0] in str(told)
 
     def test_a_file_that_is_no_database_is_damaged(self, tmp_path: Path) -> None:
         path = tmp_path / "a.db"

@@ -87,6 +87,16 @@ def log_deleted(path: Path) -> None:
     log_of(path).unlink()
 
 
+def index_deleted(path: Path) -> None:
+    path.with_name(f"{path.name}-shm").unlink()
+
+
+def index_replaced(path: Path) -> None:
+    index = path.with_name(f"{path.name}-shm")
+    shutil.copy(index, path.with_name("copy"))
+    path.with_name("copy").replace(index)
+
+
 def log_emptied(path: Path) -> None:
     os.truncate(log_of(path), 0)
 
@@ -111,6 +121,8 @@ ATTACKS = (
     a_copy_in_its_place,
     a_link_in_its_place,
     log_deleted,
+    index_deleted,
+    index_replaced,
     log_emptied,
     log_halved,
     log_overwritten,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from spendtop.config.settings import machine_zone
+from spendtop.config.time_settings import machine_zone
 from spendtop.domain.clock import SECOND
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import CannotWrite, ExitCode

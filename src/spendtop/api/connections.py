@@ -47,7 +47,7 @@ class Connection(Protocol):
 
     @property
     def waiting_since(self) -> float:
-        """Loop time; 0 between two requests."""
+        """Loop time from which on a request has been coming, or none has come."""
 
     @property
     def is_claimed(self) -> bool:
@@ -90,9 +90,9 @@ class ConnectionTable:
         if not self._of_address[connection.address]:
             del self._of_address[connection.address]
 
-    def make_room(self, now: float) -> bool:
-        """Whether one more may enter; if need be, the one that has waited longest is ended for it."""
-        if len(self._connections) < self._allowance.connections:
+    def make_room(self, now: float, coming: int) -> bool:
+        """Whether one more may enter besides those `coming`; the one that has waited longest is ended if need be."""
+        if len(self._connections) + coming < self._allowance.connections:
             return True
         waiting = self._slow(now)
         if waiting:

@@ -20,17 +20,19 @@ class Entrance:
     def __init__(
         self,
         listening: socket.socket,
-        make_room: Callable[[float], bool],
+        make_room: Callable[[float, int], bool],
         connection: Callable[[], asyncio.Protocol],
         tasks: asyncio.TaskGroup,
     ) -> None:
-        """`connection` makes what serves one; `make_room` says whether there is room for it at a loop time."""
+        """`connection` makes what serves one; `make_room` says whether there is room for it at a loop time, while so
+        many others are about to enter."""
         self._listening = listening
         self._make_room = make_room
         self._connection = connection
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._is_open = False
+        self._coming = 0
 
     def open(self) -> None:
         """Take connections, also those that wait already. Repeated, it looks again whether there is room."""
@@ -47,7 +49,7 @@ class Entrance:
     def _take(self) -> None:
         now = self._loop.time()
         for _ in range(_MOST_AT_ONCE):
-            if not self._make_room(now):
+            if not self._make_room(now, self._coming):
                 self.close()
                 return
             try:
@@ -63,6 +65,7 @@ class Entrance:
                 return
             taken.setblocking(False)
             taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._coming += 1
             self._tasks.create_task(self._enter(taken))
 
     async def _enter(self, taken: socket.socket) -> None:
@@ -71,3 +74,5 @@ class Entrance:
         except Exception:  # of one connection, which is no reason to end the others
             _log.exception("a connection did not come about")
             taken.close()
+        finally:
+            self._coming -= 1

@@ -69,7 +69,7 @@ class HttpRequest:
                 if not message.get("more_body", False):
                     return bytes(chunks)
                 if places is not None and len(chunks) > _TAKES_A_PLACE:
-                    await stack.enter_async_context(places.place())
+                    await stack.enter_async_context(places.place(int(announced[0]) if announced else most))
                     receive, places = _Contested(self.receive, places).receive, None
                 message = await receive()
         raise Disconnected

@@ -174,7 +174,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def waiting_since(self) -> float:
-        return self._waiting_since or 0.0
+        if self._waiting_since is not None:
+            return self._waiting_since
+        closes = self.timeout_keep_alive_task
+        return 0.0 if closes is None else closes.when() - self.timeout_keep_alive
 
     @property
     def is_claimed(self) -> bool:

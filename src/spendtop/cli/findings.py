@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
 from spendtop.cli.effective_limits import now
+from spendtop.cli.options import known_stores
 from spendtop.collector.from_settings import digest, pricer_of
 from spendtop.collector.polling.poll_config import Polled, PolledRequests, polled
 from spendtop.collector.process.store_lock import places
@@ -189,8 +190,12 @@ def of_store_and_port(loaded: Loaded) -> Iterator[Finding]:
 
 def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Iterator[Finding]:
     settings = loaded.settings
-    if store.path is not None:
-        yield from _disk(store.path)
+    if store.path is None:
+        text = "the PostgreSQL server's cannot be seen from here"
+        yield Finding("disk", FindingState.NOTE, text, "watch it there; disk_reserve has no effect")
+    else:
+        yield from _disk(store.path, loaded.settings.database.disk_reserve)
+        known_stores().refuse_a_loss(store)
         if not store.path.exists():
             yield _not_made_yet(store.path)
             return
@@ -224,7 +229,7 @@ def _not_made_yet(path: Path) -> Finding:
     return Finding("store", FindingState.ERROR, f"{folder} cannot be written", fix, ExitCode.NO_PERMISSION)
 
 
-def _disk(path: Path) -> Iterator[Finding]:
+def _disk(path: Path, reserve: int) -> Iterator[Finding]:
     folder = next(parent for parent in path.parents if parent.exists())
     free = shutil.disk_usage(folder).free
     text = f"{free // _MEBIBYTE:,} MiB free at {folder}"
@@ -232,6 +237,9 @@ def _disk(path: Path) -> Iterator[Finding]:
         yield Finding(
             "disk", FindingState.ERROR, text, "make room: without it nothing can be recorded", ExitCode.CANNOT_WRITE
         )
+    elif free < reserve:
+        kept = f"{text}, less than disk_reserve: prompts and responses are not kept"
+        yield Finding("disk", FindingState.WARNING, kept, "make room, or lower disk_reserve under [database]")
     elif free < _SCARCE:
         yield Finding("disk", FindingState.WARNING, text, "make room, or shorten [retention]")
     else:

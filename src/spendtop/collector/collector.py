@@ -147,7 +147,9 @@ class Collector:
         self._recorder = Recorder(
             store, active.preparer, active.book, lock.hold.slot, self._recorded, self._committed, self._prices
         )
-        self._store_health = StoreHealth(store, self._recorder, self._conditions)
+        self._store_health = StoreHealth(
+            store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
+        )
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
@@ -163,14 +165,6 @@ class Collector:
             courier=ProcessCourier(),
             clock=setup.clock,
             fallbacks=lambda: self._active.fallbacks,
-        )
-        self._emergency = EmergencyMessages(
-            self._conditions,
-            lambda: self._active.channel_urls,
-            ProcessCourier(),
-            setup.clock,
-            lambda: self._evaluator.owns,
-            lambda: self._active.settings.time.calendar.zone,
         )
         self._config_reload = ConfigReload(
             setup.reload,
@@ -285,7 +279,7 @@ class Collector:
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, lambda: self._hold.slot).run,
-            "emergency": self._emergency.run,
+            "emergency": self._emergency().run,
             "refusal log": self._refusal_watch.run,
             "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
             "store": self._store_health.run,
@@ -299,6 +293,17 @@ class Collector:
             self._store, self._recorder, self._readiness.url, self._setup.clock, self._settings, self._say
         )
         return loops | {name: companion(context) for name, companion in self._setup.companions.items()}
+
+    def _emergency(self) -> EmergencyMessages:
+        return EmergencyMessages(
+            self._conditions,
+            lambda: self._active.channel_urls,
+            ProcessCourier(),
+            self._setup.clock,
+            # Of a SQLite store nobody else could tell, also before the first evaluation.
+            lambda: self._store.is_sqlite or self._evaluator.owns,
+            lambda: self._active.settings.time.calendar.zone,
+        )
 
     def _settings(self) -> Settings:
         return self._active.settings

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from spendtop.domain.errors import SpendtopError
+from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 _LONGEST_EXPECTED = 5.0
-"""Seconds before a new start after what was no fault of the loop, such as a store that cannot be used."""
+"""Seconds before a new start after what was no fault of the loop: the store could not be used."""
+_OF_THE_STORE = (CannotWrite, StoreCorrupt, NoPermission)
 _log = logging.getLogger(__name__)
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -33,8 +34,9 @@ class Supervisor:
 
     @property
     def failures(self) -> Mapping[str, int]:
-        """How often each loop has failed in a row, without those that run well."""
-        return self._failures
+        """How often each loop has failed in a row, without those that run well or fail because of the store: that is
+        said elsewhere."""
+        return {name: count for name, count in self._failures.items() if name not in self._said}
 
     async def keep(self, name: str, loop: Loop) -> None:
         """Run a loop until the stop event, starting it anew when it fails."""
@@ -58,7 +60,7 @@ class Supervisor:
         self._said.pop(name, None)
 
     def _log_failure(self, name: str, failure: BaseException) -> None:
-        """What is expected is said in a sentence, and once while it stays the same."""
+        """What the store refused is said in a sentence, and once while it stays the same."""
         expected = _expected(failure)
         if expected is None:
             self._said.pop(name, None)
@@ -69,8 +71,8 @@ class Supervisor:
 
 
 def _expected(failure: BaseException) -> SpendtopError | None:
-    """The failure that has a sentence, also out of a group of none but such ones."""
-    if isinstance(failure, SpendtopError):
+    """What the store refused, also out of a group of nothing else."""
+    if isinstance(failure, _OF_THE_STORE):
         return failure
     if not isinstance(failure, BaseExceptionGroup):
         return None

@@ -12,7 +12,7 @@ from spendtop.config.layers import NAMED_LISTS
 from spendtop.config.settings import Settings
 from spendtop.config.shape import is_section, item_type
 from spendtop.config.toml import KeyPath, dotted, value_text
-from spendtop.config.types import Section, duration_text, is_duration
+from spendtop.config.types import Section, as_written
 from spendtop.domain.money import Usd
 
 RESTART_KEYS = frozenset({"server.host", "server.port", "server.ngrok_authtoken", "database.url"})
@@ -93,6 +93,6 @@ def _shown(value: object, info: FieldInfo) -> str:
             return _ABSENT.text
         case Usd() | SecretStr():
             return str(value)
-        case int() if is_duration(info.metadata):
-            return duration_text(value)
+        case int() if isinstance(written := as_written(value, info.metadata), str):
+            return written
     return value_text(value)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Iterator, Mapping
-from datetime import time
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     SecretStr,
     Strict,
@@ -27,6 +22,7 @@ from pydantic import (
 from spendtop.config.channel_urls import refusal
 from spendtop.config.database import database_url
 from spendtop.config.paths import default_database_url
+from spendtop.config.time_settings import TimeSettings
 from spendtop.config.types import (
     Amount,
     Duration,
@@ -40,6 +36,7 @@ from spendtop.config.types import (
     Price,
     Secret,
     Section,
+    Size,
     Texts,
     WindowText,
     surroundings,
@@ -50,7 +47,7 @@ from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources import KeyRule, pushed_sources
-from spendtop.domain.windows import Calendar, parse_window
+from spendtop.domain.windows import parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -135,6 +132,9 @@ class DatabaseSettings(Section):
         default_factory=lambda: SecretStr(default_database_url()),
     )
     """sqlite:///PATH, or postgresql://USER@HOST/NAME (its own schema "spendtop"); empty = the user's data folder."""
+    disk_reserve: Size = 200_000_000
+    """While less is free on the disk of a SQLite store, prompts and responses are not kept; 0 = always kept. Without
+    effect on PostgreSQL, as its server's disk cannot be seen from here."""
 
 
 class AccountSettings(Section):
@@ -332,49 +332,6 @@ class PrivacySettings(Section):
 
     bodies: Literal["full", "redact", "metadata_only", "none"] = "redact"
     """"full", "redact" (provider keys and our own secrets are masked before storage), "metadata_only" or "none"."""
-
-
-def machine_zone(localtime: Path = Path("/etc/localtime")) -> str:
-    """The IANA name of the machine's zone: `$TZ`, else where /etc/localtime points, else UTC."""
-    linked = str(localtime.resolve()).partition("zoneinfo/")[2]
-    candidates = (os.environ.get("TZ", "").removeprefix(":"), linked.removeprefix("posix/"))
-    return next((name for name in candidates if name and _is_zone(name)), "UTC")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
-def _zone(text: str) -> str:
-    return Calendar(zone=text).zone
-
-
-def _clock_time(value: object) -> object:
-    return value.strftime("%H:%M") if isinstance(value, time) else value
-
-
-def _day_starts(text: str) -> str:
-    return Calendar(day_starts=text).day_starts
-
-
-class TimeSettings(Section):
-    """What days and weeks are to you."""
-
-    zone: Annotated[str, AfterValidator(_zone)] = Field(default_factory=machine_zone)
-    """IANA name of the time zone that calendar windows follow; the machine's by default."""
-    day_starts: Annotated[str, BeforeValidator(_clock_time), AfterValidator(_day_starts)] = "00:00"
-    """Local time at which a day begins."""
-    week_starts: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
-    """Weekday on which a week begins."""
-
-    @property
-    def calendar(self) -> Calendar:
-        """Where local days, weeks and months begin."""
-        return Calendar(zone=self.zone, day_starts=self.day_starts, week_starts=self.week_starts)
 
 
 class UiSettings(Section):

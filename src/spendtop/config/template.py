@@ -16,7 +16,7 @@ from spendtop.config.layers import NAMED_LISTS
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
 from spendtop.config.toml import key_text, pairs, value_text
-from spendtop.config.types import Section, duration_text, is_duration
+from spendtop.config.types import Section, as_written
 
 _WIDTH = 116
 _HEAD = """\
@@ -100,9 +100,7 @@ def _plain(value: object, info: FieldInfo) -> object:
         return value.get_secret_value()
     if isinstance(value, Section):
         return {key: _plain(item, type(value).model_fields[key]) for key, item in value}
-    if isinstance(value, int) and is_duration(info.metadata):
-        return duration_text(value)
-    return value
+    return as_written(value, info.metadata)
 
 
 def _purpose(kind: type[Section]) -> str:

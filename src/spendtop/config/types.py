@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -27,6 +27,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_duration, parse_window
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?b|[kmg]ib)", re.ASCII | re.IGNORECASE)
+_BYTES_IN = {"B": 1, "KB": 10**3, "KIB": 2**10, "MB": 10**6, "MIB": 2**20, "GB": 10**9, "GIB": 2**30, "TB": 10**12}
 _AMOUNT = re.compile(r"\$?\s*(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:USD)?", re.ASCII | re.IGNORECASE)
 
 
@@ -132,9 +134,31 @@ def _duration(value: object, info: ValidationInfo) -> int:
     return micros
 
 
-def is_duration(metadata: Sequence[object]) -> bool:
-    """Whether a field with these annotations holds a Duration."""
-    return any(isinstance(item, BeforeValidator) and item.func is _duration for item in metadata)
+def _size(value: object, info: ValidationInfo) -> int:
+    """Bytes of a size's text. Code may give bytes; in a file only 0 needs no unit."""
+    if isinstance(value, int) and not isinstance(value, bool) and (info.context is None or value == 0):
+        size = value
+    elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        size = int(Decimal(match[1]) * _BYTES_IN[match[2].upper()])
+    else:
+        raise ValueError(f'must be a size such as "200MB" or "1.5GB", or 0, not {kind_of(value)}')
+    if size < 0:
+        raise ValueError("must not be negative")
+    return size
+
+
+def size_text(size: int) -> str:
+    """A size as the configuration writes it, in the largest unit that divides it: `200MB`."""
+    unit = next((name for name in ("TB", "GB", "MB", "KB") if size and size % _BYTES_IN[name] == 0), "B")
+    return f"{size // _BYTES_IN[unit]}{unit}"
+
+
+def as_written(value: object, metadata: Sequence[object]) -> object:
+    """A field's value as the configuration writes it: durations and sizes with their unit."""
+    for item in metadata:
+        if isinstance(item, BeforeValidator) and isinstance(value, int) and item.func in _WRITTEN:
+            return _WRITTEN[item.func](value)
+    return value
 
 
 def duration_text(micros: int) -> str:
@@ -144,6 +168,9 @@ def duration_text(micros: int) -> str:
         if micros % length == 0:
             return f"{micros // length}{unit}"
     return f"{micros} µs"
+
+
+_WRITTEN: Mapping[object, Callable[[int], str]] = {_duration: duration_text, _size: size_text}
 
 
 def _at_least_a_second(micros: int) -> int:
@@ -222,6 +249,7 @@ Fraction = Annotated[float, PlainValidator(_fraction)]
 """Between 0 and 1, both excluded."""
 
 Duration = Annotated[int, BeforeValidator(_duration)]
+Size = Annotated[int, BeforeValidator(_size)]
 """Microseconds, written `90s`, `5m`, `1h`, `7d`."""
 
 PollInterval = Annotated[Duration, AfterValidator(_at_least_a_second)]

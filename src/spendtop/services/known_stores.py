@@ -80,7 +80,8 @@ class KnownStores:
 
 
 _WAYS_OUT = (
-    "If its disk is not mounted, mount it; else put it or a backup back:\n"
+    "Stop a collector that still runs (`spendtop stop`). If the disk is not mounted, mount it; else put the store or a"
+    " backup back:\n"
     "  spendtop db restore FILE\n"
     "Or go on with what is there now, and with a new store where nothing is:\n"
     "  spendtop --new-store"

@@ -131,6 +131,13 @@ class Preparer:
         return SetAside(digest, event.source.name, kind, reason, event.received_at, len(event.raw), raw)
 
 
+def without_body(ready: Ready) -> Ready:
+    """The same, but that prompt and response of a request are not kept. What was not understood stays whole."""
+    if isinstance(ready, SetAside) or ready.body is None:
+        return ready
+    return replace(ready, body=None, request=replace(ready.request, body_state=BodyState.NOT_KEPT))
+
+
 def _bare(request: Request) -> Prepared:
     unpriced = replace(
         _clean(replace(request, properties=None)),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.request import Cost, Event, Request
 from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer, Ready
+from spendtop.services.preparation import Preparer, Ready, without_body
 from spendtop.services.recording import Outcome, Recording
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
@@ -41,6 +41,8 @@ class Recorder(Writer[Ready, Outcome]):
             self._ids = RequestIds(slot, newest_id(connection))
         self._recording = Recording(store.write_engine.dialect, self._ids, book, preparer.cost)
         self._on_recorded = on_recorded
+        self.keeps_bodies = True
+        """Whether there is room for prompts and responses."""
         self._prices = prices
         self._early: deque[tuple[Sequence[Event], Callable[[Sequence[Outcome] | Exception], None], float]] = deque()
         super().__init__(store, self._recording.record, on_commit)
@@ -100,7 +102,8 @@ class Recorder(Writer[Ready, Outcome]):
 
     def prepare(self, events: Sequence[Event]) -> list[Ready]:
         """Price, redact and pack events ahead of their transaction, in any thread."""
-        return [self._preparer.prepare(event) for event in events]
+        prepared = [self._preparer.prepare(event) for event in events]
+        return prepared if self.keeps_bodies else [without_body(each) for each in prepared]
 
     def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
         """Record what is prepared inside a transaction that `run` opened."""

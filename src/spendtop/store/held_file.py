@@ -38,11 +38,13 @@ class HeldFile:
 
     def __init__(self, path: Path, ask: Ask) -> None:
         self._path = path
+        self._log_path, self._index_path = f"{path}-wal", f"{path}-shm"
         self._ask = ask
         self._lock = RLock()
         self._held: _Identity | None = None
         self._size = 0
         self._log: int | None = None
+        self._index: _Identity | None = None
         self._log_state = _LogState(b"", 0)
         self._spoilt: str | None = None
 
@@ -60,12 +62,12 @@ class HeldFile:
                 check_same_thread=False,
                 cached_statements=256,
             )
-            found = _identity(os.stat(self._path))
+            found = self._found()
             if self._held is None:
                 self._held = found
-            elif found != self._held:
+            if found is None or found != self._held:
                 connection.close()
-                raise sqlite3.OperationalError("the store's file was replaced by another one")
+                raise sqlite3.OperationalError("the store's file was replaced or is gone")
             return connection
 
     def connect_for_reading(self) -> sqlite3.Connection:
@@ -101,6 +103,13 @@ class HeldFile:
                 )
             return None
 
+    def _found(self) -> _Identity | None:
+        """What the path leads to now."""
+        try:
+            return _identity(os.stat(self._path))
+        except OSError:
+            return None
+
     def _moved(self) -> str | None:
         try:
             found = os.stat(self._path)
@@ -113,15 +122,18 @@ class HeldFile:
         return self._log_moved()
 
     def _log_moved(self) -> str | None:
-        path = self._path.with_name(f"{self._path.name}-wal")
+        """The log, and the index of it that all who have the store open share."""
         try:
             if self._log is None:
-                self._log = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            elif _identity(os.stat(path)) != _identity(os.fstat(self._log)):
+                self._index = _identity(os.stat(self._index_path))
+                self._log = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            elif _identity(os.stat(self._log_path)) != _identity(os.fstat(self._log)):
                 return "has lost its write-ahead log, which was replaced by another file"
-        except FileNotFoundError:
+            elif _identity(os.stat(self._index_path)) != self._index:
+                return "has lost the index of its write-ahead log, which was replaced by another file"
+        except FileNotFoundError as failure:
             # Before anything was asked of the first connection there is none.
-            return None if self._log is None else "has lost its write-ahead log, which was deleted or moved away"
+            return None if self._log is None else f"has lost {failure.filename}, which was deleted or moved away"
         except OSError as failure:
             return f"has a write-ahead log that cannot be reached any more ({failure.strerror})"
         return None

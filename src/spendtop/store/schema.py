@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError
 from spendtop.store import facts
-from spendtop.store.engine import SCHEMA, Store, damaged
+from spendtop.store.engine import SCHEMA, Store, damaged, named
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -132,7 +132,7 @@ def _fillings(revision: str) -> Sequence[Filling]:
 
 def refuse_gaps(store: Store) -> None:
     """Raise StoreCorrupt when the store lacks a table or a column of its schema, which must be the newest one."""
-    with store.reading() as connection:
+    with named(store), store.reading() as connection:
         schema = None if store.is_sqlite else SCHEMA
         found = {
             (table, column["name"])
