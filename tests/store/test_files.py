@@ -5,6 +5,7 @@ import shlex
 import sqlite3
 import stat
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -295,3 +296,22 @@ def test_a_damaged_store_is_put_aside_by_a_shell_as_it_is_printed(tmp_path: Path
     assert done.stderr == b""
     left = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
     assert left == {f"{name}.corrupt": b"damaged", f"{name}-wal.corrupt": b"wal"}
+
+
+def test_looking_at_a_file_takes_no_lock_away_from_a_connection_that_is_open(tmp_path: Path) -> None:
+    """The log would go with the last of the others, under the feet of whoever still writes into it."""
+    path = tmp_path / "spendtop.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    with store.reading() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM meta")
+    log = path.with_name("spendtop.db-wal")
+    before = log.stat().st_ino
+    locate(f"sqlite:///{path}")
+    prepare(path)
+    other = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM meta').fetchone(); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", other, path], check=True)
+    assert log.stat().st_ino == before
+    store.close()

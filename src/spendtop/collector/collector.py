@@ -300,7 +300,8 @@ class Collector:
             lambda: self._active.channel_urls,
             ProcessCourier(),
             self._setup.clock,
-            lambda: self._evaluator.owns,
+            # Of a SQLite store nobody else could tell, also before the first evaluation.
+            lambda: self._store.is_sqlite or self._evaluator.owns,
             lambda: self._active.settings.time.calendar.zone,
         )
 

@@ -15,7 +15,6 @@ from sqlalchemy import make_url
 from spendtop.domain.errors import NO_ROOM, CannotCreate, NoPermission, SpendtopError, StoreCorrupt, StoreFull
 from spendtop.domain.shell_words import shell_word
 
-_MAGIC = b"SQLite format 3\0"
 OUR_TABLE = "request_key"
 _OTHERS = 0o077
 _BESIDE = ("", "-wal", "-shm", ".lock", ".collector.json", ".status.json")
@@ -171,14 +170,14 @@ def _check(path: Path) -> None:
         if path.with_name(path.name + ".status.json").exists():
             raise StoreCorrupt(f"The store {path} is empty, but it once held data.\n{recovery(path)}")
         return
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise StoreCorrupt(f"{path} is not a SQLite database, or its header is damaged.\n{recovery(path)}")
-    if size <= _CHECKED_UP_TO:
-        with _corruption_named(path), closing(_connect(path)) as connection:
+    # Only SQLite may open the file: where somebody else in this process closes it, the kernel drops SQLite's locks.
+    with _corruption_named(path), closing(_connect(path)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+        verdict = "ok"
+        if size <= _CHECKED_UP_TO:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise StoreCorrupt(f"The store {path} is damaged: {verdict}.\n{recovery(path)}")
+    if verdict != "ok":
+        raise StoreCorrupt(f"The store {path} is damaged: {verdict}.\n{recovery(path)}")
 
 
 @contextmanager
