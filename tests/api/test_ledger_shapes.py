@@ -17,7 +17,7 @@ from tests.conftest import SettableClock
 async def test_a_day_of_a_ledger_is_explained_where_that_is_asked_for(
     readable_store: Store, clock: SettableClock
 ) -> None:
-    day = clock() // DAY - 1
+    day = clock() // DAY - 9
     part = CostPart(
         day=day, amount=Decimal("0.80"), project="proj_x", api_key="key_9a\x1b[2J", line_item="o9-next, output"
     )
@@ -28,8 +28,8 @@ async def test_a_day_of_a_ledger_is_explained_where_that_is_asked_for(
         assert (await get(live, "/ledger/openai?day=2020-01-01"))["explanation"] is None
         answer = await live.client.get("/ledger/openai?day=yesterday")
         assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["day"])
-        found = (await get(live, "/ledger/openai?day=2026-11-19"))["explanation"]
-    assert (found["date"], found["billed_nanousd"]) == ("2026-11-19", Usd.of("0.8").nano)
+        found = (await get(live, "/ledger/openai?day=2026-11-11"))["explanation"]
+    assert (found["date"], found["billed_nanousd"]) == ("2026-11-11", Usd.of("0.8").nano)
     assert found["difference_nanousd"] == found["billed_nanousd"] - found["ours_nanousd"]
     assert sum(share["amount_nanousd"] for share in found["shares"]) == found["difference_nanousd"]
     share = next(share for share in found["shares"] if share["kind"] == "not seen")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from msgspec import Struct
 
 
 class ConditionStatus(StrEnum):
@@ -16,7 +15,8 @@ class ConditionStatus(StrEnum):
     """Nothing can be recorded."""
 
 
-class Condition(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
     """One thing that is amiss."""
 
     name: str

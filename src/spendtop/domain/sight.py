@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from msgspec import Struct
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.condition import Condition, ConditionStatus
@@ -26,7 +25,8 @@ class StandingWord(StrEnum):
     """Nothing is recorded, whatever is shown."""
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
     """How it stands."""
 
     word: StandingWord
@@ -40,7 +40,8 @@ class Standing(Struct, frozen=True, kw_only=True):
         return self.word in (StandingWord.DEGRADED, StandingWord.NOT_RECORDING)
 
 
-class Sight(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
     """What a face knows. Instants are UTC µs."""
 
     asked: bool

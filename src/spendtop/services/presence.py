@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from msgspec import DecodeError, Struct, json
-
-from spendtop.domain.condition import Condition
+from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import NO_ROOM, AlreadyRunning, CannotCreate, CannotWrite, NoPermission
 
 _LOCK_SECONDS = 1.0
@@ -29,7 +30,8 @@ class CollectorState(StrEnum):
     STOPPING = "stopping"
 
 
-class RunningCollector(Struct, frozen=True, kw_only=True, omit_defaults=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningCollector:
     """The collector that holds a store, as it says itself."""
 
     pid: int
@@ -59,15 +61,33 @@ def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
 def running_collector(path: Path) -> RunningCollector | None:
     """Who says in `path` that it collects, if that process still lives."""
     try:
-        collector = json.decode(path.read_bytes(), type=RunningCollector)
-    except (OSError, DecodeError):
+        collector = _read(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return collector if 0 < process_start(collector.pid) == collector.process_started else None
 
 
+def _read(said: dict[str, Any]) -> RunningCollector:
+    """What a holder says, whichever version it is of. Raises KeyError, ValueError and TypeError."""
+    known = {each.name: said[each.name] for each in fields(RunningCollector) if each.name in said}
+    conditions = tuple(
+        Condition(
+            name=str(each["name"]),
+            status=ConditionStatus(each["status"]),
+            sentence=str(each["sentence"]),
+            since=int(each["since"]),
+        )
+        for each in known.pop("conditions", ())
+    )
+    return RunningCollector(
+        **{**known, "pid": int(known["pid"]), "state": CollectorState(known["state"])}, conditions=conditions
+    )
+
+
 def announce(path: Path, me: RunningCollector) -> None:
     """Write what the holder says about itself. Raises what `publish` raises."""
-    publish(path, json.encode(me).decode())
+    said = asdict(me)
+    publish(path, json.dumps({each.name: said[each.name] for each in fields(me) if said[each.name] != each.default}))
 
 
 def publish(path: Path, text: str) -> None:

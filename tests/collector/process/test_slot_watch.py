@@ -16,6 +16,9 @@ from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
 from tests.conftest import SettableClock
 from tests.services.conftest import PRICER, request
+from tests.waiting import eventually
+
+_SESSIONS = "FROM pg_stat_activity WHERE application_name LIKE 'spendtop-%'"
 
 
 class Moved:
@@ -29,10 +32,10 @@ class Moved:
 
 
 def end_sessions(url: str) -> None:
+    """End what collectors hold; a session that is ended keeps its locks until it is gone."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'spendtop-%'"
-        )
+        connection.execute(f"SELECT pg_terminate_backend(pid) {_SESSIONS}")
+        eventually(lambda: connection.execute(f"SELECT count(*) {_SESSIONS}").fetchone() == (0,))
 
 
 @pytest.fixture
