@@ -177,14 +177,14 @@ def open_store(settings: Settings) -> Store:
         if schema is None:
             raise _nothing_recorded(store.name)
         refuse_newer(schema, store.name)
-        if schema != head():
-            raise UsageError(
-                f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
-            )
         if unfilled is not None:
             raise UsageError(
                 f"The store {store.name} is being upgraded: {int(unfilled.share * 100)} % is done. Wait for its end; if"
                 " no collector runs, start `spendtop`: it goes on."
+            )
+        if schema != head():
+            raise UsageError(
+                f"The store {store.name} is of an older spendtop. Start `spendtop` once; it upgrades the store."
             )
         refused.pop_all()
     return store

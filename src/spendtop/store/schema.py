@@ -121,6 +121,8 @@ def _fill(connection: Connection, left: Pending) -> float:
         _put(connection, Pending(left.revision, left.filling + 1, share=done))
     else:
         facts.drop(connection, _FACT)
+        if left.revision != head():
+            return _migrate(connection, left.revision)
     return done
 
 
