@@ -226,3 +226,21 @@ def test_a_commit_that_a_full_disk_broke_off_is_no_loss(tmp_path: Path) -> None:
             disk.free()
         write(store)
         store.close()
+
+
+def test_a_file_that_goes_between_two_glances_at_it_is_missed_by_the_next_look(
+    opened: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, glances = os.stat, list[object]()
+
+    def stat(asked: Any, *words: Any, **options: Any) -> os.stat_result:
+        if asked == path:
+            glances.append(asked)
+            if len(glances) == 2:
+                path.unlink()
+        return real(asked, *words, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert opened.loss is None
+    assert len(glances) == 2
+    assert opened.loss is not None and "was deleted" in opened.loss

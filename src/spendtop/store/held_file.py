@@ -139,7 +139,10 @@ class HeldFile:
         return None
 
     def _cut(self) -> str | None:
-        size, before = os.stat(self._path).st_size, self._size
+        try:
+            size, before = os.stat(self._path).st_size, self._size
+        except OSError:
+            return None  # it went right after it was looked for: the next look says so
         self._size = size
         if size < before and self._is_short(size):
             return "was cut off"
