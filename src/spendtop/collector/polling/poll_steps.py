@@ -20,9 +20,10 @@ from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Request, TimeSource
 from spendtop.domain.sources import INGEST, Source
-from spendtop.services import checkpoints, ledger, missed_requests
+from spendtop.services import checkpoints, ledger, missed_requests, tasks
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
+from spendtop.services.tasks import Task
 from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, PollFailed, RequestPoller
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
@@ -53,6 +54,11 @@ class PollContext:
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """The result of `work`. Raises LostLease where another collector polls by now."""
         return await write(self.writes, work)
+
+    async def note_progress(self, task: Task, so_far: str, arguments: dict[str, object] | None = None) -> bool:
+        """Note how far a task is, and in other `arguments` where it would go on; whether it is to go on at all."""
+        now, noted = self.clock(), task.arguments if arguments is None else arguments
+        return await self.write(lambda connection: tasks.note_progress(connection, task.id, so_far, noted, now))
 
     async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
         return await read(self.store, lambda connection: checkpoints.load(connection, poller))

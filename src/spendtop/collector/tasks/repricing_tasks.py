@@ -55,7 +55,7 @@ class RepricingTasks:
             comparison.add(page, await self._differing(page))
             if page.is_last:
                 return msgspec.json.encode(comparison.excerpt(_MOST_GROUPS)).decode()
-            if not await self._note_progress(task, f"{comparison.looked_at:,} requests compared"):
+            if not await self._context.note_progress(task, f"{comparison.looked_at:,} requests compared"):
                 raise tasks.Stopped("The comparison was stopped. Nothing was changed.")
 
     async def reprice(self, task: Task) -> str:
@@ -95,7 +95,7 @@ class RepricingTasks:
                 self._context.stored()
                 if run.is_over:
                     return repricing.outcome(run)
-                if not await self._note_progress(task, repricing.progress(run)):
+                if not await self._context.note_progress(task, repricing.progress(run)):
                     raise tasks.Stopped(f"Stopped. `{repricing.how_to_go_on(run)}` goes on there.")
         except Exception:
             await self._context.write(partial(repricing.leave, run_id=run_id))
@@ -107,9 +107,3 @@ class RepricingTasks:
 
     def _filter_context(self) -> FilterContext:
         return FilterContext(self._context.clock(), self._settings().time.calendar)
-
-    async def _note_progress(self, task: Task, so_far: str) -> bool:
-        now = self._context.clock()
-        return await self._context.write(
-            lambda connection: tasks.note_progress(connection, task.id, so_far, task.arguments, now)
-        )

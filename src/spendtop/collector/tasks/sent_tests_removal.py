@@ -33,13 +33,7 @@ class SentTestsRemoval:
             await context.write(partial(take_out, recording=context.recorder.recording, ids=part))
             context.stored()
             taken = start + len(part)
-            if not await self._goes_on(task, f"{taken:,} of {len(ids):,} taken out") and taken < len(ids):
+            if not await context.note_progress(task, f"{taken:,} of {len(ids):,} taken out") and taken < len(ids):
                 raise tasks.Stopped(f"Stopped: {taken:,} of {len(ids):,} test requests are taken out.")
         requests = "test request is" if len(ids) == 1 else "test requests are"
         return f"{len(ids):,} {requests} taken out of every figure: {spend.words}."
-
-    async def _goes_on(self, task: Task, so_far: str) -> bool:
-        now = self._context.clock()
-        return await self._context.write(
-            lambda connection: tasks.note_progress(connection, task.id, so_far, task.arguments, now)
-        )

@@ -89,7 +89,7 @@ class SlowTasks:
             cursor, more = page.cursor, page.more
             at = progress(cursor)
             so_far = f"{'100%' if at is None else at.percent}, {new:,} new requests"
-            is_wanted = await self._note_progress(task, so_far, {**arguments, "cursor": cursor, "found": new})
+            is_wanted = await self._context.note_progress(task, so_far, {**arguments, "cursor": cursor, "found": new})
             if more and not is_wanted:
                 raise tasks.Stopped(f"Stopped at {so_far}. Asked for again, it goes on there.")
         were = "request was" if new == 1 else "requests were"
@@ -124,7 +124,7 @@ class SlowTasks:
     async def _fetch_bodies(self, api: HeliconeApi, ids: Sequence[int], task: Task) -> str:
         fetched, missing = 0, Counter[str]()
         for number, request_id in enumerate(ids):
-            if not await self._note_progress(task, f"{number:,} of {len(ids):,} asked for", task.arguments):
+            if not await self._context.note_progress(task, f"{number:,} of {len(ids):,} asked for"):
                 raise tasks.Stopped(f"Stopped after {number:,} of {len(ids):,}. Asked for again, it goes on there.")
             stored = await self._detail(request_id)
             if stored is None or stored.row.body_state is BodyState.STORED:
@@ -147,7 +147,7 @@ class SlowTasks:
             for part in in_parts(page):
                 new += await self._record(part)
             found += len(page)
-            if not await self._note_progress(task, f"{found:,} requests of the session read", task.arguments):
+            if not await self._context.note_progress(task, f"{found:,} requests of the session read"):
                 raise tasks.Stopped(f"Stopped after {found:,} requests of the session.")
         return f"Helicone has {found:,} of its requests, and {new:,} came in now."
 
@@ -191,12 +191,6 @@ class SlowTasks:
         count = await self._context.record(requests, new)
         self._context.stored()
         return count
-
-    async def _note_progress(self, task: Task, progress: str, arguments: dict[str, object]) -> bool:
-        now = self._context.clock()
-        return await self._context.write(
-            lambda connection: tasks.note_progress(connection, task.id, progress, arguments, now)
-        )
 
 
 def _begun(connection: Connection, task: Task) -> dict[str, object]:

@@ -10,8 +10,6 @@ from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from spendtop.services.tasks import Task, TaskKind
     from spendtop.store.reads.applied_config import Applied
 
@@ -68,16 +66,7 @@ class HeliconeFetch:
         if self._progress is not None:
             self._screen.warn("Helicone is being asked already; its answer comes first.")
             return
-        if not self._writer.may_ask():
-            return
-        now = self._screen.face.session.clock()
-
-        def ask(connection: Connection) -> int:
-            from spendtop.services import tasks
-
-            return tasks.ask(connection, kind, arguments, now)
-
-        self._writer.follow(ask, self._seen)
+        self._writer.ask_collector(kind, arguments, self._seen)
 
     def _seen(self, task: Task | None) -> None:
         is_under_way = task is not None and not task.finished

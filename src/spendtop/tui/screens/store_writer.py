@@ -72,8 +72,10 @@ class StoreWriter:
             return False
         return True
 
-    def ask_collector(self, kind: TaskKind, arguments: Mapping[str, object]) -> None:
-        """Queue a task, and tell its result once it is there."""
+    def ask_collector(
+        self, kind: TaskKind, arguments: Mapping[str, object], seen: Callable[[Task | None], None] | None = None
+    ) -> None:
+        """Queue a task, and tell its result once it is there, or hand it to `seen` as `follow` does."""
         if not self.may_ask():
             return
         now = self._screen.face.session.clock()
@@ -83,7 +85,7 @@ class StoreWriter:
 
             return tasks.ask(connection, kind, dict(arguments), now)
 
-        self.follow(work, self.tell)
+        self.follow(work, seen or self.tell)
 
     def follow(
         self,
