@@ -257,7 +257,7 @@ async def test_without_a_collector_it_says_so(session_over: Sessions, filled: Ti
         await opened(pilot)
         await until(pilot, lambda: app.status_facts().nobody_records)
         app.commands.run(command)
-        await until(pilot, lambda: "No collector runs that could do it" in picture(pilot))
+        await until(pilot, lambda: "No collector runs, so nothing is recorded" in picture(pilot))
         assert not isinstance(app.screen, RepriceScreen)
 
 

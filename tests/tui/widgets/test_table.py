@@ -44,7 +44,7 @@ class Basket(App[None]):
     """What a table needs of the app, and what it told."""
 
     CSS = "FruitTable { height: 1fr; }"
-    palette, glyphs = PLAIN, UNICODE
+    palette, glyphs, unreadable_since = PLAIN, UNICODE, None
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ async def test_an_empty_list_says_so_once_it_is_known_to_be_empty() -> None:
     async with app.run_test(size=(30, 10)) as pilot:
         app.fruits.nothing = "no fruit yet"
         await pilot.pause()
-        assert app.lines[1] == ""
+        assert app.lines[1] == "   …"
         app.fruits.show(())
         await pilot.pause()
         assert app.lines[1] == "   no fruit yet"
