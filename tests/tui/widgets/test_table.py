@@ -162,7 +162,7 @@ async def test_an_empty_list_says_so_once_it_is_known_to_be_empty() -> None:
         app.fruits.begin(())
         app.fruits.redraw()
         await pilot.pause()
-        assert app.lines[1] == ""
+        assert app.lines[1] == "   …"
 
 
 async def test_a_click_moves_the_cursor_and_a_second_one_opens() -> None:
