@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -50,7 +50,8 @@ class Reads:
 
 
 @pytest.fixture
-def reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reads]:
+async def reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reads]:
+    """Let go while the loop still runs: it waits for its threads before it ends."""
     steered = Reads(store, monkeypatch)
     yield steered
     steered.go_on.set()
