@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.clock import DAY
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.applied_config import applied, config_outcome
-from spendtop.store.reads.ledger import billed_unseen
+from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.overview import Overview, overview
 from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family
 from spendtop.tui.headline import Headline
@@ -27,8 +28,10 @@ class OverviewQuestion:
     chart_span: int
     chart_step: int
     top: int
+    bill_days: int
+    """How many UTC days of bills, where those stand in place of spend."""
 
-    def ask(self, connection: Connection) -> tuple[Headline, Overview]:
+    def ask(self, connection: Connection) -> OverviewFigures:
         """The answer, with the status line's figures from the same view of the store."""
         config = applied(connection)
         calendar = config.calendar if config else self.calendar
@@ -42,6 +45,7 @@ class OverviewQuestion:
             chart_step=self.chart_step,
             top=self.top,
         )
+        bills = bills_unseen(connection, config.accounts if config else (), self.now)
         headline = Headline(
             at=self.now,
             today=figures.today,
@@ -50,13 +54,25 @@ class OverviewQuestion:
             worst=figures.limits[0] if figures.limits else None,
             attention=figures.attention,
             recorded=figures.total.requests,
-            billed=billed_unseen(connection, self.now),
+            bills=bills,
             day=figures.day_bounds,
             calendar=calendar,
             applied=config,
             config_news=config_outcome(connection),
         )
-        return headline, figures
+        today = self.now // DAY
+        history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
+        return OverviewFigures(headline, figures, history)
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewFigures:
+    """What the Overview shows."""
+
+    headline: Headline
+    overview: Overview
+    history: BillHistory | None
+    """Where bills stand in place of spend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

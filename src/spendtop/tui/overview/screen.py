@@ -15,21 +15,25 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
+from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.models_panel import ModelsPanel
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.widgets.chart import SpendChart
+from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
 
 if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.tui.headline import Headline
+    from spendtop.tui.overview.questions import OverviewFigures
 
 _SPANS = (30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY)
 _MOST_BUCKETS = 400
 _TOP = 12
+_DAYS = 30
 
 
 class OverviewScreen(LiveScreen):
@@ -44,16 +48,18 @@ class OverviewScreen(LiveScreen):
         self._zoom = 1
 
     def body(self) -> ComposeResult:
-        yield Welcome()
         with Vertical(id="figures"):
             with Horizontal(id="upper"):
                 yield SpendChart()
+                yield DayChart(id="days")
                 yield LimitsPanel()
+                yield BalancesPanel()
             with Horizontal(id="middle"):
                 yield TopPanel("Users", "(no user)", id="users")
                 yield ModelsPanel()
                 yield SourcesPanel()
             yield RequestList("Live", id="live", has_keys=lambda: not self.query_one(ModelsPanel).has_focus)
+        yield Welcome()
 
     def question(self) -> Question:
         from spendtop.tui.overview.questions import OverviewQuestion
@@ -66,16 +72,15 @@ class OverviewScreen(LiveScreen):
             chart_span=span,
             chart_step=self._step(span),
             top=_TOP,
+            bill_days=_DAYS,
         )
 
     def show(self, answer: Any) -> Headline:
-        headline: Headline
-        overview: Overview
-        headline, overview = answer
+        figures: OverviewFigures = answer
+        headline, overview = figures.headline, figures.overview
         self.set_class(not headline.recorded, "-empty")
-        bill = headline.billed
-        cost = "" if bill is None else f"{formats.billed(bill, headline.at)} {formats.cents(bill.cost)}"
-        self._welcome(cost)
+        self._bills(figures)
+        self._welcome()
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar
         span = _SPANS[self._zoom]
@@ -150,15 +155,26 @@ class OverviewScreen(LiveScreen):
     def on_models_panel_family_opened(self) -> None:
         self.action_open()
 
-    def _welcome(self, bill: str | None = None) -> None:
-        """What it says now; `bill` where it was read."""
+    def _bills(self, figures: OverviewFigures) -> None:
+        """In place of spend, where bills come and no requests."""
+        headline = figures.headline
+        self.set_class(headline.bills is not None, "-billed")
+        if figures.history is None:
+            return
+        balances = self.query_one(BalancesPanel)
+        balances.bills, balances.calendar, balances.now = headline.bills, headline.calendar, headline.at
+        balances.redraw()
+        line = "balance" if any(figures.history.left) else ""
+        self.query_one(DayChart).show(billed_days(figures.history), "Billed/day", line)
+
+    def _welcome(self) -> None:
         welcome = self.query_one(Welcome)
-        bill = welcome.bill if bill is None else bill
+        is_billed = self.has_class("-billed")
         collector = self.face.collector
         why = "" if collector else self.face.status_facts().standing.sentence
-        told = (self.face.webhook_url, collector, why, bill)
-        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill) != told:
-            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill = told
+        told = (self.face.webhook_url, collector, why, is_billed)
+        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed) != told:
+            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed = told
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:
