@@ -55,6 +55,8 @@ class DayChart(Panel):
         self.days: Sequence[Day] | None = None
         """None until they were read."""
         self.title = ""
+        self.about = ""
+        """What else the title says."""
         self.line_title = ""
         """What the line is of; empty without one."""
         self.reading = ""
@@ -64,14 +66,14 @@ class DayChart(Panel):
     def title_line(self) -> Line:
         days = 0 if self.days is None else len(self.days)
         merged = self._merged(max(self.size.width - 4 - self._beside, 1))
-        words = f" {days} d" + (f", mean of {merged}" if merged > 1 else "")
+        words = f" {days} d" + (f", mean of {merged}" if merged > 1 else "") + self.about
         title: list[Piece] = [(self.title, self.palette.title), (words if days else "", self.palette.muted)]
         if self.line_title and days:
             title += [(f"  {self.glyphs.point} ", self.palette.good), (self.line_title, self.palette.muted)]
         return title
 
-    def show(self, days: Sequence[Day], title: str, line_title: str = "") -> None:
-        self.days, self.title, self.line_title = days, title, line_title
+    def show(self, days: Sequence[Day], title: str, *, about: str = "", line_title: str = "") -> None:
+        self.days, self.title, self.about, self.line_title = days, title, about, line_title
         unpriced = any(day.unpriced for day in days)
         self.note = [(f"{self.glyphs.unpriced} unpriced, not in $", self.palette.unknown)] if unpriced else ()
         self.redraw()
@@ -150,18 +152,19 @@ class DayChart(Panel):
     def _bar(self, column: _Column, level: int, rows: int, top: int, highest: int) -> Piece:
         palette, glyphs = self.palette, self.glyphs
         if column.rate is None:
-            return (formats.UNKNOWN if level == 0 else " ", palette.unknown)
+            nothing = glyphs.unpriced if column.unpriced else formats.UNKNOWN
+            return (nothing if level == 0 else " "), palette.unknown
         filled = column.rate / top * rows - level
         eighths = round(filled * len(glyphs.rises))
+        style: Style = palette.peak if column.rate == highest else palette.chart
         if column.unpriced and level == 0:
-            return (glyphs.unpriced if eighths <= 1 else glyphs.rises[min(eighths, len(glyphs.rises)) - 1]), (
-                palette.unknown
-            )
+            style = palette.unknown
+            if eighths <= 1:
+                return glyphs.unpriced, style
         if filled <= 0 or (eighths <= 0 and level):
             return " ", palette.text
         if column.is_open:
-            return glyphs.rest, palette.chart
-        style: Style = palette.peak if column.rate == highest else palette.chart
+            return glyphs.rest, style
         return glyphs.rises[min(max(eighths, 1), len(glyphs.rises)) - 1], style
 
     def _dates(self, columns: Sequence[_Column], plot: int) -> list[Piece]:
