@@ -18,7 +18,7 @@ from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import Basis, Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
-from spendtop.services import episodes
+from spendtop.services import episodes, tokens
 from spendtop.services.announcements import Channel
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits as limit_reads
@@ -192,8 +192,8 @@ def test_a_reserve_counts_unpriced_requests_at_its_ceiling_until_their_cost_is_k
 def test_a_reserve_counts_a_partial_cost_at_its_ceiling_where_that_is_more(collecting: Make) -> None:
     dollar_per_token = Price.of({"input_tokens": Rate(10**21), "output_tokens": Rate(10**21)})
     spending = collecting(limit("r", reserve="gpt-4o", usd=10, warn=()), reserves={"r": dollar_per_token})
-    for number, tokens in ((1, 6), (2, 1)):
-        partial = request(number, spending.clock(), 2 * DOLLAR, usage=Usage(prompt=tokens, completion=0))
+    for number, used in ((1, 6), (2, 1)):
+        partial = request(number, spending.clock(), 2 * DOLLAR, usage=Usage(prompt=used, completion=0))
         unpriced = replace(partial.cost, basis=Basis.COMPUTED, reported=None, unpriced_units={"web_searches": 1})
         spending.record(replace(partial, cost=unpriced))
     assert said(spending.evaluate()) == []
@@ -411,3 +411,12 @@ def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
     monkeypatch.setattr(episodes, "current", failing)
     spending.record(request(1, spending.clock(), 2 * DOLLAR))
     assert said(spending.evaluate()) == ["exceeded sound"]
+
+
+def test_a_message_about_a_token_names_it(collecting: Make, store: Store) -> None:
+    with store.writing() as connection:
+        tokens.create(connection, "Production App", 0, value="t-1")
+    spending = collecting(limit(usd=10, each=Each.TOKEN))
+    assert spending.spend(11, token="t-1") == ["exceeded daily Production App"]
+    assert [message.entity for message in spending.told()] == ["Production App"]
+    assert [row.entity for row in spending.alerts()] == ["t-1"]
