@@ -116,7 +116,7 @@ def test_a_day_that_begins_with_twenty_thousand_over_their_limit_delays_no_webho
                     threading.Event().wait(0.2)
                 before = len(webhooks.waits)
                 push(collector, users, users)
-                eventually(lambda: alerts(tmp_path) == 2 * users)
+                eventually(lambda: alerts(tmp_path) >= 2 * users)
     sys.stdout.write(f"\n{before} webhooks before, slowest {max(webhooks.waits[:before]):.3f} s;")
     sys.stdout.write(f" {len(webhooks.waits) - before} after, slowest {max(webhooks.waits[before:]):.3f} s\n")
 
