@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from spendtop.alerts.message_text import render
+from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -155,7 +155,7 @@ def test_a_balance_without_bills_falls_by_what_is_seen_and_its_message_says_so(
     collecting().record(request(1, watching.clock(), 2 * DOLLAR + DOLLAR // 2, provider="openai"))
     assert said(watching.look()) == ["low balance wallet"]
     (message,) = watching.messages()
-    text = render(message, "12345678", 1)
+    text = render(message, Dispatch(sender="build-7", ref="12345678"))
     assert text.title == "low balance: wallet est. $9.50 of $10.00"
     assert "Account wallet: an estimated $9.50 is left, less than $10.00." in text.body
     assert "An estimate: no bills are read, so what was seen here is taken off (1 request)." in text.body

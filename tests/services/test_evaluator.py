@@ -214,6 +214,8 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
     assert said(spending.evaluate()) == []
     assert [message.used_nano for message in spending.told()] == [10_000_000_001, 11 * DOLLAR]
     assert spending.told()[0].contributors == (("user", "bob", 10_000_000_001), ("model", "o3", 10_000_000_001))
+    assert [str(message.request) for message in spending.told()] == [row.entity for row in spending.alerts()]
+    assert [message.alert for message in spending.told()] == [row.id for row in spending.alerts()]
     assert said_again(spending, 2 * HOUR) == []
     assert [row.state for row in spending.alerts()] == ["resolved"] * 2
 

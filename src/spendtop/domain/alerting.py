@@ -12,9 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.cost_words import cost_words
 from spendtop.domain.limits import Limit, LimitState
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.windows import WindowKind
 
 LATE_AFTER = 5 * MINUTE
@@ -56,6 +55,10 @@ class Message(Struct, frozen=True, kw_only=True):
     """What is over, where that is not about a limit."""
     entity: str = ""
     """Raw value of what the limit is `each` of; empty for everyone."""
+    alert: int | None = None
+    """The id that the alert is acked by."""
+    request: int | None = None
+    """Id of the one request that it is about."""
     each: str | None = None
     window: str = ""
     window_start: int | None = None
@@ -79,11 +82,6 @@ class Message(Struct, frozen=True, kw_only=True):
     """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
     """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
-
-    @property
-    def used_words(self) -> str:
-        """What counts against a limit, and what is not in it."""
-        return cost_words(Usd(self.used_nano), self.unpriced)
 
 
 class EpisodeState(StrEnum):
@@ -263,16 +261,16 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
 
 def headline(message: Message, name: str) -> str | None:
     """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
-    match message.resolves or message.kind:
+    kind = message.resolves or message.kind
+    match kind:
         case MessageKind.LOW_BALANCE:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
-            about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
-        case MessageKind.STALE:
-            about = f"stale data: {name}"
-        case MessageKind.NOT_RECORDING:
-            about = f"spendtop is not recording: {name}"
+            [threshold] = side_by_side(Usd(message.limit_nano))
+            about = f"{name} {left} of {threshold}"
+        case MessageKind.STALE | MessageKind.NOT_RECORDING:
+            about = name
         case MessageKind.UNDELIVERED:
-            about = f"channel {name} does not deliver"
+            about = f"channel {name}"
         case _:
             return None
-    return f"resolved {about}" if message.resolves else about
+    return f"resolved: {kind} {about}" if message.resolves else f"{kind}: {about}"

@@ -29,6 +29,7 @@ def message(limit: Limit, entity: str, decision: Decision, reading: Reading, cal
         kind=decision.announce,
         limit_name=limit.name,
         entity="" if single else entity,
+        request=int(entity) if single else None,
         each=limit.each.value if limit.each else None,
         window=limit.window.text,
         window_start=reading.window_start,
