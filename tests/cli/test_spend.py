@@ -36,6 +36,7 @@ def test_the_last_day_is_one_line_with_what_is_unpriced(cli: Cli) -> None:
     assert out.splitlines()[2].split()[:5] == ["6", "$10.00", "+", "2", "unpriced"]
 
 
+@pytest.mark.replaces("monitor/users-models")
 def test_by_user_is_sorted_by_cost_with_the_nameless_and_a_total(cli: Cli) -> None:
     lines = cli("spend", "--by", "user").out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == ["(none)", "alice", "eve␛[2J", "bob", "total"]
@@ -142,6 +143,7 @@ def test_days_combine_with_another_dimension_in_either_order(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("by", ["error", "error,model", "day,error", "user,error"])
+@pytest.mark.replaces("fetcher/errors")
 def test_errors_are_counted_apart_with_the_money_they_cost(cli: Cli, spent: Recorded, by: str) -> None:
     spent.add(
         [

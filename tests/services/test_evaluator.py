@@ -47,6 +47,7 @@ def test_a_jump_over_every_threshold_is_one_message(collecting: Make) -> None:
     assert len(spending.told()) == 1
 
 
+@pytest.mark.replaces("monitor/approaching-exceeded")
 def test_exceeded_begins_at_exactly_the_amount_and_approaching_at_exactly_its_fraction(collecting: Make) -> None:
     spending = collecting(limit(usd=3, warn=(0.07,)))
     assert spending.spend(0.209999999) == []
@@ -55,6 +56,7 @@ def test_exceeded_begins_at_exactly_the_amount_and_approaching_at_exactly_its_fr
     assert spending.spend(0.000000001) == ["exceeded daily"]
 
 
+@pytest.mark.replaces("monitor/hour-day-month")
 def test_the_next_calendar_window_speaks_again(collecting: Make) -> None:
     spending = collecting(limit(usd=10, warn=()))
     assert spending.spend(10) == ["exceeded daily"]
@@ -73,6 +75,7 @@ def said_again(spending: Collecting, after: int) -> list[str]:
     return said(spending.revisit())
 
 
+@pytest.mark.replaces("monitor/hour-day-month")
 def test_a_rolling_window_resolves_by_itself_and_then_speaks_again(collecting: Make) -> None:
     spending = collecting(limit("hourly", "1h", usd=10, warn=()))
     assert spending.spend(10) == ["exceeded hourly"]
@@ -201,6 +204,7 @@ def test_a_reserve_counts_a_partial_cost_at_its_ceiling_where_that_is_more(colle
     assert (spending.told()[0].used_nano, spending.told()[0].unpriced) == (10 * DOLLAR, 2)
 
 
+@pytest.mark.replaces("flow/one-request")
 def test_every_request_above_a_request_limit_is_one_message(collecting: Make) -> None:
     spending = collecting(limit("one", "request", usd=10))
     assert spending.spend(10, user_id="alice") == []

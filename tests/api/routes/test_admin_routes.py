@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
@@ -79,6 +81,7 @@ async def problem_fields(live: Live, target: str) -> set[str]:
     return set(response.json()["error"]["fields"])
 
 
+@pytest.mark.replaces("monitor/summary")
 async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         raw = event(5, clock(), model="unheard-of", metadata={"cost": 0, "latencyMs": 1}, user_id="carol")
@@ -131,6 +134,7 @@ async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock
         assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
 
 
+@pytest.mark.replaces("fetcher/trends")
 async def test_the_summary_by_local_day(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         days = (await get(live, "/spending/summary?by=day&since=2026-11-18&until=2026-11-20"))["by"]
