@@ -112,6 +112,7 @@ def watching(store: Store, clock: SettableClock) -> Watching:
     return Watching(store, clock)
 
 
+@pytest.mark.replaces("credit/low")
 def test_a_low_balance_speaks_once_and_again_after_110_per_cent(watching: Watching) -> None:
     balances = ["10.40", "10.00", "9.99", "9.70", "10.20", "10.99", "11.00", "9.50", "34.50", "9.99"]
     fires = ["low balance router" in watching.told(each) for each in balances]
@@ -242,6 +243,7 @@ def test_the_accounts_channels_are_told(
     assert [row.channel for row in rows(watching.store, DeliveryTable)] == told
 
 
+@pytest.mark.replaces("credit/stale")
 def test_stale_data_are_a_warning_once_and_over_with_the_next_good_poll(watching: Watching) -> None:
     watching.over([], [COSTS], channels=[Channel("ops", "warning"), Channel("pager", "critical")])
     watching.poll()
