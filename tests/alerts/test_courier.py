@@ -36,6 +36,7 @@ async def sent(url: str, deadline: float = DEADLINE) -> DeliveryResult:
     return await ProcessCourier().deliver(job(url, deadline))
 
 
+@pytest.mark.replaces("monitor/chat")
 async def test_a_message_arrives_with_its_title_type_and_text(web: HttpSink) -> None:
     result = await sent(web.url("/ok"))
     assert (result.outcome, result.detail) == (DeliveryOutcome.SENT, "")
@@ -87,6 +88,7 @@ async def test_a_url_that_apprise_does_not_understand_is_misconfigured() -> None
     assert "T0KEN" not in result.detail
 
 
+@pytest.mark.replaces("monitor/mail")
 async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> None:
     good, later, never = await asyncio.gather(
         *(sent(mail.url(f"{name}@example.com")) for name in ("ann", "451", "550"))

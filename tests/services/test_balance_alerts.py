@@ -112,6 +112,7 @@ def watching(store: Store, clock: SettableClock) -> Watching:
     return Watching(store, clock)
 
 
+@pytest.mark.replaces("credit/low")
 def test_a_low_balance_speaks_once_and_again_after_110_per_cent(watching: Watching) -> None:
     balances = ["10.40", "10.00", "9.99", "9.70", "10.20", "10.99", "11.00", "9.50", "34.50", "9.99"]
     fires = ["low balance router" in watching.told(each) for each in balances]
@@ -182,6 +183,16 @@ def test_an_absence_that_lasted_for_a_day_lets_alerts_go_on(watching: Watching) 
     assert said(watching.look()) == ["low balance openai"]
 
 
+def test_a_low_balance_is_told_with_what_a_day_costs_and_when_it_runs_out(watching: Watching) -> None:
+    today = watching.clock() // DAY
+    watching.bill(*(DayBill(today - before, "2") for before in range(1, 8)))
+    assert watching.calibrate("9.00") == ["low balance openai"]
+    (message,) = watching.messages()
+    assert message.burn_nano == 2 * DOLLAR
+    assert message.runs_out_at is not None
+    assert message.runs_out_at - message.at == 4 * DAY + DAY // 2
+
+
 def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:
     assert watching.look() == []
 
@@ -232,6 +243,7 @@ def test_the_accounts_channels_are_told(
     assert [row.channel for row in rows(watching.store, DeliveryTable)] == told
 
 
+@pytest.mark.replaces("credit/stale")
 def test_stale_data_are_a_warning_once_and_over_with_the_next_good_poll(watching: Watching) -> None:
     watching.over([], [COSTS], channels=[Channel("ops", "warning"), Channel("pager", "critical")])
     watching.poll()

@@ -123,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, str]:
     """What a format can name."""
     worst, bills = _worst(status), status.get("bills")
-    name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
+    name = "" if worst is None else " ".join(filter(None, (worst["name"], worst.get("entity_name", worst["entity"]))))
     return {
         "today": _money(status["today"]) if bills is None else _billed(bills)[0],
         "hour": _money(status["hour"]),
@@ -237,6 +237,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
             {
                 "name": limit["name"],
                 "entity": limit["entity"],
+                "entity_name": limit.get("entity_name", limit["entity"]),
                 "state": limit["state"],
                 **_usd("used", Usd(limit["used_nano"])),
                 **_usd("limit", Usd(limit["limit_nano"])),
