@@ -283,7 +283,7 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
     difference = None if day.billed is None else day.billed - day.ours
     remarks = [
         *(["the last poll lacks a part of it"] if day.doubted else []),
-        *([f"restated {day.restated} times"] if day.restated else []),
+        *([_restated(day.restated)] if day.restated else []),
     ]
     return (
         f"{to_datetime(day.day * DAY):%Y-%m-%d}",
@@ -292,6 +292,10 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
         difference,
         ", ".join(remarks),
     )
+
+
+def _restated(times: int) -> str:
+    return "restated once" if times == 1 else f"restated {times} times"
 
 
 def _shares(explanation: Explanation) -> str:
