@@ -69,7 +69,7 @@ def test_pictures_and_linked_files_exist() -> None:
 def test_the_webhook_by_hand_is_one_that_is_taken(tmp_path: Path) -> None:
     block = README.read_text().partition("<!-- webhook -->")[2].partition("<!-- /webhook -->")[0]
     curl = tmp_path / "curl"
-    curl.write_text('#!/bin/sh\nprintf %s "$2" > header\nprintf %s "$6" > body\n')
+    curl.write_text('#!/bin/sh\nprintf %s "$3" > header\nprintf %s "$7" > body\n')
     curl.chmod(0o755)
     environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HELICONE_WEBHOOK_SECRET": "a1b2c3d4e5f6"}
     script = block.strip().removeprefix("```sh").removesuffix("```")

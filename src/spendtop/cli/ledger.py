@@ -83,6 +83,11 @@ def show(options: Options) -> int:
         current = account_now(connection, account, at)
         entered = events(connection, account.name, _EVENTS)
         lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
+    if options.arguments.json:
+        from spendtop.api.ledger_shapes import AccountAnswer
+
+        say(ascii_json(AccountAnswer.of(current, entered, lately).model_dump()))
+        return ExitCode.OK
     for line in _lines(current, calendar):
         say(line)
     if entered:
