@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from spendtop.store.engine import Store
-from spendtop.store.schema import upgrade
 from tests.api.listening import FakeRecorder
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A SQLite store that nothing is asked of, so it has no tables."""
-    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def readable_store(store: Store) -> Store:
-    """An empty SQLite store with tables: what the listener does is the same on both databases."""
-    upgrade(store)
-    return store
+def store(sqlite_store: Store) -> Store:
+    """An empty SQLite store: what the listener does is the same on both databases."""
+    return sqlite_store
 
 
 @pytest.fixture

@@ -45,18 +45,18 @@ CANARY = "c4n4ry"
 
 
 @pytest.fixture
-async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Live]:
+async def live(store: Store, clock: SettableClock) -> AsyncIterator[Live]:
     """A listener whose requests go into the store, with the tokens app-1, a shadow and one switched off."""
-    with readable_store.writing() as connection:
+    with store.writing() as connection:
         tokens.create(connection, "app", clock(), value="app-1")
         tokens.create(connection, "shadow", clock(), value="shadow-1", shadow=True)
         off = tokens.create(connection, "old", clock(), value="off-1")
         tokens.set_active(connection, off.id, False)
     preparer = Preparer(Pricer({"gpt-4o": GPT_4O}, None, lambda provider, model, terms, at: None), None, True)
-    recorder = Recorder(readable_store, preparer, LimitBook((), Calendar(), {}))
+    recorder = Recorder(store, preparer, LimitBook((), Calendar(), {}))
     recorder.start()
     try:
-        async with listening(readable_store, clock, recorder, settings_of(SERVER)) as served:
+        async with listening(store, clock, recorder, settings_of(SERVER)) as served:
             yield served
     finally:
         recorder.stop()
@@ -366,12 +366,12 @@ async def test_a_key_that_comes_too_often_is_told_when_to_come_again(live: Live,
 
 @pytest.mark.parametrize(("failure", "status"), [(CannotWrite("locked"), 503), (RuntimeError("broken"), 500)])
 async def test_what_is_not_recorded_is_not_confirmed(
-    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, failure: Exception, status: int
+    store: Store, clock: SettableClock, recorder: FakeRecorder, failure: Exception, status: int
 ) -> None:
-    with readable_store.writing() as connection:
+    with store.writing() as connection:
         tokens.create(connection, "app", clock(), value="app-1")
     recorder.failure = failure
-    async with listening(readable_store, clock, recorder, settings_of(SERVER)) as live:
+    async with listening(store, clock, recorder, settings_of(SERVER)) as live:
         for content in (ITEM, [ITEM]):
             assert (await post(live, content)).status_code == status
 

@@ -76,8 +76,8 @@ Open = Callable[..., AbstractAsyncContextManager[Desk]]
 
 
 @pytest.fixture
-def at_desk(readable_store: Store, clock: SettableClock) -> Open:
-    return partial(opened, readable_store, clock)
+def at_desk(store: Store, clock: SettableClock) -> Open:
+    return partial(opened, store, clock)
 
 
 @asynccontextmanager

@@ -29,9 +29,9 @@ IN_PATH = "run/7%20%C3%A4%3F%2541"
 
 
 @pytest.fixture
-def recorded(readable_store: Store, clock: SettableClock) -> Recorded:
+def recorded(store: Store, clock: SettableClock) -> Recorded:
     """Three requests of one session, one of another, and one of a user with a slash, over two days."""
-    made = Recorded(readable_store)
+    made = Recorded(store)
     now = clock()
     chat = json.dumps({"messages": [{"role": "user", "content": "a question"}]}).encode()
     answer = json.dumps({"choices": [{"message": {"role": "assistant", "content": "an answer"}}]}).encode()
