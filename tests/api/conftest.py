@@ -17,6 +17,12 @@ def store(sqlite_store: Store) -> Store:
 
 
 @pytest.fixture
+def readable_store(store: Store) -> Store:
+    """The same, for tests in which something is asked of it."""
+    return store
+
+
+@pytest.fixture
 def recorder() -> Iterator[FakeRecorder]:
     """Says yes to everything until it is told otherwise."""
     fake = FakeRecorder()

@@ -11,7 +11,9 @@ from tests.conftest import SettableClock
 CANARY = "canary-7f3a"
 
 
-async def test_other_addresses_are_not_found(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+async def test_other_addresses_are_not_found(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
     targets = [
         "/",
         "//",
@@ -24,7 +26,7 @@ async def test_other_addresses_are_not_found(store: Store, clock: SettableClock,
         "/api",
         "/Limits",
     ]
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         for target in targets:
             head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             answer = await live.exchange(head.encode())
@@ -32,21 +34,23 @@ async def test_other_addresses_are_not_found(store: Store, clock: SettableClock,
             assert b'"code":"not_found"' in answer
 
 
-async def test_other_methods_are_refused(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder) as live:
+async def test_other_methods_are_refused(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(readable_store, clock, recorder) as live:
         for method in ("POST", "PUT", "DELETE", "HEAD", "TRACE", "BREW"):
             response = await live.client.request(method, "/limits")
             assert response.status_code in (405, 400)
 
 
-async def test_admin_bodies_are_small(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder) as live:
+async def test_admin_bodies_are_small(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(readable_store, clock, recorder) as live:
         response = await live.client.request("GET", "/limits", content=b"x" * 70_000)
         assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
 
 
-async def test_errors_repeat_nothing_that_was_sent(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder) as live:
+async def test_errors_repeat_nothing_that_was_sent(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
+    async with listening(readable_store, clock, recorder) as live:
         for target in (
             f"/{CANARY}",
             f"/requests/{CANARY}",
@@ -66,13 +70,13 @@ async def test_errors_repeat_nothing_that_was_sent(store: Store, clock: Settable
 
 
 async def test_a_failure_inside_says_nothing_about_itself(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"SELECT {CANARY}")
 
     monkeypatch.setattr("spendtop.api.routes.spending.applied", broken)
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         response = await live.client.get("/limits")
         assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
         assert CANARY not in response.text

@@ -26,9 +26,12 @@ def status(response: httpx.Response, code: str) -> int:
     return response.status_code
 
 
-async def test_admin_routes_want_the_api_key(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+@pytest.mark.replaces("push/api-key")
+async def test_admin_routes_want_the_api_key(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
     rights = ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"})
-    async with listening(store, clock, recorder, settings_of(KEYED)) as live:
+    async with listening(readable_store, clock, recorder, settings_of(KEYED)) as live:
         for path in (prefix + path for prefix in ("", "/api") for path in ADMIN_PATHS):
             assert status(await live.client.get(path), "unauthorized") == 401
             for headers in rights:
@@ -51,9 +54,9 @@ async def test_admin_routes_want_the_api_key(store: Store, clock: SettableClock,
     ],
 )
 async def test_no_other_credential_opens_them(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, headers: list[tuple[str, str]]
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, headers: list[tuple[str, str]]
 ) -> None:
-    async with listening(store, clock, recorder, settings_of(KEYED)) as live:
+    async with listening(readable_store, clock, recorder, settings_of(KEYED)) as live:
         encoded = [(name.encode(), value.encode()) for name, value in headers]
         assert status(await live.client.get("/limits", headers=encoded), "unauthorized") == 401
         assert live.context.counters.snapshot()["admin_bad_auth"] == 1
@@ -66,10 +69,10 @@ async def test_the_api_key_is_no_signature(store: Store, clock: SettableClock, r
 
 
 async def test_without_a_key_local_programs_are_answered(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     hosts = ["127.0.0.1", "127.0.0.1:1", "localhost", "LocalHost:8000", "[::1]", "[::1]:80", "127.1.2.3"]
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         for host in hosts:
             assert (await live.client.get("/limits", headers={"Host": host})).status_code == 200
 
@@ -88,19 +91,19 @@ async def test_without_a_key_local_programs_are_answered(
     ],
 )
 async def test_without_a_key_no_tunnel_or_rebound_name_opens_them(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, host: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, host: str
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         assert status(await live.client.get("/limits", headers={"Host": host}), "local_only") == 403
         assert (await live.client.get("/ping", headers={"Host": host})).status_code == 200
         assert (await live.post_signed(SIMPLE, Host=host)).status_code == 200
 
 
 async def test_without_a_key_a_public_address_closes_them(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     settings = settings_of({"public_url": "https://spend.example"})
-    async with listening(store, clock, recorder, settings) as live:
+    async with listening(readable_store, clock, recorder, settings) as live:
         assert status(await live.client.get("/limits"), "local_only") == 403
         assert (await live.client.get("/ping")).status_code == 200
         assert (await live.post_signed(SIMPLE)).status_code == 200
@@ -109,16 +112,16 @@ async def test_without_a_key_a_public_address_closes_them(
 
 
 async def test_without_a_key_other_machines_are_refused(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spendtop.api.local_use.is_loopback", lambda address: False)
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
             assert status(await live.client.get("/limits", headers=headers), "local_only") == 403
 
 
 async def test_every_key_is_compared_whichever_fits(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[object] = []
 
@@ -128,7 +131,7 @@ async def test_every_key_is_compared_whichever_fits(
 
     monkeypatch.setattr("spendtop.api.guards.hmac.compare_digest", noted)
     keys = {"first": "the-first-key-that-is-long", "second": "the-second-key-that-is-long", "third": "the-third-key"}
-    async with listening(store, clock, recorder, settings_of({"ingest_keys": keys})) as live:
+    async with listening(readable_store, clock, recorder, settings_of({"ingest_keys": keys})) as live:
         for key in (*keys.values(), "wrong", "\u00e9", ""):
             compared.clear()
             await live.client.post("/ingest", content=b"", headers=[(b"x-ingest-key", key.encode())])
@@ -137,9 +140,9 @@ async def test_every_key_is_compared_whichever_fits(
 
 @pytest.mark.parametrize("origin", ["https://evil.com", "null", "http://127.0.0.1:8000", "http://localhost", ""])
 async def test_web_pages_of_foreign_origins_are_refused_everywhere(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, origin: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, origin: str
 ) -> None:
-    async with listening(store, clock, recorder, settings_of(KEYED)) as live:
+    async with listening(readable_store, clock, recorder, settings_of(KEYED)) as live:
         headers = {"Origin": origin, "X-API-Key": KEY}
         for path in ("/limits", "/ping", "/health", "/dashboard", "/nothing"):
             answer = await live.client.get(path, headers=headers)
@@ -151,10 +154,13 @@ async def test_web_pages_of_foreign_origins_are_refused_everywhere(
     assert recorder.events == []
 
 
-async def test_pages_of_allowed_origins_may_read(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+@pytest.mark.replaces("push/origins")
+async def test_pages_of_allowed_origins_may_read(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
+) -> None:
     allowed = settings_of({**KEYED, "allowed_origins": ["https://panel.example"]})
     origin = {"Origin": "https://panel.example"}
-    async with listening(store, clock, recorder, allowed) as live:
+    async with listening(readable_store, clock, recorder, allowed) as live:
         asked = {**origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "X-API-Key"}
         preflight = await live.client.options("/limits", headers=asked)
         assert preflight.status_code == 200
@@ -174,16 +180,16 @@ async def test_fetch_metadata_is_ignored(store: Store, clock: SettableClock, rec
 
 
 async def test_options_without_an_origin_is_no_method(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         assert status(await live.client.options("/limits"), "method_not_allowed") == 405
         assert status(await live.client.options("/webhook"), "method_not_allowed") == 405
 
 
-async def test_admin_requests_have_a_rate(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+async def test_admin_requests_have_a_rate(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
     few = settings_of({**KEYED, "rate_limit": {"rpm": 1, "burst": 3, "exempt": ["/ping"]}})
-    async with listening(store, clock, recorder, few) as live:
+    async with listening(readable_store, clock, recorder, few) as live:
         answers = [await live.client.get("/limits", headers={"X-API-Key": KEY}) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
@@ -198,9 +204,9 @@ async def _fail(live: Live, times: int) -> list[int]:
 
 
 async def test_failures_become_429_while_signed_webhooks_pass(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder, settings_of(KEYED)) as live:
+    async with listening(readable_store, clock, recorder, settings_of(KEYED)) as live:
         statuses = await _fail(live, MOST_FAILURES_PER_MINUTE + 20)
         assert statuses[:MOST_FAILURES_PER_MINUTE] == [401] * MOST_FAILURES_PER_MINUTE
         assert statuses[-1] == 429

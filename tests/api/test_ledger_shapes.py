@@ -14,13 +14,15 @@ from tests.api.routes.test_ledger import kept
 from tests.conftest import SettableClock
 
 
-async def test_a_day_of_a_ledger_is_explained_where_that_is_asked_for(store: Store, clock: SettableClock) -> None:
+async def test_a_day_of_a_ledger_is_explained_where_that_is_asked_for(
+    readable_store: Store, clock: SettableClock
+) -> None:
     day = clock() // DAY - 9
     part = CostPart(
         day=day, amount=Decimal("0.80"), project="proj_x", api_key="key_9a\x1b[2J", line_item="o9-next, output"
     )
-    async with kept(store, clock) as live:
-        with store.writing() as connection:
+    async with kept(readable_store, clock) as live:
+        with readable_store.writing() as connection:
             take_costs(connection, "openai", Costs(first_day=day, last_day=day, parts=(part,)), clock())
         assert (await get(live, "/ledger/openai"))["explanation"] is None
         assert (await get(live, "/ledger/openai?day=2020-01-01"))["explanation"] is None

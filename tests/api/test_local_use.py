@@ -90,16 +90,16 @@ OF_CLIENTS = {
 
 @pytest.mark.parametrize("client", OF_CLIENTS)
 async def test_programs_on_this_machine_are_local(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, client: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, client: str
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         assert (await live.client.get("/limits", headers={"Host": HOST, **OF_CLIENTS[client]})).status_code == 200
 
 
 async def test_who_came_through_a_proxy_of_any_make_is_not_local(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         for name in OF_PROXIES:
             answer = await live.client.get("/limits", headers={"Host": HOST, name: "127.0.0.1"})
             assert (answer.status_code, name) == (403, name)
@@ -108,9 +108,9 @@ async def test_who_came_through_a_proxy_of_any_make_is_not_local(
 
 @pytest.mark.parametrize(("version", "status"), [("1.0", b"403"), ("1.1", b"200")])
 async def test_the_version_that_proxies_ask_in_is_not_local(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, version: str, status: bytes
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, version: str, status: bytes
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         asked = f"GET /limits HTTP/{version}\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
         assert (await live.exchange(asked.encode())).split()[1] == status
         ping = f"GET /ping HTTP/{version}\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"

@@ -162,10 +162,10 @@ async def found(live: Live, folder: Path, keys: dict[str, str], *options: str) -
 
 
 async def test_with_keys_every_route_answers_as_it_is_described(
-    store: Store, clock: SettableClock, tmp_path: Path
+    readable_store: Store, clock: SettableClock, tmp_path: Path
 ) -> None:
     keys = {"X-API-Key": API_KEY, "X-Ingest-Key": INGEST_KEY}
-    async with serving(store, clock, settings_of({**KEYS, **LIMITS})) as live:
+    async with serving(readable_store, clock, settings_of({**KEYS, **LIMITS})) as live:
         said = await found(live, tmp_path, keys, "--exclude-path-regex", "^/api/|^/reset$")
         said += await found(live, tmp_path, keys, "--include-path", "/reset", "--phases", "coverage")
     assert not said, said
@@ -173,13 +173,13 @@ async def test_with_keys_every_route_answers_as_it_is_described(
 
 
 async def test_without_keys_every_route_answers_as_it_is_described(
-    store: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Local programs read, webhooks need no signature, and nothing can be pushed."""
     monkeypatch.setattr(local_use, "_OF_CLIENTS", local_use._OF_CLIENTS | {b"x-schemathesis-testcaseid"})
     settings = settings_of(LIMITS, {"webhook_secrets": [], "allow_unsigned": True})
     needless = ("--exclude-checks", "ignored_auth,missing_required_header")
-    async with serving(store, clock, settings) as live:
+    async with serving(readable_store, clock, settings) as live:
         said = await found(live, tmp_path, {}, "--exclude-path-regex", "^/api/|^/reset$", *needless)
     assert not said, said
     assert live.context.counters[Count.FAILED] == 0
@@ -194,9 +194,9 @@ def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, A
 
 
 async def test_every_route_is_described_and_admin_routes_also_under_api(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         described = operations((await live.client.get("/openapi.json")).json())
     admin = {(route.method, route.described) for route in routes.ADMIN}
     others = {(route.method, route.described) for route in (*routes.OPEN, *routes.SIGNED, *routes.PUSHED)}
@@ -209,8 +209,8 @@ async def test_every_route_is_described_and_admin_routes_also_under_api(
             assert one.get(part) == other.get(part)
 
 
-async def test_every_route_exists(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
-    async with listening(store, clock, recorder) as live:
+async def test_every_route_exists(readable_store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
+    async with listening(readable_store, clock, recorder) as live:
         for route in (*routes.ADMIN, *routes.OPEN, *routes.SIGNED, *routes.PUSHED):
             for prefix in ("", "/api") if route in routes.ADMIN else ("",):
                 other = await live.client.request("PUT", prefix + route.path)
@@ -218,9 +218,9 @@ async def test_every_route_exists(store: Store, clock: SettableClock, recorder: 
 
 
 async def test_what_is_described_is_openapi_with_unique_names(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         description = (await live.client.get("/openapi.json")).json()
     described = operations(description)
     names = [operation["operationId"] for operation in described.values()]

@@ -29,9 +29,9 @@ NOW = 1_795_197_060_000_000
 
 
 @pytest.fixture
-async def live(store: Store, recorder: FakeRecorder) -> AsyncIterator[Live]:
+async def live(readable_store: Store, recorder: FakeRecorder) -> AsyncIterator[Live]:
     clock: Clock = lambda: NOW  # noqa: E731
-    async with listening(store, clock, recorder, settings_of({"ingest_keys": {"apps": KEY}})) as served:
+    async with listening(readable_store, clock, recorder, settings_of({"ingest_keys": {"apps": KEY}})) as served:
         yield served
 
 
@@ -113,8 +113,10 @@ async def test_a_large_batch_is_read(live: Live) -> None:
     assert (answer.status_code, answer.json()["accepted"]) == (200, 100)
 
 
-async def test_a_post_can_be_put_under_a_tracking_token(live: Live, recorder: FakeRecorder, store: Store) -> None:
-    with store.writing() as connection:
+async def test_a_post_can_be_put_under_a_tracking_token(
+    live: Live, recorder: FakeRecorder, readable_store: Store
+) -> None:
+    with readable_store.writing() as connection:
         tokens.create(connection, "shop", NOW, value="shop-1")
         tokens.create(connection, "seen elsewhere", NOW, value="shadow-1", shadow=True)
     for token, counted in (("shop-1", True), ("shadow-1", False)):
@@ -123,8 +125,10 @@ async def test_a_post_can_be_put_under_a_tracking_token(live: Live, recorder: Fa
         assert {(each.token, each.counted) for each in recorded(recorder)} == {(token, counted)}
 
 
-async def test_a_token_that_may_not_push_refuses_the_post(live: Live, recorder: FakeRecorder, store: Store) -> None:
-    with store.writing() as connection:
+async def test_a_token_that_may_not_push_refuses_the_post(
+    live: Live, recorder: FakeRecorder, readable_store: Store
+) -> None:
+    with readable_store.writing() as connection:
         off = tokens.create(connection, "old", NOW, value="old-1")
         tokens.set_active(connection, off.id, False)
     for token, code in (("old-1", "disabled_token"), ("nobody", "unknown_token")):

@@ -66,9 +66,9 @@ def recorder() -> CountingRecorder:
 
 
 @pytest.fixture
-async def live(store: Store, recorder: CountingRecorder) -> AsyncIterator[Live]:
+async def live(readable_store: Store, recorder: CountingRecorder) -> AsyncIterator[Live]:
     clock: Clock = lambda: ARRIVAL  # noqa: E731
-    async with listening(store, clock, recorder, settings_of({"ingest_keys": {"apps": KEY}})) as served:
+    async with listening(readable_store, clock, recorder, settings_of({"ingest_keys": {"apps": KEY}})) as served:
         yield served
     recorder.writer.shutdown()
 
@@ -105,17 +105,17 @@ async def test_two_instrumentations_of_one_call_are_one_request(live: Live, reco
 
 @pytest.mark.parametrize("order", list(permutations(["openllmetry", "openinference", "official"])))
 async def test_a_call_that_several_instrumentations_saw_is_stored_and_counted_once(
-    store: Store, order: tuple[str, ...]
+    readable_store: Store, order: tuple[str, ...]
 ) -> None:
     names = {
         "openllmetry": "openllmetry_openai",
         "openinference": "openinference_openai",
         "official": "official_openai_v2",
     }
-    async with really_recording(store) as live:
+    async with really_recording(readable_store) as live:
         for name in order:
             assert (await post(live, captured(names[name]))).status_code == 200
-    with store.reading() as connection:
+    with readable_store.reading() as connection:
         (row,) = connection.execute(select(table_of(RequestTable))).all()
     assert (row.cost_nano, row.user_id, row.session_id, row.cached_tokens) == (180_000, "alice", "s1", 400)
 
@@ -168,24 +168,24 @@ OUTER = by(
 
 @pytest.mark.parametrize("posts", [[[INNER], [OUTER]], [[OUTER], [INNER]], [[INNER, OUTER]], [[OUTER, INNER]]])
 async def test_spans_of_one_call_are_one_request_in_whichever_posts_they_come(
-    store: Store, posts: list[list[dict[str, Any]]]
+    readable_store: Store, posts: list[list[dict[str, Any]]]
 ) -> None:
-    async with really_recording(store) as live:
+    async with really_recording(readable_store) as live:
         for spans in [*posts, *posts]:
             assert (await post(live, in_protobuf(export(*spans)))).status_code == 200
-    with store.reading() as connection:
+    with readable_store.reading() as connection:
         (row,) = connection.execute(select(table_of(RequestTable))).all()
         bodies = connection.execute(select(table_of(BodyTable))).all()
     assert (row.prompt_tokens, row.completion_tokens, row.cost_nano) == (1000, 100, 4_500_000)
     assert (row.user_id, row.session_id, row.body_state, len(bodies)) == ("alice", "s1", "stored", 1)
 
 
-async def test_a_parent_without_anything_to_add_changes_nothing(store: Store) -> None:
+async def test_a_parent_without_anything_to_add_changes_nothing(readable_store: Store) -> None:
     more = {"user.id": "alice", "gen_ai.usage.cost": 0.5, "gen_ai.usage.reasoning_tokens": 7}
-    async with really_recording(store) as live:
+    async with really_recording(readable_store) as live:
         await post(live, in_protobuf(export(call(2, more, parent=1))))
         await post(live, in_json(export(call(1, {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.cost": 9.0}))), JSON)
-    with store.reading() as connection:
+    with readable_store.reading() as connection:
         (row,) = connection.execute(select(table_of(RequestTable))).all()
     assert (row.prompt_tokens, row.reasoning_tokens, row.cost_nano, row.user_id) == (1000, 7, 500_000_000, "alice")
 
@@ -318,8 +318,10 @@ async def test_the_key_is_also_taken_as_a_bearer(live: Live) -> None:
     assert (await live.client.post("/v1/traces", content=CAPTURED, headers=headers)).status_code == 200
 
 
-async def test_a_post_can_be_put_under_a_tracking_token(live: Live, recorder: FakeRecorder, store: Store) -> None:
-    with store.writing() as connection:
+async def test_a_post_can_be_put_under_a_tracking_token(
+    live: Live, recorder: FakeRecorder, readable_store: Store
+) -> None:
+    with readable_store.writing() as connection:
         tokens.create(connection, "shop", ARRIVAL, value="shop-1")
         tokens.create(connection, "seen elsewhere", ARRIVAL, value="shadow-1", shadow=True)
         switched_off = tokens.create(connection, "old", ARRIVAL, value="old-1")
@@ -340,9 +342,11 @@ async def test_a_store_that_stays_away_is_told_with_retry_after(live: Live, reco
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-async def test_who_posts_too_often_is_told_when_to_come_again(store: Store, recorder: CountingRecorder) -> None:
+async def test_who_posts_too_often_is_told_when_to_come_again(
+    readable_store: Store, recorder: CountingRecorder
+) -> None:
     limited = settings_of({"ingest_keys": {"apps": KEY}, "ingest_rate_limit": {"rpm": 60, "burst": 1}})
-    async with listening(store, lambda: ARRIVAL, recorder, limited) as live:
+    async with listening(readable_store, lambda: ARRIVAL, recorder, limited) as live:
         assert (await post(live, CAPTURED)).status_code == 200
         answer = await post(live, CAPTURED)
         assert answer.status_code == 429

@@ -80,10 +80,10 @@ OTHER_CALLS = """
 
 
 @pytest.fixture
-async def live(store: Store, clock: SettableClock) -> AsyncIterator[Live]:
-    with store.writing() as connection:
+async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Live]:
+    with readable_store.writing() as connection:
         tokens.create(connection, "web", clock(), value="web-token")
-    async with recording(store, clock, settings_of({"ingest_keys": {"default": KEY}})) as (live, _):
+    async with recording(readable_store, clock, settings_of({"ingest_keys": {"default": KEY}})) as (live, _):
         yield live
 
 
@@ -118,9 +118,9 @@ def stored(store: Store) -> list[RequestRow]:
         return [from_row(row) for row in connection.execute(request.select().order_by(request.c.id))]
 
 
-async def test_the_python_snippet_records_every_client(live: Live, store: Store, tmp_path: Path) -> None:
+async def test_the_python_snippet_records_every_client(live: Live, readable_store: Store, tmp_path: Path) -> None:
     assert await ran_python(live, tmp_path) == ("hello\n", "")
-    rows = {str(row.response_id): row for row in stored(store)}
+    rows = {str(row.response_id): row for row in stored(readable_store)}
     assert set(rows) == {"chatcmpl-Say hello.", "chatcmpl-async", "msg_1"}
     for row in rows.values():
         assert (str(row.token), str(row.user_id), row.latency_ms is not None) == ("web-token", "alice", True)
@@ -137,9 +137,9 @@ async def test_the_python_snippet_records_every_client(live: Live, store: Store,
 
 
 @pytest.mark.parametrize("key", ["a wrong key", ""])
-async def test_a_push_that_fails_only_warns(live: Live, store: Store, tmp_path: Path, key: str) -> None:
+async def test_a_push_that_fails_only_warns(live: Live, readable_store: Store, tmp_path: Path, key: str) -> None:
     out, err = await ran_python(live, tmp_path, key=key)
-    assert (out, err.count("usage was not recorded"), stored(store)) == ("hello\n", 3, [])
+    assert (out, err.count("usage was not recorded"), stored(readable_store)) == ("hello\n", 3, [])
     assert KEY not in err
 
 
@@ -148,10 +148,10 @@ async def test_without_a_collector_the_application_goes_on(live: Live, tmp_path:
     assert (out, err.count("usage was not recorded")) == ("hello\n", 3)
 
 
-async def test_the_curl_snippet_records(live: Live, store: Store) -> None:
+async def test_the_curl_snippet_records(live: Live, readable_store: Store) -> None:
     out, err = await ran("sh", "-c", snippets("web-token", url(live))["curl"])
     assert ('"status":"stored"' in out, err) == (True, "")
-    (row,) = stored(store)
+    (row,) = stored(readable_store)
     assert (str(row.token), str(row.model), row.usage.prompt, row.usage.completion) == (
         "web-token",
         "gpt-4o-mini",

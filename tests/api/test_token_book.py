@@ -22,30 +22,30 @@ def create(store: Store, name: str) -> int:
         return tokens.create(connection, name, 1, value=name).id
 
 
-async def test_a_token_that_is_new_is_found_at_once(store: Store) -> None:
+async def test_a_token_that_is_new_is_found_at_once(readable_store: Store) -> None:
     seconds = Seconds()
-    known = TokenCopy(store, seconds)
+    known = TokenCopy(readable_store, seconds)
     assert "web" not in await known.book(["web"])
-    create(store, "web")
+    create(readable_store, "web")
     assert "web" not in await known.book(["web"])  # rubbish cannot make it read more than ten times a second
     seconds.now += 0.2
     assert (await known.book(["web"]))["web"].active
 
 
-async def test_a_token_that_is_switched_off_elsewhere_is_known_within_a_second(store: Store) -> None:
+async def test_a_token_that_is_switched_off_elsewhere_is_known_within_a_second(readable_store: Store) -> None:
     seconds = Seconds()
-    known = TokenCopy(store, seconds)
-    number = create(store, "web")
+    known = TokenCopy(readable_store, seconds)
+    number = create(readable_store, "web")
     assert (await known.book(["web"]))["web"].active
-    with store.writing() as connection:
+    with readable_store.writing() as connection:
         tokens.set_active(connection, number, False)
     seconds.now += REFRESH_SECONDS
     assert not (await known.book(["web"]))["web"].active
 
 
-async def test_what_was_changed_here_is_known_after_a_refresh(store: Store) -> None:
-    known = TokenCopy(store, Seconds())
+async def test_what_was_changed_here_is_known_after_a_refresh(readable_store: Store) -> None:
+    known = TokenCopy(readable_store, Seconds())
     await known.book([])
-    create(store, "web")
+    create(readable_store, "web")
     await known.refresh()
     assert "web" in await known.book(["web"])

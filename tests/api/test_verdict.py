@@ -13,6 +13,7 @@ from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_window
+from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording
@@ -41,14 +42,14 @@ async def asked(store: Store, clock: SettableClock, limits: list[Limit], *querie
     return [answer.json() for answer in answers]
 
 
-async def test_without_limits_everything_is_allowed(store: Store, clock: SettableClock) -> None:
-    assert await asked(store, clock, [], "", "user=alice&model=gpt-4o&token=t&session=s") == [NOTHING] * 2
+async def test_without_limits_everything_is_allowed(readable_store: Store, clock: SettableClock) -> None:
+    assert await asked(readable_store, clock, [], "", "user=alice&model=gpt-4o&token=t&session=s") == [NOTHING] * 2
 
 
 async def test_before_a_collector_put_limits_in_force_everything_is_allowed(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         assert (await live.client.get("/verdict")).json() == NOTHING
 
 
@@ -56,26 +57,26 @@ async def test_before_a_collector_put_limits_in_force_everything_is_allowed(
     ("dollars", "verdict", "remaining"), [(7.9, "allow", 2.1), (8, "warn", 2.0), (10, "deny", 0.0), (11, "deny", 0.0)]
 )
 async def test_follows_the_state_of_the_limit(
-    store: Store, clock: SettableClock, dollars: float, verdict: str, remaining: float
+    readable_store: Store, clock: SettableClock, dollars: float, verdict: str, remaining: float
 ) -> None:
-    spent(store, clock, dollars, [])
-    (answer,) = await asked(store, clock, [limit("daily")], "user=alice")
+    spent(readable_store, clock, dollars, [])
+    (answer,) = await asked(readable_store, clock, [limit("daily")], "user=alice")
     assert answer == {"verdict": verdict, "limit": "daily", "remaining_usd": remaining, "resets_at": DAY_END}
 
 
-async def test_the_fullest_of_the_worst_decides(store: Store, clock: SettableClock) -> None:
+async def test_the_fullest_of_the_worst_decides(readable_store: Store, clock: SettableClock) -> None:
     limits = [
         limit("roomy", 100),
         limit("calm", 10, warn=()),
         limit("near", 10, warn=(0.5,)),
         limit("nearer", 9, warn=(0.95,)),
     ]
-    spent(store, clock, 8.1, limits)
-    (answer,) = await asked(store, clock, limits, "")
+    spent(readable_store, clock, 8.1, limits)
+    (answer,) = await asked(readable_store, clock, limits, "")
     assert (answer["verdict"], answer["limit"], answer["remaining_usd"]) == ("warn", "near", 1.9)
 
 
-async def test_limits_that_do_not_apply_say_nothing(store: Store, clock: SettableClock) -> None:
+async def test_limits_that_do_not_apply_say_nothing(readable_store: Store, clock: SettableClock) -> None:
     limits = [
         limit("each user", 1, each=Each.USER),
         limit("each session", 1, window="session", each=Each.SESSION),
@@ -83,8 +84,10 @@ async def test_limits_that_do_not_apply_say_nothing(store: Store, clock: Settabl
         limit("not mini", 50, where="-model:gpt-4o-mini"),
         limit("one request", 1, window="request"),
     ]
-    spent(store, clock, 2, limits, user_id="alice", session_id="s 1", model="gpt-4o-mini")
-    answers = await asked(store, clock, limits, "", "user=alice", "user=Alice", "session=s%201", "model=GPT-4o-mini")
+    spent(readable_store, clock, 2, limits, user_id="alice", session_id="s 1", model="gpt-4o-mini")
+    answers = await asked(
+        readable_store, clock, limits, "", "user=alice", "user=Alice", "session=s%201", "model=GPT-4o-mini"
+    )
     assert [(answer["verdict"], answer["limit"]) for answer in answers] == [
         ("allow", "not mini"),
         ("deny", "each user"),
@@ -96,10 +99,10 @@ async def test_limits_that_do_not_apply_say_nothing(store: Store, clock: Settabl
 
 
 @pytest.mark.parametrize("window", ["day", "3h"])
-async def test_a_model_is_judged_by_its_family(store: Store, clock: SettableClock, window: str) -> None:
+async def test_a_model_is_judged_by_its_family(readable_store: Store, clock: SettableClock, window: str) -> None:
     limits = [limit("each model", 4, window=window, each=Each.MODEL)]
     limits.append(limit("each family", 5, window=window, each=Each.MODEL_FAMILY))
-    recorded = Recorded(store)
+    recorded = Recorded(readable_store)
     names = ("gpt-4o", "openai/gpt-4o-2024-08-06", "gpt-4o-mini")
     recorded.add([recorded.request(clock() - 1, 3 * 10**9, model=name) for name in names], limits)
     asked_for = (
@@ -109,7 +112,7 @@ async def test_a_model_is_judged_by_its_family(store: Store, clock: SettableCloc
         "user=alice",
         "model=o3",
     )
-    answers = await asked(store, clock, limits, *asked_for)
+    answers = await asked(readable_store, clock, limits, *asked_for)
     assert [(answer["verdict"], answer["limit"], answer["remaining_usd"]) for answer in answers] == [
         ("deny", "each family", 0.0),
         ("deny", "each family", 0.0),
@@ -119,20 +122,20 @@ async def test_a_model_is_judged_by_its_family(store: Store, clock: SettableCloc
     ]
 
 
-async def test_names_are_compared_as_they_are_stored(store: Store, clock: SettableClock) -> None:
+async def test_names_are_compared_as_they_are_stored(readable_store: Store, clock: SettableClock) -> None:
     each = limit("each user", 1, each=Each.USER)
-    spent(store, clock, 2, [each], user_id="jörg")
-    (answer,) = await asked(store, clock, [each], f"user={quote('jörg')}")
+    spent(readable_store, clock, 2, [each], user_id="jörg")
+    (answer,) = await asked(readable_store, clock, [each], f"user={quote('jörg')}")
     assert answer["verdict"] == "deny"
 
 
-async def test_a_rolling_window_is_exact_for_every_entity(store: Store, clock: SettableClock) -> None:
+async def test_a_rolling_window_is_exact_for_every_entity(readable_store: Store, clock: SettableClock) -> None:
     each = limit("each user", 10, window="3h", each=Each.USER)
-    recorded = Recorded(store)
+    recorded = Recorded(readable_store)
     edge = clock() - 3 * HOUR
     users = {"alice": (edge, edge - 1, clock() - HOUR), "bob": (edge - 1,)}
     recorded.add([recorded.request(at, 10**9, user_id=user) for user, times in users.items() for at in times], [each])
-    answers = await asked(store, clock, [each], "user=alice", "user=bob", "user=carol")
+    answers = await asked(readable_store, clock, [each], "user=alice", "user=bob", "user=carol")
     assert [answer["remaining_usd"] for answer in answers] == [8.0, 10.0, 10.0]
 
 
@@ -149,19 +152,19 @@ async def test_a_rolling_window_is_exact_for_every_entity(store: Store, clock: S
     ],
 )
 async def test_refuses_parameters_that_cannot_be_used(
-    store: Store, clock: SettableClock, recorder: FakeRecorder, query: str, field: str
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, query: str, field: str
 ) -> None:
-    async with listening(store, clock, recorder) as live:
+    async with listening(readable_store, clock, recorder) as live:
         answer = await live.client.get(f"/verdict?{query}")
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
 
 
 async def test_takes_the_api_key_and_ingest_keys_only(
-    store: Store, clock: SettableClock, recorder: FakeRecorder
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     settings = settings_of({"api_key": "admin", "ingest_keys": {"apps": "pushes"}})
-    async with listening(store, clock, recorder, settings) as live:
+    async with listening(readable_store, clock, recorder, settings) as live:
         credentials = [
             {},
             {"X-API-Key": "admin"},
@@ -193,31 +196,31 @@ async def until(live: Live, query: str, verdict: str) -> dict[str, Any]:
     return await soon_answered(judged)
 
 
-async def test_new_spend_and_new_limits_are_seen_soon(store: Store, clock: SettableClock) -> None:
+async def test_new_spend_and_new_limits_are_seen_soon(readable_store: Store, clock: SettableClock) -> None:
     daily = limit("daily")
-    async with recording(store, clock, limits=[daily]) as (live, _):
+    async with recording(readable_store, clock, limits=[daily]) as (live, _):
         assert (await live.client.get("/verdict?user=alice")).json()["verdict"] == "allow"
-        spent(store, clock, 11, [daily])
+        spent(readable_store, clock, 11, [daily])
         await until(live, "user=alice", "deny")
-        apply(store, clock, [limit("daily", 100), limit("monthly", 1_000, window="month")])
+        apply(readable_store, clock, [limit("daily", 100), limit("monthly", 1_000, window="month")])
         answer = await until(live, "user=alice", "allow")
     assert (answer["limit"], answer["resets_at"]) == ("daily", to_iso(clock() - clock() % (24 * HOUR) + 24 * HOUR))
 
 
-async def test_a_new_day_begins_with_nothing_used(store: Store, clock: SettableClock) -> None:
+async def test_a_new_day_begins_with_nothing_used(readable_store: Store, clock: SettableClock) -> None:
     daily = limit("daily")
-    spent(store, clock, 11, [daily])
-    async with recording(store, clock, limits=[daily]) as (live, _):
+    spent(readable_store, clock, 11, [daily])
+    async with recording(readable_store, clock, limits=[daily]) as (live, _):
         assert (await until(live, "user=alice", "deny"))["resets_at"] == DAY_END
         clock.advance(24 * HOUR)
         assert (await until(live, "user=alice", "allow"))["resets_at"] == "2026-11-22T00:00:00.000000Z"
 
 
 async def test_many_at_once_are_answered_from_few_reads(
-    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     each = limit("each user", each=Each.USER)
-    async with recording(store, clock, limits=[each]) as (live, _):
+    async with recording(readable_store, clock, limits=[each]) as (live, _):
         reads, judged = 0, 0
         reading, judging = Store.reading, VerdictRoute._judge
 
@@ -241,3 +244,14 @@ async def test_many_at_once_are_answered_from_few_reads(
         answers = await asyncio.gather(*map(ask, range(100)))
     assert {answer.json()["remaining_usd"] for answer in answers} == {10.0}
     assert reads < 60
+
+
+async def test_a_token_is_judged_under_its_name_as_under_its_value(readable_store: Store, clock: SettableClock) -> None:
+    limits = [limit("each token", 1, each=Each.TOKEN), limit("app", 9, where='token:"Production App"')]
+    with readable_store.writing() as connection:
+        tokens.create(connection, "Production App", clock(), value="t-1")
+    spent(readable_store, clock, 2, limits, token="t-1")
+    answers = await asked(readable_store, clock, limits, "token=t-1", "token=Production%20App", "token=t-2")
+    assert [(each["verdict"], each["limit"]) for each in answers] == [("deny", "each token")] * 2 + [
+        ("allow", "each token")
+    ]

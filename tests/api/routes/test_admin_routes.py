@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
@@ -19,6 +22,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
+from tests.store.conftest import Recorded
 
 DAILY = Limit(name="daily", window=parse_window("day"), amount=Usd.of(1), warn=(0.5, 0.8))
 
@@ -77,8 +81,9 @@ async def problem_fields(live: Live, target: str) -> set[str]:
     return set(response.json()["error"]["fields"])
 
 
-async def test_the_summary(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+@pytest.mark.replaces("monitor/summary")
+async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         raw = event(5, clock(), model="unheard-of", metadata={"cost": 0, "latencyMs": 1}, user_id="carol")
         await live.post_signed(raw)
         summary = await get(live, "/spending/summary")
@@ -103,6 +108,7 @@ async def test_the_summary(store: Store, clock: SettableClock) -> None:
             {
                 "name": "daily",
                 "entity": "",
+                "entity_name": "",
                 "window": "day",
                 "used_usd": 0.1,
                 "limit_usd": 1.0,
@@ -114,8 +120,8 @@ async def test_the_summary(store: Store, clock: SettableClock) -> None:
         assert await get(live, "/api/spending/summary") == summary
 
 
-async def test_the_summary_of_a_span(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         assert (await get(live, "/spending/summary?hours=0.04"))["requests"] == 2
         assert (await get(live, "/spending/summary?since=2026-11-20&until=2026-11-20"))["requests"] == 4
         assert (await get(live, "/spending/summary?from=2026-11-21"))["requests"] == 0
@@ -128,8 +134,9 @@ async def test_the_summary_of_a_span(store: Store, clock: SettableClock) -> None
         assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
 
 
-async def test_the_summary_by_local_day(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+@pytest.mark.replaces("fetcher/trends")
+async def test_the_summary_by_local_day(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         days = (await get(live, "/spending/summary?by=day&since=2026-11-18&until=2026-11-20"))["by"]
         assert [(row["day"], row["key"], row["requests"]) for row in days] == [
             ("2026-11-18", "2026-11-18", 0),
@@ -146,16 +153,18 @@ async def test_the_summary_by_local_day(store: Store, clock: SettableClock) -> N
         assert await problem_fields(live, "/spending/summary?by=user,day") == {"by"}
 
 
-async def test_models_by_family_are_one_group_and_exact_in_all_else(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_models_by_family_are_one_group_and_exact_in_all_else(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock) as live:
         await live.post_signed(event(5, clock(), model="openai/gpt-4o-2024-08-06"))
         summary = await get(live, "/spending/summary?by=model_family")
     assert [(row["key"], row["requests"]) for row in summary["by"]] == [("gpt-4o", 3), ("o3", 2)]
     assert {row["model"] for row in summary["by_model"]} == {"gpt-4o", "openai/gpt-4o-2024-08-06", "o3"}
 
 
-async def test_the_list_and_its_pages(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_the_list_and_its_pages(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         first = await get(live, "/requests?limit=3")
         assert [row["external_ids"]["helicone"] for row in first["data"]] == ["external-1", "external-2", "external-3"]
         assert first["totals"] == {
@@ -172,8 +181,8 @@ async def test_the_list_and_its_pages(store: Store, clock: SettableClock) -> Non
         assert second["next_cursor"] is None
 
 
-async def test_a_row_has_every_field(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 1) as live:
+async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 1) as live:
         (row,) = (await get(live, "/requests"))["data"]
         assert isinstance(row.pop("id"), str)
         assert row == {
@@ -222,6 +231,7 @@ async def test_a_row_has_every_field(store: Store, clock: SettableClock) -> None
             "inference_geo": None,
             "served_model": None,
             "provider_usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+            "token_name": None,
         }
 
 
@@ -244,8 +254,8 @@ QUERIES = [
 ]
 
 
-async def test_what_lists_take(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_what_lists_take(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         for query, numbers in QUERIES:
             found = await get(live, f"/requests?{query}")
             assert [row["external_ids"]["helicone"] for row in found["data"]] == [
@@ -254,8 +264,8 @@ async def test_what_lists_take(store: Store, clock: SettableClock) -> None:
             assert found["totals"]["requests"] == len(numbers)
 
 
-async def test_what_lists_refuse_is_named(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 0) as live:
+async def test_what_lists_refuse_is_named(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 0) as live:
         for query, field in (
             ("hours=0", "hours"),
             ("hours=-1", "hours"),
@@ -285,8 +295,8 @@ async def test_what_lists_refuse_is_named(store: Store, clock: SettableClock) ->
         assert await problem_fields(live, "/spending/summary?user=alice") == {"query"}
 
 
-async def test_one_request_with_its_bodies(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 2) as live:
+async def test_one_request_with_its_bodies(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 2) as live:
         one = await get(live, "/requests/external-2")
         assert one == await get(live, f"/requests/{one['id']}")
         assert one["request_body"] == {"messages": [{"role": "user", "content": "question 2"}]}
@@ -295,20 +305,21 @@ async def test_one_request_with_its_bodies(store: Store, clock: SettableClock) -
         assert (one["body_state"], one["revisions"]) == ("stored", [])
 
 
-async def test_an_unknown_request_is_not_found(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 0) as live:
+async def test_an_unknown_request_is_not_found(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 0) as live:
         for id in ("1", "unknown", "9" * 30, "²", "-1", "%20"):
             response = await live.client.get(f"/requests/{id}")
             assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_limits_as_they_stand(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
         await live.post_signed(event(60, clock() - HOUR))
         assert (await get(live, "/limits"))["data"] == [
             {
                 "name": "daily",
                 "entity": "",
+                "entity_name": "",
                 "window": "day",
                 "starts_at": "2026-11-20T00:00:00.000000Z",
                 "ends_at": "2026-11-21T00:00:00.000000Z",
@@ -323,9 +334,9 @@ async def test_limits_as_they_stand(store: Store, clock: SettableClock) -> None:
         ]
 
 
-async def test_text_from_outside_leaves_as_it_came(store: Store, clock: SettableClock) -> None:
+async def test_text_from_outside_leaves_as_it_came(readable_store: Store, clock: SettableClock) -> None:
     name = "\x1b]52;c;x\x07[/nope]‮"
-    async with filled(store, clock, 0) as live:
+    async with filled(readable_store, clock, 0) as live:
         await live.post_signed(event(1, clock(), user_id=name, model="a\0b"))
         response = await live.client.get("/requests")
         assert b"\x1b" not in response.content
@@ -333,7 +344,24 @@ async def test_text_from_outside_leaves_as_it_came(store: Store, clock: Settable
         assert (row["user_id"], row["model"]) == (name, "a␀b")
 
 
-async def test_the_groups_add_up_to_the_whole_also_where_requests_name_none(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock) as live:
+async def test_the_groups_add_up_to_the_whole_also_where_requests_name_none(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock) as live:
         summary = await get(live, "/spending/summary?by=token")
     assert [(row["key"], row["requests"], row["share"]) for row in summary["by"]] == [(None, summary["requests"], 1.0)]
+
+
+async def test_tokens_are_told_by_name_and_selected_by_name_or_value(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    with readable_store.writing() as connection:
+        tokens.create(connection, "Production App", clock(), value="t-1")
+    recorded = Recorded(readable_store)
+    recorded.add([recorded.request(clock() - 1, token=value) for value in ("t-1", "t-gone")])
+    async with filled(readable_store, clock, 0) as live:
+        by = (await get(live, "/spending/summary?by=token"))["by"]
+        assert {(row["key"], row["token"]) for row in by} == {("Production App", "t-1"), ("t-gone", "t-gone")}
+        for token in ("t-1", "Production App"):
+            rows = (await live.client.get("/requests", params={"token": token})).json()["data"]
+            assert [(row["token"], row["token_name"]) for row in rows] == [("t-1", "Production App")]

@@ -23,7 +23,7 @@ from tests.waiting import DEADLINE, soon
 
 
 @pytest.fixture
-def alert_id(store: Store, clock: SettableClock) -> int:
+def alert_id(readable_store: Store, clock: SettableClock) -> int:
     """An open alert with one message."""
     values: dict[str, Any] = {
         "rule": "limit/daily",
@@ -43,7 +43,7 @@ def alert_id(store: Store, clock: SettableClock) -> int:
         "opened_at": clock(),
         "updated_at": clock(),
     }
-    with store.writing() as connection:
+    with readable_store.writing() as connection:
         inserted = connection.execute(table_of(AlertTable).insert().values(**values))
         assert inserted.inserted_primary_key is not None
         number = int(inserted.inserted_primary_key[0])
@@ -60,16 +60,18 @@ def alert_id(store: Store, clock: SettableClock) -> int:
     return number
 
 
-async def test_alerts_come_with_their_deliveries(store: Store, clock: SettableClock, alert_id: int) -> None:
-    async with filled(store, clock, 1) as live:
+async def test_alerts_come_with_their_deliveries(readable_store: Store, clock: SettableClock, alert_id: int) -> None:
+    async with filled(readable_store, clock, 1) as live:
         (alert,) = (await get(live, "/alerts"))["data"]
     assert (alert["id"], alert["limit"], alert["state"]) == (alert_id, "daily", "exceeded")
     assert (alert["used_usd"], alert["used_nanousd"], alert["unpriced"]) == (5.2, 5_200_000_000, 2)
     assert [(each["channel"], each["state"]) for each in alert["deliveries"]] == [("ops", "pending")]
 
 
-async def test_an_alert_is_acked_snoozed_and_taken_back(store: Store, clock: SettableClock, alert_id: int) -> None:
-    async with filled(store, clock, 1) as live:
+async def test_an_alert_is_acked_snoozed_and_taken_back(
+    readable_store: Store, clock: SettableClock, alert_id: int
+) -> None:
+    async with filled(readable_store, clock, 1) as live:
         acked = await live.client.post(f"/alerts/{alert_id}/ack", json={"by": "ana"})
         snoozed = await live.client.post(f"/api/alerts/{alert_id}/snooze", json={"minutes": 60})
         free = await live.client.post(f"/alerts/{alert_id}/unack")
@@ -90,40 +92,41 @@ async def test_an_alert_is_acked_snoozed_and_taken_back(store: Store, clock: Set
     ],
 )
 async def test_what_cannot_be_done_is_refused_by_field(
-    store: Store, clock: SettableClock, alert_id: int, path: str, body: object, status: int, field: str | None
+    readable_store: Store, clock: SettableClock, alert_id: int, path: str, body: object, status: int, field: str | None
 ) -> None:
-    async with filled(store, clock, 1) as live:
+    async with filled(readable_store, clock, 1) as live:
         answer = await live.client.post(path, json=body)
     assert answer.status_code == status
     assert list(answer.json()["error"].get("fields") or {}) == ([field] if field else [])
     assert "canary" not in answer.text
 
 
-async def test_a_body_that_is_no_json_is_400(store: Store, clock: SettableClock, alert_id: int) -> None:
-    async with filled(store, clock, 1) as live:
+async def test_a_body_that_is_no_json_is_400(readable_store: Store, clock: SettableClock, alert_id: int) -> None:
+    async with filled(readable_store, clock, 1) as live:
         answer = await live.client.post(
             "/alerts/1/snooze", content=b"{nope", headers={"Content-Type": "application/json"}
         )
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "not_json")
 
 
-async def test_a_reset_writes_a_backup_and_clears_the_usage(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 3) as live:
+@pytest.mark.replaces("push/reset")
+async def test_a_reset_writes_a_backup_and_clears_the_usage(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 3) as live:
         answer = await live.client.delete("/reset")
         summary = await get(live, "/spending/summary")
     assert answer.status_code == 200
     assert answer.json()["deleted"] == 3
     assert rows_in_backup(Path(answer.json()["backup"])) == 3
     assert summary["requests"] == 0
-    assert rows(store, RequestTable) == []
+    assert rows(readable_store, RequestTable) == []
 
 
 async def test_a_change_whose_turn_does_not_come_in_time_is_never_done(
-    store: Store, clock: SettableClock, alert_id: int, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, alert_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spendtop.api.routes.WRITES_WITHIN", 0.05)
     goes_on = Event()
-    async with filled(store, clock, 3) as live:
+    async with filled(readable_store, clock, 3) as live:
         before = live.context.recorder.run(lambda connection: goes_on.wait(DEADLINE))
         answer = await live.client.delete("/reset")
         goes_on.set()
@@ -135,7 +138,7 @@ async def test_a_change_whose_turn_does_not_come_in_time_is_never_done(
 
 
 async def test_a_change_that_is_begun_is_answered_when_it_is_done(
-    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, goes_on = Event(), Event()
 
@@ -149,7 +152,7 @@ async def test_a_change_that_is_begun_is_answered_when_it_is_done(
 
     monkeypatch.setattr("spendtop.api.routes.wait", ends_once_it_is_begun)
     monkeypatch.setattr("spendtop.services.store_reset.backup", slow)
-    async with filled(store, clock, 3) as live, asyncio.TaskGroup() as tasks:
+    async with filled(readable_store, clock, 3) as live, asyncio.TaskGroup() as tasks:
         reset = tasks.create_task(live.client.delete("/reset"))
         await soon(begun.is_set)
         assert (await live.client.get("/ping")).status_code == 200

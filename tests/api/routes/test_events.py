@@ -71,14 +71,14 @@ async def following(live: Live, **headers: str) -> AsyncIterator[Follower]:
 
 
 @pytest.fixture
-async def live(store: Store, clock: SettableClock) -> AsyncIterator[Live]:
-    async with recording(store, clock) as (live, _):
+async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Live]:
+    async with recording(readable_store, clock) as (live, _):
         yield live
 
 
 @pytest.fixture
-def recorded(store: Store) -> Recorded:
-    return Recorded(store)
+def recorded(readable_store: Store) -> Recorded:
+    return Recorded(readable_store)
 
 
 def put_alert(store: Store, at: int) -> None:
@@ -129,13 +129,13 @@ async def test_goes_on_behind_the_event_that_was_read_last(
 
 
 async def test_an_alert_comes_whenever_it_changes_and_only_then(
-    live: Live, store: Store, recorded: Recorded, clock: SettableClock
+    live: Live, readable_store: Store, recorded: Recorded, clock: SettableClock
 ) -> None:
     alert = table_of(AlertTable)
     async with following(live) as follower:
-        put_alert(store, clock())
+        put_alert(readable_store, clock())
         first = await follower.next()
-        with store.writing() as connection:
+        with readable_store.writing() as connection:
             connection.execute(update(alert).values(state="exceeded", updated_at=clock() + SECOND))
         second = await follower.next()
         recorded.add([recorded.request(clock())])
@@ -155,7 +155,7 @@ async def test_many_events_come_in_order_and_once(live: Live, recorded: Recorded
 
 
 async def test_all_followers_share_one_watch_and_their_reads(
-    store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
 
@@ -166,7 +166,7 @@ async def test_all_followers_share_one_watch_and_their_reads(
     monkeypatch.setattr(feed, "news_after", counted)
     monkeypatch.setattr(feed, "_SHARED_SECONDS", DEADLINE)
     async with (
-        recording(store, clock) as (live, _),
+        recording(readable_store, clock) as (live, _),
         following(live) as one,
         following(live) as two,
         following(live) as three,
@@ -228,9 +228,9 @@ async def is_full(live: Live) -> bool:
     return not await follows(live)
 
 
-async def test_belongs_to_the_admin(store: Store, clock: SettableClock) -> None:
+async def test_belongs_to_the_admin(readable_store: Store, clock: SettableClock) -> None:
     settings = settings_of({"api_key": "admin", "ingest_keys": {"apps": "pushes"}})
-    async with recording(store, clock, settings) as (live, _):
+    async with recording(readable_store, clock, settings) as (live, _):
         assert (await live.client.get("/events", headers={"X-Ingest-Key": "pushes"})).status_code == 401
         async with following(live, **{"X-API-Key": "admin"}):
             pass
@@ -246,12 +246,12 @@ async def test_ends_at_once_when_the_listener_stops(live: Live) -> None:
 
 
 async def test_a_client_that_reads_nothing_is_cut_off(
-    store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spendtop.services.descriptors._MOST_FOLLOWERS", 1)
     big = {f"property-{number}": "x" * 256 for number in range(100)}
     recorded.add([recorded.request(clock(), properties=big) for _ in range(400)])
-    hasty = recording(store, clock, allowance=Allowance(to_send=2))
+    hasty = recording(readable_store, clock, allowance=Allowance(to_send=2))
     with socket.socket() as deaf:
         async with hasty as (live, _):
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -290,9 +290,11 @@ async def pinged(live: Live, times: int) -> int:
     return times
 
 
-async def test_a_store_that_cannot_be_read_is_said_before_the_stream(store: Store, clock: SettableClock) -> None:
-    async with recording(store, clock) as (live, _):
-        with store.writing() as connection:
+async def test_a_store_that_cannot_be_read_is_said_before_the_stream(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with recording(readable_store, clock) as (live, _):
+        with readable_store.writing() as connection:
             connection.exec_driver_sql("DROP TABLE revision")
         answer = await live.client.get("/events")
     assert isinstance(answer, httpx.Response)

@@ -61,9 +61,9 @@ async def post(live: Live, target: str, body: object, status: int = 200) -> Any:
     return answer.json()
 
 
-async def test_accounts_are_listed_as_they_stand(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
-        with store.writing() as connection:
+async def test_accounts_are_listed_as_they_stand(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
+        with readable_store.writing() as connection:
             ledger.take_balance(connection, "router", Usd.of("7.25"), clock())
         openai, router = (await get(live, "/ledger"))["data"]
     assert (openai["account"], openai["balance_usd"], openai["state"]) == ("openai", None, "uncalibrated")
@@ -71,8 +71,8 @@ async def test_accounts_are_listed_as_they_stand(store: Store, clock: SettableCl
     assert (router["balance_usd"], router["balance_nanousd"], router["state"]) == (7.25, 7_250_000_000, "stale")
 
 
-async def test_a_ledger_has_its_entries_and_days(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock, 2) as live:
+async def test_a_ledger_has_its_entries_and_days(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock, 2) as live:
         await post(live, "/ledger/openai/sync", {"balance": "25.00"})
         found = await get(live, "/api/ledger/openai?days=7")
     assert (found["account"], found["provider"], found["state"]) == ("openai", "openai", "ok")
@@ -101,12 +101,12 @@ async def test_a_ledger_has_its_entries_and_days(store: Store, clock: SettableCl
 
 @pytest.mark.parametrize("balance", ["42.93", 42.93, "42.930000000"])
 async def test_a_calibration_is_exact_as_text_and_as_number(
-    store: Store, clock: SettableClock, balance: object
+    readable_store: Store, clock: SettableClock, balance: object
 ) -> None:
-    async with kept(store, clock) as live:
+    async with kept(readable_store, clock) as live:
         await post(live, "/ledger/openai/sync", {"balance": "29.123456789"})
         clock.advance(MINUTE)
-        bill(store, clock(), "5.05", "1.10")
+        bill(readable_store, clock(), "5.05", "1.10")
         answer = await post(live, "/ledger/openai/sync", {"balance": balance})
     assert answer == {
         "account": "openai",
@@ -117,8 +117,8 @@ async def test_a_calibration_is_exact_as_text_and_as_number(
     }
 
 
-async def test_the_first_calibration_predicts_nothing(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+async def test_the_first_calibration_predicts_nothing(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         answer = await post(live, "/ledger/openai/sync", {"balance": "25"})
         (event,) = (await get(live, "/ledger/openai"))["events"]
     assert (answer["predicted_nanousd"], answer["observed_nanousd"], answer["drift_nanousd"]) == (
@@ -129,33 +129,33 @@ async def test_the_first_calibration_predicts_nothing(store: Store, clock: Setta
     assert (event["amount_usd"], event["amount_nanousd"], event["predicted_nanousd"]) == (None, None, None)
 
 
-async def test_a_drift_that_no_account_has_is_refused(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+async def test_a_drift_that_no_account_has_is_refused(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         await post(live, "/ledger/openai/sync", {"balance": "999999999"})
         answer = await post(live, "/ledger/openai/sync", {"balance": "-999999999"}, 422)
     assert list(answer["error"]["fields"]) == ["balance"]
 
 
-async def test_old_costs_are_read_before_a_calibration(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+async def test_old_costs_are_read_before_a_calibration(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         await post(live, "/ledger/openai/sync", {"balance": "20"})
         clock.advance(HOUR)
         asked = asyncio.ensure_future(post(live, "/ledger/openai/sync", {"balance": "19"}))
-        task = await soon(lambda: queued(store, clock()))
+        task = await soon(lambda: queued(readable_store, clock()))
         assert (task.kind, task.arguments) == (TaskKind.POLL_NOW, {"poller": "openai-costs"})
-        bill(store, clock(), "5.20", "1.10")
-        with store.writing() as connection:
+        bill(readable_store, clock(), "5.20", "1.10")
+        with readable_store.writing() as connection:
             tasks.finish(connection, task.id, TaskState.DONE, "Polled.", clock())
         answer = await asked
     assert (answer["predicted_nanousd"], answer["drift_nanousd"], answer["state"]) == (19_000_000_000, 0, "ok")
 
 
-async def test_a_calibration_on_old_costs_says_so(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+async def test_a_calibration_on_old_costs_says_so(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         clock.advance(20 * MINUTE)
         asked = asyncio.ensure_future(post(live, "/ledger/openai/sync", {"balance": "19"}))
-        task = await soon(lambda: queued(store, clock()))
-        with store.writing() as connection:
+        task = await soon(lambda: queued(readable_store, clock()))
+        with readable_store.writing() as connection:
             tasks.finish(connection, task.id, TaskState.FAILED, "OpenAI is away.", clock())
         answer = await asked
     assert (answer["observed_nanousd"], answer["state"]) == (19_000_000_000, "stale")
@@ -166,8 +166,9 @@ def queued(store: Store, now: int) -> Any:
         return tasks.claim(connection, now)
 
 
-async def test_entries_move_the_balance_and_are_never_edited(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+@pytest.mark.replaces("credit/entries")
+async def test_entries_move_the_balance_and_are_never_edited(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         await post(live, "/ledger/openai/sync", {"balance": 20})
         clock.advance(MINUTE)
         deposit = {"kind": "deposit", "amount": "25", "note": "card"}
@@ -201,18 +202,18 @@ async def test_entries_move_the_balance_and_are_never_edited(store: Store, clock
     ],
 )
 async def test_what_cannot_be_entered_is_refused_by_field(
-    store: Store, clock: SettableClock, target: str, body: object, field: str
+    readable_store: Store, clock: SettableClock, target: str, body: object, field: str
 ) -> None:
-    async with kept(store, clock) as live:
+    async with kept(readable_store, clock) as live:
         answer = await live.client.post(f"/ledger/{target}", json=body)
     assert answer.status_code == 422
     assert set(answer.json()["error"]["fields"]) == {field}
     assert "canary" not in answer.text
-    assert rows(store, LedgerEventTable) == []
+    assert rows(readable_store, LedgerEventTable) == []
 
 
-async def test_an_unknown_account_is_404(store: Store, clock: SettableClock) -> None:
-    async with kept(store, clock) as live:
+async def test_an_unknown_account_is_404(readable_store: Store, clock: SettableClock) -> None:
+    async with kept(readable_store, clock) as live:
         for answer in (
             await live.client.get("/ledger/nobody"),
             await live.client.post("/ledger/nobody/sync", json={"balance": 1}),
@@ -221,6 +222,6 @@ async def test_an_unknown_account_is_404(store: Store, clock: SettableClock) -> 
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_without_accounts_the_list_is_empty(store: Store, clock: SettableClock) -> None:
-    async with filled(store, clock, 1) as live:
+async def test_without_accounts_the_list_is_empty(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 1) as live:
         assert await get(live, "/ledger") == {"data": []}

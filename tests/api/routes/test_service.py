@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from spendtop import __version__
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.limits import Limit
@@ -17,14 +19,15 @@ from tests.store.conftest import Recorded
 DAILY = Limit(name="daily", window=parse_window("day"), amount=Usd.of(10))
 
 
-async def test_the_figures_as_json(store: Store, clock: SettableClock) -> None:
+@pytest.mark.replaces("push/metrics")
+async def test_the_figures_as_json(readable_store: Store, clock: SettableClock) -> None:
     settings = settings_of({"ingest_keys": {"apps": "pushes"}, "ingest_rate_limit": {"rpm": 70, "burst": 7}})
-    recorded = Recorded(store)
+    recorded = Recorded(readable_store)
     recorded.add([recorded.request(clock() - HOUR), recorded.request(clock() - 1, counted=False, token="twin")])
-    with store.writing() as connection:
+    with readable_store.writing() as connection:
         tokens.create(connection, "web", clock())
         note(connection, {"ingest": [Remark(RemarkKind.UNREAD, "weird_units", "is not priced", 312)]}, clock())
-    async with recording(store, clock, settings) as (live, _):
+    async with recording(readable_store, clock, settings) as (live, _):
         await live.client.post("/webhook", content=b"{}")
         first = (await live.client.get("/metrics")).json()
         browser = await live.client.get("/api/metrics", headers={"Accept": "text/html,*/*"})
@@ -47,11 +50,11 @@ async def test_the_figures_as_json(store: Store, clock: SettableClock) -> None:
     assert browser.headers["content-type"] == "application/json"
 
 
-async def test_the_figures_as_prometheus_reads_them(store: Store, clock: SettableClock) -> None:
-    recorded = Recorded(store)
+async def test_the_figures_as_prometheus_reads_them(readable_store: Store, clock: SettableClock) -> None:
+    recorded = Recorded(readable_store)
     today = [recorded.request(clock() - HOUR, 4 * 10**9, model="gpt-4o", provider="openai")]
     recorded.add([*today, recorded.request(clock() - DAY, 10**9, model="gpt-4o")], [DAILY])
-    async with recording(store, clock, limits=[DAILY]) as (live, _):
+    async with recording(readable_store, clock, limits=[DAILY]) as (live, _):
         answer = await live.client.get("/metrics", headers={"Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"})
         modern = await live.client.get("/metrics", headers={"Accept": "application/openmetrics-text;version=zwei"})
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -16,9 +16,9 @@ TOKENS = "/ingest/tokens"
 
 
 @pytest.fixture
-async def live(store: Store, clock: SettableClock) -> AsyncIterator[Live]:
+async def live(readable_store: Store, clock: SettableClock) -> AsyncIterator[Live]:
     settings = settings_of({"ingest_keys": {"apps": "an ingest key"}})
-    async with recording(store, clock, settings) as (live, _):
+    async with recording(readable_store, clock, settings) as (live, _):
         yield live
 
 
@@ -34,6 +34,7 @@ async def listed(live: Live) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_a_new_token_is_answered_with_snippets_and_listed_without(live: Live, clock: SettableClock) -> None:
     made = await created(live, name="web")
     snippets = made.pop("snippets")
@@ -58,17 +59,17 @@ async def test_a_new_token_is_answered_with_snippets_and_listed_without(live: Li
         assert "an ingest key" not in text
 
 
-async def test_snippets_name_the_public_address(store: Store, clock: SettableClock) -> None:
+async def test_snippets_name_the_public_address(readable_store: Store, clock: SettableClock) -> None:
     key = "an-admin-key-of-this-listener"
     settings = settings_of({"public_url": "https://spend.example", "api_key": key})
-    async with recording(store, clock, settings) as (live, _):
+    async with recording(readable_store, clock, settings) as (live, _):
         live.client.headers["X-API-Key"] = key
         snippets = (await created(live, name="web"))["snippets"]
     assert all("https://spend.example/" in text for text in snippets.values())
 
 
-async def test_says_how_much_a_token_was_used(store: Store, clock: SettableClock, live: Live) -> None:
-    recorded = Recorded(store)
+async def test_says_how_much_a_token_was_used(readable_store: Store, clock: SettableClock, live: Live) -> None:
+    recorded = Recorded(readable_store)
     recorded.add([recorded.request(clock() - HOUR, token="kept"), recorded.request(clock() - SECOND, token="kept")])
     made = await created(live, name="web", token="kept", shadow=True)
     assert (made["token"], made["shadow"]) == ("kept", True)
@@ -103,6 +104,7 @@ async def test_refuses_what_no_token_can_be(live: Live) -> None:
     assert await listed(live) == []
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_is_switched_and_toggled(live: Live) -> None:
     await created(live, name="web")
     path = f"{TOKENS}/1/active"
@@ -127,6 +129,7 @@ async def test_a_change_is_known_to_the_ways_in_at_once(live: Live) -> None:
     assert "value" not in await book.book([])
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_is_deleted_once(live: Live) -> None:
     await created(live, name="web")
     first, second = [await live.client.delete(f"/api{TOKENS}/1") for _ in range(2)]
@@ -145,9 +148,9 @@ async def test_says_which_methods_there_are(live: Live) -> None:
     assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "POST"})
 
 
-async def test_belongs_to_the_admin(store: Store, clock: SettableClock) -> None:
+async def test_belongs_to_the_admin(readable_store: Store, clock: SettableClock) -> None:
     settings = settings_of({"api_key": "admin", "ingest_keys": {"apps": "pushes"}})
-    async with recording(store, clock, settings) as (live, _):
+    async with recording(readable_store, clock, settings) as (live, _):
         answers = [
             await live.client.get(TOKENS),
             await live.client.get(TOKENS, headers={"X-Ingest-Key": "pushes"}),
