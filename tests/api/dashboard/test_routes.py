@@ -243,7 +243,7 @@ async def test_prompts_are_shown_only_on_demand(
     readable_store: Store, clock: SettableClock, shows_bodies: bool
 ) -> None:
     recorded = Recorded(readable_store)
-    bodies = {"request_body": BODY, "response_body": BODY, "body_state": BodyState.STORED}
+    bodies: dict[str, Any] = {"request_body": BODY, "response_body": BODY, "body_state": BodyState.STORED}
     recorded.add([recorded.request(clock() - MINUTE, external_id="r", **bodies)])
     async with signed_in(readable_store, clock, dashboard_bodies=shows_bodies) as live:
         [row] = (await live.client.get("/requests")).json()["data"]
