@@ -49,6 +49,8 @@ class AlertItem(BaseModel):
     id: int
     limit: str
     entity: str
+    entity_name: str
+    """What people read for the entity: of a tracking token its name."""
     """Whose limit it is; empty for everyone."""
     state: str
     severity: str
@@ -80,6 +82,7 @@ class AlertItem(BaseModel):
             id=row.id,
             limit=row.limit_name,
             entity=row.entity.raw,
+            entity_name=row.name.raw,
             state=row.state,
             severity=row.severity,
             window_start=instant(row.window_start),

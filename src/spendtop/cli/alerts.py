@@ -46,7 +46,7 @@ def show(options: Options) -> int:
         (
             alert.id,
             clean_line(alert.limit_name),
-            alert.entity if alert.entity.raw else "everyone",
+            alert.name if alert.entity.raw else "everyone",
             _state(alert, calendar),
             _used(alert),
             _used_now(alert, used.get(alert.id)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
@@ -337,12 +338,19 @@ class PrivacySettings(Section):
 
 
 class UiSettings(Section):
-    """The screens."""
+    """The screens, and what this installation is called."""
 
+    name: str = ""
+    """Says in messages which installation speaks; empty = the machine's name."""
     theme: str = "spendtop-dark"
     """Name of a theme."""
     keymap: dict[str, str] = Field(default_factory=dict)
     """Own keys: action = "key"."""
+
+    @property
+    def shown_name(self) -> str:
+        """What this installation is called."""
+        return self.name.strip() or socket.gethostname()
 
 
 class Settings(Section):

@@ -12,9 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.cost_words import cost_words
 from spendtop.domain.limits import Limit, LimitState
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.windows import WindowKind
 
 LATE_AFTER = 5 * MINUTE
@@ -56,6 +55,10 @@ class Message(Struct, frozen=True, kw_only=True):
     """What is over, where that is not about a limit."""
     entity: str = ""
     """Raw value of what the limit is `each` of; empty for everyone."""
+    alert: int | None = None
+    """The id that the alert is acked by."""
+    request: int | None = None
+    """Id of the one request that it is about."""
     each: str | None = None
     window: str = ""
     window_start: int | None = None
@@ -66,6 +69,10 @@ class Message(Struct, frozen=True, kw_only=True):
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
+    burn_nano: int | None = None
+    """Of a balance: what a day costs; None where that is not known."""
+    runs_out_at: int | None = None
+    """When a balance is gone if that goes on, UTC µs; None where that is not known, or in a century at the earliest."""
     contributors: tuple[tuple[str, str, int], ...] = ()
     """(dimension, raw key, nano-USD), largest first."""
     at: int = 0
@@ -79,11 +86,6 @@ class Message(Struct, frozen=True, kw_only=True):
     """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
     """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
-
-    @property
-    def used_words(self) -> str:
-        """What counts against a limit, and what is not in it."""
-        return cost_words(Usd(self.used_nano), self.unpriced)
 
 
 class EpisodeState(StrEnum):
@@ -263,16 +265,18 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
 
 def headline(message: Message, name: str) -> str | None:
     """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
-    match message.resolves or message.kind:
+    kind = message.resolves or message.kind
+    match kind:
         case MessageKind.LOW_BALANCE:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
-            about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
+            [threshold] = side_by_side(Usd(message.limit_nano))
+            about = f"{name} {left} of {threshold}"
         case MessageKind.STALE:
-            about = f"stale data: {name}"
+            about = name
         case MessageKind.NOT_RECORDING:
-            about = f"spendtop is not recording: {name}"
+            return f"spendtop is not recording: {name}"
         case MessageKind.UNDELIVERED:
-            about = f"channel {name} does not deliver"
+            about = f"channel {name}"
         case _:
             return None
-    return f"resolved {about}" if message.resolves else about
+    return f"resolved: {kind} {about}" if message.resolves else f"{kind}: {about}"
