@@ -47,11 +47,11 @@ from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.run_summary import RunSummary
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
-from spendtop.collector.tally import Tally
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
 from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
 from spendtop.collector.tasks.slow_tasks import SlowTasks
@@ -143,7 +143,7 @@ class Collector:
         self._refusals = Refusals(setup.clock)
         self._refusal_watch = RefusalWatch(self._refusals, self._conditions)
         self._notifier = Notifier(store)
-        self._tally = Tally(setup.clock())
+        self._summary = RunSummary(setup.clock())
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
@@ -206,7 +206,7 @@ class Collector:
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
             await asyncio.to_thread(self._notifier.close)
-        self._say(self._tally.farewell(self._setup.clock(), self._outbox.sent))
+        self._say(self._summary.farewell(self._setup.clock(), self._outbox.sent))
         return code
 
     def _load_prices(self) -> None:
@@ -342,7 +342,7 @@ class Collector:
 
     def _recorded(self, outcomes: Sequence[Outcome]) -> None:
         self._evaluator.wake()
-        self._tally.recorded(outcomes)
+        self._summary.recorded(outcomes)
         if self._printer is not None:
             self._printer.recorded(outcomes)
 
@@ -352,7 +352,7 @@ class Collector:
 
     def _announced(self, announcements: Sequence[Announcement]) -> None:
         self._outbox.wake()
-        self._tally.announced(len(announcements))
+        self._summary.announced(len(announcements))
         if self._printer is not None:
             self._printer.announced(announcements)
 

@@ -8,7 +8,7 @@ from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.services.recording import Outcome
 
 
-class Tally:
+class RunSummary:
     """Counts from `started_at` (UTC µs) on."""
 
     def __init__(self, started_at: int) -> None:
