@@ -140,6 +140,19 @@ async def test_a_good_change_is_applied_and_named(bench: Bench) -> None:
     assert str(followed.in_store().limits[0].amount) == "$12.50"
 
 
+async def test_a_saved_env_of_an_older_system_is_applied_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bench.file.parent)
+    old, new = bench.file.parent / ".env", bench.file.parent / "new"
+    for file, usd in ((old, 5), (new, 7)):
+        file.touch(mode=0o600)
+        file.write_text(f"DAILY_SPEND_LIMIT={usd}\n")
+    followed = Followed(bench)
+    async with following(followed):
+        new.replace(old)
+        await soon(lambda: followed.said)
+    assert followed.said == ["Configuration applied: limit.daily.usd: $5.00 → $7.00"]
+
+
 async def test_a_bad_change_is_refused_with_its_line_and_the_old_one_goes_on(bench: Bench) -> None:
     bench.configure(DAILY)
     followed = Followed(bench)
