@@ -15,8 +15,9 @@ def test_the_last_words_say_what_came_of_the_run(length: int, words: str) -> Non
     summary = RunSummary(MINUTE)
     new = Outcome("stored", 1, request(1, MINUTE, 5))
     summary.recorded([new] * 1_200)
-    summary.recorded([Outcome("stored", 1), Outcome("duplicate", 1), new])
+    summary.recorded([Outcome("stored", 1), Outcome("duplicate", 1), Outcome("quarantined", 1), new])
     summary.announced(1)
     assert summary.farewell(MINUTE + length, 0) == (
-        f"Stopped after {words}: 1,201 requests recorded, 2 further reports, 1 alert told, 0 messages sent. Goodbye."
+        f"Stopped after {words}: 1,201 requests recorded, 2 further reports, 1 set aside, 1 alert told,"
+        " 0 messages sent. Goodbye."
     )

@@ -34,7 +34,7 @@ THE_WAY_OF_AN_EVENT = (
     r"services\.recording: unrecognized event of helicone: quarantined, kept as 1",
     r"api\.intake: helicone refused: ",
     r"api\.app: GET /spending/summary: 200",
-    r"services\.evaluator: limit all, alert 1: exceeded at \$1\.00 of \$0\.01, exceeded",
+    r"services\.evaluator: limit all, alert 1: exceeded at \$1\.00 of \$0\.01, tells exceeded",
     r"services\.announcements: alert 1: exceeded for channel away",
     r"alerts\.outbox_loop: message \w+ to channel away: try 1, transient in \d+ ms",
 )

@@ -15,13 +15,16 @@ class RunSummary:
         self._started_at = started_at
         self._requests = 0
         self._reports = 0
+        self._set_aside = 0
         self._alerts = 0
 
     def recorded(self, outcomes: Sequence[Outcome]) -> None:
         """Called in the writer's thread alone."""
         new = sum(outcome.request is not None for outcome in outcomes)
+        set_aside = sum(outcome.status in ("test", "quarantined") for outcome in outcomes)
         self._requests += new
-        self._reports += len(outcomes) - new
+        self._set_aside += set_aside
+        self._reports += len(outcomes) - new - set_aside
 
     def announced(self, alerts: int) -> None:
         self._alerts += alerts
@@ -31,6 +34,7 @@ class RunSummary:
         counts = (
             _counted(self._requests, "request recorded", "requests recorded"),
             _counted(self._reports, "further report", "further reports"),
+            f"{self._set_aside:,} set aside",
             _counted(self._alerts, "alert told", "alerts told"),
             _counted(messages, "message sent", "messages sent"),
         )

@@ -277,7 +277,7 @@ class _LimitInTurn:
         _log.debug(
             "limit %s, alert %s: %s at %s, %s",
             *(clean_line(limit.name), alert_id, decision.episode.state, use_words(reading.used, 0, limit.amount)),
-            decision.announce or decision.reason or "nothing to say",
+            f"tells {decision.announce}" if decision.announce else decision.reason or "tells nothing",
         )
         if alert_id is None or decision.announce is None:
             return []
