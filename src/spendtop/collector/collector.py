@@ -28,6 +28,7 @@ from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
+from spendtop.collector.first_bill import FirstBill
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
@@ -150,6 +151,7 @@ class Collector:
         self._notifier = Notifier(store)
         self._summary = RunSummary(setup.clock())
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
+        self._first_bill: FirstBill | None = None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
             store, active.preparer, active.book, lock.hold.slot, self._recorded, self._committed, self._prices
@@ -296,6 +298,8 @@ class Collector:
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run
+        if self._first_bill is not None:
+            loops["first bill"] = self._first_bill.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
         context = CompanionContext(
@@ -367,6 +371,8 @@ class Collector:
 
     def _polled(self) -> None:
         self._evaluator.wake()
+        if self._first_bill is not None:
+            self._first_bill.wake()
         self._accounts.wake()
 
     def _wake(self) -> None:
@@ -414,9 +420,14 @@ class Collector:
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
             bills = await read(self._store, self._bills)
+            if bills is not None and bills.day is None:
+                self._first_bill = FirstBill(self._store, self._bills, self._tell_bill)
             self._printer.banner(self._active.facts(url, self._store.name, bills))
         for sentence in (*notices, *self._setup.loaded.warnings):
             self._say(sentence)
+
+    def _tell_bill(self, bills: Bills) -> None:
+        self._say(" · ".join(bills.words(self._setup.clock(), self._recorder.book.calendar)))
 
     def _bills(self, connection: Connection) -> Bills | None:
         return bills_unseen(connection, accounts_of(self._settings()), self._setup.clock())
