@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,19 +141,19 @@ def test_the_image_listens_where_the_platform_says(
     assert done.stdout.split() == [port, "--no-ui", "--host", "0.0.0.0"]
 
 
-def test_what_a_unit_would_not_see_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    config = Path("spendtop.toml")
-    hook = tmp_path / "costs.py"
-    hook.write_text("def cost(request): return None\n")
-    store = 'url = "sqlite:////home/ana/spendtop.db"'
-    config.write_text(f'[database]\n{store}\n[pricing]\nhook = "{hook}:cost"\n')
-    config.chmod(0o600)
-    assert main(["deploy", "systemd"]) == 0
-    said = capsys.readouterr().err
-    assert "does not see the store, /home/ana/spendtop.db" in said
-    assert f"does not see the pricing hook, {hook}" in said
-    assert main(["deploy", "docker"]) == 0
-    assert "does not see" not in capsys.readouterr().err
+def test_what_a_unit_would_not_see_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        hook, config = Path(folder, "costs.py"), Path("spendtop.toml")
+        hook.write_text("def cost(request): return None\n")
+        store = 'url = "sqlite:////home/ana/spendtop.db"'
+        config.write_text(f'[database]\n{store}\n[pricing]\nhook = "{hook}:cost"\n')
+        config.chmod(0o600)
+        assert main(["deploy", "systemd"]) == 0
+        said = capsys.readouterr().err
+        assert "does not see the store, /home/ana/spendtop.db" in said
+        assert f"does not see the pricing hook, {hook}" in said
+        assert main(["deploy", "docker"]) == 0
+        assert "does not see" not in capsys.readouterr().err
 
 
 @needs("systemd-analyze")

@@ -336,7 +336,7 @@ COMMANDS: dict[str, Command] = {
         "ledger:show",
         "One balance with what was entered, and day by day what was billed and what was seen here.",
         "spendtop ledger show openai",
-        (_ACCOUNT,),
+        (_ACCOUNT, _JSON),
     ),
     "ledger sync": Command(
         "ledger:sync",

@@ -145,7 +145,7 @@ async def test_days_show_both_sides_what_is_unpriced_restated_and_calibrated(
         await shown(pilot)
         assert words(pilot, day(clock, 1)) == [day(clock, 1), "$1.00", "$0.00", "0", "!", "+$1.00", "-"]
         assert words(pilot, day(clock, 2))[1:] == ["$2.30", "$0.30", "1", "!", "+$2.00", "666%", "calibrated"]
-        assert words(pilot, day(clock, 3))[1:] == ["$1.60", "$0.00", "0", "!", "+$1.60", "-", "restated", "1x"]
+        assert words(pilot, day(clock, 3))[1:] == ["$1.60", "$0.00", "0", "!", "+$1.60", "-", "restated"]
 
 
 async def test_entries_are_listed_with_page_drift_note_and_who(face: SpendtopApp) -> None:

@@ -11,7 +11,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, fit, fit_right, spread
-from spendtop.tui.widgets.day_chart import Day
+from spendtop.tui.widgets.day_chart import Day, date_label
 
 if TYPE_CHECKING:
     from spendtop.store.reads.bills import BillHistory, Bills
@@ -23,7 +23,7 @@ _LEFT = 14
 def billed_days(history: BillHistory) -> list[Day]:
     """What a chart shows of them."""
     return [
-        Day(label=f"{to_datetime(day * DAY):%m-%d}", cost=cost, left=left)
+        Day(label=date_label(to_datetime(day * DAY), len(history.billed)), cost=cost, left=left)
         for day, (cost, left) in enumerate(zip(history.billed, history.left, strict=True), history.first)
     ]
 

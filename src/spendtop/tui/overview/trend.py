@@ -12,7 +12,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import Selection
-from spendtop.tui.widgets.day_chart import Day, DayChart
+from spendtop.tui.widgets.day_chart import Day, DayChart, date_label
 
 if TYPE_CHECKING:
     from spendtop.store.reads.bucket_spans import Span
@@ -101,12 +101,12 @@ class Trend:
             self._read_again_at = now + max(_AGAIN_AFTER, (now - reading.began) * _SHARE)
         self._spends |= figures.spends
         only = f", only {clean_line(text)}" if text.strip() else ""
-        self._chart.show([self._day(day, calendar) for day in days], "Spend/day", about=only)
+        self._chart.show([self._day(day, calendar, len(days)) for day in days], "Spend/day", about=only)
 
-    def _day(self, day: Span, calendar: Calendar) -> Day:
+    def _day(self, day: Span, calendar: Calendar, days: int) -> Day:
         """Days before the oldest request are not known to have cost nothing."""
         assert day.since is not None
-        label = f"{calendar.local(day.since):%m-%d}"
+        label = date_label(calendar.local(day.since), days)
         spend = self._spends.get(day.since)
         if spend is None:
             return Day(label=label, cost=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from rich.style import Style
@@ -16,6 +17,8 @@ from spendtop.tui.widgets.chart import nice_ceiling
 _AXIS = 6
 """Cells of the amounts at either side."""
 _TODAY = "today so far"
+_WITH_YEAR = 300
+"""Days from which on dates have their year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,11 @@ class _Column:
     left: int | None
     is_open: bool
     """Whether it is the day that still runs."""
+
+
+def date_label(moment: datetime, days: int) -> str:
+    """The date of a day among so many: with its year where months alone could be taken for others."""
+    return f"{moment:%m-%d}" if days < _WITH_YEAR else f"{moment:%Y-%m-%d}"
 
 
 class DayChart(Panel):
