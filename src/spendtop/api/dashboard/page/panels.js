@@ -92,7 +92,7 @@ function showLimits({ data }) {
 
 function limit(use) {
   const colour = STATE_COLOURS[use.state];
-  const name = cleanLine(use.entity ? `${use.entity} ${use.name}` : use.name);
+  const name = cleanLine(use.entity ? `${use.entity_name} ${use.name}` : use.name);
   const missing = use.unpriced ? [" ", make("span", { class: "unknown" }, `+ ${grouped(use.unpriced)} unpriced`)] : [];
   const ends = use.ends_at ? `, until ${times.moment(use.ends_at)}` : "";
   return make("tr", { title: `${name}, window ${use.window}, ${use.state}${ends}` },
