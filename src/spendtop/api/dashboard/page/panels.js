@@ -29,14 +29,15 @@ function balance(account) {
     account.estimated ? "estimated from what was seen here" : "",
     account.state === "stale" ? "stale" : "",
     account.state === "uncalibrated" ? "never calibrated" : "",
-    account.as_of ? `asked ${times.ago(account.as_of)}` : "",
+    account.as_of ? `read ${times.ago(account.as_of)}` : "",
     account.run_out_at ? `lasts until about ${times.date(account.run_out_at)}` : "",
     account.caution ?? "",
     account.failure ?? "",
   ].filter(Boolean);
   return make("div", {},
     make("div", { class: "line" },
-      make("span", { class: "name" }, named(account.account), " ", make("span", { class: "muted" }, named(account.provider))),
+      make("span", { class: "name" }, named(account.account),
+        ...(account.provider === account.account ? [] : [make("span", { class: "muted" }, ` ${named(account.provider)}`)])),
       amount),
     make("p", { class: low || account.state !== "ok" ? "warn" : "muted" }, cleanLine(notes.join(" · "))));
 }
