@@ -6,6 +6,7 @@ function showState(state) {
   times.inZone(state.zone);
   times.ahead = Date.parse(state.at) - Date.now();
   $("today").replaceChildren(...costParts(state.today));
+  document.title = `${costWords(state.today)} today · spendtop`;
   $("last-hour").replaceChildren(...costParts(state.last_hour));
   $("leave").hidden = !state.signed_in;
   $("version").textContent = `spendtop ${state.version}`;
