@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 
-from sqlalchemy import Connection
-
 from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
@@ -74,8 +72,6 @@ from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
-from spendtop.store.reads.bills import Bills, bills_unseen
-from spendtop.store.transactions import read
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -151,7 +147,6 @@ class Collector:
         self._notifier = Notifier(store)
         self._summary = RunSummary(setup.clock())
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
-        self._first_bill: FirstBill | None = None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
             store, active.preparer, active.book, lock.hold.slot, self._recorded, self._committed, self._prices
@@ -160,6 +155,13 @@ class Collector:
             store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
         )
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
+        self._first_bill = FirstBill(
+            store,
+            lambda: accounts_of(self._settings()),
+            setup.clock,
+            lambda: self._recorder.book.calendar,
+            self._say,
+        )
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
@@ -286,6 +288,7 @@ class Collector:
             "pollers": pollers.run,
             "accounts": self._accounts.run,
             "status file": self._snapshot.run,
+            "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
@@ -298,8 +301,6 @@ class Collector:
         }
         if self._printer is not None:
             loops["printer"] = self._printer.run
-        if self._first_bill is not None:
-            loops["first bill"] = self._first_bill.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
         context = CompanionContext(
@@ -371,8 +372,7 @@ class Collector:
 
     def _polled(self) -> None:
         self._evaluator.wake()
-        if self._first_bill is not None:
-            self._first_bill.wake()
+        self._first_bill.wake()
         self._accounts.wake()
 
     def _wake(self) -> None:
@@ -419,18 +419,10 @@ class Collector:
         url = self._readiness.url
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
-            bills = await read(self._store, self._bills)
-            if bills is not None and bills.day is None:
-                self._first_bill = FirstBill(self._store, self._bills, self._tell_bill)
+            bills = await self._first_bill.look()
             self._printer.banner(self._active.facts(url, self._store.name, bills))
         for sentence in (*notices, *self._setup.loaded.warnings):
             self._say(sentence)
-
-    def _tell_bill(self, bills: Bills) -> None:
-        self._say(" · ".join(bills.words(self._setup.clock(), self._recorder.book.calendar)))
-
-    def _bills(self, connection: Connection) -> Bills | None:
-        return bills_unseen(connection, accounts_of(self._settings()), self._setup.clock())
 
     def _say(self, sentence: str) -> None:
         if self._printer is not None:

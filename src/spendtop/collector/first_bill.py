@@ -1,15 +1,18 @@
-"""Says what is billed and left as soon as it is known, where the start banner could not know it yet."""
+"""What is billed and left, for the start banner, and said later where it was not known yet then."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
 from spendtop.collector.supervisor import wait_for_any
+from spendtop.domain.clock import Clock
+from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.bills import Bills
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.bills import Bills, bills_unseen
 from spendtop.store.transactions import read
 
 
@@ -17,24 +20,39 @@ class FirstBill:
     """Looks after each poll, until the first bill is there or requests show what is spent."""
 
     def __init__(
-        self, store: Store, bills: Callable[[Connection], Bills | None], tell: Callable[[Bills], None]
+        self,
+        store: Store,
+        accounts: Callable[[], Sequence[Account]],
+        clock: Clock,
+        calendar: Callable[[], Calendar],
+        say: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._bills = bills
-        self._tell = tell
+        self._accounts = accounts
+        self._clock = clock
+        self._calendar = calendar
+        self._say = say
         self._news = asyncio.Event()
+        self._is_awaited = False
+
+    async def look(self) -> Bills | None:
+        """What the banner says; None where requests say what is spent."""
+        bills = await read(self._store, self._bills)
+        self._is_awaited = bills is not None and bills.day is None
+        return bills
 
     def wake(self) -> None:
         """Something was polled."""
         self._news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            bills = await read(self._store, self._bills)
-            if bills is None or bills.day is not None:
-                if bills is not None:
-                    self._tell(bills)
-                await stop.wait()
-                return
+        while self._is_awaited and not stop.is_set():
+            bills = await self.look()
+            if bills is not None and bills.day is not None:
+                self._say(" · ".join(bills.words(self._clock(), self._calendar())))
             await wait_for_any(self._news, stop)
             self._news.clear()
+        await stop.wait()
+
+    def _bills(self, connection: Connection) -> Bills | None:
+        return bills_unseen(connection, self._accounts(), self._clock())
