@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,14 +13,18 @@ from tests.api.listening import FakeRecorder
 
 
 @pytest.fixture
-def store(sqlite_store: Store) -> Store:
-    """An empty SQLite store: what the listener does is the same on both databases."""
-    return sqlite_store
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A SQLite store that nothing is asked of, so it has no tables."""
+    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def readable_store(store: Store) -> Store:
-    """The same, for tests in which something is asked of it."""
+def readable_store(store: Store, empty_file: Path) -> Store:
+    """An empty SQLite store with tables: what the listener does is the same on both databases."""
+    assert store.path is not None
+    shutil.copy(empty_file, store.path)
     return store
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from spendtop import __version__
-from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Refused, busy, error
+from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Receive, Refused, Scope, Send, busy, error
 from spendtop.api.context import Context
 from spendtop.api.description import describe_routes
 from spendtop.api.feed import Feed
@@ -39,6 +40,22 @@ _INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
 
 def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
     """The admin API as one ASGI application. Takes a second the first time, as it imports FastAPI's world."""
+    routes = _routes(readers)
+    state = {
+        "context": context,
+        "guards": guards,
+        "feed": Feed(context.store, context.clock, context.ceilings, descriptors().followers),
+    }
+
+    async def admin(scope: Scope, receive: Receive, send: Send) -> None:
+        await routes({**scope, "state": state}, receive, send)
+
+    return admin
+
+
+@cache
+def _routes(readers: Readers) -> FastAPI:
+    """All routes, for every listener: whose request it is, its state says."""
     app = FastAPI(
         title="spendtop",
         version=__version__,
@@ -48,18 +65,10 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = context
-    app.state.feed = Feed(context.store, context.clock, context.ceilings, descriptors().followers)
     _add_errors(app)
-
-    async def admitted(request: Request) -> None:
-        refusal = guards.admin(HttpRequest(request.scope, request.receive))
-        if refusal is not None:
-            raise Refused(refusal)
-
-    # The schemes only describe the credential; `admitted` decides.
+    # The schemes only describe the credential; `_admitted` decides.
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
-    guarded = [Depends(admitted), *shown]
+    guarded = [Depends(_admitted), *shown]
     for prefix in _PREFIXES:
         for group in (
             spending.router,
@@ -77,6 +86,13 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         app.include_router(service.dashboard_router(), prefix=prefix)
     describe_routes(app, readers)
     return app
+
+
+async def _admitted(request: Request) -> None:
+    guards: Guards = request.state.guards
+    refusal = guards.admin(HttpRequest(request.scope, request.receive))
+    if refusal is not None:
+        raise Refused(refusal)
 
 
 def _add_errors(app: FastAPI) -> None:

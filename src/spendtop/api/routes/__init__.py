@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 def context_of(request: Request) -> Context:
-    context = request.app.state.context
+    context = request.state.context
     assert isinstance(context, Context)
     return context
 
