@@ -92,7 +92,7 @@ def _routes(readers: Readers) -> FastAPI:
 
 async def _admitted(request: Request) -> None:
     guards: Guards = request.state.guards
-    by_sign_in = sign_in.without_prefix(request.scope["route"].path) in sign_in.OPENED
+    by_sign_in = sign_in.without_prefix(request.scope["route"].path_format) in sign_in.OPENED
     refusal = (guards.page if by_sign_in else guards.admin)(http_of(request))
     if refusal is not None:
         raise Refused(refusal)
