@@ -54,7 +54,7 @@ def test_alerts_about_accounts_say_what_is_left_and_stale_data_no_amount(cli: Cl
             known = alert_values("daily", "exceeded")
             connection.execute(table_of(AlertTable).insert().values(**{**known, "id": None, **values}))
     lines = [line.split() for line in cli("alert", "list").out.splitlines()[1:]]
-    assert [(line[1], line[4:7]) for line in lines] == [
-        ("stale/openai-costs", ["-", "-", "-"]),
-        ("balance/openai", ["$9.99", "-", "$10.00"]),
+    assert [(line[1:3], line[5:8]) for line in lines] == [
+        (["source", "openai-costs"], ["-", "-", "-"]),
+        (["balance", "openai"], ["$9.99", "-", "$10.00"]),
     ]

@@ -84,11 +84,11 @@ class Month:
         return user.rate(minute) * user.mean_dollars
 
 
-def month(seed: int, *spikes: Spike) -> Month:
-    """The month of a seed, with these spikes in it; what else happens is the same without them."""
+def month(seed: int, *spikes: Spike, days: int = DAYS) -> Month:
+    """The month of a seed, or its first days, with these spikes in it; what else happens is the same without them."""
     made = plan(seed)
     for number, user in enumerate(made.users):
-        _spend(made, user, user.rate, user.burst, Random(f"{seed} {number}"))
+        _spend(made, user, user.rate, user.burst, Random(f"{seed} {number}"), 0, days * DAY_MINUTES)
     for spike in spikes:
         user = next(user for user in made.users if user.name == spike.user)
         more = _between(spike.minute, spike.minute + spike.lasts, _times(spike.times - 1, user.rate))
@@ -264,9 +264,7 @@ def _between(begins: int, ends: int, rate: Rate) -> Rate:
     return lambda minute: rate(minute) if begins <= minute < ends else 0.0
 
 
-def _spend(
-    made: Month, user: User, rate: Rate, burst: float, chance: Random, begins: int = 0, ends: int = MINUTES
-) -> None:
+def _spend(made: Month, user: User, rate: Rate, burst: float, chance: Random, begins: int, ends: int) -> None:
     own = [made.spent.setdefault(entity, array("q", bytes(8 * MINUTES))) for entity in _fixed(user)]
     of_models = {
         model: made.spent.setdefault(("model", model), array("q", bytes(8 * MINUTES))) for model in user.models

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.money import Usd
 from spendtop.store.reads.alert_uses import uses_now
-from spendtop.store.reads.attention import AlertRow, DeliveryRow, deliveries_of
+from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
 from spendtop.store.reads.limits import Ceiling
 
 
@@ -44,9 +44,11 @@ class DeliveryItem(BaseModel):
 
 
 class AlertItem(BaseModel):
-    """One episode of one limit for one entity and one window."""
+    """One episode of one rule for one entity and one window."""
 
     id: int
+    kind: AlertKind
+    """What it is about; "anomaly" is unusual spend."""
     limit: str
     entity: str
     """Whose limit it is; empty for everyone."""
@@ -61,6 +63,7 @@ class AlertItem(BaseModel):
     """As it is now; null where its window is over."""
     used_now_nanousd: int | None
     limit_usd: float | None
+    """Of an anomaly: what is usual."""
     limit_nanousd: int
     unpriced: int
     """Requests whose cost is not known; they are in no amount."""
@@ -78,6 +81,7 @@ class AlertItem(BaseModel):
     def of(cls, row: AlertRow, used_now: Usd | None, deliveries: Sequence[DeliveryRow]) -> AlertItem:
         return cls(
             id=row.id,
+            kind=row.kind,
             limit=row.limit_name,
             entity=row.entity.raw,
             state=row.state,

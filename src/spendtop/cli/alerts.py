@@ -45,18 +45,19 @@ def show(options: Options) -> int:
     rows = [
         (
             alert.id,
-            clean_line(alert.limit_name),
+            alert.kind,
+            clean_line(alert.name),
             alert.entity if alert.entity.raw else "everyone",
             _state(alert, calendar),
             _used(alert),
             _used_now(alert, used.get(alert.id)),
-            alert.limit if alert.limit > ZERO else None,
+            _limit(alert),
             local_time(alert.crossed_at, calendar),
             local_time(alert.resolved_at, calendar),
         )
         for alert in listed
     ]
-    headers = (">id", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
+    headers = (">id", "kind", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
     return ExitCode.OK
 
@@ -126,10 +127,21 @@ def _change(options: Options, change: Callable[[Connection, int], None]) -> None
 
 
 def _used(alert: AlertRow) -> str | None:
-    """How much of a limit is used, or left of a balance; nothing for stale data."""
-    if alert.limit_name == alert.rule:
-        return alert.used.floored if alert.limit > ZERO else None
-    return cost_words(alert.used, alert.unpriced)
+    """How much of a limit is used, left of a balance, or spent within the span that was unusual; nothing for stale
+    data."""
+    match alert.kind:
+        case "limit":
+            return cost_words(alert.used, alert.unpriced)
+        case "anomaly":
+            return str(alert.used)
+    return alert.used.floored if alert.limit > ZERO else None
+
+
+def _limit(alert: AlertRow) -> str | None:
+    """The amount that it is held against: `$50.00`; of an anomaly `12 times the usual $1.20`."""
+    if alert.kind == "anomaly":
+        return alert.times_usual
+    return str(alert.limit) if alert.limit > ZERO else None
 
 
 def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
@@ -140,9 +152,10 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:
+    state = "unusual" if alert.kind == "anomaly" and alert.resolved_at is None else alert.state
     if alert.snoozed_until is not None:
-        return f"{alert.state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
-    return f"{alert.state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else alert.state
+        return f"{state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
+    return f"{state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else state
 
 
 def _delivery(delivery: DeliveryRow) -> dict[str, object]:

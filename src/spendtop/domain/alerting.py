@@ -15,6 +15,7 @@ from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import Usd
+from spendtop.domain.percent import times_of
 from spendtop.domain.windows import WindowKind
 
 LATE_AFTER = 5 * MINUTE
@@ -31,6 +32,7 @@ class MessageKind(StrEnum):
     RESOLVED = "resolved"
     LOW_BALANCE = "low balance"
     STALE = "stale data"
+    UNUSUAL = "unusual spend"
     NOT_RECORDING = "not recording"
     UNDELIVERED = "undelivered"
     TEST = "test"
@@ -41,7 +43,7 @@ class MessageKind(StrEnum):
         match self:
             case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING | MessageKind.UNDELIVERED:
                 return "critical"
-            case MessageKind.APPROACHING | MessageKind.STALE:
+            case MessageKind.APPROACHING | MessageKind.STALE | MessageKind.UNUSUAL:
                 return "warning"
         return "info"
 
@@ -51,7 +53,8 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: MessageKind
     limit_name: str
-    """Or of the account whose balance it is about, of the poller whose data are stale, or of what stops recording."""
+    """Or of the account whose balance it is about, of the poller whose data are stale, of who spends unusually much, or
+    of what stops recording."""
     resolves: MessageKind | None = None
     """What is over, where that is not about a limit."""
     entity: str = ""
@@ -63,6 +66,7 @@ class Message(Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     used_nano: int = 0
     limit_nano: int = 0
+    """Of unusual spend: what is usual."""
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
@@ -78,12 +82,22 @@ class Message(Struct, frozen=True, kw_only=True):
     lost: Message | None = None
     """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
-    """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
+    """Of stale data, of unusual spend and of what stops recording: why; of a balance: how far to believe it."""
+
+    @property
+    def times_usual(self) -> str:
+        """Of unusual spend: `12 times the usual $1.20`."""
+        return times_usual(Usd(self.used_nano), Usd(self.limit_nano))
 
     @property
     def used_words(self) -> str:
         """What counts against a limit, and what is not in it."""
         return cost_words(Usd(self.used_nano), self.unpriced)
+
+
+def times_usual(spent: Usd, usual: Usd) -> str:
+    """`12 times the usual $1.20`."""
+    return f"{times_of(spent.nano, usual.nano)} the usual {usual}"
 
 
 class EpisodeState(StrEnum):
@@ -262,13 +276,18 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
 
 
 def headline(message: Message, name: str) -> str | None:
-    """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
+    """What a message says, `name` (of the account, poller or spender) written as the face writes names; None for
+    limits."""
     match message.resolves or message.kind:
         case MessageKind.LOW_BALANCE:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
             about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
         case MessageKind.STALE:
             about = f"stale data: {name}"
+        case MessageKind.UNUSUAL if message.resolves:
+            about = f"unusual spend: {name}"
+        case MessageKind.UNUSUAL:
+            about = f"unusual spend: {name} {Usd(message.used_nano)} {message.window}, {message.times_usual}"
         case MessageKind.NOT_RECORDING:
             about = f"spendtop is not recording: {name}"
         case MessageKind.UNDELIVERED:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import json
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, func, select
 
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting import Message, times_usual
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import Usd
@@ -29,8 +29,16 @@ from spendtop.store.tables import (
     TotalTable,
 )
 
-LIMIT_RULE, BALANCE_RULE = "limit/", "balance/"
-"""What the rules of alerts about limits and balances begin with."""
+LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE = "limit/", "balance/", "stale/", "anomaly/"
+"""What the rules of alerts begin with, by what they are about."""
+AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
+"""What alerts can be about."""
+_KINDS: Mapping[str, AlertKind] = {
+    LIMIT_RULE: "limit",
+    BALANCE_RULE: "balance",
+    STALE_RULE: "source",
+    ANOMALY_RULE: "anomaly",
+}
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
@@ -47,6 +55,8 @@ class Attention:
     open_alerts: int
     exceeded: int
     """Open alerts whose limit is exceeded."""
+    unusual: AlertRow | None = None
+    """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +95,11 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One episode of one limit for one entity and one window."""
+    """One episode of one rule for one entity and one window."""
 
     id: int
     rule: str
-    """`limit/NAME`, `balance/ACCOUNT` or `stale/POLLER`."""
+    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
     limit_name: str
     """The whole rule where it is not about a limit."""
     entity: Untrusted
@@ -102,6 +112,7 @@ class AlertRow:
     used: Usd
     """When it spoke last."""
     limit: Usd
+    """Of an anomaly: what is usual."""
     unpriced: int
     crossed_at: int
     late: bool
@@ -114,6 +125,29 @@ class AlertRow:
     acked_at: int | None
     acked_by: Untrusted | None
     snoozed_until: int | None
+
+    @property
+    def kind(self) -> AlertKind:
+        return _KINDS[self._begin]
+
+    @property
+    def name(self) -> str:
+        """Of the limit, account or poller; of an anomaly all, user, model or token."""
+        return self.rule.removeprefix(self._begin)
+
+    @property
+    def whose(self) -> str:
+        """Whose spend an anomaly is about: `user alice`, `everyone`."""
+        return f"{self.name} {self.entity}" if self.entity.raw else "everyone"
+
+    @property
+    def _begin(self) -> str:
+        return next(begin for begin in _KINDS if self.rule.startswith(begin))
+
+    @property
+    def times_usual(self) -> str:
+        """Of an anomaly: `12 times the usual $1.20`."""
+        return times_usual(self.used, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +172,20 @@ def attention(connection: Connection) -> Attention:
             _count(alert, alert.c.state == LimitState.EXCEEDED.value),
         )
     ).one()
-    return Attention(*counts)
+    return Attention(*counts, _unusual(connection))
+
+
+def _unusual(connection: Connection) -> AlertRow | None:
+    table = table_of(AlertTable)
+    anomalies = (
+        table.c.state == LimitState.APPROACHING.value,
+        table.c.rule.startswith(ANOMALY_RULE, autoescape=True),
+        table.c.acked_at.is_(None),
+        table.c.snoozed_until.is_(None),
+    )
+    largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id).limit(1)
+    row = connection.execute(largest).one_or_none()
+    return None if row is None else _alert(row)
 
 
 def newest_test(connection: Connection) -> int:
