@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import resource
 import sys
+from collections import defaultdict
 
 import pytest
 from apprise import Apprise
+from apprise.plugins import pagerduty
 
 from spendtop.alerts.channels import prepared_url
-from spendtop.alerts.courier import ProcessCourier
+from spendtop.alerts.courier import ProcessCourier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult, deliver, redacted
-from spendtop.alerts.message_text import render
+from spendtop.alerts.message_text import Dispatch, render
+from spendtop.config.channel_urls import HOOK_FIELDS
+from spendtop.config.legacy_env import hook_url
 from spendtop.domain.alerting import Message, MessageKind
 from tests.alerts.sinks import HttpSink, MailSink, free_port
 from tests.waiting import DEADLINE
 
+FIRST = Dispatch(sender="build-7", ref="7f3a90c1")
 HOSTILE = "@everyone <!channel> <b> [x](http://e) \r\nBcc: e@e"
 
 
@@ -30,6 +36,7 @@ async def sent(url: str, deadline: float = DEADLINE) -> DeliveryResult:
     return await ProcessCourier().deliver(job(url, deadline))
 
 
+@pytest.mark.replaces("monitor/chat")
 async def test_a_message_arrives_with_its_title_type_and_text(web: HttpSink) -> None:
     result = await sent(web.url("/ok"))
     assert (result.outcome, result.detail) == (DeliveryOutcome.SENT, "")
@@ -81,6 +88,7 @@ async def test_a_url_that_apprise_does_not_understand_is_misconfigured() -> None
     assert "T0KEN" not in result.detail
 
 
+@pytest.mark.replaces("monitor/mail")
 async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> None:
     good, later, never = await asyncio.gather(
         *(sent(mail.url(f"{name}@example.com")) for name in ("ann", "451", "550"))
@@ -92,7 +100,7 @@ async def test_mail_is_sent_or_refused_for_each_recipient(mail: MailSink) -> Non
 
 
 async def test_a_hostile_name_adds_no_recipient_and_no_markup_to_a_mail(mail: MailSink) -> None:
-    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), FIRST)
     hostile = DeliveryJob(
         url=mail.url("ann@example.com"), title=text.title, body=text.body, type="failure", deadline=DEADLINE
     )
@@ -116,7 +124,7 @@ def test_a_hostile_name_mentions_nobody_in_a_chat(
 ) -> None:
     """The service's own plugin, pointed at loopback, therefore in this process."""
     monkeypatch.setattr(type(Apprise.instantiate(url)), address, f"http://127.0.0.1:{web.port}")
-    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), "7f3a90c1", 1)
+    text = render(Message(kind=MessageKind.EXCEEDED, limit_name=HOSTILE, entity=HOSTILE, each="user"), FIRST)
     chat = DeliveryJob(url=prepared_url(url), title=text.title, body=text.body, type="failure", deadline=DEADLINE)
     deliver(chat)
     ((_, posted),) = web.arrivals.all
@@ -124,6 +132,57 @@ def test_a_hostile_name_mentions_nobody_in_a_chat(
     assert "everyone" in payload
     for live in ("@everyone", "<!channel>", "<b>", "](", "://e)"):
         assert live not in payload
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("shaped_like", ["slack", "discord"])
+async def test_a_hook_of_another_host_gets_title_and_text_in_the_field_that_it_shows(
+    web: HttpSink, shaped_like: str
+) -> None:
+    field = HOOK_FIELDS[shaped_like]
+    url = hook_url(f"http://127.0.0.1:{web.port}/hooks/x?team=1", field)
+    message = Message(kind=MessageKind.EXCEEDED, limit_name="daily", used_nano=5 * 10**9, limit_nano=4 * 10**9)
+    hook = delivery_job(url, message, FIRST, severity="critical", deadline=DEADLINE)
+    assert deliver(hook).outcome is DeliveryOutcome.SENT
+    ((path, posted),) = web.arrivals.all
+    assert path.partition("?")[0] == "/hooks/x"
+    assert posted.keys() == {field, "username"}
+    assert posted["username"] == "spendtop"
+    title, first, *_, end = posted[field].splitlines()
+    assert (title, first) == ("exceeded: daily $5.00 of $4.00", "Limit daily, everyone:")
+    assert end == "[ref 7f3a90c1·1]"
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        "mmost://127.0.0.1:{port}/3ccdd113474722377935511fc85d3dd4?image=yes",
+        "pagerduty://2d1a1b9f4c6d4b5e9c8f7a6b5c4d3e2f@u%2BabcDEF123456",
+    ],
+)
+def test_a_message_comes_from_spendtop_and_without_the_pictures_of_apprise(
+    web: HttpSink, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    url = url.format(port=web.port)
+    plugin = type(Apprise.instantiate(url))
+    monkeypatch.setattr(plugin, "webhook_url", f"http://127.0.0.1:{web.port}", raising=False)
+    monkeypatch.setattr(pagerduty, "PAGERDUTY_API_LOOKUP", defaultdict(lambda: f"http://127.0.0.1:{web.port}/"))
+    deliver(job(prepared_url(url)))
+    ((_, posted),) = web.arrivals.all
+    assert "pprise" not in json.dumps(posted)
+    assert "spendtop" in json.dumps(posted)
+
+
+async def test_addresses_in_a_mail_can_be_copied(mail: MailSink) -> None:
+    message = Message(kind=MessageKind.EXCEEDED, limit_name="each user", entity="alice@acme.com", each="user")
+    url = mail.url("ann@example.com")
+    result = await ProcessCourier().deliver(delivery_job(url, message, FIRST, severity="critical", deadline=DEADLINE))
+    assert result.outcome is DeliveryOutcome.SENT
+    ((_, received),) = mail.mails
+    assert received["Subject"].startswith("exceeded: each user alice@acme.com ")
+    assert "user alice@acme.com:" in str(received.get_payload())
 
 
 async def test_a_proxy_in_the_environment_is_ignored(web: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:

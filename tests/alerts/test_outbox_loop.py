@@ -204,8 +204,8 @@ async def test_another_channel_is_told_of_what_one_does_not_take_for_good(bench:
     async with running(outbox):
         await bench.settled("dead", "sent", "sent")
         await courier.until(lambda: len(courier.jobs["b"]) == 2)
-    said = next(job for job in courier.jobs["b"] if "does not deliver" in job.title)
-    assert said.title == "channel a does not deliver: daily exceeded: <$0.000001 of <$0.000001"
+    said = next(job for job in courier.jobs["b"] if "undelivered" in job.title)
+    assert said.title == "undelivered: channel a: exceeded: daily <$0.000001 of <$0.000001"
     assert "Channel a did not take this message: not understood." in said.body
     assert "json://" not in said.body
     assert outbox.dead == 1
@@ -327,7 +327,7 @@ async def test_a_later_state_is_sent_instead_of_an_earlier_one_that_failed_meanw
         outbox.wake()
         gate.set()
         await bench.settled("superseded", "sent")
-    assert [job.title.split()[1][:8] for job in courier.jobs["a"]] == ["daily:", "exceeded"]
+    assert [job.title.split(":")[0] for job in courier.jobs["a"]] == ["approaching", "exceeded"]
 
 
 async def test_a_result_is_recorded_when_the_store_is_writable_again(bench: Bench) -> None:

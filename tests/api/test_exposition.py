@@ -39,7 +39,9 @@ def figures(**changes: Any) -> Figures:
         "measures": Measures(12, 2, 1_795_000_000_500_000),
         "attention": Attention(1, 2, 3, 4, 5, 6),
         "today": {"model": breakdown("gpt-4o")},
-        "limits": (LimitUse(LIMIT, Untrusted("alice"), None, None, Usd.of(4), 0, LimitState.OK, 0.4),),
+        "limits": (
+            LimitUse(LIMIT, Untrusted("alice"), Untrusted("alice"), None, None, Usd.of(4), 0, LimitState.OK, 0.4),
+        ),
         "writes_waiting": 9,
     }
     return Figures(**{**values, **changes})

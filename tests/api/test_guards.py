@@ -26,6 +26,7 @@ def status(response: httpx.Response, code: str) -> int:
     return response.status_code
 
 
+@pytest.mark.replaces("push/api-key")
 async def test_admin_routes_want_the_api_key(
     readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
@@ -153,6 +154,7 @@ async def test_web_pages_of_foreign_origins_are_refused_everywhere(
     assert recorder.events == []
 
 
+@pytest.mark.replaces("push/origins")
 async def test_pages_of_allowed_origins_may_read(
     readable_store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:

@@ -80,6 +80,7 @@ def stored(live: Live) -> list[Any]:
         return list(connection.execute(select(table).order_by(table.c.id)))
 
 
+@pytest.mark.replaces("push/ingest")
 async def test_a_request_is_recorded_and_priced(live: Live) -> None:
     response = await post(live, {**ITEM, "user_id": "alice"})
     (row,) = stored(live)
@@ -109,6 +110,7 @@ async def test_a_request_is_recorded_and_priced(live: Live) -> None:
         ({"X-Ingest-Key": KEY}, 200),
     ],
 )
+@pytest.mark.replaces("push/ingest")
 async def test_only_an_ingest_key_opens(live: Live, path: str, headers: dict[str, str], status: int) -> None:
     response = await live.client.post(path, json=ITEM, headers=headers)
     assert response.status_code == status
@@ -123,6 +125,7 @@ async def test_without_ingest_keys_nothing_is_taken(live: Live) -> None:
 class TestIdentity:
     """The same request again, and another one."""
 
+    @pytest.mark.replaces("push/once")
     async def test_the_same_id_and_content_is_a_duplicate(self, live: Live) -> None:
         first = await post(live, {**ITEM, "request_id": "r-1"})
         again = await post(live, {**dict(reversed(ITEM.items())), "request_id": "r-1", "user_id": None})
@@ -165,6 +168,7 @@ class TestIdentity:
         response = await live.client.post("/ingest", json=ITEM, headers=headers)
         assert code_of(response) == (422, "bad_idempotency_key")
 
+    @pytest.mark.replaces("push/once")
     async def test_without_id_the_content_and_its_time_are_the_identity(self, live: Live, clock: SettableClock) -> None:
         stamped = {**ITEM, "timestamp": to_iso(clock() - MINUTE)}
         answers = [await post(live, each) for each in (stamped, stamped, {**stamped, "prompt_tokens": 999})]
@@ -178,6 +182,7 @@ class TestTokens:
     """Tracking tokens."""
 
     @pytest.mark.parametrize(("token", "code"), [("nobody", "unknown_token"), ("off-1", "disabled_token")])
+    @pytest.mark.replaces("push/off")
     async def test_a_token_that_may_not_push_is_told(self, live: Live, token: str, code: str) -> None:
         response = await post(live, {**ITEM, "tracking_token": token})
         assert code_of(response) == (403, code)
@@ -346,6 +351,7 @@ class TestBadInput:
 @pytest.mark.parametrize(
     ("content", "key", "status"), [(ITEM, KEY, 200), ({}, KEY, 422), (b"", KEY, 400), (ITEM, "wrong", 401)]
 )
+@pytest.mark.replaces("push/log")
 async def test_the_older_name_names_its_successor(live: Live, content: object, key: str, status: int) -> None:
     answers = [await post(live, content, path, **{"X-Ingest-Key": key}) for path in ("/log", "/ingest")]
     assert [each.status_code for each in answers] == [status, status]
@@ -383,6 +389,7 @@ async def test_one_request_sent_fifty_times_at_once_is_one(live: Live) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ingest", "/log"])
+@pytest.mark.replaces("push/header-token")
 async def test_the_token_of_the_header_is_that_of_items_without_one(live: Live, path: str) -> None:
     bare = {name: value for name, value in ITEM.items() if name != "tracking_token"}
     answer = await post(live, [bare, {**ITEM, "request_id": "own"}], path, **{"X-Tracking-Token": "shadow-1"})
@@ -394,6 +401,7 @@ async def test_the_token_of_the_header_is_that_of_items_without_one(live: Live, 
     assert (await post(live, bare, path)).json()["error"]["fields"] == {"tracking_token": "is missing"}
 
 
+@pytest.mark.replaces("push/log")
 async def test_older_clients_times_are_stored_and_marked(live: Live, clock: SettableClock) -> None:
     zoneless = {**ITEM, "timestamp": to_iso(clock() - MINUTE).removesuffix("Z")}
     old = {**ITEM, "timestamp": to_iso(clock() - 100 * DAY), "request_id": "old"}

@@ -96,6 +96,7 @@ async def opened(store: Store, clock: SettableClock, has_key: bool = True) -> As
                 work.cancel()
 
 
+@pytest.mark.replaces("fetcher/job-at-once")
 async def test_an_unknown_session_is_asked_for(at_desk: Open) -> None:
     async with at_desk() as desk:
         desk.clerk.bring = lambda: desk.add(5 * MINUTE)
@@ -112,6 +113,7 @@ async def test_what_nobody_knows_is_not_found(at_desk: Open) -> None:
         assert len(desk.clerk.asked) == 1
 
 
+@pytest.mark.replaces("fetcher/job-at-once")
 async def test_a_fresh_session_is_asked_for_and_may_have_more(at_desk: Open) -> None:
     async with at_desk() as desk:
         desk.add(20 * SECOND)
@@ -197,6 +199,7 @@ async def test_without_a_key_it_is_not_known(at_desk: Open) -> None:
         assert "no api_key under [helicone]" in debug["note"]
 
 
+@pytest.mark.replaces("fetcher/job-bodies")
 async def test_the_bodies_of_a_job_are_fetched(at_desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with at_desk() as desk:
         desk.add(10 * MINUTE, body_state=BodyState.NOT_SENT)

@@ -13,6 +13,7 @@ from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_window
+from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording
@@ -243,3 +244,14 @@ async def test_many_at_once_are_answered_from_few_reads(
         answers = await asyncio.gather(*map(ask, range(100)))
     assert {answer.json()["remaining_usd"] for answer in answers} == {10.0}
     assert reads < 60
+
+
+async def test_a_token_is_judged_under_its_name_as_under_its_value(readable_store: Store, clock: SettableClock) -> None:
+    limits = [limit("each token", 1, each=Each.TOKEN), limit("app", 9, where='token:"Production App"')]
+    with readable_store.writing() as connection:
+        tokens.create(connection, "Production App", clock(), value="t-1")
+    spent(readable_store, clock, 2, limits, token="t-1")
+    answers = await asked(readable_store, clock, limits, "token=t-1", "token=Production%20App", "token=t-2")
+    assert [(each["verdict"], each["limit"]) for each in answers] == [("deny", "each token")] * 2 + [
+        ("allow", "each token")
+    ]

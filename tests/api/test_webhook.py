@@ -37,6 +37,7 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     return problem
 
 
+@pytest.mark.replaces("monitor/webhooks")
 async def test_every_capture_is_recorded(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with listening(store, clock, recorder) as live:
         for capture in captures().values():
@@ -50,6 +51,7 @@ async def test_every_capture_is_recorded(store: Store, clock: SettableClock, rec
     assert kinds.count(Request) == 11
 
 
+@pytest.mark.replaces("monitor/repetitions")
 async def test_ids_are_texts_and_a_repetition_is_told(
     store: Store, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
@@ -74,6 +76,7 @@ async def test_ids_are_texts_and_a_repetition_is_told(
         [b"sha256=" + sign(SIMPLE).encode()],
     ],
 )
+@pytest.mark.replaces("monitor/webhooks")
 async def test_signature_failures_look_alike_and_store_nothing(
     store: Store, clock: SettableClock, recorder: FakeRecorder, signature: list[bytes]
 ) -> None:
@@ -295,6 +298,7 @@ async def test_other_methods_are_named(store: Store, clock: SettableClock, recor
             assert (response.status_code, response.headers["allow"]) == (405, allowed)
 
 
+@pytest.mark.replaces("monitor/health")
 async def test_ping_and_health(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:
     health = Health("degraded", {"queue": 3})
     async with listening(store, clock, recorder, settings_of({"api_key": "a-long-api-key"}), health=health) as live:

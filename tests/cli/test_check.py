@@ -57,6 +57,7 @@ def test_it_says_where_values_come_from_and_never_what_a_secret_is(cli: Cli, goo
     assert KEY not in out
 
 
+@pytest.mark.replaces("monitor/check")
 def test_old_names_are_listed_with_what_they_do(cli: Cli) -> None:
     Path(".env").touch(mode=0o600)
     Path(".env").write_text(f"DAILY_SPEND_LIMIT=5\nREDIS_URL=redis://x\nPORT={free_port()}\n")
@@ -157,6 +158,13 @@ def test_what_costs_are_computed_with_is_listed(cli: Cli, good: str) -> None:
     assert "costs.py:cost, asked before whatever anyone says" in out
 
 
+def test_an_account_that_exists_by_itself_is_told_with_its_threshold(cli: Cli, good: str) -> None:
+    write_config(f'{good}[openai]\nadmin_key = "sk-admin-0123456789abcdef"\n')
+    (line,) = [line for line in cli("check").out.splitlines() if "account openai" in line]
+    assert "told below $10.00, as it exists by itself" in line
+    assert 'an [[account]] with provider = "openai" changes that' in line
+
+
 def test_an_order_for_a_rule_that_does_not_exist_is_warned_of(cli: Cli, good: str) -> None:
     write_config(good + '[pricing]\nhook_over = "all"\n')
     code, out, _ = cli("check")
@@ -164,6 +172,7 @@ def test_an_order_for_a_rule_that_does_not_exist_is_warned_of(cli: Cli, good: st
     assert 'hook_over = "all" without a hook has no effect' in out
 
 
+@pytest.mark.replaces("monitor/check")
 def test_a_channel_that_cannot_work_fails_without_its_url(cli: Cli, good: str) -> None:
     write_config(good + '[[channel]]\nname = "ops"\nurl = "slack://tooshortasecret"\n')
     said = cli("check")

@@ -49,6 +49,7 @@ def needs(tool: str) -> pytest.MarkDecorator:
 
 
 @pytest.mark.parametrize("kind", FILES)
+@pytest.mark.replaces("credit/cloud-run")
 def test_every_file_says_where_it_goes_and_runs_as_nobody_special(
     kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -195,6 +195,7 @@ def test_where_several_lead_here_one_has_to_be_named(cli: Cli, helicone: FakeHel
     assert HOOK in err and "https://second.example/webhook" in err
 
 
+@pytest.mark.replaces("monitor/test-event")
 def test_a_test_event_is_waited_for_in_the_store(tmp_path: Path, helicone: FakeHelicone) -> None:
     config = (
         f'[server]\nport = 0\npublic_url = "{PUBLIC}"\n[helicone]\napi_key = "{KEY}"\nbase_url = "{helicone.url}"\n'

@@ -62,6 +62,7 @@ def test_the_first_calibration_finds_no_drift(cli: Cli, billed: Store) -> None:
     assert "drift -\n" in cli("ledger", "show", "openai").out
 
 
+@pytest.mark.replaces("credit/sync")
 def test_a_calibration_says_how_far_the_ledger_was_off(cli: Cli, billed: Store) -> None:
     assert cli("ledger", "sync", "openai", "42.93").code == 0
     code, out, err = cli("ledger", "sync", "openai", "$40")
@@ -90,6 +91,7 @@ def test_a_calibration_on_old_costs_says_what_is_missing(cli: Cli, billed: Store
     assert "could not be read" in out and "No collector holds this store" in out
 
 
+@pytest.mark.replaces("credit/entries")
 def test_entries_by_hand_move_the_balance(cli: Cli, billed: Store) -> None:
     assert "$50.00 now (uncalibrated)" in cli("ledger", "deposit", "wallet", "50", "--note", "card").out
     assert "$53.20 now" in cli("ledger", "refund", "wallet", "3.20").out

@@ -14,6 +14,7 @@ def run(collector: CollectorProcess, *words: str) -> tuple[int, str, str]:
     return spendtop(collector.folder, *words)
 
 
+@pytest.mark.replaces("monitor/send-test")
 def test_a_running_collector_is_tested_asked_and_seen(tmp_path: Path) -> None:
     limit = '[[limit]]\nname = "tiny"\nwindow = "1h"\nusd = 0.000001\n'
     with collecting(tmp_path / "work", LISTENER + limit) as collector:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from spendtop.domain.request import Usage
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
@@ -14,6 +16,7 @@ from tests.store.conftest import Recorded
 DOLLAR = 1_000_000_000
 
 
+@pytest.mark.replaces("fetcher/shell")
 def test_a_session_is_shown_by_model_and_path(cli: Cli, home_store: Store, spent: Recorded) -> None:
     usage = Usage(prompt=10, completion=5)
     spent.add(
@@ -56,6 +59,7 @@ def test_an_unknown_session_is_asked_for_first(cli: Cli, home_store: Store, spen
     assert (done[0].kind, done[0].arguments) == (TaskKind.FETCH_BODIES, {"session": "nobody"})
 
 
+@pytest.mark.replaces("fetcher/shell")
 def test_a_session_as_json_is_what_the_api_says(cli: Cli, home_store: Store, spent: Recorded) -> None:
     spent.add([spent.request(minutes_ago(3), DOLLAR, session_id="pr-1", model="gpt-4o")])
     answer = json.loads(cli("session", "pr-1", "--json").out)

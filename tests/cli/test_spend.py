@@ -7,6 +7,7 @@ import json
 import pytest
 
 from spendtop.domain.request import Status, Usage
+from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
@@ -35,6 +36,7 @@ def test_the_last_day_is_one_line_with_what_is_unpriced(cli: Cli) -> None:
     assert out.splitlines()[2].split()[:5] == ["6", "$10.00", "+", "2", "unpriced"]
 
 
+@pytest.mark.replaces("monitor/users-models")
 def test_by_user_is_sorted_by_cost_with_the_nameless_and_a_total(cli: Cli) -> None:
     lines = cli("spend", "--by", "user").out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == ["(none)", "alice", "eve␛[2J", "bob", "total"]
@@ -141,6 +143,7 @@ def test_days_combine_with_another_dimension_in_either_order(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("by", ["error", "error,model", "day,error", "user,error"])
+@pytest.mark.replaces("fetcher/errors")
 def test_errors_are_counted_apart_with_the_money_they_cost(cli: Cli, spent: Recorded, by: str) -> None:
     spent.add(
         [
@@ -161,3 +164,16 @@ def test_a_day_and_an_empty_store(cli: Cli) -> None:
     answer = json.loads(cli("spend", "--by", "day", "--since", "2020-01-01", "--until", "2020-01-02", "--json").out)
     assert [(row["day"], row["requests"]) for row in answer["data"]] == [("2020-01-01", 0), ("2020-01-02", 0)]
     assert json.loads(cli("spend", "--by", "error", "--since", "1m", "--json").out)["data"] == []
+
+
+def test_tokens_go_by_their_names_and_programs_read_both(cli: Cli, spent: Recorded) -> None:
+    with spent.store.writing() as connection:
+        tokens.create(connection, "Production App", 0, value="t-1")
+    spent.add([spent.request(minutes_ago(3), 1_000, token=value) for value in ("t-1", "t-gone")])
+    words = ("spend", "--by", "token")
+    assert {line.split("  ")[0] for line in cli(*words).out.splitlines()[2:]} >= {"Production App", "t-gone"}
+    both = {("t-1", "Production App"), ("t-gone", "")}
+    found = {(row["token"], row["token_name"]) for row in csv.DictReader(io.StringIO(cli(*words, "--csv").out))}
+    assert found - {("", "")} == both
+    data = json.loads(cli(*words, "--json").out)["data"]
+    assert {(row["token"], row["token_name"] or "") for row in data if row["token"]} == both

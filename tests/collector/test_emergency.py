@@ -54,6 +54,7 @@ class Bench:
             clock,
             self._looked,
             lambda: "Europe/Berlin",
+            lambda: "build-7",
             Timing(transient=(0,)),
         )
 

@@ -121,7 +121,7 @@ def test_a_threshold_is_one_line(bench: Bench) -> None:
         "WARNING approaching hourly: $4.80 of $5.00",
         "ALERT hourly exceeded: $5.20 of $5.00",
         "RESOLVED hourly: $0.15 of $5.00",
-        "ALERT hourly (ann␛[2J) exceeded: $5.20 of $5.00 + 3 unpriced",
+        "ALERT hourly (ann␛[2J) exceeded: $5.20 + 3 unpriced of $5.00",
     ]
 
 
@@ -131,6 +131,7 @@ def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
         "event": "exceeded",
         "limit": "hourly",
         "entity": "ann",
+        "request": None,
         "used_usd": 5.2,
         "limit_usd": 5.0,
         "unpriced": 2,
@@ -186,9 +187,9 @@ def test_without_a_stdout_it_is_silent(bench: Bench, monkeypatch: pytest.MonkeyP
     ("kind", "resolves", "line"),
     [
         (MessageKind.LOW_BALANCE, None, "ALERT low balance: openai $9.99 of $10.00"),
-        (MessageKind.RESOLVED, MessageKind.LOW_BALANCE, "resolved low balance: openai $9.99 of $10.00"),
+        (MessageKind.RESOLVED, MessageKind.LOW_BALANCE, "resolved: low balance openai $9.99 of $10.00"),
         (MessageKind.STALE, None, "WARNING stale data: openai"),
-        (MessageKind.RESOLVED, MessageKind.STALE, "resolved stale data: openai"),
+        (MessageKind.RESOLVED, MessageKind.STALE, "resolved: stale data openai"),
     ],
 )
 def test_accounts_speak_in_a_line(bench: Bench, kind: MessageKind, resolves: MessageKind | None, line: str) -> None:

@@ -109,6 +109,7 @@ def outcome_of(rooms: CompanionContext) -> ConfigOutcome:
     return outcome
 
 
+@pytest.mark.replaces("monitor/tunnel")
 def test_the_tunnel_leads_to_the_listener_and_every_face_can_read_its_address(
     running: Running, ngrok: FakeNgrok
 ) -> None:

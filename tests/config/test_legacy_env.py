@@ -32,10 +32,12 @@ def loaded(folder: Path, *lines: str, **environ: str) -> Loaded:
     return load(sections=SECTIONS, environ=environ, folder=folder)
 
 
+@pytest.mark.replaces("monitor/env")
 def test_every_old_name_is_understood() -> None:
     assert set(ALL_NAMES.split()) == NAMES
 
 
+@pytest.mark.replaces("monitor/env")
 def test_an_old_env_file_works_unchanged(folder: Path) -> None:
     result = loaded(
         folder,
@@ -187,6 +189,7 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(folder: 
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.replaces("monitor/mail")
 def test_mail_names_make_one_channel_for_each_recipient(folder: Path) -> None:
     result = loaded(
         folder,
@@ -216,6 +219,7 @@ def test_mail_without_a_recipient_or_login_is_off_with_a_warning(folder: Path) -
     assert any("needs a user and a password" in warning for warning in no_login.warnings)
 
 
+@pytest.mark.replaces("monitor/chat")
 def test_slack_and_discord_hooks_make_channels(folder: Path) -> None:
     slack = "https://hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/abcdefghijklmnopqrstuvwx"
     discord = "https://discordapp.com/api/webhooks/123456/abcdef"

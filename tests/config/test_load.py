@@ -213,6 +213,7 @@ def test_a_file_limit_replaces_an_old_one_of_its_name_and_joins_the_others(folde
     assert loaded.origins["limit.daily.usd"] == "spendtop.toml:4"
 
 
+@pytest.mark.replaces("credit/account")
 def test_an_admin_key_makes_the_account_by_itself(load_text: LoadText) -> None:
     (account,) = load_text("[openai]\nadmin_key = 'sk-admin-x'").settings.accounts
     assert (account.name, account.provider, account.low_balance) == ("openai", "openai", Usd.of(10))

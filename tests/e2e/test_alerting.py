@@ -35,6 +35,7 @@ def spend(collector: CollectorProcess, first: int, count: int, each: float) -> N
         assert collector.post(webhook(f"request-{number}", each)).status_code == 200
 
 
+@pytest.mark.replaces("monitor/approaching-exceeded")
 def test_a_crossing_speaks_once_however_many_requests_follow(tmp_path: Path, config: str) -> None:
     with HttpSink() as web, MailSink() as mail:
         channels = channel("web", web.url("/ok")) + channel("mail", mail.url("ops@example.com"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import collecting, webhook
 from tests.helicone_captures import captures
@@ -38,6 +40,7 @@ PRINTED = [
 ]
 
 
+@pytest.mark.replaces("monitor/lines")
 def test_every_capture_is_stored_once_at_its_exact_cost_and_printed(tmp_path: Path) -> None:
     with collecting(tmp_path) as collector:
         answers = {scenario: collector.post(capture.raw) for scenario, capture in captures().items()}

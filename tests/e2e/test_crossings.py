@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,33 @@ def test_webhooks_are_recorded_between_the_turns_of_evaluating(tmp_path: Path) -
 def test_twenty_thousand_users_delay_no_webhook(tmp_path: Path) -> None:
     webhooks = cross(tmp_path, 20_000)
     sys.stdout.write(f"\nof {len(webhooks.waits)} webhooks the slowest waited {max(webhooks.waits):.3f} s\n")
+
+
+def told(folder: Path, kind: str) -> int:
+    [(count,)] = rows(
+        folder, f"SELECT count(*) FROM delivery JOIN delivery_alert ON delivery_id = id WHERE kind = '{kind}'"
+    )
+    return int(count)
+
+
+@pytest.mark.soak
+def test_a_day_that_begins_with_twenty_thousand_over_their_limit_delays_no_webhook(tmp_path: Path) -> None:
+    users = 20_000
+    midnight = datetime.now(UTC) + timedelta(minutes=3)
+    day = f'[time]\nzone = "UTC"\nday_starts = "{midnight:%H:%M}"\n'
+    with HttpSink() as web:
+        channel = CHANNEL.format(url=web.url("/ok"))
+        with receiving(tmp_path, RECEIVER + EACH_USER + day + channel) as collector:
+            push(collector, 0, users)
+            eventually(lambda: alerts(tmp_path) == users and told(tmp_path, "exceeded") == users)
+            with Webhooks(collector) as webhooks:
+                while datetime.now(UTC) < midnight:  # a webhook is always on its way
+                    threading.Event().wait(0.2)
+                before = len(webhooks.waits)
+                push(collector, users, users)
+                eventually(lambda: alerts(tmp_path) >= 2 * users)
+    sys.stdout.write(f"\n{before} webhooks before, slowest {max(webhooks.waits[:before]):.3f} s;")
+    sys.stdout.write(f" {len(webhooks.waits) - before} after, slowest {max(webhooks.waits[before:]):.3f} s\n")
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 21))])

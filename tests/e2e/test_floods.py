@@ -215,6 +215,7 @@ def refused(client: httpx.Client) -> httpx.Response | None:
     return answer if answer.status_code == 429 else None
 
 
+@pytest.mark.replaces("push/rates")
 def test_the_older_systems_names_set_how_often_a_key_may_come(tmp_path: Path) -> None:
     older = {
         "SPENDTOP_OLD_NAMES": "1",

@@ -141,6 +141,7 @@ def test_no_foreign_web_page_pushes_even_with_a_good_key(
     assert stored(collector) == before
 
 
+@pytest.mark.replaces("push/origins")
 def test_an_allowed_web_page_may_push(collector: CollectorProcess) -> None:
     asked = {
         "Origin": PANEL,

@@ -52,6 +52,7 @@ def owner(database: psycopg.Connection[Any]) -> str | None:
     return None if row is None else str(row[0])
 
 
+@pytest.mark.replaces("flow/postgresql")
 def test_events_that_both_get_count_once_and_speak_once(
     tmp_path: Path, config: str, database: psycopg.Connection[Any], web: HttpSink
 ) -> None:

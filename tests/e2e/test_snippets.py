@@ -142,6 +142,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(collector, applications)
 
 
+@pytest.mark.replaces("push/snippets")
 async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
     token, snippets = place.token("web")
     place.run_python(snippets["python"] + OTHER_CALLS, {"openai.py": OPENAI, "anthropic.py": ANTHROPIC})
@@ -152,6 +153,7 @@ async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
     ]
 
 
+@pytest.mark.replaces("push/snippets")
 async def test_curl(place: Place) -> None:
     token, snippets = place.token("cron")
     place.run("sh", "-c", snippets["curl"])

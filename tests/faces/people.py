@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from spendtop.alerts.message_text import render
+from spendtop.alerts.message_text import Dispatch, render
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.panels import LimitsPanel, TopPanel
 from spendtop.tui.requests.screen import RequestsScreen
@@ -73,13 +73,13 @@ async def status_line(world: World) -> dict[str, Said]:
 
 async def messages(world: World) -> dict[str, Said]:
     (message,) = [each for each in world.messages if each.limit_name == "gpt"]
-    rendered = render(message, "a1b2c3d4", 1)
+    rendered = render(message, Dispatch(sender="build-7", ref="a1b2c3d4"))
     used, percent = rendered.body.splitlines()[1].split(" of ")
     match = re.search(r"\((.*)\)", percent)
     assert match is not None
     return {
         "alert said": text(used, percent=match[1]),
-        "alert title": Said(cost=rendered.title.split(": ")[1].split(" ")[0]),
+        "alert title": Said(cost=rendered.title.removeprefix("exceeded: gpt ").split(" of ")[0]),
     }
 
 

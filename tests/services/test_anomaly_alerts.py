@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.alerts.message_text import render
+from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting import MessageKind
 from spendtop.domain.anomaly import AGAIN, CALM, AnomalyRule
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
@@ -109,7 +109,7 @@ def test_those_named_are_told_once_in_numbers_of_all_that_began_together(watchin
     watching.spike(minutes=6)
     [message] = watching.collecting.told("ops")
     assert watching.collecting.told("boss") == []
-    rendered = render(message, "0123456789", 1)
+    rendered = render(message, Dispatch(sender="here", ref="0123456789"))
     assert rendered.title.startswith("unusual spend: everyone $")
     assert "times the usual $0." in rendered.title
     assert rendered.title.endswith(" and 3 more")
@@ -128,8 +128,8 @@ def test_it_is_over_an_hour_after_the_last_of_it_and_that_is_told_where_it_was_t
     assert over.message.resolves is MessageKind.UNUSUAL
     [row] = watching.collecting.alerts()
     assert (row.state, row.resolved_at, row.window_end) == ("resolved", watching.clock(), watching.clock())
-    title = render(watching.collecting.told("ops")[-1], "0123456789", 1).title
-    assert title == "resolved unusual spend: user alice"
+    title = render(watching.collecting.told("ops")[-1], Dispatch(sender="here", ref="0123456789")).title
+    assert title == "resolved: unusual spend user alice"
 
 
 def test_what_comes_again_within_a_day_goes_on_with_the_same_alert_and_says_so_only_where_it_is_worse(

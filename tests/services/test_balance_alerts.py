@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from spendtop.alerts.message_text import render
+from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -112,6 +112,7 @@ def watching(store: Store, clock: SettableClock) -> Watching:
     return Watching(store, clock)
 
 
+@pytest.mark.replaces("credit/low")
 def test_a_low_balance_speaks_once_and_again_after_110_per_cent(watching: Watching) -> None:
     balances = ["10.40", "10.00", "9.99", "9.70", "10.20", "10.99", "11.00", "9.50", "34.50", "9.99"]
     fires = ["low balance router" in watching.told(each) for each in balances]
@@ -154,7 +155,7 @@ def test_a_balance_without_bills_falls_by_what_is_seen_and_its_message_says_so(
     collecting().record(request(1, watching.clock(), 2 * DOLLAR + DOLLAR // 2, provider="openai"))
     assert said(watching.look()) == ["low balance wallet"]
     (message,) = watching.messages()
-    text = render(message, "12345678", 1)
+    text = render(message, Dispatch(sender="build-7", ref="12345678"))
     assert text.title == "low balance: wallet est. $9.50 of $10.00"
     assert "Account wallet: an estimated $9.50 is left, less than $10.00." in text.body
     assert "An estimate: no bills are read, so what was seen here is taken off (1 request)." in text.body
@@ -180,6 +181,16 @@ def test_an_absence_that_lasted_for_a_day_lets_alerts_go_on(watching: Watching) 
     watching.clock.advance(DAY)
     watching.bill()
     assert said(watching.look()) == ["low balance openai"]
+
+
+def test_a_low_balance_is_told_with_what_a_day_costs_and_when_it_runs_out(watching: Watching) -> None:
+    today = watching.clock() // DAY
+    watching.bill(*(DayBill(today - before, "2") for before in range(1, 8)))
+    assert watching.calibrate("9.00") == ["low balance openai"]
+    (message,) = watching.messages()
+    assert message.burn_nano == 2 * DOLLAR
+    assert message.runs_out_at is not None
+    assert message.runs_out_at - message.at == 4 * DAY + DAY // 2
 
 
 def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:
@@ -232,6 +243,7 @@ def test_the_accounts_channels_are_told(
     assert [row.channel for row in rows(watching.store, DeliveryTable)] == told
 
 
+@pytest.mark.replaces("credit/stale")
 def test_stale_data_are_a_warning_once_and_over_with_the_next_good_poll(watching: Watching) -> None:
     watching.over([], [COSTS], channels=[Channel("ops", "warning"), Channel("pager", "critical")])
     watching.poll()

@@ -18,7 +18,7 @@ from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.request import Basis, Status, Usage
 from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
-from spendtop.services import episodes
+from spendtop.services import episodes, tokens
 from spendtop.services.announcements import Channel
 from spendtop.store.engine import Store
 from spendtop.store.reads import limits as limit_reads
@@ -47,6 +47,7 @@ def test_a_jump_over_every_threshold_is_one_message(collecting: Make) -> None:
     assert len(spending.told()) == 1
 
 
+@pytest.mark.replaces("monitor/approaching-exceeded")
 def test_exceeded_begins_at_exactly_the_amount_and_approaching_at_exactly_its_fraction(collecting: Make) -> None:
     spending = collecting(limit(usd=3, warn=(0.07,)))
     assert spending.spend(0.209999999) == []
@@ -55,6 +56,7 @@ def test_exceeded_begins_at_exactly_the_amount_and_approaching_at_exactly_its_fr
     assert spending.spend(0.000000001) == ["exceeded daily"]
 
 
+@pytest.mark.replaces("monitor/hour-day-month")
 def test_the_next_calendar_window_speaks_again(collecting: Make) -> None:
     spending = collecting(limit(usd=10, warn=()))
     assert spending.spend(10) == ["exceeded daily"]
@@ -73,6 +75,7 @@ def said_again(spending: Collecting, after: int) -> list[str]:
     return said(spending.revisit())
 
 
+@pytest.mark.replaces("monitor/hour-day-month")
 def test_a_rolling_window_resolves_by_itself_and_then_speaks_again(collecting: Make) -> None:
     spending = collecting(limit("hourly", "1h", usd=10, warn=()))
     assert spending.spend(10) == ["exceeded hourly"]
@@ -192,8 +195,8 @@ def test_a_reserve_counts_unpriced_requests_at_its_ceiling_until_their_cost_is_k
 def test_a_reserve_counts_a_partial_cost_at_its_ceiling_where_that_is_more(collecting: Make) -> None:
     dollar_per_token = Price.of({"input_tokens": Rate(10**21), "output_tokens": Rate(10**21)})
     spending = collecting(limit("r", reserve="gpt-4o", usd=10, warn=()), reserves={"r": dollar_per_token})
-    for number, tokens in ((1, 6), (2, 1)):
-        partial = request(number, spending.clock(), 2 * DOLLAR, usage=Usage(prompt=tokens, completion=0))
+    for number, used in ((1, 6), (2, 1)):
+        partial = request(number, spending.clock(), 2 * DOLLAR, usage=Usage(prompt=used, completion=0))
         unpriced = replace(partial.cost, basis=Basis.COMPUTED, reported=None, unpriced_units={"web_searches": 1})
         spending.record(replace(partial, cost=unpriced))
     assert said(spending.evaluate()) == []
@@ -201,6 +204,7 @@ def test_a_reserve_counts_a_partial_cost_at_its_ceiling_where_that_is_more(colle
     assert (spending.told()[0].used_nano, spending.told()[0].unpriced) == (10 * DOLLAR, 2)
 
 
+@pytest.mark.replaces("flow/one-request")
 def test_every_request_above_a_request_limit_is_one_message(collecting: Make) -> None:
     spending = collecting(limit("one", "request", usd=10))
     assert spending.spend(10, user_id="alice") == []
@@ -210,6 +214,8 @@ def test_every_request_above_a_request_limit_is_one_message(collecting: Make) ->
     assert said(spending.evaluate()) == []
     assert [message.used_nano for message in spending.told()] == [10_000_000_001, 11 * DOLLAR]
     assert spending.told()[0].contributors == (("user", "bob", 10_000_000_001), ("model", "o3", 10_000_000_001))
+    assert [str(message.request) for message in spending.told()] == [row.entity for row in spending.alerts()]
+    assert [message.alert for message in spending.told()] == [row.id for row in spending.alerts()]
     assert said_again(spending, 2 * HOUR) == []
     assert [row.state for row in spending.alerts()] == ["resolved"] * 2
 
@@ -411,3 +417,12 @@ def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
     monkeypatch.setattr(episodes, "current", failing)
     spending.record(request(1, spending.clock(), 2 * DOLLAR))
     assert said(spending.evaluate()) == ["exceeded sound"]
+
+
+def test_a_message_about_a_token_names_it(collecting: Make, store: Store) -> None:
+    with store.writing() as connection:
+        tokens.create(connection, "Production App", 0, value="t-1")
+    spending = collecting(limit(usd=10, each=Each.TOKEN))
+    assert spending.spend(11, token="t-1") == ["exceeded daily Production App"]
+    assert [message.entity for message in spending.told()] == ["Production App"]
+    assert [row.entity for row in spending.alerts()] == ["t-1"]

@@ -62,6 +62,7 @@ def keeping(store: Store, clock: SettableClock) -> Keeping:
     return Keeping(store, clock)
 
 
+@pytest.mark.replaces("credit/balance")
 def test_the_balance_is_calibrated_credit_minus_what_is_billed_since(keeping: Keeping) -> None:
     keeping.poll((keeping.today, "4.20"))
     keeping.sync("25.00")
@@ -70,6 +71,7 @@ def test_the_balance_is_calibrated_credit_minus_what_is_billed_since(keeping: Ke
     assert keeping.now().balance == Usd.of("24.15")
 
 
+@pytest.mark.replaces("credit/restated")
 def test_a_poll_replaces_days_and_keeps_what_was_restated(keeping: Keeping, store: Store) -> None:
     yesterday = keeping.today - 1
     keeping.poll((yesterday, "10"), (keeping.today, "1"))
@@ -252,6 +254,7 @@ def test_a_failed_poll_says_why_and_leaves_the_figures(keeping: Keeping, store: 
     assert keeping.now().failure is None
 
 
+@pytest.mark.replaces("credit/burn")
 def test_the_end_is_foreseen_from_the_last_whole_days(keeping: Keeping) -> None:
     keeping.poll(*((keeping.today - ago, "7") for ago in range(1, 8)))
     keeping.sync("14")

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
-from spendtop.config.channel_urls import refusal, schema_of
+from spendtop.alerts.message_text import Rendered
+from spendtop.config.channel_urls import MAIL_SCHEMAS, is_chat_hook, refusal, schema_of
 from spendtop.domain.shell_words import shell_word
 
 
@@ -101,11 +102,24 @@ def check_url(url: str) -> str | None:
     return refusal(url) or _refused_by_apprise(url)
 
 
+_HOOK_FIELDS = (":title=", ":type=", ":version=", ":attachments=", ":username=spendtop")
+"""Of what Apprise posts as JSON, a chat's hook gets nothing but the text: Mattermost refuses types that it does not
+know, see developers.mattermost.com/integrate/webhooks/incoming."""
+
+
 def prepared_url(url: str) -> str:
     """The URL as it is sent to: what is too long for the service is cut, never refused or sent in pieces."""
     bare, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and not part.lower().startswith("overflow=")]
-    return f"{bare}?{'&'.join([*kept, 'overflow=truncate'])}"
+    hook = _HOOK_FIELDS if is_chat_hook(url) else ()
+    return f"{bare}?{'&'.join([*kept, *hook, 'overflow=truncate'])}"
+
+
+def as_shown(url: str, text: Rendered) -> Rendered:
+    """The text as people see it there: mail is plain text, and a chat's hook shows one field."""
+    if is_chat_hook(url):
+        return text.untitled
+    return text.unbroken if schema_of(url) in MAIL_SCHEMAS else text
 
 
 def _refused_by_apprise(url: str) -> str | None:

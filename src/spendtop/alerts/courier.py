@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from spendtop.alerts.channels import prepared_url
+from spendtop.alerts.channels import as_shown, prepared_url
 from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
-from spendtop.alerts.message_text import notify_type, render
+from spendtop.alerts.message_text import Dispatch, notify_type, render
 from spendtop.domain.alerting import Message
 
 _KILL_AFTER = 3.0
@@ -31,9 +31,9 @@ _PASSED_ON = (
 )
 
 
-def delivery_job(url: str, message: Message, *, severity: str, ref: str, attempt: int, deadline: float) -> DeliveryJob:
-    """The message as it is sent to this URL on its `attempt`-th try."""
-    text = render(message, ref, attempt)
+def delivery_job(url: str, message: Message, dispatch: Dispatch, *, severity: str, deadline: float) -> DeliveryJob:
+    """The message as it is sent to this URL on this try; `deadline` in seconds."""
+    text = as_shown(url, render(message, dispatch))
     return DeliveryJob(
         url=prepared_url(url),
         title=text.title,

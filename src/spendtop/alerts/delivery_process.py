@@ -27,6 +27,14 @@ _DETAIL_LIMIT = 300
 _MEMORY = 400 * 1024 * 1024
 _CODE = re.compile(r"\berror=(\d{3})\b")
 _PASSING_CODES = frozenset({408, 425, 429, 451})
+_OURS: dict[str, Any] = {
+    "app_id": "spendtop",
+    "app_desc": "spendtop alerts",
+    "app_url": "",
+    "image_url_mask": None,
+    "image_url_logo": None,
+}
+"""Who sends; Apprise's own name and pictures stand in for nobody."""
 _CHATTY = ("apprise", "urllib3", "requests", "smtplib", "asyncio")
 
 
@@ -96,10 +104,11 @@ def deliver(job: DeliveryJob) -> DeliveryResult:
 def _send(job: DeliveryJob) -> tuple[DeliveryOutcome, str, bool]:
     from apprise import Apprise, AppriseAsset, AppriseResultStatus
 
-    asset = AppriseAsset(service_timeout=job.deadline, http_redirects=False, storage_mode="memory")
+    asset = AppriseAsset(service_timeout=job.deadline, http_redirects=False, storage_mode="memory", **_OURS)
     sender = Apprise(asset=asset)
     if not sender.add(job.url):
         return DeliveryOutcome.MISCONFIGURED, "Apprise does not understand this channel's URL", False
+    _sign(sender)
     answer: Any = sender.notify(title=job.title, body=job.body, notify_type=job.type, body_format="text")
     services = list(answer)
     if not services:
@@ -110,6 +119,14 @@ def _send(job: DeliveryJob) -> tuple[DeliveryOutcome, str, bool]:
     if last.status is AppriseResultStatus.TIMEOUT:
         return DeliveryOutcome.TRANSIENT, f"no complete answer within {job.deadline:g} s", False
     return classify([entry.message for entry in last.logs], job.url)
+
+
+def _sign(sender: Any) -> None:
+    """PagerDuty's source, and other values that Apprise fills with its own name."""
+    for service in sender:
+        for name, value in vars(service).items():
+            if value == "Apprise":
+                setattr(service, name, _OURS["app_id"])
 
 
 def classify(lines: Sequence[str], url: str) -> tuple[DeliveryOutcome, str, bool]:

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
-from spendtop.domain.cost_words import without_part_of_amount
-from spendtop.domain.money import Usd
+from spendtop.domain.cost_words import use_words, without_part_of_amount
+from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
 
@@ -22,16 +22,41 @@ _SHOWN_REF = 8
 _BREAK = "\u200b"
 
 
+class Dispatch(Struct, frozen=True, kw_only=True):
+    """One try to send a message."""
+
+    sender: str
+    """What the machine is called that sends it."""
+    ref: str
+    """Tells a repetition of the same message by."""
+    attempt: int = 1
+
+
 class Rendered(Struct, frozen=True):
     """Title of at most 120 and body of at most 900 characters, without line breaks in the title."""
 
     title: str
     body: str
 
+    @property
+    def unbroken(self) -> Rendered:
+        """For plain text, in which nothing is markup: addresses can be copied."""
+        return Rendered(self.title.replace(_BREAK, ""), self.body.replace(_BREAK, ""))
 
-def render(message: Message, ref: str, attempt: int) -> Rendered:
-    """The message for its `attempt`-th try; the body ends with `[ref …·attempt]`, to tell a repetition by."""
-    return Rendered(_title(message), _body(_lines(message), f"[ref {ref[:_SHOWN_REF]}·{attempt}]"))
+    @property
+    def untitled(self) -> Rendered:
+        """For services that show a single field."""
+        return Rendered("", f"{self.title}\n{self.body}")
+
+
+def render(message: Message, dispatch: Dispatch) -> Rendered:
+    """The message for this try; its body ends with who sends it, how to take it on, and `[ref …·attempt]`."""
+    sent_by = f"From spendtop on {_neutral(dispatch.sender)}."
+    end = (
+        " ".join(filter(None, (sent_by, _next_step(message)))),
+        f"[ref {dispatch.ref[:_SHOWN_REF]}·{dispatch.attempt}]",
+    )
+    return Rendered(_title(message), _body(_lines(message), "\n".join(end)))
 
 
 def notify_type(kind: MessageKind, severity: str) -> str:
@@ -43,6 +68,22 @@ def notify_type(kind: MessageKind, severity: str) -> str:
 
 def channel_test_message(now: int) -> Message:
     return Message(kind=MessageKind.TEST, limit_name="", at=now, next_words="Alerts about limits will arrive here.")
+
+
+def _next_step(message: Message) -> str:
+    """How to take it on."""
+    match message.kind:
+        case MessageKind.TEST:
+            return ""
+        case MessageKind.NOT_RECORDING:
+            return "`spendtop check` looks for what is wrong."
+        case MessageKind.RESOLVED:
+            return "`spendtop alert list --all` has it."
+        case MessageKind.UNDELIVERED if message.lost is not None:
+            return _next_step(message.lost)
+    if message.alert is None:
+        return "`spendtop alert list` has it."
+    return f"`spendtop alert ack {message.alert}` takes it on."
 
 
 def _lines(message: Message) -> Iterator[str]:
@@ -73,9 +114,8 @@ def _about(message: Message) -> str:
     name = _neutral(message.limit_name)
     if (about := headline(message, name)) is not None:
         return about if message.lost is None else f"{about}: {_title(message.lost)}"
-    subject = f"approaching {name}" if message.kind is MessageKind.APPROACHING else f"{name} {message.kind}"
-    whom = f" for {_whose(message)}" if message.entity else ""
-    return f"{subject}{whom}: {Usd(message.used_nano)} of {Usd(message.limit_nano)}"
+    amounts = use_words(Usd(message.used_nano), 0, Usd(message.limit_nano))
+    return f"{message.kind}: {' '.join((name, *_whom(message, name)))} {amounts}"
 
 
 def _alert(message: Message) -> Iterator[str]:
@@ -83,29 +123,30 @@ def _alert(message: Message) -> Iterator[str]:
     if message.limit_nano > 0:
         percent = f" ({used_percent(message.used_nano, message.limit_nano, message.window).replace('%', ' %')})"
     yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
-    yield f"{message.used_words} of {Usd(message.limit_nano)}{percent}"
+    yield f"{use_words(Usd(message.used_nano), message.unpriced, Usd(message.limit_nano))}{percent}"
     yield f"Window: {_window(message)}"
     if message.at:
         late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""
         yield f"Since: {_local(message.at, message.zone)} {message.zone}{late}"
     if message.others:
         yield f"And {message.others:,} more of this limit within a minute. `spendtop alert list` has them all."
-    yield from _top(message)
+    if message.request is not None:
+        yield f"`spendtop request {message.request}` shows it."
+    else:
+        yield from _top(message)
     if message.next_words:
         yield _sentence(message.next_words)
 
 
 def _top(message: Message) -> Iterator[str]:
-    if message.contributors:
-        top = message.contributors[:_CONTRIBUTORS]
-        yield "Top: " + ", ".join(
-            f"{dimension} {_neutral(key) or '(none)'} {Usd(nano)}" for dimension, key, nano in top
-        )
+    if top := message.contributors[:_CONTRIBUTORS]:
+        costs = side_by_side(*(Usd(nano) for *_, nano in top))
+        yield "Top: " + ", ".join(f"{_named(*each)} {cost}" for each, cost in zip(top, costs, strict=True))
 
 
 def _unusual(message: Message) -> Iterator[str]:
     """How much is how far above what; then by whom or what."""
-    yield f"{_whose(message).capitalize()} spent {Usd(message.used_nano)} {message.window}, {message.times_usual}."
+    yield f"{_whose(message).capitalize()}: {message.unusual_words}."
     for reason in message.lines:
         yield _neutral(reason, LINE_LIMIT)
     yield f"Since: {_local(message.at, message.zone)} {message.zone}"
@@ -118,7 +159,8 @@ def _unusual(message: Message) -> Iterator[str]:
 def _about_account(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.kind is MessageKind.LOW_BALANCE:
-        yield f"Account {name}: {_left(message)}, less than {Usd(message.limit_nano)}."
+        yield f"Account {name}: {_left(message)}, less than {side_by_side(Usd(message.limit_nano))[0]}."
+        yield _how_long(message)
         yield f"Since: {_local(message.at, message.zone)} {message.zone}"
     else:
         last = f"last at {_local(message.at, message.zone)} {message.zone}" if message.at else "not even once"
@@ -151,6 +193,7 @@ def _over(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {_left(message)}."
+        yield _how_long(message)
     elif message.resolves is MessageKind.UNUSUAL:
         yield f"Spent since {_local(message.at, message.zone)} {message.zone}: {Usd(message.used_nano)}."
     else:
@@ -164,15 +207,47 @@ def _left(message: Message) -> str:
     return f"an estimated {amount} is left" if message.estimated else f"{amount} is left"
 
 
+def _how_long(message: Message) -> str:
+    """How fast a balance falls, and when it is gone."""
+    if message.burn_nano is None:
+        return "How fast it falls is not known: the last 7 days cost nothing that is known."
+    burn = f"It falls by {Usd(message.burn_nano)} per day"
+    if message.runs_out_at is None:
+        return f"{burn}."
+    if message.runs_out_at <= message.at:
+        return f"{burn} and is used up."
+    return f"{burn} and runs out about {_local(message.runs_out_at, message.zone)} {message.zone}."
+
+
 def _body(lines: Iterator[str], ref: str) -> str:
     text = "\n".join(filter(None, lines))
     return f"{_cut(text, BODY_LIMIT - len(ref) - 1)}\n{ref}"
 
 
 def _whose(message: Message) -> str:
+    if message.request is not None:
+        return ", ".join((f"request {message.request}", *(_named(*each) for each in message.contributors)))
     if not message.entity:
         return "everyone"
-    return f"{(message.each or 'entity').replace('_', ' ')} {_neutral(message.entity)}"
+    return f"{_dimension(message)} {_neutral(message.entity)}"
+
+
+def _whom(message: Message, name: str) -> Iterator[str]:
+    """Behind the limit's name, which may end with what it is `each` of."""
+    if message.request is not None:
+        yield str(message.request)
+    elif message.entity:
+        if not name.endswith(_dimension(message)):
+            yield _dimension(message)
+        yield _neutral(message.entity)
+
+
+def _dimension(message: Message) -> str:
+    return (message.each or "entity").replace("_", " ")
+
+
+def _named(dimension: str, key: str, _nano: int) -> str:
+    return f"{dimension} {_neutral(key) or '(none)'}"
 
 
 def _window(message: Message) -> str:

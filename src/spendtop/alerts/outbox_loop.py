@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
@@ -19,6 +20,7 @@ from spendtop.alerts.backoff import Timing, next_try
 from spendtop.alerts.channels import ChannelLane, ChannelStatus
 from spendtop.alerts.courier import Courier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.message_text import Dispatch
 from spendtop.domain.alerting import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
@@ -38,7 +40,8 @@ T = TypeVar("T")
 class OutboxLoop:
     """Delivers what the outbox holds: at most four messages at once, one per channel, channels in turn.
 
-    `channels` gives the URL of each configured channel by name and is asked anew each time, as are the `fallbacks`.
+    `channels` gives the URL of each configured channel by name and is asked anew each time, as are the `fallbacks`, and
+    `sender`, what the machine is called in messages.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class OutboxLoop:
         channels: Callable[[], Mapping[str, str]],
         courier: Courier,
         clock: Clock,
+        sender: Callable[[], str] = socket.gethostname,
         fallbacks: Callable[[], Fallbacks] = Fallbacks,
         timing: Timing | None = None,
         spread: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
@@ -58,6 +62,7 @@ class OutboxLoop:
         self._channels = channels
         self._courier = courier
         self._clock = clock
+        self._sender = sender
         self._fallbacks = fallbacks
         self._timing = timing or Timing()
         self._spread = spread
@@ -202,9 +207,8 @@ class OutboxLoop:
             job = delivery_job(
                 url,
                 msgspec.json.decode(claimed.payload, type=Message),
+                Dispatch(sender=self._sender(), ref=claimed.ref, attempt=claimed.attempts),
                 severity=claimed.severity,
-                ref=claimed.ref,
-                attempt=claimed.attempts,
                 deadline=self._timing.deadline,
             )
         except Exception:

@@ -51,6 +51,8 @@ class AlertItem(BaseModel):
     """What it is about; "anomaly" is unusual spend."""
     limit: str
     entity: str
+    entity_name: str
+    """What people read for the entity: of a tracking token its name."""
     """Whose limit it is; empty for everyone."""
     state: str
     severity: str
@@ -84,6 +86,7 @@ class AlertItem(BaseModel):
             kind=row.kind,
             limit=row.limit_name,
             entity=row.entity.raw,
+            entity_name=row.name.raw,
             state=row.state,
             severity=row.severity,
             window_start=instant(row.window_start),

@@ -124,7 +124,7 @@ def _spend(dimension: str, breakdown: Breakdown) -> Iterator[Metric]:
 
 def _limits(uses: Iterable[LimitUse]) -> Iterator[Metric]:
     labels = ("limit", "entity", "window")
-    named = [((use.limit.name, use.entity.raw, use.limit.window.text), use) for use in uses]
+    named = [((use.limit.name, use.name.raw, use.limit.window.text), use) for use in uses]
     yield _gauge(
         "spendtop_limit_used_ratio",
         "Use of a limit; 1 is all of it.",

@@ -113,7 +113,7 @@ class FilterParameters(TimeParameters):
     model: Name | None = None
     """Exactly this model, ignoring case."""
     token: Name | None = None
-    """Exactly this tracking token."""
+    """Exactly this tracking token, by its name or its value."""
     user: Name | None = None
     """Exactly this user, ignoring case."""
 

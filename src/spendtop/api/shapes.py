@@ -100,7 +100,9 @@ class GroupSpend(Sums):
     """Spend of one value of the dimension asked for with `by`; null where requests name none."""
 
     key: str | None
-    """The day itself where the dimension is only `day`."""
+    """Of a tracking token its name; the day itself where the dimension is only `day`."""
+    token: str | None
+    """What clients send, where it is by token."""
     day: str | None
     """The local date where it is by day."""
     tokens: int
@@ -109,7 +111,8 @@ class GroupSpend(Sums):
     @classmethod
     def of(cls, row: KeySpend, whole: Spend, day: str | None = None) -> GroupSpend:
         return cls(
-            key=row.key.raw or None,
+            key=(row.token_name or row.key).raw or None,
+            token=None if row.token_name is None else row.key.raw,
             day=day,
             tokens=row.spend.tokens,
             share=row.spend.share_of(whole),
@@ -123,6 +126,8 @@ class LimitSummary(BaseModel):
     name: str
     entity: str
     """Whose limit it is; empty for everyone."""
+    entity_name: str
+    """What people read for that: of a tracking token its name."""
     window: str
     used_usd: float
     limit_usd: float
@@ -134,6 +139,7 @@ class LimitSummary(BaseModel):
         return cls(
             name=use.limit.name,
             entity=use.entity.raw,
+            entity_name=use.name.raw,
             window=use.limit.window.text,
             used_usd=float(use.used.dollars),
             limit_usd=float(use.limit.amount.dollars),
@@ -162,6 +168,7 @@ class LimitItem(BaseModel):
 
     name: str
     entity: str
+    entity_name: str
     window: str
     starts_at: str | None
     ends_at: str | None
@@ -179,6 +186,7 @@ class LimitItem(BaseModel):
         return cls(
             name=use.limit.name,
             entity=use.entity.raw,
+            entity_name=use.name.raw,
             window=use.limit.window.text,
             starts_at=instant(use.starts_at),
             ends_at=instant(use.ends_at),

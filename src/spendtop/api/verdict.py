@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -82,7 +83,7 @@ class VerdictRoute:
         if refusal is not None:
             return refusal
         try:
-            verdict = await self._judge(_subject(http.scope["query_string"]))
+            verdict = await self._judge(await self._named(_subject(http.scope["query_string"])))
         except _Invalid as invalid:
             return error(422, "invalid", "Some parameters cannot be used.", fields=invalid.fields)
         except SQLAlchemyError:
@@ -93,6 +94,15 @@ class VerdictRoute:
         if self._guards.ingest_key(http) is not None:
             return self._guards.ingest(http)
         return self._guards.admin(http)
+
+    async def _named(self, subject: Subject) -> Subject:
+        """The subject with its tracking token by value and name, whichever was given."""
+        if subject.token is None:
+            return subject
+        book = await self._context.tokens.book(())
+        called = [token for token in book.values() if token.name == subject.token]
+        token = book.get(subject.token) or next(iter(called), None)
+        return subject if token is None else replace(subject, token=token.token, token_name=token.name)
 
     async def _judge(self, subject: Subject) -> Verdict:
         in_force = self._latest = (await self._in_force.get((None,)))[None]

@@ -16,6 +16,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.money import ZERO
+from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import alert_actions
@@ -46,8 +47,8 @@ def show(options: Options) -> int:
         (
             alert.id,
             alert.kind,
-            clean_line(alert.name),
-            alert.entity if alert.entity.raw else "everyone",
+            clean_line(alert.about),
+            alert.name if alert.entity.raw else "everyone",
             _state(alert, calendar),
             _used(alert),
             _used_now(alert, used.get(alert.id)),
@@ -140,7 +141,7 @@ def _used(alert: AlertRow) -> str | None:
 def _limit(alert: AlertRow) -> str | None:
     """The amount that it is held against: `$50.00`; of an anomaly `12 times the usual $1.20`."""
     if alert.kind == "anomaly":
-        return alert.times_usual
+        return f"{times_of(alert.used.nano, alert.limit.nano)} the usual {alert.limit}"
     return str(alert.limit) if alert.limit > ZERO else None
 
 

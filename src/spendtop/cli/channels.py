@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Sequence
 
 from spendtop.alerts.backoff import Timing
-from spendtop.alerts.channels import check_url, prepared_url
-from spendtop.alerts.courier import ProcessCourier
-from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
-from spendtop.alerts.message_text import channel_test_message, notify_type, render
+from spendtop.alerts.channels import check_url
+from spendtop.alerts.courier import ProcessCourier, delivery_job
+from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
+from spendtop.alerts.message_text import Dispatch, channel_test_message
 from spendtop.cli.effective_limits import now
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
@@ -41,11 +41,12 @@ def show(options: Options) -> int:
 
 def test(options: Options) -> int:
     """Send a test message to one channel or all; the exit code is that of the worst result."""
-    channels = load_settings(options).settings.channels
+    settings = load_settings(options).settings
+    channels = settings.channels
     if not channels:
         raise UsageError(_NO_CHANNELS)
     chosen = _named(channels, options.arguments.name) if options.arguments.name else channels
-    results = asyncio.run(_send_to_all(chosen))
+    results = asyncio.run(_send_to_all(chosen, settings.ui.shown_name))
     rows = [
         (clean_line(channel.name), result.outcome.value, f"{result.elapsed_ms / 1000:.1f} s", clean_line(result.detail))
         for channel, result in zip(chosen, results, strict=True)
@@ -64,21 +65,15 @@ def _named(channels: Sequence[ChannelSettings], name: str) -> Sequence[ChannelSe
     raise UsageError(f"There is no channel {clean_line(name)!r}. {hint}")
 
 
-async def _send_to_all(channels: Sequence[ChannelSettings]) -> list[DeliveryResult]:
-    return await asyncio.gather(*(_send(channel.url.get_secret_value()) for channel in channels))
+async def _send_to_all(channels: Sequence[ChannelSettings], sender: str) -> list[DeliveryResult]:
+    return await asyncio.gather(*(_send(channel.url.get_secret_value(), sender) for channel in channels))
 
 
-async def _send(url: str) -> DeliveryResult:
+async def _send(url: str, sender: str) -> DeliveryResult:
     refused = check_url(url)
     if refused is not None:
         return DeliveryResult(outcome=DeliveryOutcome.MISCONFIGURED, detail=f"the URL {refused}")
     message = channel_test_message(now())
-    text = render(message, secrets.token_hex(4), 1)
-    job = DeliveryJob(
-        url=prepared_url(url),
-        title=text.title,
-        body=text.body,
-        type=notify_type(message.kind, message.kind.severity),
-        deadline=Timing().deadline,
-    )
+    dispatch = Dispatch(sender=sender, ref=secrets.token_hex(4))
+    job = delivery_job(url, message, dispatch, severity=message.kind.severity, deadline=Timing().deadline)
     return await ProcessCourier().deliver(job)

@@ -61,7 +61,7 @@ def _table(limit_uses: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar
 def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
     return (
         clean_line(use.limit.name),
-        use.entity if use.entity.raw else "everyone",
+        use.name if use.entity.raw else "everyone",
         use.limit.window,
         use.used,
         use.limit.amount,
@@ -73,4 +73,4 @@ def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
 
 
 def _name(use: LimitUse) -> str:
-    return f"{clean_line(use.limit.name)} {use.entity}".rstrip()
+    return f"{clean_line(use.limit.name)} {use.name}".rstrip()

@@ -24,8 +24,10 @@ from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_
 from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import DIMENSIONS, ERROR, Keys, by_key, by_keys, spend
+from spendtop.store.reads.token_names import token_names
 
 _NAMES = (*DIMENSIONS, DAY_DIMENSION, ERROR)
+_TOKEN = "token"
 _USUAL_DAYS = 30
 _SHOWN = 50
 _ALL = 100_000
@@ -70,18 +72,19 @@ def run(options: Options) -> int:
     settings = load_readable(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
+            names = token_names(connection) if _TOKEN in dimensions else {}
             calendar = effective_limits(connection, settings).calendar
             bill = billed_unseen(connection, now())
         span = _span(arguments.since, arguments.until, calendar, dimensions)
         most = _ALL if arguments.json or arguments.csv else _SHOWN
         spending = _read_spending(store, dimensions, span, calendar, most)
     if arguments.json:
-        say(json.dumps(_answer(dimensions, span, spending), ensure_ascii=True))
+        say(json.dumps(_answer(dimensions, span, spending, names), ensure_ascii=True))
     elif arguments.csv:
-        sys.stdout.write(_csv(dimensions, spending))
+        sys.stdout.write(_csv(dimensions, spending, names))
     else:
         say(f"{local_time(span.since, calendar)} to {local_time(span.until, calendar)} {calendar.zone}")
-        say(_table(dimensions, spending))
+        say(_table(dimensions, spending, names))
         if bill is not None and not spending.total.requests:
             say(f"No requests seen; billed {day_word(bill.day, now() // DAY)} {bill.cost}: `spendtop ledger list`")
     return ExitCode.OK
@@ -106,8 +109,20 @@ def _span(since: str | None, until: str | None, calendar: Calendar, dimensions: 
     return ended
 
 
-def _table(dimensions: Sequence[str], spending: Spending) -> str:
-    rows = [(*(key or "(none)" for key in line.keys), *_cells(line.spend)) for line in spending.lines]
+def _named(dimensions: Sequence[str], line: Line, names: Mapping[str, str]) -> dict[str, Untrusted]:
+    """The keys of a line by the columns that programs read: beside a token's value its name, as far as it has one."""
+    columns: dict[str, Untrusted] = {}
+    for dimension, key in zip(dimensions, line.keys, strict=True):
+        columns[dimension] = key
+        if dimension == _TOKEN:
+            columns["token_name"] = Untrusted(names.get(key.raw, ""))
+    return columns
+
+
+def _table(dimensions: Sequence[str], spending: Spending, names: Mapping[str, str]) -> str:
+    rows = [
+        (*(key or "(none)" for key in _labels(dimensions, line, names)), *_cells(line.spend)) for line in spending.lines
+    ]
     padding = [""] * (len(dimensions) - 1)
     if spending.other_keys:
         rows.append((f"({spending.other_keys:,} others)", *padding, *_cells(spending.others)))
@@ -118,14 +133,22 @@ def _table(dimensions: Sequence[str], spending: Spending) -> str:
     return table((*dimensions, *_SUMS), rows)
 
 
+def _labels(dimensions: Sequence[str], line: Line, names: Mapping[str, str]) -> list[Untrusted]:
+    """The keys of a line for people: tokens go by their names."""
+    keys = zip(dimensions, line.keys, strict=True)
+    return [Untrusted(names.get(key.raw, key.raw)) if dimension == _TOKEN else key for dimension, key in keys]
+
+
 def _cells(spend: Spend) -> tuple[object, ...]:
     tokens = (f"{spend.prompt_tokens:,}", f"{spend.completion_tokens:,}")
     return f"{spend.requests:,}", spend.words, *tokens, spend.average, spend.errors or None, spend.failed or None
 
 
-def _csv(dimensions: Sequence[str], spending: Spending) -> str:
+def _csv(dimensions: Sequence[str], spending: Spending, names: Mapping[str, str]) -> str:
     lines = spending.lines if dimensions else (Line((), spending.total),)
-    return csv_text((*dimensions, *_CSV_SUMS), [(*line.keys, *_csv_cells(line.spend)) for line in lines])
+    keys = [column for name in dimensions for column in ((name, "token_name") if name == _TOKEN else (name,))]
+    rows = [(*_named(dimensions, line, names).values(), *_csv_cells(line.spend)) for line in lines]
+    return csv_text((*keys, *_CSV_SUMS), rows)
 
 
 def _csv_cells(spend: Spend) -> tuple[object, ...]:
@@ -143,14 +166,17 @@ def _csv_cells(spend: Spend) -> tuple[object, ...]:
     )
 
 
-def _answer(dimensions: Sequence[str], span: Span, spending: Spending) -> dict[str, object]:
+def _answer(dimensions: Sequence[str], span: Span, spending: Spending, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "since": None if span.since is None else to_iso(span.since),
         "until": None if span.until is None else to_iso(span.until),
         "by": list(dimensions),
         **_sums(spending.total),
         "data": [
-            {**{name: key.raw or None for name, key in zip(dimensions, line.keys, strict=True)}, **_sums(line.spend)}
+            {
+                **{column: key.raw or None for column, key in _named(dimensions, line, names).items()},
+                **_sums(line.spend),
+            }
             for line in spending.lines
         ],
     }

@@ -121,7 +121,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, str]:
     """What a format can name."""
     worst = _worst(status)
-    name = "" if worst is None else " ".join(filter(None, (worst["name"], worst["entity"])))
+    name = "" if worst is None else " ".join(filter(None, (worst["name"], worst.get("entity_name", worst["entity"]))))
     return {
         "today": _billed(status["billed"]) if status.get("billed") else _money(status["today"]),
         "hour": _money(status["hour"]),
@@ -223,6 +223,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
             {
                 "name": limit["name"],
                 "entity": limit["entity"],
+                "entity_name": limit.get("entity_name", limit["entity"]),
                 "state": limit["state"],
                 **_usd("used", Usd(limit["used_nano"])),
                 **_usd("limit", Usd(limit["limit_nano"])),

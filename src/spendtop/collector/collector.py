@@ -168,6 +168,7 @@ class Collector:
             channels=lambda: self._active.channel_urls,
             courier=ProcessCourier(),
             clock=setup.clock,
+            sender=self._sender,
             fallbacks=lambda: self._active.fallbacks,
         )
         self._config_reload = ConfigReload(
@@ -308,7 +309,11 @@ class Collector:
             # Of a SQLite store nobody else could tell, also before the first evaluation.
             lambda: self._store.is_sqlite or self._evaluator.owns,
             lambda: self._active.settings.time.calendar.zone,
+            self._sender,
         )
+
+    def _sender(self) -> str:
+        return self._active.settings.ui.shown_name
 
     def _settings(self) -> Settings:
         return self._active.settings

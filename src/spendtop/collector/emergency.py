@@ -12,6 +12,7 @@ from hashlib import sha256
 from spendtop.alerts.backoff import Timing, next_try
 from spendtop.alerts.courier import Courier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryOutcome
+from spendtop.alerts.message_text import Dispatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.supervisor import pause
 from spendtop.domain.alerting import Message, MessageKind
@@ -39,15 +40,18 @@ class EmergencyMessages:
         clock: Clock,
         owns: Callable[[], bool],
         zone: Callable[[], str],
+        sender: Callable[[], str],
         timing: Timing | None = None,
     ) -> None:
-        """`channels` gives the URL of each channel by name, `zone` the one in which instants are told."""
+        """`channels` gives the URL of each channel by name, `zone` the one in which instants are told, `sender` what
+        the machine is called in messages."""
         self._conditions = conditions
         self._channels = channels
         self._courier = courier
         self._clock = clock
         self._owns = owns
         self._zone = zone
+        self._sender = sender
         self._timing = timing or Timing()
         self._owned_at: int | None = None
         self._told: dict[str, Condition] = {}
@@ -93,9 +97,8 @@ class EmergencyMessages:
             job = delivery_job(
                 url,
                 _message(condition, self._zone()),
+                Dispatch(sender=self._sender(), ref=ref, attempt=attempts),
                 severity=MessageKind.NOT_RECORDING.severity,
-                ref=ref,
-                attempt=attempts,
                 deadline=self._timing.deadline,
             )
             result = await self._courier.deliver(job)

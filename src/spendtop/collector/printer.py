@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import Clock, to_iso
-from spendtop.domain.cost_words import cost_words
+from spendtop.domain.cost_words import cost_words, use_words
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
@@ -109,6 +109,7 @@ class Printer:
                     "event": message.kind.value,
                     "limit": message.limit_name,
                     "entity": message.entity,
+                    "request": None if message.request is None else str(message.request),
                     "used_usd": float(used.dollars),
                     "limit_usd": float(limit.dollars),
                     "unpriced": message.unpriced,
@@ -120,8 +121,9 @@ class Printer:
             word = {"critical": "ALERT ", "warning": "WARNING "}.get(message.kind.severity, "")
             self._line(f"{word}{about}{_top(message)}")
             return
-        who = f" ({clean_line(message.entity, MESSAGE_LIMIT)})" if message.entity else ""
-        amounts = f"{_short(used)} of {_short(limit, message.unpriced)}"
+        about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
+        who = f" ({about})" if about else ""
+        amounts = use_words(used, message.unpriced, limit)
         match message.kind:
             case MessageKind.APPROACHING:
                 self._line(f"WARNING approaching {name}{who}: {amounts}")

@@ -35,6 +35,8 @@ Left out on purpose is what acts on this machine (`dbus`, `gnome`, `macosx`, `sy
 the message on to another Apprise (`apprise`).
 """
 MAIL_SCHEMAS = frozenset({"mailto", "mailtos"})
+HOOK_FIELDS = {"slack": "text", "discord": "content"}
+"""The field in which a webhook shaped like Slack's or Discord's expects what it shows."""
 LOCAL_SCHEMAS = frozenset(
     {"apprise", "apprises", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
@@ -71,6 +73,11 @@ def schema_of(url: str) -> str:
 def options_of(url: str) -> dict[str, str]:
     """The last value of each parameter in an Apprise URL's query, names in lower case."""
     return {name.lower(): value for name, value in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+
+
+def is_chat_hook(url: str) -> bool:
+    """Whether it is a webhook shaped like Slack's or Discord's on another host, such as Mattermost's."""
+    return schema_of(url) in ("json", "jsons") and options_of(url).get(":message") in HOOK_FIELDS.values()
 
 
 def holds_credentials(url: str) -> bool:

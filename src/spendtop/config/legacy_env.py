@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 
+from spendtop.config.channel_urls import HOOK_FIELDS
 from spendtop.config.database import database_url
 from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.types import Surroundings, to_decimal
@@ -40,8 +41,8 @@ MAIL_NAMES = frozenset(
         "ALERT_RECIPIENT_EMAIL",
     }
 )
-HOOK_NAMES = {"SLACK_WEBHOOK_URL": ("slack", "text"), "DISCORD_WEBHOOK_URL": ("discord", "content")}
-"""Variable to channel name, and to the key under which such a service expects its text."""
+HOOK_NAMES = {"SLACK_WEBHOOK_URL": "slack", "DISCORD_WEBHOOK_URL": "discord"}
+"""Variable to channel name, which is also whose webhooks its are shaped like."""
 
 _NATIVE_HOOK = re.compile(
     r"https://(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/)", re.IGNORECASE
@@ -236,11 +237,10 @@ def _add_channels(layer: Layer, names: _SetNames, _folder: Path) -> Effects:
             layer.append("channel", {"name": channel, "url": url}, origin)
         for name in MAIL_NAMES & names.values.keys():
             yield name, "channel " + ", ".join(f'"{channel}"' for channel, _ in channels)
-    for name, (channel, text_key) in HOOK_NAMES.items():
+    for name, channel in HOOK_NAMES.items():
         if name in names.values:
-            layer.append(
-                "channel", {"name": channel, "url": hook_url(names.values[name], text_key)}, names.origin(name)
-            )
+            url = hook_url(names.values[name], HOOK_FIELDS[channel])
+            layer.append("channel", {"name": channel, "url": url}, names.origin(name))
             yield name, f'channel "{channel}"'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
@@ -100,6 +101,8 @@ class ServerSettings(Section):
     ingest_keys: dict[str, Secret] = Field(default_factory=dict, description=f"Named secrets for {_keyed_paths()}.")
     allowed_origins: Origins = ()
     """Origins of web pages that may call the API (CORS); none by default."""
+    dashboard_bodies: bool = False
+    """true shows prompts and responses at /dashboard, too, to everybody who signs in there."""
     rate_limit: RateLimit = RateLimit()
     """How often a key may call the API."""
     ingest_rate_limit: IngestRateLimit = IngestRateLimit()
@@ -358,12 +361,19 @@ class PrivacySettings(Section):
 
 
 class UiSettings(Section):
-    """The screens."""
+    """The screens, and what this installation is called."""
 
+    name: str = ""
+    """Says in messages which installation speaks; empty = the machine's name."""
     theme: str = "spendtop-dark"
     """Name of a theme."""
     keymap: dict[str, str] = Field(default_factory=dict)
     """Own keys: action = "key"."""
+
+    @property
+    def shown_name(self) -> str:
+        """What this installation is called."""
+        return self.name.strip() or socket.gethostname()
 
 
 class Settings(Section):

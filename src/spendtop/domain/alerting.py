@@ -12,9 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.cost_words import cost_words
 from spendtop.domain.limits import Limit, LimitState
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import times_of
 from spendtop.domain.windows import WindowKind
 
@@ -59,6 +58,10 @@ class Message(Struct, frozen=True, kw_only=True):
     """What is over, where that is not about a limit."""
     entity: str = ""
     """Raw value of what the limit is `each` of; empty for everyone."""
+    alert: int | None = None
+    """The id that the alert is acked by."""
+    request: int | None = None
+    """Id of the one request that it is about."""
     each: str | None = None
     window: str = ""
     window_start: int | None = None
@@ -70,6 +73,10 @@ class Message(Struct, frozen=True, kw_only=True):
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
+    burn_nano: int | None = None
+    """Of a balance: what a day costs; None where that is not known."""
+    runs_out_at: int | None = None
+    """When a balance is gone if that goes on, UTC µs; None where that is not known, or in a century at the earliest."""
     contributors: tuple[tuple[str, str, int], ...] = ()
     """(dimension, raw key, nano-USD), largest first."""
     at: int = 0
@@ -85,19 +92,15 @@ class Message(Struct, frozen=True, kw_only=True):
     """Of stale data, of unusual spend and of what stops recording: why; of a balance: how far to believe it."""
 
     @property
-    def times_usual(self) -> str:
-        """Of unusual spend: `12 times the usual $1.20`."""
-        return times_usual(Usd(self.used_nano), Usd(self.limit_nano))
-
-    @property
-    def used_words(self) -> str:
-        """What counts against a limit, and what is not in it."""
-        return cost_words(Usd(self.used_nano), self.unpriced)
+    def unusual_words(self) -> str:
+        """Of unusual spend: `$14.40 within 3 minutes, 12 times the usual $1.20`."""
+        return unusual_words(Usd(self.used_nano), Usd(self.limit_nano), self.window)
 
 
-def times_usual(spent: Usd, usual: Usd) -> str:
-    """`12 times the usual $1.20`."""
-    return f"{times_of(spent.nano, usual.nano)} the usual {usual}"
+def unusual_words(spent: Usd, usual: Usd, window: str = "") -> str:
+    """`$14.40 within 3 minutes, 12 times the usual $1.20`."""
+    amount, before = side_by_side(spent, usual)
+    return f"{' '.join(filter(None, (amount, window)))}, {times_of(spent.nano, usual.nano)} the usual {before}"
 
 
 class EpisodeState(StrEnum):
@@ -278,20 +281,20 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
 def headline(message: Message, name: str) -> str | None:
     """What a message says, `name` (of the account, poller or spender) written as the face writes names; None for
     limits."""
-    match message.resolves or message.kind:
+    kind = message.resolves or message.kind
+    match kind:
         case MessageKind.LOW_BALANCE:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
-            about = f"low balance: {name} {left} of {Usd(message.limit_nano)}"
+            [threshold] = side_by_side(Usd(message.limit_nano))
+            about = f"{name} {left} of {threshold}"
         case MessageKind.STALE:
-            about = f"stale data: {name}"
-        case MessageKind.UNUSUAL if message.resolves:
-            about = f"unusual spend: {name}"
+            about = name
         case MessageKind.UNUSUAL:
-            about = f"unusual spend: {name} {Usd(message.used_nano)} {message.window}, {message.times_usual}"
+            about = name if message.resolves else f"{name} {message.unusual_words}"
         case MessageKind.NOT_RECORDING:
-            about = f"spendtop is not recording: {name}"
+            return f"spendtop is not recording: {name}"
         case MessageKind.UNDELIVERED:
-            about = f"channel {name} does not deliver"
+            about = f"channel {name}"
         case _:
             return None
-    return f"resolved {about}" if message.resolves else about
+    return f"resolved: {kind} {about}" if message.resolves else f"{kind}: {about}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from spendtop.domain.money import NANO_PER_USD, Usd
+from spendtop.domain.money import NANO_PER_USD, Usd, side_by_side
 
 _AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
 """An amount in a text, with the limit that it is compared with and what is not in it."""
@@ -31,6 +31,12 @@ def cost_words(cost: Usd | None, unpriced: int = 0, count: Callable[[int], str] 
     if cost is None:
         return missing or "unpriced"
     return f"{cost} + {missing}" if missing else str(cost)
+
+
+def use_words(used: Usd, unpriced: int, limit: Usd) -> str:
+    """`$5.20 + 3 unpriced of $5.00`: what counts against a limit, and what is not in it."""
+    amount, most = side_by_side(used, limit)
+    return f"{amount} + {unpriced:,} unpriced of {most}" if unpriced else f"{amount} of {most}"
 
 
 def exact(amount: Usd) -> str:

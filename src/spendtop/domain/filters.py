@@ -31,6 +31,7 @@ from spendtop.domain.filter_tree import (
 from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
+from spendtop.domain.token_names import names_of
 from spendtop.domain.windows import Calendar
 
 __all__ = [
@@ -68,6 +69,8 @@ class Subject:
     user: str | None = None
     model: str | None = None
     token: str | None = None
+    token_name: str | None = None
+    """What the token is called; a filter finds it by both."""
     session: str | None = None
     path: str | None = None
     provider: str | None = None
@@ -141,6 +144,8 @@ def _texts(name: str, subject: Subject) -> tuple[str, ...]:
             return subject.sources
         case "id":
             return (*subject.external_ids, *([] if subject.id is None else [subject.id]))
+        case "token" if subject.token is not None:
+            return names_of(subject.token, subject.token_name)
         case "user" | "model" | "token" | "session" | "path" | "provider" | "level":
             text: str | None = getattr(subject, name)
         case _:

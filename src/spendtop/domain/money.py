@@ -80,13 +80,26 @@ class Usd:
 
     def __str__(self) -> str:
         """Dollars for people: cents from one dollar on, at least two significant digits below."""
-        sign, nano = ("-" if self.nano < 0 else ""), abs(self.nano)
-        places = 2 if nano >= NANO_PER_USD or nano == 0 else 3 if nano >= 100_000_000 else 4 if nano >= 100_000 else 6
-        quantum = Decimal(1).scaleb(-places)
-        value = _EXACT.quantize(Decimal(nano).scaleb(-9, _EXACT), quantum)
-        if nano and not value:
-            return f"{sign}<$0.000001"
+        return self._written(self._places)
+
+    @property
+    def _places(self) -> int:
+        nano = abs(self.nano)
+        return 2 if nano >= NANO_PER_USD or nano == 0 else 3 if nano >= 100_000_000 else 4 if nano >= 100_000 else 6
+
+    def _written(self, places: int) -> str:
+        """Rounded half-even to so many decimals; what is there is never written as nothing."""
+        sign = "-" if self.nano < 0 else ""
+        value = _EXACT.quantize(abs(self.dollars), Decimal(1).scaleb(-places))
+        if self.nano and not value:
+            return f"{sign}<${Decimal(1).scaleb(-places):f}"
         return f"{sign}${value:,.{places}f}"
+
+
+def side_by_side(*amounts: Usd) -> list[str]:
+    """Amounts of one line: each with as many decimals as the one that needs most, cents at least."""
+    needed = [len(str(amount).partition(".")[2].rstrip("0")) for amount in amounts]
+    return [amount._written(max(2, *needed)) for amount in amounts]
 
 
 ZERO = Usd(0)

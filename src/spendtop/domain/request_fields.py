@@ -195,6 +195,7 @@ FIELDS = (
     RequestField("inference_geo", ValueKind.NAME, "inference in"),
     RequestField("served_model", ValueKind.TEXT, "served model"),
     RequestField("provider_usage", ValueKind.USAGE, None, revised=False),
+    RequestField("token_name", ValueKind.TEXT, None, None),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 

@@ -21,14 +21,15 @@ from spendtop.store.tables import RequestTable
 _TOP = 3
 
 
-def message(limit: Limit, entity: str, decision: Decision, reading: Reading, calendar: Calendar) -> Message:
+def message(limit: Limit, entity_name: str, decision: Decision, reading: Reading, calendar: Calendar) -> Message:
     """What is said, without who and what spent most."""
     assert decision.announce is not None and decision.episode is not None
     single = limit.window.kind is WindowKind.REQUEST
     return Message(
         kind=decision.announce,
         limit_name=limit.name,
-        entity="" if single else entity,
+        entity="" if single else entity_name,
+        request=int(entity_name) if single else None,
         each=limit.each.value if limit.each else None,
         window=limit.window.text,
         window_start=reading.window_start,

@@ -44,7 +44,7 @@ class Announcement(Struct, frozen=True):
         return self.message.kind is MessageKind.RESOLVED
 
     def in_full(self) -> Message:
-        return replace(self.message, contributors=tuple(self.contributors()))
+        return replace(self.message, alert=self.alert_id, contributors=tuple(self.contributors()))
 
 
 class Channel(Struct, frozen=True):

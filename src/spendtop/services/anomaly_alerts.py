@@ -35,6 +35,7 @@ from spendtop.store.reads import anomalies
 from spendtop.store.reads.attention import ANOMALY_RULE
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.spending import spend
+from spendtop.store.reads.token_names import name_of
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -173,10 +174,11 @@ class _Look:
     def _message(self, dimension: str, entity: str, decision: Decision, found: Excess | None) -> Message:
         assert decision.announce is not None and decision.episode is not None
         since = decision.episode.window_start
+        name = name_of(self._connection, entity) if dimension == "token" else entity
         about = Message(
             kind=decision.announce,
-            limit_name=f"{dimension} {entity}" if entity else "everyone",
-            entity=entity,
+            limit_name=f"{dimension} {name}" if entity else "everyone",
+            entity=name,
             each=dimension if entity else None,
             window_start=since,
             zone=self._watched.calendar.zone,

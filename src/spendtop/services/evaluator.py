@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from spendtop.domain.alerting import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds, WindowKind, bounds
@@ -26,6 +26,8 @@ from spendtop.store.reads import limits as limit_reads
 from spendtop.store.reads.entity_uses import EntityUses
 from spendtop.store.reads.limits import Use
 from spendtop.store.reads.rows import from_row as request_row
+from spendtop.store.reads.rows import selected
+from spendtop.store.reads.token_names import name_of
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
 
@@ -205,7 +207,7 @@ class _LimitInTurn:
         entities = {mark.entity for mark in marks if mark.entity.isascii() and mark.entity.isdigit()}
         entities -= episodes.current(self._connection, self._limit, list(entities), None, self._now).keys()
         ids = [int(entity) for entity in entities]
-        for row in self._connection.execute(select(_REQUEST).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id)):
+        for row in self._connection.execute(select(*selected()).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id)):
             request = request_row(row)
             reading = Reading(
                 used=request.cost.amount or (self._ceiling(request) if self._ceiling else ZERO),
@@ -278,8 +280,12 @@ class _LimitInTurn:
                 limit.notify,
                 alert_id,
                 decision.episode.spoke,
-                alert_messages.message(limit, entity, decision, reading, self._calendar),
+                alert_messages.message(limit, self._name(entity), decision, reading, self._calendar),
                 episodes.rule_of(limit.name),
                 partial(alert_messages.contributors, connection, limit, entity, reading),
             )
         ]
+
+    def _name(self, entity: str) -> str:
+        """What people read for an entity."""
+        return name_of(self._connection, entity) if self._limit.each is Each.TOKEN else entity

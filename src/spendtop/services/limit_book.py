@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from spendtop.domain.filters import FilterContext, Subject, matches
+from sqlalchemy import Connection
+
+from spendtop.domain.filters import FilterContext, Subject, fields_of, matches
 from spendtop.domain.limits import OWN_DIMENSION, Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.price import Price
@@ -12,6 +14,7 @@ from spendtop.domain.request import Request
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.rows import RequestRow
+from spendtop.store.reads.token_names import token_names
 
 
 class LimitBook:
@@ -27,8 +30,15 @@ class LimitBook:
         self.own_dimensions = {one.name: one.dimension for one in limits if one.dimension.startswith(OWN_DIMENSION)}
         """The dimension of `total` by limit name, for limits that keep totals of their own."""
         self._context = FilterContext(0, calendar)
+        self._ask_for_tokens = any("token" in fields_of(limit.where) for limit in limits if limit.where is not None)
+        self._token_names: Mapping[str, str] = {}
         self._windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
         self._single = [limit for limit in limits if limit.window.kind is WindowKind.REQUEST]
+
+    def look_up(self, connection: Connection) -> None:
+        """Know what tokens are called at the moment, where a limit asks for them."""
+        if self._ask_for_tokens:
+            self._token_names = token_names(connection)
 
     def touched(self, request: Request) -> list[tuple[Limit, str]]:
         """Limits that the request counts for, with the entity it counts for; limits on single requests are not."""
@@ -53,9 +63,19 @@ class LimitBook:
         return max(filter(None, (known, ceiling)), default=None)
 
     def _entity(self, limit: Limit, request: Request) -> str | None:
-        if limit.where is not None and not matches(limit.where, _subject(request), self._context):
+        if limit.where is not None and not matches(limit.where, self._subject(request), self._context):
             return None
         return "" if limit.each is None else limit.each.value_of(request)
+
+    def _subject(self, request: Request) -> Subject:
+        return Subject(
+            user=request.user_id,
+            model=request.model,
+            token=request.token,
+            token_name=self._token_names.get(request.token or ""),
+            session=request.session_id,
+            provider=request.provider,
+        )
 
 
 def _ceiling(price: Price) -> Ceiling:
@@ -65,13 +85,3 @@ def _ceiling(price: Price) -> Ceiling:
         return max(ceiling - (row.cost.amount or ZERO), ZERO)
 
     return most
-
-
-def _subject(request: Request) -> Subject:
-    return Subject(
-        user=request.user_id,
-        model=request.model,
-        token=request.token,
-        session=request.session_id,
-        provider=request.provider,
-    )

@@ -33,6 +33,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.limits import Each
+from spendtop.store.reads.token_names import name_of
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
 
@@ -365,7 +367,7 @@ def _standing(connection: Connection, row: Any, now: int) -> str | None:
     named = connection.execute(query.where(_alert.c.id == row.alert_id)).one_or_none()
     if named is None:
         named = connection.execute(query.order_by(_alert.c.used_nano.desc(), _alert.c.id).limit(1)).one()
-        message = _naming(named, message)
+        message = _naming(connection, named, message)
     rewrite(connection, row.id, message, named.id)
     return msgspec.json.encode(message).decode()
 
@@ -398,12 +400,13 @@ def _forget_fallen(connection: Connection, row: Any, now: int) -> None:
     connection.execute(delete(_told).where(_told.c.delivery_id == row.id, gone))
 
 
-def _naming(alert: Any, message: Message) -> Message:
+def _naming(connection: Connection, alert: Any, message: Message) -> Message:
     """A message about several alerts of a limit, naming this one of them."""
+    name = name_of(connection, alert.entity) if message.each == Each.TOKEN else alert.entity
     windows = {} if message.window_end is None else {"window_start": alert.window_start, "window_end": alert.window_end}
     return replace(
         message,
-        entity=alert.entity if message.entity else "",
+        entity=name if message.entity else "",
         used_nano=alert.used_nano,
         unpriced=alert.unpriced,
         at=alert.crossed_at,

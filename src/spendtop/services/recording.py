@@ -79,6 +79,7 @@ class Recording:
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
         """Record a group of events in the open transaction; one outcome per event, in their order."""
+        self.book.look_up(connection)
         group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
         outcomes = [
             _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)

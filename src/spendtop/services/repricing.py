@@ -331,6 +331,7 @@ def _correct(
     """Write the corrections with what they make of all totals; alerts only speak of windows that are still open."""
     if not current:
         return
+    recording.book.look_up(connection)
     totals = TotalsByDifference(recording.book, _open_at(context.now_us, context.calendar))
     for each in current:
         totals.replace(each.old.request, each.new.request, each.old.id)

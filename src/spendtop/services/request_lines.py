@@ -119,6 +119,13 @@ def level_words(row: RequestRow) -> str | None:
     return f"{row.service_level}{' (standard price assumed)' if row.cost.level_assumed else ''}"
 
 
+def _token_words(row: RequestRow) -> str | None:
+    """What it is called, and what clients send."""
+    if row.token is None or row.token_name in (None, row.token):
+        return row.token and f"{row.token}"
+    return f"{row.token_name} ({row.token})"
+
+
 def twin_words(detail: RequestDetail) -> str | None:
     """Which other request probably is the same call, and what to do; None where there is none."""
     twin = detail.row.probable_twin_of
@@ -141,6 +148,7 @@ def _plain(value: object) -> str:
 
 _TOGETHER: Mapping[str, Callable[[RequestDetail], str | None]] = {
     "cost": cost_line,
+    "token": lambda detail: _token_words(detail.row),
     "service_level": lambda detail: level_words(detail.row),
     "probable_twin_of": twin_words,
     "price_version": lambda detail: priced_by(detail.row.cost.price_version, detail.row.occurred_at),

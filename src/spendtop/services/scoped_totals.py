@@ -18,7 +18,7 @@ from spendtop.store import day_totals, facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.limits import within_scope
-from spendtop.store.reads.rows import from_row
+from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DayTotalTable, RequestTable, TotalTable
 
@@ -152,7 +152,7 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
     if ceiling is None:
         return
     entity = _entity(limit)
-    query = select(_REQUEST, entity.label("entity")).where(
+    query = select(*selected(), entity.label("entity")).where(
         _REQUEST.c.counted, spend_sql.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
     )
     for row in connection.execute(query):

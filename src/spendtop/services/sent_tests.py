@@ -58,6 +58,7 @@ def take_out(connection: Connection, recording: Recording, ids: Sequence[int]) -
     """Take requests out of the totals and limits by difference, and delete them. Their keys stay, so that one that
     comes again is still a duplicate."""
     wanted = select(_REQUEST).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id).with_for_update()
+    recording.book.look_up(connection)
     totals = TotalsByDifference(recording.book)
     found = [from_row(row) for row in connection.execute(wanted)]
     for each in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from os.path import samestat
 from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
@@ -17,11 +18,6 @@ _FRAME_HEADER = 24
 
 Ask = Callable[[str], tuple[int, ...]]
 """What a pragma of SQLite answers on a connection to the file. Raises sqlite3.DatabaseError."""
-
-
-class _Identity(NamedTuple):
-    device: int
-    inode: int
 
 
 class _LogState(NamedTuple):
@@ -41,10 +37,10 @@ class HeldFile:
         self._log_path, self._index_path = f"{path}-wal", f"{path}-shm"
         self._ask = ask
         self._lock = RLock()
-        self._held: _Identity | None = None
+        self._held: os.stat_result | None = None
         self._size = 0
         self._log: int | None = None
-        self._index: _Identity | None = None
+        self._index: os.stat_result | None = None
         self._log_state = _LogState(b"", 0)
         self._spoilt: str | None = None
 
@@ -65,7 +61,7 @@ class HeldFile:
             found = self._found()
             if self._held is None:
                 self._held = found
-            if found is None or found != self._held:
+            if found is None or self._held is None or not samestat(found, self._held):
                 connection.close()
                 raise sqlite3.OperationalError("the store's file was replaced or is gone")
             return connection
@@ -88,7 +84,7 @@ class HeldFile:
         with self._lock:
             if self._held is None:
                 return None
-            moved = self._moved()
+            moved = self._moved(self._held)
             if moved is not None:
                 return (
                     f"The store {self._path} {moved}: nothing is recorded. Put the same file back, and recording goes"
@@ -103,33 +99,33 @@ class HeldFile:
                 )
             return None
 
-    def _found(self) -> _Identity | None:
+    def _found(self) -> os.stat_result | None:
         """What the path leads to now."""
         try:
-            return _identity(os.stat(self._path))
+            return os.stat(self._path)
         except OSError:
             return None
 
-    def _moved(self) -> str | None:
+    def _moved(self, held: os.stat_result) -> str | None:
         try:
             found = os.stat(self._path)
         except FileNotFoundError:
             return "was deleted or moved away"
         except OSError as failure:
             return f"cannot be reached any more ({failure.strerror})"
-        if _identity(found) != self._held:
+        if not samestat(found, held):
             return "was replaced by another file"
         return self._log_moved()
 
     def _log_moved(self) -> str | None:
         """The log, and the index of it that all who have the store open share."""
         try:
-            if self._log is None:
-                self._index = _identity(os.stat(self._index_path))
+            if self._log is None or self._index is None:
+                self._index = os.stat(self._index_path)
                 self._log = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            elif _identity(os.stat(self._log_path)) != _identity(os.fstat(self._log)):
+            elif not samestat(os.stat(self._log_path), os.fstat(self._log)):
                 return "has lost its write-ahead log, which was replaced by another file"
-            elif _identity(os.stat(self._index_path)) != self._index:
+            elif not samestat(os.stat(self._index_path), self._index):
                 return "has lost the index of its write-ahead log, which was replaced by another file"
         except FileNotFoundError as failure:
             # Before anything was asked of the first connection there is none.
@@ -180,10 +176,6 @@ class HeldFile:
         except sqlite3.DatabaseError:
             frames = 1
         return frames > 0 and os.fstat(log).st_size == 0
-
-
-def _identity(found: os.stat_result) -> _Identity:
-    return _Identity(found.st_dev, found.st_ino)
 
 
 def _ends_in_a_hole(log: int, state: _LogState) -> bool:

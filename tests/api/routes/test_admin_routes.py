@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
@@ -19,6 +22,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
+from tests.store.conftest import Recorded
 
 DAILY = Limit(name="daily", window=parse_window("day"), amount=Usd.of(1), warn=(0.5, 0.8))
 
@@ -77,6 +81,7 @@ async def problem_fields(live: Live, target: str) -> set[str]:
     return set(response.json()["error"]["fields"])
 
 
+@pytest.mark.replaces("monitor/summary")
 async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         raw = event(5, clock(), model="unheard-of", metadata={"cost": 0, "latencyMs": 1}, user_id="carol")
@@ -103,6 +108,7 @@ async def test_the_summary(readable_store: Store, clock: SettableClock) -> None:
             {
                 "name": "daily",
                 "entity": "",
+                "entity_name": "",
                 "window": "day",
                 "used_usd": 0.1,
                 "limit_usd": 1.0,
@@ -128,6 +134,7 @@ async def test_the_summary_of_a_span(readable_store: Store, clock: SettableClock
         assert (empty["average_cost_usd"], empty["since"], empty["by_model"]) == (None, None, [])
 
 
+@pytest.mark.replaces("fetcher/trends")
 async def test_the_summary_by_local_day(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         days = (await get(live, "/spending/summary?by=day&since=2026-11-18&until=2026-11-20"))["by"]
@@ -224,6 +231,7 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "inference_geo": None,
             "served_model": None,
             "provider_usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+            "token_name": None,
         }
 
 
@@ -311,6 +319,7 @@ async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock)
             {
                 "name": "daily",
                 "entity": "",
+                "entity_name": "",
                 "window": "day",
                 "starts_at": "2026-11-20T00:00:00.000000Z",
                 "ends_at": "2026-11-21T00:00:00.000000Z",
@@ -341,3 +350,18 @@ async def test_the_groups_add_up_to_the_whole_also_where_requests_name_none(
     async with filled(readable_store, clock) as live:
         summary = await get(live, "/spending/summary?by=token")
     assert [(row["key"], row["requests"], row["share"]) for row in summary["by"]] == [(None, summary["requests"], 1.0)]
+
+
+async def test_tokens_are_told_by_name_and_selected_by_name_or_value(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    with readable_store.writing() as connection:
+        tokens.create(connection, "Production App", clock(), value="t-1")
+    recorded = Recorded(readable_store)
+    recorded.add([recorded.request(clock() - 1, token=value) for value in ("t-1", "t-gone")])
+    async with filled(readable_store, clock, 0) as live:
+        by = (await get(live, "/spending/summary?by=token"))["by"]
+        assert {(row["key"], row["token"]) for row in by} == {("Production App", "t-1"), ("t-gone", "t-gone")}
+        for token in ("t-1", "Production App"):
+            rows = (await live.client.get("/requests", params={"token": token})).json()["data"]
+            assert [(row["token"], row["token_name"]) for row in rows] == [("t-1", "Production App")]

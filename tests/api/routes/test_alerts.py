@@ -109,6 +109,7 @@ async def test_a_body_that_is_no_json_is_400(readable_store: Store, clock: Setta
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "not_json")
 
 
+@pytest.mark.replaces("push/reset")
 async def test_a_reset_writes_a_backup_and_clears_the_usage(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock, 3) as live:
         answer = await live.client.delete("/reset")

@@ -166,6 +166,7 @@ def queued(store: Store, now: int) -> Any:
         return tasks.claim(connection, now)
 
 
+@pytest.mark.replaces("credit/entries")
 async def test_entries_move_the_balance_and_are_never_edited(readable_store: Store, clock: SettableClock) -> None:
     async with kept(readable_store, clock) as live:
         await post(live, "/ledger/openai/sync", {"balance": 20})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from spendtop import __version__
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.limits import Limit
@@ -17,6 +19,7 @@ from tests.store.conftest import Recorded
 DAILY = Limit(name="daily", window=parse_window("day"), amount=Usd.of(10))
 
 
+@pytest.mark.replaces("push/metrics")
 async def test_the_figures_as_json(readable_store: Store, clock: SettableClock) -> None:
     settings = settings_of({"ingest_keys": {"apps": "pushes"}, "ingest_rate_limit": {"rpm": 70, "burst": 7}})
     recorded = Recorded(readable_store)

@@ -34,6 +34,7 @@ async def listed(live: Live) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_a_new_token_is_answered_with_snippets_and_listed_without(live: Live, clock: SettableClock) -> None:
     made = await created(live, name="web")
     snippets = made.pop("snippets")
@@ -103,6 +104,7 @@ async def test_refuses_what_no_token_can_be(live: Live) -> None:
     assert await listed(live) == []
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_is_switched_and_toggled(live: Live) -> None:
     await created(live, name="web")
     path = f"{TOKENS}/1/active"
@@ -127,6 +129,7 @@ async def test_a_change_is_known_to_the_ways_in_at_once(live: Live) -> None:
     assert "value" not in await book.book([])
 
 
+@pytest.mark.replaces("push/tokens")
 async def test_is_deleted_once(live: Live) -> None:
     await created(live, name="web")
     first, second = [await live.client.delete(f"/api{TOKENS}/1") for _ in range(2)]

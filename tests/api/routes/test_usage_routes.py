@@ -116,6 +116,7 @@ async def test_sessions_are_listed_with_their_sums(
             assert (response.status_code, set(response.json()["error"]["fields"])) == (422, {field})
 
 
+@pytest.mark.replaces("fetcher/job-costs")
 async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with serving(recorded, clock, recorder) as live:
         costs = await get(live, f"/sessions/{IN_PATH}/costs")
@@ -140,6 +141,7 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
         assert (other["totalCostUSD"], other["unpriced"], other["heliconeVerified"]) == (None, 1, False)
 
 
+@pytest.mark.replaces("fetcher/job-debug")
 async def test_what_was_said_in_a_session(recorded: Recorded, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with serving(recorded, clock, recorder) as live:
         debug = await get(live, f"/jobs/{IN_PATH}/debug")
@@ -185,6 +187,7 @@ async def test_what_is_unknown_is_not_found(recorded: Recorded, clock: SettableC
             assert "none" not in response.json()["error"]["message"]
 
 
+@pytest.mark.replaces("fetcher/user-costs")
 async def test_what_a_user_spent_by_local_day(recorded: Recorded, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with serving(recorded, clock, recorder) as live:
         answer = await get(live, "/users/alice/costs?days=3")
@@ -218,6 +221,7 @@ async def test_what_a_user_spent_by_local_day(recorded: Recorded, clock: Settabl
             assert (await live.client.get(f"/users/alice/costs?days={days}")).status_code == 422
 
 
+@pytest.mark.replaces("push/data")
 async def test_usage_data_is_the_list_of_requests(
     recorded: Recorded, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
@@ -227,6 +231,7 @@ async def test_usage_data_is_the_list_of_requests(
         assert (len(data["data"]), data["totals"]["requests"], data["totals"]["unpriced"]) == (2, 3, 1)
 
 
+@pytest.mark.replaces("push/models")
 async def test_models_with_their_providers(recorded: Recorded, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with serving(recorded, clock, recorder) as live:
         first, *others = (await get(live, "/models"))["data"]
@@ -248,6 +253,7 @@ async def test_models_with_their_providers(recorded: Recorded, clock: SettableCl
         assert [row["model"] for row in (await get(live, "/models?q=status:error"))["data"]] == ["gpt-4o"]
 
 
+@pytest.mark.replaces("push/csv")
 async def test_exports_are_what_the_list_has(recorded: Recorded, clock: SettableClock, recorder: FakeRecorder) -> None:
     async with serving(recorded, clock, recorder) as live:
         for query in ("", "user=alice", "q=cost>0.02", "hours=2", "user=nobody"):

@@ -60,6 +60,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
             {
                 "name": "each user",
                 "entity": "ann",
+                "entity_name": "ann",
                 "window": "day",
                 "state": "exceeded",
                 "used_nano": 1_500_000_000,
@@ -69,6 +70,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
             {
                 "name": "daily",
                 "entity": "",
+                "entity_name": "",
                 "window": "day",
                 "state": "ok",
                 "used_nano": 1_600_000_000,

@@ -218,6 +218,7 @@ def test_nothing_is_a_price_where_the_provider_itself_says_so(
         (request(None, model="unheard-of", usage=Usage(prompt=5)), None, None, (None, "unknown", None)),
     ],
 )  # fmt: skip
+@pytest.mark.replaces("monitor/cost-rule")
 def test_who_is_asked_first(
     one: Request, over: Hook | None, hook: Hook | None, cost: tuple[int | None, str, str | None]
 ) -> None:

@@ -55,6 +55,7 @@ def read(place: str) -> dict[str, list[Request | Skipped]]:
         return {table.name: list(old.requests(table, old.rows(table, NOW))) for table in tables}
 
 
+@pytest.mark.replaces("monitor/database")
 def test_a_monitors_requests_keep_the_ids_that_helicone_gave(tmp_path: Path) -> None:
     first, second = read(str(sqlite_file(tmp_path / "old.db", MONITOR)))["requests"]
     assert isinstance(first, Request)
@@ -81,6 +82,7 @@ def test_times_without_a_zone_are_utc_and_are_counted(tmp_path: Path) -> None:
     assert rows.zoneless == 1
 
 
+@pytest.mark.replaces("push/database")
 def test_pushed_usage_belongs_to_the_token_that_its_row_refers_to(tmp_path: Path) -> None:
     first, second = read(f"sqlite:///{sqlite_file(tmp_path / 'old.db', USAGE)}")["usage_log"]
     assert isinstance(first, Request)
@@ -90,6 +92,7 @@ def test_pushed_usage_belongs_to_the_token_that_its_row_refers_to(tmp_path: Path
     assert (first.usage, second.usage) == (Usage(prompt=10, completion=5), Usage(prompt=15))
 
 
+@pytest.mark.replaces("push/database")
 def test_tracking_tokens_keep_value_name_and_switch(tmp_path: Path) -> None:
     with opened(str(sqlite_file(tmp_path / "old.db", USAGE))) as old:
         found = [(each.token, each.name, each.active, each.created_at) for each in old.tokens()]
@@ -194,6 +197,7 @@ def old_postgres(postgres_store: Store, postgres_url: str) -> Iterator[str]:
     drop_postgres_tables(postgres_url, POSTGRES)
 
 
+@pytest.mark.replaces("flow/database")
 def test_tables_of_a_postgresql_are_read_also_beside_our_store(old_postgres: str) -> None:
     found = read(old_postgres)
     (one,), (other,) = found["llm_usage"], found["usage_log"]

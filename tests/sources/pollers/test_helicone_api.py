@@ -100,6 +100,7 @@ def crowded() -> list[int]:
     ]
 
 
+@pytest.mark.replaces("fetcher/pages")
 async def test_the_first_run_gives_every_request_of_the_back_fill_exactly_once(fake: FakeHelicone) -> None:
     wanted = fake.add_many(crowded())
     fake.add(NOW - 3 * DAY - SECOND)

@@ -51,6 +51,7 @@ async def billed(costs: Iterable[Cost]) -> Costs:
         return await poll(fake)
 
 
+@pytest.mark.replaces("credit/costs")
 async def test_a_month_to_the_last_digit_and_split_as_far_as_openai_splits() -> None:
     with FakeOpenAI(a_month()) as fake:
         costs = await poll(fake)

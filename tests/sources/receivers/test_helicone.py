@@ -471,6 +471,7 @@ def test_latency_is_whole_milliseconds(latency: float | None, expected: int | No
     assert request_of(metadata={"latencyMs": latency}).latency_ms == expected
 
 
+@pytest.mark.replaces("flow/event")
 def test_the_older_flow_is_understood() -> None:
     data = {"model": "gpt-4", "cost": 0.03, "tokens": 450, "user_id": "u", "timestamp": to_iso(ARRIVAL - HOUR)}
     raw = json.dumps({"event": "request.created", "data": data}).encode()

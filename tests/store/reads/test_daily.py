@@ -42,6 +42,7 @@ def test_days_are_exact_also_where_they_begin_within_an_hour(recorded: Recorded)
     ]
 
 
+@pytest.mark.replaces("fetcher/trends")
 def test_a_year_has_each_day_once(recorded: Recorded) -> None:
     days = days_of(Span(START, START + 366 * DAY), Calendar())
     recorded.add(recorded.request((day.since or 0) + HOUR, 1, user_id="alice") for day in days)

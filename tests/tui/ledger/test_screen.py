@@ -222,6 +222,7 @@ async def test_the_cursor_stays_on_its_day(face: SpendtopApp, store: Store, cloc
         assert f"▌{day(clock, 2)}" in picture(pilot)
 
 
+@pytest.mark.replaces("credit/sync")
 async def test_calibrating_shows_the_drift_while_typing_and_records_it(face: SpendtopApp, store: Store) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot, "c")

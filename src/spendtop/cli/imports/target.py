@@ -15,6 +15,7 @@ from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import UsageError
+from spendtop.domain.token_names import apart
 from spendtop.domain.untrusted import storable_name
 from spendtop.services import tokens
 from spendtop.services.preparation import Preparer
@@ -45,7 +46,7 @@ class StoreTarget:
             if token.token in present:
                 return False
             names = {each.name for each in present.values()}
-            name = token.name if storable_name(token.name) not in names else f"{token.name} ({token.token})"
+            name = token.name if storable_name(token.name) not in names else apart(token.name, token.token)
             made = tokens.create(connection, name, token.created_at or self._now, value=token.token)
             if not token.active:
                 tokens.set_active(connection, made.id, active=False)

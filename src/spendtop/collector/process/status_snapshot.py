@@ -84,6 +84,7 @@ class StatusSnapshot:
                 {
                     "name": use.limit.name,
                     "entity": use.entity.raw,
+                    "entity_name": use.name.raw,
                     "window": use.limit.window.text,
                     "state": use.state.value,
                     "used_nano": use.used.nano,

@@ -12,7 +12,7 @@ from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, AlertRow
 from spendtop.store.reads.balances import balance_now
 from spendtop.store.reads.limits import Ceiling, Use, use
-from spendtop.store.reads.rows import from_row
+from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -45,7 +45,7 @@ def _amount(
     if alert.rule.startswith(ANOMALY_RULE):
         if alert.resolved_at is not None:
             return None
-        spent = spend(connection, alert.window_start, None, alert.name, alert.entity.raw)
+        spent = spend(connection, alert.window_start, None, alert.about, alert.entity.raw)
         return Use(spent.cost, spent.unpriced)
     if not alert.rule.startswith(LIMIT_RULE):
         return None
@@ -70,7 +70,7 @@ def _cost(connection: Connection, request_id: str, ceiling: Ceiling | None) -> U
     request = table_of(RequestTable)
     if not (request_id.isascii() and request_id.isdigit()):
         return None
-    row = connection.execute(select(request).where(request.c.id == int(request_id))).one_or_none()
+    row = connection.execute(select(*selected()).where(request.c.id == int(request_id))).one_or_none()
     if row is None:
         return None
     is_unpriced = row.cost_nano is None or row.unpriced_units is not None

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from msgspec import json
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, func, select
 
-from spendtop.domain.alerting import Message, times_usual
+from spendtop.domain.alerting import Message, unusual_words
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.sources import SOURCES, Source
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.spending import by_key
+from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
@@ -103,6 +105,8 @@ class AlertRow:
     limit_name: str
     """The whole rule where it is not about a limit."""
     entity: Untrusted
+    name: Untrusted
+    """What people read for the entity."""
     window_start: int
     window_end: int | None
     state: str
@@ -131,23 +135,23 @@ class AlertRow:
         return _KINDS[self._begin]
 
     @property
-    def name(self) -> str:
-        """Of the limit, account or poller; of an anomaly all, user, model or token."""
+    def about(self) -> str:
+        """The name of the limit, account or poller; of an anomaly all, user, model or token."""
         return self.rule.removeprefix(self._begin)
 
     @property
     def whose(self) -> str:
         """Whose spend an anomaly is about: `user alice`, `everyone`."""
-        return f"{self.name} {self.entity}" if self.entity.raw else "everyone"
+        return f"{self.about} {self.name}" if self.entity.raw else "everyone"
 
     @property
     def _begin(self) -> str:
         return next(begin for begin in _KINDS if self.rule.startswith(begin))
 
     @property
-    def times_usual(self) -> str:
-        """Of an anomaly: `12 times the usual $1.20`."""
-        return times_usual(self.used, self.limit)
+    def unusual_words(self) -> str:
+        """Of an anomaly: `$14.40, 12 times the usual $1.20`."""
+        return unusual_words(self.used, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +188,7 @@ def _unusual(connection: Connection) -> AlertRow | None:
         table.c.snoozed_until.is_(None),
     )
     largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id).limit(1)
-    row = connection.execute(largest).one_or_none()
-    return None if row is None else _alert(row)
+    return next(iter(_alerts(connection, largest)), None)
 
 
 def newest_test(connection: Connection) -> int:
@@ -228,20 +231,19 @@ def alerts(connection: Connection, open_only: bool, most: int) -> tuple[AlertRow
     statement = select(table).order_by(table.c.id.desc()).limit(most)
     if open_only:
         statement = statement.where(table.c.state.in_(_UNRESOLVED))
-    return tuple(map(_alert, connection.execute(statement)))
+    return _alerts(connection, statement)
 
 
 def changed_alerts(connection: Connection, span: Span, most: int | None) -> tuple[AlertRow, ...]:
     """The first `most` alerts that changed last within `span`, in the order of their changes."""
     table = table_of(AlertTable)
     statement = select(table).where(span.holds(table.c.updated_at)).order_by(table.c.updated_at, table.c.id)
-    return tuple(map(_alert, connection.execute(statement.limit(most))))
+    return _alerts(connection, statement.limit(most))
 
 
 def alert(connection: Connection, alert_id: int) -> AlertRow | None:
     table = table_of(AlertTable)
-    row = connection.execute(select(table).where(table.c.id == alert_id)).one_or_none()
-    return None if row is None else _alert(row)
+    return next(iter(_alerts(connection, select(table).where(table.c.id == alert_id))), None)
 
 
 def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping[int, tuple[DeliveryRow, ...]]:
@@ -298,12 +300,25 @@ def _delivery(row: Any) -> DeliveryRow:
     )
 
 
-def _alert(row: Any) -> AlertRow:
+def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, ...]:
+    rows = connection.execute(statement).all()
+    in_force = applied(connection) if any(row.entity for row in rows) else None
+    limits = in_force.limits if in_force else ()
+    of_tokens = {
+        f"{ANOMALY_RULE}{Each.TOKEN}",
+        *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
+    }
+    names = token_names(connection) if any(row.rule in of_tokens for row in rows) else {}
+    return tuple(_alert(row, names.get(row.entity) if row.rule in of_tokens else None) for row in rows)
+
+
+def _alert(row: Any, name: str | None) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
         limit_name=row.rule.removeprefix(LIMIT_RULE),
         entity=Untrusted(row.entity),
+        name=Untrusted(name or row.entity),
         window_start=row.window_start,
         window_end=row.window_end,
         state=row.state,

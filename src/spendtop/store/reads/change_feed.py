@@ -19,7 +19,7 @@ from spendtop.store.ids import SLOTS
 from spendtop.store.reads.attention import AlertRow, changed_alerts
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.requests import newest_id
-from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, RevisionTable
 
@@ -113,7 +113,7 @@ def news_after(connection: Connection, position: Position, now: int, most: int) 
 
 def _new(connection: Connection, position: Position, most: int) -> list[RequestRow]:
     request = table_of(RequestTable)
-    statement = select(request).where(_is_new(connection, position)).order_by(request.c.id).limit(most)
+    statement = select(*selected()).where(_is_new(connection, position)).order_by(request.c.id).limit(most)
     return [from_row(row) for row in connection.execute(statement)]
 
 
@@ -150,7 +150,7 @@ def _requests(connection: Connection, revisions: Sequence[Any]) -> list[tuple[in
     """Each revision's number, and at the last one of a request the request as it is now."""
     request = table_of(RequestTable)
     last = {row.request_id: row.id for row in revisions}
-    rows = {row.id: from_row(row) for row in connection.execute(select(request).where(request.c.id.in_(last)))}
+    rows = {row.id: from_row(row) for row in connection.execute(select(*selected()).where(request.c.id.in_(last)))}
     return [(row.id, rows.get(row.request_id) if last[row.request_id] == row.id else None) for row in revisions]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from spendtop.domain.usage import contradiction
 from spendtop.store import bodies
 from spendtop.store.reads.identities import known_as
-from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
 
@@ -52,7 +52,7 @@ def detail(connection: Connection, request_id: int) -> RequestDetail | None:
     Raises StoreCorrupt when its bodies cannot be unpacked.
     """
     request, body, revision = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
-    row = connection.execute(select(request).where(request.c.id == request_id)).one_or_none()
+    row = connection.execute(select(*selected()).where(request.c.id == request_id)).one_or_none()
     if row is None:
         return None
     data = connection.execute(select(body.c.data).where(body.c.request_id == request_id)).scalar()

@@ -50,6 +50,7 @@ from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import ending_in, known_as
 from spendtop.store.reads.spend_sql import is_failed, is_unpriced
+from spendtop.store.reads.token_names import is_called
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -58,7 +59,6 @@ Condition = ColumnElement[bool]
 _TEXT_COLUMNS = {
     "user": "user_id",
     "model": "model",
-    "token": "token",
     "session": "session_id",
     "path": "session_path",
     "provider": "provider",
@@ -148,6 +148,8 @@ def _text(field: str, pattern: Pattern, connection: Connection) -> Condition:
         case "source":
             listed = "," + request.c.sources + ","
             return or_(false(), *(listed.contains(f",{name},") for name in SOURCES if pattern.matches(name)))
+        case "token":
+            return is_called(request.c.token, lambda text: _matches(text, pattern, connection))
         case name if name in _TEXT_COLUMNS:
             return _matches(request.c[_TEXT_COLUMNS[name]], pattern, connection)
     item = _items(request.c.properties, connection)

@@ -22,9 +22,10 @@ from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition
 from spendtop.store.reads.model_families import is_one_of, names_of
-from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import scope, scoped_spend
+from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -53,6 +54,8 @@ class LimitUse:
     limit: Limit
     entity: Untrusted
     """Empty for everyone."""
+    name: Untrusted
+    """What people read for the entity."""
     starts_at: int | None
     ends_at: int | None
     used: Usd
@@ -115,6 +118,7 @@ def uses(
     `ceilings` is by name of limit, for those with a `reserve`.
     """
     standing: list[LimitUse] = []
+    names = token_names(connection) if any(limit.each is Each.TOKEN for limit in limits) else {}
     for limit in limits:
         ceiling = ceilings.get(limit.name) if ceilings else None
         if limit.window.kind is WindowKind.REQUEST:
@@ -123,15 +127,23 @@ def uses(
         window = bounds(limit.window, now, calendar)
         entities = _largest_entities(connection, limit, window, now, entities_per_limit) if limit.each else [""]
         standing += (
-            _stands(limit, entity, window, use(connection, limit, entity, window, ceiling)) for entity in entities
+            _stands(
+                limit,
+                entity,
+                names.get(entity, entity) if limit.each is Each.TOKEN else entity,
+                window,
+                use(connection, limit, entity, window, ceiling),
+            )
+            for entity in entities
         )
     return tuple(sorted(standing, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw)))
 
 
-def _stands(limit: Limit, entity: str, window: Bounds, now_used: Use) -> LimitUse:
+def _stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use) -> LimitUse:
     return LimitUse(
         limit,
         Untrusted(entity),
+        Untrusted(name),
         window.start_us,
         window.end_us,
         now_used.used,
@@ -163,7 +175,7 @@ def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
 
 def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) -> list[RequestRow]:
     request = table_of(RequestTable)
-    statement = select(request).where(
+    statement = select(*selected()).where(
         request.c.counted.is_(True), span.holds(request.c.occurred_at), is_unpriced(), selects
     )
     return [from_row(row) for row in connection.execute(statement)]
@@ -197,4 +209,4 @@ def _costliest_request(connection: Connection, limit: Limit, now: int, ceiling: 
     if unpriced and limit.reserve is not None and ceiling is not None:
         span = Span(window.start_us, None)
         costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
-    return _stands(limit, "", window, Use(max(costs), int(unpriced or 0)))
+    return _stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)))

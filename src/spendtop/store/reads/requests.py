@@ -19,8 +19,9 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition, expressions, total_tokens
-from spendtop.store.reads.rows import RequestRow, Spend, from_row
+from spendtop.store.reads.rows import RequestRow, Spend, from_row, selected
 from spendtop.store.reads.spending import shadow_spend, spend
+from spendtop.store.reads.token_names import name_column
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
@@ -102,14 +103,14 @@ def page(
     """
     after = _RequestCursor.read(cursor, query) if cursor else None
     value = _value(query.order)
-    selected = _selected(query, context, connection).add_columns(value.label("order_value"))
+    every = _selected(query, context, connection).add_columns(value.label("order_value"))
     rows: list[Any] = []
     if after is None or after.value is not None:
-        matching = selected.where(value.is_not(None)) if query.order is not Order.TIME else selected
+        matching = every.where(value.is_not(None)) if query.order is not Order.TIME else every
         start = (after.value, after.id) if after is not None else None
         rows += _read(connection, _after(matching, (value, _id()), start, query), size + 1)
     if query.order is not Order.TIME and len(rows) <= size:
-        unknown = selected.where(value.is_(None))
+        unknown = every.where(value.is_(None))
         behind = (after.id,) if after is not None and after.value is None else None
         rows += _read(connection, _after(unknown, (_id(),), behind, query), size + 1 - len(rows))
     if len(rows) <= size:
@@ -153,16 +154,17 @@ def newest_id(connection: Connection) -> int:
 
 
 def observed_values(connection: Connection, field: str, prefix: str, most: int) -> list[Untrusted]:
-    """Values of `user`, `model`, `session`, `token`, `provider` or `source` that begin with `prefix` (ignoring case),
-    from the 7 days before the latest request, the costliest first; empty for other fields."""
+    """Values of `user`, `model`, `session`, `token` (its name), `provider` or `source` that begin with `prefix`
+    (ignoring case), from the 7 days before the latest request, the costliest first; empty for other fields."""
     total = table_of(TotalTable)
     if field not in _OBSERVED_DIMENSIONS:
         return []
     latest = connection.execute(select(func.max(total.c.bucket)).where(total.c.dimension == "all")).scalar() or 0
+    shown = func.coalesce(name_column(total.c.key), total.c.key) if field == "token" else total.c.key
     statement = (
-        select(total.c.key)
+        select(func.max(shown))
         .where(total.c.dimension == field, total.c.bucket > latest - 7 * DAY - HOUR, total.c.key != "")
-        .where(total.c.key.istartswith(prefix, autoescape=True))
+        .where(shown.istartswith(prefix, autoescape=True))
         .group_by(total.c.key)
         .order_by(func.sum(total.c.cost_nano).desc(), func.sum(total.c.requests).desc(), total.c.key)
         .limit(most)
@@ -188,7 +190,7 @@ def _value(order: Order) -> ColumnElement[Any]:
 
 
 def _selected(query: RequestQuery, context: FilterContext, connection: Connection) -> Select[Any]:
-    return select(table_of(RequestTable)).where(*conditions(query, context, connection))
+    return select(*selected()).where(*conditions(query, context, connection))
 
 
 def _after(

@@ -9,12 +9,14 @@ from operator import itemgetter
 from typing import Any
 
 from msgspec.json import Decoder
+from sqlalchemy import ColumnElement
 
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Quantities, RequestFields
 from spendtop.domain.request_fields import REPORTED, RequestField, ValueKind, arguments
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.reads.token_names import name_column
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -31,10 +33,23 @@ class RequestRow(RequestFields[Untrusted], frozen=True, kw_only=True):
     properties: dict[str, str]
     probable_twin_of: int | None = None
     """Another request that probably is the same call, reported through another middleman; both count."""
+    token_name: Untrusted | None = None
+    """Of the token that is there still."""
+
+    @property
+    def token_label(self) -> Untrusted | None:
+        """What people read for its tracking token."""
+        return self.token_name or self.token
+
+
+def selected() -> tuple[ColumnElement[Any], ...]:
+    """What `from_row` reads."""
+    request = table_of(RequestTable)
+    return (*request.c, name_column(request.c.token).label("token_name"))
 
 
 def from_row(row: Sequence[Any]) -> RequestRow:
-    """A row that begins with all columns of the table `request`."""
+    """A row that begins with `selected`."""
     id, source, sources, external_ids, twin = _identity_of(row)
     return RequestRow(
         id=id,
@@ -42,6 +57,7 @@ def from_row(row: Sequence[Any]) -> RequestRow:
         sources=tuple(sources.split(",")),
         external_ids=TEXTS.decode(external_ids),
         probable_twin_of=twin,
+        token_name=outside(row[_TOKEN_NAME]),
         **fields_of(row, _FOR_FACES),
     )
 
@@ -97,6 +113,7 @@ def _word(field: RequestField) -> Callable[[Any], Any]:
 TEXTS = Decoder(dict[str, str])
 QUANTITIES = Decoder(Quantities)
 _identity_of = columns("id", "source", "sources", "external_ids", "probable_twin_of")
+_TOKEN_NAME = len(table_of(RequestTable).c)
 _columns_of = columns(*(field.column for field in REPORTED))
 _FOR_FACES = conversions({ValueKind.TEXT: outside, ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
 

@@ -23,6 +23,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import Totals, totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
@@ -54,6 +55,8 @@ class KeySpend:
 
     key: Untrusted
     spend: Spend
+    token_name: Untrusted | None = None
+    """What people read for the key, where it is a tracking token's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,15 @@ def _by_key(
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
     sums = connection.execute(_largest(parts, most)).all()
-    rows = tuple(KeySpend(Untrusted(row.key_), spend_sql.to_spend(row)) for row in sums)
+    names = token_names(connection) if dimension == "token" else None
+    rows = tuple(
+        KeySpend(
+            Untrusted(row.key_),
+            spend_sql.to_spend(row),
+            None if names is None else Untrusted(names.get(row.key_, row.key_)),
+        )
+        for row in sums
+    )
     if not rows:
         return Breakdown((), Spend.nothing(), 0)
     everything = spend_sql.to_spend(sums[0][len(spend_sql.NAMES) : 2 * len(spend_sql.NAMES)])

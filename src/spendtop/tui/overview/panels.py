@@ -83,7 +83,7 @@ class LimitsPanel(Panel):
         ok, warn, bad = palette.good, palette.warn, palette.bad
         style = {LimitState.OK: ok, LimitState.APPROACHING: warn, LimitState.EXCEEDED: bad}[use.state]
         fill = {LimitState.OK: palette.bar, LimitState.APPROACHING: warn, LimitState.EXCEEDED: warn}[use.state]
-        name = f"{use.entity}" if use.entity else use.limit.name
+        name = f"{use.name}" if use.entity else use.limit.name
         window = f" {use.limit.window}" if use.entity else ""
         room = width - 2 - 6
         named = min(max(room * 2 // 5, 10), 20)

@@ -93,7 +93,7 @@ def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
     first = f"  ttft {formats.latency(row.ttft_ms)}" if row.ttft_ms is not None else ""
     names = [
         (name, str(value))
-        for name, value in (("session", row.session_id), ("path", row.session_path), ("token", row.token))
+        for name, value in (("session", row.session_id), ("path", row.session_path), ("token", row.token_label))
         if value
     ]
     names += [(clean_line(name, 40), clean_line(value, 60)) for name, value in row.properties.items()]

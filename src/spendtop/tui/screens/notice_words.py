@@ -97,8 +97,8 @@ class NoticeWords:
             count = formats.count(attention.dead_deliveries)
             words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
         if (unusual := attention.unusual) is not None:
-            much = f"{fit(unusual.whose, _WHOSE).rstrip()} {unusual.used}, {unusual.times_usual}"
-            words.append((f"! {much}: spendtop alert list   ", palette.warn))
+            whose = fit(unusual.whose, _WHOSE).rstrip()
+            words.append((f"! {whose} {unusual.unusual_words}: spendtop alert list   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))

@@ -116,7 +116,7 @@ class StatusLine(Canvas):
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
         share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
-        name = fit(str(use.entity) or use.limit.name, 16).rstrip()
+        name = fit(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         return [

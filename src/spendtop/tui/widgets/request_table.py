@@ -151,7 +151,7 @@ def _latency(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _token(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.token, ink, ink.palette.muted)
+    return _named(row.token_label, ink, ink.palette.muted)
 
 
 def _session(row: RequestRow, ink: Ink, width: int) -> Piece:
