@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.money import Usd
-from spendtop.store.reads.alert_uses import uses_now
+from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
 from spendtop.store.reads.limits import Ceiling
 
@@ -41,6 +42,15 @@ class DeliveryItem(BaseModel):
             created_at=instant(row.created_at),
             sent_at=instant(row.sent_at),
         )
+
+
+class ContributorItem(BaseModel):
+    """Who or what spends most of something."""
+
+    dimension: str
+    key: str
+    cost_usd: float | None
+    cost_nanousd: int
 
 
 class AlertItem(BaseModel):
@@ -77,10 +87,14 @@ class AlertItem(BaseModel):
     acked_at: str | None
     acked_by: str | None
     snoozed_until: str | None
+    contributors: list[ContributorItem]
+    """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]
 
     @classmethod
-    def of(cls, row: AlertRow, used_now: Usd | None, deliveries: Sequence[DeliveryRow]) -> AlertItem:
+    def of(
+        cls, row: AlertRow, used_now: Usd | None, most_of: Contributors, deliveries: Sequence[DeliveryRow]
+    ) -> AlertItem:
         return cls(
             id=row.id,
             kind=row.kind,
@@ -106,6 +120,10 @@ class AlertItem(BaseModel):
             acked_at=instant(row.acked_at),
             acked_by=raw(row.acked_by),
             snoozed_until=instant(row.snoozed_until),
+            contributors=[
+                ContributorItem(dimension=dimension, key=key, cost_usd=Usd.float_of(Usd(nano)), cost_nanousd=nano)
+                for dimension, key, nano in most_of
+            ],
             deliveries=[DeliveryItem.of(each) for each in deliveries],
         )
 
@@ -123,5 +141,11 @@ def alert_items(
     used = uses_now(connection, rows, now, ceilings)
     deliveries = deliveries_of(connection, [row.id for row in rows])
     return [
-        AlertItem.of(row, used[row.id].used if row.id in used else None, deliveries.get(row.id, ())) for row in rows
+        AlertItem.of(
+            row,
+            used[row.id].used if row.id in used else None,
+            most_of(connection, row, now),
+            deliveries.get(row.id, ()),
+        )
+        for row in rows
     ]

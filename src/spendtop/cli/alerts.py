@@ -15,7 +15,7 @@ from spendtop.domain.alerting import Message
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.money import ZERO
+from spendtop.domain.money import ZERO, Usd, side_by_side
 from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
@@ -23,7 +23,8 @@ from spendtop.services import alert_actions
 from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.alert_uses import uses_now
+from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
 from spendtop.store.reads.limits import Use
 
@@ -43,6 +44,7 @@ def show(options: Options) -> int:
             say(ascii_json(AlertsAnswer(data=alert_items(connection, listed, at, prices)).model_dump()))
             return ExitCode.OK
         used = uses_now(connection, listed, at, prices)
+        reasons = [_reason(alert, most) for alert in listed if (most := most_of(connection, alert, at))]
     rows = [
         (
             alert.id,
@@ -60,6 +62,8 @@ def show(options: Options) -> int:
     ]
     headers = (">id", "kind", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
+    for reason in reasons:
+        say(reason)
     return ExitCode.OK
 
 
@@ -136,6 +140,13 @@ def _used(alert: AlertRow) -> str | None:
         case "anomaly":
             return str(alert.used)
     return alert.used.floored if alert.limit > ZERO else None
+
+
+def _reason(alert: AlertRow, most: Contributors) -> str:
+    """`12: user alice, most of it model o3 $12.00, model gpt-4o $1.20`."""
+    costs = side_by_side(*(Usd(nano) for *_, nano in most))
+    each = (f"{other} {clean_line(key) or '(none)'} {cost}" for (other, key, _), cost in zip(most, costs, strict=True))
+    return f"{alert.id}: {alert.whose}, most of it {', '.join(each)}"
 
 
 def _limit(alert: AlertRow) -> str | None:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
+from spendtop.store.reads import anomalies
 from spendtop.store.reads.applied_config import Applied, applied
 from spendtop.store.reads.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, AlertRow
 from spendtop.store.reads.balances import balance_now
@@ -32,6 +34,13 @@ def uses_now(
         return {}
     amounts = ((each.id, _amount(connection, each, in_force, now, ceilings)) for each in alerts)
     return {alert: amount for alert, amount in amounts if amount is not None}
+
+
+def most_of(connection: Connection, alert: AlertRow, now: int) -> anomalies.Contributors:
+    """Who or what spends most while spend is unusual, within the last hour at most; nothing for other alerts."""
+    if alert.kind != "anomaly" or alert.resolved_at is not None:
+        return ()
+    return anomalies.contributors(connection, alert.about, alert.entity.raw, max(alert.window_start, now - HOUR))
 
 
 def _amount(

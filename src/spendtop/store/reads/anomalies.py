@@ -24,6 +24,9 @@ _MOST_REQUESTS = 60_000
 """Requests that are read to learn of the bursts of one key."""
 _TOP = 3
 
+Contributors = tuple[tuple[str, str, int], ...]
+"""Dimension, raw key and nano-USD, the largest first."""
+
 
 def spending_now(connection: Connection, dimension: str, now: int, most: int) -> dict[str, Spent]:
     """Who spends in this dimension at `now` (UTC µs): the `most` keys that spent most within the last minutes."""
@@ -102,8 +105,8 @@ def _by_minute(connection: Connection, dimension: str, key: str, span: Span) -> 
     return {int(start): int(nano) for start, nano in rows if nano}
 
 
-def contributors(connection: Connection, dimension: str, key: str, since: int) -> tuple[tuple[str, str, int], ...]:
-    """Who or what the spend of one key since `since` (UTC µs) is of: dimension, raw key and nano-USD, largest first."""
+def contributors(connection: Connection, dimension: str, key: str, since: int) -> Contributors:
+    """Who or what the spend of one key since `since` (UTC µs) is of."""
     other = "model" if dimension == "user" else "user"
     if dimension == ALL:
         rows = by_key(connection, other, since, None, _TOP).rows

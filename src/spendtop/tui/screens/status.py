@@ -102,7 +102,7 @@ class StatusLine(Canvas):
         if unusual is None or unusual.entity.raw:
             return [[rate]]
         mark: Piece = (f" {self.glyphs.up}", palette.warn)
-        return [[rate, mark, ("unusual", palette.warn)], [rate, mark]]
+        return [[rate, mark, (" unusual", palette.warn)], [rate, mark]]
 
     def _bill(self, bill: BilledDay, now: int) -> list[Line]:
         """In place of spend, where bills came and no requests."""
