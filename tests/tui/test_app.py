@@ -341,7 +341,7 @@ async def test_unusual_spend_is_an_alert_in_the_header_and_in_numbers_at_the_foo
             alert = table_of(AlertTable).insert().returning(table_of(AlertTable).c.id)
             number = connection.execute(
                 alert, {**values, **amounts, **times, "rule": "anomaly/all", "entity": ""}
-            ).scalar()
+            ).scalar_one()
         await until(pilot, lambda: "$14.40, 12 times the usual $1.20: spendtop alert list" in picture(pilot))
         header, *_, foot, _ = picture(pilot).splitlines()
         assert "alerts !1" in header and " ▲ unusual " in header
