@@ -43,9 +43,9 @@ _WORSE = 2
 """How much farther above the usual an episode has to be than when it spoke last, to speak again."""
 _SPEAKS_EVERY = HOUR
 _RECENT_DAYS = 7
-_MARGIN = 1.5
-_SPREADS = 3.5
-_CAUTION = 3
+_MARGIN = 1.25
+_SPREADS = 3
+_CAUTION = 2
 """How much more is allowed where there are few samples."""
 _SIGMA = 1.4826
 """Of a normal distribution, as a multiple of the median absolute deviation."""
