@@ -43,13 +43,15 @@ _WORSE = 2
 """How much farther above the usual an episode has to be than when it spoke last, to speak again."""
 _SPEAKS_EVERY = HOUR
 _RECENT_DAYS = 7
-_MARGIN = 1.25
-_SPREADS = 3
+_MARGIN, _SPREADS = 1.25, 3
+"""How far above the largest samples, and how many spreads above their median, something is new. Tried with the months
+of tests/domain/watched_months.py: with more spikes are found later, with less there are more false alarms."""
 _CAUTION = 2
-"""How much more is allowed where there are few samples."""
+"""How much more is allowed where there are few samples: both grow by this part of their number."""
 _SIGMA = 1.4826
 """Of a normal distribution, as a multiple of the median absolute deviation."""
 _FARTHEST = 2.5
+"""How far above the largest sample the spreads may lead at most, so that wild days do not hide everything."""
 _WEEKEND = 5
 _BURST_SHARE = BURST_MINUTES * MINUTE / HOUR
 

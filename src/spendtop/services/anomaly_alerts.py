@@ -34,7 +34,7 @@ from spendtop.services.announcements import Announcement, Channel
 from spendtop.store.reads import anomalies
 from spendtop.store.reads.attention import ANOMALY_RULE
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.spending import spend
+from spendtop.store.reads.spending import ALL, spend
 from spendtop.store.reads.token_names import name_of
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
@@ -90,7 +90,7 @@ class AnomalyAlerts:
         look = _Look(connection, now, self._watched, self._same, self._pasts)
         standing = {(row.rule.removeprefix(ANOMALY_RULE), row.entity): row for row in _open(connection)}
         changes: list[Anomaly] = []
-        for dimension in self._watched.each:
+        for dimension in self._watched.each if look.is_worthwhile() else ():
             for entity, spent in anomalies.spending_now(connection, dimension, now, _MOST_SPENDERS).items():
                 row = standing.pop((dimension, entity), None)
                 changes += look.changes(dimension, entity, row, look.excess(dimension, entity, spent))
@@ -133,8 +133,17 @@ class _Look:
         self._pasts = pasts
         self._pasts_left, self._bursts_left = _PASTS_AT_ONCE, _BURSTS_AT_ONCE
 
+    def is_worthwhile(self) -> bool:
+        """Whether all together have spent enough for anything to be unusual: where that is little, that is all it
+        takes."""
+        everyone = anomalies.spending_now(self._connection, ALL, self._now, 1)[""]
+        return self._is_enough(everyone)
+
+    def _is_enough(self, spent: Spent) -> bool:
+        return max(spent.hour, spent.burst) >= self._watched.rule.least.nano
+
     def excess(self, dimension: str, entity: str, spent: Spent) -> Excess | None:
-        if max(spent.hour, spent.burst) < self._watched.rule.least.nano:
+        if not self._is_enough(spent):
             return None
         past = self._pasts.get((dimension, entity))
         if past is None:
