@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.ledger import BilledDay
+    from spendtop.store.reads.bills import Bills
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -31,8 +31,8 @@ class Headline:
     attention: Attention
     recorded: int
     """Requests in the store: zero on a first run."""
-    billed: BilledDay | None
-    """Where bills came and no requests: there is no spend that could be shown in place of theirs."""
+    bills: Bills | None
+    """What stands in place of spend, where providers bill and no requests are seen."""
     day: Bounds
     calendar: Calendar
     applied: Applied | None

@@ -10,7 +10,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.ledger import billed_unseen
+from spendtop.store.reads.bills import bills_unseen
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
@@ -31,7 +31,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         worst=limits[0] if limits else None,
         attention=attention(connection),
         recorded=_counted(connection),
-        billed=billed_unseen(connection, now),
+        bills=bills_unseen(connection, config.accounts if config else (), now),
         day=day,
         calendar=calendar,
         applied=config,
