@@ -22,6 +22,7 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.anomaly_watch import AnomalyWatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
@@ -169,6 +170,9 @@ class Collector:
         self._accounts = AccountWatch(
             store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
+        self._anomalies = AnomalyWatch(
+            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
+        )
         self._outbox = OutboxLoop(
             store=store,
             writes=self._owned,
@@ -287,6 +291,7 @@ class Collector:
             "tasks": tasks.run,
             "pollers": pollers.run,
             "accounts": self._accounts.run,
+            "anomalies": self._anomalies.run,
             "status file": self._snapshot.run,
             "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,

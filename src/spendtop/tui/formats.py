@@ -178,14 +178,6 @@ def full_time(micros: int, calendar: Calendar) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {local:%z}"
 
 
-def trend(now: Usd, before: Usd) -> str:
-    """How far one amount is from another that is not zero, without its sign: `18%`, `x27`."""
-    times = now.nano // before.nano
-    if times < 5:
-        return percent(abs(now.nano - before.nano), before.nano)
-    return f"x{times}" if times < 100 else ">x99"
-
-
 def model(name: str, width: int) -> str:
     """A model's name without its date where the whole does not fit."""
     return name if len(name) <= width else _DATE.sub("", name)

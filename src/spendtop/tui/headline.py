@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from spendtop.domain.clock import SECOND
 
 if TYPE_CHECKING:
-    from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
@@ -27,8 +26,6 @@ class Headline:
     at: int
     today: Spend
     last_hour: Spend
-    baseline: Usd | None
-    """Spend of the same hour yesterday."""
     worst: LimitUse | None
     """The fullest limit."""
     attention: Attention
@@ -42,14 +39,6 @@ class Headline:
     """What the collector applied; None before any collector ran."""
     config_news: ConfigOutcome | None
     """What the last change of the configuration did."""
-
-    @property
-    def trend(self) -> tuple[Usd, Usd] | None:
-        """The last hour and the same hour yesterday; None without one to compare."""
-        hour = self.last_hour.known_cost
-        if hour is None or self.baseline is None or not self.baseline.nano:
-            return None
-        return hour, self.baseline
 
 
 class ConfigStatus:

@@ -56,7 +56,6 @@ class OverviewQuestion:
             at=self.now,
             today=figures.today,
             last_hour=figures.last_hour,
-            baseline=figures.baseline_hour,
             worst=figures.limits[0] if figures.limits else None,
             attention=figures.attention,
             recorded=figures.total.requests,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
@@ -25,12 +24,10 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     calendar = config.calendar if config else fallback
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
-    baseline = spend(connection, now - DAY - HOUR, now - DAY)
     return Headline(
         at=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
-        baseline=baseline.cost if baseline.requests else None,
         worst=limits[0] if limits else None,
         attention=attention(connection),
         recorded=_counted(connection),

@@ -100,14 +100,14 @@ class StatusLine(Canvas):
         return [[label, (formats.spend_long(today), palette.money)], *forms] if wide else forms
 
     def _pace(self, headline: Headline) -> list[Line]:
-        """Spend of the last hour, and how it differs from yesterday's."""
+        """Spend of the last hour, marked while everyone's is unusual."""
         palette = self.palette
         rate: Piece = (formats.rate(headline.last_hour), palette.text)
-        if headline.trend is None:
+        unusual = headline.attention.unusual
+        if unusual is None or unusual.entity.raw:
             return [[rate]]
-        hour, before = headline.trend
-        arrow = self.glyphs.up if hour >= before else self.glyphs.down_arrow
-        return [[rate, (f" {arrow}{formats.trend(hour, before)}", palette.muted)], [rate]]
+        mark: Piece = (f" {self.glyphs.up}", palette.warn)
+        return [[rate, mark, (" unusual", palette.warn)], [rate, mark]]
 
     def _billed(self, bills: Bills, now: int) -> list[Line]:
         """In place of spend, where bills come and no requests."""
