@@ -31,7 +31,6 @@ from spendtop.collector.first_bill import FirstBill
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
-from spendtop.collector.polling.poll_config import accounts_of
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
@@ -156,13 +155,7 @@ class Collector:
             store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
         )
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
-        self._first_bill = FirstBill(
-            store,
-            lambda: accounts_of(self._settings()),
-            setup.clock,
-            lambda: self._recorder.book.calendar,
-            self._say,
-        )
+        self._first_bill = FirstBill(store, lambda: self._active, setup.clock, self._say)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.polling.poll_config import accounts_of
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.domain.clock import Clock
-from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import Account
 from spendtop.store.reads.bills import Bills, bills_unseen
 from spendtop.store.transactions import read
 
@@ -22,15 +22,13 @@ class FirstBill:
     def __init__(
         self,
         store: Store,
-        accounts: Callable[[], Sequence[Account]],
+        active: Callable[[], ActiveConfig],
         clock: Clock,
-        calendar: Callable[[], Calendar],
         say: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._accounts = accounts
+        self._active = active
         self._clock = clock
-        self._calendar = calendar
         self._say = say
         self._news = asyncio.Event()
         self._is_awaited = False
@@ -49,10 +47,10 @@ class FirstBill:
         while self._is_awaited and not stop.is_set():
             bills = await self.look()
             if bills is not None and bills.day is not None:
-                self._say(" · ".join(bills.words(self._clock(), self._calendar())))
+                self._say(" · ".join(bills.words(self._clock(), self._active().book.calendar)))
             await wait_for_any(self._news, stop)
             self._news.clear()
         await stop.wait()
 
     def _bills(self, connection: Connection) -> Bills | None:
-        return bills_unseen(connection, self._accounts(), self._clock())
+        return bills_unseen(connection, accounts_of(self._active().settings), self._clock())
