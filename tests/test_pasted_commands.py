@@ -20,7 +20,8 @@ BEGINS = re.compile(
 )
 """A program's name, and no end of its command yet: a backtick or a line's end."""
 SAFE = re.compile(
-    r"(?:shell_word|(?:shlex\.)?(?:quote|join))\(.*\)|(?:.*\b)?(?:pid|port|run_id|run\.id|message\.alert|message\.request)|'[a-z]+' if .* else '[a-z]+'"
+    r"(?:shell_word|(?:shlex\.)?(?:quote|join))\(.*\)|(?:.*\b)?(?:pid|port|run_id|run\.id)"
+    r"|message\.(?:alert|request)|'[a-z]+' if .* else '[a-z]+'"
 )
 """What fills a place without harm: something quoted, a number, or one of two words."""
 
