@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from spendtop.services import tokens
 from spendtop.services.snippets import snippets
 from spendtop.store.engine import Store
-from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 from tests.api.listening import Live, settings_of
@@ -115,7 +116,7 @@ async def ran_python(live: Live, folder: Path, key: str = KEY, port: int | None 
 def stored(store: Store) -> list[RequestRow]:
     request = table_of(RequestTable)
     with store.reading() as connection:
-        return [from_row(row) for row in connection.execute(request.select().order_by(request.c.id))]
+        return [from_row(row) for row in connection.execute(select(*selected()).order_by(request.c.id))]
 
 
 async def test_the_python_snippet_records_every_client(live: Live, readable_store: Store, tmp_path: Path) -> None:

@@ -144,24 +144,24 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.mark.replaces("push/snippets")
 async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
-    token, snippets = place.token("web")
+    _, snippets = place.token("web")
     place.run_python(snippets["python"] + OTHER_CALLS, {"openai.py": OPENAI, "anthropic.py": ANTHROPIC})
     assert await place.shown(3) == [
-        Shown("alice", "claude-sonnet-4-5", "$0.0003", token),
-        Shown("alice", "gpt-4o-mini", "$0.0002", token),
-        Shown("alice", "gpt-4o-mini", "$0.0002", token),
+        Shown("alice", "claude-sonnet-4-5", "$0.0003", "web"),
+        Shown("alice", "gpt-4o-mini", "$0.0002", "web"),
+        Shown("alice", "gpt-4o-mini", "$0.0002", "web"),
     ]
 
 
 @pytest.mark.replaces("push/snippets")
 async def test_curl(place: Place) -> None:
-    token, snippets = place.token("cron")
+    _, snippets = place.token("cron")
     place.run("sh", "-c", snippets["curl"])
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0002", token)]
+    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0002", "cron")]
 
 
 async def test_the_callback_of_litellm(place: Place) -> None:
-    token, snippets = place.token("agents")
+    _, snippets = place.token("agents")
     _, _, pasted = snippets["litellm"].partition("#   import litellm")
     code = "import litellm" + re.sub(r"^#( {3})?", "", pasted, flags=re.MULTILINE)
     event = json.loads((_FIXTURES / "litellm_sdk_batch.json").read_bytes())[0]
@@ -174,7 +174,7 @@ async def test_the_callback_of_litellm(place: Place) -> None:
         },
     )
     eventually(lambda: place.collector.rows("SELECT 1 FROM request"))
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini-2024-07-18", "$0.0002", token)]
+    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini-2024-07-18", "$0.0002", "agents")]
 
 
 async def test_the_environment_of_opentelemetry(place: Place) -> None:
@@ -190,4 +190,4 @@ async def test_the_environment_of_opentelemetry(place: Place) -> None:
             value = value.replace(blank, content)
         variables[name] = value
     place.run_python(OTLP_APPLICATION, {}, **variables)
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0003", token)]
+    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0003", "traces")]

@@ -18,6 +18,7 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
+from spendtop.domain.filter_tree import name_here
 from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import ZERO, Usd
@@ -165,6 +166,7 @@ def _subject(query: bytes) -> Subject:
     fields: dict[str, str] = {}
     names: dict[str, str] = {}
     for name, value in pairs:
+        name = name_here(name)
         if name not in PARAMETERS:
             fields["query"] = "has a parameter that is not known here"
         elif name in names:
