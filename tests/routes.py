@@ -23,7 +23,7 @@ def _routes(*lines: str) -> tuple[Route, ...]:
     return tuple(found)
 
 
-OPEN = _routes("GET /ping", "GET /health", "GET /dashboard")
+OPEN = _routes("GET /ping", "GET /health", "GET /dashboard", "POST /dashboard/login", "POST /dashboard/logout")
 """Without any key."""
 SIGNED = _routes(*(f"POST {path}" for source in pushed_sources(KeyRule.SIGNED) for path in source.paths))
 PUSHED = _routes(*(f"POST {path}" for source in pushed_sources(KeyRule.INGEST_KEY) for path in source.paths))
@@ -44,6 +44,7 @@ ADMIN = _routes(
     "GET /export.jsonl",
     "GET /ingest/tokens",
     "POST /ingest/tokens",
+    "GET /ingest/tokens/{id}/snippets",
     "PATCH /ingest/tokens/{id}/active",
     "DELETE /ingest/tokens/{id}",
     "DELETE /reset",
@@ -59,6 +60,8 @@ ADMIN = _routes(
     "POST /ledger/{account}/events",
     "GET /events",
     "GET /metrics",
+    "GET /dashboard/state",
+    "GET /dashboard/chart",
     "GET /openapi.json",
 )
 """With the api key; also under /api."""

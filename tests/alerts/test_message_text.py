@@ -194,6 +194,8 @@ LOW = Message(
     alert=18,
     used_nano=9_996_000_000,
     limit_nano=10_000_000_000,
+    burn_nano=3_200_000_000,
+    runs_out_at=MIDNIGHT + 75 * HOUR,
     zone="Europe/Berlin",
     at=MIDNIGHT,
     next_words="Speaks again after the balance was back at $11.00, or credit was entered.",
@@ -212,11 +214,27 @@ def test_a_low_balance_never_reads_as_more_than_it_is() -> None:
     assert text.title == "low balance: openai $9.99 of $10.00"
     assert text.body.splitlines() == [
         "Account openai: $9.99 is left, less than $10.00.",
+        "It falls by $3.20 per day and runs out about 2026-11-23 03:00 Europe/Berlin.",
         "Since: 2026-11-20 00:00 Europe/Berlin",
         "Speaks again after the balance was back at $11.00, or credit was entered.",
         "From spendtop on build-7. `spendtop alert ack 18` takes it on.",
         "[ref 7f3a90c1·1]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("burn", "runs_out_at", "line"),
+    [
+        (None, None, "How fast it falls is not known: the last 7 days cost nothing that is known."),
+        (1_000, None, "It falls by $0.000001 per day."),
+        (3_200_000_000, MIDNIGHT, "It falls by $3.20 per day and is used up."),
+    ],
+)
+def test_how_long_a_balance_lasts_is_told_as_far_as_it_is_known(
+    burn: int | None, runs_out_at: int | None, line: str
+) -> None:
+    low = replace(LOW, burn_nano=burn, runs_out_at=runs_out_at)
+    assert render(low, FIRST).body.splitlines()[1] == line
 
 
 def test_stale_data_say_since_when_and_why() -> None:
@@ -238,7 +256,7 @@ def test_what_stops_recording_is_said_with_what_to_do() -> None:
         lines=("The store /srv/a.db was deleted.", "rm -f '/srv/a.db-wal' @everyone"),
     )
     text = render(stopped, FIRST)
-    assert text.title == "not recording: store"
+    assert text.title == "spendtop is not recording: store"
     first, second, since, next_step, _ = text.body.splitlines()
     assert first == "The store /srv/a.db was deleted."
     assert second.startswith("rm -f '/srv/a.db-wal'") and "@everyone" not in second

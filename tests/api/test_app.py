@@ -96,7 +96,8 @@ async def test_the_dashboard_is_a_page_without_data(store: Store, clock: Settabl
             page = await live.client.get(path, headers={"Host": "tunnel.example"})
             assert page.status_code == 200
             assert "spendtop attach" in page.text
-            assert page.headers["content-security-policy"] == "default-src 'none'"
+            assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+            assert page.headers["cache-control"] == "no-store"
 
 
 async def test_the_description_names_every_route(store: Store, clock: SettableClock, recorder: FakeRecorder) -> None:

@@ -158,6 +158,13 @@ def test_what_costs_are_computed_with_is_listed(cli: Cli, good: str) -> None:
     assert "costs.py:cost, asked before whatever anyone says" in out
 
 
+def test_an_account_that_exists_by_itself_is_told_with_its_threshold(cli: Cli, good: str) -> None:
+    write_config(f'{good}[openai]\nadmin_key = "sk-admin-0123456789abcdef"\n')
+    (line,) = [line for line in cli("check").out.splitlines() if "account openai" in line]
+    assert "told below $10.00, as it exists by itself" in line
+    assert 'an [[account]] with provider = "openai" changes that' in line
+
+
 def test_an_order_for_a_rule_that_does_not_exist_is_warned_of(cli: Cli, good: str) -> None:
     write_config(good + '[pricing]\nhook_over = "all"\n')
     code, out, _ = cli("check")

@@ -92,7 +92,7 @@ async def test_what_stops_recording_is_told_once_to_every_channel(bench: Bench) 
         bench.conditions.begin("store", DOWN, "The store was deleted.\nPut it back.")
         await bench.look(5 * SECOND)
         await bench.look(60 * MINUTE)
-        assert bench.box.titles == ["not recording: store"] * 2
+        assert bench.box.titles == ["spendtop is not recording: store"] * 2
         assert {job.url.partition("?")[0] for job in bench.box.jobs} == {"json://ops", "json://boss"}
         text = bench.box.jobs[0].body
         assert "The store was deleted.\nPut it back.\nSince: 2026-11-20 15:03 Europe/Berlin" in text
@@ -142,4 +142,4 @@ async def test_of_several_collectors_the_one_that_delivered_tells(bench: Bench) 
         bench.owns = False
         bench.conditions.begin("disk", DOWN, "It is full.")
         await bench.look(5 * SECOND)
-        assert bench.box.titles == ["not recording: store", "not recording: disk"]
+        assert bench.box.titles == ["spendtop is not recording: store", "spendtop is not recording: disk"]

@@ -183,6 +183,16 @@ def test_an_absence_that_lasted_for_a_day_lets_alerts_go_on(watching: Watching) 
     assert said(watching.look()) == ["low balance openai"]
 
 
+def test_a_low_balance_is_told_with_what_a_day_costs_and_when_it_runs_out(watching: Watching) -> None:
+    today = watching.clock() // DAY
+    watching.bill(*(DayBill(today - before, "2") for before in range(1, 8)))
+    assert watching.calibrate("9.00") == ["low balance openai"]
+    (message,) = watching.messages()
+    assert message.burn_nano == 2 * DOLLAR
+    assert message.runs_out_at is not None
+    assert message.runs_out_at - message.at == 4 * DAY + DAY // 2
+
+
 def test_an_account_of_which_nothing_is_known_is_not_low(watching: Watching) -> None:
     assert watching.look() == []
 

@@ -140,7 +140,8 @@ def _alert(message: Message) -> Iterator[str]:
 def _about_account(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.kind is MessageKind.LOW_BALANCE:
-        yield f"Account {name}: {_left(message)}, less than {Usd(message.limit_nano)}."
+        yield f"Account {name}: {_left(message)}, less than {side_by_side(Usd(message.limit_nano))[0]}."
+        yield _how_long(message)
         yield f"Since: {_local(message.at, message.zone)} {message.zone}"
     else:
         last = f"last at {_local(message.at, message.zone)} {message.zone}" if message.at else "not even once"
@@ -173,6 +174,7 @@ def _over(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {_left(message)}."
+        yield _how_long(message)
     else:
         yield f"{name} is read again, last at {_local(message.at, message.zone)} {message.zone}."
     for caution in message.lines:
@@ -182,6 +184,18 @@ def _over(message: Message) -> Iterator[str]:
 def _left(message: Message) -> str:
     amount = Usd(message.used_nano).floored
     return f"an estimated {amount} is left" if message.estimated else f"{amount} is left"
+
+
+def _how_long(message: Message) -> str:
+    """How fast a balance falls, and when it is gone."""
+    if message.burn_nano is None:
+        return "How fast it falls is not known: the last 7 days cost nothing that is known."
+    burn = f"It falls by {Usd(message.burn_nano)} per day"
+    if message.runs_out_at is None:
+        return f"{burn}."
+    if message.runs_out_at <= message.at:
+        return f"{burn} and is used up."
+    return f"{burn} and runs out about {_local(message.runs_out_at, message.zone)} {message.zone}."
 
 
 def _body(lines: Iterator[str], ref: str) -> str:

@@ -14,14 +14,15 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from spendtop import __version__
+from spendtop.api import sign_in
 from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Refused, busy, error
 from spendtop.api.context import Context
+from spendtop.api.dashboard import routes as dashboard
 from spendtop.api.description import describe_routes
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
-from spendtop.api.http_request import HttpRequest
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import alerts, events, ledger, requests, service, sessions, spending, tokens
+from spendtop.api.routes import alerts, events, http_of, ledger, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.services.descriptors import descriptors
@@ -49,11 +50,13 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         redirect_slashes=False,
     )
     app.state.context = context
+    app.state.guards = guards
     app.state.feed = Feed(context.store, context.clock, context.ceilings, descriptors().followers)
     _add_errors(app)
 
     async def admitted(request: Request) -> None:
-        refusal = guards.admin(HttpRequest(request.scope, request.receive))
+        by_sign_in = sign_in.without_prefix(request.scope["route"].path) in sign_in.OPENED
+        refusal = (guards.page if by_sign_in else guards.admin)(http_of(request))
         if refusal is not None:
             raise Refused(refusal)
 
@@ -72,9 +75,10 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
             tokens.router,
             events.router,
             service.router,
+            dashboard.reads_router,
         ):
             app.include_router(group(), prefix=prefix, dependencies=guarded, responses=_INVALID)
-        app.include_router(service.dashboard_router(), prefix=prefix)
+        app.include_router(dashboard.page_router(), prefix=prefix)
     describe_routes(app, readers)
     return app
 

@@ -48,7 +48,7 @@ class Listener:
         self._context = context
         self._readers = readers
         self._rules = current_rules(context.settings, readers.signed)
-        self._guards = Guards(self._rules, context.counters, context.monotonic)
+        self._guards = Guards(self._rules, context.counters, context.clock, context.monotonic)
         verdict = VerdictRoute(context, self._guards)
         self._hot: dict[str, tuple[str, HotRoute]] = {
             "/ping": ("GET", self._ping),

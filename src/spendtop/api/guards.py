@@ -5,20 +5,23 @@ from __future__ import annotations
 import hmac
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from spendtop.api import sign_in
 from spendtop.api.answers import Header, HttpAnswer, busy, error
 from spendtop.api.counters import Count, Counters
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.local_use import is_local
 from spendtop.config.settings import Settings
+from spendtop.domain.clock import Clock
 from spendtop.domain.refusals import RefusalReason
 from spendtop.sources.receivers import SignedReceiver, Signing
 
 MOST_FAILURES_PER_MINUTE = 100
+MOST_FAILED_SIGN_INS_PER_MINUTE = 10
 _FAILURES_THAT_COUNT = frozenset({400, 401, 403, 413, 415})
 _LOCAL_ONLY = error(
     403,
@@ -31,6 +34,12 @@ _PUBLISHED = error(
     "Without an api key nobody may read, as public_url is set and a proxy's visitors can look like programs on this"
     " machine. Set api_key under [server].",
 )
+_NO_API_KEY = error(
+    401, "unauthorized", "The api key is missing or wrong.", headers=((b"www-authenticate", b"Bearer"),)
+)
+_NOT_BY_SIGN_IN = error(403, "not_by_sign_in", "A sign-in at the dashboard does not open this. Send the api key.")
+_FOREIGN = error(403, "foreign_origin", "Web pages of this origin may not call this service.")
+_SIGN_INS = MOST_FAILED_SIGN_INS_PER_MINUTE, MOST_FAILED_SIGN_INS_PER_MINUTE
 _CORS_METHODS = b"GET, POST, PATCH, DELETE"
 _CORS_HEADERS = (
     b"X-API-Key, X-Ingest-Key, X-Tracking-Token, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
@@ -42,8 +51,8 @@ class Rules:
     """Who may in, and how often. Secrets are bytes; an empty `api_key` means local use only."""
 
     api_key: bytes
-    is_published: bool
-    """Whether we have a public address: then a proxy or tunnel runs here, which can look like any local program."""
+    public_url: str
+    """Where we have a public address, a proxy or tunnel runs here, which can look like any local program."""
     ingest_keys: Mapping[str, bytes]
     """By name."""
     allowed_origins: frozenset[bytes]
@@ -61,7 +70,7 @@ class Rules:
         server = settings.server
         return cls(
             api_key=_bytes(server.api_key),
-            is_published=bool(server.public_url),
+            public_url=server.public_url,
             ingest_keys={name: _bytes(key) for name, key in server.ingest_keys.items()},
             allowed_origins=frozenset(origin.encode() for origin in server.allowed_origins),
             signing={name: receiver.signing(settings) for name, receiver in signed.items()},
@@ -102,35 +111,51 @@ class Buckets:
 
     def take(self, key: Hashable, per_minute: int, burst: int) -> int:
         """Take one from the key's bucket. 0 when there was one, else the whole seconds to wait for the next."""
-        now, per_second = self._monotonic(), per_minute / 60
-        left, since = self._buckets.pop(key, (float(burst), now))
-        left = min(float(burst), left + (now - since) * per_second)
-        wait = 0 if left >= 1 else max(1, math.ceil((1 - left) / per_second))
-        self._buckets[key] = (left if wait else left - 1, now)
+        left = self._left(key, per_minute, burst)
+        wait = _wait(left, per_minute)
+        self._buckets.pop(key, None)
+        self._buckets[key] = (left if wait else left - 1, self._monotonic())
         if len(self._buckets) > self._most_keys:
             self._buckets.popitem(last=False)
         return wait
+
+    def wait(self, key: Hashable, per_minute: int, burst: int) -> int:
+        """What `take` would give, without taking anything."""
+        return _wait(self._left(key, per_minute, burst), per_minute)
+
+    def _left(self, key: Hashable, per_minute: int, burst: int) -> float:
+        now = self._monotonic()
+        left, since = self._buckets.get(key, (float(burst), now))
+        return min(float(burst), left + (now - since) * per_minute / 60)
 
     def __len__(self) -> int:
         return len(self._buckets)
 
 
+def _wait(left: float, per_minute: int) -> int:
+    return 0 if left >= 1 else max(1, math.ceil((1 - left) * 60 / per_minute))
+
+
 class Guards:
     """The rules for one listener, and how often each who comes has come."""
 
-    def __init__(self, rules: Callable[[], Rules], counters: Counters, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, rules: Callable[[], Rules], counters: Counters, clock: Clock, monotonic: Callable[[], float]
+    ) -> None:
         self._rules = rules
         self._counters = counters
+        self._clock = clock
         self._admin = Buckets(monotonic)
         self._ingest = Buckets(monotonic)
         self._failures = Buckets(monotonic)
+        self._failed_sign_ins = Buckets(monotonic)
 
     def entry(self, http: HttpRequest, takes_coding: bool) -> HttpAnswer | None:
         """Refuses what the route cannot take: a missing or doubled Host, a foreign web page, a body to be unpacked."""
         origins = http.headers.get(b"origin")
-        if origins and any(value.lower() not in self._rules().allowed_origins for value in origins):
+        if origins and not self._may_call(http, origins):
             self._counters.add(Count.FOREIGN_ORIGIN)
-            return error(403, "foreign_origin", "Web pages of this origin may not call this service.")
+            return _FOREIGN
         hosts = len(http.header(b"host"))
         if hosts > 1 or (hosts == 0 and http.scope["http_version"] != "1.0"):
             return error(400, "bad_host", "There has to be exactly one Host header.")
@@ -152,20 +177,68 @@ class Guards:
 
     def admin(self, http: HttpRequest) -> HttpAnswer | None:
         """Refuses everybody but the holder of the api key; without one, everybody but local programs."""
+        refusal = self._stranger(http)
+        if refusal is not None:
+            self._counters.add(Count.ADMIN_BAD_AUTH)
+            return refusal
+        return self.rate(http.path, "api key" if self._rules().api_key else "local")
+
+    def page(self, http: HttpRequest) -> HttpAnswer | None:
+        """The same for what the dashboard asks, which a sign-in opens as well; it changes things by its page only."""
+        cookie = self._sign_in(http)
+        if cookie is None:
+            return self.admin(http)
+        if http.method != "GET" and not sign_in.is_own_origin(http, self._rules().public_url):
+            self._counters.add(Count.FOREIGN_ORIGIN)
+            return _FOREIGN
+        return self.rate(http.path, cookie)
+
+    def why_no_page(self, http: HttpRequest) -> HttpAnswer | None:
+        """Why somebody may not see what the dashboard shows; None for whom it is."""
+        return None if self.is_signed_in(http) else self._stranger(http)
+
+    def is_signed_in(self, http: HttpRequest) -> bool:
+        """Whether a sign-in speaks for the request."""
+        return self._sign_in(http) is not None
+
+    def sign_in(self, http: HttpRequest, api_key: bytes, seconds: int) -> HttpAnswer | Header:
+        """The cookie for who brings the api key, or the refusal: at once for a peer that keeps failing."""
+        expected = self._rules().api_key
+        wait = self._failed_sign_ins.wait(http.peer, *_SIGN_INS)
+        if wait:
+            return self._too_often(wait)
+        if not expected or not hmac.compare_digest(api_key, expected):
+            self._failed_sign_ins.take(http.peer, *_SIGN_INS)
+            self._counters.add(Count.ADMIN_BAD_AUTH)
+            return _NO_API_KEY
+        secure = sign_in.is_secure(http, self._rules().public_url)
+        return sign_in.cookie(expected, self._clock(), seconds, secure=secure)
+
+    def sign_out(self, http: HttpRequest) -> Header:
+        """What makes the browser forget its sign-in."""
+        return sign_in.no_cookie(secure=sign_in.is_secure(http, self._rules().public_url))
+
+    def _sign_in(self, http: HttpRequest) -> bytes | None:
+        """The cookie that speaks for the request. A key that is sent as well decides alone."""
+        api_key = self._rules().api_key
+        return sign_in.valid_cookie(http, api_key, self._clock()) if api_key and not _credentials(http) else None
+
+    def _stranger(self, http: HttpRequest) -> HttpAnswer | None:
         rules = self._rules()
-        if rules.api_key:
-            if not self.holds_api_key(http):
-                self._counters.add(Count.ADMIN_BAD_AUTH)
-                return error(
-                    401, "unauthorized", "The api key is missing or wrong.", headers=((b"www-authenticate", b"Bearer"),)
-                )
-            who = "api key"
-        else:
-            if rules.is_published or not is_local(http):
-                self._counters.add(Count.ADMIN_BAD_AUTH)
-                return _PUBLISHED if rules.is_published else _LOCAL_ONLY
-            who = "local"
-        return self.rate(http.path, who)
+        if not rules.api_key:
+            if rules.public_url:
+                return _PUBLISHED
+            return None if is_local(http) else _LOCAL_ONLY
+        if self.holds_api_key(http):
+            return None
+        return _NOT_BY_SIGN_IN if self.is_signed_in(http) else _NO_API_KEY
+
+    def _may_call(self, http: HttpRequest, origins: Sequence[bytes]) -> bool:
+        """Whether pages of these origins may: those that are allowed, and the dashboard where it changes something."""
+        rules = self._rules()
+        if all(value.lower() in rules.allowed_origins for value in origins):
+            return True
+        return sign_in.is_posted_by_page(http.path) and sign_in.is_own_origin(http, rules.public_url)
 
     def ingest(self, http: HttpRequest) -> HttpAnswer | None:
         """Refuses everybody but the holder of an ingest key, and one who pushes too often."""
@@ -197,7 +270,7 @@ class Guards:
         fitting = [name for name, key in self._rules().ingest_keys.items() if hmac.compare_digest(credentials[0], key)]
         return fitting[0] if fitting else None
 
-    def rate(self, path: str, who: str) -> HttpAnswer | None:
+    def rate(self, path: str, who: Hashable) -> HttpAnswer | None:
         """Refuses those who come more often than `rate_limit` allows, except on exempt paths."""
         rules = self._rules()
         if path in rules.never_limited:
@@ -211,7 +284,7 @@ class Guards:
 
     def holds_api_key(self, http: HttpRequest) -> bool:
         """Whether exactly one credential was sent, and it is the api key."""
-        credentials = [*http.header(b"x-api-key"), *_bearers(http)]
+        credentials = _credentials(http)
         expected = self._rules().api_key
         return len(credentials) == 1 and bool(expected) and hmac.compare_digest(credentials[0], expected)
 
@@ -229,6 +302,10 @@ class Guards:
     def _too_often(self, wait: int) -> HttpAnswer:
         self._counters.add(Count.RATE_LIMITED)
         return busy("too_many_requests", "Too many requests. Come again later.", status=429, seconds=wait)
+
+
+def _credentials(http: HttpRequest) -> list[bytes]:
+    return [*http.header(b"x-api-key"), *_bearers(http)]
 
 
 def _bearers(http: HttpRequest) -> list[bytes]:

@@ -52,6 +52,7 @@ def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     else:
         yield from findings.of_store_and_port(loaded)
     yield from findings.of_keys(settings)
+    yield from findings.of_accounts(settings)
     yield from findings.of_channels(settings)
 
 

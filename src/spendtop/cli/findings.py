@@ -148,6 +148,18 @@ def _signing(source: PushedSource, signing: Signing) -> Finding:
     return Finding(subject, FindingState.WARNING, off, f"set {source.setting}")
 
 
+def of_accounts(settings: Settings) -> Iterator[Finding]:
+    """Below what each balance is told, also of accounts that nobody wrote down."""
+    for account in settings.accounts:
+        told = f"told below {account.low_balance}" if account.low_balance is not None else "told at no balance"
+        subject = f"account {clean_line(account.name)}"
+        if account in settings.declared_accounts:
+            yield Finding(subject, FindingState.OK, told)
+        else:
+            fix = f'an [[account]] with provider = "{account.provider}" changes that'
+            yield Finding(subject, FindingState.OK, f"{told}, as it exists by itself", fix)
+
+
 def of_channels(settings: Settings) -> Iterator[Finding]:
     """Whether each channel's URL can work."""
     for channel in settings.channels:

@@ -100,6 +100,8 @@ class ServerSettings(Section):
     ingest_keys: dict[str, Secret] = Field(default_factory=dict, description=f"Named secrets for {_keyed_paths()}.")
     allowed_origins: Origins = ()
     """Origins of web pages that may call the API (CORS); none by default."""
+    dashboard_bodies: bool = False
+    """true shows prompts and responses at /dashboard, too, to everybody who signs in there."""
     rate_limit: RateLimit = RateLimit()
     """How often a key may call the API."""
     ingest_rate_limit: IngestRateLimit = IngestRateLimit()

@@ -69,6 +69,10 @@ class Message(Struct, frozen=True, kw_only=True):
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
+    burn_nano: int | None = None
+    """Of a balance: what a day costs; None where that is not known."""
+    runs_out_at: int | None = None
+    """When a balance is gone if that goes on, UTC µs; None where that is not known, or in a century at the earliest."""
     contributors: tuple[tuple[str, str, int], ...] = ()
     """(dimension, raw key, nano-USD), largest first."""
     at: int = 0
@@ -267,8 +271,10 @@ def headline(message: Message, name: str) -> str | None:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
             [threshold] = side_by_side(Usd(message.limit_nano))
             about = f"{name} {left} of {threshold}"
-        case MessageKind.STALE | MessageKind.NOT_RECORDING:
+        case MessageKind.STALE:
             about = name
+        case MessageKind.NOT_RECORDING:
+            return f"spendtop is not recording: {name}"
         case MessageKind.UNDELIVERED:
             about = f"channel {name}"
         case _:

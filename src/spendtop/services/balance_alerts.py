@@ -18,7 +18,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.services import announcements, checkpoints
 from spendtop.services.announcements import Announcement, Channel
 from spendtop.store.reads.balances import Account, BalanceBasis, balance_now, gained_since
-from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.ledger import STALE_AFTER, account_now
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -120,7 +120,7 @@ class BalanceAlerts:
             if row is not None and _is_withdrawn(row):
                 yield Change(rule=row.rule, row=row, message=None)
             return
-        again = Usd(threshold.nano * REARMED_AT // 100)
+        again, standing = Usd(threshold.nano * REARMED_AT // 100), account_now(connection, account, now)
         message = Message(
             kind=MessageKind.LOW_BALANCE if fires else MessageKind.RESOLVED,
             resolves=None if fires else MessageKind.LOW_BALANCE,
@@ -128,6 +128,8 @@ class BalanceAlerts:
             used_nano=left.nano,
             limit_nano=threshold.nano,
             estimated=account.basis is BalanceBasis.SEEN,
+            burn_nano=Usd.nano_of(standing.burn_per_day),
+            runs_out_at=standing.run_out_at,
             zone=self._zone,
             at=now,
             lines=(balance.caution,) if balance.caution else (),

@@ -12,6 +12,9 @@ from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secre
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 
+_LOW_BALANCE = Usd.of(10)
+"""Of accounts that exist by themselves."""
+
 
 class HeliconeSettings(SourceSection):
     """Helicone: its webhook, and its API for what the webhook missed."""
@@ -48,7 +51,7 @@ class OpenAISettings(SourceSection):
     """OpenAI: what it billed, from its cost API."""
 
     admin_key: Secret = SecretStr("")
-    """An admin key (sk-admin-...); with it the account "openai" exists by itself."""
+    """An admin key (sk-admin-...); with it the account "openai" exists by itself, with low_balance = 10."""
     base_url: HttpUrl = "https://api.openai.com"
     """Address of OpenAI's API."""
     poll_every: PollInterval = 15 * MINUTE
@@ -62,14 +65,14 @@ class OpenAISettings(SourceSection):
         """The account `openai`, once its costs can be read."""
         if not self.admin_key:
             return ()
-        return (AccountSettings(name="openai", provider="openai", low_balance=Usd.of(10)),)
+        return (AccountSettings(name="openai", provider="openai", low_balance=_LOW_BALANCE),)
 
 
 class AnthropicSettings(SourceSection):
     """Anthropic: what it billed, from its cost report."""
 
     admin_key: Secret = SecretStr("")
-    """An admin key (sk-ant-admin...); with it the account "anthropic" exists by itself."""
+    """An admin key (sk-ant-admin...); with it the account "anthropic" exists by itself, with low_balance = 10."""
     base_url: HttpUrl = "https://api.anthropic.com"
     """Address of Anthropic's API."""
     poll_every: PollInterval = 15 * MINUTE
@@ -77,7 +80,9 @@ class AnthropicSettings(SourceSection):
 
     def implied_accounts(self) -> tuple[AccountSettings, ...]:
         """The account `anthropic`, once its costs can be read."""
-        return (AccountSettings(name="anthropic", provider="anthropic"),) if self.admin_key else ()
+        if not self.admin_key:
+            return ()
+        return (AccountSettings(name="anthropic", provider="anthropic", low_balance=_LOW_BALANCE),)
 
 
 SECTIONS: dict[str, type[Section]] = {

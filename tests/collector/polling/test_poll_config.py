@@ -74,7 +74,7 @@ def test_admin_keys_bring_their_accounts(tmp_path: Path) -> None:
     accounts = [(each.name, each.poller, each.poll_every, each.low_balance) for each in accounts_of(read)]
     assert accounts == [
         ("openai", "openai-costs", 15 * MINUTE, Usd.of(10)),
-        ("anthropic", "anthropic-costs", 30 * MINUTE, None),
+        ("anthropic", "anthropic-costs", 30 * MINUTE, Usd.of(10)),
     ]
 
 

@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
+from spendtop.api.guards import Guards
+from spendtop.api.http_request import HttpRequest
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.windows import Calendar
 
@@ -30,6 +32,17 @@ def context_of(request: Request) -> Context:
     context = request.app.state.context
     assert isinstance(context, Context)
     return context
+
+
+def guards_of(request: Request) -> Guards:
+    guards = request.app.state.guards
+    assert isinstance(guards, Guards)
+    return guards
+
+
+def http_of(request: Request) -> HttpRequest:
+    """The same request as guards know it."""
+    return HttpRequest(request.scope, request.receive)
 
 
 def calendar_of(request: Request) -> Calendar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from spendtop.api.answers import Message, Receive, Scope, Send, busy, send_answer
 from spendtop.api.feed import Feed
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import context_of
+from spendtop.api.routes import context_of, guards_of, http_of
 from spendtop.domain.errors import UsageError
 from spendtop.store.reads.attention import AlertRow
 from spendtop.store.reads.change_feed import Position
@@ -45,17 +45,19 @@ def router() -> APIRouter:
 
 
 class EventStream(Response):
-    """Sends what happens after a position until the client goes or `stopping` is set."""
+    """Sends what happens after a position until the client goes, may no longer hear it, or `stopping` is set."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, position: Position, stopping: asyncio.Event) -> None:
+    def __init__(self, feed: Feed, position: Position, stopping: asyncio.Event, may_hear: Callable[[], bool]) -> None:
+        """`may_hear` says before anything is sent whether the client still may: a key is changed while streams last."""
         super().__init__()
         del self.headers["content-length"]
         self.headers["x-accel-buffering"] = "no"
         self._feed = feed
         self._position = position
         self._stopping = stopping
+        self._may_hear = may_hear
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._feed.is_full:
@@ -80,6 +82,8 @@ class EventStream(Response):
     async def _send_events(self, send: Send) -> None:
         try:
             async for text in self._texts():
+                if not self._may_hear():
+                    return
                 await send(_body(text, more=True))
         except SQLAlchemyError as failure:  # the client comes again, and is told then
             _log.warning("events could not be read: %s", type(failure).__name__)
@@ -116,7 +120,8 @@ async def events(
         position = Position.read(last_event_id) if last_event_id else await feed.end()
     except UsageError:
         raise InvalidField("Last-Event-ID", "is no id of an event") from None
-    return EventStream(feed, position, context_of(request).stopping)
+    guards, http = guards_of(request), http_of(request)
+    return EventStream(feed, position, context_of(request).stopping, lambda: guards.why_no_page(http) is None)
 
 
 async def _left(receive: Receive) -> None:

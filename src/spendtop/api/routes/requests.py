@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import FilterParameters, ListParameters, wrong_search
-from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
+from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, guards_of, http_of, streamed
 from spendtop.api.shapes import RequestAnswer, RequestsAnswer, RequestTotals, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
@@ -52,13 +53,23 @@ def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -
     )
 
 
-def one_request(request: Request, id: str) -> RequestAnswer:
-    """One request by our id or by one that a source gave it."""
+def one_request(request: Request, id: str, bodies: bool = True) -> RequestAnswer:
+    """One request by our id or by one that a source gave it; on demand without prompt and response.
+
+    Who signed in at the dashboard gets these only with `dashboard_bodies`.
+    """
     with context_of(request).store.reading() as connection:
         detail = find(connection, id)
     if detail is None:
         raise HTTPException(404, "The store has no request with this id.")
+    if not bodies or (guards_of(request).is_signed_in(http_of(request)) and not shows_bodies(request)):
+        detail = replace(detail, request_body=None, response_body=None)
     return request_answer(detail)
+
+
+def shows_bodies(request: Request) -> bool:
+    """Whether the dashboard shows prompts and responses."""
+    return context_of(request).settings().server.dashboard_bodies
 
 
 def _described(kind: str) -> dict[str, Any]:

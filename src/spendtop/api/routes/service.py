@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
@@ -156,29 +156,6 @@ def reset(request: Request) -> ResetAnswer:
     now = context.clock()
     done = written(request, lambda connection: store_reset.reset(context.store, connection, context.backups, now))
     return ResetAnswer(deleted=done.deleted, backup=str(done.backup))
-
-
-_DASHBOARD = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>spendtop</title>
-<h1>spendtop</h1>
-<p>The dashboard lives in a terminal. On the machine that runs this service:</p>
-<pre>spendtop attach</pre>
-<p>From elsewhere: <code>ssh -t HOST spendtop attach</code></p>
-</html>
-"""
-
-
-def dashboard_router() -> APIRouter:
-    routes = APIRouter(tags=["pages"])
-    routes.add_api_route("/dashboard", dashboard, methods=["GET"], response_class=HTMLResponse)
-    return routes
-
-
-async def dashboard() -> HTMLResponse:
-    """How to open the dashboard in a terminal; a page without data."""
-    return HTMLResponse(_DASHBOARD, headers={"Content-Security-Policy": "default-src 'none'"})
 
 
 def description(request: Request) -> dict[str, Any]:

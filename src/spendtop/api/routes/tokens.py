@@ -97,6 +97,7 @@ def router() -> APIRouter:
     routes.add_api_route("/ingest/tokens", list_tokens, methods=["GET"])
     routes.add_api_route("/ingest/tokens", create, methods=["POST"], status_code=201, responses=_NOT_JSON | _TAKEN)
     routes.add_api_route(f"{one}/active", activate, methods=["PATCH"], responses=_NOT_JSON | _NO_TOKEN)
+    routes.add_api_route(f"{one}/snippets", token_snippets, methods=["GET"], responses=_NO_TOKEN)
     routes.add_api_route(one, delete, methods=["DELETE"], status_code=204, responses=_NO_TOKEN)
     return routes
 
@@ -111,8 +112,7 @@ def list_tokens(request: Request) -> TokensAnswer:
 async def create(request: Request, body: NewToken) -> CreatedToken:
     """Make a tracking token and code that uses it."""
     context = context_of(request)
-    settings = context.settings()
-    length = settings.section(IngestSettings).token_length
+    length = context.settings().section(IngestSettings).token_length
 
     def work(connection: Connection) -> Token:
         return tokens.create(
@@ -128,8 +128,7 @@ async def create(request: Request, body: NewToken) -> CreatedToken:
     use = TokenUse(made, 0, None)
     if body.token is not None:  # requests may be known under a value that a client has sent before
         use = await run_in_threadpool(_use, request, made)
-    key_name = next(iter(settings.server.ingest_keys), "default")
-    return CreatedToken(**_fields(use), snippets=Snippets(**snippets(made.token, _address(request), key_name)))
+    return CreatedToken(**_fields(use), snippets=_snippets(request, made))
 
 
 async def activate(request: Request, id: TokenId, body: Activation | None = None) -> TokenItem:
@@ -142,6 +141,12 @@ async def activate(request: Request, id: TokenId, body: Activation | None = None
         return use_of(connection, _found(connection, id))
 
     return TokenItem.of(await _written(request, work))
+
+
+def token_snippets(request: Request, id: TokenId) -> Snippets:
+    """Code that uses a tracking token, as it was given when the token was made."""
+    with context_of(request).store.reading() as connection:
+        return _snippets(request, _found(connection, id))
 
 
 async def delete(request: Request, id: TokenId) -> None:
@@ -185,6 +190,11 @@ def _fields(use: TokenUse) -> dict[str, Any]:
         "last_used_at": instant(use.last_used_at),
         "requests": use.requests,
     }
+
+
+def _snippets(request: Request, token: Token) -> Snippets:
+    key_name = next(iter(context_of(request).settings().server.ingest_keys), "default")
+    return Snippets(**snippets(token.token, _address(request), key_name))
 
 
 def _address(request: Request) -> str:

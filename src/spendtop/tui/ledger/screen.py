@@ -135,7 +135,9 @@ class LedgerScreen(LiveScreen):
         if chosen.account.tells_balance:
             return [(f"  balance: told by the provider, {self._bill_age()}", palette.muted)]
         if chosen.calibrated_at is None:
-            return [("  uncalibrated, no alerts: c enters what the provider's page says is left", palette.warn)]
+            low = chosen.account.low_balance
+            silent = "no alerts" if low is None else f"no alert below {low} yet"
+            return [(f"  uncalibrated, {silent}: c enters what the page says is left", palette.warn)]
         if chosen.caution is not None:
             return [(f"  {chosen.caution}", palette.warn)]
         ago = formats.age(max(self.face.session.clock() - chosen.calibrated_at, 0))
