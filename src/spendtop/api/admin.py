@@ -18,13 +18,14 @@ from spendtop.api import sign_in
 from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Refused, busy, error
 from spendtop.api.context import Context
 from spendtop.api.dashboard import routes as dashboard
-from spendtop.api.description import describe_routes
+from spendtop.api.description import describe_routes, described_fields
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import alerts, events, http_of, ledger, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
+from spendtop.domain.known_names import unknown_name
 from spendtop.services.descriptors import descriptors
 from spendtop.sources.registry import Readers
 
@@ -60,9 +61,14 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         if refusal is not None:
             raise Refused(refusal)
 
+    async def known(request: Request) -> None:
+        names = set(request.query_params)
+        if names and (unknown := names - set(described_fields(request, "query"))):
+            raise Refused(_invalid(dict(_unknown(request, "query", name) for name in sorted(unknown))))
+
     # The schemes only describe the credential; `admitted` decides.
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
-    guarded = [Depends(admitted), *shown]
+    guarded = [Depends(admitted), Depends(known), *shown]
     for prefix in _PREFIXES:
         for group in (
             spending.router,
@@ -104,11 +110,11 @@ def _add_errors(app: FastAPI) -> None:
         return _response(_invalid({failure.field: failure.problem}))
 
     @app.exception_handler(RequestValidationError)
-    async def not_valid(_: Request, failure: RequestValidationError) -> Response:
+    async def not_valid(request: Request, failure: RequestValidationError) -> Response:
         problems = failure.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
             return _response(NOT_JSON)
-        return _response(_invalid(dict(map(_problem, problems))))
+        return _response(_invalid(dict(_problem(request, problem) for problem in problems)))
 
     @app.exception_handler(DBAPIError)
     async def no_store(_: Request, failure: DBAPIError) -> Response:
@@ -128,11 +134,16 @@ def _add_errors(app: FastAPI) -> None:
         return _response(INTERNAL)
 
 
-def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
-    """The parameter's name and what is wrong with it. A name that is not ours is not repeated."""
+def _problem(request: Request, problem: Mapping[str, Any]) -> tuple[str, str]:
+    """The parameter's name and what is wrong with it."""
     if problem["type"] == "extra_forbidden":
-        return str(problem["loc"][0]), "has a field that is not known here"
+        return _unknown(request, str(problem["loc"][0]), str(problem["loc"][-1]))
     return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
+
+
+def _unknown(request: Request, place: str, name: str) -> tuple[str, str]:
+    """Of a name that the route has none of in its `query` or `body`."""
+    return unknown_name(name, described_fields(request, place), place)
 
 
 def _invalid(fields: dict[str, str]) -> HttpAnswer:

@@ -24,7 +24,7 @@ const FIELDS = [
   ["first token", (row) => row.ttft_ms !== null && latency(row.ttft_ms)],
   ["session", (row) => row.session_id && named(row.session_id)],
   ["session path", (row) => row.session_path && named(row.session_path)],
-  ["token", (row) => row.token && named(row.token)],
+  ["token", (row) => row.token && named(row.token_name ?? row.token)],
   ["properties", (row) => pairs(row.properties)],
   ["reported from", (row) => row.sources.map(cleanLine).join(", ")],
   ["verified", (row) => row.verified && "confirmed by the gateway's API"],
