@@ -44,7 +44,7 @@ HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
 class Listener:
-    """Answers every HTTP request. The admin API is imported by `warm`, or with its first request: webhooks need not wait
+    """Answers every HTTP request. The admin API is imported by `warm`, or with its first request: webhooks do not wait
     for the second that this takes."""
 
     def __init__(self, context: Context, readers: Readers = READERS) -> None:
