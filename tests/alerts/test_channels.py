@@ -41,7 +41,7 @@ def test_one_recipient_of_a_known_service_is_accepted(url: str) -> None:
         ("S3CRET", "must be an Apprise URL"),
         ("slak://S3CRET/B/C", "did you mean slack://"),
         ("slack://S3CRET", "is not a complete slack:// URL"),
-        ("https://example.com/S3CRET", "is not a complete https:// URL"),
+        ("https://example.com/S3CRET", "is not a complete https:// URL of Slack or Discord; a webhook shaped like"),
         ("json://[::1", "is not a complete json:// URL"),
         ("file:///S3CRET", "acts on this machine"),
         ("syslog://S3CRET", "acts on this machine"),

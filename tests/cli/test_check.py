@@ -65,6 +65,15 @@ def test_old_names_are_listed_with_what_they_do(cli: Cli) -> None:
     assert "REDIS_URL" in out and "nothing needs it" in out and 'limit "daily"' in out
 
 
+def test_old_names_that_only_the_environment_has_are_told_with_their_switch(
+    cli: Cli, good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAILY_SPEND_LIMIT", "5")
+    (line,) = [line for line in cli("check").out.splitlines() if "old names" in line]
+    assert "the old names DAILY_SPEND_LIMIT in the environment do not count" in line
+    assert "set SPENDTOP_OLD_NAMES=1 beside them" in line
+
+
 def test_a_store_that_collected_is_named_with_its_schema(cli: Cli, good: str, home_store: Store) -> None:
     code, out, _ = cli("check")
     assert code == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +15,10 @@ from tests.fake_ngrok import installed
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     """The root logger, put back afterwards."""
-    logger = logging.getLogger()
+    logger, ours = logging.getLogger(), logging.getLogger("spendtop")
     handlers, level = logger.handlers[:], logger.level
     yield logger
+    ours.setLevel(logging.NOTSET)
     logger.handlers[:] = handlers
     logger.setLevel(level)
 
@@ -38,8 +40,22 @@ def test_the_log_is_harmless_to_a_terminal_whatever_a_client_sent(
 
 def test_libraries_tell_no_more_than_they_have_to(root: logging.Logger) -> None:
     log_to_stderr(debug=True)
-    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+    assert logging.getLogger("spendtop.api.app").isEnabledFor(logging.DEBUG)
+    for name in ("httpx", "sqlalchemy.engine", "anything"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     assert logging.getLogger("stamina").level == logging.ERROR
+
+
+def test_lines_of_the_log_carry_a_time_unless_the_journal_notes_it(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_journal, begin in ((False, r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING x: y"), (True, "WARNING x: y")):
+        monkeypatch.setattr("spendtop.cli.collect.is_journal", lambda _, said=is_journal: said)
+        root.handlers.clear()
+        log_to_stderr(debug=False)
+        (handler,) = root.handlers
+        record = logging.LogRecord("x", logging.WARNING, "", 0, "y", None, None)
+        assert re.fullmatch(begin, handler.format(record))
 
 
 @pytest.mark.parametrize("words", [("--no-ui", "--tunnel", "ngrok"), ("--tunnel", "ngrok", "--no-ui")])

@@ -140,6 +140,19 @@ async def test_a_good_change_is_applied_and_named(bench: Bench) -> None:
     assert str(followed.in_store().limits[0].amount) == "$12.50"
 
 
+async def test_a_saved_env_of_an_older_system_is_applied_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bench.file.parent)
+    old, new = bench.file.parent / ".env", bench.file.parent / "new"
+    for file, usd in ((old, 5), (new, 7)):
+        file.touch(mode=0o600)
+        file.write_text(f"DAILY_SPEND_LIMIT={usd}\n")
+    followed = Followed(bench)
+    async with following(followed):
+        new.replace(old)
+        await soon(lambda: followed.said)
+    assert followed.said == ["Configuration applied: limit.daily.usd: $5.00 → $7.00"]
+
+
 async def test_a_bad_change_is_refused_with_its_line_and_the_old_one_goes_on(bench: Bench) -> None:
     bench.configure(DAILY)
     followed = Followed(bench)
@@ -160,6 +173,33 @@ async def test_a_bad_change_is_refused_with_its_line_and_the_old_one_goes_on(ben
     assert followed.applications == 0
     assert "canary" not in "".join(followed.said)
     assert [limit.name for limit in bench.recorder.book.limits] == ["daily"]
+
+
+def channel(name: str, url: str) -> str:
+    return f'[[channel]]\nname = "{name}"\nurl = "{url}"\n'
+
+
+async def test_a_channel_that_cannot_work_is_warned_of_at_the_start_and_refused_later(bench: Bench) -> None:
+    half = channel("half", "slack://T0KEN")
+    bench.configure(DAILY + half)
+    followed = Followed(bench)
+    async with following(followed):
+        await soon(lambda: followed.said)
+        warning = "Channel half cannot work: its URL is not a complete slack:// URL"
+        assert followed.said[0].startswith(f"WARNING {warning}")
+        assert (followed.reloading.amiss or "").startswith(warning)
+        bench.configure(CHEAP + half)
+        await soon(lambda: followed.applications == 1)
+        bench.configure(DAILY + half + channel("my ops", "tgram://T0KEN"))
+        await soon(lambda: followed.reloading.rejected)
+        line = 1 + next(at for at, text in enumerate(bench.file.read_text().splitlines()) if "tgram" in text)
+        slip = f"{bench.file}:{line}: [channel] url: is not a complete tgram:// URL"
+        assert (followed.reloading.rejected or "").startswith(slip)
+        assert warning in (followed.reloading.amiss or "")
+        bench.configure(DAILY + channel("half", "json://127.0.0.1/half"))
+        await soon(lambda: followed.applications == 2)
+        assert followed.reloading.amiss is None
+    assert "T0KEN" not in " ".join(followed.said)
 
 
 async def test_a_file_that_is_gone_is_no_change(bench: Bench) -> None:

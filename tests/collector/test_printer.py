@@ -7,16 +7,19 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spendtop.collector.printer import Printer
+from spendtop.collector.process.line_times import line_time
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.services.announcements import Announcement
 from tests.collector.conftest import Bench
+from tests.e2e.processes import untimed
 from tests.waiting import soon
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\x9b1m\x00[/nope]\nprocessed fake"
@@ -46,7 +49,7 @@ async def printed(bench: Bench, *requests: Request, as_json: bool = False) -> li
         for number, request in enumerate(requests, 1):
             bench.record(request)
             await soon(lambda wanted=number: out.getvalue().count("\n") == wanted)  # type: ignore[misc]
-    return out.getvalue().splitlines()
+    return untimed(out.getvalue())
 
 
 async def test_a_request_is_one_line(bench: Bench) -> None:
@@ -107,7 +110,7 @@ async def test_duplicates_and_history_are_not_printed(bench: Bench) -> None:
 def lines(bench: Bench, *announcements: Announcement, as_json: bool = False) -> list[str]:
     out = io.StringIO()
     Printer(bench.store, bench.clock, as_json, out).announced(announcements)
-    return out.getvalue().splitlines()
+    return untimed(out.getvalue())
 
 
 def test_a_threshold_is_one_line(bench: Bench) -> None:
@@ -128,6 +131,7 @@ def test_a_threshold_is_one_line(bench: Bench) -> None:
 def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
     (line,) = lines(bench, announcement(MessageKind.EXCEEDED, "5.20", entity="ann", unpriced=2), as_json=True)
     assert json.loads(line) == {
+        "at": "2026-11-20T14:03:07.250000Z",
         "event": "exceeded",
         "limit": "hourly",
         "entity": "ann",
@@ -140,12 +144,16 @@ def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
 
 def test_the_banner_is_a_line_per_fact(bench: Bench) -> None:
     facts = [("Listening", "http://127.0.0.1:8000"), ("Stop", "Ctrl+C stops")]
+    now, at = line_time(bench.clock()), '{"at": "2026-11-20T14:03:07.250000Z", '
     for as_json, expected in (
-        (False, "  Listening  http://127.0.0.1:8000\n  Stop       Ctrl+C stops\nsaid\n"),
+        (
+            False,
+            f"  Started    {now}\n  Listening  http://127.0.0.1:8000\n  Stop       Ctrl+C stops\n{now} said\n",
+        ),
         (
             True,
-            '{"event": "started", "listening": "http://127.0.0.1:8000", "stop": "Ctrl+C stops"}\n'
-            '{"event": "notice", "message": "said"}\n',
+            f'{at}"event": "started", "listening": "http://127.0.0.1:8000", "stop": "Ctrl+C stops"}}\n'
+            f'{at}"event": "notice", "message": "said"}}\n',
         ),
     ):
         out = io.StringIO()
@@ -153,6 +161,16 @@ def test_the_banner_is_a_line_per_fact(bench: Bench) -> None:
         printer.banner(facts)
         printer.say("said")
         assert out.getvalue() == expected
+
+
+def test_lines_for_the_journal_have_no_time_of_their_own(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "journal").open("w+") as journal:
+        there = os.fstat(journal.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino}")
+        Printer(bench.store, bench.clock, False, journal).say("said")
+        assert (tmp_path / "journal").read_text() == "said\n"
 
 
 def test_a_reader_that_is_gone_silences_it_and_nothing_else(bench: Bench) -> None:
@@ -174,7 +192,7 @@ def test_a_full_disk_costs_a_line_only(bench: Bench, caplog: pytest.LogCaptureFi
     printer = Printer(bench.store, bench.clock, False, out)
     printer.say("one")
     printer.say("two")
-    assert out.getvalue() == "one\ntwo\n"
+    assert untimed(out.getvalue()) == ["one", "two"]
     assert "No space left on device" in caplog.text
 
 
@@ -198,4 +216,4 @@ def test_accounts_speak_in_a_line(bench: Bench, kind: MessageKind, resolves: Mes
         kind=kind, resolves=resolves, limit_name="openai", used_nano=9_996_000_000, limit_nano=10_000_000_000
     )
     Printer(bench.store, bench.clock, False, out).announced([Announcement(None, 1, 1, said)])
-    assert out.getvalue() == f"{line}\n"
+    assert untimed(out.getvalue()) == [line]

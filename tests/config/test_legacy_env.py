@@ -136,6 +136,59 @@ def test_blank_and_placeholder_values_are_unset_with_a_warning(folder: Path, val
     assert "blank or placeholder values count as unset: API_KEY, DISCORD_WEBHOOK_URL" in result.warnings
 
 
+def test_placeholders_are_judged_item_by_item(folder: Path) -> None:
+    result = loaded(
+        folder,
+        "HOURLY_SPEND_LIMIT=5",
+        "ALLOWED_ORIGINS=https://your-domain.com,https://dash.acme.io",
+        "RATE_LIMIT_EXEMPT=['/ping', '/your-path']",
+        "EMAIL_USERNAME=your-name.smith@acme.io",
+        "EMAIL_PASSWORD=secret",
+        "ALERT_EMAIL_TO=<your mail>; ops@acme.io",
+    )
+    server = result.settings.server
+    assert (server.allowed_origins, server.rate_limit.exempt) == (("https://dash.acme.io",), ("/ping",))
+    (channel,) = result.settings.channels
+    url = channel.url.get_secret_value()
+    assert url.startswith("mailtos://your-name.smith%40acme.io:")
+    assert "ops%40acme.io" in url
+    assert "placeholders are left out of: ALERT_EMAIL_TO, ALLOWED_ORIGINS, RATE_LIMIT_EXEMPT" in result.warnings
+
+
+def test_a_list_of_placeholders_alone_is_unset(folder: Path) -> None:
+    result = loaded(folder, "HOURLY_SPEND_LIMIT=5", "ALLOWED_ORIGINS=https://your-domain.com, https://your-app.com")
+    assert result.settings.server.allowed_origins == ()
+    assert "blank or placeholder values count as unset: ALLOWED_ORIGINS" in result.warnings
+
+
+OVERLOOKED = (
+    "the old names DAILY_SPEND_LIMIT, HELICONE_WEBHOOK_SECRET in the environment do not count;"
+    " set SPENDTOP_OLD_NAMES=1 beside them to take them"
+)
+
+
+@pytest.mark.parametrize(
+    ("env_file", "document", "switch", "said"),
+    [
+        ([], "", {}, [OVERLOOKED]),
+        (["DAILY_SPEND_LIMIT=5", "HELICONE_WEBHOOK_SECRET=whsec_0123456789"], "", {}, []),
+        ([], "", {"SPENDTOP_OLD_NAMES": "1"}, []),
+        ([], "", {"SPENDTOP_OLD_NAMES": "0"}, []),
+        (["DAILY_SPEND_LIMIT=5"], '[helicone]\nwebhook_secrets = ["env:HELICONE_WEBHOOK_SECRET"]\n', {}, []),
+    ],
+    ids=["alone", "in .env too", "taken", "refused", "named"],
+)
+def test_old_names_in_the_environment_are_seen_unless_they_count(
+    folder: Path, env_file: list[str], document: str, switch: dict[str, str], said: list[str]
+) -> None:
+    environ = {"PORT": "1", "MONTHLY_SPEND_LIMIT": "<limit>", "MY_SPEND_LIMIT": "1", "DAILY_SPEND_LIMIT": "5"}
+    environ |= {"HELICONE_WEBHOOK_SECRET": "whsec_0123456789", **switch}
+    (folder / "spendtop.toml").write_text(document)
+    (folder / "spendtop.toml").chmod(0o600)
+    result = loaded(folder, *env_file, **environ)
+    assert [warning for warning in result.warnings if "environment" in warning] == said
+
+
 def test_a_limit_of_zero_is_no_limit(folder: Path) -> None:
     result = loaded(folder, "HOURLY_SPEND_LIMIT=0", "DAILY_SPEND_LIMIT=0.00")
     assert result.settings.limits == ()

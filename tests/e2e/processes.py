@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -62,8 +63,8 @@ class CollectorProcess:
 
     @property
     def lines(self) -> list[str]:
-        """What it has printed, by lines."""
-        return self.out.splitlines()
+        """What it has printed, by lines, without the times of those that have one."""
+        return untimed(self.out)
 
     def post(self, raw: bytes) -> httpx.Response:
         """Post a webhook as Helicone does."""
@@ -82,6 +83,11 @@ class CollectorProcess:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
         return Ended(self.process.wait(DEADLINE), self.out, self.err)
+
+
+def untimed(printed: str) -> list[str]:
+    """The lines without their times."""
+    return [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line) for line in printed.splitlines()]
 
 
 def rows(folder: Path, sql: str) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.sinks import HttpSink
-from tests.e2e.processes import collecting, webhook
+from tests.e2e.processes import collecting, untimed, webhook
 from tests.helicone_captures import captures
 from tests.waiting import eventually
 
@@ -60,7 +60,7 @@ def test_every_capture_is_stored_once_at_its_exact_cost_and_printed(tmp_path: Pa
     assert sorted(again) == ["duplicate"] * len(COSTS) + ["test"]
     known = [cost for cost in COSTS.values() if cost is not None]
     assert totals == [(len(COSTS), sum(known), len(COSTS) - len(known))]
-    printed = [line for line in ended.out.splitlines() if line.startswith("processed")]
+    printed = [line for line in untimed(ended.out) if line.startswith("processed")]
     assert [line.partition(" · last hour ")[0] for line in printed] == PRINTED
     assert printed[-1].endswith("· last hour $0.0016 + 3 unpriced")
     assert ended.code == 0

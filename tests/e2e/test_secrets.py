@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,21 @@ CANARIES = {
     "router": "canary-of-an-account-key-0123456789",
     "channel": "canary-of-the-channel-0123456789",
 }
+
+
+PROMPT = "Nobody who reads a log is to read this."
+THE_WAY_OF_AN_EVENT = (
+    r"api\.app: POST /webhook: 200",
+    r"services\.recording: request \d+ of helicone: stored, \$1\.00 \(reported by gateway\)",
+    r"services\.recording: marked: all 1",
+    r"services\.recording: unrecognized event of helicone: quarantined, kept as 1",
+    r"api\.intake: helicone refused: ",
+    r"api\.app: GET /spending/summary: 200",
+    r"services\.evaluator: limit all, alert 1: exceeded at \$1\.00 of \$0\.01, tells exceeded",
+    r"services\.announcements: alert 1: exceeded for channel away",
+    r"alerts\.outbox_loop: message \w+ to channel away: try 1, transient in \d+ ms",
+)
+"""What `--debug` logs, in any order."""
 
 
 def config(web: HttpSink) -> str:
@@ -68,7 +84,7 @@ def provoke(collector: CollectorProcess, folder: Path) -> list[str]:
     """Everything that could make it talk; returns what it answered."""
     everything = " ".join(CANARIES.values())
     channel = f"json://user:{CANARIES['channel']}@127.0.0.1:1/{CANARIES['channel']}"
-    prompt = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"{everything} {channel}"}]}
+    prompt = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"{PROMPT} {everything} {channel}"}]}
     assert post(collector, webhook("with-secrets", 1.0, request_body=prompt)) == 200
     stored = collector.rows("SELECT id FROM request")[0][0]
     assert post(collector, msgspec.json.encode([everything])) == 202
@@ -130,6 +146,10 @@ def test_no_key_is_found_anywhere_but_in_the_configuration(tmp_path: Path) -> No
     # A limit's name is not a secret; it is quoted from the broken file.
     assert [leak for leak in leaks(told) if leak != ("out", "router")] == []
     assert b"Traceback" not in files["err"]
+    log = files["err"].decode()
+    assert PROMPT not in log
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ spendtop", line) for line in log.splitlines())
+    assert [step for step in THE_WAY_OF_AN_EVENT if not re.search(f"DEBUG spendtop.{step}", log)] == []
 
 
 def test_a_store_that_refuses_us_is_told_without_its_password(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from spendtop.alerts.backoff import Timing
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.alerts.message_text import Rendered
-from spendtop.config.channel_urls import MAIL_SCHEMAS, is_chat_hook, refusal, schema_of
+from spendtop.config.channel_urls import MAIL_SCHEMAS, WEB_SCHEMAS, is_chat_hook, refusal, schema_of
 from spendtop.domain.shell_words import shell_word
 
 
@@ -124,6 +124,11 @@ def as_shown(url: str, text: Rendered) -> Rendered:
 
 def _refused_by_apprise(url: str) -> str | None:
     plugin = _plugin(url)
+    if plugin is None and schema_of(url) in WEB_SCHEMAS:
+        return (
+            f"is not a complete {schema_of(url)}:// URL of Slack or Discord; a webhook shaped like theirs on another"
+            " host is jsons://HOST/PATH?:message=text, or :message=content like Discord's"
+        )
     if plugin is None:
         return f"is not a complete {schema_of(url)}:// URL; see github.com/caronc/apprise/wiki for its form"
     if len(plugin) > 1:

@@ -71,6 +71,8 @@ class OutboxLoop:
         self._news = asyncio.Event()
         self._said = ""
         self._places = asyncio.Semaphore(descriptors().deliveries)
+        self.sent = 0
+        """How many messages were delivered."""
         self.dead = 0
         """How many messages no channel took."""
 
@@ -194,7 +196,12 @@ class OutboxLoop:
         )
         attempt = Attempt(at=now, outcome=result.outcome, detail=result.detail, elapsed_ms=result.elapsed_ms)
         await self._record(claimed, attempt, retry_at)
+        _log.debug(
+            "message %s to channel %s: try %d, %s in %d ms",
+            *(claimed.ref, lane.name, claimed.attempts, result.outcome, result.elapsed_ms),
+        )
         if result.outcome is DeliveryOutcome.SENT:
+            self.sent += 1
             if was_failing:
                 await write(self._writes, lambda tx: outbox_rules.make_due(tx, lane.name, now))
             return

@@ -56,7 +56,7 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
     _add_errors(app)
 
     async def admitted(request: Request) -> None:
-        by_sign_in = sign_in.without_prefix(request.scope["route"].path) in sign_in.OPENED
+        by_sign_in = sign_in.without_prefix(request.scope["route"].path_format) in sign_in.OPENED
         refusal = (guards.page if by_sign_in else guards.admin)(http_of(request))
         if refusal is not None:
             raise Refused(refusal)

@@ -84,6 +84,7 @@ class Listener:
         http = HttpRequest(scope, receive)
         refusal = self._guards.entry(http, http.path in self._unpacking)
         if refusal is not None:
+            _log.debug("refused at the door: %d", refusal.status)
             await send_answer(send, self._guards.failure(http, refusal))
             return
         # Guards have let pages of allowed origins pass only; these may read the answer.
@@ -126,6 +127,7 @@ class Listener:
                 answer = self._failed(http)
         if answer.status >= 400:
             answer = self._guards.failure(http, answer)
+        _log.debug("%s %s: %d", method, http.path, answer.status)
         await send_answer(send, answer, cors)
 
     async def _ping(self, http: HttpRequest) -> HttpAnswer:
@@ -191,6 +193,7 @@ class _AdminResponse:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            _log.debug("%s %s: %d", self._http.method, _template(self._http.scope), message["status"])
             refusal = HttpAnswer(message["status"], b"")
             answer = self._guards.failure(self._http, refusal)
             if answer is not refusal:
@@ -200,6 +203,11 @@ class _AdminResponse:
             message["headers"] = [*message["headers"], *self._extra]
         if not self._is_replaced:
             await self._send(message)
+
+
+def _template(scope: Scope) -> str:
+    """The route without what a caller put in it, which may be a name."""
+    return str(getattr(scope.get("route"), "path", "(no route)"))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from fastapi import FastAPI, Request
 
+from spendtop.api import sign_in
 from spendtop.sources.receivers import BatchReceiver, Described, Schema, SignedReceiver
 from spendtop.sources.receivers.ingest_fields import LONGEST_ID
 from spendtop.sources.registry import Readers
@@ -274,9 +275,12 @@ def describe_routes(app: FastAPI, readers: Readers) -> None:
     components = described["components"]
     components["responses"] = RESPONSES
     components["securitySchemes"]["IngestKey"] = {"type": "apiKey", "in": "header", "name": "X-Ingest-Key"}
-    for operations in described["paths"].values():
+    components["securitySchemes"]["SignIn"] = {"type": "apiKey", "in": "cookie", "name": sign_in.COOKIE.decode()}
+    for path, operations in described["paths"].items():
         for operation in operations.values():
             _complete(operation)
+            if sign_in.without_prefix(path) in sign_in.OPENED:
+                operation["security"].append({"SignIn": []})
     described["paths"].update(_posted_routes(readers) | _state_routes())
 
 

@@ -114,6 +114,7 @@ class Intake:
 
     def refuse(self, http: HttpRequest, refused: Refused) -> HttpAnswer:
         """The answer, counted."""
+        _log.debug("%s refused: %s", self._receiver.source.name, refused.reason or refused.count)
         if refused.count is not None and refused.reason is not None:
             self.turn_away(http, refused.count, refused.reason, refused.token)
         elif refused.count is not None:

@@ -29,11 +29,11 @@ OPENED = frozenset(
         "/ingest/tokens/{id}/snippets",
         "/limits",
         "/requests",
-        "/requests/{id:path}",
+        "/requests/{id}",
         "/spending/summary",
     }
 )
-"""Routes that it opens, without /api before them: what the dashboard asks, and nothing else."""
+"""Routes that it opens, as they are described, without /api before them: what the dashboard asks and nothing else."""
 _PURPOSE = b"spendtop: sign-in at the dashboard"
 _MOST_COOKIES = 4
 """Of our name; more come only from somebody who tries."""

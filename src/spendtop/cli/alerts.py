@@ -165,5 +165,5 @@ def _delivery(delivery: DeliveryRow) -> dict[str, object]:
 
 def _about(message: Message) -> str:
     more = f"and {message.others:,} more" if message.others else ""
-    names = (clean_line(message.limit_name), clean_line(message.entity))
+    names = (clean_line(message.limit_name), str(message.request or "") or clean_line(message.entity))
     return " ".join(filter(None, (message.kind.value, *names, more)))

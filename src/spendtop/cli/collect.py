@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 
 from spendtop.cli.options import Options, known_stores, load_settings, settled
 from spendtop.collector.collector import run as collect
+from spendtop.collector.process.line_times import TIME_FORMAT, is_journal
 from spendtop.collector.process.log_file import LogFile
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.domain.untrusted import clean_text
 
-_LOUD = ("watchfiles", "alembic", "apprise", "urllib3", "requests", "smtplib", "httpx", "httpcore", "ngrok")
-"""Libraries that may only warn: their chatter names URLs."""
 _NOISY = ("stamina", "uvicorn")
 """Libraries that may only tell of errors: they warn of what is told elsewhere, or of every stranger's rubbish."""
 
+_STDERR = 2
 _SWITCH_SECONDS = 0.0005
 """How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
 
@@ -70,11 +70,15 @@ def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[Companio
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Log for operators: never a body or a secret, nor a character that moves a terminal's cursor."""
+    """Log for operators: never a body or a secret, nor a character that moves a terminal's cursor.
+
+    Only spendtop itself says more for `debug`: libraries' chatter names URLs, and holds what is stored.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(_Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    time_of_line = "" if is_journal(_STDERR) else "%(asctime)s "
+    handler.setFormatter(_Harmless(f"{time_of_line}%(levelname)s %(name)s: %(message)s", TIME_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    if debug:
+        logging.getLogger("spendtop").setLevel(logging.DEBUG)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -174,7 +174,7 @@ _EVERYWHERE = (
     Argument(("--tunnel",), {"choices": ("ngrok",), "help": "open a public address that leads to the collector"}),
     Argument(("--no-ui",), {"action": "store_true", "help": "collect without a screen"}),
     Argument(("--log-format",), {"choices": ("text", "json"), "help": "how --no-ui prints"}),
-    Argument(("--debug",), {"action": "store_true", "help": "log more"}),
+    Argument(("--debug",), {"action": "store_true", "help": "log each event's way, without keys and prompts"}),
     Argument(("--slow",), {"action": "store_true", "help": "draw little, for slow lines"}),
     Argument(("--ascii",), {"action": "store_true", "help": "only ASCII characters"}),
     Argument(("--version",), {"action": "store_true", "help": "show the version and end"}),

@@ -47,6 +47,7 @@ from spendtop.collector.process.status_snapshot import StatusSnapshot
 from spendtop.collector.process.store_lock import Places, StoreLock, hold_store, places
 from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
+from spendtop.collector.run_summary import RunSummary
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
@@ -142,6 +143,7 @@ class Collector:
         self._refusals = Refusals(setup.clock)
         self._refusal_watch = RefusalWatch(self._refusals, self._conditions)
         self._notifier = Notifier(store)
+        self._summary = RunSummary(setup.clock())
         self._printer = Printer(store, setup.clock, setup.as_json) if setup.prints else None
         self._prices: Future[None] = Future()
         self._recorder = Recorder(
@@ -201,10 +203,11 @@ class Collector:
                 self._readiness.announce(CollectorState.STOPPING)
                 await _end([serving, *loops])
                 await self._evaluator.release()
-            return code
         finally:
             await asyncio.to_thread(self._recorder.stop, _WRITER_ENDS_WITHIN)
             await asyncio.to_thread(self._notifier.close)
+        self._say(self._summary.farewell(self._setup.clock(), self._outbox.sent))
+        return code
 
     def _load_prices(self) -> None:
         """In the background, so that neither the start nor the first request waits for it."""
@@ -342,6 +345,7 @@ class Collector:
 
     def _recorded(self, outcomes: Sequence[Outcome]) -> None:
         self._evaluator.wake()
+        self._summary.recorded(outcomes)
         if self._printer is not None:
             self._printer.recorded(outcomes)
 
@@ -351,6 +355,7 @@ class Collector:
 
     def _announced(self, announcements: Sequence[Announcement]) -> None:
         self._outbox.wake()
+        self._summary.announced(len(announcements))
         if self._printer is not None:
             self._printer.announced(announcements)
 

@@ -11,16 +11,19 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 import spendtop
+from spendtop.alerts.url_check import unusable
 from spendtop.collector import from_settings
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.polling import poll_config
 from spendtop.config.file_watch import changes
 from spendtop.config.load import Loaded
 from spendtop.config.setting_changes import differences
+from spendtop.config.toml import dotted
 from spendtop.domain.clock import Clock
 from spendtop.domain.config_slips import first_slip
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.untrusted import clean_line
 from spendtop.services import episodes, scoped_totals
 from spendtop.services.applied_changes import applied_changes
 from spendtop.services.evaluator import mark_crossed
@@ -62,13 +65,17 @@ class ConfigReload:
         """What is to be said of the files that configured the store before, and of what they had otherwise."""
         self.rejected: str | None = None
         """Why the file as it is now is not in force, a slip a line."""
+        self._unusable: dict[str, str] = {}
+        """Channels that cannot work, and why."""
 
     @property
     def amiss(self) -> str | None:
-        """The same as a sentence, with the next step."""
-        if self.rejected is None:
-            return None
-        return f"{first_slip(self.rejected)}. The configuration before goes on; correct the file and save it."
+        """The same, and which channels cannot work, in sentences with the next step."""
+        sentences = list(map(_cannot_work, self._unusable.items()))
+        if self.rejected is not None:
+            refused = f"{first_slip(self.rejected)}. The configuration before goes on; correct the file and save it."
+            sentences.insert(0, refused)
+        return " ".join(sentences) or None
 
     async def publish(self) -> None:
         """Record by what is in force, and write it to the store, where every face reads it."""
@@ -83,9 +90,20 @@ class ConfigReload:
         await self.reload()
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(self._answer(stop))
+            looking = tasks.create_task(self._look_at_channels())
             async for _ in watched:
                 await self.reload()
             asked.cancel()
+            looking.cancel()
+
+    async def _look_at_channels(self) -> None:
+        """Warn of those that cannot work, which else only the first alert would show."""
+        urls = self._active.channel_urls
+        refused = await unusable(urls)
+        now = self._active.channel_urls
+        self._unusable = {name: why for name, why in refused.items() if now.get(name) == urls[name]}
+        for channel in self._unusable.items():
+            self._say(f"WARNING {_cannot_work(channel)}")
 
     async def reload(self) -> None:
         """Read the configuration again and apply it, or say why not."""
@@ -93,6 +111,7 @@ class ConfigReload:
             loaded = await asyncio.to_thread(self._read)
             changed = differences(self._active.settings, loaded.settings)
             if changed:
+                await self._refuse_unusable(loaded)
                 await self._apply(loaded)
         except SpendtopError as failure:
             self.rejected = str(failure)
@@ -104,6 +123,15 @@ class ConfigReload:
             await self._tell(True, "Configuration applied: " + "; ".join(changed))
         elif was_rejected:
             await self._tell(True, "The configuration is again the one that is in force.")
+
+    async def _refuse_unusable(self, loaded: Loaded) -> None:
+        """Raises ConfigError for channels that are new, or have another URL, and cannot work."""
+        before, urls = self._active.channel_urls, from_settings.channel_urls(loaded.settings)
+        refused = await unusable({name: url for name, url in urls.items() if before.get(name) != url})
+        if refused:
+            origins = {name: loaded.origins[dotted(("channel", name, "url"))] for name in refused}
+            raise ConfigError("\n".join(f"{origins[name]}: [channel] url: {why}" for name, why in refused.items()))
+        self._unusable = {name: why for name, why in self._unusable.items() if before.get(name) == urls.get(name)}
 
     def _read(self) -> Loaded:
         """Raises ConfigError, also when the file is gone: to remove it is not to save an empty one."""
@@ -206,3 +234,8 @@ class ConfigReload:
         for limit in changed:
             episodes.resume(connection, limit, book.calendar, self._clock())
         mark_crossed(connection, changed, book, self._clock())
+
+
+def _cannot_work(channel: tuple[str, str]) -> str:
+    name, why = channel
+    return f"Channel {clean_line(name)} cannot work: its URL {why}. Correct it under [[channel]]."

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
+from spendtop.collector.process.line_times import is_journal, line_time
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import Clock, to_iso
@@ -44,6 +45,7 @@ class Printer:
         self._since = clock()
         self._json = as_json
         self._out: TextIO | None = out if out is not None else sys.stdout
+        self._is_journal = _is_journal(self._out)
         self._requests: deque[Request] = deque(maxlen=_MOST_LINES_WAITING)
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -53,16 +55,16 @@ class Printer:
         if self._json:
             self._write({"event": "started", **{name.lower().replace(" ", "_"): value for name, value in facts}})
             return
+        facts = (("Started", line_time(self._since)), *facts)
         width = max(len(name) for name, _ in facts)
-        for name, value in facts:
-            self._line(f"  {name:<{width}}  {value}")
+        self._print([f"  {name:<{width}}  {value}" for name, value in facts])
 
     def say(self, sentence: str) -> None:
         """One sentence about the collector itself."""
         if self._json:
             self._write({"event": "notice", "message": sentence})
         else:
-            self._line(sentence)
+            self._tell([sentence])
 
     def recorded(self, outcomes: Sequence[Outcome]) -> None:
         """Requests that are new; those that arrived before our start are history. Called in the writer's thread."""
@@ -95,11 +97,10 @@ class Printer:
         now = self._clock()
         hour = await read(self._store, lambda connection: spent_last_hour(connection, now))
         if self._json:
-            lines = [_in_json(_processed(request, hour)) for request in waiting]
-        else:
-            last_hour = _short(hour.known_cost, hour.unpriced)
-            lines = [f"processed {' '.join(_words(request))} · last hour {last_hour}" for request in waiting]
-        self._line("\n".join(lines))
+            self._print([_in_json(_processed(request, hour)) for request in waiting])
+            return
+        last_hour = _short(hour.known_cost, hour.unpriced)
+        self._tell([f"processed {' '.join(_words(request))} · last hour {last_hour}" for request in waiting])
 
     def _alert(self, message: Message) -> None:
         used, limit = Usd(message.used_nano), Usd(message.limit_nano)
@@ -119,27 +120,31 @@ class Printer:
         name = clean_line(message.limit_name)
         if (about := headline(message, name)) is not None:
             word = {"critical": "ALERT ", "warning": "WARNING "}.get(message.kind.severity, "")
-            self._line(f"{word}{about}")
+            self._tell([f"{word}{about}"])
             return
         about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
         who = f" ({about})" if about else ""
         amounts = use_words(used, message.unpriced, limit)
         match message.kind:
             case MessageKind.APPROACHING:
-                self._line(f"WARNING approaching {name}{who}: {amounts}")
+                self._tell([f"WARNING approaching {name}{who}: {amounts}"])
             case MessageKind.EXCEEDED:
-                self._line(f"ALERT {name}{who} exceeded: {amounts}")
+                self._tell([f"ALERT {name}{who} exceeded: {amounts}"])
             case _:
-                self._line(f"{message.kind.value.upper()} {name}{who}: {amounts}")
+                self._tell([f"{message.kind.value.upper()} {name}{who}: {amounts}"])
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._line(_in_json(value))
+        self._print([_in_json({"at": to_iso(self._clock()), **value})])
 
-    def _line(self, text: str) -> None:
+    def _tell(self, sentences: Sequence[str]) -> None:
+        now = "" if self._is_journal else f"{line_time(self._clock())} "
+        self._print([f"{now}{sentence}" for sentence in sentences])
+
+    def _print(self, lines: Sequence[str]) -> None:
         if self._out is None:
             return
         try:
-            self._out.write(text + "\n")
+            self._out.write("\n".join(lines) + "\n")
             self._out.flush()
         except OSError as failure:  # collecting goes on
             if failure.errno in _GONE:
@@ -153,6 +158,13 @@ class Printer:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, out.fileno())
         os.close(nowhere)
+
+
+def _is_journal(out: TextIO | None) -> bool:
+    try:
+        return out is not None and is_journal(out.fileno())
+    except OSError:  # it is no file
+        return False
 
 
 def _processed(request: Request, last_hour: Spend) -> dict[str, Any]:

@@ -41,7 +41,7 @@ LOCAL_SCHEMAS = frozenset(
     {"apprise", "apprises", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
 _GENERIC_SCHEMAS = frozenset({"form", "forms", "http", "json", "jsons", "xml", "xmls"})
-_WEB = ("http", "https")
+WEB_SCHEMAS = ("http", "https")
 _WEBHOOK_HOSTS = {
     "hooks.slack.com": "slack",
     "hooks.slack-gov.com": "slack",
@@ -65,7 +65,7 @@ def schema_of(url: str) -> str:
     if not match:
         return "?"
     schema = match[1].lower()
-    if schema in _WEB and (parts := parts_of(url)):
+    if schema in WEB_SCHEMAS and (parts := parts_of(url)):
         return _WEBHOOK_HOSTS.get(parts.hostname or "", schema)
     return schema
 
@@ -103,7 +103,7 @@ def _refused_schema(url: str) -> str | None:
     schema = schema_of(url)
     if schema == "?":
         return "must be an Apprise URL such as mailto://, slack:// or discord://"
-    if schema in ALLOWED or schema in _WEB:
+    if schema in ALLOWED or schema in WEB_SCHEMAS:
         return None
     if schema in LOCAL_SCHEMAS:
         return f"{schema}:// is not allowed: it acts on this machine instead of sending a message to somebody"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -49,10 +49,13 @@ _NATIVE_HOOK = re.compile(
 )
 _FINGERPRINT = re.compile(r"HELICONE_WEBHOOK_SECRET|\w*_SPEND_LIMIT|INGEST_KEY|OPENAI_ADMIN_KEY")
 _PLACEHOLDER = re.compile(
-    r"<.*>|.*\.\.\..*|.*….*|(?:.*[-_])?x{3,}|(?:.*[-_/])?your[-_/ ].*"
+    r"<.*>|.*\.\.\..*|.*….*|(?:.*[-_])?x{3,}|(?:.*[-_/])?your(?:[_/ ]|-(?!name)).*"
     r"|change[-_ ]?me|replace[-_ ]?me|placeholder|todo|none|null|undefined|example",
     re.IGNORECASE | re.DOTALL,
 )
+"""What examples have in place of a value. `your-name` and what begins so can be a user."""
+_LISTS = frozenset({"ALLOWED_ORIGINS", "RATE_LIMIT_EXEMPT", "ALERT_EMAIL_TO", "ALERT_RECIPIENT_EMAIL"})
+_BETWEEN_ITEMS = re.compile(r"[,;\s]+(?![^<]*>)")
 _LIMITS = {
     "HOURLY_SPEND_LIMIT": ("hourly", "1h"),
     "DAILY_SPEND_LIMIT": ("daily", "day"),
@@ -152,13 +155,12 @@ def read_old_names(path: Path | None, folder: Path, environ: Mapping[str, str]) 
     raw = {name: (text, place) for name, text in file.items() if name in NAMES}
     if environ.get(SWITCH) == "1":
         raw |= {name: (_uncommented(text), "environment") for name, text in environ.items() if name in NAMES}
-    unset = [name for name, (text, _) in raw.items() if _is_unset(text)]
-    kept = {name: pair for name, pair in raw.items() if name not in unset}
+    values = {name: _without_placeholders(name, text) for name, (text, _) in raw.items()}
     names = _SetNames(
-        {name: text.strip() for name, (text, _) in kept.items()},
-        {name: source for name, (_, source) in kept.items()},
+        {name: text for name, text in values.items() if text},
+        {name: source for name, (_, source) in raw.items() if values[name]},
     )
-    layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(unset, raw, path)
+    layer, effects, warnings = Layer(), dict(_REMARKS), _warnings(values, raw, path)
     for step in (_add_values, _add_listener, _add_database, _add_limits, _add_channels):
         for name, effect in step(layer, names, folder):
             effects[name] = effect
@@ -263,10 +265,35 @@ def _read(path: Path, asked_for: bool) -> dict[str, str]:
     return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
 
 
-def _warnings(unset: list[str], raw: Mapping[str, tuple[str, str]], path: Path | None) -> list[str]:
+def overlooked(environ: Mapping[str, str], taken: Mapping[str, str], named: Collection[str]) -> str | None:
+    """Which old names in the process environment do not count, as a sentence; None where nobody can mean them.
+
+    Left out are those with the value that a `.env` was `taken` with, and those that the configuration `named` as
+    `env:NAME`. Whoever sets the switch has decided.
+    """
+    if SWITCH in environ:
+        return None
+    found = [
+        name
+        for name, text in sorted(environ.items())
+        if name in NAMES
+        and _FINGERPRINT.fullmatch(name)
+        and name not in named
+        and _without_placeholders(name, _uncommented(text)) not in ("", taken.get(name, "").strip())
+    ]
+    if not found:
+        return None
+    return f"the old names {', '.join(found)} in the environment do not count; set {SWITCH}=1 beside them to take them"
+
+
+def _warnings(values: Mapping[str, str], raw: Mapping[str, tuple[str, str]], path: Path | None) -> list[str]:
     warnings = []
+    unset = sorted(name for name, text in values.items() if not text)
     if unset:
-        warnings.append(f"blank or placeholder values count as unset: {', '.join(sorted(unset))}")
+        warnings.append(f"blank or placeholder values count as unset: {', '.join(unset)}")
+    partly = sorted(name for name in _LISTS & values.keys() if values[name] and values[name] != raw[name][0].strip())
+    if partly:
+        warnings.append(f"placeholders are left out of: {', '.join(partly)}")
     if path is not None and raw and path.stat().st_mode & 0o077:
         warnings.append(f"{path} can be read by other users of this machine; close it: chmod 600 {shell_word(path)}")
     return warnings
@@ -279,8 +306,12 @@ def _uncommented(text: str) -> str:
     return quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*$", "", text, flags=re.DOTALL)
 
 
-def _is_unset(text: str) -> bool:
-    return not text.strip() or _PLACEHOLDER.fullmatch(text.strip()) is not None
+def _without_placeholders(name: str, text: str) -> str:
+    """The value without what only stands for one; of a list, without such items. Empty where nothing is left."""
+    text = text.strip()
+    items = _BETWEEN_ITEMS.split(text) if name in _LISTS else [text]
+    real = [item for item in items if not _PLACEHOLDER.fullmatch(item.strip("[]\"'"))]
+    return text if len(real) == len(items) else ",".join(filter(None, real))
 
 
 def _is_zero(text: str) -> bool:

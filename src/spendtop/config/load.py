@@ -16,7 +16,7 @@ from spendtop.config.config_files import ConfigFiles, find_files
 from spendtop.config.database import holds_password
 from spendtop.config.document import Document, read_document
 from spendtop.config.layers import NAMED_LISTS, Layer, command_line_layer, environment_layer, merge
-from spendtop.config.legacy_env import OldName, OldNames, read_old_names
+from spendtop.config.legacy_env import OldName, OldNames, overlooked, read_old_names
 from spendtop.config.problems import advice, config_errors, in_one
 from spendtop.config.settings import Settings, settings_class
 from spendtop.config.shape import secret_paths
@@ -121,7 +121,7 @@ def read_files(
     return Loaded(
         settings=taken.settings,
         files=files,
-        warnings=(*old.warnings, *advice(taken.settings)),
+        warnings=(*_overlooked(environ, old, model, merged), *old.warnings, *advice(taken.settings)),
         origins=_origins(merged),
         old_names=old.names,
         environment=variables.get("ENVIRONMENT") or variables.get("ENV"),
@@ -129,6 +129,13 @@ def read_files(
         problems=tuple(problems),
         hides_store=taken.hides_store or (hides_store and above.value(_STORE) is None),
     )
+
+
+def _overlooked(environ: Mapping[str, str], old: OldNames, model: type[Section], merged: Layer) -> Iterator[str]:
+    named = {text.strip().removeprefix("env:") for _, text in secret_paths(model, merged.values)}
+    sentence = overlooked(environ, old.variables, named)
+    if sentence is not None:
+        yield sentence
 
 
 def _digest(files: ConfigFiles) -> str:

@@ -136,6 +136,13 @@ class Cost(Struct, frozen=True, kw_only=True):
         """Whether the amount is only a part of the cost."""
         return self.unpriced_units is not None
 
+    @property
+    def words(self) -> str:
+        """The amount, and on what it rests, for a log."""
+        amount = "unpriced" if self.amount is None else f"{'at least ' if self.partial else ''}{self.amount}"
+        who = {Basis.REPORTED: self.reported_by, Basis.COMPUTED: self.price_version}.get(self.basis)
+        return f"{amount} ({self.basis}{f' by {who}' if who else ''})"
+
 
 TextT = TypeVar("TextT", bound=str)
 

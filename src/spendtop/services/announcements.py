@@ -6,6 +6,7 @@ waits in the outbox and names the worst of them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import MINUTE
 from spendtop.services import outbox_rules
 
+_log = logging.getLogger(__name__)
 _SEVERITIES = ("info", "warning", "critical")
 
 
@@ -128,6 +130,7 @@ def _enqueue(
     others: int = 0,
     gathers_until: int | None = None,
 ) -> list[int]:
+    _log.debug("alert %d: %s for channel %s", announcement.alert_id, announcement.message.kind, channel)
     return outbox_rules.enqueue(
         connection,
         alert_id=announcement.alert_id,

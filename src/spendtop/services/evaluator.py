@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select
 
 from spendtop.domain.alerting import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
+from spendtop.domain.cost_words import use_words
 from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
@@ -273,6 +274,11 @@ class _LimitInTurn:
         if decision.episode is None or decision.episode == before:
             return []
         alert_id = episodes.write(connection, limit, entity, row, decision, reading)
+        _log.debug(
+            "limit %s, alert %s: %s at %s, %s",
+            *(clean_line(limit.name), alert_id, decision.episode.state, use_words(reading.used, 0, limit.amount)),
+            f"tells {decision.announce}" if decision.announce else decision.reason or "tells nothing",
+        )
         if alert_id is None or decision.announce is None:
             return []
         return [

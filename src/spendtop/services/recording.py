@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Dialect, delete, select, update
 from spendtop.domain.merging import Price, StoredRequest
 from spendtop.domain.remarks import Remark, RemarkKind, folded, remark
 from spendtop.domain.request import BodyState, Request
+from spendtop.domain.untrusted import clean_line
 from spendtop.services import remarks
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared, Ready, SetAside
@@ -41,6 +43,7 @@ from spendtop.store.tables import (
     RevisionTable,
 )
 
+_log = logging.getLogger(__name__)
 _KEYS_PER_QUERY = 500
 MOST_CONTRADICTIONS = 10
 """Of one request that are kept."""
@@ -89,6 +92,8 @@ class Recording:
             group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         self._note_unread(connection, events, outcomes)
+        if _log.isEnabledFor(logging.DEBUG):
+            _trace(events, outcomes, group)
         return outcomes
 
     def _note_unread(self, connection: Connection, events: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
@@ -173,6 +178,22 @@ class Recording:
         rows = [{_bind(k): v for k, v in values.items()} for values in changed]
         names = self._request_update.names
         self._request_update.run_many(connection, [tuple(row[name] for name in names) for row in rows])
+
+
+def _trace(events: Sequence[Ready], outcomes: Sequence[Outcome], group: Group) -> None:
+    """Log what became of each event, and what is marked, without what a client wrote."""
+    for event, outcome in zip(events, outcomes, strict=True):
+        if isinstance(event, SetAside):
+            _log.debug("%s event of %s: %s, kept as %d", event.kind, event.source, outcome.status, outcome.id)
+            continue
+        joined = outcome.status == "stored" and outcome.request is None
+        _log.debug(
+            "request %d of %s: %s, %s",
+            *(outcome.id, event.request.source.name, "joined" if joined else outcome.status, event.request.cost.words),
+        )
+    marked = Counter(name for name, *_ in group.totals.marks())
+    if marked:
+        _log.debug("marked: %s", ", ".join(f"{clean_line(name)} {count}" for name, count in marked.items()))
 
 
 def _stored(connection: Connection, ids: Collection[int]) -> dict[int, StoredRequest]:

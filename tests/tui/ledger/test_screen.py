@@ -165,6 +165,15 @@ async def test_nothing_is_wider_than_the_screen(face: SpendtopApp, size: tuple[i
         assert "$79.00 est." in picture(pilot)
 
 
+async def test_an_account_that_waits_for_its_calibration_says_below_what_it_would_speak(
+    till: Till, store: Store, session_over: Sessions
+) -> None:
+    configure(store, OPENAI)
+    async with SpendtopApp(session_over()).run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        assert "uncalibrated, no alert below $10.00: c enters what the page says is left" in picture(pilot)
+
+
 async def test_without_accounts_it_says_how_to_set_one_up(till: Till, session_over: Sessions) -> None:
     app = SpendtopApp(session_over())
     async with app.run_test(size=(80, 24)) as pilot:

@@ -14,6 +14,7 @@ _STYLE = ("theme.css", "page.css", "panels.css", "tables.css")
 _SCRIPT = ("text.js", "wire.js", "elements.js", "chart.js", "panels.js", "feed.js", "detail.js", "tokens.js", "page.js")
 """Parts of one module, in the order in which they need each other."""
 _MESSAGE = "<!-- message -->"
+_ACTION = 'action="dashboard/login"'
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -30,9 +31,9 @@ class WebPage:
     html: str
     headers: Mapping[str, str]
 
-    def saying(self, message: str) -> str:
-        """The page with a message where it has room for one."""
-        return self.html.replace(_MESSAGE, escape(message))
+    def again(self, message: str) -> str:
+        """The page as the answer to its own form, one level deeper, with a message."""
+        return self.html.replace(_MESSAGE, escape(message)).replace(_ACTION, 'action="login"')
 
 
 @cache

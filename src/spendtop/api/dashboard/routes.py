@@ -137,13 +137,14 @@ def _refused(request: Request, answer: HttpAnswer) -> Response:
     """The refusal, for a browser as the form to try again with."""
     if "text/html" not in request.headers.get("accept", ""):
         raise Refused(answer)
-    response = _html(pages.sign_in_form(), _TOO_OFTEN if answer.status == 429 else _WRONG, answer.status)
-    response.headers.update({name.decode(): value.decode() for name, value in answer.headers})
-    return response
+    form = pages.sign_in_form()
+    own = {name.decode(): value.decode() for name, value in answer.headers}
+    again = form.again(_TOO_OFTEN if answer.status == 429 else _WRONG)
+    return HTMLResponse(again, answer.status, {**form.headers, **own})
 
 
-def _html(page: WebPage, message: str = "", status: int = 200) -> HTMLResponse:
-    return HTMLResponse(page.saying(message), status, page.headers)
+def _html(page: WebPage) -> HTMLResponse:
+    return HTMLResponse(page.html, headers=page.headers)
 
 
 def state(request: Request) -> StateAnswer:

@@ -90,6 +90,7 @@ class PollLoop:
                 pass
         except PollFailed as failure:
             failures = await self._note(str(failure))
+            _log.debug("poller %s: failed, %d in a row", self._steps.name, failures)
             if isinstance(failure, KeyRefused):
                 return _KEY_REFUSED_WAIT
             asked = failure.retry_after if failure.retry_after is not None else every * 2 ** min(failures - 1, 10)
@@ -100,6 +101,7 @@ class PollLoop:
             _log.exception("polling %s failed", self._steps.name)
             await self._note("This failed here; the collector's log says more.")
             return min(every, _LONGEST_WAIT)
+        _log.debug("poller %s: polled", self._steps.name)
         return every * random.uniform(1 - _JITTER, 1 + _JITTER)
 
     async def _note(self, sentence: str) -> int:

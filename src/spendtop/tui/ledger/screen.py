@@ -136,7 +136,7 @@ class LedgerScreen(LiveScreen):
             return [(f"  balance: told by the provider, {self._bill_age()}", palette.muted)]
         if chosen.calibrated_at is None:
             low = chosen.account.low_balance
-            silent = "no alerts" if low is None else f"no alert below {low} yet"
+            silent = "no alerts" if low is None else f"no alert below {low}"
             return [(f"  uncalibrated, {silent}: c enters what the page says is left", palette.warn)]
         if chosen.caution is not None:
             return [(f"  {chosen.caution}", palette.warn)]

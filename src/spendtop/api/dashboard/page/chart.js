@@ -18,9 +18,12 @@ function barWords(bar) {
 
 function readBar(place) {
   chart.at = Math.max(-1, Math.min(chart.bars.length - 1, place));
-  const [readout, highlight] = [$("chart-readout"), $("chart-here")];
+  const [plot, highlight] = [$("chart-plot"), $("chart-here")];
   const bar = chart.bars[chart.at];
-  readout.textContent = bar ? barWords(bar) : chart.whole;
+  const words = bar ? barWords(bar) : chart.whole;
+  $("chart-readout").textContent = words;
+  plot.setAttribute("aria-valuenow", bar ? chart.at + 1 : chart.bars.length);
+  plot.setAttribute("aria-valuetext", words);
   highlight.setAttribute("visibility", bar ? "visible" : "hidden");
   if (bar) highlight.setAttribute("x", chart.at);
 }
@@ -56,8 +59,8 @@ function showChart({ bars }) {
   const marks = bars.length ? [bars[0].since, bars[Math.floor(bars.length / 2)].since, bars.at(-1).until] : [];
   const unpriced = bars.some((bar) => bar.unpriced);
   const plot = make("div", {
-    tabindex: "0", role: "img", "aria-describedby": "chart-readout",
-    "aria-label": "Spend over time. Left and right arrow keys read one column after the other.",
+    id: "chart-plot", tabindex: "0", role: "slider", "aria-label": "Spend over time, column by column",
+    "aria-valuemin": "1", "aria-valuemax": Math.max(bars.length, 1),
     onpointermove: (event) => readBar(Math.floor((event.offsetX / plot.clientWidth) * chart.bars.length)),
     onpointerleave: () => readBar(-1),
     onblur: () => readBar(-1),
@@ -74,7 +77,7 @@ function showChart({ bars }) {
       ...[top, top / 2, 0].map((nano) => make("span", {}, nano ? shortUsd(Math.round(nano)) : "$0"))),
     plot,
     make("div", { class: "times", "aria-hidden": "true" }, ...marks.map(mark)),
-    make("output", { id: "chart-readout" }),
+    make("p", { id: "chart-readout", class: "readout", "aria-hidden": "true" }),
     ...(unpriced ? [make("p", { class: "legend unknown" }, "unpriced, not in $")] : []),
   );
   readBar(chart.at);

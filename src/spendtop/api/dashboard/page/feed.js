@@ -28,15 +28,14 @@ function requestCost(row) {
 
 function requestRow(row) {
   const cell = (classes, ...content) => make("td", { class: classes }, ...content);
-  const text = (name) => [named(name)];
   const open = make("button", { type: "button", "aria-haspopup": "dialog" }, times.moment(row.occurred_at),
     make("span", { class: "unseen" }, ", details"));
   const line = make("tr", { "data-id": row.id },
     cell("at", open),
-    cell("whom name who", ...text(row.user_id)),
-    cell("what name model", ...text(row.model)),
-    cell("extra name muted", ...text(row.token)),
-    cell("extra name muted", ...text(row.session_id)),
+    cell("whom name who", named(row.user_id)),
+    cell("what name model", named(row.model)),
+    cell("extra name muted", named(row.token_name ?? row.token)),
+    cell("extra name muted", named(row.session_id)),
     cell("use right", count(row.total_tokens), make("span", { class: "unit" }, " tok")),
     cell("cost right", requestCost(row)),
     cell(`end right ${STATUS_COLOURS[row.status]}`, statusWord(row),

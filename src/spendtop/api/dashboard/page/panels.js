@@ -6,6 +6,7 @@ function showState(state) {
   times.inZone(state.zone);
   times.ahead = Date.parse(state.at) - Date.now();
   $("today").replaceChildren(...costParts(state.today));
+  document.title = `${costWords(state.today)} today · spendtop`;
   $("last-hour").replaceChildren(...costParts(state.last_hour));
   $("leave").hidden = !state.signed_in;
   $("version").textContent = `spendtop ${state.version}`;
@@ -29,14 +30,15 @@ function balance(account) {
     account.estimated ? "estimated from what was seen here" : "",
     account.state === "stale" ? "stale" : "",
     account.state === "uncalibrated" ? "never calibrated" : "",
-    account.as_of ? `asked ${times.ago(account.as_of)}` : "",
+    account.as_of ? `read ${times.ago(account.as_of)}` : "",
     account.run_out_at ? `lasts until about ${times.date(account.run_out_at)}` : "",
     account.caution ?? "",
     account.failure ?? "",
   ].filter(Boolean);
   return make("div", {},
     make("div", { class: "line" },
-      make("span", { class: "name" }, named(account.account), " ", make("span", { class: "muted" }, named(account.provider))),
+      make("span", { class: "name" }, named(account.account),
+        ...(account.provider === account.account ? [] : [make("span", { class: "muted" }, ` ${named(account.provider)}`)])),
       amount),
     make("p", { class: low || account.state !== "ok" ? "warn" : "muted" }, cleanLine(notes.join(" · "))));
 }
@@ -92,7 +94,7 @@ function showLimits({ data }) {
 
 function limit(use) {
   const colour = STATE_COLOURS[use.state];
-  const name = cleanLine(use.entity ? `${use.entity} ${use.name}` : use.name);
+  const name = cleanLine(use.entity ? `${use.entity_name} ${use.name}` : use.name);
   const missing = use.unpriced ? [" ", make("span", { class: "unknown" }, `+ ${grouped(use.unpriced)} unpriced`)] : [];
   const ends = use.ends_at ? `, until ${times.moment(use.ends_at)}` : "";
   return make("tr", { title: `${name}, window ${use.window}, ${use.state}${ends}` },

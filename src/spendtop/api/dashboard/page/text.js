@@ -34,16 +34,25 @@ const named = (name) => (name === null || name === "" ? UNKNOWN : cleanLine(name
 
 const grouped = (number) => (number === null ? UNKNOWN : String(number).replace(/\B(?=(\d{3})+$)/g, THIN));
 
+// Rounded half to even, as the screens round: of what binary fractions can hold only quarters lie in the middle.
+function fixed(value, places) {
+  const halves = value * (places ? 4 : 2);
+  if (Math.abs(halves % 2) !== 1) return value.toFixed(places);
+  const scale = 10 ** places;
+  const below = Math.floor(value * scale);
+  return ((below + (below % 2)) / scale).toFixed(places);
+}
+
 // A count in at most five characters: 410, 2.1k, 118k, 1.2M.
 function count(number) {
   if (number === null) return UNKNOWN;
   if (number < 1000) return String(number);
   for (const [size, letter] of [[1e3, "k"], [1e6, "M"], [1e9, "G"]]) {
     const value = number / size;
-    if (value < 99.95) return value.toFixed(1) + letter;
-    if (value < 999.5) return value.toFixed(0) + letter;
+    if (value < 99.95) return fixed(value, 1) + letter;
+    if (value < 999.5) return fixed(value, 0) + letter;
   }
-  return `${(number / 1e12).toFixed(1)}T`;
+  return `${fixed(number / 1e12, 1)}T`;
 }
 
 const plural = (number, word) => `${grouped(number)} ${word}${number === 1 ? "" : "s"}`;
@@ -90,10 +99,11 @@ function percent(part, whole) {
 function latency(milliseconds) {
   if (milliseconds === null) return UNKNOWN;
   const seconds = milliseconds / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
-  if (seconds < 99.5) return `${seconds.toFixed(0)}s`;
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  return minutes < 100 ? `${minutes}m${String(Math.round(seconds) % 60).padStart(2, "0")}` : `${Math.floor(minutes / 60)}h`;
+  if (seconds < 9.95) return `${fixed(seconds, 1)}s`;
+  if (seconds < 99.5) return `${fixed(seconds, 0)}s`;
+  const whole = Number(fixed(seconds, 0));
+  const minutes = Math.floor(whole / 60);
+  return minutes < 100 ? `${minutes}m${String(whole % 60).padStart(2, "0")}` : `${Math.floor(minutes / 60)}h`;
 }
 
 // How long ago, coarse on purpose.

@@ -8,8 +8,8 @@ async function loadTokens() {
 }
 
 function tokenRow(token) {
-  const act = (word, does, classes = "") => make("button",
-    { type: "button", class: classes, "data-act": `${word} ${token.id}`, onclick: () => attempt(does) },
+  const act = (word, does, classes = "", name = word) => make("button",
+    { type: "button", class: classes, "data-act": `${name} ${token.id}`, onclick: () => attempt(does) },
     word, make("span", { class: "unseen" }, ` token ${named(token.name)}`));
   const state = token.active ? make("span", { class: "good" }, "on") : make("span", { class: "warn" }, "! off");
   return make("tr", {},
@@ -20,7 +20,7 @@ function tokenRow(token) {
     make("td", { class: "muted" }, token.last_used_at ? times.ago(token.last_used_at) : "never used"),
     make("td", { class: "acts" },
       act("Snippet", async () => showSnippets(token, await ask(`ingest/tokens/${token.id}/snippets`))),
-      act(token.active ? "Switch off" : "Switch on", () => switchToken(token)),
+      act(token.active ? "Switch off" : "Switch on", () => switchToken(token), "", "Switch"),
       act("Delete", () => confirmDelete(token), "danger")));
 }
 
@@ -35,6 +35,7 @@ function confirmDelete(token) {
     await ask(`ingest/tokens/${token.id}`, "DELETE");
     $("dialog").close();
     await loadTokens();
+    $("token-name").focus(); // the button that had the focus is gone
     say(`Token ${named(token.name)} is deleted.`);
   };
   openDialog(`Delete ${named(token.name)}?`, [
