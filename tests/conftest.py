@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -14,12 +15,28 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from spendtop.domain.clock import to_micros
-from spendtop.store.engine import SCHEMA, Store
-from spendtop.store.schema import upgrade
+from spendtop.store.engine import Store
+from tests.empty_stores import EmptyPostgres, make_file
 
 # How long an example takes says more about the machine than about the rule.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+"""Bytes, many times what all files of all tests take."""
+
+
+def pytest_configure() -> None:
+    """Temporary files lie in memory where it has room: every commit of a store waits for the disk, and there are many.
+
+    Not where files are no programs, as some of the tests' are. Processes that are started from here do the same.
+    """
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+        found = os.statvfs(_MEMORY)
+        if found.f_bavail * found.f_frsize > _ROOM and not found.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("TMPDIR", str(_MEMORY))
+            tempfile.tempdir = None
 
 
 @pytest.fixture(autouse=True)
@@ -72,40 +89,46 @@ def postgres_url() -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store with the present schema: a SQLite file, then PostgreSQL."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'spendtop.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-        _drop_schema(url)
-    opened = Store(url)
-    upgrade(opened)
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with the present schema, to copy."""
+    return make_file(tmp_path_factory.mktemp("empty") / "spendtop.db")
+
+
+@pytest.fixture
+def sqlite_store(empty_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """An empty store with the present schema in a SQLite file."""
+    path = tmp_path / "spendtop.db"
+    shutil.copy(empty_file, path)
+    opened = Store(f"sqlite:///{path}")
     yield opened
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def _postgres(postgres_url: str) -> EmptyPostgres:
+    return EmptyPostgres(postgres_url)
+
+
 @pytest.fixture
-def postgres_store(postgres_url: str) -> Iterator[Store]:
+def postgres_store(_postgres: EmptyPostgres) -> Iterator[Store]:
     """An empty store with the present schema on PostgreSQL."""
-    _drop_schema(postgres_url)
-    opened = Store(postgres_url)
-    upgrade(opened)
+    _postgres.prepare()
+    opened = Store(_postgres.url)
     yield opened
     opened.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty store with the present schema: a SQLite file, then PostgreSQL."""
+    found: Store = request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "postgres_store")
+    return found
+
+
 @pytest.fixture
-def empty_postgres(postgres_url: str) -> Iterator[str]:
+def empty_postgres(_postgres: EmptyPostgres) -> Iterator[str]:
     """The address of a PostgreSQL without a store; what is kept of stores there goes as well."""
-    _drop_schema(postgres_url)
-    yield postgres_url
-    _drop_schema(postgres_url)
-
-
-def _drop_schema(url: str) -> None:
-    """The store, and what restores kept of earlier ones."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for (name,) in connection.execute(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{SCHEMA}%'"):
-            connection.execute(f"DROP SCHEMA {name} CASCADE")
+    _postgres.drop()
+    yield _postgres.url
+    _postgres.drop()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spendtop.store.engine import Store
-from spendtop.store.schema import upgrade
 from tests.api.listening import FakeRecorder
 
 
@@ -21,9 +21,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def readable_store(store: Store) -> Store:
+def readable_store(store: Store, empty_file: Path) -> Store:
     """An empty SQLite store with tables: what the listener does is the same on both databases."""
-    upgrade(store)
+    assert store.path is not None
+    shutil.copy(empty_file, store.path)
     return store
 
 

@@ -4,6 +4,7 @@ the test made."""
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,6 @@ from spendtop.config.paths import data_folder
 from spendtop.store.engine import Store
 from spendtop.store.reads import configured_by
 from spendtop.store.reads.configured_by import ConfiguredBy
-from spendtop.store.schema import upgrade
 from tests.store.conftest import Recorded
 
 
@@ -56,11 +56,11 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.fixture
-def home_store() -> Iterator[Store]:
+def home_store(empty_file: Path) -> Iterator[Store]:
     """The store that commands find without any configuration, empty."""
     data_folder().mkdir(parents=True)
+    shutil.copy(empty_file, data_folder() / "spendtop.db")
     store = Store(f"sqlite:///{data_folder() / 'spendtop.db'}")
-    upgrade(store)
     yield store
     store.close()
 

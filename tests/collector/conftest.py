@@ -20,8 +20,7 @@ from spendtop.domain.sources import HELICONE
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.sources.settings import SECTIONS
-from spendtop.store.engine import SCHEMA, Store
-from spendtop.store.schema import upgrade
+from spendtop.store.engine import Store
 from tests.conftest import SettableClock
 from tests.waiting import DEADLINE, eventually
 
@@ -89,24 +88,11 @@ class Bench:
 
 
 @pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
-    """An empty SQLite store: what the collector's rooms do is the same on both databases."""
-    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def postgres_store(postgres_url: str) -> Iterator[Store]:
-    """An empty store on PostgreSQL."""
+def postgres_store(postgres_store: Store, postgres_url: str) -> Store:
+    """An empty store on PostgreSQL that no collector holds."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         eventually(lambda: are_slots_free(connection))
-    opened = Store(postgres_url)
-    upgrade(opened)
-    yield opened
-    opened.close()
+    return postgres_store
 
 
 def are_slots_free(connection: psycopg.Connection[Any]) -> bool:
@@ -116,7 +102,7 @@ def are_slots_free(connection: psycopg.Connection[Any]) -> bool:
 
 @pytest.fixture
 def bench(sqlite_store: Store, clock: SettableClock, tmp_path: Path) -> Iterator[Bench]:
-    """A bench whose writer the test starts."""
+    """A bench whose writer the test starts. What the collector's rooms do is the same on both databases."""
     file = tmp_path / "spendtop.toml"
     file.touch(mode=0o600)
     made = Bench(sqlite_store, clock, file)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import event
 
 from spendtop.domain.clock import DAY, MINUTE
@@ -15,7 +13,6 @@ from spendtop.domain.limits import Each
 from spendtop.services import outbox_rules
 from spendtop.services.evaluator import TURN_SECONDS, has_ended, has_marks
 from spendtop.store.engine import Store
-from spendtop.store.schema import upgrade
 from spendtop.store.tables import LimitMarkTable
 from tests.conftest import SettableClock
 from tests.services.conftest import DOLLAR, Collecting, limit, request, rows, said
@@ -79,14 +76,6 @@ def test_windows_that_are_over_end_together_however_many(collecting: Make) -> No
         assert spending.revisit() == []
     assert left == [True, True, False]
     assert {(row.state, row.announced) for row in spending.alerts()} == {("resolved", 1.0)}
-
-
-@pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
-    upgrade(opened)
-    yield opened
-    opened.close()
 
 
 def test_no_statement_of_a_turn_or_of_a_delivery_reads_all_that_was_ever_told(

@@ -22,7 +22,6 @@ from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
-from spendtop.store.schema import upgrade
 from spendtop.store.tables import (
     BodyTable,
     DeliveryAttemptTable,
@@ -110,15 +109,8 @@ def files_of(store: Store) -> bytes:
     return b"".join(name.read_bytes() for name in names if name.exists())
 
 
-@pytest.fixture
-def file_store(tmp_path: Path) -> Store:
-    store = Store(f"sqlite:///{tmp_path / 'spendtop.db'}")
-    upgrade(store)
-    return store
-
-
-def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(file_store: Store, clock: SettableClock) -> None:
-    collector, sent = Collecting(file_store, clock), []
+def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(sqlite_store: Store, clock: SettableClock) -> None:
+    collector, sent = Collecting(sqlite_store, clock), []
     for number in range(300):
         report = request(number, clock() - 31 * DAY + number, request_body=body_of(number) * (1 + number % 90))
         sent.append(bodies.encode(report.request_body, None)[1])
@@ -127,14 +119,14 @@ def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(file_store: 
     collector.record(kept)
     # Frames are compressed: what must go is their bytes, of which any run is looked for.
     pieces = [data[-24:] for data in sent]
-    before = files_of(file_store)
+    before = files_of(sqlite_store)
     assert all(piece in before for piece in pieces)
-    forget(file_store, clock())
-    file_store.checkpoint()
-    after = files_of(file_store)
+    forget(sqlite_store, clock())
+    sqlite_store.checkpoint()
+    after = files_of(sqlite_store)
     assert not [number for number, piece in enumerate(pieces) if piece in after]
     assert bodies.encode(b"kept", None)[1] in after
-    file_store.close()
+    sqlite_store.close()
 
 
 def recorder_of(store: Store, privacy: str) -> Recorder:
@@ -146,11 +138,11 @@ def recorder_of(store: Store, privacy: str) -> Recorder:
 
 @pytest.mark.parametrize("privacy", ["full", "redact", "metadata_only", "none"])
 def test_what_each_privacy_mode_keeps(
-    file_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch, privacy: str
+    sqlite_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch, privacy: str
 ) -> None:
     # Without compression a canary is found wherever it was written.
     monkeypatch.setattr(bodies, "encode", lambda prompt, response: (0, (prompt or b"") + (response or b"")))
-    recorder = recorder_of(file_store, privacy)
+    recorder = recorder_of(sqlite_store, privacy)
     recorder.start()
     raw = b'{"key": "%s", "own": "our own secret", "prompt": "%s"}' % (SECRET, CANARY)
     source = HELICONE
@@ -163,14 +155,14 @@ def test_what_each_privacy_mode_keeps(
         lambda outcome: None,
     )
     recorder.stop()
-    (row,) = rows(file_store, RequestTable)
+    (row,) = rows(sqlite_store, RequestTable)
     keeps = privacy in ("full", "redact")
     assert row.body_state == ("stored" if keeps else "not kept")
-    written = files_of(file_store)
+    written = files_of(sqlite_store)
     assert (CANARY in written) == keeps
     assert (SECRET in written, b"our own secret" in written) == ((privacy == "full"),) * 2
     assert b"alice" in written
-    file_store.close()
+    sqlite_store.close()
 
 
 def test_messages_that_were_sent_and_tasks_that_were_done_go_after_thirty_days(

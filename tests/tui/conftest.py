@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,7 +26,6 @@ from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.schema import upgrade
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import AttachedCollector, Session
 from tests.conftest import SettableClock
@@ -95,26 +93,10 @@ class Till:
         self._recorder.stop()
 
 
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite store with the present schema, to copy."""
-    path = tmp_path_factory.mktemp("empty") / "spendtop.db"
-    store = Store(f"sqlite:///{path}")
-    upgrade(store)
-    with store.writing() as connection:
-        connection.exec_driver_sql("SELECT 1")
-    store.close()
-    return path
-
-
 @pytest.fixture
-def store(empty_file: Path, tmp_path: Path) -> Iterator[Store]:
-    """An empty SQLite store."""
-    path = tmp_path / "spendtop.db"
-    shutil.copy(empty_file, path)
-    opened = Store(f"sqlite:///{path}")
-    yield opened
-    opened.close()
+def store(sqlite_store: Store) -> Store:
+    """An empty SQLite store: a screen is the same over both databases."""
+    return sqlite_store
 
 
 @pytest.fixture
