@@ -18,7 +18,7 @@ from spendtop.services.snippets import KEY_VARIABLE
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Session
-from tests.api.test_snippets import ANTHROPIC, OPENAI, OTHER_CALLS
+from tests import fake_llm
 from tests.e2e.processes import CollectorProcess, collecting, environment, spendtop
 from tests.e2e.pushing import INGEST_KEY
 from tests.readme import README
@@ -33,6 +33,9 @@ ingest_keys = {{ apps = "{key}" }}
 token_length = 12
 [time]
 zone = "UTC"
+[prices."claude-of-the-tests"]
+input = 4
+output = 10
 """
 LITELLM = """
 import json
@@ -145,10 +148,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.mark.replaces("push/snippets")
 async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
     _, snippets = place.token("web")
-    place.run_python(snippets["python"] + OTHER_CALLS, {"openai.py": OPENAI, "anthropic.py": ANTHROPIC})
-    assert await place.shown(3) == [
-        Shown("alice", "claude-sonnet-4-5", "$0.0003", "web"),
-        Shown("alice", "gpt-4o-mini", "$0.0002", "web"),
+    with fake_llm.answering() as variables:
+        place.run_python(snippets["python"], {}, **variables)
+    assert await place.shown(2) == [
+        Shown("alice", "claude-of-the-tests", "$0.0007", "web"),
         Shown("alice", "gpt-4o-mini", "$0.0002", "web"),
     ]
 
@@ -157,7 +160,7 @@ async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
 async def test_curl(place: Place) -> None:
     _, snippets = place.token("cron")
     place.run("sh", "-c", snippets["curl"])
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0002", "cron")]
+    assert await place.shown(1) == [Shown("alice", "your-model", "$0.0002", "cron")]
 
 
 async def test_the_callback_of_litellm(place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -36,13 +37,15 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
+_WARM_AFTER_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
 class Listener:
-    """Answers every HTTP request. The admin API is imported with its first request, so that webhooks need not wait."""
+    """Answers every HTTP request. The admin API is imported by `warm`, or with its first request: webhooks do not wait
+    for the second that this takes."""
 
     def __init__(self, context: Context, readers: Readers = READERS) -> None:
         self._context = context
@@ -63,6 +66,17 @@ class Listener:
         """Paths that are answered however many others are: signs of life, and what nobody sends again."""
         self._admin: App | None = None
         self._admin_is_built = asyncio.Lock()
+
+    async def warm(self, stop: asyncio.Event) -> None:
+        """Have the admin API ready before anybody asks, so that the first answer takes as long as later ones.
+
+        Not in the first second, which belongs to whoever waited for the start, nor once `stop` is set.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WARM_AFTER_SECONDS):
+                await stop.wait()
+        if not stop.is_set():
+            await self._build_admin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

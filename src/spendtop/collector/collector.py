@@ -232,8 +232,11 @@ class Collector:
             counters=self._counters,
             refusals=self._refusals,
         )
+        listener = Listener(context)
         try:
-            await serve(listener := Listener(context), listening, self._stop, favoured=listener.favoured)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(listener.warm(self._stop), name="admin API")
+                await serve(listener, listening, self._stop, favoured=listener.favoured)
         except Exception:
             _log.exception("the listener failed")
 

@@ -64,6 +64,7 @@ class Snippets(BaseModel):
     python: str
     curl: str
     litellm: str
+    opentelemetry: str
 
 
 class CreatedToken(TokenItem):
