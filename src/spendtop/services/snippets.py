@@ -38,7 +38,7 @@ def snippets(token: str, url: str, key_name: str = "default") -> Mapping[str, st
         "ingest_word": shlex.quote(f"{base}/ingest"),
         "event_word": shlex.quote(json.dumps(event)),
         "traces_word": shlex.quote(f"{base}/v1/traces"),
-        "token_word": shlex.quote(token),
+        "label": token,  # of characters that mean nothing to a shell
     }
     templates = {"curl": _CURL, "litellm": _LITELLM, "opentelemetry": _OPENTELEMETRY}
     python = f"# {key}\n{client()}{Template(_PYTHON).substitute(values)}"
@@ -160,7 +160,7 @@ callback_settings:
 _OPENTELEMETRY = """\
 # In the environment of an application with OpenLLMetry, OpenInference or the official instrumentation. $key
 export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=$traces_word
-export OTEL_EXPORTER_OTLP_TRACES_HEADERS="X-Ingest-Key=$$$variable,X-Tracking-Token="$token_word
+export OTEL_EXPORTER_OTLP_TRACES_HEADERS="X-Ingest-Key=$$$variable,X-Tracking-Token=$label"
 
 # The official instrumentation tells prompts and answers with these two only:
 export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental

@@ -396,3 +396,15 @@ async def test_an_unknown_field_of_a_body_is_refused_likewise(readable_store: St
     assert answer.json()["error"]["fields"] == {
         "shadows": "is not known here; did you mean shadow? known: name, shadow, token"
     }
+
+
+async def test_parameters_have_the_names_of_the_rows_as_well(readable_store: Store, clock: SettableClock) -> None:
+    recorded = Recorded(readable_store)
+    recorded.add([recorded.request(clock() - 1, user_id=user, session_id=f"run-{user}") for user in ("ann", "bob")])
+    async with filled(readable_store, clock, 0) as live:
+        for query in ("user=ann", "user_id=ann", "session=run-ann", "session_id=run-ann", "q=user_id:ann"):
+            rows = (await get(live, f"/requests?{query}"))["data"]
+            assert [row["user_id"] for row in rows] == ["ann"], query
+        assert await problem_fields(live, "/requests?user=ann&user_id=bob") == {"user_id"}
+        by_user = await get(live, "/spending/summary?by=user")
+        assert await get(live, "/spending/summary?by=user_id") == by_user
