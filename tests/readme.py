@@ -22,7 +22,7 @@ from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
 from spendtop.domain.sources import FileSource, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
-from spendtop.tui.actions import APP, GROUPS, key_name
+from spendtop.tui.actions import APP, GROUPS, LIVE, key_name
 from spendtop.tui.screens import SCREENS, screen_class
 from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -64,6 +64,19 @@ def keys() -> str:
         names = " ".join(f"`{key_name(key)}`" for key in keys.split(","))
         place = "everywhere" if len(titles) == len(kinds) else ", ".join(titles)
         lines.append(f"| {names} | {_cell(help)} | {place} |")
+    return "\n".join(lines)
+
+
+def screen_keys() -> str:
+    """What each screen adds to the keys that work everywhere, the most used first."""
+    kinds = screens()
+    everywhere = set.intersection(*({action.id for action in kind.ACTIONS} for kind in kinds.values()))
+    lines = ["| screen | its keys |", "|---|---|"]
+    for title, kind in kinds.items():
+        own = [action for action in kind.ACTIONS if action.id not in everywhere - {"open"} and action not in LIVE]
+        own.sort(key=lambda action: (action.footer == 0, action.footer))
+        words = (f"`{key_name(action.keys.partition(',')[0])}` {_cell(action.label)}" for action in own)
+        lines.append(f"| {title} | {' · '.join(dict.fromkeys(words))} |")
     return "\n".join(lines)
 
 
@@ -137,6 +150,7 @@ def _cell(text: str) -> str:
 
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
+    "screen keys": screen_keys,
     "keys": keys,
     "filters": filters,
     "sources": sources,

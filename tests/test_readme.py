@@ -1,14 +1,19 @@
+import os
 import re
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status
+from spendtop.domain.request import Request, Status
 from spendtop.domain.windows import Calendar
+from spendtop.sources.receivers.helicone import HeliconeReceiver
 from tests.readme import README, with_current_blocks
+from tests.waiting import DEADLINE
 
 AT_14_05 = FilterContext(20_000 * 24 * HOUR + 15 * HOUR, Calendar())
 PLAIN = Subject(id="1", occurred_at=AT_14_05.now_us)
@@ -59,3 +64,20 @@ def test_pictures_and_linked_files_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
         if "://" not in target:
             assert (README.parent / target).is_file(), target
+
+
+def test_the_webhook_by_hand_is_one_that_is_taken(tmp_path: Path) -> None:
+    block = README.read_text().partition("<!-- webhook -->")[2].partition("<!-- /webhook -->")[0]
+    curl = tmp_path / "curl"
+    curl.write_text('#!/bin/sh\nprintf %s "$3" > header\nprintf %s "$7" > body\n')
+    curl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HELICONE_WEBHOOK_SECRET": "a1b2c3d4e5f6"}
+    script = block.strip().removeprefix("```sh").removesuffix("```")
+    subprocess.run(["sh", "-eu", "-c", script], env=environment, cwd=tmp_path, check=True, timeout=DEADLINE)
+    name, _, signature = (tmp_path / "header").read_text().partition(": ")
+    raw, receiver = (tmp_path / "body").read_bytes(), HeliconeReceiver()
+    assert name == "Helicone-Signature"
+    assert receiver.verify(raw, [signature.encode()], [b"a1b2c3d4e5f6"])
+    parsed = receiver.parse(raw, AT_14_05.now_us)
+    assert isinstance(parsed, Request)
+    assert (parsed.user_id, parsed.cost.reported, parsed.usage.prompt) == ("ann", Usd.of("0.0021"), 9)

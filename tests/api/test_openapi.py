@@ -40,8 +40,6 @@ API_KEY, INGEST_KEY = "an-api-key-that-is-long-enough", "an-ingest-key-that-is-l
 KEYS = {"api_key": API_KEY, "ingest_keys": {"apps": INGEST_KEY}}
 OFTEN = {"rpm": 1_000_000, "burst": 1_000_000}
 LIMITS = {"rate_limit": OFTEN, "ingest_rate_limit": OFTEN}
-EXAMPLES = 20
-"""Cases that are made up for each operation, beside those at the edges of what its schema allows."""
 _PATHS = "|".join(route.path[1:] for route in routes.PUSHED if route.path != "/v1/traces")
 """Whose bodies are described as JSON."""
 RULES = """\
@@ -158,7 +156,7 @@ async def found(live: Live, folder: Path, keys: dict[str, str], *options: str) -
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(rules), "run"]
     process = await asyncio.create_subprocess_exec(
         *(*command, f"http://127.0.0.1:{live.port}/openapi.json", *headers, *options),
-        *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-shrink"),
+        *("--generation-deterministic", "--no-shrink"),
         *("--generation-with-security-parameters", "false", "--continue-on-failure", "--no-color"),
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "NO_PROXY": "*"},
@@ -169,12 +167,15 @@ async def found(live: Live, folder: Path, keys: dict[str, str], *options: str) -
     return said.decode() if process.returncode else ""
 
 
+@pytest.mark.parametrize("examples", [10, pytest.param(200, marks=pytest.mark.soak)])
 async def test_with_keys_every_route_answers_as_it_is_described(
-    readable_store: Store, clock: SettableClock, tmp_path: Path
+    readable_store: Store, clock: SettableClock, tmp_path: Path, examples: int
 ) -> None:
+    """So many cases are made up for each operation, beside those at the edges of what its schema allows."""
     keys = {"X-API-Key": API_KEY, "X-Ingest-Key": INGEST_KEY}
     async with serving(readable_store, clock, settings_of({**KEYS, **LIMITS})) as live:
-        said = await found(live, tmp_path, keys, "--exclude-path-regex", "^/api/|^/reset$")
+        made_up = ("--max-examples", str(examples))
+        said = await found(live, tmp_path, keys, "--exclude-path-regex", "^/api/|^/reset$", *made_up)
         said += await found(live, tmp_path, keys, "--include-path", "/reset", "--phases", "coverage")
     assert not said, said
     assert live.context.counters[Count.FAILED] == 0
@@ -183,12 +184,12 @@ async def test_with_keys_every_route_answers_as_it_is_described(
 async def test_without_keys_every_route_answers_as_it_is_described(
     readable_store: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Local programs read, webhooks need no signature, and nothing can be pushed."""
+    """Local programs read, webhooks need no signature, and nothing can be pushed; bodies are the same as with keys."""
     monkeypatch.setattr(local_use, "_OF_CLIENTS", local_use._OF_CLIENTS | {b"x-schemathesis-testcaseid"})
     settings = settings_of(LIMITS, {"webhook_secrets": [], "allow_unsigned": True})
-    needless = ("--exclude-checks", "ignored_auth,missing_required_header")
+    options = ("--exclude-checks", "ignored_auth,missing_required_header", "--phases", "coverage")
     async with serving(readable_store, clock, settings) as live:
-        said = await found(live, tmp_path, {}, "--exclude-path-regex", "^/api/|^/reset$", *needless)
+        said = await found(live, tmp_path, {}, "--exclude-path-regex", "^/api/|^/reset$", *options)
     assert not said, said
     assert live.context.counters[Count.FAILED] == 0
 

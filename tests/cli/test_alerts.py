@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from spendtop.domain.clock import MINUTE
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, minutes_ago
 from tests.cli.test_lists import alert_values
+from tests.store.conftest import Recorded
 
 
 @pytest.fixture
@@ -54,7 +59,29 @@ def test_alerts_about_accounts_say_what_is_left_and_stale_data_no_amount(cli: Cl
             known = alert_values("daily", "exceeded")
             connection.execute(table_of(AlertTable).insert().values(**{**known, "id": None, **values}))
     lines = [line.split() for line in cli("alert", "list").out.splitlines()[1:]]
-    assert [(line[1], line[4:7]) for line in lines] == [
-        ("stale/openai-costs", ["-", "-", "-"]),
-        ("balance/openai", ["$9.99", "-", "$10.00"]),
+    assert [(line[1:3], line[5:8]) for line in lines] == [
+        (["source", "openai-costs"], ["-", "-", "-"]),
+        (["balance", "openai"], ["$9.99", "-", "$10.00"]),
     ]
+
+
+def test_unusual_spend_is_listed_in_numbers_with_what_it_is_of(cli: Cli, home_store: Store, spent: Recorded) -> None:
+    at = minutes_ago(0)
+    spent.add([spent.request(at - MINUTE, 13_200_000_000, user_id="al\x1bice", model="o3")])
+    unusual = {
+        **alert_values("", "approaching"),
+        "rule": "anomaly/user",
+        "entity": "al\x1bice",
+        "window_start": at - 3 * MINUTE,
+        "used_nano": 14_400_000_000,
+        "limit_nano": 1_200_000_000,
+        "unpriced": 0,
+    }
+    with home_store.writing() as connection:
+        connection.execute(table_of(AlertTable).insert().values(**unusual))
+    out = cli("alert", "list").out
+    assert re.search(r"1  anomaly +user +al.?ice +unusual +\$14.40 .* 12 times the usual \$1.20", out)
+    assert re.search(r"^1: user al.?ice, most of it model o3 \$13.20$", out, re.MULTILINE)
+    [item] = json.loads(cli("alert", "list", "--json").out)["data"]
+    assert (item["kind"], item["used_usd"], item["limit_usd"]) == ("anomaly", 14.4, 1.2)
+    assert [each["key"] for each in item["contributors"]] == ["o3"]

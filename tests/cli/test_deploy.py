@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from threading import Thread
 
 import httpx
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from spendtop.__main__ import main
 from spendtop.cli.deploy import FILES
@@ -56,11 +59,20 @@ def test_every_file_says_where_it_goes_and_runs_as_nobody_special(
     text = printed(capsys, kind)
     assert text.startswith("# ")
     assert "$program" not in text
-    marks = {"systemd": "DynamicUser=yes", "docker": "USER 10001", "compose": "cap_drop", "nginx": "ssl_certificate"}
-    assert marks.get(kind, "minScale") in text
+    marks = {
+        "systemd": "DynamicUser=yes",
+        "backup-service": "DynamicUser=yes",
+        "backup-timer": "OnCalendar",
+        "docker": "USER 10001",
+        "compose": "cap_drop",
+        "cloudrun": "minScale",
+        "nginx": "ssl_certificate",
+    }
+    assert marks[kind] in text
+    assert "#[" not in text
 
 
-@pytest.mark.parametrize("kind", ["systemd", "docker", "compose", "cloudrun"])
+@pytest.mark.parametrize("kind", ["systemd", "backup-service", "docker", "compose", "cloudrun"])
 def test_what_passes_an_old_env_through_switches_old_names_on(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "SPENDTOP_OLD_NAMES" in printed(capsys, kind)
 
@@ -72,7 +84,7 @@ def test_containers_are_watched_by_health(kind: str, capsys: pytest.CaptureFixtu
 
 def test_an_unknown_kind_is_named_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["deploy", "kubernetes"]) == 2
-    assert "systemd, docker, compose, cloudrun, nginx" in capsys.readouterr().err
+    assert "systemd, backup-service, backup-timer, docker, compose, cloudrun, nginx" in capsys.readouterr().err
 
 
 def test_port_and_name_come_from_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,11 +102,70 @@ def test_all_templates_are_in_the_wheel() -> None:
     assert sorted(file.name for file in folder.iterdir()) == sorted(FILES.values())
 
 
+def test_without_a_domain_there_is_one_service_on_a_local_port(capsys: pytest.CaptureFixture[str]) -> None:
+    plain, whole = (yaml.safe_load(printed(capsys, "compose", *words)) for words in (["--plain"], []))
+    assert (list(plain["services"]), list(whole["services"])) == (["spendtop"], ["spendtop", "tls"])
+    assert plain["services"]["spendtop"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert "DOMAIN" not in printed(capsys, "compose", "--plain")
+    assert main(["deploy", "docker", "--plain"]) == 2
+
+
+def variables(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    (container,) = yaml.safe_load(printed(capsys, "cloudrun"))["spec"]["template"]["spec"]["containers"]
+    return {variable["name"] for variable in container["env"]}
+
+
+def test_cloud_run_asks_for_the_secrets_of_what_is_configured(capsys: pytest.CaptureFixture[str]) -> None:
+    always = {"SPENDTOP_OLD_NAMES", "SPENDTOP_DATABASE__URL", "SPENDTOP_SERVER__API_KEY"}
+    assert variables(capsys) == always
+    Path(".env").write_text(
+        "OPENAI_ADMIN_KEY=sk-admin-0123456789\nSMTP_USERNAME=a@b.example\nSMTP_PASSWORD=0123456789\n"
+        "ALERT_RECIPIENT_EMAIL=c@d.example\n"
+    )
+    Path(".env").chmod(0o600)
+    mail = {"SMTP_USERNAME", "SMTP_PASSWORD", "ALERT_RECIPIENT_EMAIL"}
+    assert variables(capsys) == always | mail | {"OPENAI_ADMIN_KEY"}
+
+
+@pytest.mark.parametrize(("environment", "port"), [({}, "8000"), ({"PORT": "8123"}, "8123")])
+def test_the_image_listens_where_the_platform_says(
+    environment: dict[str, str], port: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    program = tmp_path / "spendtop"
+    program.write_text('#!/bin/sh\necho "$SPENDTOP_SERVER__PORT" "$@"\n')
+    program.chmod(0o755)
+    lines = dict(line.split(" ", 1) for line in printed(capsys, "docker").splitlines() if line[:3] in ("ENT", "CMD"))
+    words = [*json.loads(lines["ENTRYPOINT"]), *json.loads(lines["CMD"])]
+    path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(words, env=environment | path, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.stdout.split() == [port, "--no-ui", "--host", "0.0.0.0"]
+
+
+def test_what_a_unit_would_not_see_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        hook, config = Path(folder, "costs.py"), Path("spendtop.toml")
+        hook.write_text("def cost(request): return None\n")
+        store = 'url = "sqlite:////home/ana/spendtop.db"'
+        config.write_text(f'[database]\n{store}\n[pricing]\nhook = "{hook}:cost"\n')
+        config.chmod(0o600)
+        assert main(["deploy", "systemd"]) == 0
+        said = capsys.readouterr().err
+        assert "does not see the store, /home/ana/spendtop.db" in said
+        assert f"does not see the pricing hook, {hook}" in said
+        assert main(["deploy", "docker"]) == 0
+        assert "does not see" not in capsys.readouterr().err
+
+
 @needs("systemd-analyze")
-def test_systemd_takes_the_unit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    unit = tmp_path / "llm-bill.service"
-    unit.write_text(printed(capsys, "systemd"))
-    assert checked("systemd-analyze", "verify", unit) == ""
+def test_systemd_takes_the_units(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    names = {
+        "systemd": "llm-bill.service",
+        "backup-service": "spendtop-backup.service",
+        "backup-timer": "spendtop-backup.timer",
+    }
+    for kind, name in names.items():
+        (tmp_path / name).write_text(printed(capsys, kind))
+    assert checked("systemd-analyze", "verify", *(tmp_path / name for name in names.values())) == ""
 
 
 @needs("hadolint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -71,6 +72,8 @@ def test_a_calibration_says_how_far_the_ledger_was_off(cli: Cli, billed: Store) 
         "openai is at $40.00 now. The ledger had $42.93.",
         "Drift -$2.93: spend or an expiry that the ledger does not know.",
     ]
+    in_json = json.loads(cli("ledger", "show", "openai", "--json").out)
+    assert (in_json["account"], in_json["days"][0]["billed_nanousd"]) == ("openai", 4_200_000_000)
     shown = cli("ledger", "show", "openai").out
     assert shown.startswith("openai (openai): $40.00\n")
     assert "drift -$2.93" in shown

@@ -15,7 +15,7 @@ CHANNEL = '[[channel]]\nname = "ops"\nurl = "json://user:canary@127.0.0.1/"\n'
 
 def facts_of(bench: Bench, text: str) -> dict[str, str]:
     bench.file.write_text(text)
-    return dict(ActiveConfig(bench.load(), bench.clock).facts("http://127.0.0.1:8000", "/tmp/spendtop.db"))
+    return dict(ActiveConfig(bench.load(), bench.clock).facts("http://127.0.0.1:8000", "/tmp/spendtop.db", None))
 
 
 def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -30,7 +32,7 @@ from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS
 from tests.conftest import SettableClock
 from tests.helicone_captures import captures, secret, sign
-from tests.waiting import DEADLINE, soon
+from tests.waiting import DEADLINE, soon, soon_answered
 
 API_KEY = "an-api-key-0123456789"
 
@@ -141,6 +143,26 @@ def test_its_health_names_what_is_wrong(started: Started) -> None:
             assert (condition["name"], condition["status"]) == ("configuration", "degraded")
             await soon(lambda: announced(started))
             assert [each.sentence for each in announced(started)] == [condition["sentence"]]
+
+    assert started.run(look) is ExitCode.OK
+
+
+def test_its_health_counts_messages_that_could_not_be_sent(started: Started, empty_file: Path) -> None:
+    file = started.folder / "spendtop.db"
+    shutil.copy(empty_file, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO delivery (ref, kind, channel, severity, payload, state, attempts, next_at, created_at)"
+            " VALUES ('a', 'exceeded', 'ops', 'critical', '{}', 'dead', 8, 1, 1)"
+        )
+
+    async def look(rooms: CompanionContext) -> None:
+        async with client_of(rooms) as client:
+
+            async def dead() -> int:
+                return int((await client.get("/health")).json()["detail"]["deliveries_dead"])
+
+            assert await soon_answered(dead) == 1
 
     assert started.run(look) is ExitCode.OK
 

@@ -75,10 +75,12 @@ class Bench:
         """Let so much time pass, and two rounds begin: the first is over then."""
         self.clock.advance(micros)
         wanted = self.rounds + 2
-        for _ in range(2):
+
+        def have_begun() -> bool:
             put_forward(2.0)
-            await asyncio.sleep(0)
-        await soon(lambda: self.rounds >= wanted)
+            return self.rounds >= wanted
+
+        await soon(have_begun)
 
 
 @pytest.fixture

@@ -217,3 +217,19 @@ def test_accounts_speak_in_a_line(bench: Bench, kind: MessageKind, resolves: Mes
     )
     Printer(bench.store, bench.clock, False, out).announced([Announcement(None, 1, 1, said)])
     assert untimed(out.getvalue()) == [line]
+
+
+def test_unusual_spend_is_one_line_in_numbers_with_what_it_is_of(bench: Bench) -> None:
+    out = io.StringIO()
+    said = Message(
+        kind=MessageKind.UNUSUAL,
+        limit_name="user a\x1bnn",
+        used_nano=14_400_000_000,
+        limit_nano=1_200_000_000,
+        window="within 3 minutes",
+        contributors=(("model", "o3\n", 13_200_000_000), ("model", "", 1_200_000_000)),
+    )
+    Printer(bench.store, bench.clock, False, out).announced([Announcement((), 1, 1, said)])
+    [line] = untimed(out.getvalue())
+    assert line.startswith("WARNING unusual spend: user a") and "\x1b" not in line
+    assert "$14.40 within 3 minutes, 12 times the usual $1.20 · o3" in line and line.endswith("$13.20, (none) $1.20")

@@ -53,6 +53,9 @@ BAD = [
         '[limit] fallback: "ops" is the only channel',
         "another one",
     ),
+    (TWO + "[anomaly]\nnotify = ['pos']", 8, '[anomaly] notify[0]: unknown channel "pos"', 'did you mean "ops"?'),
+    ("[anomaly]\nfactor = 1", 2, "[anomaly] factor: Input should be greater than 1", ""),
+    ("[anomaly]\neach = ['provider']", 2, "[anomaly] each[0]", "token"),
     (TWO + "[alerts]\nfallback = 'pos'", 8, '[alerts] fallback: unknown channel "pos"', 'did you mean "ops"?'),
     (
         CHANNEL + "url = 'json://h'\n[alerts]\nfallback = 'ops'",

@@ -45,8 +45,8 @@ async def commands(world: World) -> dict[str, Said]:
         )
     for row in table("token", "list")[1:]:
         said[f"token {row[2]}"] = Said(requests=int(row[-2]))
-    (alert,) = [row for row in table("alert", "list")[1:] if row[1] == "gpt"]
-    said |= {"alert said": text(alert[4]), "alert now": text(alert[5])}
+    (alert,) = [row for row in table("alert", "list")[1:] if row[2] == "gpt"]
+    said |= {"alert said": text(alert[5]), "alert now": text(alert[6])}
     *rows, legend = table("requests", "--since", "today", "--limit", "1000")[1:]
     assert (legend[0], sum(row[5] == "$0.250+" for row in rows)) == ("+", 2)
     assert sum(row[5] == "($1.00)" for row in rows) == world.truth["rows shade"].requests

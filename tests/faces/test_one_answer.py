@@ -76,15 +76,19 @@ async def test_who_only_has_bills_is_told_what_was_billed_and_no_zero(
 ) -> None:
     bills = bills_only(home_store, clock, cli)
     await programs.write_status(bills)
-    assert cli("status").out.startswith("no requests seen · billed yesterday $3.20")
-    assert cli("status", "--line", "{today}").out.strip() == "billed yesterday $3.20"
+    assert cli("status").out.startswith(
+        "no requests seen · billed today $0.40 just now · openai $60.00, $0.60 a day, runs"
+    )
+    assert cli("status", "--line", "{today}").out.strip() == "billed today $0.40"
     answer = json.loads(cli("status", "--json").out)
-    assert answer["billed"] == {"date": "2026-11-19", "cost_usd": 3.2, "cost_nanousd": 3_200_000_000}
+    assert (answer["billed"]["date"], answer["billed"]["cost_nanousd"]) == ("2026-11-20", 400_000_000)
+    assert (answer["accounts"][0]["name"], answer["accounts"][0]["balance_nanousd"]) == ("openai", 60_000_000_000)
     assert (answer["today"]["cost_usd"], answer["today"]["requests"]) == (0, 0)
-    assert "No requests seen; billed yesterday $3.20" in cli("spend").out
+    assert "No requests seen; billed today $0.40" in cli("spend").out
     for width in people.WIDTHS:
         async with SpendtopApp(people.session(bills)).run_test(size=(width, 30)) as pilot:
             await opened(pilot)
-            await until(pilot, lambda pilot=pilot: "Billed yesterday $3.20" in picture(pilot))  # type: ignore[misc]
+            await until(pilot, lambda pilot=pilot: "burns $0.60 a day" in picture(pilot))  # type: ignore[misc]
             header = picture(pilot).splitlines()[0]
-            assert "billed yesterday $3.20" in header and "$0.00" not in header
+            assert "billed today $0.40" in header and "$0.00" not in header
+            assert ("Billed/day 30 d  • balance" in picture(pilot)) is (width > 60)

@@ -17,7 +17,7 @@ from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.request import Basis, Cost, Request, Status, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services import tokens
+from spendtop.services import ledger, tokens
 from spendtop.services.announcements import Channel
 from spendtop.services.evaluator import Evaluator
 from spendtop.services.limit_book import LimitBook
@@ -25,6 +25,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, Doors, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DayCostTable
+from tests.accounts import OPENAI
 from tests.cli.conftest import Cli
 from tests.conftest import SettableClock
 from tests.faces.said import Figure
@@ -86,14 +87,15 @@ def world(store: Store, clock: SettableClock, cli: Cli) -> World:
 
 
 def bills_only(store: Store, clock: SettableClock, cli: Cli) -> World:
-    """`store` with what providers billed, and without any request."""
+    """`store` with what a provider billed, what is left there, and without any request."""
     now = clock()
     with store.writing() as connection:
-        keep(connection, _applied(now))
+        keep(connection, replace(_applied(now), accounts=(OPENAI,)))
         for back, nano in ((2, 1_000_000_000), (1, 3_200_000_000), (0, 400_000_000)):
             values: dict[str, Any] = {"account": "openai", "day": now // DAY - back, "cost_nano": nano}
             connection.execute(table_of(DayCostTable).insert().values(first_seen=now, last_seen=now, **values))
-    return World(store, clock, cli, {"billed": Figure(nano=3_200_000_000)}, ())
+        ledger.calibrate(connection, OPENAI, Usd.of(60), now, now)
+    return World(store, clock, cli, {"billed": Figure(nano=400_000_000)}, ())
 
 
 def _applied(now: int) -> Applied:

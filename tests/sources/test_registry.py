@@ -107,5 +107,5 @@ def test_a_new_source_has_its_place_in_the_banner(
     file = tmp_path / "spendtop.toml"
     file.touch(0o600)
     file.write_text(f'[server]\ningest_keys = {{ apps = "{KEY}" }}\n[time]\nzone = "UTC"\n')
-    facts = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock).facts("http://localhost", "store")
+    facts = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock).facts("http://localhost", "store", None)
     assert dict(facts)["Pushes"] == "/ingest, /litellm, /v1/traces, /acme  (keys: apps)"

@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from spendtop.cli.options import opened_store
 from spendtop.config.load import load
+from spendtop.domain.alerting import Message
 from spendtop.domain.errors import UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.services.limit_book import LimitBook
@@ -182,3 +185,55 @@ def test_totals_of_limits_of_their_own_are_completed_by_who_knows_the_limits(ear
 
 def own(store: Store) -> Sums:
     return {named: values for named, values in totals(store).items() if named[0].startswith("limit/")}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def with_digests(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store with the schema 0004 and three messages, two of which are lists of many alerts."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
+    else:
+        store = request.getfixturevalue("postgres_store")
+    earlier_store.make_schema(
+        store,
+        "0004",
+        {
+            "delivery": [
+                _delivery(1, "exceeded", "critical", alert_id=7),
+                _delivery(2, "digest", "critical", lines=['of "kind":"digest" 5 of 4 dollars', "b"]),
+                _delivery(3, "digest", "warning", lines=["c"]),
+            ]
+        },
+    )
+    yield store
+    store.close()
+
+
+def _delivery(number: int, kind: str, severity: str, alert_id: int | None = None, **said: Any) -> dict[str, Any]:
+    payload = {"kind": kind, "limit_name": "daily", **said}
+    return {
+        "id": number,
+        "ref": f"ref {number}",
+        "alert_id": alert_id,
+        "kind": kind,
+        "channel": "ops",
+        "severity": severity,
+        "payload": msgspec.json.encode(payload).decode(),
+        "state": "pending",
+        "attempts": 0,
+        "next_at": 1000 + number,
+        "created_at": number,
+    }
+
+
+def test_messages_that_were_lists_of_alerts_say_what_the_worst_of_them_says(with_digests: Store) -> None:
+    assert upgrade(with_digests) == "0004"
+    with with_digests.reading() as connection:
+        found = connection.execute(text("SELECT kind, payload, gathers_until, rule FROM delivery ORDER BY id")).all()
+        told = connection.execute(text("SELECT delivery_id, alert_id, joined_at FROM delivery_alert")).all()
+    messages = [msgspec.json.decode(row.payload, type=Message) for row in found]
+    assert [row.kind for row in found] == [message.kind for message in messages]
+    assert [message.kind for message in messages] == ["exceeded", "exceeded", "approaching"]
+    assert [message.lines for message in messages] == [(), ('of "kind":"digest" 5 of 4 dollars', "b"), ("c",)]
+    assert {(row.gathers_until, row.rule) for row in found} == {(None, None)}
+    assert [tuple(row) for row in told] == [(1, 7, 1)]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -91,6 +93,22 @@ class Till:
     def close(self) -> None:
         """Stop the writer."""
         self._recorder.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_are_parsed_once() -> Iterator[None]:
+    """Textual parses all of them for every app, and again for every screen: a fifth of what these tests take."""
+    parse, parsed = Stylesheet._parse_rules, dict[tuple[object, ...], list[RuleSet]]()
+
+    def parse_rules(self: Stylesheet, css: str, **where: Any) -> list[RuleSet]:
+        key = (css, *where.values(), *self._variables.items())
+        if key not in parsed:
+            parsed[key] = parse(self, css, **where)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules)
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ from spendtop.domain.request import NotUnderstood
 from spendtop.domain.request import TestEvent as DashboardTest
 from spendtop.domain.sources import HELICONE
 from spendtop.domain.windows import Calendar
+from spendtop.services import alert_actions
 from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.panels import Welcome
 from spendtop.tui.screens import SCREENS
@@ -323,3 +326,27 @@ async def test_joined_emoji_do_not_reach_the_terminal(session_over: Sessions, ti
         await opened(pilot, "2")
         await until(pilot, lambda: "👩 ada ❤" in picture(pilot))
         assert not {"\u200d", "\ufe0f"} & set(picture(pilot))
+
+
+async def test_unusual_spend_is_an_alert_in_the_header_and_in_numbers_at_the_foot(
+    app: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    values = {"window_start": clock(), "state": "approaching", "severity": "warning", "announced": 12.0, "spoke": 1}
+    amounts = {"used_nano": 14_400_000_000, "limit_nano": 1_200_000_000}
+    times = dict.fromkeys(("crossed_at", "opened_at", "updated_at"), clock())
+    async with app.run_test(size=(140, 24)) as pilot:
+        await opened(pilot)
+        assert "▲" not in picture(pilot).splitlines()[0]
+        with store.writing() as connection:
+            alert = table_of(AlertTable).insert().returning(table_of(AlertTable).c.id)
+            number = connection.execute(
+                alert, {**values, **amounts, **times, "rule": "anomaly/all", "entity": ""}
+            ).scalar_one()
+        await until(pilot, lambda: "$14.40, 12 times the usual $1.20: spendtop alert list" in picture(pilot))
+        header, *_, foot, _ = picture(pilot).splitlines()
+        assert "alerts !1" in header and " ▲ unusual " in header
+        assert foot.startswith(" ! everyone $14.40")
+        with store.writing() as connection:
+            alert_actions.ack(connection, number, "ana", clock())
+        await until(pilot, lambda: "times the usual" not in picture(pilot))
+        assert "alerts !1" in picture(pilot).splitlines()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, age
 from spendtop.domain.money import Usd
 from spendtop.store.reads.rows import Spend
 from spendtop.tui import formats
@@ -54,7 +54,7 @@ def test_latencies(milliseconds: int | None, shown: str) -> None:
     ],
 )
 def test_ages_are_coarse(micros: int, shown: str) -> None:
-    assert formats.age(micros) == shown
+    assert age(micros) == shown
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def _lines(message: Message) -> Iterator[str]:
             return iter(("This channel works.", message.next_words))
         case MessageKind.LOW_BALANCE | MessageKind.STALE:
             return _about_account(message)
+        case MessageKind.UNUSUAL:
+            return _unusual(message)
         case MessageKind.NOT_RECORDING:
             return _stopped(message)
         case MessageKind.UNDELIVERED:
@@ -130,11 +132,28 @@ def _alert(message: Message) -> Iterator[str]:
         yield f"And {message.others:,} more of this limit within a minute. `spendtop alert list` has them all."
     if message.request is not None:
         yield f"`spendtop request {message.request}` shows it."
-    elif top := message.contributors[:_CONTRIBUTORS]:
-        costs = side_by_side(*(Usd(nano) for *_, nano in top))
-        yield "Top: " + ", ".join(f"{_named(*each)} {cost}" for each, cost in zip(top, costs, strict=True))
+    else:
+        yield from _top(message)
     if message.next_words:
         yield _sentence(message.next_words)
+
+
+def _top(message: Message) -> Iterator[str]:
+    if top := message.contributors[:_CONTRIBUTORS]:
+        costs = side_by_side(*(Usd(nano) for *_, nano in top))
+        yield "Top: " + ", ".join(f"{_named(*each)} {cost}" for each, cost in zip(top, costs, strict=True))
+
+
+def _unusual(message: Message) -> Iterator[str]:
+    """How much is how far above what; then by whom or what."""
+    yield f"{_whose(message).capitalize()}: {message.unusual_words}."
+    for reason in message.lines:
+        yield _neutral(reason, LINE_LIMIT)
+    yield f"Since: {_local(message.at, message.zone)} {message.zone}"
+    yield from _top(message)
+    if message.others:
+        yield f"And {message.others:,} more began together. `spendtop alert list` has them all."
+    yield _sentence(message.next_words)
 
 
 def _about_account(message: Message) -> Iterator[str]:
@@ -175,6 +194,8 @@ def _over(message: Message) -> Iterator[str]:
     if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {_left(message)}."
         yield _how_long(message)
+    elif message.resolves is MessageKind.UNUSUAL:
+        yield f"Spent since {_local(message.at, message.zone)} {message.zone}: {Usd(message.used_nano)}."
     else:
         yield f"{name} is read again, last at {_local(message.at, message.zone)} {message.zone}."
     for caution in message.lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from spendtop import __version__
 from spendtop.api import sign_in
-from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Refused, busy, error
+from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Receive, Refused, Scope, Send, busy, error
 from spendtop.api.context import Context
 from spendtop.api.dashboard import routes as dashboard
 from spendtop.api.description import describe_routes, described_fields
@@ -41,6 +42,22 @@ _INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
 
 def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
     """The admin API as one ASGI application. Takes a second the first time, as it imports FastAPI's world."""
+    routes = _routes(readers)
+    state = {
+        "context": context,
+        "guards": guards,
+        "feed": Feed(context.store, context.clock, context.ceilings, descriptors().followers),
+    }
+
+    async def admin(scope: Scope, receive: Receive, send: Send) -> None:
+        await routes({**scope, "state": state}, receive, send)
+
+    return admin
+
+
+@cache
+def _routes(readers: Readers) -> FastAPI:
+    """All routes, for every listener: whose request it is, its state says."""
     app = FastAPI(
         title="spendtop",
         version=__version__,
@@ -50,25 +67,10 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = context
-    app.state.guards = guards
-    app.state.feed = Feed(context.store, context.clock, context.ceilings, descriptors().followers)
     _add_errors(app)
-
-    async def admitted(request: Request) -> None:
-        by_sign_in = sign_in.without_prefix(request.scope["route"].path_format) in sign_in.OPENED
-        refusal = (guards.page if by_sign_in else guards.admin)(http_of(request))
-        if refusal is not None:
-            raise Refused(refusal)
-
-    async def known(request: Request) -> None:
-        names = set(request.query_params)
-        if names and (unknown := names - set(described_fields(request, "query"))):
-            raise Refused(_invalid(dict(_unknown(request, "query", name) for name in sorted(unknown))))
-
-    # The schemes only describe the credential; `admitted` decides.
+    # The schemes only describe the credential; `_admitted` decides.
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
-    guarded = [Depends(admitted), Depends(known), *shown]
+    guarded = [Depends(_admitted), Depends(_known), *shown]
     for prefix in _PREFIXES:
         for group in (
             spending.router,
@@ -87,6 +89,20 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
         app.include_router(dashboard.page_router(), prefix=prefix)
     describe_routes(app, readers)
     return app
+
+
+async def _admitted(request: Request) -> None:
+    guards: Guards = request.state.guards
+    by_sign_in = sign_in.without_prefix(request.scope["route"].path_format) in sign_in.OPENED
+    refusal = (guards.page if by_sign_in else guards.admin)(http_of(request))
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+async def _known(request: Request) -> None:
+    names = set(request.query_params)
+    if names and (unknown := names - set(described_fields(request, "query"))):
+        raise Refused(_invalid(dict(_unknown(request, "query", name) for name in sorted(unknown))))
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.money import Usd
-from spendtop.store.reads.alert_uses import uses_now
-from spendtop.store.reads.attention import AlertRow, DeliveryRow, deliveries_of
+from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.anomalies import Contributors
+from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
 from spendtop.store.reads.limits import Ceiling
 
 
@@ -43,10 +44,21 @@ class DeliveryItem(BaseModel):
         )
 
 
+class ContributorItem(BaseModel):
+    """Who or what spends most of something."""
+
+    dimension: str
+    key: str
+    cost_usd: float | None
+    cost_nanousd: int
+
+
 class AlertItem(BaseModel):
-    """One episode of one limit for one entity and one window."""
+    """One episode of one rule for one entity and one window."""
 
     id: int
+    kind: AlertKind
+    """What it is about; "anomaly" is unusual spend."""
     limit: str
     entity: str
     entity_name: str
@@ -63,6 +75,7 @@ class AlertItem(BaseModel):
     """As it is now; null where its window is over."""
     used_now_nanousd: int | None
     limit_usd: float | None
+    """Of an anomaly: what is usual."""
     limit_nanousd: int
     unpriced: int
     """Requests whose cost is not known; they are in no amount."""
@@ -74,12 +87,17 @@ class AlertItem(BaseModel):
     acked_at: str | None
     acked_by: str | None
     snoozed_until: str | None
+    contributors: list[ContributorItem]
+    """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]
 
     @classmethod
-    def of(cls, row: AlertRow, used_now: Usd | None, deliveries: Sequence[DeliveryRow]) -> AlertItem:
+    def of(
+        cls, row: AlertRow, used_now: Usd | None, most_of: Contributors, deliveries: Sequence[DeliveryRow]
+    ) -> AlertItem:
         return cls(
             id=row.id,
+            kind=row.kind,
             limit=row.limit_name,
             entity=row.entity.raw,
             entity_name=row.name.raw,
@@ -102,6 +120,10 @@ class AlertItem(BaseModel):
             acked_at=instant(row.acked_at),
             acked_by=raw(row.acked_by),
             snoozed_until=instant(row.snoozed_until),
+            contributors=[
+                ContributorItem(dimension=dimension, key=key, cost_usd=Usd.float_of(Usd(nano)), cost_nanousd=nano)
+                for dimension, key, nano in most_of
+            ],
             deliveries=[DeliveryItem.of(each) for each in deliveries],
         )
 
@@ -119,5 +141,11 @@ def alert_items(
     used = uses_now(connection, rows, now, ceilings)
     deliveries = deliveries_of(connection, [row.id for row in rows])
     return [
-        AlertItem.of(row, used[row.id].used if row.id in used else None, deliveries.get(row.id, ())) for row in rows
+        AlertItem.of(
+            row,
+            used[row.id].used if row.id in used else None,
+            most_of(connection, row, now),
+            deliveries.get(row.id, ()),
+        )
+        for row in rows
     ]

@@ -15,14 +15,16 @@ from spendtop.domain.alerting import Message
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.money import ZERO
+from spendtop.domain.money import ZERO, Usd, side_by_side
+from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
 from spendtop.services import alert_actions
 from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.alert_uses import uses_now
+from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
 from spendtop.store.reads.limits import Use
 
@@ -42,22 +44,26 @@ def show(options: Options) -> int:
             say(ascii_json(AlertsAnswer(data=alert_items(connection, listed, at, prices)).model_dump()))
             return ExitCode.OK
         used = uses_now(connection, listed, at, prices)
+        reasons = [_reason(alert, most) for alert in listed if (most := most_of(connection, alert, at))]
     rows = [
         (
             alert.id,
-            clean_line(alert.limit_name),
+            alert.kind,
+            clean_line(alert.about),
             alert.name if alert.entity.raw else "everyone",
             _state(alert, calendar),
             _used(alert),
             _used_now(alert, used.get(alert.id)),
-            alert.limit if alert.limit > ZERO else None,
+            _limit(alert),
             local_time(alert.crossed_at, calendar),
             local_time(alert.resolved_at, calendar),
         )
         for alert in listed
     ]
-    headers = (">id", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
+    headers = (">id", "kind", "limit", "entity", "state", ">used when said", ">used now", ">limit", "since", "resolved")
     say(table(headers, rows) if rows else "There are no alerts." if options.arguments.all else "No alert is open.")
+    for reason in reasons:
+        say(reason)
     return ExitCode.OK
 
 
@@ -126,10 +132,28 @@ def _change(options: Options, change: Callable[[Connection, int], None]) -> None
 
 
 def _used(alert: AlertRow) -> str | None:
-    """How much of a limit is used, or left of a balance; nothing for stale data."""
-    if alert.limit_name == alert.rule:
-        return alert.used.floored if alert.limit > ZERO else None
-    return cost_words(alert.used, alert.unpriced)
+    """How much of a limit is used, left of a balance, or spent within the span that was unusual; nothing for stale
+    data."""
+    match alert.kind:
+        case "limit":
+            return cost_words(alert.used, alert.unpriced)
+        case "anomaly":
+            return str(alert.used)
+    return alert.used.floored if alert.limit > ZERO else None
+
+
+def _reason(alert: AlertRow, most: Contributors) -> str:
+    """`12: user alice, most of it model o3 $12.00, model gpt-4o $1.20`."""
+    costs = side_by_side(*(Usd(nano) for *_, nano in most))
+    each = (f"{other} {clean_line(key) or '(none)'} {cost}" for (other, key, _), cost in zip(most, costs, strict=True))
+    return f"{alert.id}: {alert.whose}, most of it {', '.join(each)}"
+
+
+def _limit(alert: AlertRow) -> str | None:
+    """The amount that it is held against: `$50.00`; of an anomaly `12 times the usual $1.20`."""
+    if alert.kind == "anomaly":
+        return f"{times_of(alert.used.nano, alert.limit.nano)} the usual {alert.limit}"
+    return str(alert.limit) if alert.limit > ZERO else None
 
 
 def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
@@ -140,9 +164,10 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
 
 
 def _state(alert: AlertRow, calendar: Calendar) -> str:
+    state = "unusual" if alert.kind == "anomaly" and alert.resolved_at is None else alert.state
     if alert.snoozed_until is not None:
-        return f"{alert.state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
-    return f"{alert.state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else alert.state
+        return f"{state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
+    return f"{state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else state
 
 
 def _delivery(delivery: DeliveryRow) -> dict[str, object]:

@@ -341,7 +341,7 @@ COMMANDS: dict[str, Command] = {
         "ledger:show",
         "One balance with what was entered, and day by day what was billed and what was seen here.",
         "spendtop ledger show openai",
-        (_ACCOUNT,),
+        (_ACCOUNT, _JSON),
     ),
     "ledger sync": Command(
         "ledger:sync",
@@ -403,10 +403,17 @@ COMMANDS: dict[str, Command] = {
     **DATABASE_COMMANDS,
     "deploy": Command(
         "deploy",
-        "Print a file to run it as a service: a systemd unit, a Dockerfile, a compose file, a Cloud Run service, or"
-        " nginx with TLS in front. Its first lines say where it goes.",
+        "Print a file to run it as a service: a systemd unit, a nightly backup for it, a Dockerfile, a compose file, a"
+        " Cloud Run service, or nginx with TLS in front. Its first lines say where it goes.",
         "spendtop deploy systemd",
-        (_argument("kind", metavar="KIND", help="systemd, docker, compose, cloudrun or nginx"),),
+        (
+            _argument(
+                "kind",
+                metavar="KIND",
+                help="systemd, backup-service, backup-timer, docker, compose, cloudrun or nginx",
+            ),
+            _argument("--plain", action="store_true", help="compose without a domain: one service on a local port"),
+        ),
     ),
 }
 """Every command by its one or two words."""

@@ -83,6 +83,11 @@ def show(options: Options) -> int:
         current = account_now(connection, account, at)
         entered = events(connection, account.name, _EVENTS)
         lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
+    if options.arguments.json:
+        from spendtop.api.ledger_shapes import AccountAnswer
+
+        say(ascii_json(AccountAnswer.of(current, entered, lately).model_dump()))
+        return ExitCode.OK
     for line in _lines(current, calendar):
         say(line)
     if entered:
@@ -283,7 +288,7 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
     difference = None if day.billed is None else day.billed - day.ours
     remarks = [
         *(["the last poll lacks a part of it"] if day.doubted else []),
-        *([f"restated {day.restated} times"] if day.restated else []),
+        *([_restated(day.restated)] if day.restated else []),
     ]
     return (
         f"{to_datetime(day.day * DAY):%Y-%m-%d}",
@@ -292,6 +297,10 @@ def _day(day: LedgerDay) -> tuple[object, ...]:
         difference,
         ", ".join(remarks),
     )
+
+
+def _restated(times: int) -> str:
+    return "restated once" if times == 1 else f"restated {times} times"
 
 
 def _shares(explanation: Explanation) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +14,6 @@ from spendtop.cli.options import Options
 from spendtop.domain.errors import UsageError, nearest
 
 _UNKNOWN = "unrecognized arguments: "
-_HELP_WIDTH = 100
 
 
 class Information(Exception):
@@ -38,6 +37,9 @@ def parse(argv: Sequence[str]) -> tuple[Command, Options]:
 class _CommandLineParser(ArgumentParser):
     """Raises what argparse would print."""
 
+    commands: Mapping[str, str] = {}
+    """What can follow, with what it does."""
+
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix(_UNKNOWN)
         visible = [name for name, action in self._option_string_actions.items() if action.help != SUPPRESS]
@@ -45,9 +47,13 @@ class _CommandLineParser(ArgumentParser):
         raise UsageError(f"{message[0].upper()}{message[1:]}.{hint} See `{self.prog} --help`.")
 
     def print_help(self, file: object = None) -> NoReturn:
+        from shutil import get_terminal_size
         from textwrap import fill
 
-        self.description = fill(self.description or "", _HELP_WIDTH)
+        width = get_terminal_size().columns - 2  # as argparse, which wraps the options
+        self.description = fill(self.description or "", width)
+        if self.commands:
+            self.epilog = "\n".join(["commands:", *_lines(self.commands, width), "", self.epilog or ""])
         raise Information(self.format_help().rstrip())
 
 
@@ -95,22 +101,22 @@ def _options(name: str, passed: Namespace) -> Options:
 
 
 def _root_parser() -> _CommandLineParser:
-    lines = [f"  {name:<17} {_summary(command)}" for name, command in COMMANDS.items()]
-    parser = _parser("spendtop", "[options] [command]", SCREENS.help, ["commands:", *lines, "", *_example(SCREENS)])
+    parser = _parser("spendtop", "[options] [command]", SCREENS.help, _example(SCREENS))
+    parser.commands = {name: _summary(command) for name, command in COMMANDS.items()}
     _add_everywhere(parser)
     return parser
 
 
 def _group_parser(words: Sequence[str]) -> _CommandLineParser:
     commands = {name: command for name, command in COMMANDS.items() if name.split()[0] == words[0]}
-    lines = [f"  {name.split()[1]:<8} {_summary(command)}" for name, command in commands.items()]
     examples = [line for command in commands.values() for line in _example(command)[1:]]
     parser = _parser(
         f"spendtop {words[0]}",
         f"{{{','.join(_actions(words))}}} [options]",
         "",
-        ["commands:", *lines, "", "examples:", *examples],
+        ["examples:", *examples],
     )
+    parser.commands = {name.split()[1]: _summary(command) for name, command in commands.items()}
     _add_everywhere(parser)
     return parser
 
@@ -149,6 +155,18 @@ def _add_everywhere(parser: _CommandLineParser) -> None:
 
 def _summary(command: Command) -> str:
     return f"{command.help.partition('. ')[0].rstrip('.')}."
+
+
+def _lines(summaries: Mapping[str, str], width: int) -> list[str]:
+    """Names with what they do in a column beside them."""
+    from textwrap import wrap
+
+    begin = max(map(len, summaries)) + 4
+    lines: list[str] = []
+    for name, summary in summaries.items():
+        first = f"  {name:<{begin - 2}}"
+        lines += wrap(summary, max(width, begin + 20), initial_indent=first, subsequent_indent=" " * begin)
+    return lines
 
 
 def _example(command: Command) -> list[str]:

@@ -134,6 +134,7 @@ def _secret(settings: Settings) -> bytes | None:
         return None
     raise ConfigError(
         "There is no secret to sign with. Set webhook_secrets under [helicone], or SPENDTOP_HELICONE__WEBHOOK_SECRETS."
+        " Without Helicone, `spendtop token create NAME` prints code that pushes."
     )
 
 

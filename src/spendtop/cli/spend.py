@@ -13,16 +13,16 @@ from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import span_of
 from spendtop.cli.tables import csv_text, local_time, say, table
-from spendtop.domain.clock import DAY, HOUR, day_word, to_iso
+from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filter_tree import name_here
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
+from spendtop.store.reads.bills import bills_unseen
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
-from spendtop.store.reads.ledger import billed_unseen
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import DIMENSIONS, ERROR, Keys, by_key, by_keys, spend
 from spendtop.store.reads.token_names import token_names
@@ -75,7 +75,7 @@ def run(options: Options) -> int:
         with store.reading() as connection:
             names = token_names(connection) if _TOKEN in dimensions else {}
             calendar = effective_limits(connection, settings).calendar
-            bill = billed_unseen(connection, now())
+            bills = bills_unseen(connection, (), now())
         span = _span(arguments.since, arguments.until, calendar, dimensions)
         most = _ALL if arguments.json or arguments.csv else _SHOWN
         spending = _read_spending(store, dimensions, span, calendar, most)
@@ -86,8 +86,9 @@ def run(options: Options) -> int:
     else:
         say(f"{local_time(span.since, calendar)} to {local_time(span.until, calendar)} {calendar.zone}")
         say(_table(dimensions, spending, names))
-        if bill is not None and not spending.total.requests:
-            say(f"No requests seen; billed {day_word(bill.day, now() // DAY)} {bill.cost}: `spendtop ledger list`")
+        if bills is not None and bills.day is not None and not spending.total.requests:
+            told = f"{bills.day.words(now())} ({bills.day.age(now())})"
+            say(f"No requests seen; {told}: `spendtop ledger list`")
     return ExitCode.OK
 
 

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.paths import data_folder, default_database_url, find_file
-from spendtop.domain.clock import DAY, SECOND, day_word, to_datetime, to_iso
+from spendtop.domain.bills import NO_BILL, BilledDay, balance_words
+from spendtop.domain.clock import DAY, SECOND, to_datetime, to_iso
 from spendtop.domain.condition import Condition
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
@@ -120,10 +122,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, str]:
     """What a format can name."""
-    worst = _worst(status)
+    worst, bills = _worst(status), status.get("bills")
     name = "" if worst is None else " ".join(filter(None, (worst["name"], worst.get("entity_name", worst["entity"]))))
     return {
-        "today": _billed(status["billed"]) if status.get("billed") else _money(status["today"]),
+        "today": _money(status["today"]) if bills is None else _billed(bills)[0],
         "hour": _money(status["hour"]),
         "unpriced": str(status["today"]["unpriced"]),
         "failed": str(status["today"].get("failed", 0)),
@@ -144,9 +146,19 @@ def _worst(status: dict[str, Any]) -> dict[str, Any] | None:
     return max(status["limits"], key=lambda limit: limit["used_nano"] / limit["limit_nano"], default=None)
 
 
-def _billed(bill: dict[str, Any]) -> str:
-    """What stands in place of spend where bills came and no requests."""
-    return f"billed {day_word(bill['day'], int(time.time() // 86400))} {Usd(bill['nano'])}"
+def _billed(bills: dict[str, Any]) -> tuple[str, str]:
+    """What stands in place of the spend of today where bills come and no requests, and how old that is."""
+    told = bills["billed"]
+    if told is None:
+        return NO_BILL, ""
+    day, now = BilledDay(told["day"], Usd(told["nano"]), told["at"]), int(time.time() * 1e6)
+    return day.words(now), f" {day.age(now)}"
+
+
+def _balance(account: dict[str, Any]) -> str:
+    left, burn = Usd.of_nano(account["balance_nano"]), Usd.of_nano(account["burn_nano"])
+    runs_out = None if account["runs_out"] is None else date.fromisoformat(account["runs_out"])
+    return balance_words(clean_line(account["name"]), left, burn, runs_out)
 
 
 def _percent(limit: dict[str, Any]) -> str:
@@ -155,8 +167,8 @@ def _percent(limit: dict[str, Any]) -> str:
 
 def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
-    if status.get("billed"):
-        parts = ["no requests seen", _billed(status["billed"])]
+    if bills := status.get("bills"):
+        parts = ["no requests seen", "".join(_billed(bills)), *map(_balance, bills["accounts"])]
     if status["limits"]:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
@@ -199,6 +211,7 @@ def _duration(seconds: int) -> str:
 
 
 def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str, Any]:
+    bills = status.get("bills")
     return {
         "at": status["at"],
         "age_s": recorder.age,
@@ -218,7 +231,8 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
         "undelivered": status.get("undelivered", 0),
-        "billed": _bill(status["billed"]) if status.get("billed") else None,
+        "billed": _bill(bills["billed"]) if bills and bills["billed"] else None,
+        "accounts": [_account(account) for account in bills["accounts"]] if bills else [],
         "limits": [
             {
                 "name": limit["name"],
@@ -235,7 +249,17 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
 
 
 def _bill(bill: dict[str, Any]) -> dict[str, Any]:
-    return {"date": f"{to_datetime(bill['day'] * DAY):%Y-%m-%d}", **_usd("cost", Usd(bill["nano"]))}
+    day = f"{to_datetime(bill['day'] * DAY):%Y-%m-%d}"
+    return {"date": day, **_usd("cost", Usd(bill["nano"])), "as_of": to_iso(bill["at"])}
+
+
+def _account(account: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": account["name"],
+        **_usd("balance", Usd.of_nano(account["balance_nano"])),
+        **_usd("burn_per_day", Usd.of_nano(account["burn_nano"])),
+        "runs_out": account["runs_out"],
+    }
 
 
 def _sums(sums: dict[str, Any]) -> dict[str, Any]:

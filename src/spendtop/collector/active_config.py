@@ -18,6 +18,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.retention import RetentionPeriods
 from spendtop.sources.registry import READERS
+from spendtop.store.reads.bills import Bills
 
 
 class ActiveConfig:
@@ -61,8 +62,8 @@ class ActiveConfig:
     def retention(self) -> RetentionPeriods:
         return RetentionPeriods(self.settings.retention.bodies, self.settings.retention.requests)
 
-    def facts(self, url: str, store_name: str) -> list[tuple[str, str]]:
-        """What the start banner says."""
+    def facts(self, url: str, store_name: str, bills: Bills | None) -> list[tuple[str, str]]:
+        """What the start banner says; `bills` stand there for those who send no requests."""
         limits = ", ".join(f"{limit.name} {limit.amount}/{limit.window}" for limit in self.book.limits)
         return [
             ("Listening", url),
@@ -70,8 +71,17 @@ class ActiveConfig:
             ("Store", store_name),
             ("Limits", limits or "none"),
             ("Channels", ", ".join(self.channel_urls) or "none"),
+            *self._billing(bills),
             ("Stop", "Ctrl+C stops"),
         ]
+
+    def _billing(self, bills: Bills | None) -> Iterator[tuple[str, str]]:
+        if bills is None:
+            return
+        billed, *balances = bills.words(self._clock(), self.book.calendar)
+        yield "Billed", billed.removeprefix("billed ")
+        if balances:
+            yield "Balances", " · ".join(balances)
 
     def _ways_in(self, base: str) -> Iterator[tuple[str, str]]:
         """Where sources post to; `base` is our address without a path."""

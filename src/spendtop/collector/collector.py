@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 
+from sqlalchemy import Connection
+
 from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
@@ -22,6 +24,7 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
+from spendtop.collector.anomaly_watch import AnomalyWatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
@@ -29,6 +32,7 @@ from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
+from spendtop.collector.polling.poll_config import accounts_of
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
@@ -70,6 +74,8 @@ from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
+from spendtop.store.reads.bills import Bills, bills_unseen
+from spendtop.store.transactions import read
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -160,6 +166,9 @@ class Collector:
         self._accounts = AccountWatch(
             store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
+        self._anomalies = AnomalyWatch(
+            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
+        )
         self._outbox = OutboxLoop(
             store=store,
             writes=self._owned,
@@ -191,7 +200,7 @@ class Collector:
             with named(self._store):
                 await self._config_reload.publish()
             self._readiness.announce(CollectorState.READY)
-            self._greet(notices)
+            await self._greet(notices)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(asyncio.to_thread(self._load_prices), name="prices")
                 serving = tasks.create_task(self._serve(listening), name="listener")
@@ -281,6 +290,7 @@ class Collector:
             "tasks": tasks.run,
             "pollers": pollers.run,
             "accounts": self._accounts.run,
+            "anomalies": self._anomalies.run,
             "status file": self._snapshot.run,
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
@@ -407,13 +417,17 @@ class Collector:
         self._refusal_watch.examine()
         self._conditions.keep("bills", ConditionStatus.DEGRADED, self._accounts.doubts)
 
-    def _greet(self, notices: Sequence[str]) -> None:
+    async def _greet(self, notices: Sequence[str]) -> None:
         url = self._readiness.url
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
-            self._printer.banner(self._active.facts(url, self._store.name))
+            bills = await read(self._store, self._bills)
+            self._printer.banner(self._active.facts(url, self._store.name, bills))
         for sentence in (*notices, *self._setup.loaded.warnings):
             self._say(sentence)
+
+    def _bills(self, connection: Connection) -> Bills | None:
+        return bills_unseen(connection, accounts_of(self._settings()), self._setup.clock())
 
     def _say(self, sentence: str) -> None:
         if self._printer is not None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from sqlalchemy import make_url
 
 from spendtop.config.settings import Settings
+from spendtop.domain.anomaly import AnomalyRule
 from spendtop.domain.limits import Limit
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.price import Price
@@ -18,6 +19,7 @@ from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
 from spendtop.services import pricing_hook
 from spendtop.services.announcements import Channel
+from spendtop.services.anomaly_alerts import WatchedSpend
 from spendtop.services.episodes import rule_of
 from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.limit_book import LimitBook
@@ -74,6 +76,17 @@ def book_for(limits: Sequence[Limit], calendar: Calendar, pricer: Pricer, now: i
 def channels_of(settings: Settings) -> list[Channel]:
     """Who is told, by name."""
     return [Channel(channel.name, channel.min_severity) for channel in settings.channels]
+
+
+def watched_spend(settings: Settings) -> WatchedSpend:
+    """Whose unusual spend is looked for; nobody's where that is switched off."""
+    anomaly = settings.anomaly
+    return WatchedSpend(
+        rule=AnomalyRule(factor=anomaly.factor, least=anomaly.min_usd),
+        each=tuple(dict.fromkeys(anomaly.each)) if anomaly.enabled else (),
+        notify=anomaly.notify,
+        calendar=settings.time.calendar,
+    )
 
 
 def fallbacks_of(settings: Settings) -> Fallbacks:

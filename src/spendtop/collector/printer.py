@@ -120,7 +120,7 @@ class Printer:
         name = clean_line(message.limit_name)
         if (about := headline(message, name)) is not None:
             word = {"critical": "ALERT ", "warning": "WARNING "}.get(message.kind.severity, "")
-            self._tell([f"{word}{about}"])
+            self._tell([f"{word}{about}{_top(message)}"])
             return
         about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
         who = f" ({about})" if about else ""
@@ -158,6 +158,12 @@ class Printer:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, out.fileno())
         os.close(nowhere)
+
+
+def _top(message: Message) -> str:
+    """Who or what most of it is of: ` · gpt-4o $11.20, o3 $1.20`."""
+    each = (f"{clean_line(key, MESSAGE_LIMIT) or '(none)'} {Usd(nano)}" for _, key, nano in message.contributors)
+    return f" · {', '.join(each)}" if message.contributors else ""
 
 
 def _is_journal(out: TextIO | None) -> bool:

@@ -57,7 +57,9 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[ConfigProblem]:
     channels = [name for _, item in _items(values, "channel") if isinstance(name := item.get("name"), str)]
     for section in _NOTIFYING:
         for index, item in _items(values, section):
-            yield from _unknown_channels(section, index, item.get("notify"), channels)
+            yield from _unknown_channels((section, index), item.get("notify"), channels)
+    if isinstance(anomaly := values.get("anomaly"), dict):
+        yield from _unknown_channels(("anomaly",), anomaly.get("notify"), channels)
     yield from _bad_fallbacks(values, channels)
 
 
@@ -174,13 +176,13 @@ def _duplicates(section: str, items: list[tuple[int, dict[str, Any]]]) -> Iterat
             seen.add(name.strip())
 
 
-def _unknown_channels(section: str, index: int, notify: object, channels: list[str]) -> Iterator[ConfigProblem]:
+def _unknown_channels(notifying: KeyPath, notify: object, channels: list[str]) -> Iterator[ConfigProblem]:
     if not isinstance(notify, list):
         return
     for position, name in enumerate(notify):
         if isinstance(name, str) and name not in channels:
             hint = suggestion(name, channels) or "; there is no [[channel]]"
-            yield ConfigProblem((section, index, "notify", position), f"unknown channel {quoted(name)}{hint}")
+            yield ConfigProblem((*notifying, "notify", position), f"unknown channel {quoted(name)}{hint}")
 
 
 def _bad_fallbacks(values: Mapping[str, Any], channels: list[str]) -> Iterator[ConfigProblem]:
@@ -244,7 +246,7 @@ def _silent_limits(settings: Settings) -> Iterator[str]:
         yield "limits are shown on screen only: there is no [[channel]]"
     fallbacks = {settings.alerts.fallback, *(limit.fallback for limit in settings.limits)}
     for channel in settings.channels:
-        if channel.name in fallbacks:
+        if channel.name in fallbacks or channel.name in settings.anomaly.notify:
             continue
         if notifying and not any(one.notify is None or channel.name in one.notify for one in notifying):
             yield f'channel "{channel.name}" is named by no limit and no account: it stays silent'

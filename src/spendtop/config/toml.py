@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from spendtop.domain.money import Usd
+
 KeyPath = tuple[str | int, ...]
 """Keys and list indexes from the document's root to a value."""
 
@@ -189,6 +191,8 @@ def value_text(value: object) -> str:
             return str(value).lower()
         case int() | float() | Decimal():
             return str(value)
+        case Usd():
+            return f"{value.dollars.normalize():f}"
         case date():
             return value.isoformat()
         case Mapping():

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import Usd, side_by_side
+from spendtop.domain.percent import times_of
 from spendtop.domain.windows import WindowKind
 
 LATE_AFTER = 5 * MINUTE
@@ -30,6 +31,7 @@ class MessageKind(StrEnum):
     RESOLVED = "resolved"
     LOW_BALANCE = "low balance"
     STALE = "stale data"
+    UNUSUAL = "unusual spend"
     NOT_RECORDING = "not recording"
     UNDELIVERED = "undelivered"
     TEST = "test"
@@ -40,7 +42,7 @@ class MessageKind(StrEnum):
         match self:
             case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING | MessageKind.UNDELIVERED:
                 return "critical"
-            case MessageKind.APPROACHING | MessageKind.STALE:
+            case MessageKind.APPROACHING | MessageKind.STALE | MessageKind.UNUSUAL:
                 return "warning"
         return "info"
 
@@ -50,7 +52,8 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: MessageKind
     limit_name: str
-    """Or of the account whose balance it is about, of the poller whose data are stale, or of what stops recording."""
+    """Or of the account whose balance it is about, of the poller whose data are stale, of who spends unusually much, or
+    of what stops recording."""
     resolves: MessageKind | None = None
     """What is over, where that is not about a limit."""
     entity: str = ""
@@ -66,6 +69,7 @@ class Message(Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     used_nano: int = 0
     limit_nano: int = 0
+    """Of unusual spend: what is usual."""
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""
@@ -85,7 +89,18 @@ class Message(Struct, frozen=True, kw_only=True):
     lost: Message | None = None
     """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
-    """Of stale data and of what stops recording: why; of a balance: how far to believe it."""
+    """Of stale data, of unusual spend and of what stops recording: why; of a balance: how far to believe it."""
+
+    @property
+    def unusual_words(self) -> str:
+        """Of unusual spend: `$14.40 within 3 minutes, 12 times the usual $1.20`."""
+        return unusual_words(Usd(self.used_nano), Usd(self.limit_nano), self.window)
+
+
+def unusual_words(spent: Usd, usual: Usd, window: str = "") -> str:
+    """`$14.40 within 3 minutes, 12 times the usual $1.20`."""
+    amount, before = side_by_side(spent, usual)
+    return f"{' '.join(filter(None, (amount, window)))}, {times_of(spent.nano, usual.nano)} the usual {before}"
 
 
 class EpisodeState(StrEnum):
@@ -264,7 +279,8 @@ def _fall(limit: Limit, previous: Episode, held: float, reading: Reading) -> Dec
 
 
 def headline(message: Message, name: str) -> str | None:
-    """What a message says, `name` (of the account or poller) written as the face writes names; None for limits."""
+    """What a message says, `name` (of the account, poller or spender) written as the face writes names; None for
+    limits."""
     kind = message.resolves or message.kind
     match kind:
         case MessageKind.LOW_BALANCE:
@@ -273,6 +289,8 @@ def headline(message: Message, name: str) -> str | None:
             about = f"{name} {left} of {threshold}"
         case MessageKind.STALE:
             about = name
+        case MessageKind.UNUSUAL:
+            about = name if message.resolves else f"{name} {message.unusual_words}"
         case MessageKind.NOT_RECORDING:
             return f"spendtop is not recording: {name}"
         case MessageKind.UNDELIVERED:

@@ -36,3 +36,16 @@ def to_iso(micros: int) -> str:
 def day_word(day: int, today: int) -> str:
     """A UTC day (days since 1970) as people call it: `today`, `yesterday`, `2026-11-01`."""
     return {0: "today", 1: "yesterday"}.get(today - day) or f"{to_datetime(day * DAY):%Y-%m-%d}"
+
+
+def age(micros: int) -> str:
+    """How long ago, coarse on purpose so that an idle screen stays still: `now`, `20s`, `3m`, `2h`, `4d`."""
+    if micros < 5 * SECOND:
+        return "now"
+    if micros < MINUTE:
+        return f"{micros // (10 * SECOND) * 10 or 5}s"
+    if micros < HOUR:
+        return f"{micros // MINUTE}m"
+    if micros < DAY:
+        return f"{micros // HOUR}h"
+    return f"{micros // DAY}d"

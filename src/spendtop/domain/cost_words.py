@@ -46,6 +46,13 @@ def exact(amount: Usd) -> str:
     return f"{'-' if amount.nano < 0 else ''}${whole:,}.{digits}"
 
 
+def whole_cents(amount: Usd) -> str:
+    """An amount of a bill: whole cents; more digits only where there would be none."""
+    if not 5_000_000 <= abs(amount.nano) < NANO_PER_USD:
+        return str(amount)
+    return f"{'-' if amount.nano < 0 else ''}${abs(amount.dollars):.2f}"
+
+
 def within(amount: Usd, width: int, longest: str = "") -> str:
     """The amount in at most `width` characters with as many digits as fit, none of them rounded up: `$12,345.67`,
     `$12,345`, `$12.3k`, `$12k`; `$0.0001`, `<$0.01`. `longest` is the form where there is room, if not the usual one.

@@ -17,6 +17,14 @@ def percent_of(part: int, whole: int) -> str:
     return f"{sign}0.{tenths}%" if tenths else f"{sign}<0.1%"
 
 
+def times_of(part: int, whole: int) -> str:
+    """`3.2 times`, `27 times`, `over 999 times`, towards zero like the percents."""
+    tenths = part * 10 // max(whole, 1)
+    if tenths >= 10_000:
+        return "over 999 times"
+    return f"{tenths // 10} times" if tenths >= 100 else f"{tenths // 10}.{tenths % 10} times"
+
+
 def used_percent(used: int, limit: int, window: str) -> str:
     """Use of a limit over a window. Where 100 % would not say that a single request is above it, it is `>100%`."""
     if window == _SINGLE and limit < used and used * 100 // limit == 100:

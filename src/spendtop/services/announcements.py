@@ -74,7 +74,7 @@ def queue(connection: Connection, announcements: Sequence[Announcement], channel
                 _tell_by_minutes(connection, channel.name, telling, now)
                 continue
             for announcement in telling:
-                _enqueue(connection, channel.name, announcement, now)
+                _enqueue(connection, channel.name, announcement, now, others=announcement.message.others)
 
 
 def _order(announcement: Announcement) -> tuple[str, str, int]:

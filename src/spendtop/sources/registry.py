@@ -26,7 +26,7 @@ from spendtop.sources.receivers.litellm import LitellmReceiver
 from spendtop.sources.receivers.otlp import OtlpReceiver
 
 
-class Readers(Struct, frozen=True):
+class Readers(Struct, frozen=True, eq=False):
     """What reads the sources that report requests, by the source's name."""
 
     signed: Mapping[str, type[SignedReceiver]]

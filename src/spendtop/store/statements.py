@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import chain
-from typing import Any
+from typing import Any, ParamSpec
 
 from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
+_Of = ParamSpec("_Of")
 _MOST_ROWS = 64
 """Rows that one statement takes."""
 
@@ -57,12 +59,28 @@ class Fixed:
         return text
 
 
+def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:
+    """Compiling takes longer than most statements, and is the same for every store of a kind."""
+    made: dict[tuple[object, ...], Fixed] = {}
+
+    @wraps(make)
+    def found(*of: _Of.args, **named: _Of.kwargs) -> Fixed:
+        key = tuple(each.name if isinstance(each, Dialect) else each for each in (*of, *named.values()))
+        if key not in made:
+            made[key] = make(*of, **named)
+        return made[key]
+
+    return found
+
+
+@_compiled_once
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT of all columns, in the table's column order."""
     table = table_of(model)
     return Fixed(_INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns}), dialect)
 
 
+@_compiled_once
 def insert_or_ignore(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that leaves an existing row with the same primary key as it is."""
     table = table_of(model)
@@ -70,6 +88,7 @@ def insert_or_ignore(model: type[SQLModel], dialect: Dialect) -> Fixed:
     return Fixed(statement.on_conflict_do_nothing(), dialect)
 
 
+@_compiled_once
 def insert_or_add(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that adds the non-key columns to an existing row with the same primary key."""
     table = table_of(model)
@@ -87,6 +106,7 @@ def insert_sums(model: type[SQLModel], rows: Select[Any], dialect: Dialect) -> E
     return inserted
 
 
+@_compiled_once
 def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that overwrites the non-key columns of an existing row with the same primary key."""
     table = table_of(model)
@@ -95,6 +115,7 @@ def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), dialect)
 
 
+@_compiled_once
 def insert_or_replace_shorter(model: type[SQLModel], column: str, dialect: Dialect) -> Fixed:
     """INSERT that overwrites an existing row with the same primary key where its value of `column` is shorter."""
     table = table_of(model)
@@ -106,6 +127,7 @@ def insert_or_replace_shorter(model: type[SQLModel], column: str, dialect: Diale
     )
 
 
+@_compiled_once
 def insert_or_keep_larger(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that leaves the larger value of each non-key column in an existing row with the same primary key."""
     table = table_of(model)
@@ -115,6 +137,7 @@ def insert_or_keep_larger(model: type[SQLModel], dialect: Dialect) -> Fixed:
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=larger), dialect)
 
 
+@_compiled_once
 def update_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """UPDATE of all non-key columns by primary key; `names` says the order of values."""
     table = table_of(model)

@@ -62,7 +62,9 @@ OVERVIEW = (
     Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
     Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
     Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time", 12),
-    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart", "time", 13),
+    Action(
+        "zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart, up to a year by day", "time", 13
+    ),
 )
 
 MODELS = (

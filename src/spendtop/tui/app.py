@@ -28,6 +28,7 @@ from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
+from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
@@ -232,6 +233,16 @@ class SpendtopApp(ThemedApp):
 
     def open_request(self, request_id: int) -> None:
         self._on_requests(lambda screen: screen.open_request(request_id))
+
+    @property
+    def listed(self) -> Selection:
+        from spendtop.tui.requests.screen import RequestsScreen
+
+        try:
+            stack = self.get_screen_stack("requests")
+        except KeyError:  # it was never shown
+            return Selection()
+        return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
         self._on_requests(lambda screen: screen.list_only(text))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
     from spendtop.tui.palette import Palette
+    from spendtop.tui.selection import Selection
     from spendtop.tui.session import AttachedCollector, Session
 
 
@@ -131,6 +132,10 @@ class Face(Protocol):
 
     def open_filter(self) -> None:
         """The screen of requests, asking for a filter."""
+
+    @property
+    def listed(self) -> Selection:
+        """What the screen of requests lists; all before it was opened."""
 
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, day_word
-from spendtop.domain.cost_words import cost_words, within
+from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.cost_words import cost_words, whole_cents, within
 from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Calendar
-    from spendtop.store.reads.ledger import BilledDay
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -67,19 +66,6 @@ def moment(at: int, now: int, calendar: Calendar) -> str:
     """When something was, to the minute, with its day where that is another one: `14:03`, `11-28 14:03`."""
     is_today = calendar.local(at).date() == calendar.local(now).date()
     return minute(at, calendar) if is_today else day_clock(at, calendar)[:-3]
-
-
-def age(micros: int) -> str:
-    """How long ago, coarse on purpose so that an idle screen stays still: `now`, `20s`, `3m`, `2h`, `4d`."""
-    if micros < 5 * SECOND:
-        return "now"
-    if micros < MINUTE:
-        return f"{micros // (10 * SECOND) * 10 or 5}s"
-    if micros < HOUR:
-        return f"{micros // MINUTE}m"
-    if micros < DAY:
-        return f"{micros // HOUR}h"
-    return f"{micros // DAY}d"
 
 
 def span(micros: int) -> str:
@@ -157,10 +143,8 @@ def used_of(used: Usd, limit: Usd, width: int) -> str:
 
 
 def cents(amount: Usd, width: int = 99) -> str:
-    """An amount of a bill: whole cents; more digits only where there would be none."""
-    if not 5_000_000 <= abs(amount.nano) < 1_000_000_000:
-        return within(amount, width)
-    return within(amount, width, f"{'-' if amount.nano < 0 else ''}${abs(amount.dollars):.2f}")
+    """An amount of a bill in so many cells."""
+    return within(amount, width, whole_cents(amount))
 
 
 def change(amount: Usd, width: int = 99) -> str:
@@ -171,11 +155,6 @@ def change(amount: Usd, width: int = 99) -> str:
 def balance(amount: Usd, width: int) -> str:
     """What is left of a balance, never more than there is."""
     return within(amount, width, amount.floored)
-
-
-def billed(bill: BilledDay, now: int) -> str:
-    """Whose day a bill is of: `billed yesterday`."""
-    return f"billed {day_word(bill.day, now // DAY)}"
 
 
 def clock(micros: int, calendar: Calendar) -> str:
@@ -197,14 +176,6 @@ def full_time(micros: int, calendar: Calendar) -> str:
     """Local date and time to the millisecond, with its offset."""
     local = calendar.local(micros)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} {local:%z}"
-
-
-def trend(now: Usd, before: Usd) -> str:
-    """How far one amount is from another that is not zero, without its sign: `18%`, `x27`."""
-    times = now.nano // before.nano
-    if times < 5:
-        return percent(abs(now.nano - before.nano), before.nano)
-    return f"x{times}" if times < 100 else ">x99"
 
 
 def model(name: str, width: int) -> str:

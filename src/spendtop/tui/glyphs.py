@@ -26,6 +26,8 @@ class Glyphs:
     mark_100: str
     """Where 100 % lies within an overspent bar."""
     unpriced: str
+    point: str
+    """Of a line."""
     dots: bool
     """Whether braille can be drawn."""
     cut: str
@@ -59,6 +61,7 @@ UNICODE = Glyphs(
     rest="░",
     mark_100="┃",
     unpriced="▒",
+    point="•",
     dots=True,
     cut="…",
     between="·",
@@ -90,6 +93,7 @@ ASCII = Glyphs(
     rest=".",
     mark_100="|",
     unpriced="?",
+    point="o",
     dots=False,
     cut="~",
     between="|",

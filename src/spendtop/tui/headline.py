@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from spendtop.domain.clock import SECOND
 
 if TYPE_CHECKING:
-    from spendtop.domain.money import Usd
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.ledger import BilledDay
+    from spendtop.store.reads.bills import Bills
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.rows import Spend
 
@@ -27,29 +26,19 @@ class Headline:
     at: int
     today: Spend
     last_hour: Spend
-    baseline: Usd | None
-    """Spend of the same hour yesterday."""
     worst: LimitUse | None
     """The fullest limit."""
     attention: Attention
     recorded: int
     """Requests in the store: zero on a first run."""
-    billed: BilledDay | None
-    """Where bills came and no requests: there is no spend that could be shown in place of theirs."""
+    bills: Bills | None
+    """What stands in place of spend, where providers bill and no requests are seen."""
     day: Bounds
     calendar: Calendar
     applied: Applied | None
     """What the collector applied; None before any collector ran."""
     config_news: ConfigOutcome | None
     """What the last change of the configuration did."""
-
-    @property
-    def trend(self) -> tuple[Usd, Usd] | None:
-        """The last hour and the same hour yesterday; None without one to compare."""
-        hour = self.last_hour.known_cost
-        if hour is None or self.baseline is None or not self.baseline.nano:
-            return None
-        return hour, self.baseline
 
 
 class ConfigStatus:

@@ -32,7 +32,7 @@ def seen(store: Store) -> Overview:
 def test_of_an_empty_store_is_empty(store: Store) -> None:
     found = seen(store)
     assert (found.today, found.last_hour, found.total) == (Spend.nothing(),) * 3
-    assert (found.baseline_hour, found.feed, found.chart, found.sources) == (None, (), (), ())
+    assert (found.feed, found.chart, found.sources) == ((), (), ())
     assert found.attention == Attention(0, 0, 0, 0, 0, 0)
     assert [use.used for use in found.limits] == [Usd(0)]
 
@@ -51,7 +51,6 @@ def test_shows_each_figure_of_its_own_span(recorded: Recorded) -> None:
     assert found.total.cost == Usd(1_028)
     assert found.today.cost == Usd(18)
     assert found.last_hour.cost == Usd(12)
-    assert found.baseline_hour == Usd(10)
     assert [(row.key.raw, row.spend.cost) for row in found.users.rows] == [("alice", Usd(12)), ("bob", Usd(6))]
     assert [(row.key.raw, row.spend.cost) for row in found.models.rows] == [("", Usd(13)), ("gpt-4o", Usd(5))]
     assert [row.id for row in found.feed] == [ids[4], ids[2], ids[3]]

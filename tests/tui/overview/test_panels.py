@@ -69,7 +69,7 @@ async def test_a_limit_of_a_family_is_shown_by_the_family(app: SpendtopApp, widt
         await until(pilot, lambda: panel.uses)
         assert panel.uses
         limit = Limit(name="families", window=parse_window("day"), amount=Usd.of(1), each=Each.MODEL_FAMILY)
-        panel.uses = [replace(panel.uses[0], limit=limit, entity=Untrusted("gpt-4o"))]
+        panel.uses = [replace(panel.uses[0], limit=limit, entity=Untrusted("gpt-4o"), name=Untrusted("gpt-4o"))]
         (line,) = ("".join(text for text, _ in line) for line in panel.content(width, 10))
     assert line[2:].startswith("gpt-4o day")
 

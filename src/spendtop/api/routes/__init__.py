@@ -29,13 +29,13 @@ Result = TypeVar("Result")
 
 
 def context_of(request: Request) -> Context:
-    context = request.app.state.context
+    context = request.state.context
     assert isinstance(context, Context)
     return context
 
 
 def guards_of(request: Request) -> Guards:
-    guards = request.app.state.guards
+    guards = request.state.guards
     assert isinstance(guards, Guards)
     return guards
 

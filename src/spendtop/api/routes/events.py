@@ -115,7 +115,7 @@ async def events(
 
     With the id of the event that was read last, from behind it on. An event can come more than once.
     """
-    feed: Feed = request.app.state.feed
+    feed: Feed = request.state.feed
     try:
         position = Position.read(last_event_id) if last_event_id else await feed.end()
     except UsageError:

@@ -12,12 +12,15 @@ from typing import Any
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar
 from spendtop.services import outbox_rules
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.presence import publish
 from spendtop.store.engine import Store, named
 from spendtop.store.reads import limits
-from spendtop.store.reads.ledger import billed_unseen
+from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.bills import Bills, bills_unseen
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.rows import Spend
 
@@ -70,13 +73,14 @@ class StatusSnapshot:
         with named(self._store), self._store.reading() as connection:
             today = spent_today(connection, book.calendar, now)
             hour = spent_last_hour(connection, now)
-            bill = billed_unseen(connection, now)
+            config = applied(connection)
+            bills = bills_unseen(connection, config.accounts if config else (), now)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
             undelivered = outbox_rules.dead(connection)
         return {
             "at": now,
             "url": self._url,
-            "billed": None if bill is None else {"day": bill.day, "nano": bill.cost.nano},
+            "bills": None if bills is None else _bills(bills, book.calendar),
             "today": _sums(today),
             "hour": _sums(hour),
             "undelivered": undelivered,
@@ -94,6 +98,22 @@ class StatusSnapshot:
                 for use in uses
             ],
         }
+
+
+def _bills(bills: Bills, calendar: Calendar) -> dict[str, Any]:
+    day = bills.day
+    return {
+        "billed": None if day is None else {"day": day.day, "nano": day.cost.nano, "at": day.as_of},
+        "accounts": [
+            {
+                "name": each.account.name,
+                "balance_nano": Usd.nano_of(each.balance),
+                "burn_nano": Usd.nano_of(each.burn_per_day),
+                "runs_out": None if each.run_out_at is None else f"{calendar.local(each.run_out_at):%Y-%m-%d}",
+            }
+            for each in bills.accounts
+        ],
+    }
 
 
 def _sums(spend: Spend) -> dict[str, int]:

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
+from spendtop.store.reads import anomalies
 from spendtop.store.reads.applied_config import Applied, applied
-from spendtop.store.reads.attention import BALANCE_RULE, LIMIT_RULE, AlertRow
+from spendtop.store.reads.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, AlertRow
 from spendtop.store.reads.balances import balance_now
 from spendtop.store.reads.limits import Ceiling, Use, use
 from spendtop.store.reads.rows import from_row, selected
+from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -20,7 +23,8 @@ from spendtop.store.tables import RequestTable
 def uses_now(
     connection: Connection, alerts: Iterable[AlertRow], now: int, ceilings: Mapping[str, Ceiling]
 ) -> dict[int, Use]:
-    """By alert, what counts against its limit at `now` (UTC µs), or what is left of its balance.
+    """By alert, what counts against its limit at `now` (UTC µs), what is left of its balance, or what was spent since
+    spend is unusual.
 
     Alerts whose window is over, or whose limit or account is no longer there, are left out. `ceilings` is by name of
     limit, for those with a `reserve`.
@@ -32,6 +36,13 @@ def uses_now(
     return {alert: amount for alert, amount in amounts if amount is not None}
 
 
+def most_of(connection: Connection, alert: AlertRow, now: int) -> anomalies.Contributors:
+    """Who or what spends most while spend is unusual, within the last hour at most; nothing for other alerts."""
+    if alert.kind != "anomaly" or alert.resolved_at is not None:
+        return ()
+    return anomalies.contributors(connection, alert.about, alert.entity.raw, max(alert.window_start, now - HOUR))
+
+
 def _amount(
     connection: Connection, alert: AlertRow, in_force: Applied, now: int, ceilings: Mapping[str, Ceiling]
 ) -> Use | None:
@@ -40,6 +51,11 @@ def _amount(
         account = next((each for each in in_force.accounts if each.name == name), None)
         left = None if account is None else balance_now(connection, account, now).amount
         return None if left is None else Use(left, 0)
+    if alert.rule.startswith(ANOMALY_RULE):
+        if alert.resolved_at is not None:
+            return None
+        spent = spend(connection, alert.window_start, None, alert.about, alert.entity.raw)
+        return Use(spent.cost, spent.unpriced)
     if not alert.rule.startswith(LIMIT_RULE):
         return None
     limit = next((each for each in in_force.limits if each.name == alert.limit_name), None)

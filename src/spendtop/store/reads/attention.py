@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import json
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, func, select
 
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting import Message, unusual_words
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
@@ -31,8 +31,16 @@ from spendtop.store.tables import (
     TotalTable,
 )
 
-LIMIT_RULE, BALANCE_RULE = "limit/", "balance/"
-"""What the rules of alerts about limits and balances begin with."""
+LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE = "limit/", "balance/", "stale/", "anomaly/"
+"""What the rules of alerts begin with, by what they are about."""
+AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
+"""What alerts can be about."""
+_KINDS: Mapping[str, AlertKind] = {
+    LIMIT_RULE: "limit",
+    BALANCE_RULE: "balance",
+    STALE_RULE: "source",
+    ANOMALY_RULE: "anomaly",
+}
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
@@ -49,6 +57,8 @@ class Attention:
     open_alerts: int
     exceeded: int
     """Open alerts whose limit is exceeded."""
+    unusual: AlertRow | None = None
+    """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +97,11 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One episode of one limit for one entity and one window."""
+    """One episode of one rule for one entity and one window."""
 
     id: int
     rule: str
-    """`limit/NAME`, `balance/ACCOUNT` or `stale/POLLER`."""
+    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
     limit_name: str
     """The whole rule where it is not about a limit."""
     entity: Untrusted
@@ -106,6 +116,7 @@ class AlertRow:
     used: Usd
     """When it spoke last."""
     limit: Usd
+    """Of an anomaly: what is usual."""
     unpriced: int
     crossed_at: int
     late: bool
@@ -118,6 +129,29 @@ class AlertRow:
     acked_at: int | None
     acked_by: Untrusted | None
     snoozed_until: int | None
+
+    @property
+    def kind(self) -> AlertKind:
+        return _KINDS[self._begin]
+
+    @property
+    def about(self) -> str:
+        """The name of the limit, account or poller; of an anomaly all, user, model or token."""
+        return self.rule.removeprefix(self._begin)
+
+    @property
+    def whose(self) -> str:
+        """Whose spend an anomaly is about: `user alice`, `everyone`."""
+        return f"{self.about} {self.name}" if self.entity.raw else "everyone"
+
+    @property
+    def _begin(self) -> str:
+        return next(begin for begin in _KINDS if self.rule.startswith(begin))
+
+    @property
+    def unusual_words(self) -> str:
+        """Of an anomaly: `$14.40, 12 times the usual $1.20`."""
+        return unusual_words(self.used, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +176,19 @@ def attention(connection: Connection) -> Attention:
             _count(alert, alert.c.state == LimitState.EXCEEDED.value),
         )
     ).one()
-    return Attention(*counts)
+    return Attention(*counts, _unusual(connection))
+
+
+def _unusual(connection: Connection) -> AlertRow | None:
+    table = table_of(AlertTable)
+    anomalies = (
+        table.c.state == LimitState.APPROACHING.value,
+        table.c.rule.startswith(ANOMALY_RULE, autoescape=True),
+        table.c.acked_at.is_(None),
+        table.c.snoozed_until.is_(None),
+    )
+    largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id).limit(1)
+    return next(iter(_alerts(connection, largest)), None)
 
 
 def newest_test(connection: Connection) -> int:
@@ -257,11 +303,13 @@ def _delivery(row: Any) -> DeliveryRow:
 def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, ...]:
     rows = connection.execute(statement).all()
     in_force = applied(connection) if any(row.entity for row in rows) else None
-    of_tokens = {limit.name for limit in in_force.limits if limit.each is Each.TOKEN} if in_force else set()
-    names = token_names(connection) if of_tokens else {}
-    return tuple(
-        _alert(row, names.get(row.entity) if row.rule.removeprefix(LIMIT_RULE) in of_tokens else None) for row in rows
-    )
+    limits = in_force.limits if in_force else ()
+    of_tokens = {
+        f"{ANOMALY_RULE}{Each.TOKEN}",
+        *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
+    }
+    names = token_names(connection) if any(row.rule in of_tokens for row in rows) else {}
+    return tuple(_alert(row, names.get(row.entity) if row.rule in of_tokens else None) for row in rows)
 
 
 def _alert(row: Any, name: str | None) -> AlertRow:

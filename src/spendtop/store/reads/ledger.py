@@ -17,7 +17,6 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.balances import Account, Balance, BalanceBasis, balance_now, latest_calibration
 from spendtop.store.reads.rows import Spend, outside
-from spendtop.store.reads.spending import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     CheckpointTable,
@@ -225,23 +224,3 @@ def _checkpoint(connection: Connection, account: Account) -> Any | None:
     if account.poller is None:
         return None
     return connection.execute(select(_CHECKPOINT).where(_CHECKPOINT.c.poller == account.poller)).one_or_none()
-
-
-@dataclass(frozen=True, slots=True)
-class BilledDay:
-    """What was billed in all for a UTC day (days since 1970)."""
-
-    day: int
-    cost: Usd
-
-
-def billed_unseen(connection: Connection, now: int) -> BilledDay | None:
-    """What was billed for the last whole UTC day that polls cover, else for today so far, where we saw no request since
-    that day began: there a zero would be no answer. `now` in UTC µs."""
-    query = select(_DAY.c.day, func.sum(_DAY.c.cost_nano)).where(_DAY.c.day <= now // DAY)
-    newest = query.group_by(_DAY.c.day).order_by(_DAY.c.day.desc()).limit(2)
-    days = [BilledDay(day, Usd(int(nano))) for day, nano in connection.execute(newest)]
-    bill = next((each for each in days if each.day < now // DAY), days[0] if days else None)
-    if bill is None or bill.cost == ZERO or spend(connection, bill.day * DAY, None).requests:
-        return None
-    return bill

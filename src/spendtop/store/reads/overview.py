@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Limit
-from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
 from spendtop.store.reads.limits import LimitUse, uses
@@ -18,8 +16,6 @@ from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
 from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, by_key, per_bucket, spend
-from spendtop.store.statements import table_of
-from spendtop.store.tables import TotalTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +25,6 @@ class Overview:
     now: int
     today: Spend
     last_hour: Spend
-    baseline_hour: Usd | None
-    """Spend of the same hour a day before; None when the store does not go back that far."""
     day_bounds: Bounds
     limits: tuple[LimitUse, ...]
     """The fullest first."""
@@ -67,7 +61,6 @@ def overview(
         now=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
-        baseline_hour=_baseline(connection, now - DAY),
         day_bounds=day,
         limits=uses(connection, limits, calendar, now),
         users=by_key(connection, "user", day.start_us, day.end_us, top),
@@ -78,12 +71,3 @@ def overview(
         attention=attention(connection),
         total=spend(connection, None, None),
     )
-
-
-def _baseline(connection: Connection, until: int) -> Usd | None:
-    total = table_of(TotalTable)
-    first = select(func.min(total.c.bucket)).where(total.c.dimension == "all", total.c.key == "")
-    oldest = connection.execute(first).scalar()
-    if oldest is None or oldest > until - HOUR:
-        return None
-    return spend(connection, until - HOUR, until).cost

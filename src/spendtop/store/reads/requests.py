@@ -132,6 +132,15 @@ def listed_spend(connection: Connection, query: RequestQuery, context: FilterCon
     return ListedSpend(sums.get(True, Spend.nothing()), sums.get(False, Spend.nothing()))
 
 
+def counted_spend(connection: Connection, query: RequestQuery, context: FilterContext) -> Spend:
+    """Sums over those requests of `query` that count. Without a filter they come from the totals."""
+    if query.filter is None or query.filter == EVERYTHING:
+        return spend(connection, query.since, query.until)
+    counted = table_of(RequestTable).c.counted.is_(True)
+    statement = select(*spend_sql.of_requests()).where(counted, *conditions(query, context, connection))
+    return spend_sql.to_spend(_read(connection, statement, 1)[0])
+
+
 def conditions(query: RequestQuery, context: FilterContext, connection: Connection) -> list[ColumnElement[bool]]:
     """The conditions that a row of `request` is selected."""
     span = Span(query.since, query.until).holds(table_of(RequestTable).c.occurred_at)

@@ -25,16 +25,17 @@ class AlertTable(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     rule: str = Field(sa_type=Text)
-    """`limit/NAME`, `balance/ACCOUNT` or `stale/POLLER`."""
+    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
     entity: str = Field(sa_type=Text)
     window_start: int = Field(sa_type=BigInteger)
-    """Start of the calendar window; for a rolling window the instant at which the episode began."""
+    """Start of the calendar window; for a rolling window and an anomaly the instant at which the episode began."""
     window_end: int | None = Field(default=None, sa_type=BigInteger)
     state: str = Field(sa_type=Text)
     severity: str = Field(sa_type=Text)
     version: int = 0
     announced: float = 0.0
-    """The highest threshold that stands announced, as a fraction of the limit."""
+    """The highest threshold that stands announced, as a fraction of the limit; of an anomaly how many times the usual
+    it was when it spoke last."""
     spoke: int = 0
     """How many transitions were announced."""
     used_nano: int = Field(sa_type=BigInteger)

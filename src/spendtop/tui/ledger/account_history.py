@@ -58,7 +58,7 @@ class LedgerDays(ListTable["LedgerDay", int]):
         if each.doubted:
             words.append(("! doubted ", palette.warn))
         if each.restated:
-            words.append((f"restated {each.restated}x ", palette.warn))
+            words.append(("restated " if each.restated == 1 else f"restated {each.restated}x ", palette.warn))
         if _is_open(each, ink):
             words.append(("open ", palette.muted))
         elif each.billed is None:

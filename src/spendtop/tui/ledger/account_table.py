@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spendtop.domain.clock import age
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece
@@ -105,7 +106,7 @@ def _as_of(each: AccountNow, ink: Ink, width: int) -> Piece:
         return ("seen" if each.is_estimate else "by hand"), ink.palette.faint
     if each.as_of is None:
         return "never", ink.palette.warn
-    return formats.age(max(ink.now - each.as_of, 0)), ink.palette.text
+    return age(max(ink.now - each.as_of, 0)), ink.palette.text
 
 
 def _burn(each: AccountNow, ink: Ink, width: int) -> Piece:
@@ -129,7 +130,7 @@ def _calibrated(each: AccountNow, ink: Ink, width: int) -> Piece:
         return "not needed", ink.palette.faint
     if each.calibrated_at is None:
         return "never", ink.palette.warn
-    return f"{formats.age(max(ink.now - each.calibrated_at, 0))} ago", ink.palette.text
+    return f"{age(max(ink.now - each.calibrated_at, 0))} ago", ink.palette.text
 
 
 def _drift(each: AccountNow, ink: Ink, width: int) -> Piece:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widgets import Checkbox, Input, Label
 
 from spendtop.domain.billing import typed
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import HOUR, age
 from spendtop.domain.ledger import Drift, EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
@@ -291,5 +291,5 @@ def bill_age(account: AccountNow | None, now: int) -> str:
         return "not read"
     if account.as_of is None:
         return "never polled"
-    age = formats.age(max(now - account.as_of, 0))
-    return f"as of {age}" if age == "now" else f"as of {age} ago"
+    since = age(max(now - account.as_of, 0))
+    return f"as of {since}" if since == "now" else f"as of {since} ago"

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.clock import DAY, age, to_datetime
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
@@ -140,7 +140,7 @@ class LedgerScreen(LiveScreen):
             return [(f"  uncalibrated, {silent}: c enters what the page says is left", palette.warn)]
         if chosen.caution is not None:
             return [(f"  {chosen.caution}", palette.warn)]
-        ago = formats.age(max(self.face.session.clock() - chosen.calibrated_at, 0))
+        ago = age(max(self.face.session.clock() - chosen.calibrated_at, 0))
         drift = "" if chosen.drift is None else f", drift {formats.change(chosen.drift)}"
         words = f"  est. = page {ago} ago{drift} + entries - billed {self._bill_age()}"
         if chosen.burn_per_day is not None and self.size.width >= _WIDE_FROM:

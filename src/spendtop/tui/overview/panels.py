@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from rich.cells import cell_len
 from rich.style import Style
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import HOUR, age
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.limits import LimitState
 from spendtop.domain.untrusted import clean_line
@@ -232,7 +232,7 @@ class SourcesPanel(Panel):
             live = self.recording and since < _QUIET
             sign, style = ("OK ", palette.good) if live else ("-- ", palette.muted)
             today = f"{formats.count(source.requests_today)} today"
-            ago = formats.age(since)
+            ago = age(since)
             counted = 12 if width >= 32 else 0
             lines.append(
                 [
@@ -273,8 +273,8 @@ class Welcome(Panel):
         self.collector: AttachedCollector | None = None
         self.why_unrecorded = ""
         """That no collector runs and how to start one, or nothing."""
-        self.bill = ""
-        """What was billed, where that is known: `billed yesterday $3.20`."""
+        self.is_billed = False
+        """Whether bills are shown above: only who spends it is not known then."""
 
     @property
     def title_line(self) -> Line:
@@ -296,10 +296,12 @@ class Welcome(Panel):
         def step(number: str, what: str, command: str) -> Line:
             return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
 
-        first: Line = [("Nothing recorded yet. ", strong), ("The listener waits for its first request.", text)]
+        nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
+        waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
+        first: Line = [(f"{nothing}. ", strong), (waits, text)]
         why: list[Line] = []
         if self.why_unrecorded:
-            first = [("Nothing recorded yet.", strong)]
+            first = [(f"{nothing}.", strong)]
             why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
@@ -307,14 +309,10 @@ class Welcome(Panel):
             way_in = [(self.webhook, palette.good)]
         if self.collector is not None and self.collector.url is not None:
             tunnel = f"cloudflared tunnel --url {_address(self.collector.url)}"
-        bill: list[Line] = [
-            [(f"{self.bill[:1].upper()}{self.bill[1:]}", palette.money), (f" {self.glyphs.between} 7 ledger", muted)]
-        ]
         return [
             first,
             *why,
             *self._amiss(width),
-            *(bill if self.bill else ()),
             (),
             [("See it alive at once", palette.title)],
             step("-", "a month of made-up traffic", "spendtop demo"),

@@ -15,19 +15,26 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.listing import Listing
+from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.models_panel import ModelsPanel
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
+from spendtop.tui.overview.trend import Trend
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.widgets.canvas import Panel
 from spendtop.tui.widgets.chart import SpendChart
+from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
 
 if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.tui.headline import Headline
+    from spendtop.tui.overview.questions import OverviewFigures
 
 _SPANS = (30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY)
+_DAYS = (30, 90, 365)
+"""Longer ones, by day."""
 _MOST_BUCKETS = 400
 _TOP = 12
 
@@ -42,23 +49,26 @@ class OverviewScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self._zoom = 1
+        self._trend: Trend | None = None
 
     def body(self) -> ComposeResult:
-        yield Welcome()
         with Vertical(id="figures"):
             with Horizontal(id="upper"):
                 yield SpendChart()
+                yield DayChart(id="days")
                 yield LimitsPanel()
+                yield BalancesPanel()
             with Horizontal(id="middle"):
                 yield TopPanel("Users", "(no user)", id="users")
                 yield ModelsPanel()
                 yield SourcesPanel()
             yield RequestList("Live", id="live", has_keys=lambda: not self.query_one(ModelsPanel).has_focus)
+        yield Welcome()
 
     def question(self) -> Question:
         from spendtop.tui.overview.questions import OverviewQuestion
 
-        span = _SPANS[self._zoom]
+        span = self._span
         return OverviewQuestion(
             now=self.face.session.clock(),
             calendar=self.face.session.calendar,
@@ -66,19 +76,19 @@ class OverviewScreen(LiveScreen):
             chart_span=span,
             chart_step=self._step(span),
             top=_TOP,
+            bill_days=self._days or _DAYS[0],
         )
 
     def show(self, answer: Any) -> Headline:
-        headline: Headline
-        overview: Overview
-        headline, overview = answer
+        figures: OverviewFigures = answer
+        headline, overview = figures.headline, figures.overview
         self.set_class(not headline.recorded, "-empty")
-        bill = headline.billed
-        cost = "" if bill is None else f"{formats.billed(bill, headline.at)} {formats.cents(bill.cost)}"
-        self._welcome(cost)
+        self._bills(figures)
+        self._by_day(headline)
+        self._welcome()
         chart = self.query_one(SpendChart)
         chart.calendar = headline.calendar
-        span = _SPANS[self._zoom]
+        span = self._span
         chart.show(overview.chart, self._step(span), span, overview.now)
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.is_configured = overview.limits, headline.applied is not None
@@ -110,12 +120,12 @@ class OverviewScreen(LiveScreen):
     def works_now(self, action: Action) -> bool:
         """An empty store has nothing to move in, and where there is no room for the chart it cannot be zoomed."""
         is_zoom = action.id in ("zoom-in", "zoom-out")
-        if is_zoom and not (self.query_one("#upper").display and self.query_one(SpendChart).display):
+        if is_zoom and not (self.query_one("#upper").display and self._chart.display):
             return False
         if action.id in ("next-pane", "previous-pane"):
             return len(self.panes) > 1
         needs_rows = is_zoom or action in MOVE or action.id == "open"
-        return not (needs_rows and self.has_class("-empty"))
+        return not (needs_rows and self.has_class("-empty")) or (is_zoom and self.has_class("-billed"))
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
@@ -139,10 +149,35 @@ class OverviewScreen(LiveScreen):
         self.face.open_filter()
 
     def action_zoom(self, step: int) -> None:
-        zoom = max(0, min(self._zoom + step, len(_SPANS) - 1))
+        least = len(_SPANS) if self.has_class("-billed") else 0
+        zoom = max(least, min(max(self._zoom, least) + step, len(_SPANS) + len(_DAYS) - 1))
         if zoom != self._zoom:
             self._zoom = zoom
+            self.set_class(self._days is not None, "-days")
             self.news()
+
+    @property
+    def _days(self) -> int | None:
+        """How many days the chart shows one by one; None where it shows a shorter time."""
+        return _DAYS[self._zoom - len(_SPANS)] if self._zoom >= len(_SPANS) else None
+
+    @property
+    def _span(self) -> int:
+        """What the other chart shows, µs."""
+        return _SPANS[min(self._zoom, len(_SPANS) - 1)] if self._days is None else HOUR
+
+    @property
+    def _chart(self) -> Panel:
+        """The one that is shown where there is room."""
+        return self.query_one(DayChart if self._days or self.has_class("-billed") else SpendChart)
+
+    def _by_day(self, headline: Headline) -> None:
+        """The chart of days, of what the screen of requests lists."""
+        trend = self._trend = self._trend or Trend(self, self.query_one(DayChart))
+        if self._days is None or headline.bills is not None:
+            trend.end()
+        else:
+            trend.follow(self._days, self.face.listed, headline.at, headline.calendar)
 
     def on_list_table_opened(self) -> None:
         self._open_request()
@@ -150,15 +185,26 @@ class OverviewScreen(LiveScreen):
     def on_models_panel_family_opened(self) -> None:
         self.action_open()
 
-    def _welcome(self, bill: str | None = None) -> None:
-        """What it says now; `bill` where it was read."""
+    def _bills(self, figures: OverviewFigures) -> None:
+        """In place of spend, where bills come and no requests."""
+        headline = figures.headline
+        self.set_class(headline.bills is not None, "-billed")
+        if figures.history is None:
+            return
+        balances = self.query_one(BalancesPanel)
+        balances.bills, balances.calendar, balances.now = headline.bills, headline.calendar, headline.at
+        balances.redraw()
+        line = "balance" if any(figures.history.left) else ""
+        self.query_one(DayChart).show(billed_days(figures.history), "Billed/day", line_title=line)
+
+    def _welcome(self) -> None:
         welcome = self.query_one(Welcome)
-        bill = welcome.bill if bill is None else bill
+        is_billed = self.has_class("-billed")
         collector = self.face.collector
         why = "" if collector else self.face.status_facts().standing.sentence
-        told = (self.face.webhook_url, collector, why, bill)
-        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill) != told:
-            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.bill = told
+        told = (self.face.webhook_url, collector, why, is_billed)
+        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed) != told:
+            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed = told
             welcome.redraw()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:

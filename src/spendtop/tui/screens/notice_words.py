@@ -10,11 +10,13 @@ from spendtop.domain.clock import to_datetime
 from spendtop.domain.config_slips import first_slip
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Piece, clip, length
+from spendtop.tui.widgets.canvas import Line, Piece, clip, fit, length
 
 if TYPE_CHECKING:
     from spendtop.tui.face import Face
 
+_WHOSE = 24
+"""Cells of a name."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -94,6 +96,9 @@ class NoticeWords:
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
             words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
+        if (unusual := attention.unusual) is not None:
+            whose = fit(unusual.whose, _WHOSE).rstrip()
+            words.append((f"! {whose} {unusual.unusual_words}: spendtop alert list   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))

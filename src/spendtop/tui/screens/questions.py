@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
-from spendtop.store.reads.ledger import billed_unseen
+from spendtop.store.reads.bills import bills_unseen
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
@@ -25,16 +24,14 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     calendar = config.calendar if config else fallback
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
-    baseline = spend(connection, now - DAY - HOUR, now - DAY)
     return Headline(
         at=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
-        baseline=baseline.cost if baseline.requests else None,
         worst=limits[0] if limits else None,
         attention=attention(connection),
         recorded=_counted(connection),
-        billed=billed_unseen(connection, now),
+        bills=bills_unseen(connection, config.accounts if config else (), now),
         day=day,
         calendar=calendar,
         applied=config,

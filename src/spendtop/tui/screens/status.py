@@ -9,8 +9,10 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 
+from spendtop.domain.bills import NO_BILL
 from spendtop.domain.limits import LimitState
 from spendtop.domain.sight import StandingWord
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
@@ -19,7 +21,7 @@ from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length, spread
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import BilledDay
+    from spendtop.store.reads.bills import Bills
     from spendtop.store.reads.limits import LimitUse
 
 _NARROW = 40
@@ -77,15 +79,18 @@ class StatusLine(Canvas):
         headline, palette = self.headline, self.palette
         if headline is None:
             return [[[("today ", palette.muted), (self.glyphs.wait, palette.faint)]]]
-        figures = [self._today(headline, wide) if headline.billed is None else self._bill(headline.billed, headline.at)]
+        bills = headline.bills
+        figures = [self._today(headline, wide) if bills is None else self._billed(bills, headline.at)]
         if alerts := headline.attention.open_alerts:
             style = palette.bad if headline.attention.exceeded else palette.warn
             figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
+        if bills is not None:
+            figures.append(self._left(bills, headline))
         if headline.worst:
             figures.append(self._limit(headline.worst))
-        if headline.billed is None:
+        if bills is None:
             figures.append(self._pace(headline))
-        return figures
+        return [forms for forms in figures if forms]
 
     def _today(self, headline: Headline, wide: bool) -> list[Line]:
         palette, today = self.palette, headline.today
@@ -95,20 +100,37 @@ class StatusLine(Canvas):
         return [[label, (formats.spend_long(today), palette.money)], *forms] if wide else forms
 
     def _pace(self, headline: Headline) -> list[Line]:
-        """Spend of the last hour, and how it differs from yesterday's."""
+        """Spend of the last hour, marked while everyone's is unusual."""
         palette = self.palette
         rate: Piece = (formats.rate(headline.last_hour), palette.text)
-        if headline.trend is None:
+        unusual = headline.attention.unusual
+        if unusual is None or unusual.entity.raw:
             return [[rate]]
-        hour, before = headline.trend
-        arrow = self.glyphs.up if hour >= before else self.glyphs.down_arrow
-        return [[rate, (f" {arrow}{formats.trend(hour, before)}", palette.muted)], [rate]]
+        mark: Piece = (f" {self.glyphs.up}", palette.warn)
+        return [[rate, mark, (" unusual", palette.warn)], [rate, mark]]
 
-    def _bill(self, bill: BilledDay, now: int) -> list[Line]:
-        """In place of spend, where bills came and no requests."""
-        palette = self.palette
-        label, cost = (f"{formats.billed(bill, now)} ", palette.muted), (formats.cents(bill.cost), palette.money)
-        return [[label, cost, ("  no requests seen", palette.muted)], [label, cost], [cost]]
+    def _billed(self, bills: Bills, now: int) -> list[Line]:
+        """In place of spend, where bills come and no requests."""
+        palette, day = self.palette, bills.day
+        if day is None:
+            return [[(NO_BILL, palette.unknown)]]
+        label, _, cost = day.words(now).rpartition(" ")
+        figure: Line = [(f"{label} ", palette.muted), (cost, palette.money)]
+        return [[*figure, (f" {day.age(now)}", palette.muted)], figure, [(cost, palette.money)]]
+
+    def _left(self, bills: Bills, headline: Headline) -> list[Line]:
+        """The balance that lasts the shortest, and until when."""
+        first, palette = bills.first_to_run_out, self.palette
+        if first is None or first.balance is None:
+            return []
+        left: Line = [
+            (f"{fit(clean_line(first.account.name), 16).rstrip()} ", palette.muted),
+            (first.balance.floored, palette.money),
+        ]
+        if first.run_out_at is None:
+            return [left]
+        runs_out = f"{headline.calendar.local(first.run_out_at):%Y-%m-%d}"
+        return [[*left, (f" runs out ~{runs_out}", palette.muted)], left]
 
     def _limit(self, use: LimitUse) -> list[Line]:
         """The fullest limit: by whom and how full, or how full alone."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import MINUTE
+from spendtop.domain.clock import MINUTE, age
 from spendtop.domain.cost_words import within
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
@@ -120,11 +120,11 @@ def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
 
 def _last(row: SessionRow, ink: Ink, width: int) -> Piece:
     style = ink.palette.good if is_active(row, ink.now) else ink.palette.muted
-    return formats.age(max(ink.now - row.last_at, 0)), style
+    return age(max(ink.now - row.last_at, 0)), style
 
 
 def _first(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return formats.age(max(ink.now - row.first_at, 0)), ink.palette.muted
+    return age(max(ink.now - row.first_at, 0)), ink.palette.muted
 
 
 def _first_time(row: SessionRow, ink: Ink, width: int) -> Piece:

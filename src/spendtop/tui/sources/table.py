@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from spendtop.domain.clock import age
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
@@ -100,13 +101,13 @@ class SourceTable(ListTable["Row", RowKey]):
         return state, _style(state, ink.palette)
 
     def _last(self, row: Row, ink: Ink, width: int) -> Piece | SpanningCell:
-        age = formats.UNKNOWN if row.last_at is None else formats.age(max(ink.now - row.last_at, 0))
+        last = formats.UNKNOWN if row.last_at is None else age(max(ink.now - row.last_at, 0))
         style = ink.palette.faint if row.last_at is None else ink.palette.text
         if is_polled(row):
-            return SpanningCell([(fit_right(age, width) + "  ", style), self._of_polled(row, self.state(row))])
+            return SpanningCell([(fit_right(last, width) + "  ", style), self._of_polled(row, self.state(row))])
         if row.last_at is None and not is_token(row) and not row.refused:
             return SpanningCell([(self._of_silent(row), ink.palette.muted)])
-        return age, style
+        return last, style
 
     def _of_polled(self, row: PolledRow, state: State) -> Piece:
         palette, poller = self.palette, row.poller

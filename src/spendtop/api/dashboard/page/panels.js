@@ -12,7 +12,7 @@ function showState(state) {
   $("version").textContent = `spendtop ${state.version}`;
   $("zone").textContent = `times in ${times.zone}`;
   $("conditions").replaceChildren(...state.conditions.map((condition) =>
-    make("li", { class: condition.status === "healthy" ? "" : condition.status },
+    make("li", { class: condition.status },
       cleanText(condition.sentence), " ", make("span", { class: "muted" }, `since ${times.moment(condition.since)}`))));
   $("balances").replaceChildren(...(state.balances.length
     ? state.balances.map(balance)

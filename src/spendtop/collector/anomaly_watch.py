@@ -1,0 +1,71 @@
+"""The loop that runs the rules of `services.anomaly_alerts`, often enough to find a spike within minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from spendtop.collector import from_settings
+from spendtop.collector.supervisor import pause
+from spendtop.config.settings import Settings
+from spendtop.domain.clock import Clock
+from spendtop.services.announcements import Announcement
+from spendtop.services.anomaly_alerts import AnomalyAlerts
+from spendtop.services.lease import LostLease
+from spendtop.store.engine import Store
+from spendtop.store.transactions import WriteQueue, read, write
+
+_LOOK = 10.0
+"""Seconds between two looks."""
+_REST = 20
+"""The least of the time between two looks, as a multiple of how long the last one took."""
+
+
+class AnomalyWatch:
+    """Looks for unusual spend while evaluating is ours."""
+
+    def __init__(
+        self,
+        store: Store,
+        writes: WriteQueue,
+        settings: Callable[[], Settings],
+        clock: Clock,
+        owns: Callable[[], bool],
+        on_announced: Callable[[Sequence[Announcement]], None],
+        every: float = _LOOK,
+    ) -> None:
+        """`every` are the seconds between two looks."""
+        self._store = store
+        self._writes = writes
+        self._settings = settings
+        self._clock = clock
+        self._owns = owns
+        self._on_announced = on_announced
+        self._every = every
+
+    async def run(self, stop: asyncio.Event) -> None:
+        followed: Settings | None = None
+        while not stop.is_set():
+            settings = self._settings()
+            if settings is not followed:
+                followed, alerts = settings, _alerts(settings)
+            began = time.monotonic()
+            if self._owns():
+                with suppress(LostLease):
+                    await self._look(alerts)
+            await pause(stop, max(self._every, (time.monotonic() - began) * _REST))
+
+    async def _look(self, alerts: AnomalyAlerts) -> None:
+        now = self._clock()
+        changes = await read(self._store, lambda connection: alerts.look(connection, now))
+        if not changes:
+            return
+        told = await write(self._writes, lambda connection: alerts.write(connection, changes, now))
+        if told:
+            self._on_announced(told)
+
+
+def _alerts(settings: Settings) -> AnomalyAlerts:
+    return AnomalyAlerts(from_settings.watched_spend(settings), from_settings.channels_of(settings))
