@@ -114,7 +114,10 @@ async def test_the_description_names_every_route(store: Store, clock: SettableCl
         assert expected <= set(described["paths"])
         assert "ErrorAnswer" in described["components"]["schemas"]
         names = {each["name"] for each in described["paths"]["/requests"]["get"]["parameters"]}
-        assert names == {"hours", "since", "from", "until", "to", "q", "model", "token", "user", "cursor", "limit"}
+        assert names == {
+            *("hours", "since", "from", "until", "to", "q", "cursor", "limit"),
+            *("model", "token", "user", "user_id", "session", "session_id"),
+        }
 
 
 async def test_the_admin_api_is_there_before_anybody_asks_but_not_while_it_stops(
