@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
@@ -29,6 +30,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, current_rules
 from spendtop.api.http_request import Disconnected, HttpRequest
 from spendtop.api.pushes import OlderPath, PushRoute
+from spendtop.api.server import serve
 from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
 from spendtop.api.webhook import WebhookRoute
@@ -41,6 +43,14 @@ _WARM_AFTER_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+
+
+async def listen(context: Context, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Answer until `stop` is set. Closes the socket."""
+    listener = Listener(context)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(listener.warm(stop), name="admin API")
+        await serve(listener, listening, stop, favoured=listener.favoured)
 
 
 class Listener:

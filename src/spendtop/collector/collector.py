@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
-from spendtop.api.app import Listener
+from spendtop.api.app import listen
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.refusals import Refusals
-from spendtop.api.server import bind, serve
+from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.anomaly_watch import AnomalyWatch
@@ -244,11 +244,8 @@ class Collector:
             counters=self._counters,
             refusals=self._refusals,
         )
-        listener = Listener(context)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(listener.warm(self._stop), name="admin API")
-                await serve(listener, listening, self._stop, favoured=listener.favoured)
+            await listen(context, listening, self._stop)
         except Exception:
             _log.exception("the listener failed")
 
