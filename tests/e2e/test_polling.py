@@ -97,6 +97,7 @@ def test_a_balance_that_runs_low_is_told_once_and_kept_from_the_shell(tmp_path: 
         with collecting(tmp_path, config) as collector:
             file = tmp_path / "spendtop.toml"
             eventually(lambda: rows(tmp_path, "SELECT 1 FROM day_cost WHERE cost_nano > 0"))
+            eventually(lambda: any("billed today $4.20" in line for line in collector.lines))
             synced = spendtop(tmp_path, "ledger", "sync", "openai", "12.00", "--config", file)
             assert (synced.code, synced.err) == (0, "")
             assert synced.out.startswith("openai is at $12.00 now.")

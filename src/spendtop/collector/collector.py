@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 
-from sqlalchemy import Connection
-
 from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
@@ -29,10 +27,10 @@ from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
+from spendtop.collector.first_bill import FirstBill
 from spendtop.collector.housekeeping import Housekeeping, RefusalCounts
 from spendtop.collector.list_refresh import ListRefresh
 from spendtop.collector.polling.account_watch import AccountWatch
-from spendtop.collector.polling.poll_config import accounts_of
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.printer import Printer
@@ -74,8 +72,6 @@ from spendtop.services.recording import Outcome
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
-from spendtop.store.reads.bills import Bills, bills_unseen
-from spendtop.store.transactions import read
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -159,6 +155,7 @@ class Collector:
             store, self._recorder, self._conditions, lambda: self._active.settings.database.disk_reserve
         )
         self._snapshot = StatusSnapshot(where.status, store, lambda: self._recorder.book, setup.clock, readiness.url)
+        self._first_bill = FirstBill(store, lambda: self._active, setup.clock, self._say)
         self._evaluator = EvaluatorLoop(
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
@@ -289,6 +286,7 @@ class Collector:
             "accounts": self._accounts.run,
             "anomalies": self._anomalies.run,
             "status file": self._snapshot.run,
+            "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
@@ -372,6 +370,7 @@ class Collector:
 
     def _polled(self) -> None:
         self._evaluator.wake()
+        self._first_bill.wake()
         self._accounts.wake()
 
     def _wake(self) -> None:
@@ -418,13 +417,10 @@ class Collector:
         url = self._readiness.url
         tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
-            bills = await read(self._store, self._bills)
+            bills = await self._first_bill.look()
             self._printer.banner(self._active.facts(url, self._store.name, bills))
         for sentence in (*notices, *self._setup.loaded.warnings):
             self._say(sentence)
-
-    def _bills(self, connection: Connection) -> Bills | None:
-        return bills_unseen(connection, accounts_of(self._settings()), self._setup.clock())
 
     def _say(self, sentence: str) -> None:
         if self._printer is not None:
