@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from spendtop.api import admin
+from spendtop.api import app as application
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock
@@ -110,4 +114,30 @@ async def test_the_description_names_every_route(store: Store, clock: SettableCl
         assert expected <= set(described["paths"])
         assert "ErrorAnswer" in described["components"]["schemas"]
         names = {each["name"] for each in described["paths"]["/requests"]["get"]["parameters"]}
-        assert names == {"hours", "since", "from", "until", "to", "q", "model", "token", "user", "cursor", "limit"}
+        assert names == {
+            *("hours", "since", "from", "until", "to", "q", "cursor", "limit"),
+            *("model", "token", "user", "user_id", "session", "session_id"),
+        }
+
+
+async def test_the_admin_api_is_there_before_anybody_asks_but_not_while_it_stops(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+
+    def build(*parts: object) -> str:
+        built.append(parts)
+        return "admin"
+
+    monkeypatch.setattr(admin, "build_admin", build)
+    monkeypatch.setattr(application, "_WARM_AFTER_SECONDS", 0)
+    async with listening(readable_store, clock, recorder) as live:
+        stop = asyncio.Event()
+        listener = application.Listener(live.context)
+        await listener.warm(stop)
+        assert len(built) == 1
+        await listener.warm(stop)
+        assert len(built) == 1
+        stop.set()
+        await application.Listener(live.context).warm(stop)
+        assert len(built) == 1

@@ -15,6 +15,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window
 from spendtop.store.reads.attention import Attention
+from spendtop.store.reads.grown_costs import GrownCost
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import Breakdown, KeySpend
@@ -39,6 +40,7 @@ def figures(**changes: Any) -> Figures:
         "measures": Measures(12, 2, 1_795_000_000_500_000),
         "attention": Attention(1, 2, 3, 4, 5, 6),
         "today": {"model": breakdown("gpt-4o")},
+        "grown": {"model": (GrownCost(Untrusted("gpt-4o"), Usd.of(9), Usd.of(2)),), "source": ()},
         "limits": (
             LimitUse(LIMIT, Untrusted("alice"), Untrusted("alice"), None, None, Usd.of(4), 0, LimitState.OK, 0.4),
         ),
@@ -83,6 +85,8 @@ def test_every_figure_is_named_described_and_typed() -> None:
         ("spendtop_model_requests_today", ("gpt-4o",)): 3,
         ("spendtop_model_unpriced_today", ("gpt-4o",)): 1,
         ("spendtop_model_failed_today", ("gpt-4o",)): 0,
+        ("spendtop_cost_usd_total", ("gpt-4o", "")): 9,
+        ("spendtop_cost_lowered_usd_total", ("gpt-4o", "")): 2,
         ("spendtop_limit_used_ratio", ("alice", "daily", "day")): 0.4,
         ("spendtop_limit_used_usd", ("alice", "daily", "day")): 4,
         ("spendtop_limit_usd", ("alice", "daily", "day")): 10,

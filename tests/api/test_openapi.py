@@ -46,14 +46,17 @@ RULES = """\
 [checks]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 413, 414, 415, 422, 429, 431]
 
-# Parameters that exclude one another, texts that are times, filters, positions or amounts, and counts that must fit
-# together: no schema says so, but the answer does.
+# Parameters that exclude one another, texts that are times, filters, positions, amounts or printable names, and counts
+# that must fit together: no schema says so, but the answer does.
 [[operations]]
 include-path-regex = "^/(requests|data|models|sessions|spending/summary|dashboard/chart|export.(csv|jsonl)|events)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 [[operations]]
 include-path-regex = "^/(PATHS)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 409, 422]
+[[operations]]
+include-path = "/ingest/tokens"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
 [[operations]]
 include-path-regex = "^/ledger/"
 parameters = { "path.account" = "openai" }

@@ -414,3 +414,14 @@ async def test_older_clients_times_are_stored_and_marked(live: Live, clock: Sett
         (True, clock() - MINUTE),
         (True, clock() - 100 * DAY),
     ]
+
+
+async def test_fields_that_are_not_known_are_left_and_named_with_what_was_meant(live: Live) -> None:
+    one = (await post(live, {**ITEM, "user": "alice", "nothing": None, "sk-4711": 1})).json()
+    assert (one["status"], set(one["hints"])) == ("stored", {"user", "item"})
+    assert "did you mean user_id?" in one["hints"]["user"] and "4711" not in json.dumps(one["hints"])
+    many = (await post(live, [{**ITEM, "cost": 1}, {**ITEM, "user": "bob"}, ITEM])).json()
+    assert (many["accepted"], set(many["hints"])) == (3, {"cost", "user"})
+    assert "hints" not in (await post(live, ITEM)).json()
+    refused = (await post(live, {"tracking_token": "app-1", "modle": "gpt-4o"})).json()["error"]["fields"]
+    assert refused["model"] == "is missing" and "did you mean model?" in refused["modle"]

@@ -1,7 +1,8 @@
-"""The ready snippets, pasted and run against a listener, with local stand-ins for the providers' packages."""
+"""The ready snippets, pasted and run against a listener, with the providers' packages and a local server for these."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import sys
@@ -9,73 +10,44 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from spendtop.domain.request import BodyState, Status
 from spendtop.services import tokens
-from spendtop.services.snippets import snippets
+from spendtop.services.snippets import client, snippets
 from spendtop.store.engine import Store
-from spendtop.store.reads.rows import RequestRow, from_row
+from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
+from tests import fake_llm
 from tests.api.listening import Live, settings_of
 from tests.api.recorders import recording
 from tests.conftest import SettableClock
 from tests.waiting import DEADLINE
 
 KEY = "an ingest key of the tests"
-STAND_IN = """
-class _Object:
-    def __init__(self, **fields):
-        self.__dict__.update(fields)
-
-    def model_dump(self, mode):
-        fields = vars(self).items()
-        return {name: value.model_dump(mode) if isinstance(value, _Object) else value for name, value in fields}
-"""
-OPENAI = (
-    STAND_IN
-    + """
-def _answer(model, messages):
-    usage = _Object(
-        prompt_tokens=1000, completion_tokens=100, total_tokens=1100, service_tier=None,
-        prompt_tokens_details=_Object(cached_tokens=400, audio_tokens=0),
-        completion_tokens_details=_Object(reasoning_tokens=20, audio_tokens=None),
-    )
-    choices = [_Object(message=_Object(content="hello"))]
-    return _Object(id="chatcmpl-" + messages[0]["content"], _request_id=None, model=model, usage=usage, choices=choices)
-
-
-class OpenAI:
-    def __init__(self):
-        self.chat = _Object(completions=_Object(create=_answer))
-
-
-class AsyncOpenAI:
-    def __init__(self):
-        async def create(**call):
-            return _answer(**call)
-
-        self.chat = _Object(completions=_Object(create=create))
-"""
-)
-ANTHROPIC = (
-    STAND_IN
-    + """
-def _answer(model, max_tokens, messages):
-    usage = _Object(
-        input_tokens=10, output_tokens=5, cache_read_input_tokens=100, cache_creation_input_tokens=50,
-        server_tool_use=None, service_tier="standard",
-    )
-    return _Object(id="msg_1", _request_id="req_1", model=model, usage=usage, content=[_Object(text="hello")])
-
-
-class Anthropic:
-    def __init__(self):
-        self.messages = _Object(create=_answer)
-"""
-)
 OTHER_CALLS = """
+    import asyncio
+
     assert asyncio.run(ask_openai_async("async")) == "hello"
-    assert ask_anthropic("third") == "hello"
+    assert "".join(stream_openai("stream")) == "hello"
+    assert next(stream_openai("left")) == "hel"
+    assert embed_openai("a text") == [0.5, 0.25]
+    assert asyncio.run(ask_anthropic_async("async")) == "hello"
+    assert "".join(stream_anthropic("stream")) == "hello"
+    try:
+        ask_openai("fail")
+    except Exception as failure:
+        assert failure.status_code == 400
+    else:
+        raise AssertionError
+    spendtop.prompts = True
+    ask_openai("with its prompt")
+"""
+ONLY_THE_CLIENT = """
+    with spendtop.call("openai", {"model": "a-model"}) as call:
+        call.answered(type("Answer", (), {"usage": {"prompt_tokens": 3, "completion_tokens": 4}}))
+    print("went on")
 """
 
 
@@ -103,49 +75,70 @@ async def ran(*command: str, key: str = KEY, **environ: str) -> tuple[str, str]:
     return out.decode(), err.decode()
 
 
-async def ran_python(live: Live, folder: Path, key: str = KEY, port: int | None = None) -> tuple[str, str]:
-    (folder / "openai.py").write_text(OPENAI)
-    (folder / "anthropic.py").write_text(ANTHROPIC)
+async def ran_python(live: Live, folder: Path, calls: str, key: str = KEY, port: int | None = None) -> tuple[str, str]:
+    """The Python snippet with further calls, where the providers' packages ask a server of this machine."""
     script = folder / "application.py"
     address = url(live) if port is None else f"http://127.0.0.1:{port}"
-    script.write_text(snippets("web-token", address)["python"] + OTHER_CALLS)
-    return await ran(sys.executable, "-W", "error", str(script), key=key)
+    script.write_text(snippets("web-token", address)["python"] + calls)
+    with fake_llm.answering() as variables:
+        return await ran(sys.executable, str(script), key=key, **(variables if calls is OTHER_CALLS else {}))
 
 
 def stored(store: Store) -> list[RequestRow]:
     request = table_of(RequestTable)
     with store.reading() as connection:
-        return [from_row(row) for row in connection.execute(request.select().order_by(request.c.id))]
+        return [from_row(row) for row in connection.execute(select(*selected()).order_by(request.c.id))]
 
 
-async def test_the_python_snippet_records_every_client(live: Live, readable_store: Store, tmp_path: Path) -> None:
-    assert await ran_python(live, tmp_path) == ("hello\n", "")
-    rows = {str(row.response_id): row for row in stored(readable_store)}
-    assert set(rows) == {"chatcmpl-Say hello.", "chatcmpl-async", "msg_1"}
-    for row in rows.values():
-        assert (str(row.token), str(row.user_id), row.latency_ms is not None) == ("web-token", "alice", True)
-    ours = rows["chatcmpl-async"]
-    assert (str(ours.provider), ours.usage.prompt, ours.usage.cache_read, ours.usage.reasoning) == (
-        "openai",
-        1000,
-        400,
-        20,
-    )
-    theirs = rows["msg_1"]
-    assert (str(theirs.provider), theirs.usage.prompt, theirs.usage.cache_write) == ("anthropic", 160, 50)
-    assert theirs.external_ids == {"ingest": "req_1"}
+async def test_the_python_snippet_records_every_kind_of_call(live: Live, readable_store: Store, tmp_path: Path) -> None:
+    assert await ran_python(live, tmp_path, OTHER_CALLS) == ("hello\nhello\n", "")
+    rows = stored(readable_store)
+    assert {(str(row.token), str(row.user_id), row.latency_ms is not None) for row in rows} == {
+        ("web-token", "alice", True)
+    }
+    found = {str(row.response_id): row for row in rows}
+    openai, anthropic = ("Say hello.", "async", "stream", "with its prompt"), ("Say hello.", "async", "stream")
+    for name in openai:
+        row = found[f"chatcmpl-{name}"]
+        assert (str(row.provider), row.status, row.usage.prompt) == ("openai", Status.OK, 1000), name
+        assert (row.usage.cache_read, row.usage.reasoning, row.usage.completion) == (400, 20, 100), name
+    for name in anthropic:
+        row = found[f"msg_{name}"]
+        assert (str(row.provider), row.usage.prompt, row.usage.cache_write, row.usage.completion) == (
+            "anthropic",
+            160,
+            50,
+            5,
+        ), name
+    assert found["chatcmpl-left"].status is Status.CANCELLED and found["chatcmpl-left"].usage.total is None
+    (embedded,) = [row for row in rows if str(row.model) == "text-embedding-3-small"]
+    assert (embedded.usage.prompt, embedded.usage.completion) == (8, 0)
+    (failed,) = [row for row in rows if row.status is Status.ERROR]
+    assert (str(failed.model), failed.usage.total) == ("gpt-4o-mini", None)
+    kept = {str(row.response_id) for row in rows if row.body_state is BodyState.STORED}
+    assert kept == {"chatcmpl-with its prompt"}
+    assert len(rows) == 10
 
 
-@pytest.mark.parametrize("key", ["a wrong key", ""])
-async def test_a_push_that_fails_only_warns(live: Live, readable_store: Store, tmp_path: Path, key: str) -> None:
-    out, err = await ran_python(live, tmp_path, key=key)
-    assert (out, err.count("usage was not recorded"), stored(readable_store)) == ("hello\n", 3, [])
+@pytest.mark.parametrize(("key", "port"), [("a wrong key", None), ("", None), (KEY, 1)])
+async def test_a_push_that_fails_only_warns(
+    live: Live, readable_store: Store, tmp_path: Path, key: str, port: int | None
+) -> None:
+    out, err = await ran_python(live, tmp_path, ONLY_THE_CLIENT, key, port)
+    assert (out, err.count("usage was not recorded"), stored(readable_store)) == ("went on\n", 1, [])
     assert KEY not in err
 
 
-async def test_without_a_collector_the_application_goes_on(live: Live, tmp_path: Path) -> None:
-    out, err = await ran_python(live, tmp_path, port=1)
-    assert (out, err.count("usage was not recorded")) == ("hello\n", 3)
+def test_the_client_alone_is_a_whole_module(tmp_path: Path) -> None:
+    file = tmp_path / "spendtop_client.py"
+    file.write_text(client())
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(client()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([each.name for each in node.names] if isinstance(node, ast.Import) else [str(node.module)])
+    }
+    assert imported <= sys.stdlib_module_names
 
 
 async def test_the_curl_snippet_records(live: Live, readable_store: Store) -> None:
@@ -154,7 +147,7 @@ async def test_the_curl_snippet_records(live: Live, readable_store: Store) -> No
     (row,) = stored(readable_store)
     assert (str(row.token), str(row.model), row.usage.prompt, row.usage.completion) == (
         "web-token",
-        "gpt-4o-mini",
+        "your-model",
         1200,
         85,
     )

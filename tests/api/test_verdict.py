@@ -142,7 +142,7 @@ async def test_a_rolling_window_is_exact_for_every_entity(readable_store: Store,
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("colour=red", "query"),
+        ("colour=red", "colour"),
         ("user=", "user"),
         ("user", "query"),
         (f"user={'x' * 257}", "user"),

@@ -55,6 +55,11 @@ def test_the_store_is_not_replaced_by_its_own_backup(cli: Cli, home_store: Store
         assert code == 2 and "is the store itself" in err
 
 
+def test_views_are_in_a_sqlite_file_already(cli: Cli, home_store: Store) -> None:
+    code, out, err = cli("db", "views", "--schema", "public")
+    assert (code, err) == (0, "") and "requests and llm_usage are in" in out
+
+
 def test_the_store_itself_is_verified_without_a_file(cli: Cli, spent: Recorded) -> None:
     fill(spent)
     code, out, _ = cli("db", "verify")

@@ -10,6 +10,7 @@ from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tokens
 from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
+from spendtop.services.snippets import snippets
 from spendtop.store.engine import Store
 from spendtop.store.schema import version
 from tests.cli.conftest import Cli, minutes_ago, write_config
@@ -41,6 +42,7 @@ def test_a_token_comes_with_snippets_for_each_kind_of_client(cli: Cli, home_stor
         "--- python ---",
         "--- curl ---",
         "--- litellm ---",
+        "--- opentelemetry ---",
     ]
     assert "https://spend.example.org/ingest" in out and "web-1" in out
     assert "canary-key" not in out
@@ -115,3 +117,8 @@ def test_what_cannot_be_done_is_a_sentence(cli: Cli, home_store: Store, words: t
 
 def test_an_empty_list_says_how_to_make_one(cli: Cli, home_store: Store) -> None:
     assert "token create NAME" in cli("token", "list").out
+
+
+def test_the_client_alone_can_be_kept_in_a_file(cli: Cli) -> None:
+    code, out, err = cli("client")
+    assert (code, err) == (0, "") and out in snippets("value", "http://host")["python"]

@@ -276,11 +276,17 @@ def test_times_are_local() -> None:
         ("~xyzzy", 0, None),
         ("prp.env:x", 0, "prop.NAME"),
         ("prop:x", 0, "prop.NAME"),
+        ("source:otel", 7, "otlp"),
+        ('source:"otel"', 7, "otlp"),
+        ("source:xyzzy", 7, None),
+        ("~src otlp2*", 5, "otlp"),
+        ("level:batched", 6, "batch"),
+        ("status:eror", 7, None),
         ("cost>abc", 5, None),
         ("cost>1e5", 5, None),
         ("cost>99999999999k", 5, None),
         ("in>1.5", 3, None),
-        ("lat>5", 4, None),
+        ("lat>5x", 4, None),
         ("status:4xx", 7, None),
         ("status>ok", 6, None),
         ("model>o3", 5, None),
@@ -403,3 +409,39 @@ def test_every_text_is_a_filter_or_a_filter_error(text: str) -> None:
 
 def test_every_kind_is_used() -> None:
     assert {field.kind for field in FIELDS.values()} == set(FieldKind)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "here"),
+    [
+        ("cost_usd>0.05", "cost>0.05"),
+        ("total_tokens>10k", "tok>10k"),
+        ("tokens>10k", "tok>10k"),
+        ("prompt_tokens>1 completion_tokens<9", "in>1 out<9"),
+        ("latency_ms>5000", "lat>5s"),
+        ("user_id:alice session_id:s-1", "user:alice session:s-1"),
+        ("http_status>=400", "status>=400"),
+        ("occurred_at:yesterday", "time:yesterday"),
+        ("timestamp:yesterday", "t:yesterday"),
+        ("service_level:batch", "level:batch"),
+        ("prop:env=prod", "prop.env:prod"),
+        ("prop:env:prod", "prop.env:prod"),
+        ("properties.env:prod", "~prop env=prod"),
+        ("~user_id alice", "~u alice"),
+        ("token_name:web", "token:web"),
+    ],
+)
+def test_a_field_has_the_names_of_api_exports_and_views_as_well(elsewhere: str, here: str) -> None:
+    assert parse_filter(elsewhere) == parse_filter(here)
+
+
+@pytest.mark.parametrize("text", ["source:webhook", "~src poll", "source:helicone*", "source:OTLP", "level:Batch"])
+def test_values_of_closed_fields_are_known_by_pattern_and_whatever_their_case(text: str) -> None:
+    assert fields_of(parse_filter(text)) <= {"source", "level"}
+
+
+def test_an_unknown_value_of_a_closed_field_is_said_with_those_that_exist() -> None:
+    with pytest.raises(FilterError, match="there is no source 'xyzzy'; it is one of webhook, poll, helicone-api"):
+        parse_filter("source:xyzzy")
+    with pytest.raises(FilterError, match="did you mean 'error'"):
+        parse_filter("status:eror")

@@ -18,7 +18,7 @@ from spendtop.services.snippets import KEY_VARIABLE
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import Session
-from tests.api.test_snippets import ANTHROPIC, OPENAI, OTHER_CALLS
+from tests import fake_llm
 from tests.e2e.processes import CollectorProcess, collecting, environment, spendtop
 from tests.e2e.pushing import INGEST_KEY
 from tests.readme import README
@@ -33,6 +33,9 @@ ingest_keys = {{ apps = "{key}" }}
 token_length = 12
 [time]
 zone = "UTC"
+[prices."claude-of-the-tests"]
+input = 4
+output = 10
 """
 LITELLM = """
 import json
@@ -144,24 +147,24 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.mark.replaces("push/snippets")
 async def test_the_clients_of_openai_and_anthropic(place: Place) -> None:
-    token, snippets = place.token("web")
-    place.run_python(snippets["python"] + OTHER_CALLS, {"openai.py": OPENAI, "anthropic.py": ANTHROPIC})
-    assert await place.shown(3) == [
-        Shown("alice", "claude-sonnet-4-5", "$0.0003", token),
-        Shown("alice", "gpt-4o-mini", "$0.0002", token),
-        Shown("alice", "gpt-4o-mini", "$0.0002", token),
+    _, snippets = place.token("web")
+    with fake_llm.answering() as variables:
+        place.run_python(snippets["python"], {}, **variables)
+    assert await place.shown(2) == [
+        Shown("alice", "claude-of-the-tests", "$0.0007", "web"),
+        Shown("alice", "gpt-4o-mini", "$0.0002", "web"),
     ]
 
 
 @pytest.mark.replaces("push/snippets")
 async def test_curl(place: Place) -> None:
-    token, snippets = place.token("cron")
+    _, snippets = place.token("cron")
     place.run("sh", "-c", snippets["curl"])
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0002", token)]
+    assert await place.shown(1) == [Shown("alice", "your-model", "$0.0002", "cron")]
 
 
 async def test_the_callback_of_litellm(place: Place) -> None:
-    token, snippets = place.token("agents")
+    _, snippets = place.token("agents")
     _, _, pasted = snippets["litellm"].partition("#   import litellm")
     code = "import litellm" + re.sub(r"^#( {3})?", "", pasted, flags=re.MULTILINE)
     event = json.loads((_FIXTURES / "litellm_sdk_batch.json").read_bytes())[0]
@@ -174,7 +177,7 @@ async def test_the_callback_of_litellm(place: Place) -> None:
         },
     )
     eventually(lambda: place.collector.rows("SELECT 1 FROM request"))
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini-2024-07-18", "$0.0002", token)]
+    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini-2024-07-18", "$0.0002", "agents")]
 
 
 async def test_the_environment_of_opentelemetry(place: Place) -> None:
@@ -190,4 +193,4 @@ async def test_the_environment_of_opentelemetry(place: Place) -> None:
             value = value.replace(blank, content)
         variables[name] = value
     place.run_python(OTLP_APPLICATION, {}, **variables)
-    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0003", token)]
+    assert await place.shown(1) == [Shown("alice", "gpt-4o-mini", "$0.0003", "traces")]

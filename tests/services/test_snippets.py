@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
@@ -10,13 +11,14 @@ HOSTILE = "http://host/a\"b$(id)`id`'c"
 
 
 def test_every_client_is_served() -> None:
-    assert list(snippets("value", "http://127.0.0.1:8000")) == ["python", "curl", "litellm"]
+    assert list(snippets("value", "http://127.0.0.1:8000")) == ["python", "curl", "litellm", "opentelemetry"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://127.0.0.1:8000/"])
 def test_name_the_right_addresses(url: str) -> None:
     found = snippets("value", url)
     assert 'INGEST = "http://127.0.0.1:8000/ingest"' in found["python"]
+    assert "ENDPOINT=http://127.0.0.1:8000/v1/traces\n" in found["opentelemetry"]
     assert found["curl"].endswith("http://127.0.0.1:8000/ingest\n")
     assert 'endpoint: "http://127.0.0.1:8000/litellm"' in found["litellm"]
     assert 'SpendtopLogger(url="http://127.0.0.1:8000", tracking_token="value")' in found["litellm"]
@@ -39,6 +41,11 @@ def test_litellm_takes_the_key_in_the_only_form_that_it_fills_in() -> None:
 
 def test_an_address_is_quoted_for_its_language() -> None:
     found = snippets("value", HOSTILE)
-    assigned = [node.value for node in ast.parse(found["python"]).body if isinstance(node, ast.Assign)]
-    assert f"{HOSTILE}/ingest" in [node.value for node in assigned if isinstance(node, ast.Constant)]
+    constants = [node.value for node in ast.walk(ast.parse(found["python"])) if isinstance(node, ast.Constant)]
+    assert f"{HOSTILE}/ingest" in constants
     assert "'http://host/a\"b$(id)`id`'\"'\"'c/ingest'" in found["curl"]
+
+
+def test_no_model_is_named_that_a_provider_takes_away() -> None:
+    for text in snippets("value", "http://h").values():
+        assert not re.search(r"gpt-\d|claude-|o\d-|text-embedding", text)

@@ -19,13 +19,14 @@ from spendtop.api import sign_in
 from spendtop.api.answers import INTERNAL, NOT_JSON, App, HttpAnswer, Receive, Refused, Scope, Send, busy, error
 from spendtop.api.context import Context
 from spendtop.api.dashboard import routes as dashboard
-from spendtop.api.description import describe_routes
+from spendtop.api.description import describe_routes, described_fields
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import alerts, events, http_of, ledger, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
+from spendtop.domain.known_names import unknown_name
 from spendtop.services.descriptors import descriptors
 from spendtop.sources.registry import Readers
 
@@ -69,7 +70,7 @@ def _routes(readers: Readers) -> FastAPI:
     _add_errors(app)
     # The schemes only describe the credential; `_admitted` decides.
     shown = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False)), Depends(HTTPBearer(auto_error=False))]
-    guarded = [Depends(_admitted), *shown]
+    guarded = [Depends(_admitted), Depends(_known), *shown]
     for prefix in _PREFIXES:
         for group in (
             spending.router,
@@ -98,6 +99,12 @@ async def _admitted(request: Request) -> None:
         raise Refused(refusal)
 
 
+async def _known(request: Request) -> None:
+    names = set(request.query_params)
+    if names and (unknown := names - set(described_fields(request, "query"))):
+        raise Refused(_invalid(dict(_unknown(request, "query", name) for name in sorted(unknown))))
+
+
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, refusal: Refused) -> Response:
@@ -119,11 +126,11 @@ def _add_errors(app: FastAPI) -> None:
         return _response(_invalid({failure.field: failure.problem}))
 
     @app.exception_handler(RequestValidationError)
-    async def not_valid(_: Request, failure: RequestValidationError) -> Response:
+    async def not_valid(request: Request, failure: RequestValidationError) -> Response:
         problems = failure.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
             return _response(NOT_JSON)
-        return _response(_invalid(dict(map(_problem, problems))))
+        return _response(_invalid(dict(_problem(request, problem) for problem in problems)))
 
     @app.exception_handler(DBAPIError)
     async def no_store(_: Request, failure: DBAPIError) -> Response:
@@ -143,11 +150,16 @@ def _add_errors(app: FastAPI) -> None:
         return _response(INTERNAL)
 
 
-def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
-    """The parameter's name and what is wrong with it. A name that is not ours is not repeated."""
+def _problem(request: Request, problem: Mapping[str, Any]) -> tuple[str, str]:
+    """The parameter's name and what is wrong with it."""
     if problem["type"] == "extra_forbidden":
-        return str(problem["loc"][0]), "has a field that is not known here"
+        return _unknown(request, str(problem["loc"][0]), str(problem["loc"][-1]))
     return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
+
+
+def _unknown(request: Request, place: str, name: str) -> tuple[str, str]:
+    """Of a name that the route has none of in its `query` or `body`."""
+    return unknown_name(name, described_fields(request, place), place)
 
 
 def _invalid(fields: dict[str, str]) -> HttpAnswer:

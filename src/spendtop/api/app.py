@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -28,6 +30,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, current_rules
 from spendtop.api.http_request import Disconnected, HttpRequest
 from spendtop.api.pushes import OlderPath, PushRoute
+from spendtop.api.server import serve
 from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
 from spendtop.api.webhook import WebhookRoute
@@ -36,13 +39,23 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
+_WARM_AFTER_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
+async def listen(context: Context, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Answer until `stop` is set. Closes the socket."""
+    listener = Listener(context)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(listener.warm(stop), name="admin API")
+        await serve(listener, listening, stop, favoured=listener.favoured)
+
+
 class Listener:
-    """Answers every HTTP request. The admin API is imported with its first request, so that webhooks need not wait."""
+    """Answers every HTTP request. The admin API is imported by `warm`, or with its first request: webhooks do not wait
+    for the second that this takes."""
 
     def __init__(self, context: Context, readers: Readers = READERS) -> None:
         self._context = context
@@ -63,6 +76,17 @@ class Listener:
         """Paths that are answered however many others are: signs of life, and what nobody sends again."""
         self._admin: App | None = None
         self._admin_is_built = asyncio.Lock()
+
+    async def warm(self, stop: asyncio.Event) -> None:
+        """Have the admin API ready before anybody asks, so that the first answer takes as long as later ones.
+
+        Not in the first second, which belongs to whoever waited for the start, nor once `stop` is set.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WARM_AFTER_SECONDS):
+                await stop.wait()
+        if not stop.is_set():
+            await self._build_admin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from spendtop.api import sign_in
 from spendtop.sources.receivers import BatchReceiver, Described, Schema, SignedReceiver
@@ -76,12 +76,18 @@ _EVENT_RECORDED: Schema = {
         "id": {"type": "string", "description": "Our id of the request."},
     },
 }
+_HINTS: Schema = {
+    "type": "object",
+    "description": "By field that is not known here and was left: what was probably meant.",
+    "additionalProperties": {"type": "string"},
+}
 _RECORDED: Schema = {
     "type": "object",
     "required": ["status", "id"],
     "properties": {
         "status": {"enum": ["stored", "duplicate"]},
         "id": {"type": "string", "description": "Our id of the request."},
+        "hints": _HINTS,
     },
 }
 _REJECTED: Schema = {
@@ -95,6 +101,7 @@ _RESULTS: Schema = {
     "properties": {
         "accepted": {"type": "integer"},
         "rejected": {"type": "integer"},
+        "hints": _HINTS,
         "results": {
             "type": "array",
             "description": "In the order of the items.",
@@ -283,8 +290,8 @@ def _complete(operation: Schema) -> None:
     responses = operation["responses"]
     responses |= COMMON | {"413": answer("TooLarge")}
     if "security" in operation:
-        responses |= {"401": answer("Unauthorized"), "503": answer("Unavailable")}
-    if operation["parameters"] or "requestBody" in operation:
+        responses |= {"401": answer("Unauthorized"), "503": answer("Unavailable"), "422": answer("Invalid")}
+    elif operation["parameters"] or "requestBody" in operation:
         responses["422"] = answer("Invalid")
     else:
         responses.pop("422", None)
@@ -295,3 +302,20 @@ def _without_null(parameter: Schema) -> Schema:
     schema = dict(parameter["schema"])
     kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
     return {**parameter, "schema": {**schema, **(kinds[0] if len(kinds) == 1 else {})}}
+
+
+def described_fields(request: Request, place: str) -> list[str]:
+    """The names that the route of a request takes in its `query` or `body`, by the description."""
+    description = request.app.openapi()
+    operation = description["paths"][request.scope["route"].path_format][request.method.lower()]
+    if place == "query":
+        return [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+    return sorted(_properties(description, operation["requestBody"]["content"]["application/json"]["schema"]))
+
+
+def _properties(description: Schema, schema: Schema) -> Iterator[str]:
+    if "$ref" in schema:
+        yield from _properties(description, description["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    for part in schema.get("anyOf", ()):
+        yield from _properties(description, part)
+    yield from schema.get("properties", ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from spendtop.store.reads.attention import Attention
+from spendtop.store.reads.grown_costs import GrownCost
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.spending import Breakdown
 from spendtop.store.reads.store_figures import Measures
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 OTHERS = "(other)"
+NAMELESS = "(none)"
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -27,6 +29,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     attention: Attention
     today: Mapping[str, Breakdown]
     """Today's spend by model, provider and source."""
+    grown: Mapping[str, tuple[GrownCost, ...]]
+    """What was ever spent, by model, provider and source."""
     limits: tuple[LimitUse, ...]
     writes_waiting: int | None
 
@@ -60,6 +64,7 @@ class _Collector:
             )
         for dimension, breakdown in figures.today.items():
             yield from _spend(dimension, breakdown)
+        yield from _grown(figures.grown)
         yield from _limits(figures.limits)
 
 
@@ -120,6 +125,29 @@ def _spend(dimension: str, breakdown: Breakdown) -> Iterator[Metric]:
         (dimension,),
         [((key,), spend.failed) for key, spend in spends],
     )
+
+
+def _grown(grown: Mapping[str, tuple[GrownCost, ...]]) -> Iterator[Metric]:
+    """Of each sample one label says whose it is; the others are empty, which is as if they were not there."""
+    from prometheus_client.metrics_core import CounterMetricFamily
+
+    raised = CounterMetricFamily(
+        "spendtop_cost_usd",
+        "What known costs ever rose by, in US dollars, by model, by provider or by source: sum by one of them.",
+        labels=tuple(grown),
+    )
+    lowered = CounterMetricFamily(
+        "spendtop_cost_lowered_usd",
+        "What corrections lowered costs by, in US dollars: spendtop_cost_usd less this is what was spent.",
+        labels=tuple(grown),
+    )
+    for dimension, costs in grown.items():
+        for cost in costs:
+            whose = tuple((cost.key.raw or NAMELESS) if label == dimension else "" for label in grown)
+            raised.add_metric(whose, float(cost.raised.dollars))
+            lowered.add_metric(whose, float(cost.lowered.dollars))
+    yield raised
+    yield lowered
 
 
 def _limits(uses: Iterable[LimitUse]) -> Iterator[Metric]:

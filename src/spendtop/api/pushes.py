@@ -105,7 +105,7 @@ class PushRoute:
             return HttpAnswer(200, reply.body, content_type=reply.content_type)
         recorded = iter(outcomes)
         results = [item if isinstance(item, Invalid) else next(recorded) for item in items]
-        return _answer_to_batch(results) if pushed.is_batch else _answer_to_one(results[0])
+        return _answer_to_batch(results, pushed.hints) if pushed.is_batch else _answer_to_one(results[0], pushed.hints)
 
     async def _read(self, http: HttpRequest, body: bytes) -> Pushed:
         post = Post(body, self._context.clock(), self._context.settings(), http.headers, self._path)
@@ -190,22 +190,26 @@ class OlderPath:
         return HttpAnswer(answer.status, answer.body, (*answer.headers, *self._headers), answer.content_type)
 
 
-def _answer_to_batch(results: Sequence[ItemResult]) -> HttpAnswer:
+def _answer_to_batch(results: Sequence[ItemResult], hints: Mapping[str, str]) -> HttpAnswer:
     """What became of each item: 200, 207 where some were rejected, 422 where all were."""
     shapes = [_shape(result) for result in results]
     rejected = sum("error" in each for each in shapes)
-    content = {"accepted": len(shapes) - rejected, "rejected": rejected, "results": shapes}
+    content = {"accepted": len(shapes) - rejected, "rejected": rejected, "results": shapes, **_hinted(hints)}
     status = 200 if not rejected else 207 if rejected < len(shapes) else 422
     return HttpAnswer(status, msgspec.json.encode(content))
 
 
-def _answer_to_one(result: ItemResult) -> HttpAnswer:
+def _answer_to_one(result: ItemResult, hints: Mapping[str, str]) -> HttpAnswer:
     """What became of the only item: 200, 403 for its token, 409 for a conflict, 422 for its fields."""
     if isinstance(result, Invalid):
         return _refusal(result, status=403 if isinstance(result, Barred) else 422)
     if result.status == "conflict":
         return error(409, _CONFLICT.code, _CONFLICT.message)
-    return HttpAnswer(200, msgspec.json.encode(_shape(result)))
+    return HttpAnswer(200, msgspec.json.encode({**_shape(result), **_hinted(hints)}))
+
+
+def _hinted(hints: Mapping[str, str]) -> Mapping[str, object]:
+    return {"hints": hints} if hints else {}
 
 
 def _refusal(item: Invalid, status: int) -> HttpAnswer:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.filter_tree import name_here
 from spendtop.domain.filter_values import Pattern, PatternKind, parse_time_span
 from spendtop.domain.filters import And, Comparison, Filter, FilterContext, FilterError, Op, parse_filter
 from spendtop.domain.windows import Calendar
@@ -78,10 +79,15 @@ class TimeParameters(BaseModel):
         return Range(start, end)
 
 
+def _dimensions(by: object) -> object:
+    """What is asked for, by the names that requests have it under as well: `user_id` is `user`."""
+    return ",".join(map(name_here, by.split(","))) if isinstance(by, str) else by
+
+
 class SummaryParameters(TimeParameters):
     """What /spending/summary takes; 24 hours without a span."""
 
-    by: (
+    by: Annotated[
         Literal[
             "user",
             "model",
@@ -99,8 +105,9 @@ class SummaryParameters(TimeParameters):
             "day,token",
             "day,source",
         ]
-        | None
-    ) = None
+        | None,
+        BeforeValidator(_dimensions),
+    ] = None
     """Adds the spend per value of this dimension, or per local day, or per value on each day; a model's family is its
     name without seller and release."""
 
@@ -116,6 +123,12 @@ class FilterParameters(TimeParameters):
     """Exactly this tracking token, by its name or its value."""
     user: Name | None = None
     """Exactly this user, ignoring case."""
+    user_id: Name | None = None
+    """The same as `user`."""
+    session: Name | None = None
+    """Exactly this session, ignoring case."""
+    session_id: Name | None = None
+    """The same as `session`."""
 
     def query(self, context: FilterContext) -> RequestQuery:
         """What the list consists of. Raises InvalidField."""
@@ -125,14 +138,21 @@ class FilterParameters(TimeParameters):
     def _filter(self) -> Filter | None:
         parts: list[Filter] = [
             Comparison(name, Op.EQ, Pattern(PatternKind.EXACT, value))
-            for name, value in (("model", self.model), ("token", self.token), ("user", self.user))
+            for name, value in (
+                ("model", self.model),
+                ("token", self.token),
+                ("user", _value_of("user", self.user, "user_id", self.user_id)),
+                ("session", _value_of("session", self.session, "session_id", self.session_id)),
+            )
             if value is not None
         ]
         if self.q:
             try:
                 parts.append(parse_filter(self.q))
             except FilterError as error:
-                raise InvalidField("q", f"is no filter: it cannot be read at character {error.position + 1}") from None
+                problem = f"is no filter: it cannot be read at character {error.position + 1}"
+                hint = f"; did you mean '{error.suggestion}'?" if error.suggestion else ""
+                raise InvalidField("q", problem + hint) from None
         return And(tuple(parts)) if parts else None
 
 
@@ -152,6 +172,11 @@ def _one(name: str, value: str | None, other_name: str, other: str | None) -> tu
     if value is not None:
         return name, value
     return None if other is None else (other_name, other)
+
+
+def _value_of(name: str, value: str | None, other_name: str, other: str | None) -> str | None:
+    given = _one(name, value, other_name, other)
+    return None if given is None else given[1]
 
 
 def _resolve(name: str, span: str, now: int, calendar: Calendar) -> tuple[int | None, int | None]:

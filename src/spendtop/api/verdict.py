@@ -18,7 +18,9 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
+from spendtop.domain.filter_tree import name_here
 from spendtop.domain.filters import FilterContext, Subject, matches
+from spendtop.domain.known_names import unknown_name
 from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
@@ -165,8 +167,10 @@ def _subject(query: bytes) -> Subject:
     fields: dict[str, str] = {}
     names: dict[str, str] = {}
     for name, value in pairs:
+        name = name_here(name)
         if name not in PARAMETERS:
-            fields["query"] = "has a parameter that is not known here"
+            field, problem = unknown_name(name, PARAMETERS, "query")
+            fields[field] = problem
         elif name in names:
             fields[name] = "is given more than once"
         elif not 0 < len(value) <= NAME_LIMIT:

@@ -1,4 +1,4 @@
-"""`spendtop db backup` and `spendtop db verify`."""
+"""`spendtop db backup`, `spendtop db verify` and `spendtop db views`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import say
 from spendtop.domain.errors import ExitCode, StoreCorrupt, UsageError
+from spendtop.domain.untrusted import clean_line
 from spendtop.store.backup import BackupFile, back_up
 from spendtop.store.new_file import file_in_place_of, new_file
+from spendtop.store.published_views import NAMES, publish
 from spendtop.store.schema import head
 from spendtop.store.verification import Readable, Verified, verify
 
@@ -41,6 +43,18 @@ def verify_store(options: Options) -> int:
     else:
         say(f"{name} is whole: {held(verified)}.")
     return code
+
+
+def publish_views(options: Options) -> int:
+    """Make the views in another schema."""
+    views, schema = " and ".join(NAMES), options.arguments.schema
+    with opened_store(load_readable(options).settings) as store:
+        if store.is_sqlite:
+            say(f"A SQLite file has no schemas: {views} are in {store.name} already.")
+            return ExitCode.OK
+        publish(store, schema)
+    say(f"{views} are in the schema {clean_line(schema)} now. Who is to read them needs GRANT SELECT on them.")
+    return ExitCode.OK
 
 
 @contextmanager

@@ -319,6 +319,11 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "client": Command(
+        "client",
+        "Print the client for Python that an application copies: one file, for which spendtop need not be installed.",
+        "spendtop client",
+    ),
     "token enable": Command("tokens:enable", "Switch a tracking token on.", "spendtop token enable web", (_TOKEN,)),
     "token disable": Command(
         "tokens:disable", "Switch a tracking token off; what it pushed stays.", "spendtop token disable web", (_TOKEN,)

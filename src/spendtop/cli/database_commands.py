@@ -32,6 +32,19 @@ DATABASE_COMMANDS: dict[str, Command] = {
             Argument(("--force",), {"action": "store_true", "help": "also where something is recorded already"}),
         ),
     ),
+    "db views": Command(
+        "backup:publish_views",
+        "Make the read-only views `requests` and `llm_usage` in another schema of the store's PostgreSQL, where queries"
+        " of older systems look for them. What is there by these names is left, and the command exits 2. A collector"
+        " may go on meanwhile.",
+        "spendtop db views --schema public",
+        (
+            Argument(
+                ("--schema",),
+                {"metavar": "NAME", "default": "public", "help": "where to make them; without it in public"},
+            ),
+        ),
+    ),
     "db move": Command(
         "restore:move",
         "Copy the whole store to another file or PostgreSQL, and say how to use it from then on; no collector may run."

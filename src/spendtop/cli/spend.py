@@ -15,6 +15,7 @@ from spendtop.cli.request_selection import span_of
 from spendtop.cli.tables import csv_text, local_time, say, table
 from spendtop.domain.clock import DAY, HOUR, to_iso
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.filter_tree import name_here
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
@@ -92,7 +93,7 @@ def run(options: Options) -> int:
 
 
 def _dimensions(text: str | None) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    names = tuple(name_here(name.strip()) for name in text.split(",")) if text else ()
     if len(names) > 2 or len(set(names)) < len(names) or not set(names) <= set(_NAMES):
         raise UsageError(f"--by takes one or two of {', '.join(_NAMES)}, for example --by user,model or --by day.")
     return names

@@ -15,11 +15,11 @@ from contextlib import ExitStack
 from spendtop.alerts.channels import failing_channels
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
-from spendtop.api.app import Listener
+from spendtop.api.app import listen
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
 from spendtop.api.refusals import Refusals
-from spendtop.api.server import bind, serve
+from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.anomaly_watch import AnomalyWatch
@@ -242,7 +242,7 @@ class Collector:
             refusals=self._refusals,
         )
         try:
-            await serve(listener := Listener(context), listening, self._stop, favoured=listener.favoured)
+            await listen(context, listening, self._stop)
         except Exception:
             _log.exception("the listener failed")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 from spendtop.domain import filter_values as values
@@ -11,6 +11,7 @@ from spendtop.domain.errors import nearest
 from spendtop.domain.filter_tree import (
     EVERYTHING,
     FIELDS,
+    NAMES,
     And,
     AnyText,
     Comparison,
@@ -24,8 +25,8 @@ from spendtop.domain.filter_tree import (
     Value,
 )
 from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
-from spendtop.domain.request import Status
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.request import ServiceLevel, Status
+from spendtop.domain.sources import HELICONE, HELICONE_API, SOURCES
 
 Read = TypeVar("Read")
 
@@ -38,12 +39,17 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/(?=[\s()&|]|$)")
 _SHORT = re.compile(r"~([\w.-]*)")
 _LONG = re.compile(r"([A-Za-z][\w.-]*)(?::(?!//)|\s*(?=[<>=]))")
-_PROPERTY = re.compile(r'(?i:prop)\.([^\s:<>=()&|"]+)(?::|\s*(?==))')
+_PROPERTIES = "|".join(name for name, field in NAMES.items() if field is FIELDS["prop"])
+_PROPERTY = re.compile(rf'(?i:{_PROPERTIES})[.:]([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _PROPERTY_NAME = re.compile(r'([^\s:<>=()&|"]+)(?::|\s*(?==))')
 _OPERATOR = re.compile(r"\s*(>=|<=|>|<|=)\s*")
 _NO_VALUE = re.compile(r"(?=[\s&|)]|$)")
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
-_SOURCE_WORDS = {"webhook": HELICONE.name, "poll": HELICONE_API.name}
+_CLOSED: Mapping[str, Callable[[], Mapping[str, str]]] = {
+    "source": lambda: {"webhook": HELICONE.name, "poll": HELICONE_API.name, **{name: name for name in SOURCES}},
+    "level": lambda: {level.value: level.value for level in ServiceLevel},
+}
+"""By field that has no other values than these: the value by each of its names."""
 
 
 def parse_filter(text: str) -> Filter:
@@ -127,10 +133,9 @@ class _Parser:
         match = self._match(_SHORT)
         assert match is not None
         name = match[1].lower()
-        by_short = {field.short: field for field in FIELDS.values()}
-        field = by_short.get(name) or FIELDS.get(name)
+        field = NAMES.get(name)
         if field is None:
-            self._unknown("~" + name, start, [f"~{each}" for each in (*by_short, *FIELDS)])
+            self._unknown("~" + name, start, [f"~{each}" for each in NAMES])
         self._skip_space()
         if field.kind is FieldKind.FLAG:
             return Comparison(field.name, Op.EQ, True)
@@ -148,9 +153,9 @@ class _Parser:
         if not (match := self._match(_LONG)):
             return None
         name = match[1].lower()
-        field = FIELDS.get(name) or next((one for one in FIELDS.values() if one.short == name), None)
+        field = NAMES.get(name)
         if field is None or field.kind is FieldKind.PROPERTY:
-            self._unknown(match[1], start, list(FIELDS))
+            self._unknown(match[1], start, list(NAMES))
         return self._comparison(field, field.name)
 
     def _comparison(self, field: Field, name: str) -> Filter:
@@ -164,14 +169,25 @@ class _Parser:
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
             self._fail(f"{field.name} can be compared with ':' only", start)
+        if name in _CLOSED:
+            return Comparison(name, Op.EQ, self._one_of(_CLOSED[name](), name, word, value_at))
         if quoted and field.kind in (FieldKind.TEXT, FieldKind.PROPERTY):
             return Comparison(name, Op.EQ, Pattern(PatternKind.EXACT, word))
         if field.kind is FieldKind.TIME and op is not Op.EQ:
             return Comparison(name, Op.EQ, self._read(lambda text: _half_open(op, text), word, value_at))
-        value = self._read(_source if name == "source" else _READERS[field.kind], word, value_at)
+        value = self._read(_READERS[field.kind], word, value_at)
         if isinstance(value, Status) and op is not Op.EQ:
             self._fail("ok, error and cancelled can be compared with ':' only", start)
         return Comparison(name, op, value)
+
+    def _one_of(self, words: Mapping[str, str], name: str, word: str, position: int) -> Pattern:
+        """A pattern that fits at least one of the words that the field can have, by what people call them."""
+        pattern = values.glob(words.get(word.lower(), word))
+        if not any(map(pattern.matches, words.values())):
+            suggestion = nearest(word, words)
+            known = "" if suggestion else f"; it is one of {', '.join(words)}"
+            raise FilterError(f"there is no {name} {word!r}{known}", position, suggestion)
+        return pattern
 
     def _word(self, what: str) -> tuple[str, bool]:
         """The next word, and whether it was quoted."""
@@ -230,17 +246,15 @@ def _half_open(op: Op, text: str) -> TimeSpan:
     return TimeSpan(None, moment, through_end=op is Op.LE)
 
 
-def _source(word: str) -> Pattern:
-    return values.glob(_SOURCE_WORDS.get(word.lower(), word))
-
-
 def _status(word: str) -> Status | int:
     if re.fullmatch(r"[1-9]\d\d", word, re.ASCII):
         return int(word)
     try:
         return Status(word.lower())
     except ValueError:
-        raise ValueError(f"{word!r} is not ok, error, cancelled or an HTTP status such as 429") from None
+        near = nearest(word, Status)
+        hint = f"; did you mean '{near}'?" if near else ""
+        raise ValueError(f"{word!r} is not ok, error, cancelled or an HTTP status such as 429{hint}") from None
 
 
 def _yes_or_no(word: str) -> bool:

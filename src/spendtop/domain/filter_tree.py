@@ -90,6 +90,41 @@ FIELDS = {
 }
 """Every field by its name: help, completion and documentation are made from this table."""
 
+ELSEWHERE = {
+    "user_id": "user",
+    "token_name": "token",
+    "session_id": "session",
+    "session_path": "path",
+    "sources": "source",
+    "external_ids": "id",
+    "request_id": "id",
+    "property": "prop",
+    "properties": "prop",
+    "http_status": "status",
+    "service_level": "level",
+    "cost_usd": "cost",
+    "tokens": "tok",
+    "total_tokens": "tok",
+    "prompt_tokens": "in",
+    "completion_tokens": "out",
+    "latency": "lat",
+    "latency_ms": "lat",
+    "occurred_at": "time",
+    "timestamp": "time",
+}
+"""What API, exports and SQL views call a field, where that is not its name here; a filter takes both."""
+NAMES = {
+    **{name: FIELDS[field] for name, field in ELSEWHERE.items()},
+    **{name: field for field in FIELDS.values() for name in (field.short, field.name)},
+}
+"""Every field by each of its names."""
+
+
+def name_here(name: str) -> str:
+    """The name of a field whatever it is called elsewhere; a name that is none is left."""
+    return ELSEWHERE.get(name, name)
+
+
 ANY_TEXT = "text"
 """What `fields_of` calls a bare word."""
 ANY_TEXT_FIELDS = ("user", "model", "session", "path", "id")

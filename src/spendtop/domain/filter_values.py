@@ -120,8 +120,8 @@ def parse_count(text: str) -> int:
 
 
 def parse_milliseconds(text: str) -> int:
-    """`800ms`, `5s`, `2m` as milliseconds. Raises ValueError."""
-    return parse_duration(text) // 1000
+    """`800ms`, `5s`, `2m` as milliseconds; a number alone is of milliseconds, as in `latency_ms`. Raises ValueError."""
+    return parse_count(text) if text.isascii() and text.isdigit() else parse_duration(text) // 1000
 
 
 @dataclass(frozen=True, slots=True)

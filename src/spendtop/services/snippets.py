@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from importlib.resources import files
 from string import Template
 
 KEY_VARIABLE = "SPENDTOP_INGEST_KEY"
@@ -14,7 +15,7 @@ NO_ADDRESS = "http://HOST:PORT"
 
 
 def snippets(token: str, url: str, key_name: str = "default") -> Mapping[str, str]:
-    """`python`, `curl` and `litellm` for a token's value.
+    """`python`, `curl`, `litellm` and `opentelemetry` for a token's value.
 
     `url` is where clients reach the listener, `key_name` the ingest key that has to be in KEY_VARIABLE.
     """
@@ -22,8 +23,9 @@ def snippets(token: str, url: str, key_name: str = "default") -> Mapping[str, st
     key = f"{KEY_VARIABLE} has to hold the ingest key {json.dumps(key_name)} (ingest_keys under [server])."
     event = {
         "tracking_token": token,
-        "model": "gpt-4o-mini",
+        "model": "your-model",
         "usage": {"prompt_tokens": 1200, "completion_tokens": 85, "total_tokens": 1285},
+        "cost_usd": 0.0002,
         "user_id": "alice",
     }
     values = {
@@ -35,98 +37,97 @@ def snippets(token: str, url: str, key_name: str = "default") -> Mapping[str, st
         "litellm": json.dumps(f"{base}/litellm"),
         "ingest_word": shlex.quote(f"{base}/ingest"),
         "event_word": shlex.quote(json.dumps(event)),
+        "traces_word": shlex.quote(f"{base}/v1/traces"),
+        "label": token,  # of characters that mean nothing to a shell
     }
-    templates = {"python": _PYTHON, "curl": _CURL, "litellm": _LITELLM}
-    return {name: Template(text).substitute(values) for name, text in templates.items()}
+    templates = {"curl": _CURL, "litellm": _LITELLM, "opentelemetry": _OPENTELEMETRY}
+    python = f"# {key}\n{client()}{Template(_PYTHON).substitute(values)}"
+    return {"python": python, **{name: Template(text).substitute(values) for name, text in templates.items()}}
 
 
-_PYTHON = '''\
-# Tells spendtop what each call used, in the background; a failure is logged and never reaches the application.
-# $key
-import asyncio
-import json
-import logging
-import os
-import threading
-import time
-import urllib.request
-import uuid
-from concurrent.futures import ThreadPoolExecutor
+def client() -> str:
+    """The client in one file that needs nothing of ours; the Python snippet begins with it."""
+    return (files("spendtop") / "client" / "spendtop_client.py").read_text(encoding="utf-8")
+
+
+_PYTHON = """\
 
 INGEST = $ingest
 TOKEN = $token
-_senders = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spendtop")
-_places = threading.BoundedSemaphore(200)  # what finds no place is dropped, so that memory stays bounded
-
-
-def record(provider, response, started, **more):
-    """Push the usage of one response. `more`: user_id, session_id, session_path, properties, ..."""
-    try:
-        event = {
-            "tracking_token": TOKEN,
-            "provider": provider,
-            "model": response.model,
-            "usage": response.usage.model_dump(mode="json"),
-            "request_id": getattr(response, "_request_id", None) or str(uuid.uuid4()),
-            "response_id": response.id,
-            "latency_ms": round((time.perf_counter() - started) * 1000),
-            **more,
-        }
-        if _places.acquire(blocking=False):
-            _senders.submit(_send, event)
-    except Exception as failure:
-        logging.getLogger("spendtop").warning("usage was not recorded: %r", failure)
-
-
-def _send(event):
-    try:
-        headers = {"Content-Type": "application/json", "X-Ingest-Key": os.environ["$variable"]}
-        post = urllib.request.Request(INGEST, json.dumps(event).encode(), headers)
-        urllib.request.urlopen(post, timeout=2).close()
-    except Exception as failure:
-        logging.getLogger("spendtop").warning("usage was not recorded: %r", failure)
-    finally:
-        _places.release()
+spendtop = Spendtop(INGEST, TOKEN)  # prompts=True sends prompts and answers as well
+OPENAI_MODEL, ANTHROPIC_MODEL = os.environ.get("OPENAI_MODEL", ""), os.environ.get("ANTHROPIC_MODEL", "")
+EMBEDDING_MODEL = os.environ.get("EMBEDDING_MODEL", "")
 
 
 def ask_openai(question):
     from openai import OpenAI
 
-    started = time.perf_counter()
-    response = OpenAI().chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
-    )
-    record("openai", response, started, user_id="alice")
-    return response.choices[0].message.content
+    request = {"model": OPENAI_MODEL, "messages": [{"role": "user", "content": question}]}
+    with spendtop.call("openai", request, user_id="alice") as call:
+        response = call.answered(OpenAI().chat.completions.create(**request))
+        return response.choices[0].message.content
 
 
 async def ask_openai_async(question):
     from openai import AsyncOpenAI
 
-    started = time.perf_counter()
-    response = await AsyncOpenAI().chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
-    )
-    record("openai", response, started, user_id="alice")
-    return response.choices[0].message.content
+    request = {"model": OPENAI_MODEL, "messages": [{"role": "user", "content": question}]}
+    with spendtop.call("openai", request, user_id="alice") as call:
+        response = call.answered(await AsyncOpenAI().chat.completions.create(**request))
+        return response.choices[0].message.content
+
+
+def stream_openai(question):
+    from openai import OpenAI
+
+    request = {"model": OPENAI_MODEL, "messages": [{"role": "user", "content": question}], "stream": True}
+    request["stream_options"] = {"include_usage": True}  # else a stream does not say what it used
+    with spendtop.call("openai", request, user_id="alice") as call:
+        for chunk in call.stream(OpenAI().chat.completions.create(**request)):
+            if chunk.choices:
+                yield chunk.choices[0].delta.content or ""
+
+
+def embed_openai(text):
+    from openai import OpenAI
+
+    request = {"model": EMBEDDING_MODEL, "input": text}
+    with spendtop.call("openai", request, user_id="alice") as call:
+        return call.answered(OpenAI().embeddings.create(**request)).data[0].embedding
 
 
 def ask_anthropic(question):
     from anthropic import Anthropic
 
-    started = time.perf_counter()
-    response = Anthropic().messages.create(
-        model="claude-sonnet-4-5", max_tokens=256, messages=[{"role": "user", "content": question}]
-    )
-    record("anthropic", response, started, user_id="alice")
-    return response.content[0].text
+    request = {"model": ANTHROPIC_MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": question}]}
+    with spendtop.call("anthropic", request, user_id="alice") as call:
+        return call.answered(Anthropic().messages.create(**request)).content[0].text
 
 
-if __name__ == "__main__":
-    print(ask_openai("Say hello."))
-    # print(asyncio.run(ask_openai_async("Say hello.")))
-    # print(ask_anthropic("Say hello."))
-'''
+async def ask_anthropic_async(question):
+    from anthropic import AsyncAnthropic
+
+    request = {"model": ANTHROPIC_MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": question}]}
+    with spendtop.call("anthropic", request, user_id="alice") as call:
+        return call.answered(await AsyncAnthropic().messages.create(**request)).content[0].text
+
+
+def stream_anthropic(question):
+    from anthropic import Anthropic
+
+    request = {"model": ANTHROPIC_MODEL, "max_tokens": 256, "messages": [{"role": "user", "content": question}]}
+    with spendtop.call("anthropic", request, user_id="alice") as call:
+        for event in call.stream(Anthropic().messages.create(**request, stream=True)):
+            if event.type == "content_block_delta":
+                yield event.delta.text
+
+
+if __name__ == "__main__":  # OPENAI_MODEL or ANTHROPIC_MODEL has to hold the name of a model
+    if OPENAI_MODEL:
+        print(ask_openai("Say hello."))
+    if ANTHROPIC_MODEL:
+        print(ask_anthropic("Say hello."))
+"""
 
 _CURL = """\
 # $key
@@ -154,4 +155,14 @@ callback_settings:
 #   from spendtop.client.litellm import SpendtopLogger
 #
 #   litellm.callbacks = [SpendtopLogger(url=$url, tracking_token=$token)]
+"""
+
+_OPENTELEMETRY = """\
+# In the environment of an application with OpenLLMetry, OpenInference or the official instrumentation. $key
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=$traces_word
+export OTEL_EXPORTER_OTLP_TRACES_HEADERS="X-Ingest-Key=$$$variable,X-Tracking-Token=$label"
+
+# The official instrumentation tells prompts and answers with these two only:
+export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental
+export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY
 """

@@ -11,6 +11,7 @@ from spendtop.domain.request import Request, Status, is_assumed
 from spendtop.domain.sources import Source
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.day_totals import TotalRow
+from spendtop.store.reads.grown_costs import LOWERED
 
 _ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
 TotalKey = tuple[str, str, int]
@@ -67,9 +68,22 @@ class TotalsByDifference:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
         return [
             (dimension, key, bucket, shard, *delta)  # type: ignore[misc]  # seven integers, see _delta
-            for (dimension, key, bucket), delta in sorted(self._deltas.items())
+            for (dimension, key, bucket), delta in sorted({**self._deltas, **self._lowered()}.items())
             if any(delta)
         ]
+
+    def _lowered(self) -> dict[TotalKey, list[int]]:
+        """By how much the cost of each model, provider and source falls by these changes as a whole."""
+        fallen: dict[tuple[str, str], tuple[int, int]] = {}
+        for (dimension, key, bucket), delta in self._deltas.items():
+            if dimension in LOWERED:
+                nano, latest = fallen.get((dimension, key), (0, bucket))
+                fallen[dimension, key] = (nano + delta[1], max(latest, bucket))
+        return {
+            (LOWERED[dimension], key, bucket): [0, -nano, 0, 0, 0, 0, 0]
+            for (dimension, key), (nano, bucket) in fallen.items()
+            if nano < 0
+        }
 
     def marks(self) -> list[tuple[str, str, int, int]]:
         """Rows for `limit_mark` in primary-key order."""

@@ -288,11 +288,11 @@ async def test_what_lists_refuse_is_named(readable_store: Store, clock: Settable
             ("limit=0", "limit"),
             ("limit=1001", "limit"),
             ("limit=ten", "limit"),
-            ("offset=3", "query"),
+            ("offset=3", "offset"),
         ):
             assert await problem_fields(live, f"/requests?{query}") == {field}, query
         assert await problem_fields(live, "/spending/summary?by=colour") == {"by"}
-        assert await problem_fields(live, "/spending/summary?user=alice") == {"query"}
+        assert await problem_fields(live, "/spending/summary?user=alice") == {"user"}
 
 
 async def test_one_request_with_its_bodies(readable_store: Store, clock: SettableClock) -> None:
@@ -365,3 +365,46 @@ async def test_tokens_are_told_by_name_and_selected_by_name_or_value(
         for token in ("t-1", "Production App"):
             rows = (await live.client.get("/requests", params={"token": token})).json()["data"]
             assert [(row["token"], row["token_name"]) for row in rows] == [("t-1", "Production App")]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "meant"),
+    [
+        ("/requests?start_date=2026-11-01", "start_date", "since"),
+        ("/api/spending/summary?group_by=user", "group_by", "by"),
+        ("/export.csv?filter=x", "filter", "q"),
+        ("/users/alice/costs?period=3", "period", "days"),
+        ("/verdict?username=alice", "username", "user"),
+        ("/limits?page=2", "page", None),
+        ("/ingest/tokens?sk-secret-1234=x", "query", None),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_with_the_name_that_was_meant(
+    readable_store: Store, clock: SettableClock, path: str, field: str, meant: str | None
+) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        answer = await live.client.get(path)
+    fields = answer.json()["error"]["fields"]
+    assert (answer.status_code, list(fields)) == (422, [field])
+    assert "is not known here" in fields[field] and "secret" not in answer.text
+    assert (f"did you mean {meant}?" in fields[field]) == (meant is not None)
+
+
+async def test_an_unknown_field_of_a_body_is_refused_likewise(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        answer = await live.client.post("/ingest/tokens", json={"name": "web", "shadows": True})
+    assert answer.json()["error"]["fields"] == {
+        "shadows": "is not known here; did you mean shadow? known: name, shadow, token"
+    }
+
+
+async def test_parameters_have_the_names_of_the_rows_as_well(readable_store: Store, clock: SettableClock) -> None:
+    recorded = Recorded(readable_store)
+    recorded.add([recorded.request(clock() - 1, user_id=user, session_id=f"run-{user}") for user in ("ann", "bob")])
+    async with filled(readable_store, clock, 0) as live:
+        for query in ("user=ann", "user_id=ann", "session=run-ann", "session_id=run-ann", "q=user_id:ann"):
+            rows = (await get(live, f"/requests?{query}"))["data"]
+            assert [row["user_id"] for row in rows] == ["ann"], query
+        assert await problem_fields(live, "/requests?user=ann&user_id=bob") == {"user_id"}
+        by_user = await get(live, "/spending/summary?by=user")
+        assert await get(live, "/spending/summary?by=user_id") == by_user

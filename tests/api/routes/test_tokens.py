@@ -50,7 +50,7 @@ async def test_a_new_token_is_answered_with_snippets_and_listed_without(live: Li
     }
     assert len(made["token"]) == 22
     assert await listed(live) == [made]
-    assert set(snippets) == {"python", "curl", "litellm"}
+    assert set(snippets) == {"python", "curl", "litellm", "opentelemetry"}
     for text in snippets.values():
         assert made["token"] in text
         assert f"http://127.0.0.1:{live.port}/" in text

@@ -20,6 +20,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar
 from spendtop.services import store_reset
 from spendtop.store.reads.attention import attention
+from spendtop.store.reads.grown_costs import LOWERED, grown_costs
 from spendtop.store.reads.present import today
 from spendtop.store.reads.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.spending import by_key
@@ -27,6 +28,7 @@ from spendtop.store.reads.store_figures import Measures, measures
 
 _DIMENSIONS = ("model", "provider", "source")
 _MOST_KEYS = 100
+_MOST_COUNTERS = 1000
 _MOST_REMARKS = 100
 _TEXT_TYPES = ("text/plain", "application/openmetrics-text")
 
@@ -133,6 +135,7 @@ def _figures(connection: Connection, context: Context, calendar: Calendar) -> Fi
         measures=measures(connection),
         attention=attention(connection),
         today={dimension: by_key(connection, dimension, *day, _MOST_KEYS) for dimension in _DIMENSIONS},
+        grown={dimension: grown_costs(connection, dimension, _MOST_COUNTERS) for dimension in LOWERED},
         limits=uses_in_force(connection, context),
         writes_waiting=waiting if isinstance(waiting, int) else None,
     )

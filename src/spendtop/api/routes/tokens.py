@@ -21,7 +21,6 @@ from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
 from spendtop.store.reads.tokens import TokenUse, token_uses, use_of
 
-_PRINTABLE = r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]([\p{L}\p{M}\p{N}\p{P}\p{S}]| )*$"
 TokenId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _NO_TOKEN: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "There is no tracking token with this id."}
@@ -65,6 +64,7 @@ class Snippets(BaseModel):
     python: str
     curl: str
     litellm: str
+    opentelemetry: str
 
 
 class CreatedToken(TokenItem):
@@ -78,7 +78,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTABLE)]
+    name: Annotated[str, Field(min_length=1, max_length=256)]
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = None
     """Keeps what existing clients send; a fresh value without it."""
     shadow: StrictBool = False

@@ -102,6 +102,8 @@ class Pushed(Struct, frozen=True):
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
     remarks: tuple[Remark, ...] = ()
     """What could not be used of the post, folded."""
+    hints: dict[str, str] = {}
+    """By field that no item has here and that was left: what was probably meant."""
 
 
 class Post(Struct, frozen=True):

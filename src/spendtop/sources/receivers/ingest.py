@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
 from spendtop.domain.billers import biller_named
+from spendtop.domain.known_names import unknown_name
 from spendtop.domain.money import Usd
 from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.response_ids import provider_response_id
@@ -38,6 +40,7 @@ from spendtop.sources.receivers.ingest_fields import (
 from spendtop.sources.settings import IngestSettings
 
 MOST_ITEMS = 5_000
+MOST_HINTS = 20
 
 _NO_TOKENS = "is missing: give prompt_tokens and completion_tokens, or a usage object, or cost_usd"
 _PART_OF_PROMPT = "is a part of prompt_tokens: together the parts cannot be more than the whole"
@@ -167,7 +170,7 @@ def _decoded_with_marks(raw: bytes) -> object:
 def _pushed(document: object, post: _Post) -> Pushed:
     key = None if post.idempotency_key is None else f"idempotency-key:{post.idempotency_key}"
     if isinstance(document, dict):
-        return Pushed((_item(document, post, key),), is_batch=False)
+        return Pushed((_item(document, post, key),), is_batch=False, hints=_hints(_unread(document)))
     if not isinstance(document, list):
         raise Unreadable("not_an_object", "Post one object, or an array of objects.")
     if not document:
@@ -175,8 +178,24 @@ def _pushed(document: object, post: _Post) -> Pushed:
     if len(document) > MOST_ITEMS:
         raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} objects at once.", status=413)
     return Pushed(
-        tuple(_item(item, post, key and f"{key}/{index}") for index, item in enumerate(document)), is_batch=True
+        tuple(_item(item, post, key and f"{key}/{index}") for index, item in enumerate(document)),
+        hints=_hints({field for item in document if isinstance(item, dict) for field in _unread(item)}),
     )
+
+
+def _unread(item: dict[str, object]) -> set[str]:
+    """Its fields that are not known here."""
+    return {field for field in item.keys() - READERS.keys() if item[field] is not None}
+
+
+def _hints(unknown: set[str]) -> dict[str, str]:
+    """What was probably meant by fields that are not known here; some of them, where they are many."""
+    return dict(map(_hint, sorted(unknown)[:MOST_HINTS]))
+
+
+@lru_cache(maxsize=256)
+def _hint(field: str) -> tuple[str, str]:
+    return unknown_name(field, READERS, "item")
 
 
 def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
@@ -198,7 +217,9 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     usage = _usage(fields, reading)
     if not any(field.partition(".")[0] in _GROUNDS for field in problems):
         problems |= _problems_of_usage(fields, usage, reading)
-    return Invalid(problems) if problems else _request(item, fields, usage, reading, post, key, is_zoneless)
+    if problems:
+        return Invalid(_hints(_unread(item)) | problems)
+    return _request(item, fields, usage, reading, post, key, is_zoneless)
 
 
 def _read(item: dict[str, object]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -177,7 +177,7 @@ _COUNT: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MOST_TOK
 ITEM_SCHEMA: Schema = {
     "type": "object",
     "description": (
-        "One LLM API call. null is the same as missing; unknown fields are ignored. "
+        "One LLM API call. null is the same as missing; unknown fields are left, with a hint in the answer. "
         "Tokens are given as counts, as a provider's usage object or in the response, or there is a cost."
     ),
     "required": ["model"],

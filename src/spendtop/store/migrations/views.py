@@ -6,13 +6,19 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+_DOLLARS = "cost_nano / 1000000000.0"
+_TOKENS = (
+    "CASE WHEN prompt_tokens IS NULL AND completion_tokens IS NULL THEN NULL"
+    " ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END"
+)
 _MADE = {
-    "cost": "cost_nano / 1000000000.0",
-    "tokens": (
-        "CASE WHEN prompt_tokens IS NULL AND completion_tokens IS NULL THEN NULL"
-        " ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END"
-    ),
+    "cost": _DOLLARS,
+    "cost_usd": _DOLLARS,
+    "cost_nanousd": "cost_nano",
+    "tokens": _TOKENS,
+    "total_tokens": _TOKENS,
     "partial": "(unpriced_units IS NOT NULL)",
+    "token_name": "(SELECT name FROM token WHERE token.token = request.token)",
 }
 """Columns that are not columns of `request`, but for the time; `cost` is its known part."""
 _TIMESTAMP = {
@@ -26,7 +32,7 @@ _REPLACE = {"sqlite": "CREATE VIEW", "postgresql": "CREATE OR REPLACE VIEW"}
 def replace_view(connection: Connection, name: str, columns: Sequence[str]) -> None:
     """Make the view with these columns of the counted requests."""
     dialect = connection.dialect.name
-    made = {**_MADE, "timestamp": _TIMESTAMP[dialect]}
+    made = {**_MADE, **dict.fromkeys(("timestamp", "occurred_at"), _TIMESTAMP[dialect])}
     selected = ", ".join(f"{made[each]} AS {each}" if each in made else each for each in columns)
     if dialect == "sqlite":
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))

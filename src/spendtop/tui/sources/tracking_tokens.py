@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _NAME_SHOWN = 40
-_TITLES = {"python": "Python", "curl": "curl", "litellm": "LiteLLM"}
+_TITLES = {"python": "Python", "curl": "curl", "litellm": "LiteLLM", "opentelemetry": "OpenTelemetry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class NewTokenScreen(FormDialog[TokenDraft]):
 class SnippetsScreen(ReadingDialog):
     """Ready code that sends under a tracking token: a page per language, to copy."""
 
-    HINT = "tab or 1 2 3 page · y copies · esc closes"
+    HINT = "tab or 1 2 3 4 page · y copies · esc closes"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("q,enter", "cancel", "close"),
         ("tab,l,right", "turn(1)", "next page"),
@@ -73,6 +73,7 @@ class SnippetsScreen(ReadingDialog):
         ("1", "page(0)", "first page"),
         ("2", "page(1)", "second page"),
         ("3", "page(2)", "third page"),
+        ("4", "page(3)", "fourth page"),
         ("y", "copy", "copy"),
     ]
 

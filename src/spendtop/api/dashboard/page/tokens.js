@@ -55,6 +55,7 @@ function showSnippets(token, snippets) {
   openDialog(`Code for ${named(token.name)}`, [
     make("p", { class: "muted" }, "It takes the ingest key from the environment variable SPENDTOP_INGEST_KEY."),
     part("Python", snippets.python), part("curl", snippets.curl), part("LiteLLM", snippets.litellm),
+    part("OpenTelemetry", snippets.opentelemetry),
   ]);
 }
 
