@@ -18,6 +18,7 @@ def make_file(path: Path) -> Path:
     with store.writing() as connection:
         connection.exec_driver_sql("SELECT 1")
     store.close()
+    path.chmod(0o600)  # as a start makes it
     return path
 
 

@@ -76,6 +76,7 @@ CONFIGURED = {
     "attach",
     "demo",
     "init",
+    "client",
     "check",
     "send-test",
     "helicone connect",

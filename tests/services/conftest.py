@@ -34,6 +34,7 @@ from spendtop.store import bodies, day_totals
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
 from spendtop.store.reads import spend_sql
+from spendtop.store.reads.grown_costs import LOWERED
 from spendtop.store.reads.requests import newest_id
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DayTotalTable, DeliveryTable, RequestTable, TotalTable
@@ -91,8 +92,9 @@ def clear(store: Store) -> None:
 
 
 def totals(store: Store) -> Sums:
-    """What `total` says of the spend, over shards, without sums of nothing."""
-    return {named: values for named, values in _over_shards(store).items() if named[0] not in BESIDE}
+    """What `total` says of the spend, over shards, without sums of nothing, nor what costs once were."""
+    left_out = {*BESIDE, *LOWERED.values()}
+    return {named: values for named, values in _over_shards(store).items() if named[0] not in left_out}
 
 
 def beside(store: Store) -> dict[tuple[str, str], tuple[int, int]]:

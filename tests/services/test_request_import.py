@@ -30,6 +30,7 @@ from spendtop.sources.files.reading import READERS, format_of
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT
 from spendtop.store.reads import spend_sql
+from spendtop.store.reads.grown_costs import LOWERED
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.tables import RequestKeyTable, RequestTable, TotalTable
 from tests.conftest import SettableClock
@@ -101,10 +102,10 @@ def restored(lines: list[bytes], held: Format, now: int) -> list[Restored]:
 
 
 def all_totals(store: Store) -> dict[tuple[Any, ...], tuple[int, ...]]:
-    """Every total over all shards, but for counts of reports that came again, which no request carries."""
+    """Every total over all shards, but for what no request carries: repeated reports, and what costs once were."""
     found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(spend_sql.NAMES))
     for row in rows(store, TotalTable):
-        if row.dimension not in (REPEATS, ASSUMED_REPEATS, JOINED):
+        if row.dimension not in (REPEATS, ASSUMED_REPEATS, JOINED, *LOWERED.values()):
             key = (row.dimension, row.key, row.bucket)
             found[key] = [a + b for a, b in zip(found[key], tuple(row)[4:], strict=True)]
     return {key: tuple(values) for key, values in found.items() if any(values)}

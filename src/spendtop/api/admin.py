@@ -50,7 +50,8 @@ def build_admin(context: Context, guards: Guards, readers: Readers) -> App:
     }
 
     async def admin(scope: Scope, receive: Receive, send: Send) -> None:
-        await routes({**scope, "state": state}, receive, send)
+        scope["state"] = state  # in place: who logs the answer finds the route there
+        await routes(scope, receive, send)
 
     return admin
 

@@ -191,7 +191,7 @@ async def test_entries_move_the_balance_and_are_never_edited(readable_store: Sto
         ("openai/sync", {"balance": True}, "balance"),
         ("openai/sync", {"balance": "NaN"}, "balance"),
         ("openai/sync", {"balance": 1e12}, "balance"),
-        ("openai/sync", {"balance": 1, "canary": 2}, "body"),
+        ("openai/sync", {"balance": 1, "more": "canary"}, "more"),
         ("router/sync", {"balance": 1}, "account"),
         ("openai/events", {"kind": "canary", "amount": 1}, "kind"),
         ("openai/events", {"kind": "calibration", "amount": 1}, "kind"),

@@ -276,7 +276,7 @@ async def test_a_wrong_filter_is_refused_before_the_export_begins(
     recorded: Recorded, clock: SettableClock, recorder: FakeRecorder
 ) -> None:
     async with serving(recorded, clock, recorder) as live:
-        for query, field in (("q=(", "q"), ("since=soon", "since"), ("limit=5", "query"), ("hours=0", "hours")):
+        for query, field in (("q=(", "q"), ("since=soon", "since"), ("limit=5", "limit"), ("hours=0", "hours")):
             for kind in ("csv", "jsonl"):
                 response = await live.client.get(f"/export.{kind}?{query}")
                 assert (response.status_code, set(response.json()["error"]["fields"])) == (422, {field})
