@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from spendtop.store import bodies
 from tests.alerts.sinks import HttpSink
@@ -126,6 +127,7 @@ def leaks(told: dict[str, bytes]) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.replaces("monitor/debug")
 def test_no_key_is_found_anywhere_but_in_the_configuration(tmp_path: Path) -> None:
     with HttpSink() as web, collecting(tmp_path, config(web), "--debug") as collector:
         answers = provoke(collector, tmp_path)

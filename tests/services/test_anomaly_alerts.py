@@ -79,6 +79,7 @@ def test_the_usual_says_nothing(watching: Watching) -> None:
     assert watching.collecting.alerts() == []
 
 
+@pytest.mark.replaces("flow/spikes")
 def test_five_times_the_usual_is_found_within_three_minutes_for_everyone_user_model_and_token(
     watching: Watching,
 ) -> None:

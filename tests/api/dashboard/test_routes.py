@@ -60,6 +60,7 @@ async def test_without_a_sign_in_there_is_the_form_and_no_figure(
             assert (await live.client.get(path)).status_code == 401
 
 
+@pytest.mark.replaces("push/dashboard")
 async def test_the_api_key_opens_it_until_the_browser_signs_out(readable_store: Store, clock: SettableClock) -> None:
     async with recording(readable_store, clock, settings_of({"api_key": KEY})) as (live, _):
         entered = await sign_in(live, **own(live))

@@ -54,6 +54,7 @@ def stands(provider: Provider) -> tuple[int, Usd] | None:
     return None if bills is None or bills.day is None else (provider.today - bills.day.day, bills.day.cost)
 
 
+@pytest.mark.replaces("credit/bills")
 def test_the_bill_of_today_stands_for_its_spend_and_says_how_old_it_is(
     provider: Provider, clock: SettableClock
 ) -> None:
