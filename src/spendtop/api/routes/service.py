@@ -28,7 +28,7 @@ from spendtop.store.reads.store_figures import Measures, measures
 
 _DIMENSIONS = ("model", "provider", "source")
 _MOST_KEYS = 100
-_MOST_COUNTERS = 300
+_MOST_COUNTERS = 200
 _MOST_REMARKS = 100
 _TEXT_TYPES = ("text/plain", "application/openmetrics-text")
 
