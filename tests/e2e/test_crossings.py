@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 EACH_USER = '[[limit]]\nname = "each user"\neach = "user"\nwindow = "day"\nusd = 0.5\n'
 CHANNEL = '[[channel]]\nname = "web"\nurl = "{url}"\n'
-_BATCH = 2_000
+_BATCH = 250
 
 
 def push(collector: CollectorProcess, first: int, count: int) -> None:
@@ -104,7 +104,7 @@ def told(folder: Path, kind: str) -> int:
 @pytest.mark.soak
 def test_a_day_that_begins_with_twenty_thousand_over_their_limit_delays_no_webhook(tmp_path: Path) -> None:
     users = 20_000
-    midnight = datetime.now(UTC) + timedelta(minutes=3)
+    midnight = datetime.now(UTC) + timedelta(minutes=2)
     day = f'[time]\nzone = "UTC"\nday_starts = "{midnight:%H:%M}"\n'
     with HttpSink() as web:
         channel = CHANNEL.format(url=web.url("/ok"))
