@@ -181,13 +181,18 @@ async def test_with_keys_every_route_answers_as_it_is_described(
     assert live.context.counters[Count.FAILED] == 0
 
 
+@pytest.mark.parametrize("extent", [("--phases", "coverage"), pytest.param((), marks=pytest.mark.soak)])
 async def test_without_keys_every_route_answers_as_it_is_described(
-    readable_store: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    readable_store: Store,
+    clock: SettableClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    extent: tuple[str, ...],
 ) -> None:
     """Local programs read, webhooks need no signature, and nothing can be pushed; bodies are the same as with keys."""
     monkeypatch.setattr(local_use, "_OF_CLIENTS", local_use._OF_CLIENTS | {b"x-schemathesis-testcaseid"})
     settings = settings_of(LIMITS, {"webhook_secrets": [], "allow_unsigned": True})
-    options = ("--exclude-checks", "ignored_auth,missing_required_header", "--phases", "coverage")
+    options = ("--exclude-checks", "ignored_auth,missing_required_header", *extent)
     async with serving(readable_store, clock, settings) as live:
         said = await found(live, tmp_path, {}, "--exclude-path-regex", "^/api/|^/reset$", *options)
     assert not said, said

@@ -61,9 +61,9 @@ class AlertItem(BaseModel):
     """What it is about; "anomaly" is unusual spend."""
     limit: str
     entity: str
+    """Whose limit or spend it is; empty for everyone."""
     entity_name: str
     """What people read for the entity: of a tracking token its name."""
-    """Whose limit it is; empty for everyone."""
     state: str
     severity: str
     window_start: str | None
