@@ -95,6 +95,7 @@ class LimitTable(ListTable[LimitRow, RowKey]):
 
     def __init__(self) -> None:
         super().__init__("Limits", id="limit-table")
+        self.rows: Sequence[LimitRow] = ()
         self.order = "use"
         self.opened: set[str] = set()
         """Names of the limits whose entities are all listed."""
