@@ -14,6 +14,7 @@ from spendtop.api.context import Context
 from spendtop.api.query import FilterParameters, InvalidField, Range, SummaryParameters, wrong_search
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.shapes import (
+    ApiEquivalent,
     GroupSpend,
     LimitItem,
     LimitsAnswer,
@@ -38,7 +39,7 @@ from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_
 from spendtop.store.reads.limits import LimitUse, uses
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, spend
+from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, plan_spend, spend
 
 DEFAULT_HOURS = 24
 _MOST_MODELS = 100
@@ -112,6 +113,7 @@ def _summary(
         by_model=[ModelSpend.of(row, whole) for row in models],
         top_users=[UserSpend.of(row) for row in users],
         limits=[LimitSummary.of(use) for use in limits],
+        api_equivalent=ApiEquivalent.of(plan_spend(connection, span.since, span.until)),
         by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
     )
 

@@ -1,0 +1,25 @@
+"""How a coding agent's calls are paid, and whether all of their output is known; a view of usage under a plan"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+from spendtop.store.migrations.views import replace_plan_view
+
+revision: str = "0008"
+down_revision: str | None = "0006"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+_USAGE = (
+    *("id", "timestamp", "occurred_at", "source", "model", "provider", "user_id", "session_id", "session_path"),
+    *("properties", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "cache_write_tokens"),
+    *("reasoning_tokens", "quantities", "billing", "output_final", "api_equivalent_usd", "api_equivalent_nanousd"),
+)
+
+
+def upgrade() -> None:
+    op.add_column("request", sa.Column("billing", sa.Text(), nullable=True))
+    op.add_column("request", sa.Column("output_final", sa.Boolean(), nullable=False, server_default=sa.true()))
+    replace_plan_view(op.get_bind(), "agent_usage", _USAGE)
