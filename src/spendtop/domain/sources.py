@@ -138,10 +138,10 @@ OTLP = PushedSource(
 )
 
 
-def _agent(name: str) -> AgentSource:
+def _agent(number: int, name: str) -> AgentSource:
     return AgentSource(
         name=name,
-        trust=80,
+        trust=70 + 2 * number,
         trusted_because="What a coding agent keeps of its own calls, in files that are no promise of its maker.",
         space=name,
         title=name,
@@ -149,9 +149,8 @@ def _agent(name: str) -> AgentSource:
     )
 
 
-AGENTS = tuple(
-    map(_agent, ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid"))
-)
+_AGENT_NAMES = ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid")
+AGENTS = tuple(_agent(number, name) for number, name in enumerate(_AGENT_NAMES))
 SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *AGENTS)}
 """By name, in the order in which people see them."""
 

@@ -232,6 +232,10 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "served_model": None,
             "provider_usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
             "token_name": None,
+            "billing": None,
+            "output_final": True,
+            "api_equivalent_usd": None,
+            "api_equivalent_nanousd": None,
         }
 
 

@@ -23,10 +23,14 @@ def is_unpriced() -> ColumnElement[bool]:
 
 def is_failed() -> ColumnElement[bool]:
     """Whether a request is an error without any usage, which costs nothing (see `domain.pricing.is_failed`)."""
+    return _is_failed(table_of(RequestTable).c.cost_nano)
+
+
+def _is_failed(cost: ColumnElement[Any]) -> ColumnElement[bool]:
     request = table_of(RequestTable)
     return and_(
         request.c.status == Status.ERROR.value,
-        request.c.cost_nano == 0,
+        cost == 0,
         func.coalesce(request.c.prompt_tokens, 0) + func.coalesce(request.c.completion_tokens, 0) == 0,
         request.c.quantities.is_(None),
     )
@@ -59,7 +63,7 @@ def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:
         _sum(case((failed, 1), else_=0)).label("errors"),
         _sum(request.c.prompt_tokens).label("prompt_tokens"),
         _sum(request.c.completion_tokens).label("completion_tokens"),
-        _sum(case((is_failed(), 1), else_=0)).label("failed"),
+        _sum(case((_is_failed(cost), 1), else_=0)).label("failed"),
     )
 
 
