@@ -28,6 +28,8 @@ ONE_THING = {
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
     "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
+    "plus": {"record", "raise"},  # puts money in
+    "u": {"undo-entry", "undo-raise"},  # takes back what was done here last
     "left_square_bracket": {"previous-branch", "previous-account"},
 }
 """Keys whose actions have ids of their own from screen to screen, for what they do is the same thing to another."""
