@@ -27,8 +27,8 @@ ONE_THING = {
     "enter": {"open", "refusal"},  # opens what is to be looked at
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
-    "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
-    "left_square_bracket": {"previous-branch", "previous-account"},
+    "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
+    "left_square_bracket": {"previous-branch", "previous-account", "previous-part"},
 }
 """Keys whose actions have ids of their own from screen to screen, for what they do is the same thing to another."""
 
@@ -53,7 +53,7 @@ def test_ids_labels_and_keys_are_unique_where_they_meet(owner: type[object]) -> 
 
 
 def test_all_screens_are_looked_at() -> None:
-    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Ledger", "Sources"]
+    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Alerts", "Ledger", "Sources"]
 
 
 def test_a_key_does_one_thing_on_every_screen() -> None:

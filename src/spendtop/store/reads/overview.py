@@ -68,6 +68,6 @@ def overview(
         chart=per_bucket(connection, chart_end - chart_span, chart_end, chart_step),
         feed=page(connection, RequestQuery(), FilterContext(now, calendar), None, feed_size).rows,
         sources=last_arrivals(connection, day.start_us),
-        attention=attention(connection),
+        attention=attention(connection, now),
         total=spend(connection, None, None),
     )
