@@ -32,6 +32,9 @@ SCREENS: dict[str, ScreenEntry] = {
     "sessions": ScreenEntry(
         "3", "Sessions", "3Sess", "sess", "SessionsScreen", "what each session or job cost, by path and model"
     ),
+    "limits": ScreenEntry(
+        "5", "Limits", "5Limit", "limits", "LimitsScreen", "every limit, how full it is for whom, and why"
+    ),
     "alerts": ScreenEntry(
         "6", "Alerts", "6Alert", "alerts", "AlertsScreen", "what calls for somebody, and who was told of it"
     ),
