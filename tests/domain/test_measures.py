@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.measures import LATENCY, MEASURES, Sums, percentile_95
+from spendtop.domain.measures import LATENCY, MEASURES, Measured, percentile_95
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ def test_ninety_five_of_a_hundred_take_no_longer(latencies: list[tuple[int, int]
 
 
 def test_sizes_are_what_rows_are_ordered_by() -> None:
-    assert MEASURES["cost"].size(Sums(3, 70, 1)) == 70
-    assert MEASURES["failed"].size(Sums(3, 70, 1)) == 3
-    assert MEASURES["cache hit"].size(Sums(200, 50)) == 250_000
-    assert MEASURES["cache hit"].size(Sums()) == 0
+    assert MEASURES["cost"].size(Measured(3, 70, 1)) == 70
+    assert MEASURES["failed"].size(Measured(3, 70, 1)) == 3
+    assert MEASURES["cache hit"].size(Measured(200, 50)) == 250_000
+    assert MEASURES["cache hit"].size(Measured()) == 0
     assert [each.name for each in MEASURES.values() if not each.adds_up] == ["cache hit", LATENCY.name]
 
 

@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
-from spendtop.domain.spend_change import Cause, Prices, Usage, prices_shown_by, spend_change
+from spendtop.domain.spend_change import Cause, ModelUsage, Prices, prices_shown_by, spend_change
 
 CHEAP: Prices = (Fraction(100), Fraction(10), Fraction(125), Fraction(800))
 DEAR: Prices = (Fraction(3000), Fraction(300), Fraction(3750), Fraction(15000))
 counts = st.integers(0, 10**7)
 usages = st.builds(
     lambda requests, hits, fresh, read, written, output, nano: (
-        Usage(requests + hits, hits, fresh, read, written, output, Usd(nano)) if requests else Usage(hits, hits)
+        ModelUsage(requests + hits, hits, fresh, read, written, output, Usd(nano))
+        if requests
+        else ModelUsage(hits, hits)
     ),
     st.integers(0, 10**5),
     st.integers(0, 10**5),
@@ -28,14 +30,14 @@ uses = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), usages)
 prices = st.fixed_dictionaries({}, optional={"a": st.just(CHEAP), "b": st.just(DEAR)})
 
 
-def billed(requests: int, tokens: tuple[int, int, int, int], at: Prices, hits: int = 0) -> Usage:
+def billed(requests: int, tokens: tuple[int, int, int, int], at: Prices, hits: int = 0) -> ModelUsage:
     """So many requests that each used these tokens, at these prices; `hits` more cost nothing."""
     each = sum(int(price) * count for price, count in zip(at, tokens, strict=True))
     fresh, read, written, output = (count * requests for count in tokens)
-    return Usage(requests + hits, hits, fresh, read, written, output, Usd(each * requests))
+    return ModelUsage(requests + hits, hits, fresh, read, written, output, Usd(each * requests))
 
 
-def causes(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[Cause, int]:
+def causes(before: Mapping[str, ModelUsage], after: Mapping[str, ModelUsage]) -> dict[Cause, int]:
     """In nano-USD, without those that are nothing."""
     change = spend_change(before, after, {"cheap": CHEAP, "dear": DEAR})
     return {cause: amount.nano for cause, amount in change.largest_first}
@@ -43,7 +45,7 @@ def causes(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[Caus
 
 @given(uses, uses, prices)
 def test_the_causes_add_up_to_the_difference(
-    before: dict[str, Usage], after: dict[str, Usage], known: dict[str, Prices]
+    before: dict[str, ModelUsage], after: dict[str, ModelUsage], known: dict[str, Prices]
 ) -> None:
     change = spend_change(before, after, known)
     spent = [sum(use.cost.nano for use in side.values()) for side in (before, after)]
@@ -52,7 +54,7 @@ def test_the_causes_add_up_to_the_difference(
 
 
 @given(uses, prices)
-def test_where_nothing_changed_no_cause_is_named(same: dict[str, Usage], known: dict[str, Prices]) -> None:
+def test_where_nothing_changed_no_cause_is_named(same: dict[str, ModelUsage], known: dict[str, Prices]) -> None:
     assert spend_change(same, same, known).largest_first == []
 
 
@@ -96,11 +98,11 @@ TOKENS = (1000, 500, 0, 200)
         (billed(10, TOKENS, DEAR), billed(10, (2000, 1000, 0, 200), DEAR), {Cause.PROMPT: 31_500_000}),
         (billed(10, TOKENS, DEAR), billed(5, TOKENS, DEAR, hits=5), {Cause.CACHE: -30_750_000}),
         (billed(10, TOKENS, CHEAP), billed(10, TOKENS, DEAR), {Cause.PRICE: 58_850_000}),
-        (Usage(), billed(10, TOKENS, CHEAP), {Cause.NEW: 2_650_000}),
-        (billed(10, TOKENS, CHEAP), Usage(), {Cause.GONE: -2_650_000}),
+        (ModelUsage(), billed(10, TOKENS, CHEAP), {Cause.NEW: 2_650_000}),
+        (billed(10, TOKENS, CHEAP), ModelUsage(), {Cause.GONE: -2_650_000}),
     ],
 )
-def test_each_cause_is_found_alone(before: Usage, after: Usage, expected: dict[Cause, int]) -> None:
+def test_each_cause_is_found_alone(before: ModelUsage, after: ModelUsage, expected: dict[Cause, int]) -> None:
     assert causes({"dear": before}, {"dear": after}) == expected
 
 
@@ -120,8 +122,8 @@ def test_kinds_of_tokens_that_were_not_used_get_a_price_in_the_usual_proportion(
     [
         [billed(2, TOKENS, DEAR)],
         [billed(2, TOKENS, DEAR), billed(4, TOKENS, DEAR)],
-        [Usage(1, 0, 100, 0, 0, 10, Usd(500)), Usage(1, 0, 200, 0, 0, 10, Usd(400))],
+        [ModelUsage(1, 0, 100, 0, 0, 10, Usd(500)), ModelUsage(1, 0, 200, 0, 0, 10, Usd(400))],
     ],
 )
-def test_uses_that_do_not_tell_kinds_of_tokens_apart_show_no_prices(uses: list[Usage]) -> None:
+def test_uses_that_do_not_tell_kinds_of_tokens_apart_show_no_prices(uses: list[ModelUsage]) -> None:
     assert prices_shown_by(uses) is None

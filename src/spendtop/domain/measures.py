@@ -10,7 +10,7 @@ from typing import NamedTuple
 _P95 = 95
 
 
-class Sums(NamedTuple):
+class Measured(NamedTuple):
     """Over some requests."""
 
     of: int = 0
@@ -20,14 +20,14 @@ class Sums(NamedTuple):
     missing: int = 0
     """Requests whose amount is not known, or only in part."""
 
-    def plus(self, other: Sums) -> Sums:
-        return Sums(self[0] + other[0], self[1] + other[1], self[2] + other[2])
+    def plus(self, other: Measured) -> Measured:
+        return Measured(self[0] + other[0], self[1] + other[1], self[2] + other[2])
 
-    def minus(self, other: Sums) -> Sums:
-        return Sums(self[0] - other[0], self[1] - other[1], self[2] - other[2])
+    def minus(self, other: Measured) -> Measured:
+        return Measured(self[0] - other[0], self[1] - other[1], self[2] - other[2])
 
 
-NOTHING = Sums()
+NOTHING = Measured()
 
 
 class Unit(StrEnum):
@@ -53,7 +53,7 @@ class Measure:
     in_totals: bool = False
     """Whether totals know it, so that no request has to be read."""
 
-    def size(self, sums: Sums) -> int:
+    def size(self, sums: Measured) -> int:
         """What rows are ordered by: in parts of a million where it is a share."""
         if self.unit is Unit.FAILURES:
             return sums.of

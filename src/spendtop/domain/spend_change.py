@@ -38,7 +38,7 @@ class Cause(StrEnum):
     """Models that are not used any more."""
 
 
-class Usage(NamedTuple):
+class ModelUsage(NamedTuple):
     """What one model was asked and what that cost, without requests that failed or whose cost is not known."""
 
     requests: int = 0
@@ -58,8 +58,8 @@ class Usage(NamedTuple):
     def tokens(self) -> tuple[int, int, int, int]:
         return self.fresh, self.read, self.written, self.output
 
-    def plus(self, other: Usage) -> Usage:
-        return Usage(
+    def plus(self, other: ModelUsage) -> ModelUsage:
+        return ModelUsage(
             self.requests + other.requests,
             self.hits + other.hits,
             self.fresh + other.fresh,
@@ -71,7 +71,7 @@ class Usage(NamedTuple):
 
 
 Prices = tuple[Fraction, Fraction, Fraction, Fraction]
-"""Nano-USD per token, in the order of `Usage.tokens`."""
+"""Nano-USD per token, in the order of `ModelUsage.tokens`."""
 _USUAL: Prices = (Fraction(1), Fraction(1, 10), Fraction(5, 4), Fraction(5))
 """How prices of tokens usually stand to each other, where the requests themselves do not show it."""
 
@@ -96,13 +96,15 @@ class SpendChange:
         return sorted(moved, key=lambda part: -abs(part[1].nano))
 
 
-def spend_change(before: Mapping[str, Usage], after: Mapping[str, Usage], prices: Mapping[str, Prices]) -> SpendChange:
+def spend_change(
+    before: Mapping[str, ModelUsage], after: Mapping[str, ModelUsage], prices: Mapping[str, Prices]
+) -> SpendChange:
     """From the use of each model before to that after. `prices` is what tokens of a model cost before, as far as it is
     known."""
-    nothing = Usage()
+    nothing = ModelUsage()
     parts = dict.fromkeys(Cause, Fraction(0))
     of_models: dict[str, dict[Cause, Fraction]] = {}
-    both: list[tuple[str, Usage, Usage]] = []
+    both: list[tuple[str, ModelUsage, ModelUsage]] = []
     for model in sorted({*before, *after}):
         old, new = before.get(model, nothing), after.get(model, nothing)
         if old.requests and new.requests:
@@ -120,7 +122,7 @@ def spend_change(before: Mapping[str, Usage], after: Mapping[str, Usage], prices
     return SpendChange(_rounded(parts), {model: _rounded(causes) for model, causes in of_models.items()})
 
 
-def _within_model(old: Usage, new: Usage, prices: Prices) -> dict[Cause, Fraction]:
+def _within_model(old: ModelUsage, new: ModelUsage, prices: Prices) -> dict[Cause, Fraction]:
     """Why as many requests as now cost something else than they would have before."""
     growth = Fraction(new.requests, old.requests)
     paid, paid_before = new.requests - new.hits, old.requests - old.hits
@@ -158,7 +160,7 @@ def _rounded(parts: Mapping[Cause, Fraction]) -> dict[Cause, Usd]:
     return {cause: Usd(nano) for cause, nano in rounded.items()}
 
 
-def prices_shown_by(uses: Iterable[Usage]) -> Prices | None:
+def prices_shown_by(uses: Iterable[ModelUsage]) -> Prices | None:
     """What tokens of a model cost, as several uses of it show; None where these do not tell kinds of tokens apart.
 
     The least squares of the uses: exact where all were billed by the same prices.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.dimensions import dimension, prefix_of
-from spendtop.domain.measures import COST, LATENCY, MEASURES, Measure, Sums, percentile_95
+from spendtop.domain.measures import COST, LATENCY, MEASURES, Measure, Measured, percentile_95
 from spendtop.domain.model_names import family
 from spendtop.domain.request import Request, Status, Usage
 from spendtop.domain.sources import HELICONE, INGEST
@@ -79,7 +79,7 @@ def rounded(latency: int) -> int:
     return (latency + step // 2) // step * step
 
 
-def brute_force(measure: Measure, requests: Sequence[Request]) -> Sums:
+def brute_force(measure: Measure, requests: Sequence[Request]) -> Measured:
     def total(values: Iterable[int | None]) -> int:
         return sum(value or 0 for value in values)
 
@@ -87,21 +87,23 @@ def brute_force(measure: Measure, requests: Sequence[Request]) -> Sums:
     costs = [one.cost.amount.nano if one.cost.amount else None for one in requests]
     match measure.name:
         case "cost":
-            return Sums(count, total(costs), costs.count(None))
+            return Measured(count, total(costs), costs.count(None))
         case "requests":
-            return Sums(count, count, 0)
+            return Measured(count, count, 0)
         case "tokens":
-            return Sums(count, total((one.usage.prompt or 0) + (one.usage.completion or 0) for one in requests), 0)
+            return Measured(count, total((one.usage.prompt or 0) + (one.usage.completion or 0) for one in requests), 0)
         case "failed":
             failed = [cost for one, cost in zip(requests, costs, strict=True) if one.status is Status.ERROR]
-            return Sums(len(failed), total(failed), failed.count(None))
+            return Measured(len(failed), total(failed), failed.count(None))
         case "cache hit":
-            return Sums(total(one.usage.prompt for one in requests), total(one.usage.cache_read for one in requests))
+            return Measured(
+                total(one.usage.prompt for one in requests), total(one.usage.cache_read for one in requests)
+            )
         case "p95 latency":
             known = [(rounded(one.latency_ms), 1) for one in requests if one.latency_ms is not None]
-            return Sums(count, percentile_95(known) or 0, count - len(known))
+            return Measured(count, percentile_95(known) or 0, count - len(known))
     field = {"prompt": "prompt", "completion": "completion", "cached": "cache_read", "reasoning": "reasoning"}
-    return Sums(count, total(getattr(one.usage, field[measure.name.split()[0]]) for one in requests), 0)
+    return Measured(count, total(getattr(one.usage, field[measure.name.split()[0]]) for one in requests), 0)
 
 
 def by(names: str, measure: Measure = COST) -> BreakdownReading:
@@ -115,7 +117,7 @@ def read(recorded: Recorded, reading: BreakdownReading, times: Times, size: Grid
     return found
 
 
-def cells(grid: Grid) -> dict[tuple[str, str], Sums]:
+def cells(grid: Grid) -> dict[tuple[str, str], Measured]:
     """What is not nothing."""
     return {
         (row.head.key.raw, column.key.raw): cell
@@ -125,7 +127,7 @@ def cells(grid: Grid) -> dict[tuple[str, str], Sums]:
     }
 
 
-def wholes(grid: Grid) -> dict[str, Sums]:
+def wholes(grid: Grid) -> dict[str, Measured]:
     return {row.head.key.raw: row.whole for row in grid.rows}
 
 
@@ -181,7 +183,7 @@ def test_by_one_dimension_totals_say_the_same_as_requests(recorded: Recorded, na
     with recorded.store.reading() as connection:
         summary = spend(connection, *span)
     total = read(recorded, by(name), Times(span, earlier, START + DAY)).total.whole
-    assert total == Sums(summary.requests, summary.cost.nano, summary.unpriced)
+    assert total == Measured(summary.requests, summary.cost.nano, summary.unpriced)
 
 
 def test_orders_and_what_is_gone(recorded: Recorded) -> None:
@@ -202,7 +204,7 @@ def test_orders_and_what_is_gone(recorded: Recorded) -> None:
     assert order(GridOrder.CHANGE, True) == ["Carl", "bob", "dora", "alice"]
     assert order(GridOrder.NAME, True) == ["alice", "bob", "Carl", "dora"]
     (row,) = (row for row in read(recorded, by("user"), times).rows if row.head.key.raw == "dora")
-    assert (row.whole, row.before) == (Sums(), Sums(1, 6, 0))
+    assert (row.whole, row.before) == (Measured(), Measured(1, 6, 0))
 
 
 def test_trends_are_of_the_parts_of_the_time(recorded: Recorded) -> None:
@@ -246,7 +248,7 @@ class TestKeptUp:
         assert len(shares) <= 6
         recorded.clear()
         emptied, _ = self.told(recorded, reading)
-        assert (emptied.rows, emptied.total.whole) == ((), Sums())
+        assert (emptied.rows, emptied.total.whole) == ((), Measured())
 
     def test_the_first_figures_come_before_all_is_read_and_reading_can_be_ended(self, recorded: Recorded) -> None:
         recorded.add(requests_of(recorded, START))

@@ -45,7 +45,7 @@ class CellGrouping:
         self._calendar = calendar
 
     def __call__(self, connection: Connection, span: Span) -> Grouped:
-        """Sums as `domain.measures.Sums` has them."""
+        """Measured as `domain.measures.Measured` has them."""
         folds = [self._fold(each) for each in self._dimensions]
         for part in self._parts(span):
             for row in connection.execute(self._statement(connection, part)):
@@ -123,7 +123,7 @@ class CellGrouping:
 
 
 class ModelUseGrouping:
-    """What `domain.spend_change.Usage` has of each model, without requests that failed or whose cost is not known."""
+    """What `domain.spend_change.ModelUsage` has of each model, without requests that failed or whose cost is not known."""
 
     def __call__(self, connection: Connection, span: Span) -> Grouped:
         request = _REQUEST.c

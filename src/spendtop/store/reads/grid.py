@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from spendtop.domain.measures import LATENCY, Measure, Sums, Unit, percentile_95
+from spendtop.domain.measures import LATENCY, Measure, Measured, Unit, percentile_95
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.kept_sums import Key, Values
 
@@ -62,10 +62,10 @@ class GridRow:
     """One key, the rest, or all."""
 
     head: GridHead
-    whole: Sums
-    before: Sums | None
+    whole: Measured
+    before: Measured | None
     """In the time that is compared with; None where nothing is."""
-    cells: tuple[Sums, ...]
+    cells: tuple[Measured, ...]
     """In the order of the columns, and behind them of all other columns."""
     trend: tuple[int, ...]
     """Its size in each part of the time; none of latencies, of the rest and of all."""
@@ -86,7 +86,7 @@ class Grid:
 
 
 class _Pool:
-    """Sums that grow."""
+    """Measured that grow."""
 
     __slots__ = ("_amount", "_latencies", "_missing", "_of")
 
@@ -101,12 +101,12 @@ class _Pool:
         if latency is not None:
             self._latencies[latency] = self._latencies.get(latency, 0) + values[0]
 
-    def sums(self) -> Sums:
+    def sums(self) -> Measured:
         """Of latencies the amount is the one that 95 % do not exceed, and missing are those that are not known."""
         if not self._latencies:
-            return Sums(self._of, self._amount, self._missing)
+            return Measured(self._of, self._amount, self._missing)
         known = [(latency, count) for latency, count in self._latencies.items() if latency != NO_LATENCY]
-        return Sums(self._of, percentile_95(known) or 0, self._latencies.get(NO_LATENCY, 0))
+        return Measured(self._of, percentile_95(known) or 0, self._latencies.get(NO_LATENCY, 0))
 
 
 def grid(sums: GridSums, size: GridSize, row_name: Callable[[str], str], column_name: Callable[[str], str]) -> Grid:
@@ -155,7 +155,7 @@ def _entries(sums: GridSums, cells: Mapping[Key, Values]) -> Iterator[tuple[Key,
     return ((key, values, None) for key, values in cells.items())
 
 
-def _pools(sums: GridSums, cells: Mapping[Key, Values], part: int) -> dict[str, Sums]:
+def _pools(sums: GridSums, cells: Mapping[Key, Values], part: int) -> dict[str, Measured]:
     """By a part of the key."""
     pools: dict[str, _Pool] = {}
     for key, values, latency in _entries(sums, cells):
@@ -167,20 +167,20 @@ def _pools(sums: GridSums, cells: Mapping[Key, Values], part: int) -> dict[str, 
     return {name: pool.sums() for name, pool in pools.items()}
 
 
-def _weight(sums: Sums, measure: Measure) -> int:
+def _weight(sums: Measured, measure: Measure) -> int:
     """What columns are ordered by, so that one of few requests with the slowest of all is not the first."""
     return measure.size(sums) if measure.adds_up else sums.of
 
 
 def _in_order(
-    rows: Mapping[str, Sums],
-    before: Mapping[str, Sums],
+    rows: Mapping[str, Measured],
+    before: Mapping[str, Measured],
     measure: Measure,
     size: GridSize,
     name: Callable[[str], str],
 ) -> list[str]:
     """The keys of all rows, also of those that are gone."""
-    nothing = Sums()
+    nothing = Measured()
 
     def total(key: str) -> int:
         return measure.size(rows.get(key, nothing))
@@ -197,7 +197,7 @@ def _in_order(
             return sorted(keys, key=lambda key: name(key).casefold(), reverse=not size.descending)
 
 
-def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[list[Sums]]:
+def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[list[Measured]]:
     """A line per row, one of the others and one of all; in each the columns, the others, and all."""
     lines = {key: number for number, key in enumerate(rows)}
     places = {key: number for number, key in enumerate(columns)}
@@ -211,7 +211,7 @@ def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[
     return [[pool.sums() for pool in line] for line in pools]
 
 
-def _lines(sums: GridSums, rows: Sequence[str]) -> list[Sums]:
+def _lines(sums: GridSums, rows: Sequence[str]) -> list[Measured]:
     """What was before: of each row, of the others, and of all."""
     lines = {key: number for number, key in enumerate(rows)}
     pools = [_Pool() for _ in range(len(rows) + 2)]
@@ -230,5 +230,5 @@ def _trends(sums: GridSums, rows: Sequence[str]) -> dict[str, tuple[int, ...]]:
     for (row, start, *_), values in sums.steps(rows).items():
         place, sizes = places.get(int(start)), trends.get(str(row))
         if place is not None and sizes is not None:
-            sizes[place] = sums.measure.size(Sums(*values))
+            sizes[place] = sums.measure.size(Measured(*values))
     return {row: tuple(sizes) for row, sizes in trends.items()}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from spendtop.domain.money import Usd
-from spendtop.domain.spend_change import Prices, SpendChange, Usage, prices_shown_by, spend_change
+from spendtop.domain.spend_change import ModelUsage, Prices, SpendChange, prices_shown_by, spend_change
 from spendtop.store.engine import Store
 from spendtop.store.reads.breakdown import Times
 from spendtop.store.reads.dimension_sql import ModelUseGrouping
@@ -37,7 +37,7 @@ class ChangeReading:
 
     def _prices(self) -> dict[str, Prices]:
         """What tokens of each model cost before, as its use at different times shows."""
-        uses: defaultdict[str, list[Usage]] = defaultdict(list)
+        uses: defaultdict[str, list[ModelUsage]] = defaultdict(list)
         for piece in self._before.pieces():
             for key, values in piece:
                 uses[_model(key)].append(_usage(values))
@@ -45,7 +45,7 @@ class ChangeReading:
         return {model: prices for model, prices in found.items() if prices is not None}
 
 
-def _uses(sums: KeptSums) -> dict[str, Usage]:
+def _uses(sums: KeptSums) -> dict[str, ModelUsage]:
     return {_model(key): _usage(values) for key, values in sums.by_key.items()}
 
 
@@ -53,7 +53,7 @@ def _model(key: Key) -> str:
     return str(key[0])
 
 
-def _usage(values: Values) -> Usage:
+def _usage(values: Values) -> ModelUsage:
     *counts, nano = values
     requests, hits, fresh, read, written, output = counts
-    return Usage(requests, hits, fresh, read, written, output, Usd(nano))
+    return ModelUsage(requests, hits, fresh, read, written, output, Usd(nano))

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from spendtop.domain.baseline import Baseline, earlier
 from spendtop.domain.clock import HOUR, to_micros
-from spendtop.domain.comparison import Comparison, earlier
 from spendtop.domain.windows import Bounds, Calendar
 
 BERLIN = Calendar("Europe/Berlin")
@@ -15,15 +15,15 @@ def local(text: str) -> int:
     return BERLIN.instant(datetime.fromisoformat(f"2026-{text}"))
 
 
-def compared(since: str, until: str | None, comparison: Comparison, now: str) -> tuple[int | None, int | None]:
+def compared(since: str, until: str | None, baseline: Baseline, now: str) -> tuple[int | None, int | None]:
     bounds = Bounds(local(since), None if until is None else local(until))
-    found = earlier(bounds, comparison, local(now), BERLIN)
+    found = earlier(bounds, baseline, local(now), BERLIN)
     assert found is not None
     return found.start_us, found.end_us
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "comparison", "now", "expected"),
+    ("since", "until", "baseline", "now", "expected"),
     [
         # half of today against half of yesterday
         ("11-20T00:00", "11-21T00:00", "before", "11-20T14:30", ("11-19T00:00", "11-19T14:30")),
@@ -40,19 +40,19 @@ def compared(since: str, until: str | None, comparison: Comparison, now: str) ->
     ],
 )
 def test_like_is_held_against_like(
-    since: str, until: str | None, comparison: str, now: str, expected: tuple[str, str]
+    since: str, until: str | None, baseline: str, now: str, expected: tuple[str, str]
 ) -> None:
-    assert compared(since, until, Comparison(comparison), now) == tuple(map(local, expected))
+    assert compared(since, until, Baseline(baseline), now) == tuple(map(local, expected))
 
 
 def test_all_time_has_nothing_before_it() -> None:
-    assert earlier(Bounds(None, None), Comparison.BEFORE, to_micros(datetime(2026, 11, 20, tzinfo=UTC)), BERLIN) is None
+    assert earlier(Bounds(None, None), Baseline.BEFORE, to_micros(datetime(2026, 11, 20, tzinfo=UTC)), BERLIN) is None
 
 
-def test_the_other_comparison_is_one_key_away() -> None:
-    assert Comparison.BEFORE.other.other is Comparison.BEFORE
+def test_the_other_baseline_is_one_key_away() -> None:
+    assert Baseline.BEFORE.other.other is Baseline.BEFORE
 
 
 def test_a_span_that_begins_later_has_an_empty_counterpart() -> None:
-    found = earlier(Bounds(10 * HOUR, 11 * HOUR), Comparison.BEFORE, 9 * HOUR, BERLIN)
+    found = earlier(Bounds(10 * HOUR, 11 * HOUR), Baseline.BEFORE, 9 * HOUR, BERLIN)
     assert found is not None and found.start_us == 9 * HOUR

@@ -13,7 +13,7 @@ _ABOUT_A_DAY = DAY * 23 // 24
 """The shortest day that a calendar has, in µs."""
 
 
-class Comparison(StrEnum):
+class Baseline(StrEnum):
     """What a span is held against."""
 
     BEFORE = "before"
@@ -22,11 +22,11 @@ class Comparison(StrEnum):
     """The same one, seven local days earlier."""
 
     @property
-    def other(self) -> Comparison:
-        return Comparison.WEEK if self is Comparison.BEFORE else Comparison.BEFORE
+    def other(self) -> Baseline:
+        return Baseline.WEEK if self is Baseline.BEFORE else Baseline.BEFORE
 
 
-def earlier(span: Bounds, comparison: Comparison, now: int, calendar: Calendar) -> Bounds | None:
+def earlier(span: Bounds, baseline: Baseline, now: int, calendar: Calendar) -> Bounds | None:
     """What `span` is compared with; None where it has no beginning.
 
     Of a span that is not over only the part until now has its counterpart, so that half a day is held against half a
@@ -37,7 +37,7 @@ def earlier(span: Bounds, comparison: Comparison, now: int, calendar: Calendar) 
     end = now if span.end_us is None else span.end_us
     until = min(end, now)
     length = end - span.start_us
-    if comparison is Comparison.WEEK:
+    if baseline is Baseline.WEEK:
         days = _WEEK
     elif length >= _ABOUT_A_DAY:
         days = max(round(length / DAY), 1)
