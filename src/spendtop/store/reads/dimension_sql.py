@@ -123,7 +123,7 @@ class CellGrouping:
 
 
 class ModelUseGrouping:
-    """What `domain.spend_change.ModelUsage` has of each model, without requests that failed or whose cost is not known."""
+    """`domain.spend_change.ModelUsage` of each model, without requests that failed or whose cost is not known."""
 
     def __call__(self, connection: Connection, span: Span) -> Grouped:
         request = _REQUEST.c
