@@ -50,7 +50,7 @@ async def test_the_first_picture_comes_before_the_store(session_over: Sessions, 
 
     app = SpendtopApp(session_over(connect=connect))
     async with app.run_test(size=(80, 24)) as pilot:
-        assert "1 Overview" in picture(pilot)
+        assert " 1Over " in picture(pilot)
         await until(pilot, lambda: painted)
     assert painted == ["OverviewScreen"]
 
