@@ -247,6 +247,17 @@ class SpendtopApp(ThemedApp):
     def list_requests(self, text: str) -> None:
         self._on_requests(lambda screen: screen.list_only(text))
 
+    def open_source(self, name: str | None) -> None:
+        from spendtop.tui.sources.screen import SourcesScreen
+
+        def select() -> None:
+            screen = self.live_screen
+            if isinstance(screen, SourcesScreen) and name is not None:
+                screen.table.select(("source", name))
+
+        self.open_screen("sources")
+        self.call_after_refresh(select)
+
     def open_filter(self) -> None:
         self._on_requests(lambda screen: screen.action_filter())
 

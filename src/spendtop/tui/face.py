@@ -140,6 +140,9 @@ class Face(Protocol):
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""
 
+    def open_source(self, name: str | None) -> None:
+        """The screen of sources, at one of them."""
+
 
 def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:
     """What the program knows of recording and reading. `asked` says whether it was looked for a collector, `left` when

@@ -261,6 +261,9 @@ class LiveScreen(ReaderScreen):
     def action_pane(self, step: int) -> None:
         self.panes[(self.panes.index(self.pane) + step) % len(self.panes)].focus()
 
+    def action_sideways(self, step: int) -> None:
+        self.action_pane(step)
+
     def rest_focus(self) -> None:
         """Focus what the keys belong to."""
         self.pane.focus()
