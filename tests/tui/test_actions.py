@@ -54,7 +54,7 @@ def test_ids_labels_and_keys_are_unique_where_they_meet(owner: type[object]) -> 
 
 
 def test_all_screens_are_looked_at() -> None:
-    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Ledger", "Sources"]
+    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Limits", "Ledger", "Sources"]
 
 
 def test_a_key_does_one_thing_on_every_screen() -> None:

@@ -65,14 +65,24 @@ def contributors(connection: Connection, limit: Limit, entity: str, reading: Rea
         yield from _of_request(connection, int(entity), reading.used)
         return
     since = reading.window_start
+    is_short = since is not None and reading.at - since <= DAY
+    if limit.dimension == "all" or (limit.each is not None and is_short):
+        yield from spent_most(connection, limit, entity, Span(since, reading.window_end))
+
+
+def spent_most(connection: Connection, limit: Limit, entity: str, window: Span) -> Iterator[tuple[str, str, int]]:
+    """(dimension, raw key, nano-USD) of who and what spent most of a limit within a span, each the largest first: of
+    everyone's from totals, else from the requests."""
     if limit.dimension == "all":
         for dimension in ("user", "model"):
-            for row in spending.by_key(connection, dimension, since, reading.window_end, _TOP).rows:
+            for row in spending.by_key(connection, dimension, window.since, window.until, _TOP).rows:
                 if row.spend.known_cost is not None:
                     yield dimension, row.key.raw, row.spend.cost.nano
-    elif limit.each is not None and since is not None and reading.at - since <= DAY:
-        dimension = "user" if limit.each in (Each.MODEL, Each.MODEL_FAMILY) else "model"
-        yield from _of_entity(connection, limit, entity, dimension, reading)
+        return
+    if limit.each in (None, Each.MODEL, Each.MODEL_FAMILY):
+        yield from _of_entity(connection, limit, entity, "user", window)
+    if limit.each not in (Each.MODEL, Each.MODEL_FAMILY):
+        yield from _of_entity(connection, limit, entity, "model", window)
 
 
 def _of_request(connection: Connection, request_id: int, used: Usd) -> Iterator[tuple[str, str, int]]:
@@ -83,10 +93,9 @@ def _of_request(connection: Connection, request_id: int, used: Usd) -> Iterator[
 
 
 def _of_entity(
-    connection: Connection, limit: Limit, entity: str, dimension: str, reading: Reading
+    connection: Connection, limit: Limit, entity: str, dimension: str, window: Span
 ) -> Iterator[tuple[str, str, int]]:
     table = table_of(RequestTable)
-    window = Span(reading.window_start, reading.window_end)
     key = table.c.user_id if dimension == "user" else table.c.model
     cost = func.sum(table.c.cost_nano)
     query = (

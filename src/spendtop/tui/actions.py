@@ -188,7 +188,20 @@ LEDGER = (
     Action("export", "x", "screen.export", "export", "write the days or the entries to a file", "act", 9),
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER)
+LIMITS = (
+    Action(
+        "open",
+        "enter",
+        "screen.open",
+        "requests",
+        "the requests that count, or the entities that are folded",
+        "open",
+        3,
+    ),
+    *ORDER,
+)
+
+TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER, LIMITS)
 
 AMONG_PANES = ("next-pane", "previous-pane", "right", "left")
 """Ids of what needs several panes."""

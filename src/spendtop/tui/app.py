@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -247,15 +247,13 @@ class SpendtopApp(ThemedApp):
     def list_requests(self, text: str) -> None:
         self._on_requests(lambda screen: screen.list_only(text))
 
-    def open_source(self, name: str | None) -> None:
-        from spendtop.tui.sources.screen import SourcesScreen
-
+    def open_row(self, screen: str, key: Hashable) -> None:
         def select() -> None:
-            screen = self.live_screen
-            if isinstance(screen, SourcesScreen) and name is not None:
-                screen.table.select(("source", name))
+            live = self.live_screen
+            if live is not None and screen == live.NAME and key is not None:
+                live.select_row(key)
 
-        self.open_screen("sources")
+        self.open_screen(screen)
         self.call_after_refresh(select)
 
     def open_filter(self) -> None:

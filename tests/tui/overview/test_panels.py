@@ -15,7 +15,8 @@ from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import Breakdown, KeySpend
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.glyphs import ASCII, UNICODE
-from spendtop.tui.overview.panels import LimitsPanel, TopPanel, gauge
+from spendtop.tui.overview.panels import LimitsPanel, TopPanel
+from spendtop.tui.widgets.gauge import gauge
 from tests.tui.conftest import opened, until
 
 FILL, OVER, REST = Style(bold=True), Style(reverse=True), Style(dim=True)

@@ -8,6 +8,7 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Request
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.limits.screen import LimitsScreen
 from spendtop.tui.overview.panels import LimitsPanel
 from spendtop.tui.widgets.chart import SpendChart
 from tests.conftest import SettableClock
@@ -68,12 +69,15 @@ async def test_every_panel_is_a_door(app: SpendtopApp, till: Till, clock: Settab
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "the dearest" in picture(pilot))
+        limits = app.screen.query_one(LimitsPanel)
         assert await opens(pilot, "c", "enter") == "t:2026-11-20T13:50..2026-11-20T14:10"
         await until(pilot, lambda: "13:50..14:10 $5." in picture(pilot))
-        limits = app.screen.query_one(LimitsPanel)
-        assert limits.uses is not None and limits.uses[0].name.raw == "the dearest"
-        each = await opens(pilot, "tab", "enter")
-        assert each == 'user:"the dearest" t:2026-11-20T00:00..2026-11-21T00:00'
+        await pilot.press("tab", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LimitsScreen) and app.screen.row is not None)
+        assert isinstance(app.screen, LimitsScreen)
+        row = app.screen.row
+        assert row is not None and (row.key.limit, row.key.entity) == limits.keys[1]
+        await pilot.press("1")
         assert await opens(pilot, "tab", "enter") == 'user:"the dearest" t:today'
         await pilot.press("tab", "tab", "enter")
         await until(pilot, lambda: app.current_mode == "sources" and "helicone" in picture(pilot))

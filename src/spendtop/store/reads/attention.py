@@ -234,6 +234,13 @@ def alerts(connection: Connection, open_only: bool, most: int) -> tuple[AlertRow
     return _alerts(connection, statement)
 
 
+def alerts_of_limit(connection: Connection, limit: str, entity: str | None, most: int) -> tuple[AlertRow, ...]:
+    """The newest alerts of a limit; where `entity` is not None only those of that entity."""
+    table = table_of(AlertTable)
+    statement = select(table).where(table.c.rule == f"{LIMIT_RULE}{limit}").order_by(table.c.id.desc()).limit(most)
+    return _alerts(connection, statement if entity is None else statement.where(table.c.entity == entity))
+
+
 def changed_alerts(connection: Connection, span: Span, most: int | None) -> tuple[AlertRow, ...]:
     """The first `most` alerts that changed last within `span`, in the order of their changes."""
     table = table_of(AlertTable)

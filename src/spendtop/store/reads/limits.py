@@ -7,7 +7,7 @@ Totals of whole hours are kept for every limit: those of its `each` dimension, o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -122,12 +122,12 @@ def uses(
     for limit in limits:
         ceiling = ceilings.get(limit.name) if ceilings else None
         if limit.window.kind is WindowKind.REQUEST:
-            standing.append(_costliest_request(connection, limit, now, ceiling))
+            standing.append(costliest_request(connection, limit, now, ceiling))
             continue
         window = bounds(limit.window, now, calendar)
-        entities = _largest_entities(connection, limit, window, now, entities_per_limit) if limit.each else [""]
+        entities = largest_entities(connection, limit, window, now, entities_per_limit)[0] if limit.each else [""]
         standing += (
-            _stands(
+            stands(
                 limit,
                 entity,
                 names.get(entity, entity) if limit.each is Each.TOKEN else entity,
@@ -136,10 +136,16 @@ def uses(
             )
             for entity in entities
         )
-    return tuple(sorted(standing, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw)))
+    return tuple(fullest_first(standing))
 
 
-def _stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use) -> LimitUse:
+def fullest_first(uses: Iterable[LimitUse]) -> list[LimitUse]:
+    """In the order in which every face lists limits."""
+    return sorted(uses, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw))
+
+
+def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use) -> LimitUse:
+    """A limit with its use; `name` is what people read for the entity."""
     return LimitUse(
         limit,
         Untrusted(entity),
@@ -181,7 +187,10 @@ def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) 
     return [from_row(row) for row in connection.execute(statement)]
 
 
-def _largest_entities(connection: Connection, limit: Limit, window: Bounds, now: int, most: int) -> list[str]:
+def largest_entities(
+    connection: Connection, limit: Limit, window: Bounds, now: int, most: int
+) -> tuple[list[str], int]:
+    """Those that spend most in the window by whole hours, and how many there are altogether."""
     since = now - RECENT if window.start_us is None else window.start_us
     span = Span(since, window.end_us).widened(HOUR)
     part = union_all(
@@ -190,13 +199,13 @@ def _largest_entities(connection: Connection, limit: Limit, window: Bounds, now:
             for part in totals(connection, limit.dimension, span)
         )
     ).subquery()
-    statement = (
-        select(part.c.key).group_by(part.c.key).order_by(func.sum(part.c.cost_nano).desc(), part.c.key).limit(most)
-    )
-    return list(connection.execute(statement).scalars())
+    entities = select(part.c.key, func.count().over()).group_by(part.c.key)
+    largest = connection.execute(entities.order_by(func.sum(part.c.cost_nano).desc(), part.c.key).limit(most)).all()
+    return [key for key, _ in largest], largest[0][1] if largest else 0
 
 
-def _costliest_request(connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None) -> LimitUse:
+def costliest_request(connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None) -> LimitUse:
+    """A limit on single requests, by the costliest of the last hour."""
     request = table_of(RequestTable)
     window = Bounds(now - REQUEST_SPAN, None)
     statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
@@ -209,4 +218,4 @@ def _costliest_request(connection: Connection, limit: Limit, now: int, ceiling: 
     if unpriced and limit.reserve is not None and ceiling is not None:
         span = Span(window.start_us, None)
         costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
-    return _stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)))
+    return stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)))

@@ -6,36 +6,15 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.filters import quoted
-from spendtop.domain.limits import Each
-from spendtop.domain.windows import Calendar, WindowKind
+from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
-    from spendtop.store.reads.limits import LimitUse
 
 
 def of_user(user: Untrusted, *further: str) -> str:
     """The requests of a user, or of nobody."""
     return joined(f"user:{quoted(user.raw)}" if user.raw else "-user:*", *further)
-
-
-def of_limit(use: LimitUse, calendar: Calendar) -> str:
-    """The requests that count against a limit."""
-    limit, parts = use.limit, [use.limit.where_text]
-    match limit.each:
-        case None:
-            pass
-        case Each.MODEL_FAMILY:
-            parts.append(f"model:*{use.entity.raw}*")
-        case each:
-            parts.append(f"{each.value}:{quoted(use.entity.raw)}")
-    if limit.window.kind is WindowKind.REQUEST:
-        parts.append(f"cost>{limit.amount.dollars:f}")
-    if limit.window.kind is WindowKind.ROLLING:
-        parts.append(f"t:-{limit.window.text}")
-    elif use.starts_at is not None:
-        parts.append(of_span(use.starts_at, use.ends_at, calendar))
-    return joined(*parts)
 
 
 def of_span(since: int, until: int | None, calendar: Calendar) -> str:

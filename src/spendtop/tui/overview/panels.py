@@ -11,9 +11,9 @@ from rich.style import Style
 from spendtop.domain.clock import HOUR, age
 from spendtop.domain.limits import LimitState
 from spendtop.tui import formats
-from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.overview.door_panel import DoorPanel
 from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
+from spendtop.tui.widgets.gauge import SIGNS, gauge
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
@@ -22,26 +22,10 @@ if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending import Breakdown, KeySpend
 
-_SIGNS = {LimitState.OK: " ", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "X"}
 _QUIET = HOUR
 _AMOUNTS = 13
 """Cells of a limit's use and amount."""
 _LEAST_NAME, _LEAST_MONEY = 10, 6
-
-
-def gauge(fraction: float, width: int, fill: Style, over: Style, rest: Style, glyphs: Glyphs) -> list[Piece]:
-    """A bar of `width` cells. Beyond 100 % it is drawn to a smaller scale, with a mark where 100 % is."""
-    if fraction <= 1:
-        parts = len(glyphs.grows)
-        filled = round(max(fraction, 0.0) * width * parts)
-        if fraction > 0:
-            filled = max(filled, 1)
-        whole, part = divmod(filled, parts)
-        bar = glyphs.grows[-1] * whole + (glyphs.grows[part - 1] if part else "")
-        return [(bar, fill), (glyphs.rest * (width - len(bar)), rest)]
-    mark = min(max(round(width / fraction), 1), width - 1)
-    full = glyphs.grows[-1]
-    return [(full * (mark - 1), fill), (glyphs.mark_100, rest + over), (full * (width - mark), over)]
 
 
 class LimitsPanel(DoorPanel):
@@ -104,7 +88,7 @@ class LimitsPanel(DoorPanel):
         mark = unpriced + 1 if unpriced else 0
         with_amounts = bar_width >= max(20, _AMOUNTS + 1 + mark + 2)
         pieces: list[Piece] = [
-            (f"{_SIGNS[use.state]} ", style),
+            (f"{SIGNS[use.state]} ", style),
             (fit(name + window, named), palette.text),
             (" ", palette.text),
         ]

@@ -15,12 +15,13 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
+from spendtop.tui.limits.table import RowKey
 from spendtop.tui.listing import Listing
 from spendtop.tui.overview.bars import bars_of_all, even_pace
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, of_limit, of_span, of_user
+from spendtop.tui.overview.doors import joined, of_span, of_user
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
@@ -149,9 +150,10 @@ class OverviewScreen(LiveScreen):
             case BalancesPanel():
                 self.face.open_screen("ledger")
             case LimitsPanel():
-                self._list(of_limit(pane.use, self.calendar) if pane.use else self.time.filter)
+                use = pane.use
+                self.face.open_row("limits", use and RowKey(use.limit.name, use.entity.raw, False))
             case SourcesPanel():
-                self.face.open_source(pane.source)
+                self.face.open_row("sources", ("source", pane.source))
             case TopPanel(id="users"):
                 user = pane.chosen
                 self._list(self.time.filter if user is None else of_user(user, self.time.filter))

@@ -36,6 +36,14 @@ class Scale:
         return value / self.per_row
 
 
+def nice_ceiling(rate: float) -> int:
+    """A round number of nano-USD not below `rate`: 1, 2 or 5 times a power of ten."""
+    if rate <= 0:
+        return 10_000_000
+    power = 10 ** (len(str(int(rate))) - 1)
+    return next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= rate)
+
+
 def scale_to(highest: float, rows: int, write: Callable[[int], str], headroom: int = 0) -> Scale:
     """The least scale by which `highest` leaves `headroom` rows free, as far as there are several."""
     used = max(rows - headroom, 1)

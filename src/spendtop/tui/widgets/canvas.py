@@ -44,6 +44,17 @@ def fit_right(text: str, width: int, cut: str = "…") -> str:
     return " " * (width - cell_len(text)) + text
 
 
+def fit_middle(text: str, width: int, cut: str = "…") -> str:
+    """`text` in exactly `width` cells, cut in its middle, where identities differ least, or padded on the right."""
+    if width < 3 or cell_len(text) <= width:
+        return fit(text, width, cut)
+    tail = (width - 1) // 2
+    head, end = set_cell_size(text, width - 1 - tail), text
+    while cell_len(end) > tail:
+        end = end[1:]
+    return fit(f"{head}{cut}{end}", width, cut)
+
+
 def length(line: Line) -> int:
     """Cells that the line takes."""
     return sum(cell_len(text) for text, _ in line)

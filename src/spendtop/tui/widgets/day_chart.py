@@ -11,9 +11,9 @@ from rich.style import Style
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.tui import formats
+from spendtop.tui.widgets.axis import nice_ceiling
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, joined
 
-_NICE = (1, 2, 5, 10)
 _AXIS = 6
 """Cells of the amounts at either side."""
 _TODAY = "today so far"
@@ -48,14 +48,6 @@ class _Column:
     left: int | None
     is_open: bool
     """Whether it is the day that still runs."""
-
-
-def nice_ceiling(rate: float) -> int:
-    """A round number of nano-USD not below `rate`: 1, 2 or 5 times a power of ten."""
-    if rate <= 0:
-        return 10_000_000
-    power = 10 ** (len(str(int(rate))) - 1)
-    return next(int(factor * power) for factor in _NICE if factor * power >= rate)
 
 
 def date_label(moment: datetime, days: int) -> str:

@@ -1,0 +1,126 @@
+"""What the screen of limits asks the store. Imported by reader threads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import DAY, SECOND, to_datetime
+from spendtop.domain.filters import quoted
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.windows import Bounds, Calendar, WindowKind
+from spendtop.services.alert_messages import spent_most
+from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts_of_limit, deliveries_of
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.limit_curves import CurvePoint, curve
+from spendtop.store.reads.limit_entities import LimitEntities, limit_entities
+from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse
+from spendtop.store.reads.model_families import names_of
+from spendtop.tui.headline import Headline
+from spendtop.tui.screens.questions import read_headline
+
+_ALERTS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsQuestion:
+    """All limits with their entities."""
+
+    now: int
+    calendar: Calendar
+
+    def ask(self, connection: Connection) -> LimitsFigures:
+        headline = read_headline(connection, self.now, self.calendar)
+        applied = headline.applied
+        limits = limit_entities(connection, applied.limits, applied.calendar, self.now) if applied else ()
+        return LimitsFigures(headline, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsFigures:
+    """Limits in the order of the configuration."""
+
+    headline: Headline
+    limits: Sequence[LimitEntities]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitDetailQuestion:
+    """How the use of one limit for one entity came about, and what was said of it."""
+
+    use: LimitUse
+    now: int
+
+    def ask(self, connection: Connection) -> LimitDetail:
+        limit, entity = self.use.limit, self.use.entity.raw
+        window = Bounds(self.use.starts_at, self.use.ends_at)
+        alerts = alerts_of_limit(connection, limit.name, entity if limit.each else None, _ALERTS)
+        is_single = limit.window.kind is WindowKind.REQUEST
+        since = max(window.start_us or 0, self.now - DAY)
+        return LimitDetail(
+            question=self,
+            points=() if is_single else curve(connection, limit, entity, window, self.use.used, self.now),
+            alerts=alerts,
+            deliveries=deliveries_of(connection, [alert.id for alert in alerts]),
+            drivers=tuple(spent_most(connection, limit, entity, Span(since, None))),
+            drivers_since=since,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitDetail:
+    """What is shown of the selected limit."""
+
+    question: LimitDetailQuestion
+    points: tuple[CurvePoint, ...]
+    alerts: tuple[AlertRow, ...]
+    """The newest first."""
+    deliveries: Mapping[int, tuple[DeliveryRow, ...]]
+    """By alert."""
+    drivers: tuple[tuple[str, str, int], ...]
+    """(dimension, raw key, nano-USD), largest first."""
+    drivers_since: int
+    """From when on they are summed, UTC µs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedQuestion:
+    """Which filter selects the requests that count against a limit for one entity."""
+
+    use: LimitUse
+    now: int
+
+    def ask(self, connection: Connection) -> str:
+        limit = self.use.limit
+        parts = [
+            _of_entity(connection, self.use),
+            f"({limit.where_text})" if limit.where_text else "",
+            self._time(limit),
+        ]
+        return " ".join(filter(None, parts))
+
+    def _time(self, limit: Limit) -> str:
+        if limit.window.kind is WindowKind.REQUEST:
+            return f"cost>{limit.amount.dollars.normalize():f} t:{_instant(self.now - REQUEST_SPAN)}.."
+        if limit.window.kind is WindowKind.ROLLING:
+            return f"t:-{limit.window.text}"
+        if self.use.starts_at is None:
+            return ""
+        until = "" if self.use.ends_at is None else _instant(self.use.ends_at)
+        return f"t:{_instant(self.use.starts_at)}..{until}"
+
+
+def _of_entity(connection: Connection, use: LimitUse) -> str:
+    each, entity = use.limit.each, use.entity.raw
+    if each is None or not entity:
+        return ""
+    if each is Each.MODEL_FAMILY:
+        models = names_of(connection, [entity], [Span(use.starts_at, use.ends_at)])
+        return f"({' | '.join(f'model:{quoted(name)}' for name in sorted(models))})"
+    return f"{each.value}:{quoted(entity)}"
+
+
+def _instant(at: int) -> str:
+    return f"{to_datetime(at // SECOND * SECOND):%Y-%m-%dT%H:%M:%S}Z"

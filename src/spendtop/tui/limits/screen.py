@@ -1,0 +1,169 @@
+"""Screen 5: every limit, how full it is for whom, and how that came about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from spendtop.domain.limits import LimitState
+from spendtop.tui import formats
+from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
+from spendtop.tui.limits.detail import LimitPanel
+from spendtop.tui.limits.table import LimitTable
+from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.selection import ALL_TIME
+from spendtop.tui.widgets.canvas import Line, Piece
+
+if TYPE_CHECKING:
+    from spendtop.tui.headline import Headline
+    from spendtop.tui.limits.questions import LimitDetail, LimitsFigures
+    from spendtop.tui.limits.table import LimitRow
+
+
+class LimitsScreen(LiveScreen):
+    """Limits, and the selected one in full below or beside them."""
+
+    NAME: ClassVar[str] = "limits"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *LIMITS, *LIVE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, LIMITS, LIVE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = LimitTable()
+        self.detail = LimitPanel()
+        self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda time: None, self.order_by)
+
+    def body(self) -> ComposeResult:
+        with Container(id="limit-parts"):
+            yield self.table
+            yield self.detail
+
+    def question(self) -> Question:
+        from spendtop.tui.limits.questions import LimitsQuestion
+
+        return LimitsQuestion(now=self.face.session.clock(), calendar=self.calendar)
+
+    def show(self, answer: LimitsFigures) -> Headline:
+        table, headline = self.table, answer.headline
+        table.now, table.calendar = headline.at, headline.calendar
+        table.nothing = (
+            "no limit is set: add a [[limit]] to spendtop.toml"
+            if headline.applied
+            else "limits are known once a collector ran"
+        )
+        table.note = self._note([use.state for each in answer.limits for use in each.uses])
+        table.renew(answer.limits)
+        self._read_detail()
+        return headline
+
+    def _note(self, states: Sequence[LimitState]) -> Line:
+        """How many are over, and near."""
+        palette = self.face.palette
+        over, near = states.count(LimitState.EXCEEDED), states.count(LimitState.APPROACHING)
+        return [
+            (f"{formats.grouped(over)} over", palette.bad if over else palette.muted),
+            (f" {self.face.glyphs.between} ", palette.muted),
+            (f"{formats.grouped(near)} near", palette.warn if near else palette.muted),
+        ]
+
+    def select_row(self, key: Any) -> None:
+        """Also one that is folded."""
+        if self.table.rows and self.table.position_of(key) is None:
+            self.table.opened.add(key.limit)
+            self.table.relist()
+        self.table.select(key)
+
+    @property
+    def panes(self) -> Sequence[Widget]:
+        return [self.table]
+
+    @property
+    def row(self) -> LimitRow | None:
+        """What the cursor is on."""
+        return self.table.row
+
+    def works_now(self, action: Action) -> bool:
+        """Keys of a row need one."""
+        row = self.row
+        if action.id == "open":
+            return row is not None and (row.use is not None or row.is_fold)
+        return row is not None or action not in ORDER
+
+    def remarks(self) -> Line:
+        """What enter does with the row, or when its window begins anew."""
+        row, palette = self.row, self.face.palette
+        if row is None:
+            return ()
+        if row.is_fold:
+            words = "enter folds them" if row.is_open else "enter lists them"
+            return [(f"  {formats.grouped(row.folded)} entities: {words}", palette.muted)]
+        parts: list[Piece] = [(f"  row {self.table.position + 1} of {len(self.table.rows)}", palette.muted)]
+        if row.use is not None and row.use.ends_at is not None:
+            until = formats.moment(row.use.ends_at, self.table.now, self.table.calendar)
+            parts.append((f" {self.face.glyphs.between} begins anew {until}", palette.muted))
+        return parts
+
+    # The selected limit
+
+    def on_list_table_moved(self) -> None:
+        self._read_detail()
+        self.tick()
+
+    def _read_detail(self) -> None:
+        """Ask how the selected row came about."""
+        from spendtop.tui.limits.questions import LimitDetailQuestion
+
+        row = self.row
+        if row is None or row.use is None or self.face.store is None:
+            self._show_detail(None)
+            return
+        if not self.detail.display:
+            return
+        question = LimitDetailQuestion(use=row.use, now=self.table.now)
+        self.ask(question, self._take_detail)
+
+    def _take_detail(self, detail: LimitDetail) -> None:
+        row = self.row
+        if row is not None and row.use is not None:
+            asked = detail.question.use
+            if (asked.limit.name, asked.entity) == (row.limit.name, row.use.entity):
+                self._show_detail(detail)
+
+    def _show_detail(self, detail: LimitDetail | None) -> None:
+        self.detail.detail, self.detail.calendar = detail, self.table.calendar
+        self.detail.redraw()
+
+    # What is done with a row
+
+    def on_list_table_opened(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        """The requests that count for the row, or the entities of a fold."""
+        from spendtop.tui.limits.questions import CountedQuestion
+
+        row = self.row
+        if row is None:
+            return
+        if row.is_fold:
+            self.table.turn_fold(row)
+            self.tick()
+        elif row.use is not None:
+            self.ask(CountedQuestion(use=row.use, now=self.face.session.clock()), self._list_requests)
+
+    def _list_requests(self, text: str) -> None:
+        if self.is_current:
+            self.face.list_requests(text)
+
+    def order_by(self, order: str, descending: bool) -> None:
+        self.table.order, self.table.descending = order, descending
+        self.table.relist()
+        self.table.to_top()
+        self.tick()

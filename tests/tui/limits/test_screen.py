@@ -1,0 +1,106 @@
+"""The screen of limits: what is listed and folded, the detail, and the way to the requests that count."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Cost
+from spendtop.tui.app import SpendtopApp
+from spendtop.tui.limits.screen import LimitsScreen
+from spendtop.tui.requests.screen import RequestsScreen
+from tests.conftest import SettableClock
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+
+
+@pytest.fixture
+def spent(till: Till, clock: SettableClock) -> Till:
+    """alice over, bob half, nobody near: carol, dora and a user with only unpriced requests far below."""
+    now = clock()
+    costs = {"alice": "0.61", "bob\x1b[2J-of-a-very-long-name": "0.30", "carol": "0.02", "dora": "0.01"}
+    priced = [
+        a_request(n, now, external_id=user, user_id=user, cost=Cost(reported=Usd.of(cost)))
+        for n, (user, cost) in enumerate(costs.items())
+    ]
+    till.record(*priced, a_request(9, now, external_id="lab", user_id="lab", model="custom-7b", cost=Cost()))
+    return till
+
+
+@pytest.fixture
+def face(session_over: Sessions, spent: Till) -> SpendtopApp:
+    """The face over them."""
+    return SpendtopApp(session_over())
+
+
+async def shown(pilot: Pilot[int], *keys: str) -> LimitsScreen:
+    """The screen with its first figures, after these keys."""
+    await opened(pilot, "5")
+    app = pilot.app
+    assert isinstance(app, SpendtopApp)
+    await until(pilot, lambda: isinstance(app.live_screen, LimitsScreen) and app.live_screen.table.rows)
+    screen = app.live_screen
+    assert isinstance(screen, LimitsScreen)
+    await pilot.press(*keys)
+    await pilot.pause()
+    return screen
+
+
+def line(pilot: Pilot[int], words: str) -> str:
+    """The first line that holds these words."""
+    return next((line for line in picture(pilot).splitlines()[2:] if words in line), "")
+
+
+async def test_the_fullest_comes_first_and_who_is_far_from_full_is_folded(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot)
+        assert [(row.limit.name, row.folded) for row in screen.table.rows] == [
+            *[("each user", 0)] * 2,
+            ("each user", 3),
+            ("daily", 0),
+        ]
+        assert line(pilot, "alice").split()[:6] == ["│", "Xeach", "user", "alice", "day", "$0.610/$0.500"]
+        assert "122%" in line(pilot, "alice")
+        assert "+3 below 50%, most 4%" in picture(pilot)
+        assert "1 over · 0 near" in picture(pilot)
+        assert "everyone" in line(pilot, "daily") and "+1?" in line(pilot, "daily")
+        await pilot.press("j", "j", "enter")
+        assert [str(row.use.name) for row in screen.table.rows[3:] if row.use] == ["carol", "dora", "", "lab"]
+        assert screen.row is not None and screen.row.is_fold  # the cursor stays on what was opened
+        assert "+1?" in line(pilot, " lab ")
+        await pilot.press("enter")
+        assert [row.folded for row in screen.table.rows] == [0, 0, 3, 0]
+
+
+async def test_the_detail_tells_of_the_selected_limit_and_enter_lists_what_counts(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        await until(pilot, lambda: "tells at 80%, 100%" in picture(pilot))
+        assert "nothing was said of it yet" in picture(pilot)
+        assert "$0.610 gpt-4.1" in picture(pilot)
+        assert "┤" in line(pilot, "$0.500┤")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen) and "row 1 of 1" in picture(pilot))
+        assert 'user:"alice" t:' in picture(pilot)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (140, 40)])
+async def test_names_are_cut_in_their_middle_and_amounts_never(face: SpendtopApp, size: tuple[int, int]) -> None:
+    async with face.run_test(size=size) as pilot:
+        await shown(pilot)
+        assert {len(line) for line in picture(pilot).splitlines()} == {size[0]}
+        bob = line(pilot, "name")
+        assert "$0.300/$0.500" in bob
+        assert "60%" in bob and "bob" in bob
+        assert "\x1b" not in bob
+
+
+async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock: SettableClock) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot, "o", "n")
+        assert [row.limit.name for row in screen.table.rows][-1] == "daily"
+        clock.now += 30 * HOUR
+        screen.news()
+        await until(pilot, lambda: "nobody yet" in picture(pilot))
+        assert "$0/$50" in line(pilot, "daily")
