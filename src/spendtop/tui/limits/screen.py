@@ -74,10 +74,11 @@ class LimitsScreen(LiveScreen):
         ]
 
     def select_row(self, key: Any) -> None:
-        """Also one that is folded."""
-        if self.table.rows and self.table.position_of(key) is None:
+        """Also one that is folded, or not read yet."""
+        if self.table.position_of(key) is None:
             self.table.opened.add(key.limit)
-            self.table.relist()
+            if self.table.rows:
+                self.table.relist()
         self.table.select(key)
 
     @property
