@@ -32,7 +32,7 @@ def stepped_spend(
     statement = (
         select(*spend_sql.of_requests(), begin)
         .where(request.c.counted.is_(True), *conditions(query, context, connection))
-        .group_by(begin)
+        .group_by("begin")
     )
     return {int(row.begin): spend_sql.to_spend(row) for row in connection.execute(statement)}
 

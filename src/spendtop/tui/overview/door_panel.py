@@ -17,7 +17,7 @@ class DoorPanel(Panel):
 
     can_focus = True
 
-    class Opened(Message):
+    class DoorOpened(Message):
         """A row was clicked that had the cursor already."""
 
     def __init__(self, *, id: str) -> None:
@@ -65,7 +65,7 @@ class DoorPanel(Panel):
         if not 0 <= line < len(self.keys):
             return
         if line == self.position:
-            self.post_message(self.Opened())
+            self.post_message(self.DoorOpened())
         else:
             self._to(line)
 

@@ -185,10 +185,10 @@ class OverviewScreen(LiveScreen):
     def on_list_table_opened(self) -> None:
         self._open_request()
 
-    def on_door_panel_opened(self) -> None:
+    def on_door_panel_door_opened(self) -> None:
         self.action_open()
 
-    def on_spend_chart_opened(self) -> None:
+    def on_spend_chart_step_opened(self) -> None:
         self.action_open()
 
     def action_filter(self) -> None:

@@ -131,7 +131,7 @@ class SpendChart(Panel):
     class CursorMoved(Message):
         """Another step is looked at."""
 
-    class Opened(Message):
+    class StepOpened(Message):
         """A column was clicked that had the cursor already."""
 
     def __init__(self) -> None:
@@ -241,7 +241,7 @@ class SpendChart(Panel):
         if place is None:
             return
         if place == self._place(groups):
-            self.post_message(self.Opened())
+            self.post_message(self.StepOpened())
         else:
             self._to(place)
 
