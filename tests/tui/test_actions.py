@@ -25,6 +25,7 @@ waits until the second, which is news, was read."""
 ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
     "enter": {"open", "refusal"},  # opens what is to be looked at
+    "c": {"calibrate", "chart-cursor"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows

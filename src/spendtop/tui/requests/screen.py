@@ -16,7 +16,7 @@ from textual.widget import Widget
 from spendtop.domain.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
+from spendtop.tui.actions import AMONG_PANES, DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
@@ -100,7 +100,7 @@ class RequestsScreen(LiveScreen):
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
-        if action.id in ("next-pane", "previous-pane"):
+        if action.id in AMONG_PANES:
             return self.layout_shown is not Layout.LIST or len(self.panes) > 1
         if action.id == "fetch":
             return self.can_fetch
