@@ -51,9 +51,11 @@ def known(days: Sequence[float]) -> Usual:
     return found
 
 
-def look(past: Usual, *, hour: float = 0, burst: float = 0, bursts: Sequence[float] = ()) -> Excess | None:
+def look(
+    past: Usual, *, hour: float = 0, burst: float = 0, bursts: Sequence[float] = (), rule: AnomalyRule = RULE
+) -> Excess | None:
     spent = Spent(now=NOW, hour=round(hour * DOLLAR), burst=round(burst * DOLLAR))
-    return excess(RULE, past, spent, lambda: [round(each * DOLLAR) for each in bursts])
+    return excess(rule, past, spent, lambda: [round(each * DOLLAR) for each in bursts])
 
 
 def test_less_than_seven_days_say_nothing() -> None:
@@ -175,6 +177,14 @@ def test_after_a_snooze_what_stands_is_said_once() -> None:
     assert story.look(40, after=MINUTE).announce is None
     assert story.look(4, after=HOUR).announce is MessageKind.UNUSUAL
     assert story.look(4, after=MINUTE).announce is None
+
+
+def test_another_of_a_kind_within_a_day_has_to_stand_out_farther_but_five_times_the_usual_still_does() -> None:
+    another, past, bursts = RULE.after_another(), known([10] * 28), [0.5] * 14
+    assert look(past, hour=31) and not look(past, hour=31, rule=another)
+    assert look(past, hour=50, rule=another)
+    assert look(past, burst=1.7, bursts=bursts) and not look(past, burst=1.7, bursts=bursts, rule=another)
+    assert look(past, burst=2.5, bursts=bursts, rule=another)
 
 
 def test_a_month_has_few_false_alarms_and_its_spikes_are_found() -> None:

@@ -21,6 +21,7 @@ from spendtop.domain.anomaly import (
     BURST_MINUTES,
     BURST_SAMPLES,
     LEAST_SAMPLES,
+    ONE_OF_A_KIND,
     AnomalyRule,
     SameHour,
     Spent,
@@ -67,6 +68,14 @@ class _Ledger:
     def between(self, begin: int, end: int) -> int:
         return self._sums[min(end, len(self._sums) - 1)] - self._sums[max(begin, 0)]
 
+    def spent(self, now: int, minute: int) -> Spent:
+        begin = minute // HOUR_MINUTES * HOUR_MINUTES
+        return Spent(
+            now=now,
+            hour=self.between(begin, minute + 1),
+            burst=self.between(minute + 1 - BURST_MINUTES, minute + 1),
+        )
+
     def usual(self, hours: tuple[SameHour, ...]) -> Usual | None:
         first = hours[-1].start - HOUR
         return usual({at: nano for at, nano in self._hours.items() if first <= at <= hours[0].start + HOUR}, hours)
@@ -88,29 +97,47 @@ def alarms(
     made: Month, days: int = DAYS, entities: Iterable[Entity] | None = None, rule: AnomalyRule = RULE
 ) -> Iterator[Alarm]:
     """What is raised in the first `days` of a month."""
+    by_kind: defaultdict[str, list[Entity]] = defaultdict(list)
     for entity in sorted(made.spent) if entities is None else entities:
-        ledger = _Ledger(made.starts_at, made.spent[entity])
-        episode: Episode | None = None
-        for hour in range(LEAST_SAMPLES * 24, days * 24):
-            begin = hour * HOUR_MINUTES
+        by_kind[entity[0]].append(entity)
+    for of_kind in by_kind.values():
+        yield from _alarms_of_kind(made, days, of_kind, rule)
+
+
+def _alarms_of_kind(made: Month, days: int, entities: Iterable[Entity], rule: AnomalyRule) -> Iterator[Alarm]:
+    watched = [(entity, _Ledger(made.starts_at, made.spent[entity])) for entity in entities]
+    episodes: dict[Entity, Episode] = {}
+    began: dict[Entity, int] = {}
+    for hour in range(LEAST_SAMPLES * 24, days * 24):
+        begin = hour * HOUR_MINUTES
+        hours = _hours(made.starts_at + hour * HOUR, _UTC)
+        loud: list[tuple[Entity, _Ledger, Usual | None]] = []
+        for entity, ledger in watched:
             is_quiet = ledger.between(begin - BURST_MINUTES, begin + HOUR_MINUTES) < rule.least.nano
-            known = None if is_quiet else ledger.usual(_hours(made.starts_at + hour * HOUR, _UTC))
-            for minute in range(begin, begin + HOUR_MINUTES):
-                now = made.starts_at + (minute + 1) * MINUTE - 1
-                found = None
-                if known is not None:
-                    spent = Spent(
-                        now=now,
-                        hour=ledger.between(begin, minute + 1),
-                        burst=ledger.between(minute + 1 - BURST_MINUTES, minute + 1),
-                    )
-                    found = excess(rule, known, spent, partial(ledger.bursts, known))
-                if found is None and episode is None:
-                    continue
+            known = None if is_quiet else ledger.usual(hours)
+            if known is not None or entity in episodes:
+                loud.append((entity, ledger, known))
+        for minute in range(begin, begin + HOUR_MINUTES) if loud else ():
+            now = made.starts_at + (minute + 1) * MINUTE - 1
+            for entity, ledger, known in loud:
+                episode = episodes.get(entity)
                 goes_on = episode if episode is None or _goes_on(episode, now) else None
                 was_open = goes_on is not None and goes_on.window_end is None
-                episode = decide(goes_on, found, now).episode
+                found = None
+                if known is not None:
+                    has_another = any(now - at < ONE_OF_A_KIND for other, at in began.items() if other != entity)
+                    by = rule.after_another() if has_another and not was_open else rule
+                    found = excess(by, known, ledger.spent(now, minute), partial(ledger.bursts, known))
+                if found is None and episode is None:
+                    continue
+                decided = decide(goes_on, found, now).episode
+                if decided is None:
+                    episodes.pop(entity, None)
+                else:
+                    episodes[entity] = decided
                 if found is not None and not was_open:
+                    if goes_on is None:
+                        began[entity] = now
                     yield Alarm(entity, minute, goes_on is None)
 
 

@@ -100,6 +100,18 @@ def test_five_times_the_usual_is_found_within_three_minutes_for_everyone_user_mo
     assert all(row.used_nano > 3 * row.limit_nano > 0 for row in alerts)
 
 
+def test_after_one_user_another_has_to_stand_out_farther_for_a_day(watching: Watching) -> None:
+    for day in range(DAYS, 0, -1):
+        at = watching.clock() - day * DAY
+        watching.spend(DIME * 8, *range(at - HOUR, at + HOUR, 4 * MINUTE), user_id="bob")
+    watching.watch(each=("user",))
+    watching.clock.advance(DAY)
+    modest = DIME * 10
+    assert watching.spike(nano=modest) == ["unusual spend user alice alice"]
+    assert watching.spike(nano=modest, user_id="bob") == []
+    assert watching.spike(nano=DOLLAR * 2, user_id="bob") == ["unusual spend user bob bob"]
+
+
 def test_nobody_is_told_by_default_and_those_named_once_with_who_spent_it(watching: Watching) -> None:
     watching.spike()
     assert watching.collecting.told() == []

@@ -11,6 +11,9 @@ Both must be above `factor` times the usual, and above what these hours have sho
 a margin, and their median by several times the spread from day to day (of logarithms, as costs are skewed). Medians
 and ranks are used throughout, so that one bad day among the samples changes nothing; that the recent days count by
 themselves lets growth be usual.
+
+Where there are many entities, chance alone makes one of them stand out now and then. So an alarm makes the next of the
+same kind harder for a day (`AnomalyRule.after_another`): one odd hour is worth a word, many words are worth nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.alerting import Decision, Episode, EpisodeState, MessageKind
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 
@@ -43,7 +46,7 @@ _WORSE = 2
 """How much farther above the usual an episode has to be than when it spoke last, to speak again."""
 _SPEAKS_EVERY = HOUR
 _RECENT_DAYS = 7
-_MARGIN, _SPREADS = 1.25, 3
+_MARGIN, _SPREADS = 1.25, 2.5
 """How far above the largest samples, and how many spreads above their median, something is new. Tried with the months
 of tests/domain/watched_months.py: with more spikes are found later, with less there are more false alarms."""
 _CAUTION = 2
@@ -54,6 +57,10 @@ _FARTHEST = 2.5
 """How far above the largest sample the spreads may lead at most, so that wild days do not hide everything."""
 _WEEKEND = 5
 _BURST_SHARE = BURST_MINUTES * MINUTE / HOUR
+ONE_OF_A_KIND = DAY
+"""For how long after an alarm the others of its kind have to stand out farther, in µs."""
+_AFTER_ANOTHER = 1.5
+"""How many times as much it then takes: less than what a spike of five times the usual would hide behind."""
 
 
 class AnomalyRule(Struct, frozen=True, kw_only=True):
@@ -61,10 +68,16 @@ class AnomalyRule(Struct, frozen=True, kw_only=True):
     """How many times the usual is unusual."""
     least: Usd = Usd(1_000_000_000)
     """By how much it has to be above the usual at least."""
+    caution: float = 1
+    """How many times as much it takes."""
+
+    def after_another(self) -> AnomalyRule:
+        """The same for an entity of a kind that had an alarm within ONE_OF_A_KIND."""
+        return replace(self, caution=_AFTER_ANOTHER)
 
     def most(self, usual: float) -> float:
         """Up to where spend is not worth a word, whatever else is known; nano-USD as `usual`."""
-        return max(self.factor * usual, usual + self.least.nano)
+        return max(self.factor * usual, usual + self.least.nano) * self.caution
 
 
 class SameHour(NamedTuple):
@@ -161,13 +174,13 @@ def excess(rule: AnomalyRule, usual: Usual, spent: Spent, bursts: Callable[[], S
     `bursts` gives the largest burst (nano-USD) around each of the newest BURST_SAMPLES hours of `usual.starts`, or
     fewer of them; it is only asked where the answer depends on it.
     """
-    if spent.hour >= max(rule.most(usual.hour), usual.rarely):
+    if spent.hour >= max(rule.most(usual.hour), usual.rarely * rule.caution):
         return _found(usual, spent.now // HOUR * HOUR, spent.hour, usual.hour)
     minutes = usual.hour * _BURST_SHARE
     if not usual.starts or spent.burst < rule.most(minutes):
         return None
     before = bursts()
-    if len(before) < LEAST_SAMPLES or spent.burst < _seldom(before):
+    if len(before) < LEAST_SAMPLES or spent.burst < _seldom(before) * rule.caution:
         return None
     return _found(usual, burst_start(spent.now), spent.burst, minutes)
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select, update
 from spendtop.domain.alerting import Decision, EpisodeState, Message, MessageKind
 from spendtop.domain.anomaly import (
     AGAIN,
+    ONE_OF_A_KIND,
     AnomalyRule,
     Excess,
     SameHour,
@@ -93,7 +94,7 @@ class AnomalyAlerts:
         for dimension in self._watched.each if look.is_worthwhile() else ():
             for entity, spent in anomalies.spending_now(connection, dimension, now, _MOST_SPENDERS).items():
                 row = standing.pop((dimension, entity), None)
-                changes += look.changes(dimension, entity, row, look.excess(dimension, entity, spent))
+                changes += look.changes(dimension, entity, row, look.excess(dimension, entity, row, spent))
         for (dimension, entity), row in standing.items():
             changes += look.changes(dimension, entity, row, None)
         return changes
@@ -132,6 +133,8 @@ class _Look:
         self._same = same
         self._pasts = pasts
         self._pasts_left, self._bursts_left = _PASTS_AT_ONCE, _BURSTS_AT_ONCE
+        self._began: dict[str, set[str]] = {}
+        """Entities whose alert began within ONE_OF_A_KIND, by dimension."""
 
     def is_worthwhile(self) -> bool:
         """Whether all together have spent enough for anything to be unusual: where that is little, that is all it
@@ -142,7 +145,8 @@ class _Look:
     def _is_enough(self, spent: Spent) -> bool:
         return max(spent.hour, spent.burst) >= self._watched.rule.least.nano
 
-    def excess(self, dimension: str, entity: str, spent: Spent) -> Excess | None:
+    def excess(self, dimension: str, entity: str, row: Any, spent: Spent) -> Excess | None:
+        """What is unusual of an entity whose alert is `row`, or None where none is open."""
         if not self._is_enough(spent):
             return None
         past = self._pasts.get((dimension, entity))
@@ -153,7 +157,15 @@ class _Look:
             past = self._pasts[dimension, entity] = _Past(self._usual(dimension, entity))
         if past.usual is None:
             return None
-        return excess(self._watched.rule, past.usual, spent, partial(self._bursts, dimension, entity, past, past.usual))
+        rule = self._watched.rule
+        if row is None and self._began_lately(dimension) - {entity}:
+            rule = rule.after_another()
+        return excess(rule, past.usual, spent, partial(self._bursts, dimension, entity, past, past.usual))
+
+    def _began_lately(self, dimension: str) -> set[str]:
+        if dimension not in self._began:
+            self._began[dimension] = _began_since(self._connection, dimension, self._now - ONE_OF_A_KIND)
+        return self._began[dimension]
 
     def _usual(self, dimension: str, entity: str) -> Usual | None:
         span = Span(self._same[-1].start - HOUR, self._same[0].start + 2 * HOUR)
@@ -177,6 +189,8 @@ class _Look:
         decision = decide(before, found, self._now)
         if decision.episode is None or decision.episode == before:
             return
+        if before is None:
+            self._began_lately(dimension).add(entity)
         message = None if decision.announce is None else self._message(dimension, entity, decision, found)
         yield Anomaly(dimension=dimension, entity=entity, row=row, decision=decision, excess=found, message=message)
 
@@ -219,6 +233,12 @@ def _latest(connection: Connection, dimension: str, entity: str, now: int) -> An
     newest = select(_ALERT).where(*same).order_by(_ALERT.c.window_start.desc()).limit(1)
     row = connection.execute(newest).one_or_none()
     return row if row is not None and now - (row.resolved_at or now) < AGAIN else None
+
+
+def _began_since(connection: Connection, dimension: str, since: int) -> set[str]:
+    """Entities of the alerts of this kind that began after `since`, UTC µs."""
+    of_kind = (_ALERT.c.rule == f"{ANOMALY_RULE}{dimension}", _ALERT.c.opened_at > since)
+    return set(connection.execute(select(_ALERT.c.entity).where(*of_kind)).scalars())
 
 
 def _of_anomalies() -> Any:

@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.sources.agents import AgentReader
+from spendtop.sources.agents.amp import AmpReader
+from spendtop.sources.agents.claude_code import ClaudeCodeReader
+from spendtop.sources.agents.codex import CodexReader
+from spendtop.sources.agents.copilot_cli import CopilotCliReader
+from spendtop.sources.agents.droid import DroidReader
+from spendtop.sources.agents.gemini_cli import GeminiCliReader
+from spendtop.sources.agents.opencode import OpencodeReader
+from spendtop.sources.agents.qwen_code import QwenCodeReader
 from spendtop.sources.pollers import RequestPoller
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
 from spendtop.sources.pollers.balances import (
@@ -34,12 +43,27 @@ class Readers(Struct, frozen=True, eq=False):
     batches: Mapping[str, type[BatchReceiver]]
     """Those that post with an ingest key."""
     asked: Mapping[str, type[RequestPoller]]
+    agents: Mapping[str, type[AgentReader]]
+    """Those that read what coding agents keep on this machine."""
 
 
 READERS = Readers(
     signed={HELICONE.name: HeliconeReceiver},
     batches={INGEST.name: IngestReceiver, LITELLM.name: LitellmReceiver, OTLP.name: OtlpReceiver},
     asked={HELICONE_API.name: HeliconeApi},
+    agents={
+        reader.name: reader
+        for reader in (
+            ClaudeCodeReader,
+            CodexReader,
+            GeminiCliReader,
+            OpencodeReader,
+            CopilotCliReader,
+            AmpReader,
+            QwenCodeReader,
+            DroidReader,
+        )
+    },
 )
 
 COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -133,7 +133,7 @@ def hold_alone(store: Store, files: Places) -> Iterator[None]:
             stack.enter_context(hold_lock(files.lock, files.holder))
             stack.enter_context(importing(store, files))
         else:
-            connection = stack.enter_context(_session(store))
+            connection = stack.enter_context(_locking(store))
             for slot in range(SLOTS):
                 if not _took(connection, slot):
                     raise AlreadyRunning(
@@ -157,7 +157,7 @@ def importing(store: Store, files: Places) -> Iterator[int]:
                 raise refusal from None
             yield COMMAND_SLOT
         return
-    with _session(store) as connection:
+    with _locking(store) as connection:
         if not _took(connection, COMMAND_SLOT):
             raise refusal
         yield COMMAND_SLOT
@@ -168,6 +168,17 @@ def _session(store: Store) -> Connection:
     connection = store.write_engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     connection.detach()
     return connection
+
+
+@contextmanager
+def _locking(store: Store) -> Iterator[Connection]:
+    """The same until the block ends. Its locks are free at once, not when the server has noticed its end."""
+    with _session(store) as connection:
+        try:
+            yield connection
+        finally:
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
 
 
 def _took(connection: Connection, slot: int) -> bool:

@@ -1,0 +1,33 @@
+"""The files in which coding agents on this machine keep their calls: none of their formats is a promise of its maker.
+
+What a reader does not know it leaves out and counts; it never fails for what a file holds, and keeps no text of a
+conversation. Files that hold credentials are never opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from spendtop.domain.agent_calls import AgentCall
+from spendtop.sources.agents.bookmark import Bookmark, Tally
+
+
+class AgentReader(Protocol):
+    """What reads the files of one agent."""
+
+    name: ClassVar[str]
+    """As the source of its requests is called."""
+
+    def roots(self, home: Path, environment: Mapping[str, str]) -> list[Path]:
+        """The folders in which the agent keeps its files, there or not, for a user with this home and environment."""
+
+    def files(self, root: Path, tally: Tally) -> Iterator[Path]:
+        """Its files that may hold calls, in no order; none is opened."""
+
+    def calls(self, file: Path, root: Path, bookmark: Bookmark, tally: Tally) -> Iterator[AgentCall]:
+        """What is new in a file since `bookmark`, which moves along; a call may come several times and grow.
+
+        Raises OSError for a file that cannot be read.
+        """
