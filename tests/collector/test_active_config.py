@@ -23,6 +23,7 @@ def test_the_banner_says_where_it_listens_and_what_it_watches(bench: Bench) -> N
         "Listening": "http://127.0.0.1:8000",
         "Webhook": "http://127.0.0.1:8000/webhook",
         "Pushes": f"{PUSHES}  (off: name a key under ingest_keys)",
+        "Dashboard": "http://127.0.0.1:8000/dashboard  (this machine only: set api_key under [server])",
         "Store": "/tmp/spendtop.db",
         "Limits": "daily $10.00/day, fast $0.500/1h",
         "Channels": "ops",
@@ -40,6 +41,12 @@ def test_the_banner_says_what_is_off_and_how_to_switch_it_on(bench: Bench) -> No
 def test_the_banner_names_the_public_address_of_the_webhook(bench: Bench) -> None:
     facts = facts_of(bench, bench.file.read_text() + '[server]\npublic_url = "https://spend.example.com"\n')
     assert facts["Webhook"] == "https://spend.example.com/webhook"
+    assert facts["Dashboard"].startswith("https://spend.example.com/dashboard")
+
+
+def test_the_banner_says_that_the_dashboard_has_a_sign_in(bench: Bench) -> None:
+    facts = facts_of(bench, '[server]\napi_key = "a-key-of-twenty-letters"\n')
+    assert facts["Dashboard"] == "http://127.0.0.1:8000/dashboard"
 
 
 def test_a_configuration_that_cannot_be_applied_changes_nothing(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from spendtop.collector import config_reload
 from spendtop.collector.config_reload import CONFIG_NEWS, ConfigReload
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.load import load_files
@@ -179,7 +180,10 @@ def channel(name: str, url: str) -> str:
     return f'[[channel]]\nname = "{name}"\nurl = "{url}"\n'
 
 
-async def test_a_channel_that_cannot_work_is_warned_of_at_the_start_and_refused_later(bench: Bench) -> None:
+async def test_a_channel_that_cannot_work_is_warned_of_at_the_start_and_refused_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_reload, "CHANNELS_AFTER_SECONDS", 0)
     half = channel("half", "slack://T0KEN")
     bench.configure(DAILY + half)
     followed = Followed(bench)

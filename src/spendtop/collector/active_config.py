@@ -20,6 +20,8 @@ from spendtop.services.retention import RetentionPeriods
 from spendtop.sources.registry import READERS
 from spendtop.store.reads.bills import Bills
 
+_NO_SIGN_IN = "  (this machine only: set api_key under [server])"
+
 
 class ActiveConfig:
     """Settings and everything made from them."""
@@ -64,16 +66,22 @@ class ActiveConfig:
 
     def facts(self, url: str, store_name: str, bills: Bills | None) -> list[tuple[str, str]]:
         """What the start banner says; `bills` stand there for those who send no requests."""
+        base = self.settings.server.public_url or url
         limits = ", ".join(f"{limit.name} {limit.amount}/{limit.window}" for limit in self.book.limits)
         return [
             ("Listening", url),
-            *self._ways_in(self.settings.server.public_url or url),
+            *self._ways_in(base),
+            ("Dashboard", f"{base}/dashboard{'' if self._has_sign_in else _NO_SIGN_IN}"),
             ("Store", store_name),
             ("Limits", limits or "none"),
             ("Channels", ", ".join(self.channel_urls) or "none"),
             *self._billing(bills),
             ("Stop", "Ctrl+C stops"),
         ]
+
+    @property
+    def _has_sign_in(self) -> bool:
+        return bool(self.settings.server.api_key.get_secret_value())
 
     def _billing(self, bills: Bills | None) -> Iterator[tuple[str, str]]:
         if bills is None:

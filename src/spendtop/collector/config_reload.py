@@ -36,6 +36,9 @@ from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied,
 from spendtop.store.reads.configured_by import ConfiguredBy
 from spendtop.store.transactions import write
 
+CHANNELS_AFTER_SECONDS = 2.0
+"""A start is busy enough without the process that looks at the channels."""
+
 
 class ConfigReload:
     """Follows the configuration file, and SIGHUP."""
@@ -98,6 +101,7 @@ class ConfigReload:
 
     async def _look_at_channels(self) -> None:
         """Warn of those that cannot work, which else only the first alert would show."""
+        await asyncio.sleep(CHANNELS_AFTER_SECONDS)
         urls = self._active.channel_urls
         refused = await unusable(urls)
         now = self._active.channel_urls
