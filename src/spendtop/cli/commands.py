@@ -319,6 +319,15 @@ COMMANDS: dict[str, Command] = {
         (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
     ),
     "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
+    "agents": Command(
+        "agents:show",
+        "What was found of coding agents on this machine: folders, files, calls, and what could not be read.",
+        "spendtop agents",
+        (_JSON,),
+    ),
+    "agents rescan": Command(
+        "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"
+    ),
     "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(
         "tokens:create",
