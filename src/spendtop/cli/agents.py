@@ -52,9 +52,8 @@ def show(options: Options) -> int:
         if look.waiting:
             say(f"{look.agent}: {look.waiting:,} of {look.files:,} files are still to be read.")
         if look.left_out:
-            say(
-                f"{look.agent}, left out: {', '.join(f'{count:,} {reason}' for reason, count in look.left_out.items())}"
-            )
+            reasons = (f"{count:,} {reason}" for reason, count in look.left_out.items())
+            say(f"{look.agent}, left out: {', '.join(reasons)}")
     say("Calls are counted by agent; what agents have deleted stays here. API-equivalent is no spend: see `~plan`.")
     return ExitCode.OK
 

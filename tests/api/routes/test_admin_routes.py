@@ -175,6 +175,7 @@ async def test_the_list_and_its_pages(readable_store: Store, clock: SettableCloc
             "failed": 0,
             "tokens": 1040,
             "shadow": 0,
+            "plan": 0,
         }
         second = await get(live, f"/requests?limit=3&cursor={first['next_cursor']}")
         assert [row["external_ids"]["helicone"] for row in second["data"]] == ["external-4"]

@@ -24,8 +24,8 @@ from spendtop.services.agent_files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
-from spendtop.sources.agents.scan_process import ScanJob, ScanNews
 from spendtop.sources.registry import READERS
+from spendtop.sources.scan_process import ScanJob, ScanNews
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 
@@ -35,7 +35,7 @@ _LOOK_EVERY = 2.0
 """Seconds between two looks at what is to be read."""
 _ENDS_WITHIN = 2.0
 _FIRST = asyncio.FIRST_COMPLETED
-_COMMAND = (sys.executable, "-P", "-m", "spendtop.sources.agents.scan_process")
+_COMMAND = (sys.executable, "-P", "-m", "spendtop.sources.scan_process")
 
 
 class _Wanted(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The process that reads the files of coding agents: `python -m spendtop.sources.agents.scan_process`.
+"""The process that reads the files of coding agents: `python -m spendtop.sources.scan_process`.
 
 One line of JSON on stdin says what to read; each line on stdout is what was read. A process of its own, at low
 priority, so that a webhook never waits behind a history; it waits where nobody reads what it writes.
