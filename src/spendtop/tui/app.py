@@ -32,6 +32,7 @@ from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
+from spendtop.tui.time_machine import TimeMachine
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
@@ -112,6 +113,7 @@ class SpendtopApp(ThemedApp):
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
         self._start = CollectorStart(self, session)
+        self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
@@ -140,7 +142,8 @@ class SpendtopApp(ThemedApp):
         self._tick()
 
     def on_store_changed(self) -> None:
-        self._tell_screen()
+        if not self.time_machine.is_past:
+            self._tell_screen()
 
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
@@ -212,6 +215,7 @@ class SpendtopApp(ThemedApp):
             clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
+            past=formats.dated(now, calendar) if self.time_machine.is_past else "",
         )
 
     def count_behind(self, recorded: int) -> None:

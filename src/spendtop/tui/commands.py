@@ -70,6 +70,8 @@ class Commands:
             PromptCommand(
                 "set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]
             ),
+            PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
+            PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
                 "export",
@@ -165,6 +167,9 @@ class Commands:
                 self._app.set_slow(value == "on")
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
+
+    def _at(self, words: list[str]) -> None:
+        self._app.time_machine.go(" ".join(words))
 
     def _reload(self, words: list[str]) -> None:
         self._app.reload()
