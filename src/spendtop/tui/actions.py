@@ -174,6 +174,28 @@ SESSION = (
     Action("previous-branch", "left_square_bracket", "screen.branch(-1)", "path before", "the path before", "find"),
 )
 
+ALERTS = (
+    Action("open", "enter", "screen.open", "requests", "list the requests behind the alert", "open", 3),
+    Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
+    Action("ack", "a", "screen.ack", "ack", "take it on: it speaks again only when it gets worse", "act", 4),
+    Action("snooze", "s", "screen.snooze", "snooze", "keep it silent for a while", "act", 5),
+    Action("retry", "R", "screen.retry", "send again", "send again what no channel took", "act", 9),
+    Action("test", "T", "screen.test", "test", "send a test message to every channel", "act", 10),
+    Action("copy", "y", "screen.copy", "copy", "copy the alert's id or the table", "act", 11),
+    Action("export", "x", "screen.export", "export", "write the alerts that are listed to a file", "act", 12),
+    Action(
+        "next-part",
+        "right_square_bracket",
+        "screen.part(1)",
+        "open/all",
+        "those that are resolved too, or not",
+        "find",
+        8,
+    ),
+    Action("previous-part", "left_square_bracket", "screen.part(-1)", "part before", "the part before", "find"),
+    *ORDER,
+)
+
 LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
     Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
@@ -200,10 +222,12 @@ LIMITS = (
         "open",
         3,
     ),
+    Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER, LIMITS)
+TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, ALERTS, LEDGER, LIMITS)
 
 AMONG_PANES = ("next-pane", "previous-pane", "right", "left")
 """Ids of what needs several panes."""

@@ -34,7 +34,7 @@ def test_of_an_empty_store_is_empty(store: Store) -> None:
     found = seen(store)
     assert (found.today, found.last_hour, found.total) == (Spend.nothing(),) * 3
     assert (found.feed, found.chart, found.sources) == ((), (), ())
-    assert found.attention == Attention(0, 0, 0, 0, 0, 0)
+    assert found.attention == Attention(0, 0, 0, 0, 0, 0, 0)
     assert [use.used for use in found.limits] == [Usd(0)]
 
 

@@ -80,6 +80,6 @@ def overview(
         usual={} if chart is None else usual_hours(connection, chart.span),
         feed=page(connection, RequestQuery(), FilterContext(now, calendar), None, feed_size).rows,
         sources=last_arrivals(connection, day.start_us),
-        attention=attention(connection),
+        attention=attention(connection, now),
         total=spend(connection, None, None),
     )

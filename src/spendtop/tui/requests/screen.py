@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +23,7 @@ from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
 from spendtop.tui.requests.exports import RequestCopy, RequestExport
 from spendtop.tui.requests.list_pane import ListPane
-from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.arrangement import Arrangement, Layout
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -41,14 +40,6 @@ if TYPE_CHECKING:
 _SPLIT_FROM = 120
 _TYPING_SECONDS = 0.15
 """So long nothing is typed before the list follows."""
-
-
-class Layout(StrEnum):
-    """List alone, both, or detail alone."""
-
-    LIST = "list"
-    SPLIT = "split"
-    DETAIL = "detail"
 
 
 class RequestsScreen(LiveScreen):

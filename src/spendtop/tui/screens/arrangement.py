@@ -1,8 +1,9 @@
-"""Which window of time a list is of and by which column it is ordered: the keys and menus for that, for every list."""
+"""Which window of time a list is of, by which column it is ordered, and what is beside it: for every list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from spendtop.tui.widgets.table import ListTable
+
+
+class Layout(StrEnum):
+    """List alone, both, or detail alone."""
+
+    LIST = "list"
+    SPLIT = "split"
+    DETAIL = "detail"
 
 
 class Arrangement:
