@@ -37,7 +37,6 @@ from spendtop.tui.time_machine import TimeMachine
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.requests.repricing import Repricing
     from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -266,19 +265,6 @@ class SpendtopApp(ThemedApp):
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
         self._on_requests(lambda screen: screen.export(kind, path))
-
-    def reprice(self) -> None:
-        """What the screen lists, or all."""
-        self._reprice(lambda repricing: repricing.ask())
-
-    def undo_reprice(self, run_id: int) -> None:
-        self._reprice(lambda repricing: repricing.undo(run_id))
-
-    def _reprice(self, act: Callable[[Repricing], None]) -> None:
-        from spendtop.tui.requests.repricing import Repricing
-
-        if screen := self.live_screen:
-            act(Repricing(screen))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""

@@ -32,6 +32,8 @@ class CommandedFace(Face, Protocol):
     themes_by_name: dict[str, Theme]
 
     @property
+    def live_screen(self) -> LiveScreen | None: ...
+    @property
     def screen_stack(self) -> Sequence[Screen[object]]: ...
     def notify(self, message: str, *, severity: SeverityLevel, markup: bool) -> None: ...
     def action_leave(self) -> None: ...
@@ -42,8 +44,6 @@ class CommandedFace(Face, Protocol):
     def reload(self) -> None: ...
     def run_key(self, call: str) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
-    def reprice(self) -> None: ...
-    def undo_reprice(self, run_id: int) -> None: ...
     def read_refusal(self) -> None: ...
 
 
@@ -175,11 +175,16 @@ class Commands:
         self._app.reload()
 
     def _reprice(self, words: list[str]) -> None:
+        from spendtop.tui.requests.repricing import Repricing
+
+        screen = self._app.live_screen
         match words:
             case []:
-                self._app.reprice()
+                if screen:
+                    Repricing(screen).ask()
             case ["undo", number] if number.isdecimal():
-                self._app.undo_reprice(int(number))
+                if screen:
+                    Repricing(screen).undo(int(number))
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 
