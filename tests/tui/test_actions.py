@@ -25,10 +25,11 @@ waits until the second, which is news, was read."""
 ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
     "enter": {"open", "refusal"},  # opens what is to be looked at
+    "c": {"calibrate", "chart-cursor"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
-    "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
-    "left_square_bracket": {"previous-branch", "previous-account"},
+    "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
+    "left_square_bracket": {"previous-branch", "previous-account", "previous-part"},
 }
 """Keys whose actions have ids of their own from screen to screen, for what they do is the same thing to another."""
 
@@ -53,7 +54,17 @@ def test_ids_labels_and_keys_are_unique_where_they_meet(owner: type[object]) -> 
 
 
 def test_all_screens_are_looked_at() -> None:
-    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Limits", "Ledger", "Sources"]
+    assert [*SCREENS] == [
+        "Overview",
+        "Models",
+        "Requests",
+        "Sessions",
+        "One session",
+        "Limits",
+        "Alerts",
+        "Ledger",
+        "Sources",
+    ]
 
 
 def test_a_key_does_one_thing_on_every_screen() -> None:

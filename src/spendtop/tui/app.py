@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -23,7 +23,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.collector_start import CollectorStart
-from spendtop.tui.commands import Commands
+from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
@@ -247,6 +247,15 @@ class SpendtopApp(ThemedApp):
     def list_requests(self, text: str) -> None:
         self._on_requests(lambda screen: screen.list_only(text))
 
+    def open_row(self, screen: str, key: Hashable) -> None:
+        def select() -> None:
+            live = self.live_screen
+            if live is not None and screen == live.NAME and key is not None:
+                live.select_row(key)
+
+        self.open_screen(screen)
+        self.call_after_refresh(select)
+
     def open_filter(self) -> None:
         self._on_requests(lambda screen: screen.action_filter())
 
@@ -279,20 +288,11 @@ class SpendtopApp(ThemedApp):
     # Actions
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action that works now, every screen, every theme."""
-        live = self.live_screen
-        for name, entry in SCREENS.items():
-            yield SystemCommand(f"Screen: {entry.title}", entry.help, lambda name=name: self.open_screen(name))
-        for action, _ in live.offered() if live else ():
-            yield SystemCommand(action.label.capitalize(), action.help, lambda call=action.call: self._run(call))
-        for theme in self.themes_by_name.values():
-            yield SystemCommand(f"Theme: {theme.name}", theme.description, lambda name=theme.name: self._wear(name))
+        return palette_entries(self, self.live_screen)
 
-    def _run(self, call: str) -> None:
+    def run_key(self, call: str) -> None:
+        """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def _wear(self, name: str) -> None:
-        self.theme = name
 
     def action_open_screen(self, name: str) -> None:
         self.open_screen(name)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+from textual.app import SystemCommand
 
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
+    from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.themes import Theme
 
 
@@ -36,6 +40,7 @@ class CommandedFace(Face, Protocol):
     def action_detach(self) -> None: ...
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
+    def run_key(self, call: str) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
     def reprice(self) -> None: ...
     def undo_reprice(self, run_id: int) -> None: ...
@@ -177,6 +182,16 @@ class Commands:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):
             raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
         self._app.export(words[0], words[1])
+
+
+def palette_entries(app: CommandedFace, live: LiveScreen | None) -> Iterator[SystemCommand]:
+    """The palette: every action that works now, every screen, every theme."""
+    for name, entry in SCREENS.items():
+        yield SystemCommand(f"Screen: {entry.title}", entry.help, partial(app.open_screen, name))
+    for action, _ in live.offered() if live else ():
+        yield SystemCommand(action.label.capitalize(), action.help, partial(app.run_key, action.call))
+    for theme in app.themes_by_name.values():
+        yield SystemCommand(f"Theme: {theme.name}", theme.description, partial(setattr, app, "theme", theme.name))
 
 
 def _shared_start(words: list[str]) -> str:

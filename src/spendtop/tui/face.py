@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -139,6 +139,9 @@ class Face(Protocol):
 
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""
+
+    def open_row(self, screen: str, key: Hashable) -> None:
+        """Another screen, with the cursor on a row where a key is given."""
 
 
 def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:

@@ -133,7 +133,7 @@ def _figures(connection: Connection, context: Context, calendar: Calendar) -> Fi
         version=__version__,
         counters=context.counters.snapshot(),
         measures=measures(connection),
-        attention=attention(connection),
+        attention=attention(connection, context.clock()),
         today={dimension: by_key(connection, dimension, *day, _MOST_KEYS) for dimension in _DIMENSIONS},
         grown={dimension: grown_costs(connection, dimension, _MOST_COUNTERS) for dimension in LOWERED},
         limits=uses_in_force(connection, context),

@@ -152,7 +152,7 @@ def _text(field: str, pattern: Pattern, connection: Connection) -> Condition:
             return is_called(request.c.token, lambda text: _matches(text, pattern, connection))
         case name if name in _TEXT_COLUMNS:
             return _matches(request.c[_TEXT_COLUMNS[name]], pattern, connection)
-    item = _items(request.c.properties, connection)
+    item = property_items(request.c.properties, connection)
     return exists(
         select(item.c.key)
         .select_from(item)
@@ -167,12 +167,12 @@ def _is_id(pattern: Pattern, connection: Connection) -> Condition:
         ours = int(pattern.text) if re.fullmatch(r"\d{1,19}", pattern.text, re.ASCII) else 0
         known = [*ids, ours] if 0 < ours <= _LARGEST_ID else ids
         return request.c.id.in_([*known, *ending_in(connection, pattern.text)])
-    item = _items(request.c.external_ids, connection)
+    item = property_items(request.c.external_ids, connection)
     is_external_id = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
     return or_(_matches(cast(request.c.id, Text), pattern, connection), is_external_id)
 
 
-def _items(column: ColumnElement[Any], connection: Connection) -> Any:
+def property_items(column: ColumnElement[Any], connection: Connection) -> Any:
     """The rows (key, value) of a column that holds a JSON object of strings."""
     if connection.dialect.name == "sqlite":
         return func.json_each(column).table_valued("key", "value")

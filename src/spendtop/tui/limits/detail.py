@@ -12,8 +12,8 @@ from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
+from spendtop.tui.widgets.axis import nice_ceiling
 from spendtop.tui.widgets.canvas import Line, Panel, Piece
-from spendtop.tui.widgets.chart import nice_ceiling
 
 if TYPE_CHECKING:
     from spendtop.store.reads.attention import AlertRow, DeliveryRow

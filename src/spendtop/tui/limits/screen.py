@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -72,6 +72,14 @@ class LimitsScreen(LiveScreen):
             (f" {self.face.glyphs.between} ", palette.muted),
             (f"{formats.grouped(near)} near", palette.warn if near else palette.muted),
         ]
+
+    def select_row(self, key: Any) -> None:
+        """Also one that is folded, or not read yet."""
+        if self.table.position_of(key) is None:
+            self.table.opened.add(key.limit)
+            if self.table.rows:
+                self.table.relist()
+        self.table.select(key)
 
     @property
     def panes(self) -> Sequence[Widget]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,13 +16,13 @@ from textual.widget import Widget
 from spendtop.domain.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
+from spendtop.tui.actions import AMONG_PANES, DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
 from spendtop.tui.requests.exports import RequestCopy, RequestExport
 from spendtop.tui.requests.list_pane import ListPane
-from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.arrangement import Arrangement, Layout
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -40,14 +39,6 @@ if TYPE_CHECKING:
 _SPLIT_FROM = 120
 _TYPING_SECONDS = 0.15
 """So long nothing is typed before the list follows."""
-
-
-class Layout(StrEnum):
-    """List alone, both, or detail alone."""
-
-    LIST = "list"
-    SPLIT = "split"
-    DETAIL = "detail"
 
 
 class RequestsScreen(LiveScreen):
@@ -109,7 +100,7 @@ class RequestsScreen(LiveScreen):
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
-        if action.id in ("next-pane", "previous-pane"):
+        if action.id in AMONG_PANES:
             return self.layout_shown is not Layout.LIST or len(self.panes) > 1
         if action.id == "fetch":
             return self.can_fetch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -61,6 +61,10 @@ class LiveScreen(ReaderScreen):
     def request_selection(self) -> Selection:
         """Which requests it is about: all, where it does not list some."""
         return Selection()
+
+    def select_row(self, key: Hashable) -> None:
+        """Put the cursor on a row, on screens that others lead to."""
+        raise NotImplementedError
 
     def go_back(self) -> bool:
         """One step back within the screen; False when there is none."""
@@ -260,6 +264,9 @@ class LiveScreen(ReaderScreen):
 
     def action_pane(self, step: int) -> None:
         self.panes[(self.panes.index(self.pane) + step) % len(self.panes)].focus()
+
+    def action_sideways(self, step: int) -> None:
+        self.action_pane(step)
 
     def rest_focus(self) -> None:
         """Focus what the keys belong to."""

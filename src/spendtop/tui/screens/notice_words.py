@@ -95,10 +95,10 @@ class NoticeWords:
             words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
-            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
+            words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))
         if (unusual := attention.unusual) is not None:
             whose = fit(unusual.whose, _WHOSE).rstrip()
-            words.append((f"! {whose} {unusual.unusual_words}: spendtop alert list   ", palette.warn))
+            words.append((f"! {whose} {unusual.unusual_words}: 6 shows it   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))

@@ -29,7 +29,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
         worst=limits[0] if limits else None,
-        attention=attention(connection),
+        attention=attention(connection, now),
         recorded=_counted(connection),
         bills=bills_unseen(connection, config.accounts if config else (), now),
         day=day,

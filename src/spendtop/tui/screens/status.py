@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _NARROW = 40
 _ROOMY = 60
 """Cells from which on there is room for since when it stands so."""
+_ALERTS, _COUNT_OF_ALERTS = "alerts ", re.compile(r"!\d+")
 _LEAST_MONEY = 10
 """Cells of an amount where there is room for little else."""
 
@@ -38,6 +40,13 @@ class StatusLine(Canvas):
         super().__init__(id="status")
         self.headline: Headline | None = None
         self.facts: StatusFacts | None = None
+        self._alerts_at = range(0)
+        """The cells that say how many alerts call for somebody."""
+
+    def on_click(self, event: events.Click) -> None:
+        """How many alerts there are leads to them."""
+        if event.x in self._alerts_at:
+            self.face.open_screen("alerts")
 
     def draw(self, width: int, height: int) -> list[Line]:
         facts = self.facts
@@ -60,6 +69,7 @@ class StatusLine(Canvas):
             fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
             if part := next(fitting, None):
                 left += [("  ", base), *((text, style + shade) for text, style in part)]
+        self._alerts_at = _cells_of_alerts(left)
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
     def _state(self, facts: StatusFacts) -> Piece:
@@ -81,9 +91,9 @@ class StatusLine(Canvas):
             return [[[("today ", palette.muted), (self.glyphs.wait, palette.faint)]]]
         bills = headline.bills
         figures = [self._today(headline, wide) if bills is None else self._billed(bills, headline.at)]
-        if alerts := headline.attention.open_alerts:
-            style = palette.bad if headline.attention.exceeded else palette.warn
-            figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
+        if alerts := headline.attention.unattended:
+            style = palette.bad if headline.attention.critical else palette.warn
+            figures.append([[(_ALERTS, palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
         if bills is not None:
             figures.append(self._left(bills, headline))
         if headline.worst:
@@ -146,6 +156,18 @@ class StatusLine(Canvas):
             [(f"{name} ", palette.muted), share, *unpriced],
             [share, *unpriced],
         ]
+
+
+def _cells_of_alerts(line: Line) -> range:
+    """Where a status line says how many alerts there are."""
+    at, start = 0, None
+    for text, _ in line:
+        if text == _ALERTS:
+            start = at
+        at += cell_len(text)
+        if _COUNT_OF_ALERTS.fullmatch(text):
+            return range(at - cell_len(text) if start is None else start, at)
+    return range(0)
 
 
 class TabBar(Canvas):
