@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
-from spendtop.domain.forecast import LEAST_DAYS, Forecast, Outlook, horizon, past_since
+from spendtop.domain.forecast import LEAST_DAYS, Forecast, Outlook, horizon, past_since, reach_words
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from tests.domain.forecast_figures import Answer, answers
@@ -82,9 +82,27 @@ def test_short_windows_and_those_of_one_thing_are_not_looked_ahead(window: str) 
 
 
 def test_too_little_past_says_so() -> None:
-    assert ahead(limit=20, used=12, spent=steady(LEAST_DAYS - 1)) is None
-    assert ahead(limit=20, used=12, spent={}) is None
+    unknown = Forecast(has_enough=False)
+    assert ahead(limit=20, used=12, spent=steady(LEAST_DAYS - 1)) == unknown
+    assert ahead(limit=20, used=12, spent={}) == unknown
     assert Outlook(steady(LEAST_DAYS), NOW, UTC_DAYS).has_enough
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Forecast(has_enough=False), "not enough data"),
+        (Forecast(), "not by then"),
+        (Forecast(likely=0.1, reaches_low=None), "not by then, 90% sure"),
+        (Forecast(likely=0.6, reaches_at=NOW + 9 * HOUR, reaches_low=NOW + 2 * HOUR), "about 21:30 (from 14:30)"),
+        (
+            Forecast(likely=1, reaches_at=NOW + DAY, reaches_low=NOW + HOUR, reaches_high=NOW + 9 * DAY),
+            "about Thu 12:30 (13:30-11-27)",
+        ),
+    ],
+)
+def test_what_is_found_is_said_in_words(found: Forecast, words: str) -> None:
+    assert reach_words(found, NOW, UTC_DAYS) == words
 
 
 def test_the_same_past_says_the_same() -> None:
@@ -103,8 +121,7 @@ def test_the_same_past_says_the_same() -> None:
 def test_whatever_was_spent_the_band_is_in_order(spent: list[int], limit: float, used: float, window: str) -> None:
     hours = {NOW // HOUR * HOUR - (at + 1) * HOUR: nano for at, nano in enumerate(spent)}
     found = ahead(limit, used, window, hours)
-    if found is None:
-        return
+    assert found is not None
     known = [at for at in (found.reaches_low, found.reaches_at, found.reaches_high) if at is not None]
     assert known == sorted(known) and all(at >= NOW for at in known)
     assert 0 <= found.likely <= 1

@@ -60,6 +60,8 @@ class _PastDay(NamedTuple):
 class Forecast(Struct, frozen=True, kw_only=True):
     """How use may go on. Times are UTC µs; a band is from `low` to `high`, and holds four of five paths."""
 
+    has_enough: bool = True
+    """False where there is too little past to say anything."""
     reaches_at: int | None = None
     """When half of the paths have reached the limit; None where fewer do, and where it is reached already."""
     reaches_low: int | None = None
@@ -111,10 +113,12 @@ class Outlook:
             self._learn(starts)
 
     def forecast(self, limit: Usd, used: Usd, window: Window, bounds: Bounds) -> Forecast | None:
-        """None where there is nothing to look ahead to, or too little past."""
+        """None where there is nothing to look ahead to."""
         until = horizon(window, bounds, self._now)
-        if until is None or until <= self._now or not self.has_enough:
+        if until is None or until <= self._now:
             return None
+        if not self.has_enough:
+            return Forecast(has_enough=False)
         paths, needed = self._paths(until), limit.nano - used.nano
         if needed <= 0:
             found = _forecast([])
@@ -232,3 +236,25 @@ def _forecast(reaches: Sequence[int | None]) -> Forecast:
     return Forecast(
         reaches_at=when(_MIDDLE), reaches_low=when(_LOW), reaches_high=when(_HIGH), likely=len(reached) / _PATHS
     )
+
+
+def reach_words(found: Forecast, now: int, calendar: Calendar) -> str:
+    """When the limit is reached, in words for people, with the band."""
+    if not found.has_enough:
+        return "not enough data"
+    if found.reaches_at is None or found.reaches_low is None:
+        return f"not by then, {1 - found.likely:.0%} sure" if found.likely else "not by then"
+    low, middle = (moment(at, now, calendar) for at in (found.reaches_low, found.reaches_at))
+    if found.reaches_high is None:
+        return f"about {middle} (from {low})"
+    high = moment(found.reaches_high, now, calendar)
+    return f"about {middle}" if low == high else f"about {middle} ({low}-{high})"
+
+
+def moment(at: int, now: int, calendar: Calendar) -> str:
+    """An instant ahead in as few words as say it: the time today, with the weekday within a week, and else the date."""
+    local = calendar.local(at)
+    days = (local.date() - calendar.local(now).date()).days
+    if not days:
+        return f"{local:%H:%M}"
+    return f"{local:%a %H:%M}" if days < 7 else f"{local:%m-%d}"
