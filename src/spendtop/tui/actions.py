@@ -220,6 +220,8 @@ LIMITS = (
         "open",
         3,
     ),
+    Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
 
