@@ -27,6 +27,7 @@ from spendtop.services.request_rows import from_row
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.limits import uses
+from spendtop.store.reads.present import spent_today, under_plan_today
 from spendtop.store.reads.requests import RequestQuery, listed_spend
 from spendtop.store.reads.spending import plan_spend, spend
 from spendtop.store.tables import LimitMarkTable, RequestTable
@@ -202,6 +203,17 @@ def test_one_call_under_two_names_is_one(store: Store) -> None:
         for each in (*order, derived, exact):
             desk.record(replace(each, received_at=START + 1))
         assert len(desk.known()) == 1
+
+
+def test_today_it_stands_beside_the_spend(store: Store, desk: Desk) -> None:
+    desk.record(call(), call("msg_2", model="x"))
+    with store.reading() as connection:
+        today = under_plan_today(connection, Calendar(), START + HOUR)
+        assert (today.requests, today.known_cost, spent_today(connection, Calendar(), START + HOUR).requests) == (
+            2,
+            Usd(23),
+            0,
+        )
 
 
 def test_filters_find_it_and_do_not_take_it_for_unpriced(store: Store, desk: Desk) -> None:
