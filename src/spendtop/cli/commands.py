@@ -333,7 +333,8 @@ COMMANDS: dict[str, Command] = {
     "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
     "agents": Command(
         "agents:show",
-        "What was found of coding agents on this machine: folders, files, calls, and what could not be read.",
+        "What was found of coding agents on this machine: folders, files, calls, and what could not be read."
+        " `spendtop agents rescan` has all of it read again.",
         "spendtop agents",
         (_JSON,),
     ),
