@@ -27,6 +27,11 @@ ONE_THING = {
     "enter": {"open", "refusal"},  # opens what is to be looked at
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
+    "b": {"backfill", "rows"},  # what stands in rows, where there is nothing to fetch
+    "c": {"calibrate", "columns"},
+    "d": {"toggle-token", "why"},  # differs from before, where there is nothing to switch
+    **{key: {"next-pane", "cell-right"} for key in ("l", "right")},  # what is beside
+    **{key: {"previous-pane", "cell-left"} for key in ("h", "left")},
     "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
     "left_square_bracket": {"previous-branch", "previous-account"},
 }
@@ -53,7 +58,17 @@ def test_ids_labels_and_keys_are_unique_where_they_meet(owner: type[object]) -> 
 
 
 def test_all_screens_are_looked_at() -> None:
-    assert [*SCREENS] == ["Overview", "Models", "Requests", "Sessions", "One session", "Limits", "Ledger", "Sources"]
+    assert [*SCREENS] == [
+        "Overview",
+        "Models",
+        "Requests",
+        "Sessions",
+        "One session",
+        "Breakdown",
+        "Limits",
+        "Ledger",
+        "Sources",
+    ]
 
 
 def test_a_key_does_one_thing_on_every_screen() -> None:

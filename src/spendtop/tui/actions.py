@@ -164,6 +164,23 @@ SESSION = (
     Action("previous-branch", "left_square_bracket", "screen.branch(-1)", "path before", "the path before", "find"),
 )
 
+BREAKDOWN = (
+    Action("open", "enter", "screen.open", "requests", "the requests of the cell, or of the whole row", "open", 3),
+    Action("cell-right", "l,right", "screen.cell(1)", "cell", "the cell on the right", "move", 11),
+    Action(
+        "cell-left", "h,left", "screen.cell(-1)", "cell before", "the cell on the left; first the whole row", "move"
+    ),
+    Action("rows", "b", "screen.rows", "rows", "choose what the rows are", "find", 4),
+    Action("columns", "c", "screen.columns", "columns", "choose what the columns are", "find", 5),
+    Action("measure", "v", "screen.measure", "measure", "choose what is measured", "find", 6),
+    TIME,
+    Action("compare", "C", "screen.compare", "compare", "against the time before, or the same a week ago", "time", 8),
+    Action("why", "d", "screen.why", "what changed", "why the cost changed, cause by cause", "find", 7),
+    Action("copy", "y", "screen.copy", "copy", "copy the table, or a filter for the cell", "act", 16),
+    Action("export", "x", "screen.export", "export", "write all rows and columns to a file", "act", 9),
+    *ORDER,
+)
+
 LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
     Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
@@ -192,7 +209,7 @@ LIMITS = (
     *ORDER,
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, LEDGER, LIMITS)
+TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, BREAKDOWN, LEDGER, LIMITS)
 
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 """The order of groups in help."""

@@ -34,6 +34,7 @@ from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, Stor
 from spendtop.tui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
+    from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
     from spendtop.tui.requests.repricing import Repricing
@@ -253,6 +254,17 @@ class SpendtopApp(ThemedApp):
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
         self._on_requests(lambda screen: screen.export(kind, path))
+
+    def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
+        """By these dimensions, in place of those that the screen of breakdowns shows."""
+        from spendtop.tui.breakdown.screen import BreakdownScreen
+
+        def choose() -> None:
+            if isinstance(screen := self.live_screen, BreakdownScreen):
+                screen.break_down(rows, columns)
+
+        self.open_screen("breakdown")
+        self.call_after_refresh(choose)
 
     def reprice(self) -> None:
         """What the screen lists, or all."""

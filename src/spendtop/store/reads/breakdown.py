@@ -67,7 +67,8 @@ class Times:
 
 
 Progress = Callable[[Callable[[], Grid], float], bool]
-"""Told how to make a grid of what is read so far, and how much of the requests that is; False ends the reading."""
+"""Told how to make a grid of what is read so far, and how much of the requests that is; False ends the reading. Before
+all is read nothing is compared."""
 
 
 class BreakdownReading:
@@ -97,21 +98,23 @@ class BreakdownReading:
                 measure=self.cut.measure,
                 has_columns=self.cut.columns is not None,
                 cells=self._sums.by_key,
-                before=None if times.earlier is None else self._before.by_key,
+                before=None if times.earlier is None or self._share(times) < 1 else self._before.by_key,
                 steps=lambda rows: self._sums.by_step,
                 starts=times.starts(times.step),
             )
             return _grid(self.cut, sums, size, names)
 
         def goes_on() -> bool:
-            share = self._sums.share if times.earlier is None else (self._sums.share + self._before.share) / 2
-            return progress(so_far, share)
+            return progress(so_far, self._share(times))
 
         if not self._sums.read(store, times.span, times.now, goes_on):
             return None
         if times.earlier is not None and not self._before.read(store, times.earlier, times.now, goes_on):
             return None
         return so_far()
+
+    def _share(self, times: Times) -> float:
+        return self._sums.share if times.earlier is None else (self._sums.share + self._before.share) / 2
 
 
 def _is_in_totals(cut: Cut, times: Times) -> bool:
