@@ -38,7 +38,7 @@ def figures(**changes: Any) -> Figures:
         "version": "1.2",
         "counters": {"ingest_success": 7, "failed": 0},
         "measures": Measures(12, 2, 1_795_000_000_500_000),
-        "attention": Attention(1, 2, 3, 4, 5, 6),
+        "attention": Attention(1, 2, 3, 4, 5, 6, 7),
         "today": {"model": breakdown("gpt-4o")},
         "grown": {"model": (GrownCost(Untrusted("gpt-4o"), Usd.of(9), Usd.of(2)),), "source": ()},
         "limits": (

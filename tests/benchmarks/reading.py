@@ -28,8 +28,9 @@ from spendtop.store import facts
 from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import use
-from spendtop.store.reads.overview import overview
+from spendtop.store.reads.overview import Chart, overview
 from spendtop.store.reads.requests import Order, RequestQuery, newest_id, page
 from spendtop.store.reads.spending import by_key, per_bucket, spend
 from tests.benchmarks.filling import SPAN, filled
@@ -139,7 +140,14 @@ def _questions(now: int, store: Store) -> Mapping[str, Read]:
     one_user, one_model = parse_filter("user:user-7"), parse_filter("model:gpt-5-3")
     return {
         "Overview whole": lambda connection: overview(
-            connection, limits(), _CALENDAR, now, feed_size=15, chart_span=HOUR, chart_step=MINUTE, top=12
+            connection,
+            limits(),
+            _CALENDAR,
+            now,
+            feed_size=15,
+            window=Span(now - DAY, None),
+            chart=Chart(Span(now // HOUR * HOUR - DAY, now // MINUTE * MINUTE + MINUTE), 10 * MINUTE),
+            top=12,
         ),
         "first page": listed(RequestQuery()),
         "page at 90 %": listed(RequestQuery(), late),

@@ -15,7 +15,7 @@ from tests.benchmarks.processes import collector, environment, write_config
 from tests.benchmarks.terminal import viewer
 from tests.benchmarks.workshop import Workshop
 
-_LABEL = "Overview"
+_LABEL = "Over"
 """Part of every first picture."""
 
 

@@ -25,15 +25,15 @@ waits until the second, which is news, was read."""
 ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
     "enter": {"open", "refusal"},  # opens what is to be looked at
+    "c": {"calibrate", "chart-cursor", "columns"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
-    "b": {"backfill", "rows"},  # what stands in rows, where there is nothing to fetch
-    "c": {"calibrate", "columns"},
-    "d": {"toggle-token", "why"},  # differs from before, where there is nothing to switch
-    **{key: {"next-pane", "cell-right"} for key in ("l", "right")},  # what is beside
-    **{key: {"previous-pane", "cell-left"} for key in ("h", "left")},
-    "right_square_bracket": {"next-branch", "next-account"},  # the next part of what the list shows
-    "left_square_bracket": {"previous-branch", "previous-account"},
+    "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
+    "d": {"toggle-token", "why"},  # what is different
+    "plus": {"record", "raise"},  # puts money in
+    "u": {"undo-entry", "undo-raise"},  # takes back what was done here last
+    "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
+    "left_square_bracket": {"previous-branch", "previous-account", "previous-part"},
 }
 """Keys whose actions have ids of their own from screen to screen, for what they do is the same thing to another."""
 
@@ -66,6 +66,7 @@ def test_all_screens_are_looked_at() -> None:
         "One session",
         "Breakdown",
         "Limits",
+        "Alerts",
         "Ledger",
         "Sources",
     ]

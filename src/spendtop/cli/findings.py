@@ -269,7 +269,7 @@ def _configured_before(connection: Connection, loaded: Loaded) -> Iterator[Findi
 
 
 def _waiting(connection: Connection) -> Iterator[Finding]:
-    waiting = attention(connection)
+    waiting = attention(connection, now())
     if waiting.unrecognized:
         fix = "`spendtop quarantine list`; after an upgrade `spendtop quarantine retry`"
         yield Finding(

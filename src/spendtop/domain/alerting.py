@@ -109,6 +109,15 @@ class EpisodeState(StrEnum):
     RESOLVED = "resolved"
 
 
+class AlertStage(StrEnum):
+    """What became of an alert: whether it still calls for somebody."""
+
+    OPEN = "open"
+    ACKED = "acked"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
 class Episode(Struct, frozen=True, kw_only=True):
     state: EpisodeState
     window_start: int

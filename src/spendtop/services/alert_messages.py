@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, func, select
 
-from spendtop.domain.alerting import Decision, Message, Reading, hysteresis, patience, thresholds
+from spendtop.domain.alerting import Decision, Message, Reading, patience
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
+from spendtop.domain.speaking import Occasion, speaks_again
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads import spending
 from spendtop.store.reads.bucket_spans import Span
@@ -48,14 +49,15 @@ def _next_words(limit: Limit, decision: Decision, reading: Reading, calendar: Ca
     assert decision.episode is not None
     if limit.window.kind is WindowKind.REQUEST:
         return "Each request above this limit speaks once."
-    higher = [t for t in thresholds(limit) if t > decision.episode.announced]
-    if higher:
-        return f"Speaks again at {exact_percent(higher[0])}."
-    if reading.window_end is not None:
-        return f"Speaks again in the next window, from {calendar.local(reading.window_end):%Y-%m-%d %H:%M} on."
-    if limit.window.kind is WindowKind.ROLLING:
-        minutes = patience(limit) // MINUTE
-        return f"Speaks again once use has stayed under {exact_percent(hysteresis(limit))} for {minutes} minutes."
+    coming = speaks_again(limit, decision.episode.announced, reading.window_end)
+    match coming.occasion:
+        case Occasion.THRESHOLD if coming.fraction is not None:
+            return f"Speaks again at {exact_percent(coming.fraction)}."
+        case Occasion.WINDOW if coming.at is not None:
+            return f"Speaks again in the next window, from {calendar.local(coming.at):%Y-%m-%d %H:%M} on."
+        case Occasion.FALL if coming.fraction is not None:
+            minutes = patience(limit) // MINUTE
+            return f"Speaks again once use has stayed under {exact_percent(coming.fraction)} for {minutes} minutes."
     return "Does not speak again."
 
 
@@ -87,9 +89,10 @@ def spent_most(connection: Connection, limit: Limit, entity: str, window: Span) 
 
 def _of_request(connection: Connection, request_id: int, used: Usd) -> Iterator[tuple[str, str, int]]:
     table = table_of(RequestTable)
-    row = connection.execute(select(table).where(table.c.id == request_id)).one()
-    yield "user", row.user_id or "", used.nano
-    yield "model", row.model or "", used.nano
+    row = connection.execute(select(table).where(table.c.id == request_id)).one_or_none()
+    if row is not None:  # else it is older than what is kept
+        yield "user", row.user_id or "", used.nano
+        yield "model", row.model or "", used.nano
 
 
 def _of_entity(

@@ -53,18 +53,43 @@ APP = (
 LIVE = (
     Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
+    Action("earlier", "left_parenthesis", "screen.shift(-1)", "earlier", "show all as of a window before", "time"),
+    Action("later", "right_parenthesis", "screen.shift(1)", "later", "the same later, up to now", "time"),
     Action("refusal", "enter", "screen.read_refusal", "refusal", "why a changed configuration is refused", "open", 1),
 )
 
-OVERVIEW = (
-    Action("open", "enter", "screen.open", "open", "the selected request, or the models of a family", "open", 3),
-    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: requests, models", "open", 10),
-    Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
-    Action("filter", "slash", "screen.filter", "filter", "list the requests that a filter selects", "find", 4),
-    Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter time in the chart", "time", 12),
+TIME = Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12)
+
+SIDEWAYS = (
     Action(
-        "zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer time in the chart, up to a year by day", "time", 13
+        "right",
+        "l,right",
+        "screen.sideways(1)",
+        "right",
+        "next pane; in a chart the next step, in a table the next cell",
+        "move",
     ),
+    Action(
+        "left",
+        "h,left",
+        "screen.sideways(-1)",
+        "left",
+        "pane before; in a chart the step before, in a table the cell before",
+        "move",
+    ),
+)
+
+OVERVIEW = (
+    Action("open", "enter", "screen.open", "open", "what the row or the step of the chart shows", "open", 3),
+    Action("next-pane", "tab", "screen.pane(1)", "pane", "next panel", "open", 5),
+    Action("previous-pane", "shift+tab", "screen.pane(-1)", "pane before", "panel before", "open"),
+    *SIDEWAYS,
+    Action("filter", "slash", "screen.filter", "filter", "list and chart what a filter selects", "find", 4),
+    TIME,
+    Action("chart-cursor", "c", "screen.chart_cursor", "cursor", "a cursor in the chart: how much, who", "time", 8),
+    Action("measure", "v", "screen.measure", "measure", "chart cost, requests, tokens or errors", "time", 11),
+    Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter window of time", "time", 13),
+    Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer window of time, up to a year", "time", 14),
 )
 
 MODELS = (
@@ -81,8 +106,6 @@ MOVE = (
     Action("page-down", "pagedown", "screen.move_page(2)", "page down", "a page down", "move"),
     Action("page-up", "pageup", "screen.move_page(-2)", "page up", "a page up", "move"),
 )
-
-TIME = Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12)
 
 ORDER = (
     Action("order", "o", "screen.order_menu", "order by", "choose the column to order by", "order", 15),
@@ -111,8 +134,9 @@ REQUEST_LIST = tuple(action for action in REQUESTS if action.id in _OF_THE_LIST)
 """Those of REQUESTS that need the list on screen."""
 
 DETAIL = (
-    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 3),
-    Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "open"),
+    Action("next-pane", "tab", "screen.pane(1)", "pane", "next pane: chat, raw bodies, meta", "open", 3),
+    Action("previous-pane", "shift+tab", "screen.pane(-1)", "pane before", "pane before", "open"),
+    *SIDEWAYS,
     Action("next-request", "J", "screen.neighbour(1)", "next", "next request", "move", 5),
     Action("previous-request", "K", "screen.neighbour(-1)", "previous", "request before", "move"),
     Action("find", "slash", "screen.find", "find", "look for a text in the detail", "find", 4),
@@ -166,10 +190,7 @@ SESSION = (
 
 BREAKDOWN = (
     Action("open", "enter", "screen.open", "requests", "the requests of the cell, or of the whole row", "open", 3),
-    Action("cell-right", "l,right", "screen.cell(1)", "cell", "the cell on the right", "move", 11),
-    Action(
-        "cell-left", "h,left", "screen.cell(-1)", "cell before", "the cell on the left; first the whole row", "move"
-    ),
+    *SIDEWAYS,
     Action("rows", "b", "screen.rows", "rows", "choose what the rows are", "find", 4),
     Action("columns", "c", "screen.columns", "columns", "choose what the columns are", "find", 5),
     Action("measure", "v", "screen.measure", "measure", "choose what is measured", "find", 6),
@@ -181,12 +202,35 @@ BREAKDOWN = (
     *ORDER,
 )
 
+ALERTS = (
+    Action("open", "enter", "screen.open", "requests", "list the requests behind the alert", "open", 3),
+    Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
+    Action("ack", "a", "screen.ack", "ack", "take it on: it speaks again only when it gets worse", "act", 4),
+    Action("snooze", "s", "screen.snooze", "snooze", "keep it silent for a while", "act", 5),
+    Action("retry", "R", "screen.retry", "send again", "send again what no channel took", "act", 9),
+    Action("test", "T", "screen.test", "test", "send a test message to every channel", "act", 10),
+    Action("copy", "y", "screen.copy", "copy", "copy the alert's id or the table", "act", 11),
+    Action("export", "x", "screen.export", "export", "write the alerts that are listed to a file", "act", 12),
+    Action(
+        "next-part",
+        "right_square_bracket",
+        "screen.part(1)",
+        "open/all",
+        "those that are resolved too, or not",
+        "find",
+        8,
+    ),
+    Action("previous-part", "left_square_bracket", "screen.part(-1)", "part before", "the part before", "find"),
+    *ORDER,
+)
+
 LEDGER = (
     Action("open", "enter", "screen.open", "day", "what was billed that day, what we saw, and why", "open", 3),
     Action("next-account", "right_square_bracket", "screen.account(1)", "account", "the next account", "move", 7),
     Action("previous-account", "left_square_bracket", "screen.account(-1)", "account before", "the one before", "move"),
-    Action("next-pane", "tab,l,right", "screen.pane(1)", "pane", "next pane: days, accounts", "move", 8),
-    Action("previous-pane", "shift+tab,h,left", "screen.pane(-1)", "pane before", "pane before", "move"),
+    Action("next-pane", "tab", "screen.pane(1)", "pane", "next pane: days, accounts", "move", 8),
+    Action("previous-pane", "shift+tab", "screen.pane(-1)", "pane before", "pane before", "move"),
+    *SIDEWAYS,
     Action("calibrate", "c", "screen.calibrate", "calibrate", "enter the balance on the provider's page", "act", 4),
     Action(
         "record", "plus,n", "screen.record", "new entry", "record a deposit, refund, expiry or adjustment", "act", 5
@@ -206,10 +250,31 @@ LIMITS = (
         "open",
         3,
     ),
+    Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("backtest", "b", "screen.backtest", "back-test", "on which days the limit would have fired", "act", 7),
+    Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, BREAKDOWN, LEDGER, LIMITS)
+TABLES = (
+    APP,
+    LIVE,
+    OVERVIEW,
+    MODELS,
+    MOVE,
+    REQUESTS,
+    DETAIL,
+    SOURCES,
+    SESSIONS,
+    SESSION,
+    BREAKDOWN,
+    ALERTS,
+    LEDGER,
+    LIMITS,
+)
+
+AMONG_PANES = ("next-pane", "previous-pane", "right", "left")
+"""Ids of what needs several panes."""
 
 GROUPS = ("move", "open", "find", "time", "act", "order", "app")
 """The order of groups in help."""
@@ -224,6 +289,8 @@ _NAMES = {
     "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
     "plus": "+",
     "space": "space",
     "escape": "esc",

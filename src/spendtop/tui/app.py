@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -23,7 +23,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings, unknown_ids
 from spendtop.tui.collector_start import CollectorStart
-from spendtop.tui.commands import Commands
+from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
@@ -32,12 +32,12 @@ from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
+from spendtop.tui.time_machine import TimeMachine
 
 if TYPE_CHECKING:
     from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.requests.repricing import Repricing
     from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -113,6 +113,7 @@ class SpendtopApp(ThemedApp):
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
         self._start = CollectorStart(self, session)
+        self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
@@ -141,7 +142,8 @@ class SpendtopApp(ThemedApp):
         self._tick()
 
     def on_store_changed(self) -> None:
-        self._tell_screen()
+        if not self.time_machine.is_past:
+            self._tell_screen()
 
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
@@ -213,6 +215,7 @@ class SpendtopApp(ThemedApp):
             clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
+            past=formats.dated(now, calendar) if self.time_machine.is_past else "",
         )
 
     def count_behind(self, recorded: int) -> None:
@@ -248,6 +251,15 @@ class SpendtopApp(ThemedApp):
     def list_requests(self, text: str) -> None:
         self._on_requests(lambda screen: screen.list_only(text))
 
+    def open_row(self, screen: str, key: Hashable) -> None:
+        def select() -> None:
+            live = self.live_screen
+            if live is not None and screen == live.NAME and key is not None:
+                live.select_row(key)
+
+        self.open_screen(screen)
+        self.call_after_refresh(select)
+
     def open_filter(self) -> None:
         self._on_requests(lambda screen: screen.action_filter())
 
@@ -266,19 +278,6 @@ class SpendtopApp(ThemedApp):
         self.open_screen("breakdown")
         self.call_after_refresh(choose)
 
-    def reprice(self) -> None:
-        """What the screen lists, or all."""
-        self._reprice(lambda repricing: repricing.ask())
-
-    def undo_reprice(self, run_id: int) -> None:
-        self._reprice(lambda repricing: repricing.undo(run_id))
-
-    def _reprice(self, act: Callable[[Repricing], None]) -> None:
-        from spendtop.tui.requests.repricing import Repricing
-
-        if screen := self.live_screen:
-            act(Repricing(screen))
-
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""
         if screen := self.live_screen:
@@ -291,20 +290,11 @@ class SpendtopApp(ThemedApp):
     # Actions
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action that works now, every screen, every theme."""
-        live = self.live_screen
-        for name, entry in SCREENS.items():
-            yield SystemCommand(f"Screen: {entry.title}", entry.help, lambda name=name: self.open_screen(name))
-        for action, _ in live.offered() if live else ():
-            yield SystemCommand(action.label.capitalize(), action.help, lambda call=action.call: self._run(call))
-        for theme in self.themes_by_name.values():
-            yield SystemCommand(f"Theme: {theme.name}", theme.description, lambda name=theme.name: self._wear(name))
+        return palette_entries(self, self.live_screen)
 
-    def _run(self, call: str) -> None:
+    def run_key(self, call: str) -> None:
+        """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def _wear(self, name: str) -> None:
-        self.theme = name
 
     def action_open_screen(self, name: str) -> None:
         self.open_screen(name)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+from textual.app import SystemCommand
 
 from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
+    from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.themes import Theme
 
 
@@ -29,6 +33,8 @@ class CommandedFace(Face, Protocol):
     themes_by_name: dict[str, Theme]
 
     @property
+    def live_screen(self) -> LiveScreen | None: ...
+    @property
     def screen_stack(self) -> Sequence[Screen[object]]: ...
     def notify(self, message: str, *, severity: SeverityLevel, markup: bool) -> None: ...
     def action_leave(self) -> None: ...
@@ -37,10 +43,9 @@ class CommandedFace(Face, Protocol):
     def action_detach(self) -> None: ...
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
+    def run_key(self, call: str) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None: ...
-    def reprice(self) -> None: ...
-    def undo_reprice(self, run_id: int) -> None: ...
     def read_refusal(self) -> None: ...
 
 
@@ -67,6 +72,8 @@ class Commands:
             PromptCommand(
                 "set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]
             ),
+            PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
+            PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
                 "export",
@@ -170,15 +177,23 @@ class Commands:
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
 
+    def _at(self, words: list[str]) -> None:
+        self._app.time_machine.go(" ".join(words))
+
     def _reload(self, words: list[str]) -> None:
         self._app.reload()
 
     def _reprice(self, words: list[str]) -> None:
+        from spendtop.tui.requests.repricing import Repricing
+
+        screen = self._app.live_screen
         match words:
             case []:
-                self._app.reprice()
+                if screen:
+                    Repricing(screen).ask()
             case ["undo", number] if number.isdecimal():
-                self._app.undo_reprice(int(number))
+                if screen:
+                    Repricing(screen).undo(int(number))
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 
@@ -191,6 +206,16 @@ class Commands:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):
             raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
         self._app.export(words[0], words[1])
+
+
+def palette_entries(app: CommandedFace, live: LiveScreen | None) -> Iterator[SystemCommand]:
+    """The palette: every action that works now, every screen, every theme."""
+    for name, entry in SCREENS.items():
+        yield SystemCommand(f"Screen: {entry.title}", entry.help, partial(app.open_screen, name))
+    for action, _ in live.offered() if live else ():
+        yield SystemCommand(action.label.capitalize(), action.help, partial(app.run_key, action.call))
+    for theme in app.themes_by_name.values():
+        yield SystemCommand(f"Theme: {theme.name}", theme.description, partial(setattr, app, "theme", theme.name))
 
 
 def _shared_start(words: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,8 @@ class StatusFacts:
     clock: str
     differences: tuple[str, ...]
     read_only: bool
+    past: str = ""
+    """The instant that is shown, where it is one of before."""
 
     @property
     def nobody_records(self) -> bool:
@@ -74,6 +76,21 @@ class CommandLine(Protocol):
         """What could follow, or what the command does."""
 
 
+class TimeTravel(Protocol):
+    """Puts every screen at an instant of before."""
+
+    @property
+    def is_past(self) -> bool: ...
+    def go(self, text: str) -> None:
+        """To an instant as people type it. Raises UsageError."""
+
+    def shift(self, by: int) -> None:
+        """Back by so many µs, or forth when negative."""
+
+    def back(self) -> None:
+        """To now."""
+
+
 class Face(Protocol):
     """The running program, as far as it is anybody's business but its own."""
 
@@ -93,6 +110,10 @@ class Face(Protocol):
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
+
+    @property
+    def time_machine(self) -> TimeTravel:
+        """The way into the past."""
 
     @property
     def history(self) -> Mapping[str, list[str]]:
@@ -139,6 +160,9 @@ class Face(Protocol):
 
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""
+
+    def open_row(self, screen: str, key: Hashable) -> None:
+        """Another screen, with the cursor on a row where a key is given."""
 
 
 def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:

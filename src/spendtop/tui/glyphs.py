@@ -28,6 +28,10 @@ class Glyphs:
     unpriced: str
     point: str
     """Of a line."""
+    limit: str
+    """Of the line of what a limit allows."""
+    usual: str
+    """Of the line of what is usual."""
     dots: bool
     """Whether braille can be drawn."""
     cut: str
@@ -62,6 +66,8 @@ UNICODE = Glyphs(
     mark_100="┃",
     unpriced="▒",
     point="•",
+    limit="═",
+    usual="╌",
     dots=True,
     cut="…",
     between="·",
@@ -94,6 +100,8 @@ ASCII = Glyphs(
     mark_100="|",
     unpriced="?",
     point="o",
+    limit="=",
+    usual="-",
     dots=False,
     cut="~",
     between="|",

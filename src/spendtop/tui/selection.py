@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.filter_values import parse_time_span
 from spendtop.domain.filters import EVERYTHING, And, Filter, Or
-from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests import RequestQuery
@@ -18,36 +18,53 @@ NOTHING: Filter = Or(())
 
 @dataclass(frozen=True, slots=True)
 class TimeChoice:
-    """A window of time by name: the last `length`, a calendar day counted back from today, or everything."""
+    """A window of time by name."""
 
+    key: str
+    """Chooses it in a menu."""
     name: str
-    length: int | None = None
-    days_ago: int | None = None
+    text: str
+    """As the filter language has it; empty for everything."""
 
     def span(self, now: int, calendar: Calendar) -> tuple[int | None, int | None]:
         """From and until in UTC µs; None is open."""
-        if self.length is not None:
-            return now - self.length, None
-        if self.days_ago is None:
+        if not self.text:
             return None, None
-        day = bounds(parse_window("day"), now, calendar)
-        for _ in range(self.days_ago):
-            assert day.start_us is not None
-            day = bounds(parse_window("day"), day.start_us - 1, calendar)
-        return day.start_us, day.end_us
+        bounds = parse_time_span(self.text).resolve(now, calendar)
+        return bounds.start_us, bounds.end_us
+
+    @property
+    def filter(self) -> str:
+        """What a filter says of it."""
+        return f"t:{self.text}" if self.text else ""
 
 
-ALL_TIME = TimeChoice("all time")
-TIME_CHOICES = (
-    TimeChoice("last 15 minutes", 15 * MINUTE),
-    TimeChoice("last hour", HOUR),
-    TimeChoice("today", days_ago=0),
-    TimeChoice("yesterday", days_ago=1),
-    TimeChoice("last 24 hours", DAY),
-    TimeChoice("last 7 days", 7 * DAY),
-    TimeChoice("last 30 days", 30 * DAY),
-    ALL_TIME,
+TODAY = TimeChoice("2", "today", "today")
+ALL_TIME = TimeChoice("a", "all time", "")
+ROLLING = (
+    TimeChoice("0", "last 15 minutes", "-15m"),
+    TimeChoice("1", "last hour", "-1h"),
+    TimeChoice("4", "last 6 hours", "-6h"),
+    TimeChoice("5", "last 24 hours", "-24h"),
+    TimeChoice("6", "last 7 days", "-7d"),
+    TimeChoice("8", "last 30 days", "-30d"),
+    TimeChoice("n", "last 90 days", "-90d"),
+    TimeChoice("y", "last 365 days", "-365d"),
 )
+"""From the shortest to the longest."""
+BOUNDED = tuple(
+    sorted(
+        (
+            *ROLLING,
+            TODAY,
+            TimeChoice("3", "yesterday", "yesterday"),
+            TimeChoice("7", "this week", "week"),
+            TimeChoice("9", "this month", "month"),
+        ),
+        key=lambda choice: choice.key,
+    )
+)
+TIME_CHOICES = (*BOUNDED, ALL_TIME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def alert(store: Store, state: str, entity: str) -> None:
 
 def test_nothing_waits_in_an_empty_store(store: Store) -> None:
     with store.reading() as connection:
-        assert attention(connection) == Attention(0, 0, 0, 0, 0, 0)
+        assert attention(connection, START) == Attention(0, 0, 0, 0, 0, 0, 0)
         assert last_arrivals(connection, START) == ()
 
 
@@ -69,7 +69,7 @@ def test_counts_what_waits(store: Store) -> None:
     for state in ("approaching", "exceeded", "resolved"):
         alert(store, state, state)
     with store.reading() as connection:
-        assert attention(connection) == Attention(1, 1, 1, 2, 2, 1)
+        assert attention(connection, START) == Attention(1, 1, 1, 2, 2, 2, 2)
 
 
 def test_lists_the_newest_of_the_quarantine_with_clean_reasons(store: Store) -> None:

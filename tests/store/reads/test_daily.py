@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
-from spendtop.domain.filters import EVERYTHING, FilterContext, parse_filter
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.daily import (
     day_spends,
     days_of,
-    filtered_day_spends,
     from_the_oldest,
     key_spends,
     last_days,
@@ -105,22 +103,3 @@ def test_without_a_beginning_it_is_the_oldest_request(recorded: Recorded) -> Non
     recorded.add([recorded.request(START + HOUR, 5)])
     assert from_the_oldest(recorded.store, Span(None, START + DAY)) == Span(START + HOUR, START + DAY)
     assert from_the_oldest(recorded.store, Span(START, None)) == Span(START, None)
-
-
-def test_days_of_a_filter_add_up_what_it_selects(recorded: Recorded) -> None:
-    now, calendar, store = START, Calendar(), recorded.store
-    days = days_of(last_days(3, now, calendar), calendar)
-    recorded.add(
-        [
-            recorded.request(now - ago * DAY, nano, user_id=user)
-            for ago in range(3)
-            for user, nano in (("a", 5), ("b", 7))
-        ]
-    )
-    selected = parse_filter("user:b cost>0")
-    spent = list(filtered_day_spends(store, days, selected, FilterContext(now, calendar)))
-    assert [(each.start, each.spend.cost.nano, each.spend.requests) for each in spent] == [
-        (day.since, 7, 1) for day in days
-    ]
-    everything = list(filtered_day_spends(store, days, EVERYTHING, FilterContext(now, calendar)))
-    assert tuple(everything) == day_spends(store, days)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import Attention
-from spendtop.store.reads.overview import Overview, overview
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.overview import Chart, Overview, overview
 from spendtop.store.reads.rows import Spend
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
@@ -23,8 +24,8 @@ def seen(store: Store) -> Overview:
             Calendar(),
             NOW,
             feed_size=3,
-            chart_span=2 * HOUR,
-            chart_step=10 * MINUTE,
+            window=Span(START // DAY * DAY, None),
+            chart=Chart(Span(NOW - HOUR - 10 * MINUTE, NOW + 10 * MINUTE), 10 * MINUTE),
             top=2,
         )
 
@@ -33,7 +34,7 @@ def test_of_an_empty_store_is_empty(store: Store) -> None:
     found = seen(store)
     assert (found.today, found.last_hour, found.total) == (Spend.nothing(),) * 3
     assert (found.feed, found.chart, found.sources) == ((), (), ())
-    assert found.attention == Attention(0, 0, 0, 0, 0, 0)
+    assert found.attention == Attention(0, 0, 0, 0, 0, 0, 0)
     assert [use.used for use in found.limits] == [Usd(0)]
 
 

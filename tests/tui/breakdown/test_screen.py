@@ -72,7 +72,7 @@ async def shown(pilot: Pilot[int], *keys: str) -> BreakdownScreen:
     await until(pilot, lambda: isinstance(app.live_screen, BreakdownScreen) and app.live_screen.was_read)
     screen = app.live_screen
     assert isinstance(screen, BreakdownScreen)
-    await pilot.press("t", "4")
+    await pilot.press("t", "5")
     await whole(pilot, screen)
     await pilot.press(*keys)
     await pilot.pause()
@@ -119,8 +119,8 @@ async def test_cells_sums_changes_and_their_causes(face: SpendtopApp) -> None:
         assert "+$3.82 = volume +$3.00 · new +$0.830" in line and "+1? not in it" in line
         await pilot.press("d")
         await until(pilot, lambda: isinstance(face.screen, ChangeScreen))
-        await until(pilot, lambda: "volume            +$3.00  more or fewer requests" in picture(pilot))
-        assert "gone            -$0.0075" in picture(pilot) and "+$3.8225  of requests" in picture(pilot)
+        await until(pilot, lambda: "+$3.00  more or fewer requests" in picture(pilot))
+        assert "-$0.0075  models that are not" in picture(pilot) and "+$3.8225  of requests" in picture(pilot)
         assert "claude-sonnet-5-5" in picture(pilot)
 
 
@@ -147,7 +147,7 @@ async def test_enter_lists_the_requests_of_the_cell_in_this_window(face: Spendto
         assert "custom-7b" in picture(pilot)
         assert isinstance(face.live_screen, RequestsScreen)
         assert face.live_screen.browser.selection.text == (
-            'user:"bob" !(model:"claude-opus-5-5") !(model:"claude-sonnet-5-5") !(model:"mistral-9") t:-1440m'
+            'user:"bob" !(model:"claude-opus-5-5") !(model:"claude-sonnet-5-5") !(model:"mistral-9") t:-24h'
         )
         await pilot.press("4", "k", "h", "h", "h", "h", "enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen))
@@ -200,7 +200,7 @@ async def test_the_table_and_a_cells_filter_are_copied_and_all_is_exported(
         await shown(pilot, "j", "l", "y", "t", "y", "f")
         assert copied[0].splitlines()[0].split("\t")[:3] == ["user", "claude-opus-5-5", "claude-sonnet-5-5"]
         assert "\x1b" not in copied[0]
-        assert copied[1] == 'user:"bob" model:"claude-opus-5-5" t:-1440m'
+        assert copied[1] == 'user:"bob" model:"claude-opus-5-5" t:-24h'
         await pilot.press("x", "c")
         await until(pilot, lambda: "5 rows in" in picture(pilot))
     rows = exported(tmp_path)

@@ -9,8 +9,8 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.overview.models_panel import ModelsPanel
 from spendtop.tui.overview.models_screen import ModelsScreen
+from spendtop.tui.overview.panels import TopPanel
 from spendtop.tui.overview.screen import OverviewScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.widgets.request_table import RequestList
@@ -46,14 +46,14 @@ def face(session_over: Sessions, mixed: Till) -> SpendtopApp:
     return SpendtopApp(session_over())
 
 
-async def panel(pilot: Pilot[int], *keys: str) -> ModelsPanel:
+async def panel(pilot: Pilot[int], *keys: str) -> TopPanel:
     """The panel with its figures and the keyboard, after these keys."""
     await opened(pilot)
     app = pilot.app
     assert isinstance(app, SpendtopApp)
-    shown = app.screen.query_one(ModelsPanel)
+    shown = app.screen.query_one("#models", TopPanel)
     await until(pilot, lambda: shown.breakdown and shown.breakdown.rows)
-    await pilot.press("tab")
+    shown.focus()
     await until(pilot, lambda: shown.has_focus)
     await pilot.press(*keys)
     await pilot.pause()
@@ -141,7 +141,7 @@ async def test_the_line_of_all_others_opens_every_family(
     app = SpendtopApp(session_over())
     async with app.run_test(size=(80, 24)) as pilot:
         shown = await panel(pilot, "G")
-        assert shown.family is None
+        assert shown.chosen is None
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.table.rows)
         screen = app.screen
@@ -161,9 +161,10 @@ async def test_the_cursor_and_its_keys_are_there_only_where_the_panel_is(face: S
         assert shown.position == 1
         await pilot.press("tab")
         assert not shown.has_focus
-        await pilot.press("tab")
+        await pilot.press("shift+tab")
+        assert shown.has_focus
         await pilot.resize_terminal(80, 15)
-        await until(pilot, lambda: "tab pane" not in picture(pilot))
+        await until(pilot, lambda: "Models" not in picture(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen))
 
@@ -171,9 +172,9 @@ async def test_the_cursor_and_its_keys_are_there_only_where_the_panel_is(face: S
 async def test_a_click_puts_the_cursor_there_and_the_next_one_opens(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         shown = await panel(pilot)
-        await pilot.click(ModelsPanel, offset=(4, 2))
+        await pilot.click("#models", offset=(4, 2))
         assert shown.position == 1
-        await pilot.click(ModelsPanel, offset=(4, 2))
+        await pilot.click("#models", offset=(4, 2))
         screen = await listed(pilot)
         assert screen.browser.selection.text.startswith('model:"claude-sonnet')
 
@@ -184,5 +185,5 @@ async def test_only_the_pane_with_the_keys_has_a_lit_cursor(mixed: Till, session
         await opened(pilot, "1")
         live = app.screen.query_one(RequestList)
         assert live.lights_cursor
-        await pilot.press("tab")
-        assert app.screen.query_one(ModelsPanel).has_focus and not live.lights_cursor
+        await pilot.press("shift+tab")
+        assert not live.has_focus and not live.lights_cursor

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from textual.pilot import Pilot
+
 from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Request
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.widgets.day_chart import Day, DayChart
+from spendtop.tui.limits.screen import LimitsScreen
+from spendtop.tui.overview.panels import LimitsPanel
+from spendtop.tui.widgets.chart import SpendChart
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, opened, picture, typed, until
 
@@ -28,22 +32,52 @@ async def test_days_are_charted_one_by_one_with_the_filter_of_the_requests(
     )
 
     def shown() -> list[tuple[Usd | None, bool]]:
-        chart = app.screen_stack[0].query_one(DayChart)
-        days: list[Day] = list(chart.days or ())
-        return [(day.cost, day.unpriced) for day in days[-4:]]
+        chart = app.screen_stack[0].query_one(SpendChart)
+        spends = [bar.spend for bar in (chart.bars or ())[-4:]]
+        return [(None, False) if spend is None else (spend.cost, spend.unpriced > 0) for spend in spends]
 
     async with app.run_test(size=(140, 40)) as pilot:
         await opened(pilot)
-        await pilot.press(*"ZZZZZ")
-        await until(pilot, lambda: "Spend/day 30 d" in picture(pilot))
+        await pilot.press("t", "8")
+        await until(pilot, lambda: "Spend/day last 30 days" in picture(pilot) and shown())
         assert shown()[:3] == [(None, False), (Usd.of("1.5"), True), (Usd.of("3.5"), False)]
         today = shown()[-1][0]
         till.record(paid(12, now, "1", "ben"))
         await until(pilot, lambda: today and shown()[-1][0] == today + Usd.of(1))
-        await pilot.press("Z", "Z")
-        await until(pilot, lambda: "Spend/day 365 d, mean of" in picture(pilot))
         await pilot.press("slash")
         await typed(pilot, "user:ben")
         await pilot.press("enter", "1")
-        await until(pilot, lambda: "only user:ben" in picture(pilot))
-        assert shown()[1:] == [(None, True), (Usd.of(2), False), (Usd.of(1), False)]
+        await until(pilot, lambda: "Spend/day last 30 days, only user:ben" in picture(pilot) and shown())
+        assert shown()[1:] == [(Usd(0), True), (Usd.of(2), False), (Usd.of(1), False)]
+        await pilot.press("t", "1")
+        await until(pilot, lambda: "Spend/min last hour, only user:ben" in picture(pilot) and shown())
+        assert shown()[-1] == (Usd.of(1), False) and app.screen_stack[0].query_one(SpendChart).group is not None
+
+
+async def test_every_panel_is_a_door(app: SpendtopApp, till: Till, clock: SettableClock) -> None:
+    till.record(paid(1, clock(), "5.00", "the dearest"))
+
+    async def opens(pilot: Pilot[int], *keys: str) -> str:
+        """The filter of the requests that these keys lead to."""
+        await pilot.press(*keys)
+        await until(pilot, lambda: app.current_mode == "requests" and app.listed.text != "")
+        text = app.listed.text
+        await pilot.press("backspace", "1")
+        await until(pilot, lambda: app.current_mode == "overview" and not app.listed.text)
+        return text
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "the dearest" in picture(pilot))
+        limits = app.screen.query_one(LimitsPanel)
+        assert await opens(pilot, "c", "enter") == "t:2026-11-20T13:50..2026-11-20T14:10"
+        await until(pilot, lambda: "13:50..14:10 $5." in picture(pilot))
+        await pilot.press("tab", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LimitsScreen) and app.screen.row is not None)
+        assert isinstance(app.screen, LimitsScreen)
+        row = app.screen.row
+        assert row is not None and (row.key.limit, row.key.entity) == limits.keys[1]
+        await pilot.press("1")
+        assert await opens(pilot, "tab", "enter") == 'user:"the dearest" t:today'
+        await pilot.press("tab", "tab", "enter")
+        await until(pilot, lambda: app.current_mode == "sources" and "helicone" in picture(pilot))

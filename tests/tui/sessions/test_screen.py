@@ -13,7 +13,7 @@ from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.request import Cost
 from spendtop.domain.sources import INGEST
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.requests.screen import Layout
+from spendtop.tui.screens.arrangement import Layout
 from spendtop.tui.screens.clipboard import Clipboard
 from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen

@@ -14,7 +14,7 @@ from spendtop import __version__
 from spendtop.api.context import Context
 from spendtop.api.exposition import Figures, exposed
 from spendtop.api.routes import calendar_of, context_of, written
-from spendtop.api.routes.spending import uses_in_force
+from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import instant
 from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar
@@ -133,7 +133,7 @@ def _figures(connection: Connection, context: Context, calendar: Calendar) -> Fi
         version=__version__,
         counters=context.counters.snapshot(),
         measures=measures(connection),
-        attention=attention(connection),
+        attention=attention(connection, context.clock()),
         today={dimension: by_key(connection, dimension, *day, _MOST_KEYS) for dimension in _DIMENSIONS},
         grown={dimension: grown_costs(connection, dimension, _MOST_COUNTERS) for dimension in LOWERED},
         limits=uses_in_force(connection, context),

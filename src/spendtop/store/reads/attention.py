@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from msgspec import json
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, func, or_, select
 
-from spendtop.domain.alerting import Message, unusual_words
+from spendtop.domain.alerting import AlertStage, Message, MessageKind, unusual_words
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
@@ -25,6 +25,7 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
     DeliveryAlertTable,
+    DeliveryAttemptTable,
     DeliveryTable,
     QuarantineTable,
     RequestTable,
@@ -55,8 +56,10 @@ class Attention:
     dead_deliveries: int
     waiting_deliveries: int
     open_alerts: int
-    exceeded: int
-    """Open alerts whose limit is exceeded."""
+    unattended: int
+    """Open alerts that nobody took on or put off."""
+    critical: int
+    """Those of them that are critical."""
     unusual: AlertRow | None = None
     """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
 
@@ -93,6 +96,8 @@ class DeliveryRow:
     last_error: Untrusted | None
     created_at: int
     sent_at: int | None
+    took_ms: int | None
+    """How long the last try took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,14 @@ class AlertRow:
     acked_by: Untrusted | None
     snoozed_until: int | None
 
+    def stage(self, now: int) -> AlertStage:
+        """What became of it by `now` (UTC µs)."""
+        if self.state not in _UNRESOLVED:
+            return AlertStage.RESOLVED
+        if self.snoozed_until is not None and self.snoozed_until > now:
+            return AlertStage.SNOOZED
+        return AlertStage.OPEN if self.acked_at is None else AlertStage.ACKED
+
     @property
     def kind(self) -> AlertKind:
         return _KINDS[self._begin]
@@ -163,8 +176,8 @@ class SourceActivity:
     requests_today: int
 
 
-def attention(connection: Connection) -> Attention:
-    """What waits, in numbers."""
+def attention(connection: Connection, now: int) -> Attention:
+    """What waits at `now` (UTC µs), in numbers."""
     event, delivery, alert = table_of(QuarantineTable), table_of(DeliveryTable), table_of(AlertTable)
     counts = connection.execute(
         select(
@@ -173,20 +186,22 @@ def attention(connection: Connection) -> Attention:
             _count(delivery, delivery.c.state == "dead"),
             _count(delivery, delivery.c.state.in_(("pending", "sending"))),
             _count(alert, alert.c.state.in_(_UNRESOLVED)),
-            _count(alert, alert.c.state == LimitState.EXCEEDED.value),
+            _count(alert, *_is_unattended(now)),
+            _count(alert, *_is_unattended(now), alert.c.severity == "critical"),
         )
     ).one()
-    return Attention(*counts, _unusual(connection))
+    return Attention(*counts, _unusual(connection, now))
 
 
-def _unusual(connection: Connection) -> AlertRow | None:
+def _is_unattended(now: int) -> tuple[ColumnElement[bool], ...]:
     table = table_of(AlertTable)
-    anomalies = (
-        table.c.state == LimitState.APPROACHING.value,
-        table.c.rule.startswith(ANOMALY_RULE, autoescape=True),
-        table.c.acked_at.is_(None),
-        table.c.snoozed_until.is_(None),
-    )
+    awake = or_(table.c.snoozed_until.is_(None), table.c.snoozed_until <= now)
+    return table.c.state.in_(_UNRESOLVED), table.c.acked_at.is_(None), awake
+
+
+def _unusual(connection: Connection, now: int) -> AlertRow | None:
+    table = table_of(AlertTable)
+    anomalies = (*_is_unattended(now), table.c.rule.startswith(ANOMALY_RULE, autoescape=True))
     largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id).limit(1)
     return next(iter(_alerts(connection, largest)), None)
 
@@ -219,7 +234,7 @@ def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
 def deliveries(connection: Connection, states: Collection[str], most: int) -> tuple[DeliveryRow, ...]:
     """The newest deliveries in any of `states`; all when it is empty."""
     delivery = table_of(DeliveryTable)
-    statement = select(delivery).order_by(delivery.c.id.desc()).limit(most)
+    statement = select(delivery, _took()).order_by(delivery.c.id.desc()).limit(most)
     if states:
         statement = statement.where(delivery.c.state.in_(sorted(states)))
     return tuple(map(_delivery, connection.execute(statement)))
@@ -257,10 +272,21 @@ def deliveries_of(connection: Connection, alert_ids: Collection[int]) -> Mapping
     """The messages about these alerts, the oldest first, by alert."""
     delivery, told = table_of(DeliveryTable), table_of(DeliveryAlertTable)
     deliveries: defaultdict[int, tuple[DeliveryRow, ...]] = defaultdict(tuple)
-    of_alerts = select(told.c.alert_id.label("told_of"), delivery).join(told, told.c.delivery_id == delivery.c.id)
+    of_alerts = select(told.c.alert_id.label("told_of"), delivery, _took()).join(
+        told, told.c.delivery_id == delivery.c.id
+    )
     for row in connection.execute(of_alerts.where(told.c.alert_id.in_(alert_ids)).order_by(delivery.c.id)):
         deliveries[row.told_of] += (_delivery(row),)
     return deliveries
+
+
+def newest_tests(connection: Connection, since: int) -> tuple[DeliveryRow, ...]:
+    """The last test message of each channel that was asked for since then (UTC µs), by channel."""
+    delivery = table_of(DeliveryTable)
+    tests = (delivery.c.kind == MessageKind.TEST.value, delivery.c.created_at >= since)
+    newest = select(func.max(delivery.c.id)).where(*tests).group_by(delivery.c.channel)
+    rows = connection.execute(select(delivery, _took()).where(delivery.c.id.in_(newest)).order_by(delivery.c.channel))
+    return tuple(map(_delivery, rows))
 
 
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
@@ -304,7 +330,15 @@ def _delivery(row: Any) -> DeliveryRow:
         last_error=outside(row.last_error),
         created_at=row.created_at,
         sent_at=row.sent_at,
+        took_ms=row.took_ms,
     )
+
+
+def _took() -> Label[Any]:
+    """How long the last try of a delivery took."""
+    delivery, attempt = table_of(DeliveryTable), table_of(DeliveryAttemptTable)
+    of_delivery = select(attempt.c.elapsed_ms).where(attempt.c.delivery_id == delivery.c.id)
+    return of_delivery.order_by(attempt.c.id.desc()).limit(1).scalar_subquery().label("took_ms")
 
 
 def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, ...]:

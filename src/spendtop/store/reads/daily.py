@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spendtop.domain.filters import Filter, FilterContext
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.requests import RequestQuery, counted_spend
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import ALL, KeySpend, by_key, oldest_hour, spend
 
@@ -73,20 +71,6 @@ def day_spends(store: Store, days: Sequence[Span], dimension: str = ALL, key: st
             for day in days[begin : begin + _AT_ONCE]:
                 spent.append(DaySpend(day.since or 0, spend(connection, day.since, day.until, dimension, key)))
     return tuple(spent)
-
-
-def filtered_day_spends(
-    store: Store, days: Sequence[Span], selected: Filter, context: FilterContext
-) -> Iterator[DaySpend]:
-    """Exact spend of the counted requests that a filter selects on each day, also on those without any. Days are read
-    apart: without a filter from the totals, else from the requests.
-
-    Raises UsageError when the database cannot search for what the filter asks.
-    """
-    for day in days:
-        query = RequestQuery(filter=selected, since=day.since, until=day.until)
-        with store.reading() as connection:
-            yield DaySpend(day.since or 0, counted_spend(connection, query, context))
 
 
 def key_spends(store: Store, days: Sequence[Span], dimension: str, most: int = _ALL_KEYS) -> Iterator[DayKeySpend]:

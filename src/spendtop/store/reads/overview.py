@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,11 +11,21 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Limit
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
+from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import LimitUse, uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
 from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, by_key, per_bucket, spend
+from spendtop.store.reads.usual import usual_hours
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Which spend is charted: of a bounded span, in steps of so many µs from its beginning on."""
+
+    span: Span
+    step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +39,13 @@ class Overview:
     limits: tuple[LimitUse, ...]
     """The fullest first."""
     users: Breakdown
-    """Of today."""
+    """Of the window."""
     models: Breakdown
-    """Of today, by family."""
+    """Of the window, by family."""
     chart: tuple[Bucket, ...]
+    """Of the window, step by step; empty where it is not asked for."""
+    usual: Mapping[int, Spend]
+    """What hours of the chart cost in the weeks before, by their begin."""
     feed: tuple[RequestRow, ...]
     """The requests that happened last, newest first."""
     sources: tuple[SourceActivity, ...]
@@ -48,26 +61,25 @@ def overview(
     now: int,
     *,
     feed_size: int,
-    chart_span: int,
-    chart_step: int,
+    window: Span,
+    chart: Chart | None,
     top: int,
 ) -> Overview:
-    """The Overview at `now`; the chart covers the last `chart_span` µs in steps of `chart_step`, ends of steps being
-    multiples of it."""
+    """The Overview at `now`, with the users and models of a window of time."""
     day = bounds(parse_window("day"), now, calendar)
     assert day.start_us is not None
-    chart_end = (now // chart_step + 1) * chart_step
     return Overview(
         now=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
         day_bounds=day,
         limits=uses(connection, limits, calendar, now),
-        users=by_key(connection, "user", day.start_us, day.end_us, top),
-        models=by_key(connection, FAMILY, day.start_us, day.end_us, top),
-        chart=per_bucket(connection, chart_end - chart_span, chart_end, chart_step),
+        users=by_key(connection, "user", window.since, window.until, top),
+        models=by_key(connection, FAMILY, window.since, window.until, top),
+        chart=() if chart is None else per_bucket(connection, *chart.span, chart.step),
+        usual={} if chart is None else usual_hours(connection, chart.span),
         feed=page(connection, RequestQuery(), FilterContext(now, calendar), None, feed_size).rows,
         sources=last_arrivals(connection, day.start_us),
-        attention=attention(connection),
+        attention=attention(connection, now),
         total=spend(connection, None, None),
     )

@@ -171,6 +171,15 @@ class Spend:
         priced = self.requests - self.unpriced
         return Usd(round(Fraction(self.cost.nano, priced))) if priced else None
 
+    def mean(self, part: int, whole: int) -> Spend:
+        """`part` of `whole` equal parts, each figure rounded down."""
+        counts = (self.unpriced, self.errors, self.prompt_tokens, self.completion_tokens, self.failed)
+        return Spend(
+            self.requests * part // whole,
+            Usd(self.cost.nano * part // whole),
+            *(count * part // whole for count in counts),
+        )
+
     def __add__(self, other: Spend) -> Spend:
         return Spend(
             self.requests + other.requests,

@@ -26,7 +26,7 @@ from spendtop.tui.modals.choose import MOVING, ChooseScreen
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
-from spendtop.tui.selection import TimeChoice
+from spendtop.tui.selection import ALL_TIME, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece
 
 if TYPE_CHECKING:
@@ -127,13 +127,26 @@ class BreakdownScreen(LiveScreen):
         table.note = [*note, (f"{view.time.name}{compared}", palette.muted)]
         table.redraw()
 
+    def moved_in_time(self) -> None:
+        """Nothing that was read of another time is of use."""
+        self._reading = self._changes = None
+        super().moved_in_time()
+
+    @property
+    def shift_length(self) -> int:
+        """A whole window."""
+        if self.figures is None or self.view.time == ALL_TIME:
+            return super().shift_length
+        times = self.figures.times
+        return times.end - (times.span.since or 0)
+
     @property
     def panes(self) -> Sequence[Widget]:
         return [self.table]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a cell need one."""
-        if action.id in ("cell-right", "cell-left"):
+        if action.id in ("right", "left"):
             return self.table.last_column > 0
         if action.id == "why" and (self.figures is None or self.figures.change is None):
             return False
@@ -239,7 +252,7 @@ class BreakdownScreen(LiveScreen):
 
     # The cell
 
-    def action_cell(self, step: int) -> None:
+    def action_sideways(self, step: int) -> None:
         self.table.move_column(step)
 
     def action_open(self) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from spendtop.domain.baseline import Baseline
 from spendtop.domain.dimensions import USUAL, Dimension
 from spendtop.domain.measures import COST, Measure
-from spendtop.tui.selection import TIME_CHOICES, TimeChoice
+from spendtop.tui.selection import TODAY, TimeChoice
 
-TODAY = next(choice for choice in TIME_CHOICES if choice.name == "today")
 _BEFORE = {"today": "yesterday", "yesterday": "the day before"}
 
 

@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY, age, to_datetime
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import LEDGER, LIVE, MOVE, Action, bindings
+from spendtop.tui.actions import AMONG_PANES, LEDGER, LIVE, MOVE, Action, bindings
 from spendtop.tui.ledger.account_history import LedgerDays, LedgerEntries
 from spendtop.tui.ledger.account_table import AccountTable, is_low
 from spendtop.tui.ledger.entry_desk import EntryDesk, bill_age
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _WIDE_FROM = 120
 _BY_HAND = ("calibrate", "record")
-_AMONG_ACCOUNTS = ("next-account", "previous-account", "next-pane", "previous-pane")
+_AMONG_ACCOUNTS = ("next-account", "previous-account", *AMONG_PANES)
 
 
 class LedgerScreen(LiveScreen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,11 +13,14 @@ from textual.widget import Widget
 from spendtop.domain.limits import LimitState
 from spendtop.tui import formats
 from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
+from spendtop.tui.limits.backtest import try_on_the_past
 from spendtop.tui.limits.detail import LimitPanel
+from spendtop.tui.limits.raise_desk import RaiseDesk
 from spendtop.tui.limits.table import LimitTable
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.selection import ALL_TIME
 from spendtop.tui.widgets.canvas import Line, Piece
 
@@ -38,6 +41,8 @@ class LimitsScreen(LiveScreen):
         super().__init__()
         self.table = LimitTable()
         self.detail = LimitPanel()
+        self.writer = StoreWriter(self)
+        self.raise_desk = RaiseDesk(self, self.writer)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda time: None, self.order_by)
 
     def body(self) -> ComposeResult:
@@ -73,6 +78,14 @@ class LimitsScreen(LiveScreen):
             (f"{formats.grouped(near)} near", palette.warn if near else palette.muted),
         ]
 
+    def select_row(self, key: Any) -> None:
+        """Also one that is folded, or not read yet."""
+        if self.table.position_of(key) is None:
+            self.table.opened.add(key.limit)
+            if self.table.rows:
+                self.table.relist()
+        self.table.select(key)
+
     @property
     def panes(self) -> Sequence[Widget]:
         return [self.table]
@@ -87,7 +100,9 @@ class LimitsScreen(LiveScreen):
         row = self.row
         if action.id == "open":
             return row is not None and (row.use is not None or row.is_fold)
-        return row is not None or action not in ORDER
+        if action.id == "undo-raise":
+            return self.raise_desk.can_undo
+        return row is not None or (action not in ORDER and action.id not in ("raise", "backtest"))
 
     def remarks(self) -> Line:
         """What enter does with the row, or when its window begins anew."""
@@ -150,6 +165,21 @@ class LimitsScreen(LiveScreen):
             self.tick()
         elif row.use is not None:
             self.ask(CountedQuestion(use=row.use, now=self.face.session.clock()), self._list_requests)
+
+    def action_raise_limit(self) -> None:
+        """Raise the selected limit for its entity; of a fold, or of nobody yet, for all."""
+        row = self.row
+        if row is not None:
+            is_one = row.use is not None and not row.is_fold and row.use.entity.raw != ""
+            self.raise_desk.ask(row.limit, row.use if is_one else None)
+
+    def action_backtest(self) -> None:
+        """Try the selected limit, as it is configured, on the past."""
+        if self.row is not None:
+            try_on_the_past(self, self.row.limit)
+
+    def action_undo(self) -> None:
+        self.raise_desk.undo()
 
     def _list_requests(self, text: str) -> None:
         if self.is_current:

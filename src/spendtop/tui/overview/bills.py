@@ -31,6 +31,8 @@ def billed_days(history: BillHistory) -> list[Day]:
 class BalancesPanel(Panel):
     """The bills of today and yesterday, and each account with what is left, its burn, and when it runs out."""
 
+    can_focus = True
+
     def __init__(self) -> None:
         super().__init__(id="balances")
         self.bills: Bills | None = None

@@ -1,4 +1,4 @@
-"""What families of models cost today, or the models of one family by their exact names."""
+"""What families of models cost in a window of time, or the models of one family by their exact names."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MODELS, MOVE, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.selection import TimeChoice
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
@@ -33,8 +34,9 @@ class ModelsScreen(LiveScreen):
     ACTIONS: ClassVar[tuple[Action, ...]] = (*MOVE, *MODELS, *LIVE)
     BINDINGS: ClassVar[list[BindingType]] = bindings(MOVE, MODELS, LIVE)
 
-    def __init__(self, family: Untrusted | None = None) -> None:
+    def __init__(self, time: TimeChoice, family: Untrusted | None = None) -> None:
         super().__init__()
+        self.time = time
         self.family = family
         self.table = ModelTable("Models" if family is None else "Models of ")
 
@@ -46,13 +48,13 @@ class ModelsScreen(LiveScreen):
         yield self.table
 
     def question(self) -> Question:
-        return _question(self, self.family)
+        return _question(self, self.time, self.family)
 
     def show(self, answer: ModelsFigures) -> Headline:
         table, palette = self.table, self.face.palette
-        table.nothing = "nothing spent today"
+        table.nothing = f"nothing spent {self.time.name}"
         name: list[Piece] = [] if self.family is None else [(str(self.family), palette.title)]
-        table.subtitle = [*name, (" today", palette.muted)]
+        table.subtitle = [*name, (f" {self.time.name}", palette.muted)]
         table.note = [(formats.grouped(len(answer.rows)), palette.muted)]
         table.show(answer.rows)
         return answer.headline
@@ -79,9 +81,9 @@ class ModelsScreen(LiveScreen):
         if row is None:
             return
         if self.family is None:
-            open_family(self, row.key)
+            open_family(self, self.time, row.key)
         else:
-            _list_requests(self, row.key)
+            _list_requests(self, self.time, row.key)
 
 
 class ModelTable(ListTable["KeySpend", str]):
@@ -95,21 +97,21 @@ class ModelTable(ListTable["KeySpend", str]):
         return row.key.raw
 
 
-def open_family(screen: LiveScreen, family: Untrusted) -> None:
+def open_family(screen: LiveScreen, time: TimeChoice, family: Untrusted) -> None:
     """The family's models by their exact names; where there is but one, its requests."""
 
     def take(answer: ModelsFigures) -> None:
         if not screen.is_current:
             return
         if len(answer.rows) == 1:
-            _list_requests(screen, answer.rows[0].key)
+            _list_requests(screen, time, answer.rows[0].key)
         else:
-            screen.app.push_screen(ModelsScreen(family))
+            screen.app.push_screen(ModelsScreen(time, family))
 
-    screen.ask(_question(screen, family), take)
+    screen.ask(_question(screen, time, family), take)
 
 
-def _question(screen: LiveScreen, family: Untrusted | None) -> Question:
+def _question(screen: LiveScreen, time: TimeChoice, family: Untrusted | None) -> Question:
     from spendtop.tui.overview.questions import ModelsQuestion
 
     face = screen.face
@@ -117,13 +119,14 @@ def _question(screen: LiveScreen, family: Untrusted | None) -> Question:
         now=face.session.clock(),
         calendar=face.session.calendar,
         family=None if family is None else family.raw,
+        time=time,
     )
 
 
-def _list_requests(screen: LiveScreen, model: Untrusted) -> None:
-    """Of today, as the figures are."""
+def _list_requests(screen: LiveScreen, time: TimeChoice, model: Untrusted) -> None:
+    """Of the same time as the figures."""
     named = f"model:{quoted(model.raw)}" if model.raw else "-model:*"
-    screen.face.list_requests(f"{named} t:today")
+    screen.face.list_requests(f"{named} {time.filter}")
 
 
 def _name(row: Any, ink: Ink, width: int) -> Piece:

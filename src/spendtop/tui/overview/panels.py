@@ -1,38 +1,34 @@
-"""Limits as gauges, who and what spends most, the sources, and the welcome of an empty store."""
+"""Limits as gauges, who and what spends most, and the sources."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.limits import LimitState
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_right, length
+from spendtop.tui.overview.door_panel import DoorPanel
+from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
 from spendtop.tui.widgets.gauge import SIGNS, gauge
 
 if TYPE_CHECKING:
+    from spendtop.domain.untrusted import Untrusted
     from spendtop.store.reads.limits import LimitUse
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending import Breakdown, KeySpend
-    from spendtop.tui.session import AttachedCollector
 
 _QUIET = HOUR
 _AMOUNTS = 13
 """Cells of a limit's use and amount."""
 _LEAST_NAME, _LEAST_MONEY = 10, 6
-_WELCOME_WIDTH = 76
 
 
-class LimitsPanel(Panel):
+class LimitsPanel(DoorPanel):
     """The fullest limits."""
 
     def __init__(self) -> None:
@@ -46,14 +42,31 @@ class LimitsPanel(Panel):
     def title_line(self) -> Line:
         return [("Limits", self.palette.title), (" fullest first", self.palette.muted)]
 
-    def content(self, width: int, height: int) -> list[Line]:
+    @property
+    def keys(self) -> list[tuple[str, str] | None]:
+        """Limit and entity of each line; None for the line of all others."""
+        shown = self._shown(self.rows_high)
+        lines: list[tuple[str, str] | None] = [(use.limit.name, use.entity.raw) for use in shown]
+        return lines if len(shown) == len(self.uses or ()) else [*lines, None]
+
+    @property
+    def use(self) -> LimitUse | None:
+        """The limit under the cursor."""
+        shown = self._shown(self.rows_high)
+        return shown[self.position] if self.position < len(shown) else None
+
+    def _shown(self, height: int) -> Sequence[LimitUse]:
+        uses = self.uses or ()
+        return uses if len(uses) <= height else uses[: height - 1]
+
+    def lines(self, width: int, height: int) -> list[Line]:
         palette = self.palette
         if self.uses is None:
             return self.unread
         if not self.uses:
             words = "none set" if self.is_configured else "known once a collector ran"
             return [[(words, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]
-        shown = self.uses if len(self.uses) <= height else self.uses[: height - 1]
+        shown = self._shown(height)
         unpriced = max(len(_unpriced(use)) for use in shown)
         lines = [self._line(use, width, unpriced) for use in shown]
         hidden = len(self.uses) - len(shown)
@@ -75,7 +88,7 @@ class LimitsPanel(Panel):
         mark = unpriced + 1 if unpriced else 0
         with_amounts = bar_width >= max(20, _AMOUNTS + 1 + mark + 2)
         pieces: list[Piece] = [
-            (f"{SIGNS[use.state]} ", style),
+            (f"{self._sign(use)} ", style),
             (fit(name + window, named), palette.text),
             (" ", palette.text),
         ]
@@ -91,12 +104,16 @@ class LimitsPanel(Panel):
         pieces.append((fit_right(formats.used_percent(use), width - length(pieces)), style))
         return pieces
 
+    def _sign(self, use: LimitUse) -> str:
+        """How it stands; of one that is well, that it is raised for a while."""
+        return self.glyphs.up if use.raises and use.state is LimitState.OK else SIGNS[use.state]
+
 
 def _unpriced(use: LimitUse) -> str:
     return f"+{formats.count(use.unpriced)}?" if use.unpriced else ""
 
 
-class TopPanel(Panel):
+class TopPanel(DoorPanel):
     """The largest keys of one dimension, and the rest in one line."""
 
     def __init__(self, title: str, nobody: str, *, id: str) -> None:
@@ -104,13 +121,30 @@ class TopPanel(Panel):
         self.title = title
         self.nobody = nobody
         """What requests that name no key are called."""
+        self.window = ""
+        """Of which time."""
         self.breakdown: Breakdown | None = None
 
     @property
     def title_line(self) -> Line:
-        return [(self.title, self.palette.title), (" today", self.palette.muted)]
+        return [(self.title, self.palette.title), (f" {self.window}", self.palette.muted)]
 
-    def content(self, width: int, height: int) -> list[Line]:
+    @property
+    def keys(self) -> list[str | None]:
+        """The key of each line; None for the line of all others."""
+        shown = self.shown(self.rows_high)
+        lines: list[str | None] = [row.key.raw for row in shown]
+        breakdown = self.breakdown
+        is_whole = breakdown is None or len(breakdown.rows) + breakdown.other_keys == len(shown)
+        return lines if is_whole else [*lines, None]
+
+    @property
+    def chosen(self) -> Untrusted | None:
+        """The key under the cursor, empty for requests that name none; None on the line of all others."""
+        shown = self.shown(self.rows_high)
+        return shown[self.position].key if self.position < len(shown) else None
+
+    def lines(self, width: int, height: int) -> list[Line]:
         breakdown, palette = self.breakdown, self.palette
         if breakdown is None:
             return self.unread
@@ -165,13 +199,7 @@ def _cost(spent: Spend, width: int) -> str:
     return formats.cost(spent.known_cost, 0 if spent.known_cost is not None else spent.unpriced, width)
 
 
-def _address(url: str) -> str:
-    """Host and port by which programs on the machine reach a listener."""
-    parts = urlsplit(url)
-    return f"localhost:{parts.port}" if parts.hostname in ("0.0.0.0", "::") else parts.netloc
-
-
-class SourcesPanel(Panel):
+class SourcesPanel(DoorPanel):
     """One line per source, the totals, and what needs attention."""
 
     def __init__(self) -> None:
@@ -184,7 +212,22 @@ class SourcesPanel(Panel):
     def title_line(self) -> Line:
         return [("Sources", self.palette.title), (" & totals", self.palette.muted)]
 
-    def content(self, width: int, height: int) -> list[Line]:
+    @property
+    def keys(self) -> list[str]:
+        """The name of each source in view."""
+        overview = self.overview
+        if overview is None:
+            return []
+        room = max(self.rows_high - len(self._totals(self.size.width)), 1)
+        return [source.source for source in overview.sources[:room]]
+
+    @property
+    def source(self) -> str | None:
+        """The source under the cursor."""
+        keys = self.keys
+        return keys[self.position] if keys else None
+
+    def lines(self, width: int, height: int) -> list[Line]:
         """Sources, sums of today, and where there is room what waits (the notice counts that too)."""
         overview = self.overview
         if overview is None:
@@ -245,87 +288,3 @@ class SourcesPanel(Panel):
             line("errors", errors, palette.bad if today.errors else palette.text),
             *([line("failed", formats.grouped(today.failed), palette.text)] if today.failed else []),
         ]
-
-
-class Welcome(Panel):
-    """How the first request gets here."""
-
-    def __init__(self) -> None:
-        super().__init__(id="welcome")
-        self.webhook: str | None = None
-        """Where gateways reach us; None where nobody listens."""
-        self.collector: AttachedCollector | None = None
-        self.why_unrecorded = ""
-        """That no collector runs and how to start one, or nothing."""
-        self.is_billed = False
-        """Whether bills are shown above: only who spends it is not known then."""
-
-    @property
-    def title_line(self) -> Line:
-        return [("Welcome to spendtop", self.palette.title)]
-
-    def content(self, width: int, height: int) -> list[Line]:
-        lines = self._words(min(width, _WELCOME_WIDTH))
-        if len(lines) > height:
-            lines = [line for line in lines if line]
-        block = max((length(line) for line in lines), default=0)
-        margin: Piece = (" " * max((width - block) // 2, 0), self.palette.text)
-        above = max((height - len(lines)) // 2, 0)
-        return [*([()] * above), *([margin, *line] for line in lines)]
-
-    def _words(self, width: int) -> list[Line]:
-        palette = self.palette
-        text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
-
-        def step(number: str, what: str, command: str) -> Line:
-            return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
-
-        nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
-        waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
-        first: Line = [(f"{nothing}. ", strong), (waits, text)]
-        why: list[Line] = []
-        if self.why_unrecorded:
-            first = [(f"{nothing}.", strong)]
-            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
-        way_in: Line = [("known once a collector runs", muted)]
-        tunnel = "once a collector runs"
-        if self.webhook is not None:
-            way_in = [(self.webhook, palette.good)]
-        if self.collector is not None and self.collector.url is not None:
-            tunnel = f"cloudflared tunnel --url {_address(self.collector.url)}"
-        return [
-            first,
-            *why,
-            *self._amiss(width),
-            (),
-            [("See it alive at once", palette.title)],
-            step("-", "a month of made-up traffic", "spendtop demo"),
-            (),
-            [("Connect Helicone", palette.title)],
-            step("1", "write spendtop.toml", "spendtop init"),
-            step("2", "make an address reachable", tunnel),
-            step("3", "add the webhook", "in Helicone: Settings, Webhooks"),
-            step("4", "try the way in", "spendtop send-test"),
-            (),
-            [("   webhook  ", muted), *way_in],
-            [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
-            (),
-            [
-                ("?", key),
-                (" keys and help   ", muted),
-                (":", key),
-                (" commands   ", muted),
-                ("Q", key),
-                (" leave", muted),
-            ],
-        ]
-
-    def _amiss(self, width: int) -> list[Line]:
-        """The worst condition of the collector whole, and how many more there are."""
-        if self.collector is None or not self.collector.conditions:
-            return []
-        palette, (worst, *others) = self.palette, self.collector.conditions
-        style = palette.bad if worst.status is ConditionStatus.DOWN else palette.warn
-        lines: list[Line] = [[(line, style)] for line in textwrap.wrap(f"! {clean_line(worst.sentence)}", width)]
-        more = len(others)
-        return [*lines, [(f"  and {more} more: 8 sources", palette.muted)]] if more else lines

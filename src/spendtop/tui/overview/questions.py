@@ -14,12 +14,16 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import filtered_day_spends
-from spendtop.store.reads.overview import Overview, overview
+from spendtop.store.reads.forecasts import forecast_of
+from spendtop.store.reads.overview import Chart, Overview, overview
+from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family, oldest_hour
+from spendtop.store.reads.stepped import largest_user, stepped_spend
 from spendtop.tui.headline import Headline
+from spendtop.tui.overview.timeline import Timeline, timeline
 from spendtop.tui.screens.questions import read_headline
+from spendtop.tui.selection import TimeChoice
 
 _MOST_FAMILIES = 1_000
 
@@ -31,8 +35,9 @@ class OverviewQuestion:
     now: int
     calendar: Calendar
     feed_size: int
-    chart_span: int
-    chart_step: int
+    time: TimeChoice
+    charts_all: bool
+    """Whether the chart is of all requests, and not of what a filter selects."""
     top: int
     bill_days: int
     """How many UTC days of bills, where those stand in place of spend."""
@@ -41,22 +46,25 @@ class OverviewQuestion:
         """The answer, with the status line's figures from the same view of the store."""
         config = applied(connection)
         calendar = config.calendar if config else self.calendar
+        line = timeline(self.time, self.now, calendar)
         figures = overview(
             connection,
             config.limits if config else (),
             calendar,
             self.now,
             feed_size=self.feed_size,
-            chart_span=self.chart_span,
-            chart_step=self.chart_step,
+            window=line.window,
+            chart=Chart(line.shown, line.step) if self.charts_all and line.step is not None else None,
             top=self.top,
         )
+        worst = figures.limits[0] if figures.limits else None
         bills = bills_unseen(connection, config.accounts if config else (), self.now)
         headline = Headline(
             at=self.now,
             today=figures.today,
             last_hour=figures.last_hour,
-            worst=figures.limits[0] if figures.limits else None,
+            worst=worst,
+            forecast=forecast_of(connection, worst, calendar, self.now) if worst else None,
             attention=figures.attention,
             recorded=figures.total.requests,
             bills=bills,
@@ -67,7 +75,7 @@ class OverviewQuestion:
         )
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
-        return OverviewFigures(headline, figures, history)
+        return OverviewFigures(headline, figures, line, history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,51 +84,73 @@ class OverviewFigures:
 
     headline: Headline
     overview: Overview
+    timeline: Timeline
     history: BillHistory | None
     """Where bills stand in place of spend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrendQuestion:
-    """What was spent on each of some days, by the requests that a filter selects."""
+    """What was spent in the steps of some parts of time, by the requests that a filter selects."""
 
-    days: Sequence[Span]
+    parts: Sequence[Span]
+    step: int | None
+    """µs; None where each part is one step."""
     selected: Filter
     context: FilterContext
     goes_on: Callable[[int], bool]
-    """Told how many days are read; False ends the reading."""
+    """Told how many parts are read; False ends the reading."""
 
     def ask_in(self, store: Store) -> TrendFigures | None:
         """None where the reading was ended."""
         with store.reading() as connection:
             oldest = oldest_hour(connection)
-        spends: dict[int, Spend] = {}
-        days = [day for day in self.days if oldest is not None and (day.until or 0) > oldest]
-        for each in filtered_day_spends(store, days, self.selected, self.context):
-            spends[each.start] = each.spend
-            if not self.goes_on(len(self.days) - len(days) + len(spends)):
+        spends: dict[Span, dict[int, Spend]] = {}
+        for number, part in enumerate(self.parts, 1):
+            spends[part] = {}
+            if oldest is not None and (part.until or 0) > oldest:
+                query = RequestQuery(filter=self.selected, since=part.since, until=part.until)
+                with store.reading() as connection:
+                    spends[part] = stepped_spend(connection, query, self.context, self.step)
+            if not self.goes_on(number):
                 return None
-        return TrendFigures(spends)
+        return TrendFigures(spends, oldest)
 
 
 @dataclass(frozen=True, slots=True)
 class TrendFigures:
-    """Spend by the begin of its day, of days that are not older than all requests."""
+    """Spend by part and by the begin of its step, without the empty ones."""
 
-    spends: dict[int, Spend]
+    spends: dict[Span, dict[int, Spend]]
+    oldest: int | None
+    """Before this hour nothing is known (UTC µs)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargestUserQuestion:
+    """Who spent most of what is selected in a span."""
+
+    span: Span
+    selected: Filter
+    context: FilterContext
+
+    def ask(self, connection: Connection) -> KeySpend | None:
+        query = RequestQuery(filter=self.selected, since=self.span.since, until=self.span.until)
+        return largest_user(connection, query, self.context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsQuestion:
-    """What each model of a family cost today, or each family where `family` is None."""
+    """What each model of a family cost in a window, or each family where `family` is None."""
 
     now: int
     calendar: Calendar
     family: str | None
+    time: TimeChoice
 
     def ask(self, connection: Connection) -> ModelsFigures:
         headline = read_headline(connection, self.now, self.calendar)
-        since, until = headline.day.start_us, headline.day.end_us
+        since, until = timeline(self.time, self.now, headline.calendar).window
         if self.family is None:
             return ModelsFigures(headline, by_key(connection, FAMILY, since, until, _MOST_FAMILIES).rows)
         return ModelsFigures(headline, of_family(connection, self.family, since, until))

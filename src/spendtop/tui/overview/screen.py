@@ -11,18 +11,25 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.clock import DAY
+from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import LIVE, MOVE, OVERVIEW, Action, bindings
+from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
+from spendtop.tui.limits.table import RowKey
 from spendtop.tui.listing import Listing
+from spendtop.tui.overview.bars import bars_of_all, even_pace
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
-from spendtop.tui.overview.models_panel import ModelsPanel
+from spendtop.tui.overview.chart_cursor import ChartCursor
+from spendtop.tui.overview.door_panel import DoorPanel
+from spendtop.tui.overview.doors import joined, of_span, of_user
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
-from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel, Welcome
+from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
+from spendtop.tui.overview.welcome import Welcome
+from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
-from spendtop.tui.widgets.canvas import Panel
+from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, TimeChoice
 from spendtop.tui.widgets.chart import SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
@@ -32,10 +39,7 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
     from spendtop.tui.overview.questions import OverviewFigures
 
-_SPANS = (30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY)
-_DAYS = (30, 90, 365)
-"""Longer ones, by day."""
-_MOST_BUCKETS = 400
+_LEAST_BILL_DAYS = 30
 _TOP = 12
 
 
@@ -48,8 +52,10 @@ class OverviewScreen(LiveScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._zoom = 1
+        self.time = TODAY
+        """The window that panels and chart share."""
         self._trend: Trend | None = None
+        self._chart_cursor = ChartCursor(self)
 
     def body(self) -> ComposeResult:
         with Vertical(id="figures"):
@@ -60,23 +66,22 @@ class OverviewScreen(LiveScreen):
                 yield BalancesPanel()
             with Horizontal(id="middle"):
                 yield TopPanel("Users", "(no user)", id="users")
-                yield ModelsPanel()
+                yield TopPanel("Models", "(no model)", id="models")
                 yield SourcesPanel()
-            yield RequestList("Live", id="live", has_keys=lambda: not self.query_one(ModelsPanel).has_focus)
+            yield RequestList("Live", id="live", has_keys=lambda: isinstance(self.pane, RequestList))
         yield Welcome()
 
     def question(self) -> Question:
         from spendtop.tui.overview.questions import OverviewQuestion
 
-        span = self._span
         return OverviewQuestion(
             now=self.face.session.clock(),
             calendar=self.face.session.calendar,
             feed_size=max(self.query_one(RequestList).rows_high, 3),
-            chart_span=span,
-            chart_step=self._step(span),
+            time=self.time,
+            charts_all=not self.face.listed.text.strip(),
             top=_TOP,
-            bill_days=self._days or _DAYS[0],
+            bill_days=self._bill_days,
         )
 
     def show(self, answer: Any) -> Headline:
@@ -84,19 +89,16 @@ class OverviewScreen(LiveScreen):
         headline, overview = figures.headline, figures.overview
         self.set_class(not headline.recorded, "-empty")
         self._bills(figures)
-        self._by_day(headline)
         self._welcome()
-        chart = self.query_one(SpendChart)
-        chart.calendar = headline.calendar
-        span = self._span
-        chart.show(overview.chart, self._step(span), span, overview.now)
+        self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.is_configured = overview.limits, headline.applied is not None
-        self.query_one("#users", TopPanel).breakdown = overview.users
-        self.query_one(ModelsPanel).breakdown = overview.models
+        users, models = self.query_one("#users", TopPanel), self.query_one("#models", TopPanel)
+        users.breakdown, models.breakdown = overview.users, overview.models
+        users.window = models.window = figures.timeline.name
         self.query_one(SourcesPanel).overview = overview
         self._feed(overview, headline)
-        for panel in (limits, self.query_one(SourcesPanel), *self.query(TopPanel)):
+        for panel in (limits, users, models, self.query_one(SourcesPanel)):
             panel.redraw()
         return headline
 
@@ -114,76 +116,152 @@ class OverviewScreen(LiveScreen):
 
     @property
     def panes(self) -> Sequence[Widget]:
-        live, models = self.query_one(RequestList), self.query_one(ModelsPanel)
-        return [live, models] if self.query_one("#middle").display and models.lines_shown else [live]
+        """What is shown and leads somewhere, from the list of what arrives through the panels above it."""
+        live, chart = self.query_one(RequestList), self.query_one(SpendChart)
+        upper, middle = self.query_one("#upper"), self.query_one("#middle")
+        panels: list[Widget] = [panel for panel in (chart, self.query_one(BalancesPanel)) if upper.display]
+        for part in (upper, middle):
+            panels += [panel for panel in part.query(DoorPanel) if part.display and panel.keys]
+        return [live, *(panel for panel in panels if panel.display)]
 
     def works_now(self, action: Action) -> bool:
-        """An empty store has nothing to move in, and where there is no room for the chart it cannot be zoomed."""
-        is_zoom = action.id in ("zoom-in", "zoom-out")
-        if is_zoom and not (self.query_one("#upper").display and self._chart.display):
-            return False
-        if action.id in ("next-pane", "previous-pane"):
+        """An empty store has nothing to move in, and where there is no room for the chart it has no keys."""
+        is_empty, is_billed = self.has_class("-empty"), self.has_class("-billed")
+        if action.id in ("chart-cursor", "measure"):
+            return self.query_one(SpendChart) in self.panes and not is_empty
+        if action.id in ("zoom-in", "zoom-out", "time"):
+            return not is_empty or is_billed
+        if action.id in AMONG_PANES:
             return len(self.panes) > 1
-        needs_rows = is_zoom or action in MOVE or action.id == "open"
-        return not (needs_rows and self.has_class("-empty")) or (is_zoom and self.has_class("-billed"))
+        return not (is_empty and (action in MOVE or action.id == "open"))
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
         self.news()
 
+    # Doors
+
     def action_open(self) -> None:
-        models = self.query_one(ModelsPanel)
-        if self.pane is not models:
-            self._open_request()
-        elif models.family is None:
-            self.app.push_screen(ModelsScreen())
-        else:
-            open_family(self, models.family)
+        """What is behind the row, or the step of the chart."""
+        pane = self.pane
+        match pane:
+            case SpendChart():
+                self._list(self._of_chart(pane))
+            case BalancesPanel():
+                self.face.open_screen("ledger")
+            case LimitsPanel():
+                use = pane.use
+                self.face.open_row("limits", use and RowKey(use.limit.name, use.entity.raw, False))
+            case SourcesPanel():
+                self.face.open_row("sources", ("source", pane.source))
+            case TopPanel(id="users"):
+                user = pane.chosen
+                self._list(self.time.filter if user is None else of_user(user, self.time.filter))
+            case TopPanel():
+                self._open_model(pane.chosen)
+            case _:
+                self._open_request()
 
     def _open_request(self) -> None:
         selected = self.query_one(RequestList).selected
         if selected is not None:
             self.face.open_request(selected)
 
-    def action_filter(self) -> None:
-        self.face.open_filter()
-
-    def action_zoom(self, step: int) -> None:
-        least = len(_SPANS) if self.has_class("-billed") else 0
-        zoom = max(least, min(max(self._zoom, least) + step, len(_SPANS) + len(_DAYS) - 1))
-        if zoom != self._zoom:
-            self._zoom = zoom
-            self.set_class(self._days is not None, "-days")
-            self.news()
-
-    @property
-    def _days(self) -> int | None:
-        """How many days the chart shows one by one; None where it shows a shorter time."""
-        return _DAYS[self._zoom - len(_SPANS)] if self._zoom >= len(_SPANS) else None
-
-    @property
-    def _span(self) -> int:
-        """What the other chart shows, µs."""
-        return _SPANS[min(self._zoom, len(_SPANS) - 1)] if self._days is None else HOUR
-
-    @property
-    def _chart(self) -> Panel:
-        """The one that is shown where there is room."""
-        return self.query_one(DayChart if self._days or self.has_class("-billed") else SpendChart)
-
-    def _by_day(self, headline: Headline) -> None:
-        """The chart of days, of what the screen of requests lists."""
-        trend = self._trend = self._trend or Trend(self, self.query_one(DayChart))
-        if self._days is None or headline.bills is not None:
-            trend.end()
+    def _open_model(self, family: Untrusted | None) -> None:
+        if family is None:
+            self.app.push_screen(ModelsScreen(self.time))
         else:
-            trend.follow(self._days, self.face.listed, headline.at, headline.calendar)
+            open_family(self, self.time, family)
+
+    def _of_chart(self, chart: SpendChart) -> str:
+        """What the filter selects in the step under the cursor."""
+        group = chart.group
+        step = "" if group is None else of_span(group.since, group.until, self.calendar)
+        return joined(self.face.listed.text, step)
+
+    def _list(self, text: str) -> None:
+        self.face.list_requests(text)
 
     def on_list_table_opened(self) -> None:
         self._open_request()
 
-    def on_models_panel_family_opened(self) -> None:
+    def on_door_panel_door_opened(self) -> None:
         self.action_open()
+
+    def on_spend_chart_step_opened(self) -> None:
+        self.action_open()
+
+    def action_filter(self) -> None:
+        self.face.open_filter()
+
+    # Time and chart
+
+    def action_time(self) -> None:
+        ask_time(self, BOUNDED, self.time, self._show_time)
+
+    def action_zoom(self, step: int) -> None:
+        """The next longer or shorter window that ends now."""
+        now = self.face.session.clock()
+        length = now - (self.time.span(now, self.calendar)[0] or 0)
+        lengths = {now - (choice.span(now, self.calendar)[0] or 0): choice for choice in ROLLING}
+        if self.has_class("-billed"):
+            lengths = {each: choice for each, choice in lengths.items() if each >= _LEAST_BILL_DAYS * DAY}
+        others = [each for each in lengths if (each > length if step > 0 else each < length)]
+        if others:
+            self._show_time(lengths[min(others) if step > 0 else max(others)])
+
+    def _show_time(self, time: TimeChoice) -> None:
+        if time != self.time:
+            self.time = time
+            self.news()
+
+    @property
+    def shift_length(self) -> int:
+        """The window's own length; a calendar one's is that of a day, a week, a month."""
+        now = self.face.session.clock()
+        since, until = self.time.span(now, self.calendar)
+        return (until or now) - (since or 0)
+
+    @property
+    def _bill_days(self) -> int:
+        """How many days of bills are charted."""
+        now = self.face.session.clock()
+        since, _ = self.time.span(now, self.calendar)
+        return max((now - (since or 0)) // DAY, _LEAST_BILL_DAYS)
+
+    def action_chart_cursor(self) -> None:
+        self.query_one(SpendChart).focus()
+
+    def action_measure(self) -> None:
+        self.query_one(SpendChart).turn_measure()
+
+    def action_sideways(self, step: int) -> None:
+        """In the chart from step to step."""
+        pane = self.pane
+        if isinstance(pane, SpendChart):
+            pane.move(step)
+        else:
+            super().action_sideways(step)
+
+    def _chart_spend(self, figures: OverviewFigures) -> None:
+        """Of all from the same view of the store; of what a filter selects, and of days, step by step."""
+        chart, line, overview = self.query_one(SpendChart), figures.timeline, figures.overview
+        self._trend = self._trend or Trend(self, chart)
+        selection = self.face.listed
+        text = selection.text.strip()
+        chart.calendar, chart.window, chart.unit = figures.headline.calendar, line.name, line.unit
+        chart.about = f", only {clean_line(text)}" if text else ""
+        chart.even = None if text else even_pace(overview.limits, line)
+        if line.step is None or text:
+            self._trend.follow(line, selection, overview.now, figures.headline.calendar)
+        else:
+            self._trend.end()
+            chart.show(bars_of_all(line, overview))
+        if chart.has_focus:
+            self._chart_cursor.ask()
+
+    def on_spend_chart_cursor_moved(self) -> None:
+        self._chart_cursor.ask()
 
     def _bills(self, figures: OverviewFigures) -> None:
         """In place of spend, where bills come and no requests."""
@@ -218,8 +296,3 @@ class OverviewScreen(LiveScreen):
         listing.restart(RequestPage(overview.feed, None))
         live.following = live.position == live.start
         live.show(listing)
-
-    @staticmethod
-    def _step(span: int) -> int:
-        """Whole minutes, so that the span has a few hundred buckets at most."""
-        return max(MINUTE, -(-span // _MOST_BUCKETS // MINUTE) * MINUTE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,16 +13,17 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from spendtop.domain.clock import DAY
 from spendtop.domain.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
+from spendtop.tui.actions import AMONG_PANES, DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
 from spendtop.tui.requests.exports import RequestCopy, RequestExport
 from spendtop.tui.requests.list_pane import ListPane
-from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.arrangement import Arrangement, Layout
 from spendtop.tui.screens.filter_prompt import FilterPrompt, check
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -40,14 +40,6 @@ if TYPE_CHECKING:
 _SPLIT_FROM = 120
 _TYPING_SECONDS = 0.15
 """So long nothing is typed before the list follows."""
-
-
-class Layout(StrEnum):
-    """List alone, both, or detail alone."""
-
-    LIST = "list"
-    SPLIT = "split"
-    DETAIL = "detail"
 
 
 class RequestsScreen(LiveScreen):
@@ -103,13 +95,25 @@ class RequestsScreen(LiveScreen):
         headline: Headline = answer.headline
         return headline
 
+    def moved_in_time(self) -> None:
+        """What is listed is another list, from its start."""
+        self.list_pane.begin_newest()
+        super().moved_in_time()
+
+    @property
+    def shift_length(self) -> int:
+        """The length of the window that is listed, or a day."""
+        now = self.face.session.clock()
+        since, _ = self.browser.selection.time.span(now, self.calendar)
+        return DAY if since is None else now - since
+
     def remarks(self) -> Line:
         search = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()
         return [*self.fetcher.remarks(), *(search or self.list_pane.remarks())]
 
     def works_now(self, action: Action) -> bool:
         """Keys of a side need it on screen, and those of a row need a row."""
-        if action.id in ("next-pane", "previous-pane"):
+        if action.id in AMONG_PANES:
             return self.layout_shown is not Layout.LIST or len(self.panes) > 1
         if action.id == "fetch":
             return self.can_fetch

@@ -38,6 +38,9 @@ SCREENS: dict[str, ScreenEntry] = {
     "limits": ScreenEntry(
         "5", "Limits", "5Limit", "limits", "LimitsScreen", "every limit, how full it is for whom, and why"
     ),
+    "alerts": ScreenEntry(
+        "6", "Alerts", "6Alert", "alerts", "AlertsScreen", "what calls for somebody, and who was told of it"
+    ),
     "ledger": ScreenEntry(
         "7",
         "Ledger",

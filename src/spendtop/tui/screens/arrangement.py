@@ -1,8 +1,9 @@
-"""Which window of time a list is of and by which column it is ordered: the keys and menus for that, for every list."""
+"""Which window of time a list is of, by which column it is ordered, and what is beside it: for every list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from spendtop.tui.widgets.table import ListTable
+
+
+class Layout(StrEnum):
+    """List alone, both, or detail alone."""
+
+    LIST = "list"
+    SPLIT = "split"
+    DETAIL = "detail"
 
 
 class Arrangement:
@@ -32,14 +41,12 @@ class Arrangement:
         self._order_by = order_by
 
     def ask_time(self) -> None:
-        names = [(str(index), choice.name) for index, choice in enumerate(TIME_CHOICES)]
-        present = str(TIME_CHOICES.index(self._time()))
-        self._ask("Window of time", names, present, lambda chosen: self._limit_to(TIME_CHOICES[int(chosen)]))
+        ask_time(self._screen, TIME_CHOICES, self._time(), self._limit_to)
 
     def ask_order(self) -> None:
         keys = order_keys(self._table().orders)
         present = next(key for key, order in keys.items() if order == self._table().order)
-        self._ask("Order by", list(keys.items()), present, lambda chosen: self._order_by(keys[chosen], True))
+        _ask(self._screen, "Order by", list(keys.items()), present, lambda chosen: self._order_by(keys[chosen], True))
 
     def by_neighbour(self, step: int) -> None:
         """By the next or previous column that orders, round and round."""
@@ -50,12 +57,14 @@ class Arrangement:
         """The same column, the other way round."""
         self._order_by(self._table().order, not self._table().descending)
 
-    def _ask(self, title: str, options: list[tuple[str, str]], present: str, take: Callable[[str], None]) -> None:
-        def chosen(key: str | None) -> None:
-            if key is not None:
-                take(key)
 
-        self._screen.app.push_screen(ChooseScreen(title, options, present), chosen)
+def ask_time(
+    screen: Screen[Any], choices: Sequence[TimeChoice], present: TimeChoice, take: Callable[[TimeChoice], None]
+) -> None:
+    """Ask for one of these windows of time."""
+    by_key = {choice.key: choice for choice in choices}
+    options = [(choice.key, choice.name) for choice in choices]
+    _ask(screen, "Window of time", options, present.key, lambda key: take(by_key[key]))
 
 
 def order_keys(orders: Sequence[str]) -> dict[str, str]:
@@ -65,3 +74,13 @@ def order_keys(orders: Sequence[str]) -> dict[str, str]:
         free = (letter for letter in order if letter.isalpha() and letter not in keys and letter not in MOVING)
         keys[next(free)] = order
     return keys
+
+
+def _ask(
+    screen: Screen[Any], title: str, options: list[tuple[str, str]], present: str, take: Callable[[str], None]
+) -> None:
+    def chosen(key: str | None) -> None:
+        if key is not None:
+            take(key)
+
+    screen.app.push_screen(ChooseScreen(title, options, present), chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from spendtop.domain.clock import HOUR
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
@@ -61,6 +62,24 @@ class LiveScreen(ReaderScreen):
     def request_selection(self) -> Selection:
         """Which requests it is about: all, where it does not list some."""
         return Selection()
+
+    def moved_in_time(self) -> None:
+        """Everything is to be read as of another instant."""
+        self.outdate()
+        self.news()
+        self.tick()
+
+    @property
+    def shift_length(self) -> int:
+        """How far one step of the time machine goes, µs."""
+        return HOUR
+
+    def action_shift(self, step: int) -> None:
+        self.face.time_machine.shift(-step * self.shift_length)
+
+    def select_row(self, key: Hashable) -> None:
+        """Put the cursor on a row, on screens that others lead to."""
+        raise NotImplementedError
 
     def go_back(self) -> bool:
         """One step back within the screen; False when there is none."""
@@ -148,7 +167,7 @@ class LiveScreen(ReaderScreen):
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
         words = NoticeWords(self.face, self.size.width)
-        left = words.of_pause() or [*words.important(), *self.remarks()]
+        left = words.of_pause() or [*words.of_past(), *words.important(), *self.remarks()]
         self.query_one(Notice).say(left, () if self.face.pause else self.window_words())
 
     def window_words(self) -> Line:
@@ -260,6 +279,9 @@ class LiveScreen(ReaderScreen):
 
     def action_pane(self, step: int) -> None:
         self.panes[(self.panes.index(self.pane) + step) % len(self.panes)].focus()
+
+    def action_sideways(self, step: int) -> None:
+        self.action_pane(step)
 
     def rest_focus(self) -> None:
         """Focus what the keys belong to."""

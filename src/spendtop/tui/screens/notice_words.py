@@ -39,6 +39,13 @@ class NoticeWords:
             return [words, ("  ", palette.text), (clean_line(facts.standing.sentence), palette.bad)]
         return [words, ("  p goes on; recording never stops", palette.muted)]
 
+    def of_past(self) -> Line:
+        """That all this is of before, and the way back; empty while it is not."""
+        if not self._face.time_machine.is_past:
+            return ()
+        palette = self._face.palette
+        return [(" THE PAST ", palette.banner), ("  ( earlier  ) later  :now goes back   ", palette.muted)]
+
     def important(self) -> Line:
         """What is amiss, what a changed configuration did, and what waits for a person."""
         waiting = self._waiting()
@@ -95,10 +102,10 @@ class NoticeWords:
             words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
-            words.append((f"!! {count} dead: spendtop delivery list   ", palette.bad))
+            words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))
         if (unusual := attention.unusual) is not None:
             whose = fit(unusual.whose, _WHOSE).rstrip()
-            words.append((f"! {whose} {unusual.unusual_words}: spendtop alert list   ", palette.warn))
+            words.append((f"! {whose} {unusual.unusual_words}: 6 shows it   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))

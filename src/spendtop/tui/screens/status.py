@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rich.style import Style
 from textual import events
 
 from spendtop.domain.bills import NO_BILL
+from spendtop.domain.forecast import moment, reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.sight import StandingWord
 from spendtop.domain.untrusted import clean_line
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _NARROW = 40
 _ROOMY = 60
 """Cells from which on there is room for since when it stands so."""
+_ALERTS, _COUNT_OF_ALERTS = "alerts ", re.compile(r"!\d+")
 _LEAST_MONEY = 10
 """Cells of an amount where there is room for little else."""
 
@@ -38,6 +41,13 @@ class StatusLine(Canvas):
         super().__init__(id="status")
         self.headline: Headline | None = None
         self.facts: StatusFacts | None = None
+        self._alerts_at = range(0)
+        """The cells that say how many alerts call for somebody."""
+
+    def on_click(self, event: events.Click) -> None:
+        """How many alerts there are leads to them."""
+        if event.x in self._alerts_at:
+            self.face.open_screen("alerts")
 
     def draw(self, width: int, height: int) -> list[Line]:
         facts = self.facts
@@ -48,6 +58,8 @@ class StatusLine(Canvas):
         state = self._state(facts)
         since = f" since {facts.since}" if facts.since and facts.standing.is_amiss and width >= _ROOMY else ""
         right: list[Piece] = [(f"{facts.clock} ", base), state, (since, state[1]), (" ", base)]
+        if facts.past:
+            right = [(f" AT {facts.past} ", palette.banner), (" ", base)]
         if width < _NARROW:
             right = [(state[0][:1], state[1]), (" ", base)]
         left: list[Piece] = [(" spendtop", base + palette.title), (f" {facts.store} ", base + palette.muted)]
@@ -60,6 +72,7 @@ class StatusLine(Canvas):
             fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
             if part := next(fitting, None):
                 left += [("  ", base), *((text, style + shade) for text, style in part)]
+        self._alerts_at = _cells_of_alerts(left)
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
     def _state(self, facts: StatusFacts) -> Piece:
@@ -81,13 +94,13 @@ class StatusLine(Canvas):
             return [[[("today ", palette.muted), (self.glyphs.wait, palette.faint)]]]
         bills = headline.bills
         figures = [self._today(headline, wide) if bills is None else self._billed(bills, headline.at)]
-        if alerts := headline.attention.open_alerts:
-            style = palette.bad if headline.attention.exceeded else palette.warn
-            figures.append([[("alerts ", palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
+        if alerts := headline.attention.unattended:
+            style = palette.bad if headline.attention.critical else palette.warn
+            figures.append([[(_ALERTS, palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
         if bills is not None:
             figures.append(self._left(bills, headline))
         if headline.worst:
-            figures.append(self._limit(headline.worst))
+            figures.append(self._limit(headline.worst, headline))
         if bills is None:
             figures.append(self._pace(headline))
         return [forms for forms in figures if forms]
@@ -132,8 +145,8 @@ class StatusLine(Canvas):
         runs_out = f"{headline.calendar.local(first.run_out_at):%Y-%m-%d}"
         return [[*left, (f" runs out ~{runs_out}", palette.muted)], left]
 
-    def _limit(self, use: LimitUse) -> list[Line]:
-        """The fullest limit: by whom and how full, or how full alone."""
+    def _limit(self, use: LimitUse, headline: Headline) -> list[Line]:
+        """The fullest limit: by whom, how full and about when it will be, or how full alone."""
         palette = self.palette
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
@@ -141,11 +154,27 @@ class StatusLine(Canvas):
         name = fit(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
-        return [
-            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced],
-            [(f"{name} ", palette.muted), share, *unpriced],
-            [share, *unpriced],
-        ]
+        whole: Line = [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced]
+        short: Line = [(f"{name} ", palette.muted), share, *unpriced]
+        forms: list[Line] = [whole, short, [share, *unpriced]]
+        forecast = headline.forecast
+        if forecast is None or forecast.reaches_at is None:
+            return forms
+        words = reach_words(forecast, headline.at, headline.calendar)
+        about = f"  100% ~{moment(forecast.reaches_at, headline.at, headline.calendar)}"
+        return [[*whole, (f"  100% {words}", palette.warn)], [*short, (about, palette.warn)], *forms]
+
+
+def _cells_of_alerts(line: Line) -> range:
+    """Where a status line says how many alerts there are."""
+    at, start = 0, None
+    for text, _ in line:
+        if text == _ALERTS:
+            start = at
+        at += cell_len(text)
+        if _COUNT_OF_ALERTS.fullmatch(text):
+            return range(at - cell_len(text) if start is None else start, at)
+    return range(0)
 
 
 class TabBar(Canvas):

@@ -14,7 +14,8 @@ from textual.widget import Widget
 from spendtop.domain.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, SESSION, Action, bindings
-from spendtop.tui.requests.screen import Layout, RequestsScreen
+from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.screens.arrangement import Layout
 from spendtop.tui.screens.reader_screen import LongQuestion, Question
 from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.tree import SessionTree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -53,6 +53,9 @@ class SourcesScreen(LiveScreen):
     @property
     def table(self) -> SourceTable:
         return self.query_one(SourceTable)
+
+    def select_row(self, key: Any) -> None:
+        self.table.select(key)
 
     @property
     def token(self) -> TokenRow | None:

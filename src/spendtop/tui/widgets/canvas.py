@@ -89,6 +89,19 @@ def laid_over(line: Line, style: Style, width: int) -> list[Piece]:
     return [*over, (" " * max(rest, 0), style)]
 
 
+def joined(cells: Sequence[Piece]) -> list[Piece]:
+    """Neighbours of equal style as one piece."""
+    pieces: list[Piece] = []
+    style: Style | None = None
+    for text, own in cells:
+        if own is style or own == style:
+            pieces[-1] = (pieces[-1][0] + text, own)
+        else:
+            pieces.append((text, own))
+            style = own
+    return pieces
+
+
 class Canvas(Widget):
     """A widget that draws lines. `redraw` after its data changed."""
 

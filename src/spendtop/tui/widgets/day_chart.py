@@ -11,8 +11,8 @@ from rich.style import Style
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel, Piece
-from spendtop.tui.widgets.chart import nice_ceiling
+from spendtop.tui.widgets.axis import nice_ceiling
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, joined
 
 _AXIS = 6
 """Cells of the amounts at either side."""
@@ -155,7 +155,7 @@ class DayChart(Panel):
             if column.left is not None and level == min(int(column.left / line_top * rows), rows - 1):
                 for at in range(column.start, column.end):
                     cells[at] = (self.glyphs.point, self.palette.good)
-        return _joined(cells)
+        return joined(cells)
 
     def _bar(self, column: _Column, level: int, rows: int, top: int, highest: int) -> Piece:
         palette, glyphs = self.palette, self.glyphs
@@ -200,14 +200,3 @@ def _column(days: Sequence[Day], start: int, end: int, *, is_open: bool) -> _Col
         next((day.left.nano for day in reversed(days) if day.left is not None), None),
         is_open,
     )
-
-
-def _joined(cells: Sequence[Piece]) -> list[Piece]:
-    """Neighbours of equal style as one piece."""
-    pieces: list[Piece] = []
-    for text, style in cells:
-        if pieces and pieces[-1][1] is style:
-            pieces[-1] = (pieces[-1][0] + text, style)
-        else:
-            pieces.append((text, style))
-    return pieces

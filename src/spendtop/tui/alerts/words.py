@@ -1,0 +1,122 @@
+"""What the screen of alerts says of one: what it is about, who takes care, and when it speaks again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spendtop.domain.alerting import AlertStage
+from spendtop.domain.money import ZERO, Usd, side_by_side
+from spendtop.domain.percent import exact_percent, times_of
+from spendtop.domain.speaking import Occasion, SpeaksAgain, speaks_again
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
+from spendtop.tui.widgets.canvas import fit_middle
+
+if TYPE_CHECKING:
+    from spendtop.domain.limits import Limit
+    from spendtop.domain.windows import Calendar
+    from spendtop.store.reads.attention import AlertRow
+
+_CONDITIONS = {"anomaly": "unusual", "balance": "low", "source": "no fresh data"}
+SEVERITIES = {"critical": "crit", "warning": "warn", "info": "info"}
+
+
+def what(row: AlertRow, used: Usd | None, width: int) -> str:
+    """`each user alice 145%`, in so many cells: names are cut, figures are not. `used` is the use now, where it is
+    known."""
+    name, figure = _name(row), _figure(row, used)
+    return f"{fit_middle(name, width - len(figure) - 1).rstrip()} {figure}" if figure else fit_middle(name, width)
+
+
+def _name(row: AlertRow) -> str:
+    match row.kind:
+        case "anomaly":
+            return row.whose
+        case "source":
+            return f"{clean_line(row.about)}: no fresh data"
+    return " ".join(filter(None, (clean_line(row.about), str(row.name))))
+
+
+def _figure(row: AlertRow, used: Usd | None) -> str:
+    match row.kind:
+        case "limit" if row.limit > ZERO:
+            return formats.percent((used or row.used).nano, row.limit.nano)
+        case "anomaly":
+            return f"{times_of(row.used.nano, row.limit.nano)} the usual"
+        case "balance":
+            left, least = side_by_side(used or row.used, row.limit)
+            return f"{left} of {least}"
+    return ""
+
+
+def condition(row: AlertRow) -> str:
+    """How it is with what the alert is about: `exceeded`, `unusual`, `low`."""
+    return _CONDITIONS.get(row.kind, row.state)
+
+
+def who(row: AlertRow, stage: AlertStage) -> str:
+    """Who took it on."""
+    return str(row.acked_by or "somebody") if row.acked_at is not None and stage is not AlertStage.RESOLVED else ""
+
+
+def again(row: AlertRow, stage: AlertStage, limit: Limit | None, now: int, calendar: Calendar) -> str:
+    """When it speaks again, in few words; `-` for one that is over."""
+    if stage is AlertStage.RESOLVED:
+        return formats.UNKNOWN
+    if stage is AlertStage.SNOOZED and row.snoozed_until is not None:
+        return f"in {formats.span(row.snoozed_until - now)}"
+    match row.kind:
+        case "anomaly":
+            return "at twice"
+        case "balance":
+            return "once up"
+        case "source":
+            return "once read"
+    if limit is None:
+        return Occasion.NEVER.value
+    return _occasion(speaks_again(limit, row.announced, row.window_end, row.falls), now, calendar)
+
+
+def _occasion(coming: SpeaksAgain, now: int, calendar: Calendar) -> str:
+    match coming.occasion:
+        case Occasion.THRESHOLD if coming.fraction is not None:
+            return f"at {exact_percent(coming.fraction)}"
+        case Occasion.WINDOW if coming.at is not None:
+            return f"from {formats.moment(coming.at, now, calendar)}"
+        case Occasion.FALL if coming.fraction is not None:
+            return f"under {exact_percent(coming.fraction)}"
+        case Occasion.CALM:
+            return "after calm"
+    return Occasion.NEVER.value
+
+
+def again_in_full(row: AlertRow, stage: AlertStage, limit: Limit | None, calendar: Calendar) -> str:
+    """The same as a sentence, with its whole time."""
+    if stage is AlertStage.RESOLVED:
+        return "It is over; it begins anew when it happens again."
+    if stage is AlertStage.SNOOZED and row.snoozed_until is not None:
+        return f"Silent until {_time(row.snoozed_until, calendar)}; what stands then is said once."
+    match row.kind:
+        case "anomaly":
+            return "When it has become twice as much, an hour later at the earliest."
+        case "balance":
+            return "After the balance was back at 110 % of it, or credit was entered."
+        case "source":
+            return "After it was read again."
+    if limit is None:
+        return "Never: its limit is not in force any more, or has another window now."
+    coming = speaks_again(limit, row.announced, row.window_end, row.falls)
+    match coming.occasion:
+        case Occasion.THRESHOLD if coming.fraction is not None:
+            return f"At {exact_percent(coming.fraction)} of the limit."
+        case Occasion.WINDOW if coming.at is not None:
+            return f"In the next window, from {_time(coming.at, calendar)} on."
+        case Occasion.FALL if coming.fraction is not None:
+            return f"Once use has stayed under {exact_percent(coming.fraction)} of the limit for a while."
+        case Occasion.CALM:
+            return f"It rises and falls too often: only after it has been over for {limit.window}."
+    return "Never: it is told once."
+
+
+def _time(at: int, calendar: Calendar) -> str:
+    return f"{calendar.local(at):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,106 @@
+"""The welcome of an empty store."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spendtop.domain.condition import ConditionStatus
+from spendtop.domain.untrusted import clean_line
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
+
+if TYPE_CHECKING:
+    from spendtop.tui.session import AttachedCollector
+
+_WIDTH = 76
+
+
+class Welcome(Panel):
+    """How the first request gets here."""
+
+    def __init__(self) -> None:
+        super().__init__(id="welcome")
+        self.webhook: str | None = None
+        """Where gateways reach us; None where nobody listens."""
+        self.collector: AttachedCollector | None = None
+        self.why_unrecorded = ""
+        """That no collector runs and how to start one, or nothing."""
+        self.is_billed = False
+        """Whether bills are shown above: only who spends it is not known then."""
+
+    @property
+    def title_line(self) -> Line:
+        return [("Welcome to spendtop", self.palette.title)]
+
+    def content(self, width: int, height: int) -> list[Line]:
+        lines = self._words(min(width, _WIDTH))
+        if len(lines) > height:
+            lines = [line for line in lines if line]
+        block = max((length(line) for line in lines), default=0)
+        margin: Piece = (" " * max((width - block) // 2, 0), self.palette.text)
+        above = max((height - len(lines)) // 2, 0)
+        return [*([()] * above), *([margin, *line] for line in lines)]
+
+    def _words(self, width: int) -> list[Line]:
+        palette = self.palette
+        text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
+
+        def step(number: str, what: str, command: str) -> Line:
+            return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
+
+        nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
+        waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
+        first: Line = [(f"{nothing}. ", strong), (waits, text)]
+        why: list[Line] = []
+        if self.why_unrecorded:
+            first = [(f"{nothing}.", strong)]
+            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
+        way_in: Line = [("known once a collector runs", muted)]
+        tunnel = "once a collector runs"
+        if self.webhook is not None:
+            way_in = [(self.webhook, palette.good)]
+        if self.collector is not None and self.collector.url is not None:
+            tunnel = f"cloudflared tunnel --url {_address(self.collector.url)}"
+        return [
+            first,
+            *why,
+            *self._amiss(width),
+            (),
+            [("See it alive at once", palette.title)],
+            step("-", "a month of made-up traffic", "spendtop demo"),
+            (),
+            [("Connect Helicone", palette.title)],
+            step("1", "write spendtop.toml", "spendtop init"),
+            step("2", "make an address reachable", tunnel),
+            step("3", "add the webhook", "in Helicone: Settings, Webhooks"),
+            step("4", "try the way in", "spendtop send-test"),
+            (),
+            [("   webhook  ", muted), *way_in],
+            [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
+            (),
+            [
+                ("?", key),
+                (" keys and help   ", muted),
+                (":", key),
+                (" commands   ", muted),
+                ("Q", key),
+                (" leave", muted),
+            ],
+        ]
+
+    def _amiss(self, width: int) -> list[Line]:
+        """The worst condition of the collector whole, and how many more there are."""
+        if self.collector is None or not self.collector.conditions:
+            return []
+        palette, (worst, *others) = self.palette, self.collector.conditions
+        style = palette.bad if worst.status is ConditionStatus.DOWN else palette.warn
+        lines: list[Line] = [[(line, style)] for line in textwrap.wrap(f"! {clean_line(worst.sentence)}", width)]
+        more = len(others)
+        return [*lines, [(f"  and {more} more: 8 sources", palette.muted)]] if more else lines
+
+
+def _address(url: str) -> str:
+    """Host and port by which programs on the machine reach a listener."""
+    parts = urlsplit(url)
+    return f"localhost:{parts.port}" if parts.hostname in ("0.0.0.0", "::") else parts.netloc
