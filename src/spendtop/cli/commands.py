@@ -304,6 +304,33 @@ COMMANDS: dict[str, Command] = {
         (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
     ),
     "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
+    "alert undo": Command(
+        "alerts:undo",
+        "Take back your last ack, snooze or silence that still stands.",
+        "spendtop alert undo",
+        (_argument("--by", metavar="NAME", help="whose (default: yours)"),),
+    ),
+    "alert silence": Command(
+        "alerts:silence",
+        "Keep the alerts that a filter selects from speaking; what still stands at the end is said once.",
+        "spendtop alert silence 'user:ci limit:daily' --for 2h",
+        (
+            _argument("filter", metavar="FILTER", help="by user, model, token, session, limit, kind or severity"),
+            _argument(
+                "--for", metavar="TIME", dest="length", required=True, help="for how long: 30m, 4h or 2d, up to 30d"
+            ),
+            _argument("--by", metavar="NAME", help="who silences them (default: you)"),
+        ),
+    ),
+    "alert unsilence": Command(
+        "alerts:unsilence",
+        "End a silence now.",
+        "spendtop alert unsilence 3",
+        (_argument("id", type=int, metavar="ID", help="the silence, as `spendtop alert silences` numbers it"),),
+    ),
+    "alert silences": Command(
+        "alerts:show_silences", "The silences that are in force.", "spendtop alert silences", (_JSON,)
+    ),
     "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(
         "tokens:create",
