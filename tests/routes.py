@@ -19,7 +19,8 @@ def _routes(*lines: str) -> tuple[Route, ...]:
     found = []
     for line in lines:
         method, described = line.split()
-        found.append(Route(method, described.replace("{id}", "1").replace("{account}", "openai"), described))
+        named = described.replace("{account}", "openai").replace("{name}", "daily")
+        found.append(Route(method, named.replace("{id}", "1"), described))
     return tuple(found)
 
 
@@ -49,6 +50,7 @@ ADMIN = _routes(
     "DELETE /ingest/tokens/{id}",
     "DELETE /reset",
     "GET /limits",
+    "POST /limits/{name}/raise",
     "GET /verdict",
     "GET /alerts",
     "POST /alerts/{id}/ack",

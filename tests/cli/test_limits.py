@@ -122,3 +122,36 @@ def test_limits_are_those_that_the_collector_applied(cli: Cli, home_store: Store
     write_config("")
     spent.add([spent.request(minutes_ago(5), 1, user_id="alice")])
     assert "this month" in cli("limit", "list").out
+
+
+def test_a_limit_is_raised_for_one_and_lists_say_so(cli: Cli, spent: Recorded) -> None:
+    write_config(LIMITS)
+    spent.add([spent.request(minutes_ago(5), 120_000_000_000, user_id=user) for user in ("ada", "bob")])
+    assert cli("limit", "check").code == 11
+    code, out, _ = cli("limit", "raise", "each user", "ada", "+50", "--until", "tomorrow")
+    assert code == 0
+    assert out.startswith("each user for ada: $100.00 + $50.00 until 20")
+    assert out.endswith(" 00:00, then as before.\n")
+    ada = next(line for line in cli("limit", "list").out.splitlines() if " ada " in line)
+    assert "$150.00" in ada and "+$50.00 until 20" in ada
+    assert "approaching" in ada
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("dayly", "+20", "--until", "2h"), "There is no limit 'dayly'"),
+        (("last hour", "lots", "--until", "2h"), "'lots' is no amount in US dollars"),
+        (("last hour", "+20", "--until", "soon"), "--until: an end is tonight, tomorrow"),
+        (("last hour", "ada", "+20", "--until", "2h"), "without naming anybody"),
+        (("last", "hour", "again", "+20", "--until", "2h"), "in quotes"),
+        (("last hour", "+20"), "--until"),
+    ],
+)
+def test_a_raise_that_cannot_be_is_a_usage_error(
+    cli: Cli, home_store: Store, words: tuple[str, ...], problem: str
+) -> None:
+    write_config(LIMITS)
+    code, _, err = cli("limit", "raise", *words)
+    assert code == 2
+    assert problem in err

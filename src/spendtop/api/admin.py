@@ -23,7 +23,7 @@ from spendtop.api.description import describe_routes, described_fields
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import alerts, events, http_of, ledger, requests, service, sessions, spending, tokens
+from spendtop.api.routes import alerts, events, http_of, ledger, limits, requests, service, sessions, spending, tokens
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
@@ -78,6 +78,7 @@ def _routes(readers: Readers) -> FastAPI:
             requests.router,
             sessions.router,
             spending.users_router,
+            limits.router,
             requests.exports_router,
             ledger.router,
             alerts.router,

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
+from spendtop.domain.raises import amount_of
 from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import record
@@ -178,6 +179,10 @@ class LimitItem(BaseModel):
     fraction: float
     state: str
     thresholds: list[float]
+    raised_nanousd: int
+    """What is raised for a while, and part of `limit_nanousd`."""
+    raised_until: str | None
+    """When the first of its raises ends; null where it is not raised."""
     forecast: None = None
     """Not computed yet."""
 
@@ -196,6 +201,8 @@ class LimitItem(BaseModel):
             fraction=use.fraction,
             state=use.state.value,
             thresholds=[*use.limit.warn, 1.0],
+            raised_nanousd=amount_of(use.raises).nano,
+            raised_until=instant(use.raised_until),
         )
 
 

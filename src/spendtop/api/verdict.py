@@ -23,10 +23,12 @@ from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.known_names import unknown_name
 from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.raises import Raises
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.entity_uses import EntityUses
+from spendtop.store.reads.raises import raises_in_force
 
 SECONDS = 0.1
 """How old the use of a limit may be."""
@@ -57,6 +59,7 @@ class _InForce(Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     """Those that sum requests; a limit on single requests says nothing about the next one."""
     calendar: Calendar = Calendar()
+    raises: Raises = Raises()
 
 
 class _Invalid(Exception):
@@ -125,10 +128,11 @@ class VerdictRoute:
     def _read_in_force(self, keys: Collection[None]) -> Mapping[None, _InForce]:
         with self._context.store.reading() as connection:
             configured = applied(connection)
+            raises = raises_in_force(connection, self._context.clock())
         if configured is None:
             return {None: _InForce()}
         summing = tuple(limit for limit in configured.limits if limit.window.kind is not WindowKind.REQUEST)
-        return {None: _InForce(summing, configured.calendar)}
+        return {None: _InForce(summing, configured.calendar, raises)}
 
     def _read_uses(self, wanted: Collection[_Use]) -> Mapping[_Use, Usd]:
         in_force, now, ceilings = self._latest, self._context.clock(), self._context.ceilings()
@@ -194,11 +198,12 @@ def _entity(each: Each | None, subject: Subject) -> str | None:
 
 
 def _touched(in_force: _InForce, subject: Subject) -> list[tuple[Limit, str]]:
-    """The limits that a request of this subject would count for, and the entity it would count for."""
+    """The limits that a request of this subject would count for, as they are raised, and the entity it would count
+    for."""
     context = FilterContext(0, in_force.calendar)  # the fields that a limit can name do not depend on the time
     entities = [(limit, _entity(limit.each, subject)) for limit in in_force.limits]
     return [
-        (limit, entity)
+        (in_force.raises.raised(limit, entity), entity)
         for limit, entity in entities
         if entity is not None and (limit.where is None or matches(limit.where, subject, context))
     ]

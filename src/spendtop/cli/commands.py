@@ -285,6 +285,21 @@ COMMANDS: dict[str, Command] = {
         "The limits that are approaching or exceeded. Exits 0, 10 when one is approaching, 11 when one is exceeded.",
         "spendtop limit check || echo 'slow down'",
     ),
+    "limit raise": Command(
+        "limits:raise_for_a_while",
+        "Raise a limit by an amount until an instant, for all it holds for or for one user, model, token or session.",
+        "spendtop limit raise 'each user' ada +20 --until tomorrow",
+        (
+            _argument("name", metavar="NAME", help="the limit, as `spendtop limit list` has it"),
+            _argument("amount", nargs="+", metavar="[ENTITY] +USD", help="for whom, if not for all, and by how much"),
+            _argument(
+                "--until",
+                required=True,
+                metavar="WHEN",
+                help="tonight, tomorrow, week, month, 2h, 18:00, a date, or a date with a time",
+            ),
+        ),
+    ),
     "alert list": Command(
         "alerts:show",
         "Open alerts, the newest first.",

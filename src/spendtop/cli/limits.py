@@ -1,14 +1,20 @@
-"""`spendtop limit list` and `limit check`."""
+"""`spendtop limit list`, `limit check` and `limit raise`."""
 
 from __future__ import annotations
+
+from getpass import getuser
 
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import local_time, say, table
-from spendtop.domain.errors import ExitCode
+from spendtop.domain.billing import typed
+from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.limits import LimitState
+from spendtop.domain.money import Usd
+from spendtop.domain.raises import amount_of, end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
+from spendtop.services import raises
 from spendtop.services.request_export import ascii_json
 from spendtop.store.reads.limits import LimitUse, uses
 
@@ -45,6 +51,34 @@ def check(options: Options) -> int:
     return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
 
 
+def raise_for_a_while(options: Options) -> int:
+    """Raise a limit until an instant, after which it holds as before."""
+    settings, at = load_readable(options).settings, now()
+    *named, amount = options.arguments.amount
+    if len(named) > 1:
+        raise UsageError("Say NAME [ENTITY] +20: a name with blanks in it stands in quotes.")
+    with opened_store(settings) as store, store.writing() as connection:
+        in_force = effective_limits(connection, settings)
+        limit = raises.limit_named(in_force.limits, options.arguments.name)
+        try:
+            until = end_of(options.arguments.until, at, in_force.calendar)
+        except ValueError as wrong:
+            raise UsageError(f"--until: {wrong}") from None
+        entity = named[0] if named else None
+        raised = raises.raise_limit(connection, limit, entity, _amount(amount), until, at, getuser())
+    whose = f" for {clean_line(raised.entity)}" if raised.entity is not None else ""
+    ends = local_time(raised.until, in_force.calendar)
+    say(f"{clean_line(limit.name)}{whose}: {limit.amount} + {raised.amount} until {ends}, then as before.")
+    return ExitCode.OK
+
+
+def _amount(text: str) -> Usd:
+    try:
+        return typed(text.removeprefix("+"))
+    except ValueError:
+        raise UsageError(f"'{clean_line(text, 40)}' is no amount in US dollars such as +20.") from None
+
+
 def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
     settings = load_readable(options).settings
     at = now()
@@ -55,7 +89,11 @@ def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
 
 
 def _table(limit_uses: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar) -> str:
-    return table(_HEADERS, [_row(use, calendar) for use in limit_uses])
+    rows = [_row(use, calendar) for use in limit_uses]
+    if not any(use.raises for use in limit_uses):
+        return table(_HEADERS, rows)
+    raised = [(*row, _raised(use, calendar)) for row, use in zip(rows, limit_uses, strict=True)]
+    return table((*_HEADERS, "raised"), raised)
 
 
 def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
@@ -70,6 +108,13 @@ def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
         use.unpriced or None,
         local_time(use.ends_at, calendar),
     )
+
+
+def _raised(use: LimitUse, calendar: Calendar) -> str | None:
+    """`+$20.00 until 2026-11-30 00:00`."""
+    if not use.raises:
+        return None
+    return f"+{amount_of(use.raises)} until {local_time(use.raised_until, calendar)}"
 
 
 def _name(use: LimitUse) -> str:

@@ -18,14 +18,16 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.cost_words import use_words
 from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import ZERO
+from spendtop.domain.raises import Raises
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds, WindowKind, bounds
-from spendtop.services import alert_messages, announcements, episodes
+from spendtop.services import alert_messages, announcements, episodes, raises
 from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.reads import limits as limit_reads
 from spendtop.store.reads.entity_uses import EntityUses
 from spendtop.store.reads.limits import Use
+from spendtop.store.reads.raises import raises_in_force
 from spendtop.store.reads.rows import from_row as request_row
 from spendtop.store.reads.rows import selected
 from spendtop.store.reads.token_names import name_of
@@ -62,6 +64,7 @@ class Evaluator:
         self._limits = {limit.name: limit for limit in book.limits}
         self._channels = channels
         self._timer = timer
+        self._raises = Raises()
         self._uses = EntityUses()
         self._served = ""
         """The limit that was evaluated last; the one behind it is next."""
@@ -72,6 +75,7 @@ class Evaluator:
         """Evaluate marked limits, clear the marks that were read, and queue messages."""
         ends_at = self._timer() + TURN_SECONDS
         told: list[Announcement] = []
+        self._raises = raises_in_force(connection, now)
         for name, marks in self._marks(connection):
             announced = self._decided(connection, name, marks, now)
             connection.execute(_CLEAR, [{"of": name, "whose": mark.entity, "in_": mark.hour} for mark in marks])
@@ -86,6 +90,11 @@ class Evaluator:
         ends_at = self._timer() + TURN_SECONDS
         told: list[Announcement] = []
         episodes.end(connection, episodes.ended(connection, now, _ENDED_AT_ONCE), now)
+        self._raises = raises_in_force(connection, now)
+        ended = raises.ended(connection, now)
+        lower_again = [limit for limit in self._book.limits if limit.name in ended]
+        if lower_again:
+            mark_crossed(connection, lower_again, self._book, now)
         rows = episodes.unresolved(connection, self._revisited, _REVISITED_AT_ONCE)
         for row in rows:
             self._revisited = row.id
@@ -135,7 +144,7 @@ class Evaluator:
         return []
 
     def _in_turn(self, connection: Connection, limit: Limit, now: int) -> _LimitInTurn:
-        return _LimitInTurn(connection, limit, self._book, self._uses, now)
+        return _LimitInTurn(connection, limit, self._book, self._raises, self._uses, now)
 
 
 def _next_marked(connection: Connection, after: str) -> str | None:
@@ -180,10 +189,13 @@ class _Case(NamedTuple):
 class _LimitInTurn:
     """One limit within one transaction."""
 
-    def __init__(self, connection: Connection, limit: Limit, book: LimitBook, uses: EntityUses, now: int) -> None:
+    def __init__(
+        self, connection: Connection, limit: Limit, book: LimitBook, raises: Raises, uses: EntityUses, now: int
+    ) -> None:
         self._connection = connection
         self._entity_uses = uses
         self._limit = limit
+        self._raises = raises
         self._calendar = book.calendar
         self._ceiling = book.ceilings.get(limit.name)
         self._now = now
@@ -268,7 +280,8 @@ class _LimitInTurn:
 
     def _decide(self, case: _Case) -> list[Announcement]:
         """Write the episode when it changed, and say what is to be said: one thing or nothing."""
-        connection, limit, (entity, row, reading) = self._connection, self._limit, case
+        connection, (entity, row, reading) = self._connection, case
+        limit = self._raises.raised(self._limit, entity)
         before = None if row is None else episodes.from_row(row)
         decision = decide(limit, before, reading)
         if decision.episode is None or decision.episode == before:

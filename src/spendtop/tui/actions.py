@@ -53,6 +53,8 @@ APP = (
 LIVE = (
     Action("interrupt", "ctrl+c", "app.interrupt", "twice: quit", "twice: leave as Q does", "app"),
     Action("pause", "p", "app.pause", "pause", "freeze the picture; recording goes on", "time", 7),
+    Action("earlier", "left_parenthesis", "screen.shift(-1)", "earlier", "show all as of a window before", "time"),
+    Action("later", "right_parenthesis", "screen.shift(1)", "later", "the same later, up to now", "time"),
     Action("refusal", "enter", "screen.read_refusal", "refusal", "why a changed configuration is refused", "open", 1),
 )
 
@@ -222,6 +224,8 @@ LIMITS = (
         "open",
         3,
     ),
+    Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
 
@@ -243,6 +247,8 @@ _NAMES = {
     "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
     "plus": "+",
     "space": "space",
     "escape": "esc",

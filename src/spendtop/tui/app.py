@@ -32,11 +32,11 @@ from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
+from spendtop.tui.time_machine import TimeMachine
 
 if TYPE_CHECKING:
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.requests.repricing import Repricing
     from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -112,6 +112,7 @@ class SpendtopApp(ThemedApp):
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
         self._start = CollectorStart(self, session)
+        self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
@@ -140,7 +141,8 @@ class SpendtopApp(ThemedApp):
         self._tick()
 
     def on_store_changed(self) -> None:
-        self._tell_screen()
+        if not self.time_machine.is_past:
+            self._tell_screen()
 
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
@@ -212,6 +214,7 @@ class SpendtopApp(ThemedApp):
             clock=formats.clock(now, calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
+            past=formats.dated(now, calendar) if self.time_machine.is_past else "",
         )
 
     def count_behind(self, recorded: int) -> None:
@@ -262,19 +265,6 @@ class SpendtopApp(ThemedApp):
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
         self._on_requests(lambda screen: screen.export(kind, path))
-
-    def reprice(self) -> None:
-        """What the screen lists, or all."""
-        self._reprice(lambda repricing: repricing.ask())
-
-    def undo_reprice(self, run_id: int) -> None:
-        self._reprice(lambda repricing: repricing.undo(run_id))
-
-    def _reprice(self, act: Callable[[Repricing], None]) -> None:
-        from spendtop.tui.requests.repricing import Repricing
-
-        if screen := self.live_screen:
-            act(Repricing(screen))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""

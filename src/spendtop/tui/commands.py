@@ -32,6 +32,8 @@ class CommandedFace(Face, Protocol):
     themes_by_name: dict[str, Theme]
 
     @property
+    def live_screen(self) -> LiveScreen | None: ...
+    @property
     def screen_stack(self) -> Sequence[Screen[object]]: ...
     def notify(self, message: str, *, severity: SeverityLevel, markup: bool) -> None: ...
     def action_leave(self) -> None: ...
@@ -42,8 +44,6 @@ class CommandedFace(Face, Protocol):
     def reload(self) -> None: ...
     def run_key(self, call: str) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
-    def reprice(self) -> None: ...
-    def undo_reprice(self, run_id: int) -> None: ...
     def read_refusal(self) -> None: ...
 
 
@@ -70,6 +70,8 @@ class Commands:
             PromptCommand(
                 "set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]
             ),
+            PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
+            PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
                 "export",
@@ -166,15 +168,23 @@ class Commands:
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
 
+    def _at(self, words: list[str]) -> None:
+        self._app.time_machine.go(" ".join(words))
+
     def _reload(self, words: list[str]) -> None:
         self._app.reload()
 
     def _reprice(self, words: list[str]) -> None:
+        from spendtop.tui.requests.repricing import Repricing
+
+        screen = self._app.live_screen
         match words:
             case []:
-                self._app.reprice()
+                if screen:
+                    Repricing(screen).ask()
             case ["undo", number] if number.isdecimal():
-                self._app.undo_reprice(int(number))
+                if screen:
+                    Repricing(screen).undo(int(number))
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 

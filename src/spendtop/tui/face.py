@@ -35,6 +35,8 @@ class StatusFacts:
     clock: str
     differences: tuple[str, ...]
     read_only: bool
+    past: str = ""
+    """The instant that is shown, where it is one of before."""
 
     @property
     def nobody_records(self) -> bool:
@@ -74,6 +76,21 @@ class CommandLine(Protocol):
         """What could follow, or what the command does."""
 
 
+class TimeTravel(Protocol):
+    """Puts every screen at an instant of before."""
+
+    @property
+    def is_past(self) -> bool: ...
+    def go(self, text: str) -> None:
+        """To an instant as people type it. Raises UsageError."""
+
+    def shift(self, by: int) -> None:
+        """Back by so many µs, or forth when negative."""
+
+    def back(self) -> None:
+        """To now."""
+
+
 class Face(Protocol):
     """The running program, as far as it is anybody's business but its own."""
 
@@ -93,6 +110,10 @@ class Face(Protocol):
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
+
+    @property
+    def time_machine(self) -> TimeTravel:
+        """The way into the past."""
 
     @property
     def history(self) -> Mapping[str, list[str]]:

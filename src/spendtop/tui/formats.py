@@ -68,6 +68,11 @@ def moment(at: int, now: int, calendar: Calendar) -> str:
     return minute(at, calendar) if is_today else day_clock(at, calendar)[:-3]
 
 
+def dated(at: int, calendar: Calendar) -> str:
+    """Local date and time to the minute."""
+    return calendar.local(at).strftime("%Y-%m-%d %H:%M")
+
+
 def span(micros: int) -> str:
     """A length of time: `45s`, `12m`, `3h05`, `6h`, `2d`."""
     if micros < MINUTE:

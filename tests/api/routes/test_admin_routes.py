@@ -329,6 +329,8 @@ async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock)
                 "fraction": 0.7,
                 "state": "approaching",
                 "thresholds": [0.5, 0.8, 1.0],
+                "raised_nanousd": 0,
+                "raised_until": None,
                 "forecast": None,
             }
         ]

@@ -12,7 +12,7 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.screen import LimitsScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
 
 @pytest.fixture
@@ -104,3 +104,21 @@ async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock
         screen.news()
         await until(pilot, lambda: "nobody yet" in picture(pilot))
         assert "$0/$50" in line(pilot, "daily")
+
+
+async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_taken_back(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot, "plus")
+        await typed(pilot, "five")
+        await pilot.press("enter")
+        assert "Type an amount in US dollars" in picture(pilot)
+        await pilot.press(*["backspace"] * 4)
+        await typed(pilot, "+2")
+        await until(pilot, lambda: "$2.50 until 11-21 00:00, then as before." in picture(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "raised by $2.00 until 11-21 00:00" in picture(pilot))
+        assert "▲" in line(pilot, "alice") and "24%" in line(pilot, "$0.61")
+        assert "0 over" in picture(pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: "1 over" in picture(pilot))
+        assert "u undo" not in picture(pilot)

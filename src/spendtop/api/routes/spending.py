@@ -10,13 +10,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.context import Context
 from spendtop.api.query import FilterParameters, InvalidField, Range, SummaryParameters, wrong_search
 from spendtop.api.routes import calendar_of, context_of
+from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import (
     GroupSpend,
-    LimitItem,
-    LimitsAnswer,
     LimitSummary,
     ModelSpend,
     SummaryAnswer,
@@ -32,10 +30,9 @@ from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
-from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, spend
@@ -52,7 +49,6 @@ def router() -> APIRouter:
     routes.add_api_route(
         "/spending/summary", summary, methods=["GET"], response_model_exclude_none=False, tags=["spending"]
     )
-    routes.add_api_route("/limits", limits, methods=["GET"], tags=["limits"])
     routes.add_api_route("/models", list_models, methods=["GET"], tags=["models"])
     return routes
 
@@ -114,22 +110,6 @@ def _summary(
         limits=[LimitSummary.of(use) for use in limits],
         by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
     )
-
-
-def limits(request: Request) -> LimitsAnswer:
-    """Every limit as it stands now, the fullest first."""
-    context = context_of(request)
-    with context.store.reading() as connection:
-        in_force = uses_in_force(connection, context)
-    return LimitsAnswer(data=[LimitItem.of(use) for use in in_force])
-
-
-def uses_in_force(connection: Connection, context: Context) -> tuple[LimitUse, ...]:
-    """The limits that the collector applied last, as they stand now; none where it never ran."""
-    in_force = applied(connection)
-    if in_force is None:
-        return ()
-    return uses(connection, in_force.limits, in_force.calendar, context.clock(), ceilings=context.ceilings())
 
 
 def list_models(request: Request, parameters: Annotated[FilterParameters, Query()]) -> ModelsAnswer:

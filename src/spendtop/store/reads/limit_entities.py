@@ -18,6 +18,7 @@ from spendtop.store.reads.limits import (
     stands,
     use,
 )
+from spendtop.store.reads.raises import raises_in_force
 from spendtop.store.reads.token_names import token_names
 
 MOST_ENTITIES = 300
@@ -44,17 +45,19 @@ def limit_entities(
 
 def _each(connection: Connection, limits: Sequence[Limit], calendar: Calendar, now: int) -> Iterator[LimitEntities]:
     names = token_names(connection) if any(limit.each is Each.TOKEN for limit in limits) else {}
-    reader = EntityUses()
+    raises, reader = raises_in_force(connection, now), EntityUses()
     for limit in limits:
         if limit.window.kind is WindowKind.REQUEST:
-            yield LimitEntities(limit, (costliest_request(connection, limit, now, None),))
+            yield LimitEntities(limit, (costliest_request(connection, limit, now, None, raises),))
             continue
         window = bounds(limit.window, now, calendar)
         if limit.each is None:
-            yield LimitEntities(limit, (stands(limit, "", "", window, use(connection, limit, "", window)),))
+            yield LimitEntities(limit, (stands(limit, "", "", window, use(connection, limit, "", window), raises),))
             continue
         entities, count = largest_entities(connection, limit, window, now, MOST_ENTITIES)
         called = names if limit.each is Each.TOKEN else {}
         uses = reader.uses(connection, limit, entities, window)
-        each = (stands(limit, entity, called.get(entity, entity), window, used) for entity, used in uses.items())
+        each = (
+            stands(limit, entity, called.get(entity, entity), window, used, raises) for entity, used in uses.items()
+        )
         yield LimitEntities(limit, tuple(fullest_first(each)), count - len(entities))

@@ -17,11 +17,13 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import EVERYTHING, FilterContext
 from spendtop.domain.limits import Each, Limit, LimitState
 from spendtop.domain.money import Usd
+from spendtop.domain.raises import Raise, Raises
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition
 from spendtop.store.reads.model_families import is_one_of, names_of
+from spendtop.store.reads.raises import raises_in_force
 from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.reads.spend_sql import is_unpriced
 from spendtop.store.reads.spending import scope, scoped_spend
@@ -52,6 +54,7 @@ class LimitUse:
     """One limit for one entity as it stands."""
 
     limit: Limit
+    """With the amount that holds for the entity now, as it may be raised."""
     entity: Untrusted
     """Empty for everyone."""
     name: Untrusted
@@ -64,6 +67,13 @@ class LimitUse:
     state: LimitState
     fraction: float
     """Use as a share of the amount."""
+    raises: tuple[Raise, ...] = ()
+    """What the amount is raised by, the oldest first."""
+
+    @property
+    def raised_until(self) -> int | None:
+        """When the first of its raises ends, UTC µs; None where it is not raised."""
+        return min((one.until for one in self.raises), default=None)
 
     @property
     def percent(self) -> str:
@@ -118,11 +128,12 @@ def uses(
     `ceilings` is by name of limit, for those with a `reserve`.
     """
     standing: list[LimitUse] = []
+    raises = raises_in_force(connection, now)
     names = token_names(connection) if any(limit.each is Each.TOKEN for limit in limits) else {}
     for limit in limits:
         ceiling = ceilings.get(limit.name) if ceilings else None
         if limit.window.kind is WindowKind.REQUEST:
-            standing.append(costliest_request(connection, limit, now, ceiling))
+            standing.append(costliest_request(connection, limit, now, ceiling, raises))
             continue
         window = bounds(limit.window, now, calendar)
         entities = largest_entities(connection, limit, window, now, entities_per_limit)[0] if limit.each else [""]
@@ -133,6 +144,7 @@ def uses(
                 names.get(entity, entity) if limit.each is Each.TOKEN else entity,
                 window,
                 use(connection, limit, entity, window, ceiling),
+                raises,
             )
             for entity in entities
         )
@@ -144,8 +156,9 @@ def fullest_first(uses: Iterable[LimitUse]) -> list[LimitUse]:
     return sorted(uses, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw))
 
 
-def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use) -> LimitUse:
+def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use, raises: Raises) -> LimitUse:
     """A limit with its use; `name` is what people read for the entity."""
+    limit, held = raises.raised(limit, entity), raises.of(limit, entity)
     return LimitUse(
         limit,
         Untrusted(entity),
@@ -156,6 +169,7 @@ def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use) 
         now_used.unpriced,
         limit.state(now_used.used),
         limit.fraction(now_used.used),
+        held,
     )
 
 
@@ -204,7 +218,9 @@ def largest_entities(
     return [key for key, _ in largest], largest[0][1] if largest else 0
 
 
-def costliest_request(connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None) -> LimitUse:
+def costliest_request(
+    connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None, raises: Raises
+) -> LimitUse:
     """A limit on single requests, by the costliest of the last hour."""
     request = table_of(RequestTable)
     window = Bounds(now - REQUEST_SPAN, None)
@@ -218,4 +234,4 @@ def costliest_request(connection: Connection, limit: Limit, now: int, ceiling: C
     if unpriced and limit.reserve is not None and ceiling is not None:
         span = Span(window.start_us, None)
         costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
-    return stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)))
+    return stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)), raises)

@@ -30,7 +30,7 @@ from spendtop.store.tables import RequestTable, TotalTable
 
 ALL = "all"
 MINUTES = "minute"
-_SHADOW = "shadow"
+SHADOW = "shadow"
 """By token, requests of shadow tokens: they are stored, and in no other dimension."""
 COLUMNS = {
     "user": "user_id",
@@ -46,7 +46,7 @@ FAMILY = "model_family"
 DIMENSIONS = (*COLUMNS, FAMILY)
 ERROR = "error"
 """The dimension of requests that did not end well: their HTTP status, `error` without one, or `cancelled`."""
-_ONLY_WHERE_SET = ("session", "token")
+ONLY_WHERE_SET = ("session", "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
 def shadow_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
     """Exact sums over the requests of shadow tokens: what they would add to `spend` if they counted."""
     hours, edges = Span(since, until).cut(HOUR)
-    parts = [] if hours is None else [_sums(part) for part in totals(connection, _SHADOW, hours)]
+    parts = [] if hours is None else [_sums(part) for part in totals(connection, SHADOW, hours)]
     parts.extend(_requests(edge, counted=False) for edge in edges)
     return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))), Spend.nothing())
 
@@ -136,7 +136,7 @@ def _by_key(
     key = func.coalesce(column, "")
     for edge in edges:
         at_edge = _requests(edge).add_columns(key.label("key_")).group_by("key_")
-        parts.append(at_edge.where(column.is_not(None)) if dimension in _ONLY_WHERE_SET else at_edge)
+        parts.append(at_edge.where(column.is_not(None)) if dimension in ONLY_WHERE_SET else at_edge)
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
     sums = connection.execute(_largest(parts, most)).all()
@@ -201,7 +201,7 @@ def scope(dimension: str, key: str) -> ColumnElement[bool]:
     if dimension == ALL:
         return true()
     column = table_of(RequestTable).c[COLUMNS[dimension]]
-    if key or dimension in _ONLY_WHERE_SET:
+    if key or dimension in ONLY_WHERE_SET:
         # The indexes hold the lower case, for filters; the key itself is exact. Were the plain column compared, SQLite
         # would put the key in its place in the other term too, and then find no index for that.
         return and_(func.lower(column) == func.lower(key), func.coalesce(column, "") == key)

@@ -16,6 +16,7 @@ from spendtop.store.tables.ledger import (
     DayCostTable,
     LedgerEventTable,
 )
+from spendtop.store.tables.limits import LimitRaiseTable
 from spendtop.store.tables.operations import (
     CheckpointTable,
     GapTable,
@@ -56,6 +57,7 @@ __all__ = [
     "LeaseTable",
     "LedgerEventTable",
     "LimitMarkTable",
+    "LimitRaiseTable",
     "MetaTable",
     "QuarantineTable",
     "RemarkTable",

@@ -64,6 +64,10 @@ class LimitPanel(Panel):
         """What was said of the present window and before, what drove it, and what is not in it."""
         palette, use = self.palette, detail.question.use
         yield [("tells at ", palette.muted), (_thresholds(use), palette.text)]
+        for each in use.raises:
+            until = formats.moment(each.until, self._now, self.calendar)
+            by = f" by {clean_line(each.by)}" if each.by else ""
+            yield [(f"raised by {each.amount} until {until}", palette.key), (by, palette.muted)]
         if use.unpriced:
             unpriced = f"{formats.grouped(use.unpriced)} unpriced, not counted"
             yield [

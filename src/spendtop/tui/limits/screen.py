@@ -14,10 +14,12 @@ from spendtop.domain.limits import LimitState
 from spendtop.tui import formats
 from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.limits.detail import LimitPanel
+from spendtop.tui.limits.raise_desk import RaiseDesk
 from spendtop.tui.limits.table import LimitTable
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.selection import ALL_TIME
 from spendtop.tui.widgets.canvas import Line, Piece
 
@@ -38,6 +40,8 @@ class LimitsScreen(LiveScreen):
         super().__init__()
         self.table = LimitTable()
         self.detail = LimitPanel()
+        self.writer = StoreWriter(self)
+        self.raise_desk = RaiseDesk(self, self.writer)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda time: None, self.order_by)
 
     def body(self) -> ComposeResult:
@@ -95,7 +99,9 @@ class LimitsScreen(LiveScreen):
         row = self.row
         if action.id == "open":
             return row is not None and (row.use is not None or row.is_fold)
-        return row is not None or action not in ORDER
+        if action.id == "undo-raise":
+            return self.raise_desk.can_undo
+        return row is not None or (action not in ORDER and action.id != "raise")
 
     def remarks(self) -> Line:
         """What enter does with the row, or when its window begins anew."""
@@ -158,6 +164,16 @@ class LimitsScreen(LiveScreen):
             self.tick()
         elif row.use is not None:
             self.ask(CountedQuestion(use=row.use, now=self.face.session.clock()), self._list_requests)
+
+    def action_raise_limit(self) -> None:
+        """Raise the selected limit for its entity; of a fold, or of nobody yet, for all."""
+        row = self.row
+        if row is not None:
+            is_one = row.use is not None and not row.is_fold and row.use.entity.raw != ""
+            self.raise_desk.ask(row.limit, row.use if is_one else None)
+
+    def action_undo(self) -> None:
+        self.raise_desk.undo()
 
     def _list_requests(self, text: str) -> None:
         if self.is_current:

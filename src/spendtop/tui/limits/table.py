@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from spendtop.store.reads.limits import LimitUse
 
 FOLDED_BELOW = 0.5
-"""Entities that have used less than this share of their limit are one row, until it is opened."""
+"""Entities that have used less than this share of their limit are one row, until it is opened; those that it is
+raised for are always listed."""
 
 
 class RowKey(NamedTuple):
@@ -39,6 +40,7 @@ class LimitRow:
     """A limit as it stands for everyone or for one entity; or the entities of one that are folded."""
 
     limit: Limit
+    """As it is configured."""
     use: LimitUse | None
     """Of a fold that of the fullest entity in it; None where nobody spent."""
     folded: int = 0
@@ -72,13 +74,16 @@ def limit_rows(limits: Sequence[LimitEntities], opened: Collection[str]) -> Iter
         if not each.uses:
             yield LimitRow(each.limit, None)
             continue
-        below = [use for use in each.uses if use.fraction < FOLDED_BELOW]
-        is_open = each.limit.name in opened
-        listed = each.uses if is_open or len(below) + each.others == 1 else each.uses[: len(each.uses) - len(below)]
-        yield from (LimitRow(each.limit, use) for use in listed)
+        below = [use for use in each.uses if _is_foldable(use)]
+        is_open = each.limit.name in opened or len(below) + each.others == 1
+        yield from (LimitRow(each.limit, use) for use in each.uses if is_open or not _is_foldable(use))
         if len(below) + each.others > 1:
             largest = below[0] if below else each.uses[-1]
             yield LimitRow(each.limit, largest, len(below) + each.others, is_open)
+
+
+def _is_foldable(use: LimitUse) -> bool:
+    return use.fraction < FOLDED_BELOW and all(one.entity is None for one in use.raises)
 
 
 ORDERS: Mapping[str, Callable[[LimitRow], Any]] = {
@@ -160,13 +165,17 @@ def _window(row: LimitRow, ink: Ink, width: int) -> Piece:
 
 
 def _used(row: LimitRow, ink: Ink, width: int) -> Piece:
-    used = formats.used_of(row.use.used, row.limit.amount, width) if row.use else f"-/{row.limit.amount}"
+    used = formats.used_of(row.use.used, row.use.limit.amount, width) if row.use else f"-/{row.limit.amount}"
     return used, ink.palette.text
 
 
 def _unpriced(row: LimitRow, ink: Ink, width: int) -> Piece:
     unpriced = row.use.unpriced if row.use else 0
     return (f"+{formats.count(unpriced)}?" if unpriced else ""), ink.palette.unknown
+
+
+def _raised(row: LimitRow, ink: Ink, width: int) -> Piece:
+    return (ink.glyphs.up if row.use and row.use.raises else ""), ink.palette.key
 
 
 def _percent(row: LimitRow, ink: Ink, width: int) -> Piece:
@@ -201,9 +210,10 @@ def resets(row: LimitRow, now: int) -> str:
 
 _COLUMNS: Columns[LimitRow] = (
     Column("NAME", 12, _name, wished=26, order="name"),
-    Column("WHO", 12, _who, wished=34),
+    Column("WHO", 11, _who, wished=34),
     Column("WINDOW", 7, _window, rank=1, wished=8),
     Column("USED/LIMIT", 13, _used, wished=17, right=True, order="amount"),
+    Column("", 1, _raised),
     Column("", 6, _unpriced),
     Column("USE", 5, _percent, right=True, order="use"),
     Column("", 6, _bar, wished=16, rank=3),

@@ -88,7 +88,7 @@ class LimitsPanel(DoorPanel):
         mark = unpriced + 1 if unpriced else 0
         with_amounts = bar_width >= max(20, _AMOUNTS + 1 + mark + 2)
         pieces: list[Piece] = [
-            (f"{SIGNS[use.state]} ", style),
+            (f"{self._sign(use)} ", style),
             (fit(name + window, named), palette.text),
             (" ", palette.text),
         ]
@@ -103,6 +103,10 @@ class LimitsPanel(DoorPanel):
             pieces += gauge(use.fraction, bar_width, fill, bad, palette.rest, self.glyphs)
         pieces.append((fit_right(formats.used_percent(use), width - length(pieces)), style))
         return pieces
+
+    def _sign(self, use: LimitUse) -> str:
+        """How it stands; of one that is well, that it is raised for a while."""
+        return self.glyphs.up if use.raises and use.state is LimitState.OK else SIGNS[use.state]
 
 
 def _unpriced(use: LimitUse) -> str:

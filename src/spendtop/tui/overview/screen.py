@@ -216,6 +216,13 @@ class OverviewScreen(LiveScreen):
             self.news()
 
     @property
+    def shift_length(self) -> int:
+        """The window's own length; a calendar one's is that of a day, a week, a month."""
+        now = self.face.session.clock()
+        since, until = self.time.span(now, self.calendar)
+        return (until or now) - (since or 0)
+
+    @property
     def _bill_days(self) -> int:
         """How many days of bills are charted."""
         now = self.face.session.clock()

@@ -46,7 +46,7 @@ class Trend:
     def __init__(self, screen: LiveScreen, chart: SpendChart) -> None:
         self._screen = screen
         self._chart = chart
-        self._of: tuple[str, str, str] | None = None
+        self._of: tuple[str, str, str, int | None] | None = None
         self._spends: dict[Span, dict[int, Spend]] = {}
         self._reading: _Reading | None = None
         self._read_again_at = 0.0
@@ -55,7 +55,8 @@ class Trend:
         """Show the steps of `line`, and read what of them is not known yet."""
         from spendtop.tui.overview.questions import TrendQuestion
 
-        of = (line.name, line.unit, selection.text)
+        past = now if self._screen.face.time_machine.is_past else None
+        of = (line.name, line.unit, selection.text, past)
         if self._of != of:
             self.end()
             self._of, self._spends, self._chart.bars = of, {}, None

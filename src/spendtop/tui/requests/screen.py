@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from spendtop.domain.clock import DAY
 from spendtop.domain.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
@@ -93,6 +94,18 @@ class RequestsScreen(LiveScreen):
             self.detail_pane.read(self.rows.selected)
         headline: Headline = answer.headline
         return headline
+
+    def moved_in_time(self) -> None:
+        """What is listed is another list, from its start."""
+        self.list_pane.begin_newest()
+        super().moved_in_time()
+
+    @property
+    def shift_length(self) -> int:
+        """The length of the window that is listed, or a day."""
+        now = self.face.session.clock()
+        since, _ = self.browser.selection.time.span(now, self.calendar)
+        return DAY if since is None else now - since
 
     def remarks(self) -> Line:
         search = self.detail_pane.remarks() if self.layout_shown is not Layout.LIST else ()

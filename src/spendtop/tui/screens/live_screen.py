@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from spendtop.domain.clock import HOUR
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
@@ -61,6 +62,20 @@ class LiveScreen(ReaderScreen):
     def request_selection(self) -> Selection:
         """Which requests it is about: all, where it does not list some."""
         return Selection()
+
+    def moved_in_time(self) -> None:
+        """Everything is to be read as of another instant."""
+        self.outdate()
+        self.news()
+        self.tick()
+
+    @property
+    def shift_length(self) -> int:
+        """How far one step of the time machine goes, µs."""
+        return HOUR
+
+    def action_shift(self, step: int) -> None:
+        self.face.time_machine.shift(-step * self.shift_length)
 
     def select_row(self, key: Hashable) -> None:
         """Put the cursor on a row, on screens that others lead to."""
@@ -152,7 +167,7 @@ class LiveScreen(ReaderScreen):
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
         words = NoticeWords(self.face, self.size.width)
-        left = words.of_pause() or [*words.important(), *self.remarks()]
+        left = words.of_pause() or [*words.of_past(), *words.important(), *self.remarks()]
         self.query_one(Notice).say(left, () if self.face.pause else self.window_words())
 
     def window_words(self) -> Line:

@@ -39,6 +39,13 @@ class NoticeWords:
             return [words, ("  ", palette.text), (clean_line(facts.standing.sentence), palette.bad)]
         return [words, ("  p goes on; recording never stops", palette.muted)]
 
+    def of_past(self) -> Line:
+        """That all this is of before, and the way back; empty while it is not."""
+        if not self._face.time_machine.is_past:
+            return ()
+        palette = self._face.palette
+        return [(" THE PAST ", palette.banner), ("  ( earlier  ) later  :now goes back   ", palette.muted)]
+
     def important(self) -> Line:
         """What is amiss, what a changed configuration did, and what waits for a person."""
         waiting = self._waiting()

@@ -57,6 +57,8 @@ class StatusLine(Canvas):
         state = self._state(facts)
         since = f" since {facts.since}" if facts.since and facts.standing.is_amiss and width >= _ROOMY else ""
         right: list[Piece] = [(f"{facts.clock} ", base), state, (since, state[1]), (" ", base)]
+        if facts.past:
+            right = [(f" AT {facts.past} ", palette.banner), (" ", base)]
         if width < _NARROW:
             right = [(state[0][:1], state[1]), (" ", base)]
         left: list[Piece] = [(" spendtop", base + palette.title), (f" {facts.store} ", base + palette.muted)]

@@ -29,6 +29,9 @@ class StoreWriter:
 
     def may_write(self) -> bool:
         """Whether this viewer may change anything; says so when it may not."""
+        if self._screen.face.time_machine.is_past:
+            self._screen.warn("The past cannot be changed. Say ':now' and do it then.")
+            return False
         if self._screen.face.session.read_only:
             self._screen.warn("This viewer is read-only: leave it and start `spendtop attach` without --read-only.")
             return False

@@ -1,0 +1,167 @@
+"""The store as it stood at an instant, for a viewer: views laid over its tables on connections of their own.
+
+What is read there needs no other questions than the present does. Requests are those that had happened by then,
+whenever they were reported. The totals are whole up to the hour of the instant; that hour is summed anew when a
+connection is made. Names, prices and what is configured are those of the present.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, select, text, true
+
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.errors import UsageError
+from spendtop.domain.limits import OWN_DIMENSION, Each, Limit
+from spendtop.domain.model_names import family
+from spendtop.store.day_totals import UNTIL
+from spendtop.store.engine import SCHEMA, Store
+from spendtop.store.reads import spend_sql
+from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.limits import within_scope
+from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, SHADOW
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable, RequestTable, TotalTable
+
+_LAID = "past"
+_CAME = {"request": "occurred_at", "quarantine": "received_at", "delivery": "created_at"}
+"""Tables whose rows were there from an instant on that one of their columns names."""
+
+Key = tuple[str, str, int]
+"""Dimension, key and bucket of a row of `total`."""
+
+
+class PastStore(Store):
+    """Reads like any other store; it cannot be written."""
+
+    def __init__(self, url: str | URL, at: int) -> None:
+        """`at` is UTC µs."""
+        super().__init__(url)
+        self.at = at
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """As of `at`."""
+        with self._read_engine.connect() as connection:
+            if _LAID not in connection.info:
+                with connection.begin():
+                    _lay_over(connection, self.at, "main" if self.is_sqlite else SCHEMA)
+                connection.info[_LAID] = True
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Raises UsageError."""
+        raise UsageError("The past cannot be changed. Say ':now' and do it then.")
+        yield  # pragma: no cover
+
+
+def _lay_over(connection: Connection, at: int, schema: str) -> None:
+    """Views of the same names as the tables, which hide them on this connection."""
+    hour = at // HOUR * HOUR
+    begun = _hour_so_far(connection, Span(hour, at + 1))
+    total = table_of(TotalTable)
+    names = [column.name for column in total.columns]
+    connection.execute(text(f"CREATE TEMP TABLE begun_hour AS SELECT * FROM {schema}.total WHERE 1 = 0"))
+    rows = [
+        dict(zip(names, (*key, 0, spend.requests, spend.cost.nano, *_counts(spend)), strict=True))
+        for key, spend in begun.items()
+    ]
+    if rows:
+        values = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO begun_hour ({', '.join(names)}) VALUES ({values})"), rows)
+    whole = f"bucket < {hour} OR (dimension = '{MINUTES}' AND bucket + {MINUTE} <= {at + 1})"
+    views = {
+        "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_hour",
+        "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
+        "alert": f"SELECT {_alert_columns(at)} FROM {schema}.alert WHERE opened_at <= {at}",
+        **{name: f"SELECT * FROM {schema}.{name} WHERE {came} <= {at}" for name, came in _CAME.items()},
+    }
+    for name, query in views.items():
+        connection.execute(text(f"CREATE TEMP VIEW {name} AS {query}"))
+
+
+def _earlier(hour: int) -> str:
+    """Up to where days are summed, at most to `hour`."""
+    later = f"CASE WHEN CAST(value AS BIGINT) > {hour} THEN '{hour}' ELSE value END"
+    return f"CASE name WHEN '{UNTIL}' THEN {later} ELSE value END"
+
+
+def _alert_columns(at: int) -> str:
+    """What had been said and done about an alert; how much was used is as it was said last."""
+    stood = "CASE WHEN announced >= 1 OR falls > 0 THEN 'exceeded' ELSE 'approaching' END"
+    then: dict[str, str] = {
+        "state": f"CASE WHEN resolved_at > {at} THEN {stood} ELSE state END",
+        "resolved_at": f"CASE WHEN resolved_at > {at} THEN NULL ELSE resolved_at END",
+        "acked_at": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_at END",
+        "acked_by": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_by END",
+    }
+    columns = (column.name for column in table_of(AlertTable).columns)
+    return ", ".join(f"{then[name]} AS {name}" if name in then else name for name in columns)
+
+
+def _counts(spend: Spend) -> tuple[int, ...]:
+    return spend.unpriced, spend.errors, spend.prompt_tokens, spend.completion_tokens, spend.failed
+
+
+def _hour_so_far(connection: Connection, span: Span) -> dict[Key, Spend]:
+    """What the totals held of the hour in which `span` ends."""
+    assert span.since is not None and span.until is not None
+    hour, minute = span.since, (span.until - 1) // MINUTE * MINUTE
+    request = table_of(RequestTable)
+    counted = request.c.counted.is_(True)
+    sums: dict[Key, Spend] = {}
+
+    def add(dimension: str, bucket: int, column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> None:
+        for key, spend in _spends(connection, Span(bucket, span.until), column, and_(true(), *conditions)).items():
+            sums[dimension, key, bucket] = spend
+
+    add(ALL, hour, literal(""), counted)
+    add(MINUTES, minute, literal(""), counted)
+    add(SHADOW, hour, request.c.token, request.c.counted.is_(False))
+    for dimension, name in COLUMNS.items():
+        column = request.c[name]
+        add(dimension, hour, column, counted, *([column.is_not(None)] if dimension in ONLY_WHERE_SET else []))
+    config = applied(connection)
+    for limit in config.limits if config else ():
+        if limit.dimension.startswith(OWN_DIMENSION):
+            for entity, spend in _of_limit(connection, limit, span).items():
+                sums[limit.dimension, entity, hour] = spend
+    return sums
+
+
+def _of_limit(connection: Connection, limit: Limit, span: Span) -> dict[str, Spend]:
+    """What counts for a limit that keeps totals of its own, by entity. What a `reserve` adds is not in it."""
+    request = table_of(RequestTable)
+    selects = and_(request.c.counted.is_(True), within_scope(connection, limit))
+    match limit.each:
+        case None:
+            return _spends(connection, span, literal(""), selects)
+        case Each.MODEL_FAMILY:
+            families: defaultdict[str, Spend] = defaultdict(Spend.nothing)
+            for model, spend in _spends(connection, span, request.c.model, selects).items():
+                families[family(model)] += spend
+            return families
+    return _spends(connection, span, request.c[COLUMNS[limit.each.value]], selects)
+
+
+def _spends(
+    connection: Connection, span: Span, column: ColumnElement[Any], selects: ColumnElement[bool]
+) -> dict[str, Spend]:
+    """Spend by the values of a column, empty where it has none."""
+    at = table_of(RequestTable).c.occurred_at
+    key = func.coalesce(column, "").label("key_")
+    statement = select(*spend_sql.of_requests(), key).where(span.holds(at), selects).group_by("key_")
+    return {str(row.key_): spend_sql.to_spend(row) for row in connection.execute(statement)}
+
+
+def oldest_request(connection: Connection) -> int | None:
+    """When the oldest request that is kept happened, UTC µs."""
+    return connection.execute(select(func.min(table_of(RequestTable).c.occurred_at))).scalar()

@@ -1,0 +1,174 @@
+"""Raising a limit for a while, and taking the last raise back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from getpass import getuser
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.widgets import Input, Label
+
+from spendtop.domain.billing import typed
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.raises import end_of
+from spendtop.domain.untrusted import clean_line
+from spendtop.domain.windows import Calendar
+from spendtop.tui import formats
+from spendtop.tui.modals.dialog import FormDialog
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from spendtop.domain.limits import Limit
+    from spendtop.domain.raises import Raise
+    from spendtop.store.reads.limits import LimitUse
+    from spendtop.tui.screens.live_screen import LiveScreen
+    from spendtop.tui.screens.store_writer import StoreWriter
+
+_NO_AMOUNT = "Type an amount in US dollars, such as 20."
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseDraft:
+    """A raise as it was typed."""
+
+    amount: str = ""
+    until: str = "tomorrow"
+
+    @property
+    def usd(self) -> Usd | None:
+        """What was typed as an amount; None where that is none."""
+        try:
+            return typed(self.amount.strip().removeprefix("+"))
+        except ValueError:
+            return None
+
+
+class RaiseScreen(FormDialog[RaiseDraft]):
+    """Gives what was typed, or None; says what the limit will be while it is typed."""
+
+    HINT = "tab next · enter raises · esc gives up"
+
+    def __init__(
+        self, whose: str, amount: Usd, draft: RaiseDraft, now: int, calendar: Calendar, complaint: str
+    ) -> None:
+        """`amount` is the limit's at present, raises included; `complaint` why the draft could not be used."""
+        super().__init__(f"Raise {whose}", complaint)
+        self._amount = amount
+        self._draft = draft
+        self._now = now
+        self._calendar = calendar
+
+    def fields(self) -> ComposeResult:
+        yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
+        yield Input(self._draft.amount, placeholder="20", id="amount", compact=True)
+        yield Label("Until when?", classes="spaced", markup=False)
+        yield Input(self._draft.until, placeholder="tomorrow", id="until", compact=True)
+        yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
+        yield Label(id="outcome", classes="spaced", markup=False)
+
+    def on_input_changed(self) -> None:
+        """What becomes of it."""
+        amount, until = self._typed().usd, self._until()
+        words = ""
+        if amount is not None and amount > ZERO and until is not None:
+            ends = formats.moment(until, self._now, self._calendar)
+            words = f"{self._amount + amount} until {ends}, then as before."
+        self.query_one("#outcome", Label).update(words)
+
+    def _typed(self) -> RaiseDraft:
+        return RaiseDraft(self.typed("amount"), self.typed("until"))
+
+    def _until(self) -> int | None:
+        try:
+            return end_of(self.typed("until"), self._now, self._calendar)
+        except ValueError:
+            return None
+
+    def action_submit(self) -> None:
+        draft = self._typed()
+        if draft.usd is None:
+            self.complain(_NO_AMOUNT)
+            return
+        try:
+            end_of(draft.until, self._now, self._calendar)
+        except ValueError as wrong:
+            self.complain(f"Until when: {wrong}.")
+        else:
+            self.dismiss(draft)
+
+
+class RaiseDesk:
+    """Asks for raises, makes them, and takes the last one back."""
+
+    def __init__(self, screen: LiveScreen, writer: StoreWriter) -> None:
+        self._screen = screen
+        self._writer = writer
+        self._made: list[tuple[Raise, str]] = []
+        """The raises that were made here, with whose they are in words."""
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a raise was made here that was not taken back."""
+        return bool(self._made)
+
+    @property
+    def _now(self) -> int:
+        return self._screen.face.session.clock()
+
+    def ask(self, limit: Limit, use: LimitUse | None, draft: RaiseDraft | None = None, complaint: str = "") -> None:
+        """Ask by how much and until when; for the entity of `use`, or for all without one."""
+        if not self._writer.may_write():
+            return
+        whose = _whose(limit, use)
+        amount = limit.amount if use is None else use.limit.amount
+        dialog = RaiseScreen(whose, amount, draft or RaiseDraft(), self._now, self._screen.calendar, complaint)
+        self._screen.app.push_screen(dialog, partial(self._take, limit, use))
+
+    def _take(self, limit: Limit, use: LimitUse | None, draft: RaiseDraft | None) -> None:
+        amount = draft.usd if draft is not None else None
+        if draft is None or amount is None:
+            return
+        now, until = self._now, end_of(draft.until, self._now, self._screen.calendar)
+
+        def work(connection: Connection) -> Raise:
+            from spendtop.services import raises
+
+            entity = None if use is None else use.entity.raw
+            return raises.raise_limit(connection, limit, entity, amount, until, now, getuser())
+
+        def refused(words: str) -> None:
+            self.ask(limit, use, draft, words)
+
+        self._writer.write(work, partial(self._done, _whose(limit, use)), refused)
+
+    def _done(self, whose: str, made: Raise) -> None:
+        self._made.append((made, whose))
+        until = formats.moment(made.until, self._now, self._screen.calendar)
+        self._tell(f"{whose} is raised by {made.amount} until {until}. u takes it back.")
+
+    def undo(self) -> None:
+        """End the last raise that was made here."""
+        if not self._made or not self._writer.may_write():
+            return
+        made, whose = self._made.pop()
+        now = self._now
+
+        def work(connection: Connection) -> None:
+            from spendtop.services import raises
+
+            raises.take_back(connection, made.id, now)
+
+        self._writer.write(work, lambda _: self._tell(f"{whose} holds again without the {made.amount} more."))
+
+    def _tell(self, words: str) -> None:
+        self._screen.notify(words, markup=False)
+        self._screen.news()
+        self._screen.tick()
+
+
+def _whose(limit: Limit, use: LimitUse | None) -> str:
+    name = clean_line(limit.name, 30)
+    return f"{name}, {use.name}" if use is not None else name

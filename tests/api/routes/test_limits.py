@@ -1,0 +1,52 @@
+"""Raising a limit over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.store.engine import Store
+from spendtop.store.tables import LimitRaiseTable
+from tests.api.routes.test_admin_routes import filled, get
+from tests.conftest import SettableClock
+from tests.services.conftest import rows
+
+
+async def test_a_raise_counts_at_once_for_limits_and_the_verdict(readable_store: Store, clock: SettableClock) -> None:
+    async with filled(readable_store, clock) as live:
+        answer = await live.client.post("/limits/daily/raise", json={"usd": "20.5", "until": "tomorrow"})
+        assert answer.status_code == 200
+        raised = answer.json()
+        assert (raised["name"], raised["entity"], raised["raised_usd"], raised["raised_nanousd"]) == (
+            *("daily", None, 20.5),
+            20_500_000_000,
+        )
+        assert raised["until"] == "2026-11-21T00:00:00.000000Z"
+        (limit,) = (await get(live, "/limits"))["data"]
+        assert (limit["limit_nanousd"], limit["raised_nanousd"]) == (21_500_000_000, 20_500_000_000)
+        assert (limit["state"], limit["raised_until"]) == ("ok", raised["until"])
+        verdict = (await live.client.get("/verdict")).json()
+        assert (verdict["verdict"], verdict["limit"]) == ("allow", "daily")
+        assert verdict["remaining_usd"] > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code", "field"),
+    [
+        ("monthly", {"usd": 20, "until": "tomorrow"}, 404, None),
+        ("daily", {"usd": 0, "until": "tomorrow"}, 422, "usd"),
+        ("daily", {"usd": "much", "until": "tomorrow"}, 422, "usd"),
+        ("daily", {"usd": 20, "until": "yesterday"}, 422, "until"),
+        ("daily", {"usd": 20, "until": "2020-01-01"}, 422, "until"),
+        ("daily", {"usd": 20, "until": "tomorrow", "entity": "ada"}, 422, "entity"),
+        ("daily", {"usd": 20}, 422, "until"),
+        ("daily", {"usd": 20, "until": "2h", "untill": "3h"}, 422, "untill"),
+    ],
+)
+async def test_what_cannot_be_raised_is_named_and_changes_nothing(
+    readable_store: Store, clock: SettableClock, name: str, body: dict[str, object], code: int, field: str | None
+) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        answer = await live.client.post(f"/limits/{name}/raise", json=body)
+        assert answer.status_code == code
+        assert field is None or [*answer.json()["error"]["fields"]] == [field]
+    assert rows(readable_store, LimitRaiseTable) == []

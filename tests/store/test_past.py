@@ -1,0 +1,121 @@
+"""The store as it stood: whatever is read of it is what a store without later requests says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters import FilterContext, parse_filter
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request
+from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.store import day_totals
+from spendtop.store.past import PastStore, oldest_request
+from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.attention import alerts
+from spendtop.store.reads.limits import use
+from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.spending import COLUMNS, by_key, per_bucket, shadow_spend, spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable
+from tests.store.conftest import Recorded
+from tests.store.reads.random_requests import START
+
+AT = START + 3 * DAY + 40 * MINUTE + 17
+WHERE = "-model:cheap"
+DAY_WINDOW = parse_window("day")
+LIMITS = (
+    Limit(name="own", window=DAY_WINDOW, amount=Usd(100), where=parse_filter(WHERE), where_text=WHERE, each=Each.USER),
+    Limit(name="families", window=DAY_WINDOW, amount=Usd(100), each=Each.MODEL_FAMILY),
+)
+
+
+def requests(recorded: Recorded) -> list[Request]:
+    """Several in every hour of some days, also in the minute of `AT`."""
+    return [
+        recorded.request(
+            START + step * 13 * MINUTE + step % 3,
+            None if step % 11 == 0 else step,
+            user_id=("ann", "ben", None)[step % 3],
+            model=("gpt-4o", "gpt-4o-2024-08-06", "cheap")[step % 5 % 3],
+            session_id="s" if step % 4 else None,
+            token="t" if step % 2 else None,
+            counted=step % 17 > 0,
+        )
+        for step in range(6 * DAY // (13 * MINUTE))
+    ] + [recorded.request(AT + offset, 100_000 + offset) for offset in (-10, 0, 1, 5)]
+
+
+def figures(connection: Connection) -> list[Any]:
+    """What screens read: sums over spans, by each dimension, by minute, of limits, and the newest requests."""
+    spans = ((None, None), (AT - HOUR, None), (AT - 2 * DAY, AT + DAY), (AT - 30 * DAY, None))
+    window = bounds(DAY_WINDOW, AT, Calendar())
+    return [
+        [spend(connection, since, until) for since, until in spans],
+        [by_key(connection, name, since, until, 5) for name in COLUMNS for since, until in spans],
+        [each for each in per_bucket(connection, AT - DAY, AT + HOUR, MINUTE) if each.spend.requests],
+        shadow_spend(connection, None, None),
+        [use(connection, LIMITS[0], "ann", window), use(connection, LIMITS[1], "gpt-4o", window)],
+        [row.id for row in page(connection, RequestQuery(), FilterContext(AT, Calendar()), None, 20).rows],
+        oldest_request(connection),
+    ]
+
+
+@pytest.mark.parametrize("days_are_summed", [False, True])
+def test_it_is_what_a_store_without_later_requests_says(recorded: Recorded, days_are_summed: bool) -> None:
+    info = CollectorInfo(version="0", host="here", pid=1, url="http://here", started_at=START)
+    applied = Applied(limits=LIMITS, calendar=Calendar(), channels=(), collector=info, at=START, config_digest="d")
+    with recorded.store.writing() as connection:
+        keep(connection, applied)
+    every = requests(recorded)
+    recorded.add([request for request in every if request.occurred_at <= AT], LIMITS)
+    with recorded.store.reading() as connection:
+        then = figures(connection)
+    recorded.add([request for request in every if request.occurred_at > AT], LIMITS)
+    if days_are_summed:
+        with recorded.store.writing() as connection:
+            while day_totals.add_hours(connection, AT + 2 * DAY):
+                pass
+    past = PastStore(recorded.store.url, AT)
+    try:
+        for _ in range(2):
+            with past.reading() as connection:
+                assert figures(connection) == then
+        with pytest.raises(UsageError, match="The past cannot be changed"), past.writing():
+            pass
+    finally:
+        past.close()
+    with recorded.store.reading() as connection:
+        assert figures(connection) != then
+
+
+def test_alerts_are_as_they_stood(recorded: Recorded) -> None:
+    same = {"rule": "limit/daily", "severity": "critical", "announced": 1.0, "used_nano": 7, "limit_nano": 5}
+    with recorded.store.writing() as connection:
+        for number, (opened, acked, resolved) in enumerate(
+            [(-9, -5, 5), (-8, 3, None), (-7, None, -2), (4, None, None)]
+        ):
+            values = {
+                **same,
+                "entity": str(number),
+                "window_start": number,
+                "state": "exceeded" if resolved is None else "resolved",
+                "crossed_at": AT + opened,
+                "opened_at": AT + opened,
+                "updated_at": AT + opened,
+                "acked_at": None if acked is None else AT + acked,
+                "resolved_at": None if resolved is None else AT + resolved,
+            }
+            connection.execute(table_of(AlertTable).insert().values(**values))
+    past = PastStore(recorded.store.url, AT)
+    try:
+        with past.reading() as connection:
+            stood = {str(row.entity): (row.state, row.acked_at) for row in alerts(connection, False, 10)}
+    finally:
+        past.close()
+    assert stood == {"0": ("exceeded", AT - 5), "1": ("exceeded", None), "2": ("resolved", None)}
