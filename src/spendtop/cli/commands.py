@@ -149,8 +149,9 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age} {undelivered}"
-                " {collector} {standing} {remark} in your own words; {state} is stale when nobody collects",
+                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
+                " {undelivered} {collector} {standing} {remark} in your own words;"
+                " {reaches} is about when {worst_name} is full, {state} is stale when nobody collects",
             ),
         ),
     ),
