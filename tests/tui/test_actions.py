@@ -28,6 +28,7 @@ ONE_THING = {
     "c": {"calibrate", "chart-cursor"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
+    "b": {"backfill", "backtest"},  # goes over the past again
     "plus": {"record", "raise"},  # puts money in
     "u": {"undo-entry", "undo-raise", "undo"},  # takes back what was done here last
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows

@@ -225,6 +225,7 @@ LIMITS = (
         3,
     ),
     Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("backtest", "b", "screen.backtest", "back-test", "on which days the limit would have fired", "act", 7),
     Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
