@@ -1,7 +1,15 @@
 """The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
 
 from spendtop.store.tables.agents import AgentFileTable, AgentRootTable
-from spendtop.store.tables.alerts import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
+from spendtop.store.tables.alerts import (
+    AlertActionTable,
+    AlertTable,
+    DeliveryAlertTable,
+    DeliveryAttemptTable,
+    DeliveryTable,
+    HeldAnnouncementTable,
+    SilenceTable,
+)
 from spendtop.store.tables.ledger import (
     BalanceReadingTable,
     DayCostPartTable,
@@ -35,6 +43,7 @@ from spendtop.store.tables.usage import (
 __all__ = [
     "AgentFileTable",
     "AgentRootTable",
+    "AlertActionTable",
     "AlertTable",
     "BalanceReadingTable",
     "BodyTable",
@@ -47,6 +56,7 @@ __all__ = [
     "DeliveryAttemptTable",
     "DeliveryTable",
     "GapTable",
+    "HeldAnnouncementTable",
     "LeaseTable",
     "LedgerEventTable",
     "LimitMarkTable",
@@ -59,6 +69,7 @@ __all__ = [
     "RequestKeyTable",
     "RequestTable",
     "RevisionTable",
+    "SilenceTable",
     "TaskTable",
     "TokenTable",
     "TotalTable",

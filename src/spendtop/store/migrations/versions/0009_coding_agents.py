@@ -7,8 +7,8 @@ from alembic import op
 
 from spendtop.store.migrations.views import replace_plan_view
 
-revision: str = "0008"
-down_revision: str | None = "0007"
+revision: str = "0009"
+down_revision: str | None = "0008"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
