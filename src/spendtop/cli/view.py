@@ -144,6 +144,7 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 start_collector=None if options.read_only or demo else link.start_collector,
                 last_sign=link.last_sign,
                 store_name="demo" if demo else _store_name(settings.database.url.get_secret_value()),
+                config_file=loaded.path.absolute() if loaded.path else None,
                 webhook_url=f"{settings.server.public_url}/webhook" if settings.server.public_url else None,
                 read_only=options.read_only,
                 demo=demo,

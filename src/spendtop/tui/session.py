@@ -57,6 +57,8 @@ class Session:
     last_sign: Callable[[], int | None] = lambda: None
     """When a collector of this store gave its last sign of life, UTC µs. Runs in a thread."""
     store_name: str
+    config_file: Path | None = None
+    """The `spendtop.toml` that the configuration here comes from."""
     webhook_url: str | None = None
     """Where gateways reach us, when it is known better than from the collector's address."""
     read_only: bool = False
