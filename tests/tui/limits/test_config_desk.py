@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,12 @@ async def test_the_editor_opens_at_the_limit_and_what_came_of_it_is_said(
         for script, words in ENDS.items():
             monkeypatch.setenv("EDITOR", an_editor(tmp_path, script))
             await pilot.press("e")
-            await until(pilot, lambda words=words: words in said(pilot))
+            await until(pilot, partial(_is_said, pilot, words))
             assert held(tmp_path / "place") == "+2\n"
+
+
+def _is_said(pilot: Any, words: str) -> bool:
+    return words in said(pilot)
 
 
 def said(pilot: Any) -> str:
