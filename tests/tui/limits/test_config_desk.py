@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spendtop.sources.settings import SECTIONS
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.editor import edited, editor_command
 from tests.tui.conftest import Sessions, Till, picture, typed, until
@@ -31,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def face(session_over: Sessions, spent: Till, file: Path) -> SpendtopApp:
     """The face over the same limits, configured by a file."""
-    return SpendtopApp(session_over(config_file=file))
+    return SpendtopApp(session_over(config_file=file, sections=SECTIONS))
 
 
 def held(file: Path) -> str:

@@ -100,10 +100,9 @@ class ConfigDesk:
         from spendtop.config.config_files import ConfigFiles
         from spendtop.config.load import read_files
         from spendtop.config.problems import in_one
-        from spendtop.sources.settings import SECTIONS
 
         files = ConfigFiles(here=path.parent, folder=path.parent, document=path)
-        problems = read_files(files, sections=SECTIONS).problems
+        problems = read_files(files, sections=self._screen.face.session.sections).problems
         if problems:
             words = first_slip(str(in_one(problems)))
             self._screen.report(f"Not applied: {clean_line(words, 300)}. {_GO_ON} e opens the file again.", "error")
@@ -128,10 +127,8 @@ class ConfigDesk:
 
     def _problems(self, text: str, draft: LimitDraft) -> Mapping[str, str]:
         """Runs in a thread."""
-        from spendtop.sources.settings import SECTIONS
-
         try:
-            problems = draft.problems(text, SECTIONS)
+            problems = draft.problems(text, self._screen.face.session.sections)
         except ValueError:
             return {"file": "the file as it is now is not valid TOML; esc, then e opens it"}
         if not problems and draft.added_to(text) is None:
