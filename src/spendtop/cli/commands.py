@@ -301,6 +301,17 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "limit backtest": Command(
+        "limits:try_on_the_past",
+        "Try a limit on the requests that are stored: on which days it would have fired.",
+        "spendtop limit backtest daily --usd 40 --days 30",
+        (
+            _argument("name", metavar="NAME", help="the limit, as `spendtop limit list` has it"),
+            _argument("--usd", metavar="N", help="another amount than it has"),
+            _argument("--days", type=int, default=30, metavar="N", help="the last so many days (default 30)"),
+            _JSON,
+        ),
+    ),
     "alert list": Command(
         "alerts:show",
         "Open alerts, the newest first.",
