@@ -123,31 +123,31 @@ def _amount(text: str) -> Usd:
         raise UsageError(f"'{clean_line(text, 40)}' is no amount in US dollars such as +20.") from None
 
 
-class _Limit(NamedTuple):
+class _AheadLimit(NamedTuple):
     use: LimitUse
     forecast: Forecast | None
 
 
-class _Standing(NamedTuple):
+class _AllLimits(NamedTuple):
     """All limits as they stand at `at`, UTC µs."""
 
-    limits: Sequence[_Limit]
+    limits: Sequence[_AheadLimit]
     calendar: Calendar
     at: int
 
 
-def _read(options: Options) -> _Standing:
+def _read(options: Options) -> _AllLimits:
     settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         applied = effective_limits(connection, settings)
         prices = ceilings(applied.limits, settings, at)
         standing = uses(connection, applied.limits, applied.calendar, at, ceilings=prices)
-        limits = [_Limit(use, forecast_of(connection, use, applied.calendar, at)) for use in standing]
-    return _Standing(limits, applied.calendar, at)
+        limits = [_AheadLimit(use, forecast_of(connection, use, applied.calendar, at)) for use in standing]
+    return _AllLimits(limits, applied.calendar, at)
 
 
-def _table(standing: _Standing, limits: Sequence[_Limit]) -> str:
+def _table(standing: _AllLimits, limits: Sequence[_AheadLimit]) -> str:
     rows = [_row(each, standing) for each in limits]
     if not any(each.use.raises for each in limits):
         return table(_HEADERS, rows)
@@ -155,7 +155,7 @@ def _table(standing: _Standing, limits: Sequence[_Limit]) -> str:
     return table((*_HEADERS, "raised"), raised)
 
 
-def _row(limit: _Limit, standing: _Standing) -> tuple[object, ...]:
+def _row(limit: _AheadLimit, standing: _AllLimits) -> tuple[object, ...]:
     use, calendar = limit.use, standing.calendar
     return (
         clean_line(use.limit.name),

@@ -94,7 +94,7 @@ async def test_it_looks_ahead_where_there_is_a_past(session_over: Sessions, till
         screen = await shown(pilot)
         assert "REACHES" in picture(pilot)
         assert line(pilot, " daily").split("│")[1].split()[-2][:3] == "12:"
-        assert "?" in line(pilot, "each user  new").split()
+        assert "?" in line(pilot, "$0.300/$0.500").split()
         assert screen.row is not None and screen.row.limit.name == "each user"
         await until(pilot, lambda: "100% not enough data" in picture(pilot))
         await pilot.press("j")
