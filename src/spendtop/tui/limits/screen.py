@@ -66,7 +66,7 @@ class LimitsScreen(LiveScreen):
             else "limits are known once a collector ran"
         )
         table.note = self._note([use.state for each in answer.limits for use in each.uses])
-        table.renew(answer.limits)
+        table.renew(answer.limits, answer.forecasts)
         self._read_detail()
         return headline
 
@@ -136,7 +136,7 @@ class LimitsScreen(LiveScreen):
             return
         if not self.detail.display:
             return
-        question = LimitDetailQuestion(use=row.use, now=self.table.now)
+        question = LimitDetailQuestion(use=row.use, now=self.table.now, calendar=self.table.calendar)
         self.ask(question, self._take_detail)
 
     def _take_detail(self, detail: LimitDetail) -> None:
