@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _AXIS = 7
 _BESIDE_FROM = 60
 """Cells from which on the words stand beside the curve."""
-_WORDS_WIDTH = 38
+_WORDS_WIDTH = 40
 _LEAST_CURVE = 3
 
 
