@@ -28,7 +28,7 @@ from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
-from spendtop.tui.selection import Selection
+from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
@@ -266,6 +266,12 @@ class SpendtopApp(ThemedApp):
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
         self._on_requests(lambda screen: screen.export(kind, path))
+
+    def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
+        from spendtop.tui.breakdown.entities_screen import EntitiesScreen
+
+        if self.screen is self.live_screen:
+            self.push_screen(EntitiesScreen(of, key, time))
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
