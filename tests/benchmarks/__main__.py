@@ -22,6 +22,7 @@ from tests.benchmarks import (
     screens,
     sizes,
     starting,
+    trying,
 )
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "backfills": backfilling.backfills,
     "reprice": repricing.reprices,
     "reads": reading.reads,
+    "tries": trying.tries,
     "year": reading.year,
     "breakdown": breaking_down.breakdown,
     "evaluation": reading.evaluation,
