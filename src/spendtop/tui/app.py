@@ -27,6 +27,7 @@ from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.outside import Outside
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
@@ -115,6 +116,7 @@ class SpendtopApp(ThemedApp):
         self._start = CollectorStart(self, session)
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
+        self._outside = Outside(session.bell, session.title, session.store_name, self.send_to_terminal)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -163,6 +165,7 @@ class SpendtopApp(ThemedApp):
 
     def on_unmount(self) -> None:
         self._watch.stop()
+        self._outside.leave()
 
     def cannot_read(self, failure: Exception) -> None:
         if self.unreadable_since is None:
@@ -171,6 +174,7 @@ class SpendtopApp(ThemedApp):
 
     def has_read(self, headline: Headline) -> None:
         self.headline, self.unreadable_since = headline, None
+        self._outside.tell(headline)
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
