@@ -116,7 +116,7 @@ class SpendtopApp(ThemedApp):
         self._start = CollectorStart(self, session)
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
-        self._outside = Outside(session.bell, session.title, session.store_name, self.send_to_terminal)
+        self._outside = Outside(session, self.send_to_terminal)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -239,6 +239,8 @@ class SpendtopApp(ThemedApp):
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
+    action_open_screen = open_screen
+
     def open_request(self, request_id: int) -> None:
         self._on_requests(lambda screen: screen.open_request(request_id))
 
@@ -299,9 +301,6 @@ class SpendtopApp(ThemedApp):
     def run_key(self, call: str) -> None:
         """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def action_open_screen(self, name: str) -> None:
-        self.open_screen(name)
 
     def action_help(self) -> None:
         from spendtop.tui.modals.help import HelpScreen, Topic

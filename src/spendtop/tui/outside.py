@@ -10,6 +10,7 @@ from spendtop.tui import formats
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
+    from spendtop.tui.session import Session
 
 _BELL = "\x07"
 _KEEP_TITLE, _GIVE_TITLE_BACK = "\x1b[22;2t", "\x1b[23;2t"
@@ -18,11 +19,10 @@ _KEEP_TITLE, _GIVE_TITLE_BACK = "\x1b[22;2t", "\x1b[23;2t"
 class Outside:
     """Tells only what changed."""
 
-    def __init__(self, bell: bool, title: bool, store: str, send: Callable[[str], None]) -> None:
-        """Whether it may ring, and name the window after the store and its spend; `send` reaches the terminal."""
-        self._bell = bell
-        self._title = title
-        self._store = clean_line(store, 24)
+    def __init__(self, session: Session, send: Callable[[str], None]) -> None:
+        """`send` reaches the terminal."""
+        self._bell, self._title = session.bell, session.title
+        self._store = clean_line(session.store_name, 24)
         self._send = send
         self._unattended: int | None = None
         self._shown = ""
