@@ -365,11 +365,8 @@ class SpendtopApp(ThemedApp):
             self.action_leave()
             return
         self._interrupted = True
-        self.set_timer(2.0, self._forget_interrupt)
+        self.set_timer(2.0, partial(setattr, self, "_interrupted", False))
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
-
-    def _forget_interrupt(self) -> None:
-        self._interrupted = False
 
     def action_pause(self) -> None:
         recorded = self.headline.recorded if self.headline else 0
