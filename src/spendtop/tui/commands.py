@@ -102,6 +102,15 @@ class Commands:
             PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
         ]
         commands += [
+            PromptCommand(
+                name,
+                f"{name} [NAME]",
+                f"{name}: cost, change, last seen, their limits",
+                self._entity_opener(dimension(of)),
+            )
+            for name, of in (("users", "user"), ("models", "model_family"), ("tokens", "token"))
+        ]
+        commands += [
             PromptCommand(entry.command, entry.command, entry.help, self._opener(name))
             for name, entry in SCREENS.items()
         ]
@@ -196,6 +205,9 @@ class Commands:
                     Repricing(screen).undo(int(number))
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
+
+    def _entity_opener(self, of: Dimension) -> Callable[[list[str]], None]:
+        return lambda words: self._app.open_entities(of, " ".join(words) or None)
 
     def _by(self, words: list[str]) -> None:
         if not 1 <= len(words) <= 2:
