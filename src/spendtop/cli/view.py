@@ -123,6 +123,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
     switches = {
         "--no-config": options.no_config,
         "--new-store": options.new_store,
+        "--no-agents": options.no_agents,
         "--debug": options.debug,
     }
     return [*words, *(name for name, is_on in switches.items() if is_on)]
