@@ -28,7 +28,8 @@ class AttachedCollector:
     """Where it listens."""
     started_here: bool
     """This viewer started it, so that leaving may stop it."""
-    other_viewers: int = 0
+    other_viewers: tuple[str, ...] = ()
+    """Names of who else watches, cleaned."""
     conditions: tuple[Condition, ...] = ()
     """What is amiss with it, the worst first."""
     last_sign: int | None = None
