@@ -13,6 +13,7 @@ from spendtop.domain.filter_parser import parse_filter, quoted
 from spendtop.domain.filter_tree import (
     ANY_TEXT,
     ANY_TEXT_FIELDS,
+    BODIES,
     EVERYTHING,
     FIELDS,
     And,
@@ -26,6 +27,8 @@ from spendtop.domain.filter_tree import (
     Op,
     Or,
     Value,
+    body_terms,
+    candidates,
     fields_of,
 )
 from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
@@ -37,6 +40,7 @@ from spendtop.domain.windows import Calendar
 __all__ = [
     "ANY_TEXT",
     "ANY_TEXT_FIELDS",
+    "BODIES",
     "EVERYTHING",
     "FIELDS",
     "And",
@@ -55,6 +59,8 @@ __all__ = [
     "Subject",
     "TimeSpan",
     "Value",
+    "body_terms",
+    "candidates",
     "fields_of",
     "matches",
     "parse_filter",
@@ -105,6 +111,9 @@ class FilterContext:
 
     now_us: int
     calendar: Calendar
+    found: Mapping[Comparison, frozenset[int]] | None = None
+    """Ids of the requests in whose prompt or answer a text is, by the comparison that looks for it; None where nobody
+    looked."""
 
 
 def matches(filter: Filter, subject: Subject, context: FilterContext) -> bool:

@@ -190,7 +190,7 @@ class RequestsScreen(LiveScreen):
 
     def go_back(self) -> bool:
         if self.layout_shown is Layout.LIST:
-            return False
+            return self.list_pane.give_up()
         self.lay_out(Layout.LIST)
         return True
 
