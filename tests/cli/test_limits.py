@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from spendtop.collector.from_settings import book_of
@@ -155,3 +157,31 @@ def test_a_raise_that_cannot_be_is_a_usage_error(
     code, _, err = cli("limit", "raise", *words)
     assert code == 2
     assert problem in err
+
+
+def test_a_back_test_tells_on_which_days_and_as_json(cli: Cli, spent: Recorded) -> None:
+    write_config(LIMITS)
+    spent.add([spent.request(minutes_ago(5), 9_000_000_000)])
+    code, out, _ = cli("limit", "backtest", "last hour", "--days", "7")
+    assert code == 0
+    assert out.splitlines()[0] == "last hour, $10.00 per 1h, over the last 7 days:"
+    assert "80% on 1 of " in out and "100% on 0." in out
+    assert "There are data since" in out
+    found = json.loads(cli("limit", "backtest", "this month", "--usd", "8", "--json").out)
+    assert (found["unit"], found["nanousd"]) == ("month", 8_000_000_000)
+    assert [each["times"] for each in found["thresholds"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("dayly",), "There is no limit 'dayly'"),
+        (("last hour", "--usd", "0"), "--usd has to be more"),
+        (("last hour", "--usd", "few"), "'few' is no amount"),
+        (("last hour", "--days", "0"), "--days: say from 1"),
+    ],
+)
+def test_a_back_test_that_cannot_be_says_why(cli: Cli, home_store: Store, words: tuple[str, ...], problem: str) -> None:
+    write_config(LIMITS)
+    code, _, err = cli("limit", "backtest", *words)
+    assert (code, problem in err) == (2, True)

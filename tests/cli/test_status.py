@@ -60,6 +60,19 @@ def test_one_line_says_spend_and_the_fullest_limit(cli: Cli) -> None:
     assert cli("status", "--line").out == said.out
 
 
+def test_it_says_about_when_the_fullest_limit_is_reached(cli: Cli) -> None:
+    at = 1_700_000_000_000_000
+    band = {"reaches_at": at, "low": at, "high": None}
+    write_status({**DAILY, "forecast": {**band, "enough_data": True, "words": "about 21:40 (from 20:50)"}})
+    assert "daily 83% · approaching · 100% about 21:40 (from 20:50)" in cli("status").out
+    assert cli("status", "--line", "{worst_name} {reaches}").out == "daily about 21:40 (from 20:50)\n"
+    [limit] = json.loads(cli("status", "--json").out)["limits"]
+    moment = "2023-11-14T22:13:20.000000Z"
+    assert limit["forecast"] == {"enough_data": True, "reaches_at": moment, "low": moment, "high": None}
+    write_status(DAILY)
+    assert cli("status", "--line", "{reaches}").out == "\n"
+
+
 @pytest.mark.parametrize(
     ("states", "code"), [((), 0), (("ok",), 0), (("ok", "approaching"), 10), (("exceeded", "approaching", "ok"), 11)]
 )

@@ -25,9 +25,11 @@ waits until the second, which is news, was read."""
 ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
     "enter": {"open", "refusal"},  # opens what is to be looked at
-    "c": {"calibrate", "chart-cursor"},  # a closer look at the figures that the screen is about
+    "c": {"calibrate", "chart-cursor", "columns"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
+    "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
+    "d": {"toggle-token", "why"},  # what is different
     "plus": {"record", "raise"},  # puts money in
     "u": {"undo-entry", "undo-raise"},  # takes back what was done here last
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
@@ -62,6 +64,7 @@ def test_all_screens_are_looked_at() -> None:
         "Requests",
         "Sessions",
         "One session",
+        "Breakdown",
         "Limits",
         "Alerts",
         "Ledger",

@@ -1,4 +1,4 @@
-"""What a changed configuration did, on the screen."""
+"""What the status line tells: when a limit is reached, and what a changed configuration did."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from functools import partial
 
 from textual.pilot import Pilot
 
-from spendtop.domain.clock import SECOND
-from spendtop.domain.request import NotUnderstood
+from spendtop.domain.clock import HOUR, SECOND
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Cost, NotUnderstood
 from spendtop.domain.sources import HELICONE
 from spendtop.store import facts
 from spendtop.store.engine import Store
@@ -16,7 +17,7 @@ from spendtop.store.reads.applied_config import CONFIG_NEWS, applied, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.refusal import RefusalScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Till, opened, picture, typed, until
+from tests.tui.conftest import Till, a_request, opened, picture, typed, until
 
 REFUSED = "/srv/a/long/way/to/spendtop.toml:3: [limit] usd: must be more than $0\nspendtop.toml:9: [ui] theme: no"
 SHORT = "spendtop.toml:3: [limit] usd: must be more than $0 (and 1 more)"
@@ -35,6 +36,20 @@ async def test_an_applied_change_is_told_for_ten_seconds(app: SpendtopApp, store
         await until(pilot, lambda: "Configuration applied: limits" in picture(pilot))
         clock.advance(11 * SECOND)
         await until(pilot, lambda: "Configuration applied" not in picture(pilot))
+
+
+async def test_the_header_says_about_when_the_fullest_limit_is_reached(
+    app: SpendtopApp, till: Till, clock: SettableClock
+) -> None:
+    clock.advance(11 * HOUR)
+    till.record(
+        *(a_request(hour * 3600, clock(), cost=Cost(reported=Usd.of("4")), user_id=None) for hour in range(1, 240))
+    )
+    async with app.run_test(size=(140, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "100% about" in picture(pilot))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "100% ~" in picture(pilot))
 
 
 async def test_a_refusal_stands_before_what_needs_attention_until_it_is_repaired(

@@ -149,8 +149,9 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {state} {age} {undelivered}"
-                " {collector} {standing} {remark} in your own words; {state} is stale when nobody collects",
+                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
+                " {undelivered} {collector} {standing} {remark} in your own words;"
+                " {reaches} is about when {worst_name} is full, {state} is stale when nobody collects",
             ),
         ),
     ),
@@ -298,6 +299,17 @@ COMMANDS: dict[str, Command] = {
                 metavar="WHEN",
                 help="tonight, tomorrow, week, month, 2h, 18:00, a date, or a date with a time",
             ),
+        ),
+    ),
+    "limit backtest": Command(
+        "limits:try_on_the_past",
+        "Try a limit on the requests that are stored: on which days it would have fired.",
+        "spendtop limit backtest daily --usd 40 --days 30",
+        (
+            _argument("name", metavar="NAME", help="the limit, as `spendtop limit list` has it"),
+            _argument("--usd", metavar="N", help="another amount than it has"),
+            _argument("--days", type=int, default=30, metavar="N", help="the last so many days (default 30)"),
+            _JSON,
         ),
     ),
     "alert list": Command(

@@ -1,20 +1,24 @@
-"""`spendtop limit list`, `limit check` and `limit raise`."""
+"""`spendtop limit list`, `limit check`, `limit raise` and `limit backtest`."""
 
 from __future__ import annotations
 
 from getpass import getuser
 
+from msgspec.structs import replace
+
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
+from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.billing import typed
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.limits import LimitState
-from spendtop.domain.money import Usd
+from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.raises import amount_of, end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import raises
+from spendtop.services.backtests import LONGEST, backtest
 from spendtop.services.request_export import ascii_json
 from spendtop.store.reads.limits import LimitUse, uses
 
@@ -69,6 +73,40 @@ def raise_for_a_while(options: Options) -> int:
     whose = f" for {clean_line(raised.entity)}" if raised.entity is not None else ""
     ends = local_time(raised.until, in_force.calendar)
     say(f"{clean_line(limit.name)}{whose}: {limit.amount} + {raised.amount} until {ends}, then as before.")
+    return ExitCode.OK
+
+
+def try_on_the_past(options: Options) -> int:
+    """Say what a limit would have said over the last days."""
+    settings, at, wanted = load_readable(options).settings, now(), options.arguments
+    if not 1 <= wanted.days <= LONGEST:
+        raise UsageError(f"--days: say from 1 to {LONGEST}.")
+    with opened_store(settings) as store:
+        with store.reading() as connection:
+            in_force = effective_limits(connection, settings)
+        limit = raises.limit_named(in_force.limits, wanted.name)
+        if wanted.usd is not None:
+            amount = _amount(wanted.usd)
+            if amount <= ZERO:
+                raise UsageError("--usd has to be more than $0.")
+            limit = replace(limit, amount=amount)
+        ceiling = ceilings((limit,), settings, at).get(limit.name)
+        with metered("Trying it on stored requests") as tell:
+
+            def goes_on(done: float) -> bool:
+                tell(done)
+                return True
+
+            tried = backtest(store, limit, in_force.calendar, wanted.days, at, goes_on, ceiling)
+    assert tried is not None
+    if wanted.json:
+        from spendtop.api.limit_shapes import BacktestAnswer
+
+        say(ascii_json(BacktestAnswer.of(tried, in_force.calendar).model_dump()))
+        return ExitCode.OK
+    say(f"{clean_line(limit.name)}, {limit.amount} per {limit.window}, over the last {wanted.days} days:")
+    for line in (tried.sentence(in_force.calendar), *tried.remarks(in_force.calendar)):
+        say(line)
     return ExitCode.OK
 
 

@@ -132,6 +132,7 @@ def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str,
         "requests": str(status["today"]["requests"]),
         "worst": "" if worst is None else _percent(worst),
         "worst_name": clean_line(name),
+        "reaches": _reaches(worst),
         "undelivered": str(status.get("undelivered", 0)),
         "state": state if recorder.is_collecting else _STALE,
         "collector": recorder.collector,
@@ -165,6 +166,12 @@ def _percent(limit: dict[str, Any]) -> str:
     return used_percent(limit["used_nano"], limit["limit_nano"], limit.get("window", ""))
 
 
+def _reaches(limit: dict[str, Any] | None) -> str:
+    """About when a limit is reached, where that is likelier than not."""
+    forecast = limit and limit.get("forecast")
+    return (forecast and forecast["words"]) or ""
+
+
 def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) -> str:
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
     if bills := status.get("bills"):
@@ -173,6 +180,7 @@ def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) ->
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
         parts += [state] if state != "ok" else []
+        parts += [f"100% {words['reaches']}"] if words["reaches"] else []
     if status.get("undelivered"):
         parts.append(f"{words['undelivered']} messages undelivered: spendtop delivery list")
     parts += [recorder.remark] if recorder.remark else []
@@ -242,9 +250,20 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
                 **_usd("used", Usd(limit["used_nano"])),
                 **_usd("limit", Usd(limit["limit_nano"])),
                 "unpriced": limit["unpriced"],
+                "forecast": _forecast(limit.get("forecast")),
             }
             for limit in status["limits"]
         ],
+    }
+
+
+def _forecast(forecast: dict[str, Any] | None) -> dict[str, Any] | None:
+    if forecast is None:
+        return None
+    times = {name: forecast[name] for name in ("reaches_at", "low", "high")}
+    return {
+        "enough_data": forecast["enough_data"],
+        **{name: None if at is None else to_iso(at) for name, at in times.items()},
     }
 
 

@@ -67,9 +67,9 @@ def dimension(text: str) -> Dimension:
     wanted = name_here(text)
     if wanted not in DIMENSIONS:
         near = nearest(wanted, DIMENSIONS)
-        hint = f"; did you mean '{near}'?" if near else ""
+        hint = f"; did you mean '{near}'?" if near else "."
         raise UsageError(
-            f"There is nothing called '{clean_line(text, 20)}' to break down by{hint}."
+            f"There is nothing called '{clean_line(text, 20)}' to break down by{hint}"
             f" Take {', '.join(DIMENSIONS)} or prop.NAME."
         )
     return DIMENSIONS[wanted]

@@ -61,8 +61,22 @@ LIVE = (
 TIME = Action("time", "t", "screen.time", "time", "choose the window of time", "time", 12)
 
 SIDEWAYS = (
-    Action("right", "l,right", "screen.sideways(1)", "right", "next pane; in a chart the next step", "move"),
-    Action("left", "h,left", "screen.sideways(-1)", "left", "pane before; in a chart the step before", "move"),
+    Action(
+        "right",
+        "l,right",
+        "screen.sideways(1)",
+        "right",
+        "next pane; in a chart the next step, in a table the next cell",
+        "move",
+    ),
+    Action(
+        "left",
+        "h,left",
+        "screen.sideways(-1)",
+        "left",
+        "pane before; in a chart the step before, in a table the cell before",
+        "move",
+    ),
 )
 
 OVERVIEW = (
@@ -174,6 +188,20 @@ SESSION = (
     Action("previous-branch", "left_square_bracket", "screen.branch(-1)", "path before", "the path before", "find"),
 )
 
+BREAKDOWN = (
+    Action("open", "enter", "screen.open", "requests", "the requests of the cell, or of the whole row", "open", 3),
+    *SIDEWAYS,
+    Action("rows", "b", "screen.rows", "rows", "choose what the rows are", "find", 4),
+    Action("columns", "c", "screen.columns", "columns", "choose what the columns are", "find", 5),
+    Action("measure", "v", "screen.measure", "measure", "choose what is measured", "find", 6),
+    TIME,
+    Action("compare", "C", "screen.compare", "compare", "against the time before, or the same a week ago", "time", 8),
+    Action("why", "d", "screen.why", "what changed", "why the cost changed, cause by cause", "find", 7),
+    Action("copy", "y", "screen.copy", "copy", "copy the table, or a filter for the cell", "act", 16),
+    Action("export", "x", "screen.export", "export", "write all rows and columns to a file", "act", 9),
+    *ORDER,
+)
+
 ALERTS = (
     Action("open", "enter", "screen.open", "requests", "list the requests behind the alert", "open", 3),
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
@@ -223,11 +251,27 @@ LIMITS = (
         3,
     ),
     Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
+    Action("backtest", "b", "screen.backtest", "back-test", "on which days the limit would have fired", "act", 7),
     Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),
     *ORDER,
 )
 
-TABLES = (APP, LIVE, OVERVIEW, MODELS, MOVE, REQUESTS, DETAIL, SOURCES, SESSIONS, SESSION, ALERTS, LEDGER, LIMITS)
+TABLES = (
+    APP,
+    LIVE,
+    OVERVIEW,
+    MODELS,
+    MOVE,
+    REQUESTS,
+    DETAIL,
+    SOURCES,
+    SESSIONS,
+    SESSION,
+    BREAKDOWN,
+    ALERTS,
+    LEDGER,
+    LIMITS,
+)
 
 AMONG_PANES = ("next-pane", "previous-pane", "right", "left")
 """Ids of what needs several panes."""

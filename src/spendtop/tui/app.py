@@ -35,6 +35,7 @@ from spendtop.tui.themed_app import ThemedApp
 from spendtop.tui.time_machine import TimeMachine
 
 if TYPE_CHECKING:
+    from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
     from spendtop.tui.requests.screen import RequestsScreen
@@ -265,6 +266,17 @@ class SpendtopApp(ThemedApp):
     def export(self, kind: str, path: str) -> None:
         """Write what is listed on the screen of requests to a file."""
         self._on_requests(lambda screen: screen.export(kind, path))
+
+    def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
+        """By these dimensions, in place of those that the screen of breakdowns shows."""
+        from spendtop.tui.breakdown.screen import BreakdownScreen
+
+        def choose() -> None:
+            if isinstance(screen := self.live_screen, BreakdownScreen):
+                screen.break_down(rows, columns)
+
+        self.open_screen("breakdown")
+        self.call_after_refresh(choose)
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""

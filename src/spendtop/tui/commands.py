@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import SystemCommand
 
+from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.face import Face
@@ -44,6 +45,7 @@ class CommandedFace(Face, Protocol):
     def reload(self) -> None: ...
     def run_key(self, call: str) -> None: ...
     def export(self, kind: str, path: str) -> None: ...
+    def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None: ...
     def read_refusal(self) -> None: ...
 
 
@@ -86,6 +88,13 @@ class Commands:
                 "price what is listed anew; compares first",
                 self._reprice,
                 lambda: ["undo"],
+            ),
+            PromptCommand(
+                "by",
+                "by ROWS [COLUMNS]",
+                "break spend down, such as :by user model",
+                self._by,
+                lambda: list(DIMENSIONS),
             ),
             PromptCommand("refusal", "refusal", "why a changed configuration is refused", lambda _: app.read_refusal()),
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
@@ -187,6 +196,11 @@ class Commands:
                     Repricing(screen).undo(int(number))
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
+
+    def _by(self, words: list[str]) -> None:
+        if not 1 <= len(words) <= 2:
+            raise UsageError(f"Say ':by user model': one or two of {', '.join(DIMENSIONS)}, prop.NAME.")
+        self._app.break_down(*map(dimension, words))
 
     def _export(self, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):

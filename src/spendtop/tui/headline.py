@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from spendtop.domain.clock import SECOND
 
 if TYPE_CHECKING:
+    from spendtop.domain.forecast import Forecast
     from spendtop.domain.windows import Bounds, Calendar
     from spendtop.store.reads.applied_config import Applied, ConfigOutcome
     from spendtop.store.reads.attention import Attention
@@ -28,6 +29,8 @@ class Headline:
     last_hour: Spend
     worst: LimitUse | None
     """The fullest limit."""
+    forecast: Forecast | None
+    """How its use may go on."""
     attention: Attention
     recorded: int
     """Requests in the store: zero on a first run."""

@@ -6,7 +6,7 @@ import pytest
 
 from spendtop.store.engine import Store
 from spendtop.store.tables import LimitRaiseTable
-from tests.api.routes.test_admin_routes import filled, get
+from tests.api.routes.test_admin_routes import event, filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
 
@@ -50,3 +50,19 @@ async def test_what_cannot_be_raised_is_named_and_changes_nothing(
         assert answer.status_code == code
         assert field is None or [*answer.json()["error"]["fields"]] == [field]
     assert rows(readable_store, LimitRaiseTable) == []
+
+
+async def test_a_back_test_says_how_often_each_threshold_would_have_fired(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        await live.post_signed(event(60, clock()))
+        answer = (await live.client.post("/limits/backtest", json={"name": "daily", "usd": "0.7", "days": 7})).json()
+        assert (answer["name"], answer["usd"], answer["unit"], answer["periods"]) == ("daily", 0.7, "day", 1)
+        fired = [(each["fraction"], each["times"], each["dates"]) for each in answer["thresholds"]]
+        assert fired == [(0.5, 1, ["2026-11-20"]), (0.8, 1, ["2026-11-20"]), (1.0, 0, [])]
+        assert answer["text"].startswith("Would have fired 50% on 1 of 1 day (11-20)")
+        for body, code in (({"name": "monthly"}, 404), ({"name": "daily", "days": 0}, 422), ({}, 422)):
+            assert (await live.client.post("/limits/backtest", json=body)).status_code == code
+        refused = await live.client.post("/limits/backtest", json={"name": "daily", "usd": -1})
+        assert [*refused.json()["error"]["fields"]] == ["usd"]

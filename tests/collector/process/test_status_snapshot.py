@@ -17,6 +17,8 @@ LIMITS = (
     '[[limit]]\nname = "each user"\neach = "user"\nwindow = "day"\nusd = 1\n'
 )
 
+TOO_LITTLE_PAST = {"enough_data": False, "reaches_at": None, "low": None, "high": None, "words": None}
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -66,6 +68,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
                 "used_nano": 1_500_000_000,
                 "limit_nano": 1_000_000_000,
                 "unpriced": 1,
+                "forecast": TOO_LITTLE_PAST,
             },
             {
                 "name": "daily",
@@ -76,6 +79,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
                 "used_nano": 1_600_000_000,
                 "limit_nano": 10_000_000_000,
                 "unpriced": 1,
+                "forecast": TOO_LITTLE_PAST,
             },
         ],
     }

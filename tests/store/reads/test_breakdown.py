@@ -158,6 +158,12 @@ def test_the_rest_of_rows_and_columns_is_what_is_missing(recorded: Recorded) -> 
     span = Span(START, START + 40 * HOUR)
     for measure in (COST, LATENCY):
         found = read(recorded, by("user model", measure), Times(span, span, START), GridSize(rows=2, columns=1))
+        assert (
+            len(
+                read(recorded, by("user model", measure), Times(span, None, START), GridSize(rows=2, columns=3)).columns
+            )
+            == 4
+        )
         shown, column = set(wholes(found)), found.columns[0].key.raw
         others = [one for one in requests if KEYS["user"](one) not in shown]
         apart = [one for one in others if KEYS["model"](one) != column]

@@ -122,3 +122,14 @@ async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_
         await pilot.press("u")
         await until(pilot, lambda: "1 over" in picture(pilot))
         assert "u undo" not in picture(pilot)
+
+
+async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot, "b")
+        await until(pilot, lambda: "Would have fired 80% on 1 of 1 day (11-20)" in picture(pilot))
+        assert "There are data since 2026-11-20" in picture(pilot)
+        assert "1 request has no known cost" in picture(pilot)
+        assert "1  alice" in picture(pilot)
+        await pilot.press("escape")
+        assert "Would have fired" not in picture(pilot)

@@ -1,23 +1,24 @@
-"""Limits as they stand, and raising one for a while."""
+"""Limits as they stand, raising one for a while, and trying one on the past."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
-from spendtop.api.ledger_shapes import Dollars
+from spendtop.api.limit_shapes import BacktestAnswer, BacktestBody, RaiseAnswer, RaiseBody
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, written
-from spendtop.api.shapes import ErrorAnswer, LimitItem, LimitsAnswer, instant
+from spendtop.api.shapes import ErrorAnswer, LimitItem, LimitsAnswer
 from spendtop.domain.limits import Limit
-from spendtop.domain.money import Usd
-from spendtop.domain.raises import Raise, end_of
+from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.raises import end_of
 from spendtop.domain.windows import Calendar
 from spendtop.services import raises
+from spendtop.services.backtests import backtest
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.limits import LimitUse, uses
 
@@ -28,50 +29,11 @@ _NO_LIMIT: dict[int | str, dict[str, Any]] = {
 }
 
 
-class RaiseBody(BaseModel):
-    """By how much, for whom and until when."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    usd: Dollars
-    """More than zero; comes on top of what the limit has."""
-    until: Annotated[str, Field(min_length=1, max_length=64)]
-    """An instant such as 2026-12-01T14:00Z, or tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01 by the
-    collector's clocks."""
-    entity: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    """Whose limit; all of them without it."""
-
-
-class RaiseAnswer(BaseModel):
-    """A limit that is raised for a while."""
-
-    id: int
-    name: str
-    entity: str | None
-    """null: all that the limit holds for."""
-    raised_usd: float
-    raised_nanousd: int
-    since: str | None
-    until: str | None
-    """When it ends by itself."""
-
-    @classmethod
-    def of(cls, one: Raise) -> RaiseAnswer:
-        return cls(
-            id=one.id,
-            name=one.limit_name,
-            entity=one.entity,
-            raised_usd=float(one.amount.dollars),
-            raised_nanousd=one.amount.nano,
-            since=instant(one.since),
-            until=instant(one.until),
-        )
-
-
 def router() -> APIRouter:
     routes = APIRouter(tags=["limits"])
     routes.add_api_route("/limits", limits, methods=["GET"])
     routes.add_api_route("/limits/{name:path}/raise", raise_limit, methods=["POST"], responses=_NO_LIMIT)
+    routes.add_api_route("/limits/backtest", try_on_the_past, methods=["POST"], responses=_NO_LIMIT)
     return routes
 
 
@@ -106,6 +68,26 @@ def raise_limit(request: Request, name: str, body: RaiseBody) -> RaiseAnswer:
         raise InvalidField("until", str(failure)) from None
     except raises.ImpossibleEntity as failure:
         raise InvalidField("entity", str(failure)) from None
+
+
+def try_on_the_past(request: Request, body: BacktestBody) -> BacktestAnswer:
+    """What a limit would have said over the last days, by the requests that are stored."""
+    context = context_of(request)
+    with context.store.reading() as connection:
+        configured, calendar = _configured(connection)
+    try:
+        limit = raises.limit_named(configured, body.name)
+    except raises.NoSuchLimit:
+        raise HTTPException(404, _NO_LIMIT[404]["description"]) from None
+    if body.usd is not None:
+        amount = Usd.of(body.usd)
+        if amount <= ZERO:
+            raise InvalidField("usd", "has to be more than zero")
+        limit = replace(limit, amount=amount)
+    ceiling = context.ceilings().get(limit.name)
+    tried = backtest(context.store, limit, calendar, body.days, context.clock(), ceiling=ceiling)
+    assert tried is not None
+    return BacktestAnswer.of(tried, calendar)
 
 
 def uses_in_force(connection: Connection, context: Context) -> tuple[LimitUse, ...]:

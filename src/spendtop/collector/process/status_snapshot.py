@@ -12,6 +12,7 @@ from typing import Any
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
+from spendtop.domain.forecast import Forecast, reach_words
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.services import outbox_rules
@@ -21,6 +22,7 @@ from spendtop.store.engine import Store, named
 from spendtop.store.reads import limits
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bills import Bills, bills_unseen
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.rows import Spend
 
@@ -76,6 +78,7 @@ class StatusSnapshot:
             config = applied(connection)
             bills = bills_unseen(connection, config.accounts if config else (), now)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
+            forecasts = [forecast_of(connection, use, book.calendar, now) for use in uses]
             undelivered = outbox_rules.dead(connection)
         return {
             "at": now,
@@ -94,10 +97,21 @@ class StatusSnapshot:
                     "used_nano": use.used.nano,
                     "limit_nano": use.limit.amount.nano,
                     "unpriced": use.unpriced,
+                    "forecast": None if forecast is None else _forecast(forecast, now, book.calendar),
                 }
-                for use in uses
+                for use, forecast in zip(uses, forecasts, strict=True)
             ],
         }
+
+
+def _forecast(forecast: Forecast, now: int, calendar: Calendar) -> dict[str, Any]:
+    return {
+        "enough_data": forecast.has_enough,
+        "reaches_at": forecast.reaches_at,
+        "low": forecast.reaches_low,
+        "high": forecast.reaches_high,
+        "words": None if forecast.reaches_at is None else reach_words(forecast, now, calendar),
+    }
 
 
 def _bills(bills: Bills, calendar: Calendar) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.dimension_sql import CellGrouping, of_totals
 from spendtop.store.reads.grid import Grid, GridSize, GridSums, grid
 from spendtop.store.reads.kept_sums import KeptSums, Key, Values, step_of
-from spendtop.store.reads.spending import ALL, COLUMNS, FAMILY
+from spendtop.store.reads.spending import ALL, COLUMNS, FAMILY, ONLY_WHERE_SET
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import Totals, totals
 from spendtop.store.statements import table_of
@@ -30,8 +30,6 @@ from spendtop.store.tables import TotalTable
 
 _FROM_TOTALS = 6 * HOUR
 """Of a shorter span the requests are read sooner than their totals."""
-_ONLY_WHERE_SET = ("session", "token")
-"""Requests that name none of these are in no total of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,8 @@ class Times:
 
 
 Progress = Callable[[Callable[[], Grid], float], bool]
-"""Told how to make a grid of what is read so far, and how much of the requests that is; False ends the reading."""
+"""Told how to make a grid of what is read so far, and how much of the requests that is; False ends the reading. Before
+all is read nothing is compared."""
 
 
 class BreakdownReading:
@@ -97,21 +96,23 @@ class BreakdownReading:
                 measure=self.cut.measure,
                 has_columns=self.cut.columns is not None,
                 cells=self._sums.by_key,
-                before=None if times.earlier is None else self._before.by_key,
+                before=None if times.earlier is None or self._share(times) < 1 else self._before.by_key,
                 steps=lambda rows: self._sums.by_step,
                 starts=times.starts(times.step),
             )
             return _grid(self.cut, sums, size, names)
 
         def goes_on() -> bool:
-            share = self._sums.share if times.earlier is None else (self._sums.share + self._before.share) / 2
-            return progress(so_far, share)
+            return progress(so_far, self._share(times))
 
         if not self._sums.read(store, times.span, times.now, goes_on):
             return None
         if times.earlier is not None and not self._before.read(store, times.earlier, times.now, goes_on):
             return None
         return so_far()
+
+    def _share(self, times: Times) -> float:
+        return self._sums.share if times.earlier is None else (self._sums.share + self._before.share) / 2
 
 
 def _is_in_totals(cut: Cut, times: Times) -> bool:
@@ -163,7 +164,7 @@ def _by_totals(connection: Connection, cut: Cut, span: Span, models: dict[str, s
             columns = of_totals(cut.measure, part.table)
             for key, *values in connection.execute(select(part.key, *columns).where(part.holds).group_by(part.key)):
                 _add(sums, _folded(cut.rows, key, models), tuple(map(int, values)))
-        if dimension in _ONLY_WHERE_SET:
+        if dimension in ONLY_WHERE_SET:
             for named in list(sums.values()):
                 _add(sums, "", tuple(-value for value in named))
             for part in totals(connection, ALL, hours):

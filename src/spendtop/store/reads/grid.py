@@ -28,6 +28,7 @@ class GridSize:
 
     rows: int
     columns: int
+    """Beside that of all others; where this would be one alone, it is shown instead."""
     order: GridOrder = GridOrder.TOTAL
     descending: bool = True
 
@@ -117,7 +118,9 @@ def grid(sums: GridSums, size: GridSize, row_name: Callable[[str], str], column_
     in_order = _in_order(rows, before, measure, size, row_name)
     shown = in_order[: size.rows]
     columns = _pools(sums, sums.cells, 1) if sums.has_columns else {}
-    heads = sorted(columns, key=lambda column: (-_weight(columns[column], measure), column))[: size.columns]
+    heads = sorted(columns, key=lambda column: (-_weight(columns[column], measure), column))
+    if len(heads) > size.columns + 1:
+        heads = heads[: size.columns]
     table = _table(sums, shown, heads)
     befores = _lines(sums, shown)
     trends = _trends(sums, shown)

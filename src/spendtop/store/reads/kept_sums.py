@@ -59,7 +59,7 @@ class KeptSums:
         self.by_step: dict[Key, Values] = {}
         """By the first part of the key and the begin of the piece, in whole steps."""
         self.share = 0.0
-        """How much of the span is read, as a part of its requests."""
+        """How much of the span was read, now or before, as a part of its requests."""
         self._grouping = grouping
         self._step = MINUTE
         self._pieces: dict[Span, _Piece] = {}
@@ -85,16 +85,17 @@ class KeptSums:
             self._drop(gone)
         stale = [piece for piece in pieces if self._is_stale(piece, stamps.get(piece), revised)]
         whole = sum(stamp.requests for stamp in stamps.values()) or 1
-        left = sum(stamps[piece].requests for piece in stale if piece in stamps)
+        left = sum(stamps[piece].requests for piece in stale if piece in stamps and piece not in self._pieces)
         self.share = 1 - left / whole
         for piece in stale:
             with store.reading() as connection:
                 stamp = spend(connection, *piece) if piece in stamps else None
                 is_empty = stamp is not None and not stamp.requests
                 grouped = () if is_empty else self._grouping(connection, piece)
+                is_new = piece not in self._pieces
                 self._drop(piece)
                 self._put(piece, stamp, grouped)
-            left -= stamps[piece].requests if piece in stamps else 0
+            left -= stamps[piece].requests if is_new and piece in stamps else 0
             self.share = 1 - left / whole
             if not goes_on():
                 return False

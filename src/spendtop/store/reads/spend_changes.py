@@ -21,9 +21,9 @@ class ChangeReading:
         self._before = KeptSums(ModelUseGrouping())
 
     @property
-    def share(self) -> float:
-        """How much of the requests is read."""
-        return (self._after.share + self._before.share) / 2
+    def was_read(self) -> bool:
+        """Whether little is left to be read."""
+        return self._after.share == self._before.share == 1.0
 
     def read(self, store: Store, times: Times, goes_on: Callable[[], bool]) -> SpendChange | None:
         """None where the reading was ended, or nothing is compared with."""

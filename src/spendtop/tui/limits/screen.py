@@ -13,6 +13,7 @@ from textual.widget import Widget
 from spendtop.domain.limits import LimitState
 from spendtop.tui import formats
 from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
+from spendtop.tui.limits.backtest import try_on_the_past
 from spendtop.tui.limits.detail import LimitPanel
 from spendtop.tui.limits.raise_desk import RaiseDesk
 from spendtop.tui.limits.table import LimitTable
@@ -101,7 +102,7 @@ class LimitsScreen(LiveScreen):
             return row is not None and (row.use is not None or row.is_fold)
         if action.id == "undo-raise":
             return self.raise_desk.can_undo
-        return row is not None or (action not in ORDER and action.id != "raise")
+        return row is not None or (action not in ORDER and action.id not in ("raise", "backtest"))
 
     def remarks(self) -> Line:
         """What enter does with the row, or when its window begins anew."""
@@ -171,6 +172,11 @@ class LimitsScreen(LiveScreen):
         if row is not None:
             is_one = row.use is not None and not row.is_fold and row.use.entity.raw != ""
             self.raise_desk.ask(row.limit, row.use if is_one else None)
+
+    def action_backtest(self) -> None:
+        """Try the selected limit, as it is configured, on the past."""
+        if self.row is not None:
+            try_on_the_past(self, self.row.limit)
 
     def action_undo(self) -> None:
         self.raise_desk.undo()

@@ -14,6 +14,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.overview import Chart, Overview, overview
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import Spend
@@ -56,12 +57,14 @@ class OverviewQuestion:
             chart=Chart(line.shown, line.step) if self.charts_all and line.step is not None else None,
             top=self.top,
         )
+        worst = figures.limits[0] if figures.limits else None
         bills = bills_unseen(connection, config.accounts if config else (), self.now)
         headline = Headline(
             at=self.now,
             today=figures.today,
             last_hour=figures.last_hour,
-            worst=figures.limits[0] if figures.limits else None,
+            worst=worst,
+            forecast=forecast_of(connection, worst, calendar, self.now) if worst else None,
             attention=figures.attention,
             recorded=figures.total.requests,
             bills=bills,

@@ -32,6 +32,9 @@ SCREENS: dict[str, ScreenEntry] = {
     "sessions": ScreenEntry(
         "3", "Sessions", "3Sess", "sess", "SessionsScreen", "what each session or job cost, by path and model"
     ),
+    "breakdown": ScreenEntry(
+        "4", "Breakdown", "4Break", "breakdown", "BreakdownScreen", "who, what and when by each other, and what changed"
+    ),
     "limits": ScreenEntry(
         "5", "Limits", "5Limit", "limits", "LimitsScreen", "every limit, how full it is for whom, and why"
     ),

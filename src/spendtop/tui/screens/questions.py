@@ -11,6 +11,7 @@ from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.bills import bills_unseen
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import uses
 from spendtop.store.reads.present import spent_last_hour, spent_today
 from spendtop.store.reads.requests import observed_values
@@ -24,11 +25,13 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     calendar = config.calendar if config else fallback
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
+    worst = limits[0] if limits else None
     return Headline(
         at=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
-        worst=limits[0] if limits else None,
+        worst=worst,
+        forecast=forecast_of(connection, worst, calendar, now) if worst else None,
         attention=attention(connection, now),
         recorded=_counted(connection),
         bills=bills_unseen(connection, config.accounts if config else (), now),

@@ -11,6 +11,7 @@ from rich.style import Style
 from textual import events
 
 from spendtop.domain.bills import NO_BILL
+from spendtop.domain.forecast import moment, reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.sight import StandingWord
 from spendtop.domain.untrusted import clean_line
@@ -99,7 +100,7 @@ class StatusLine(Canvas):
         if bills is not None:
             figures.append(self._left(bills, headline))
         if headline.worst:
-            figures.append(self._limit(headline.worst))
+            figures.append(self._limit(headline.worst, headline))
         if bills is None:
             figures.append(self._pace(headline))
         return [forms for forms in figures if forms]
@@ -144,8 +145,8 @@ class StatusLine(Canvas):
         runs_out = f"{headline.calendar.local(first.run_out_at):%Y-%m-%d}"
         return [[*left, (f" runs out ~{runs_out}", palette.muted)], left]
 
-    def _limit(self, use: LimitUse) -> list[Line]:
-        """The fullest limit: by whom and how full, or how full alone."""
+    def _limit(self, use: LimitUse, headline: Headline) -> list[Line]:
+        """The fullest limit: by whom, how full and about when it will be, or how full alone."""
         palette = self.palette
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
@@ -153,11 +154,15 @@ class StatusLine(Canvas):
         name = fit(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
-        return [
-            [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced],
-            [(f"{name} ", palette.muted), share, *unpriced],
-            [share, *unpriced],
-        ]
+        whole: Line = [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced]
+        short: Line = [(f"{name} ", palette.muted), share, *unpriced]
+        forms: list[Line] = [whole, short, [share, *unpriced]]
+        forecast = headline.forecast
+        if forecast is None or forecast.reaches_at is None:
+            return forms
+        words = reach_words(forecast, headline.at, headline.calendar)
+        about = f"  100% ~{moment(forecast.reaches_at, headline.at, headline.calendar)}"
+        return [[*whole, (f"  100% {words}", palette.warn)], [*short, (about, palette.warn)], *forms]
 
 
 def _cells_of_alerts(line: Line) -> range:

@@ -1,0 +1,105 @@
+"""Trying a limit on the requests that are stored: what it would have said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from spendtop.domain.alerting import thresholds
+from spendtop.domain.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
+from spendtop.domain.limits import Each, Limit
+from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
+from spendtop.store.engine import Store
+from spendtop.store.reads.bucket_spans import Span, extent, in_slices
+from spendtop.store.reads.entity_uses import EntityUses
+from spendtop.store.reads.limit_history import counted_requests, entities_from
+from spendtop.store.reads.limits import Ceiling
+from spendtop.store.reads.spending import oldest_hour, spend
+
+LONGEST = 400
+"""Days that can be looked back."""
+
+GoesOn = Callable[[float], bool]
+"""Told how much is done, from 0 to 1; False ends the work."""
+
+
+def backtest(
+    store: Store,
+    limit: Limit,
+    calendar: Calendar,
+    days: int,
+    now: int,
+    goes_on: GoesOn = lambda done: True,
+    ceiling: Ceiling | None = None,
+) -> Backtest | None:
+    """What the limit would have said over the last `days` local days, today among them; None where it was ended.
+
+    Calendar windows without a scope or a reserve of their own are read from totals, all others request by request.
+    """
+    since, by_totals = first_instant(days, now, calendar), is_by_totals(limit)
+    with store.reading() as connection:
+        oldest = oldest_hour(connection) if by_totals else extent(connection, Span(None, None)).since or None
+        unpriced = spend(connection, since, now + 1).unpriced
+    data_since = oldest if oldest is not None and oldest > since else None
+    tried = () if oldest is None or oldest > now else periods(limit, max(since, oldest), now, calendar)
+    steps = _by_totals(store, limit, tried) if by_totals else _by_requests(store, limit, calendar, since, now, ceiling)
+    firings: list[Firing] = []
+    for done, fired in steps if tried else ():
+        firings += (each for each in fired if each.at >= min(since, tried[0].start_us or 0))
+        if not goes_on(done):
+            return None
+    return Backtest(
+        limit=limit,
+        since=since,
+        until=now,
+        data_since=data_since,
+        periods=tuple(each.start_us for each in tried if each.start_us is not None),
+        firings=tuple(firings),
+        unpriced=unpriced,
+    )
+
+
+def is_by_totals(limit: Limit) -> bool:
+    """Whether totals that are kept anyway say all about its windows."""
+    plain = not limit.where_text and limit.reserve is None and limit.each is not Each.MODEL_FAMILY
+    return plain and limit.window.kind in CALENDAR_KINDS
+
+
+def _by_totals(store: Store, limit: Limit, windows: tuple[Bounds, ...]) -> Iterator[tuple[float, list[Firing]]]:
+    reader, lowest = EntityUses(), limit.threshold(thresholds(limit)[0])
+    for number, window in enumerate(windows, 1):
+        with store.reading() as connection:
+            entities = entities_from(connection, limit, window, lowest)
+            uses = reader.uses(connection, limit, entities, window)
+        highest = ((entity, reached(limit, use.used)) for entity, use in uses.items())
+        start = window.start_us or 0
+        yield number / len(windows), [Firing(start, entity, 0.0, fraction) for entity, fraction in highest if fraction]
+
+
+def _by_requests(
+    store: Store, limit: Limit, calendar: Calendar, since: int, now: int, ceiling: Ceiling | None
+) -> Iterator[tuple[float, list[Firing]]]:
+    """From before the span on, as far as that can matter for what lies in it."""
+    replay = Replay(limit, calendar)
+    begin: int | None = since
+    match limit.window.kind:
+        case WindowKind.SESSION | WindowKind.LIFETIME:
+            begin = None
+        case WindowKind.ROLLING:
+            begin = since - 2 * (limit.window.length_us or 0)
+        case kind if kind in CALENDAR_KINDS:
+            begin = periods(limit, since, since + 1, calendar)[0].start_us
+    first: int | None = None
+    for requests in in_slices(
+        store,
+        Span(begin, now + 1),
+        lambda connection, part: list(counted_requests(connection, limit, part, ceiling)),
+        newest_first=False,
+    ):
+        first = _first(first, requests)
+        done = 0.0 if first is None or not requests else (requests[-1].at - first) / max(now - first, 1)
+        yield min(done, 1.0), list(replay.run(requests))
+    yield 1.0, list(replay.finish())
+
+
+def _first(before: int | None, requests: list[CountedRequest]) -> int | None:
+    return requests[0].at if before is None and requests else before

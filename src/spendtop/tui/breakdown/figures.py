@@ -1,0 +1,93 @@
+"""Figures of a breakdown in few cells: amounts of any measure, changes, trends, and how hot a cell is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spendtop.domain.cost_words import known_cost
+from spendtop.domain.measures import Measure, Measured, Unit
+from spendtop.domain.money import Usd
+from spendtop.tui import formats
+from spendtop.tui.glyphs import Glyphs
+from spendtop.tui.palette import Palette
+from spendtop.tui.widgets.canvas import Piece
+
+_HOT, _WARM = 2, 8
+"""A cell is hot from that part of the largest one on, and warm."""
+
+
+def figure(measured: Measured, measure: Measure, palette: Palette, width: int = 99) -> Piece:
+    """A cell's figure; `-` where there is none, `3?` where none is known."""
+    if not any(measured):
+        return formats.UNKNOWN, palette.faint
+    match measure.unit:
+        case Unit.MONEY:
+            known = _known(measured)
+            return formats.cost(known, measured.missing, width), palette.unknown if known is None else palette.money
+        case Unit.FAILURES:
+            cost = formats.cost(_known(measured), measured.missing, width - len(formats.count(measured.of)) - 1)
+            words = f"{formats.count(measured.of)} {cost}"
+            return words if len(words) <= width else formats.count(measured.of), palette.bad
+        case Unit.SHARE:
+            return formats.percent(measured.amount, measured.of) if measured.of else formats.UNKNOWN, palette.text
+        case Unit.TIME:
+            is_known = measured.of > measured.missing
+            return formats.latency(measured.amount if is_known else None), palette.text
+    return formats.count(measured.amount), palette.text
+
+
+def _known(measured: Measured) -> Usd | None:
+    return known_cost(Usd(measured.amount), measured.of, measured.missing)
+
+
+def change(row: Measured, before: Measured | None, measure: Measure, glyphs: Glyphs, palette: Palette) -> Piece:
+    """How a row's figure differs from before, in at most six cells."""
+    if before is None or not (any(row) or any(before)):
+        return "", palette.faint
+    if not any(before):
+        return "new", palette.warn
+    if not any(row):
+        return "gone", palette.muted
+    now, was = measure.size(row), measure.size(before)
+    if measure.unit is Unit.SHARE:
+        return _signed(now - was, 10_000, "pt", glyphs, palette)
+    if not was:
+        return formats.UNKNOWN, palette.faint
+    if now >= 10 * was:
+        times = now // was
+        return f"{glyphs.up}x{times if times < 1_000 else '>999'}"[:6], palette.warn
+    return _signed((now - was) * 100, was, "%", glyphs, palette)
+
+
+def _signed(difference: int, unit: int, sign: str, glyphs: Glyphs, palette: Palette) -> Piece:
+    rounded = (abs(difference) + unit // 2) // unit
+    if not rounded:
+        return "=", palette.faint
+    arrow, style = (glyphs.up, palette.warn) if difference > 0 else (glyphs.down_arrow, palette.good)
+    return f"{arrow}{rounded:>3}{sign}", style
+
+
+def heat(measured: Measured, largest: int, measure: Measure, glyphs: Glyphs, palette: Palette) -> Piece:
+    """One mark, higher the hotter: it says by its shape what it says by its colour."""
+    size = measure.size(measured)
+    if size <= 0:
+        return " ", palette.text
+    rises = glyphs.rises
+    if size * _HOT >= largest:
+        return rises[-1], palette.peak
+    if size * _WARM >= largest:
+        return rises[len(rises) // 2 - 1 if len(rises) > 3 else 1], palette.warn
+    return rises[0], palette.chart
+
+
+def spark(trend: Sequence[int], width: int, glyphs: Glyphs) -> str:
+    """The trend in at most so many columns, each the most that it stands for; blank where there was nothing."""
+    if not trend or width <= 0:
+        return ""
+    parts = [trend[len(trend) * at // width : len(trend) * (at + 1) // width] for at in range(width)]
+    peaks = [max(part) for part in parts if part] if len(trend) > width else list(trend)
+    most = max(peaks)
+    if most <= 0:
+        return ""
+    steps = len(glyphs.rises)
+    return "".join(glyphs.rises[min(peak * steps // most, steps - 1)] if peak > 0 else " " for peak in peaks)

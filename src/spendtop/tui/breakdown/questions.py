@@ -1,0 +1,98 @@
+"""What the breakdown asks the store. Imported by reader threads only: it brings the whole store along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from spendtop.domain.baseline import earlier
+from spendtop.domain.measures import COST
+from spendtop.domain.spend_change import SpendChange
+from spendtop.domain.windows import Bounds, Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.breakdown import BreakdownReading, Times
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.daily import from_the_oldest
+from spendtop.store.reads.grid import Grid, GridSize
+from spendtop.store.reads.property_names import property_names
+from spendtop.store.reads.spend_changes import ChangeReading
+from spendtop.tui.breakdown.view import View
+from spendtop.tui.headline import Headline
+from spendtop.tui.screens.questions import read_headline
+
+_OFTEN = 0.25
+"""Seconds between two pictures of what is read so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownFigures:
+    """What is shown; a part of it while `share` is under 1."""
+
+    view: View
+    headline: Headline
+    grid: Grid | None
+    """None where another view was wanted before this one was read."""
+    times: Times
+    share: float
+    models: Mapping[str, set[str]]
+    """Exact names by family."""
+    change: SpendChange | None
+    """Why the cost is another one; None while that is not known."""
+    properties: tuple[str, ...]
+    """Names of properties that requests lately had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownQuestion:
+    now: int
+    calendar: Calendar
+    view: View
+    size: GridSize
+    reading: BreakdownReading
+    changes: ChangeReading
+    goes_on: Callable[[BreakdownFigures | None], bool]
+    """Told what is read so far, now and then; False when it is not wanted any more."""
+
+    def ask_in(self, store: Store) -> BreakdownFigures:
+        """First what is quick, then all."""
+        with store.reading() as connection:
+            headline = read_headline(connection, self.now, self.calendar)
+            properties = property_names(connection)
+        times = self._times(store, headline.calendar)
+
+        def figures(grid: Grid | None, share: float, change: SpendChange | None) -> BreakdownFigures:
+            return BreakdownFigures(
+                view=self.view,
+                headline=headline,
+                grid=grid,
+                times=times,
+                share=share,
+                models=self.reading.models,
+                change=change,
+                properties=properties,
+            )
+
+        told = monotonic()
+
+        def progress(so_far: Callable[[], Grid], share: float) -> bool:
+            nonlocal told
+            is_due = share < 1 and monotonic() - told > _OFTEN
+            if is_due:
+                told = monotonic()
+            return self.goes_on(figures(so_far(), share, None) if is_due else None)
+
+        grid = self.reading.read(store, times, self.size, progress)
+        change = None
+        if grid is not None and self.view.measure is COST:
+            if not self.changes.was_read and not self.goes_on(figures(grid, 1.0, None)):
+                return figures(None, 1.0, None)
+            change = self.changes.read(store, times, lambda: self.goes_on(None))
+        return figures(grid, 1.0, change)
+
+    def _times(self, store: Store, calendar: Calendar) -> Times:
+        since, until = self.view.time.span(self.now, calendar)
+        compared = earlier(Bounds(since, until), self.view.baseline, self.now, calendar)
+        span = from_the_oldest(store, Span(since, until))
+        begun = Span(self.now if span.since is None else span.since, span.until)
+        return Times(begun, None if compared is None else Span(compared.start_us, compared.end_us), self.now)

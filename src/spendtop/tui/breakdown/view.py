@@ -1,0 +1,43 @@
+"""What the breakdown shows, as it was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spendtop.domain.baseline import Baseline
+from spendtop.domain.dimensions import USUAL, Dimension
+from spendtop.domain.measures import COST, Measure
+from spendtop.tui.selection import TODAY, TimeChoice
+
+_BEFORE = {"today": "yesterday", "yesterday": "the day before"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Immutable: a change is a new view."""
+
+    rows: Dimension = USUAL[0]
+    columns: Dimension | None = USUAL[1]
+    measure: Measure = COST
+    time: TimeChoice = TODAY
+    baseline: Baseline = Baseline.BEFORE
+    order: str = "total"
+    descending: bool = True
+
+    @property
+    def words(self) -> str:
+        """By what, and of what: `user by model family, cost`."""
+        columns = "" if self.columns is None else f" by {spoken(self.columns)}"
+        return f"{spoken(self.rows)}{columns}, {self.measure.name}"
+
+    @property
+    def compared(self) -> str:
+        """What it is held against."""
+        if self.baseline is Baseline.WEEK:
+            return "a week ago"
+        return _BEFORE.get(self.time.name, "before")
+
+
+def spoken(of: Dimension) -> str:
+    """A dimension's name as people say it."""
+    return of.name if of.property is not None else of.name.replace("_", " ")
