@@ -31,6 +31,7 @@ SUBJECTS = (
     replace(PLAIN, cached=True),
     replace(PLAIN, verified=True),
     replace(PLAIN, twin=True),
+    replace(PLAIN, prompt="a Refund, please", response="Sorry, no."),
 )
 
 

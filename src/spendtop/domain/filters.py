@@ -86,6 +86,9 @@ class Subject:
     external_ids: tuple[str, ...] = ()
     """Looked through together with `id`."""
     properties: Mapping[str, str] | None = None
+    prompt: str | None = None
+    response: str | None = None
+    """Texts of both, for whoever has them in memory."""
     status: Status = Status.OK
     http_status: int | None = None
     cost: Usd | None = None
@@ -155,7 +158,9 @@ def _texts(name: str, subject: Subject) -> tuple[str, ...]:
             return (*subject.external_ids, *([] if subject.id is None else [subject.id]))
         case "token" if subject.token is not None:
             return names_of(subject.token, subject.token_name)
-        case "user" | "model" | "token" | "session" | "path" | "provider" | "level":
+        case "body":
+            return tuple(text for text in (subject.prompt, subject.response) if text is not None)
+        case "prompt" | "response" | "user" | "model" | "token" | "session" | "path" | "provider" | "level":
             text: str | None = getattr(subject, name)
         case _:
             text = (subject.properties or {}).get(name.removeprefix("prop."))
