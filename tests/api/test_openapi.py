@@ -62,6 +62,10 @@ include-path-regex = "^/ledger/"
 parameters = { "path.account" = "openai" }
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
+[[operations]]
+include-path-regex = "^/(silences$|limits/)"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+
 # Nobody guesses the api key, and without one nobody signs in.
 [[operations]]
 include-path = "/dashboard/login"

@@ -85,3 +85,35 @@ def test_unusual_spend_is_listed_in_numbers_with_what_it_is_of(cli: Cli, home_st
     [item] = json.loads(cli("alert", "list", "--json").out)["data"]
     assert (item["kind"], item["used_usd"], item["limit_usd"]) == ("anomaly", 14.4, 1.2)
     assert [each["key"] for each in item["contributors"]] == ["o3"]
+
+
+def test_a_silence_is_made_listed_ended_and_undone(cli: Cli, alert: Store) -> None:
+    assert "Silence 1 lasts 2h" in cli("alert", "silence", "limit:daily", "--for", "2h", "--by", "ana").out
+    assert "silenced until" in cli("alert", "list").out
+    assert re.search(r"1 +limit:daily +ana", cli("alert", "silences").out)
+    (item,) = json.loads(cli("alert", "silences", "--json").out)["data"]
+    assert (item["id"], item["filter"], item["by"]) == (1, "limit:daily", "ana")
+    assert cli("alert", "unsilence", "1").code == 0
+    assert cli("alert", "silences").out == "No silence is in force.\n"
+    assert cli("alert", "silence", "kind:limit", "--for", "1d").code == 0
+    assert "Silence 2 (kind:limit) has ended" in cli("alert", "undo").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("silence", "usr:ann", "--for", "2h"), "did you mean 'user'"),
+        (("silence", "cost>5", "--for", "2h"), "alerts have no field 'cost'"),
+        (("silence", "user:ann", "--for", "soon"), "--for 30m"),
+        (("silence", "user:ann", "--for", "31d"), "up to 30 days"),
+        (("silence", "user:ann"), "--for"),
+        (("unsilence", "7"), "No silence 7 is in force"),
+        (("undo",), "nothing to undo"),
+    ],
+)
+def test_what_cannot_be_silenced_or_undone_is_a_sentence(
+    cli: Cli, alert: Store, words: tuple[str, ...], said: str
+) -> None:
+    code, _, err = cli("alert", *words)
+    assert code == 2
+    assert said in err

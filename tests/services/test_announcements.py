@@ -135,8 +135,8 @@ def test_who_is_taken_on_or_put_off_within_the_minute_is_left_out_and_so_is_that
     with spending.store.writing() as connection:
         alert_actions.ack(connection, ids["user-001"], "eve", spending.clock())
         alert_actions.ack(connection, ids["user-002"], "eve", spending.clock())
-        alert_actions.unack(connection, ids["user-002"], spending.clock())
-        alert_actions.snooze(connection, ids["user-003"], began + 2 * HOUR, spending.clock())
+        alert_actions.unack(connection, ids["user-002"], "eve", spending.clock())
+        alert_actions.snooze(connection, ids["user-003"], began + 2 * HOUR, "eve", spending.clock())
     spending.clock.advance(MINUTE)
     assert sent(spending) == [("exceeded", "user-000", 0), ("exceeded", "user-002", 1)]
     spending.clock.advance(2 * HOUR)

@@ -200,7 +200,7 @@ def test_a_snoozed_one_is_silent_and_an_acked_one_stays_acked(watching: Watching
     [row] = watching.collecting.alerts()
     with watching.collecting.store.writing() as connection:
         alert_actions.ack(connection, row.id, "ana", watching.clock())
-        alert_actions.snooze(connection, row.id, watching.clock() + HOUR, watching.clock())
+        alert_actions.snooze(connection, row.id, watching.clock() + HOUR, "ana", watching.clock())
     assert watching.spike(nano=20 * DOLLAR) == []
     [row] = watching.collecting.alerts()
     assert row.acked_by == "ana" and row.snoozed_until is not None

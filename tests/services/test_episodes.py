@@ -56,7 +56,7 @@ def test_acks_and_snoozes_stay(collecting: Make) -> None:
     acked, snoozed = (row.id for row in spending.alerts())
     with spending.store.writing() as connection:
         alert_actions.ack(connection, acked, "carol", now)
-        alert_actions.snooze(connection, snoozed, now + HOUR, now)
+        alert_actions.snooze(connection, snoozed, now + HOUR, "carol", now)
     _withdrawn(collecting)
     assert collecting(mine).take_over() == []
     assert [(row.state, row.acked_by, row.snoozed_until) for row in spending.alerts()] == [

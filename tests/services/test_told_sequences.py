@@ -45,7 +45,9 @@ class Simulation:
         self.told: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
 
     def step(self) -> None:
-        chosen = self._dice.choice([self._spend, self._spend, self._correct, self._wait, self._deliver, self._take_on])
+        chosen = self._dice.choice(
+            [self._spend, self._spend, self._correct, self._wait, self._deliver, self._take_on, self._silence]
+        )
         chosen()
         if self._dice.random() < 0.05:  # it was killed, and started again
             self.spending = self._make()
@@ -92,6 +94,15 @@ class Simulation:
                 alert_actions.ack(connection, self._dice.choice(alerts).id, "eve", self.spending.clock())
             except UsageError:
                 return
+
+    def _silence(self) -> None:
+        """For a while nothing is said about somebody, or about a limit."""
+        now, length = self.spending.clock(), self._dice.choice([MINUTE, 3 * MINUTE, 9 * MINUTE])
+        text = self._dice.choice([f"user:{self._dice.choice(USERS)}", "limit:all", "sev:critical limit:hour"])
+        with self.spending.store.writing() as connection:
+            made = alert_actions.silence(connection, text, now + length, "eve", now)
+            if self._dice.random() < 0.2:
+                alert_actions.unsilence(connection, made.id, "eve", now)
 
     def _deliver(self, outcomes: tuple[str, ...] = ("sent", "sent", "sent", "transient", "dead")) -> None:
         told = table_of(DeliveryAlertTable)

@@ -31,7 +31,7 @@ ONE_THING = {
     "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
     "d": {"toggle-token", "why"},  # what is different
     "plus": {"record", "raise"},  # puts money in
-    "u": {"undo-entry", "undo-raise"},  # takes back what was done here last
+    "u": {"undo-entry", "undo-raise", "undo"},  # takes back what was done here last
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
     "left_square_bracket": {"previous-branch", "previous-account", "previous-part"},
 }

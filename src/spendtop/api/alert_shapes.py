@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from spendtop.api.shapes import instant, raw
+from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
+from spendtop.domain.silences import Silence
 from spendtop.store.reads.alert_uses import most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
@@ -42,6 +44,32 @@ class DeliveryItem(BaseModel):
             created_at=instant(row.created_at),
             sent_at=instant(row.sent_at),
         )
+
+
+class SilenceItem(BaseModel):
+    """What keeps alerts that a filter selects from speaking."""
+
+    id: int
+    filter: str
+    by: str
+    created_at: str
+    until: str
+
+    @classmethod
+    def of(cls, silence: Silence) -> SilenceItem:
+        return cls(
+            id=silence.id,
+            filter=silence.text,
+            by=silence.by,
+            created_at=to_iso(silence.created_at),
+            until=to_iso(silence.until),
+        )
+
+
+class SilencesAnswer(BaseModel):
+    """The silences in force, the one that ends last first."""
+
+    data: list[SilenceItem]
 
 
 class ContributorItem(BaseModel):
@@ -87,14 +115,19 @@ class AlertItem(BaseModel):
     acked_at: str | None
     acked_by: str | None
     snoozed_until: str | None
+    snoozed_by: str | None
+    silenced_until: str | None
+    """While a silence keeps it from speaking."""
+    silence_id: int | None
     contributors: list[ContributorItem]
     """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]
 
     @classmethod
     def of(
-        cls, row: AlertRow, used_now: Usd | None, most_of: Contributors, deliveries: Sequence[DeliveryRow]
+        cls, row: AlertRow, used_now: Usd | None, most_of: Contributors, deliveries: Sequence[DeliveryRow], now: int
     ) -> AlertItem:
+        silence = row.silence if row.silence is not None and row.silence.until > now else None
         return cls(
             id=row.id,
             kind=row.kind,
@@ -120,6 +153,9 @@ class AlertItem(BaseModel):
             acked_at=instant(row.acked_at),
             acked_by=raw(row.acked_by),
             snoozed_until=instant(row.snoozed_until),
+            snoozed_by=raw(row.snoozed_by),
+            silenced_until=None if silence is None else instant(silence.until),
+            silence_id=None if silence is None else silence.id,
             contributors=[
                 ContributorItem(dimension=dimension, key=key, cost_usd=Usd.float_of(Usd(nano)), cost_nanousd=nano)
                 for dimension, key, nano in most_of
@@ -146,6 +182,7 @@ def alert_items(
             used[row.id].used if row.id in used else None,
             most_of(connection, row, now),
             deliveries.get(row.id, ()),
+            now,
         )
         for row in rows
     ]

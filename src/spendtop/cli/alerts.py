@@ -1,4 +1,4 @@
-"""`spendtop alert list`, `ack`, `snooze` and `unack`; `spendtop delivery list` and `retry`."""
+"""`spendtop alert list`, `ack`, `snooze`, `silence` and what takes them back; `spendtop delivery list` and `retry`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting import AlertStage, Message
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
@@ -27,6 +27,7 @@ from spendtop.store.reads.alert_uses import most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
 from spendtop.store.reads.limits import Use
+from spendtop.store.reads.silences import silences
 
 _MOST = 200
 _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
@@ -51,7 +52,7 @@ def show(options: Options) -> int:
             alert.kind,
             clean_line(alert.about),
             alert.name if alert.entity.raw else "everyone",
-            _state(alert, calendar),
+            _state(alert, calendar, at),
             _used(alert),
             _used_now(alert, used.get(alert.id)),
             _limit(alert),
@@ -80,14 +81,68 @@ def snooze(options: Options) -> int:
         length = parse_duration(options.arguments.time)
     except ValueError:
         raise UsageError("Say for how long as 30m, 4h or 2d.") from None
-    _change(options, lambda connection, at: alert_actions.snooze(connection, options.arguments.id, at + length, at))
+    _change(
+        options,
+        lambda connection, at: alert_actions.snooze(connection, options.arguments.id, at + length, getuser(), at),
+    )
     say(f"Silent for {options.arguments.time}; what stands then is said once.")
     return ExitCode.OK
 
 
 def unack(options: Options) -> int:
-    _change(options, lambda connection, at: alert_actions.unack(connection, options.arguments.id, at))
+    _change(options, lambda connection, at: alert_actions.unack(connection, options.arguments.id, getuser(), at))
     say("Nobody takes care of it any more, and it is not snoozed.")
+    return ExitCode.OK
+
+
+def silence(options: Options) -> int:
+    """Keep the alerts that a filter selects from speaking for a while."""
+    try:
+        length = parse_duration(options.arguments.length)
+    except ValueError:
+        raise UsageError("Say for how long as --for 30m, --for 4h or --for 2d.") from None
+    text, by, at = options.arguments.filter, options.arguments.by or getuser(), now()
+    with opened_store(load_readable(options).settings) as store, store.writing() as connection:
+        made = alert_actions.silence(connection, text, at + length, by, at)
+    say(f"Silence {made.id} lasts {options.arguments.length}; what they had to say and still stands is said once then.")
+    return ExitCode.OK
+
+
+def unsilence(options: Options) -> int:
+    _change(options, lambda connection, at: alert_actions.unsilence(connection, options.arguments.id, getuser(), at))
+    say("It has ended; what it kept back and still stands is said now.")
+    return ExitCode.OK
+
+
+def show_silences(options: Options) -> int:
+    settings, at = load_readable(options).settings, now()
+    with opened_store(settings) as store, store.reading() as connection:
+        in_force, calendar = silences(connection, at), effective_limits(connection, settings).calendar
+    if options.arguments.json:
+        from spendtop.api.alert_shapes import SilenceItem, SilencesAnswer
+
+        say(ascii_json(SilencesAnswer(data=[SilenceItem.of(each) for each in in_force]).model_dump()))
+        return ExitCode.OK
+    rows = [
+        (
+            each.id,
+            clean_line(each.text),
+            clean_line(each.by),
+            local_time(each.created_at, calendar),
+            local_time(each.until, calendar),
+        )
+        for each in in_force
+    ]
+    say(table((">id", "filter", "by", "since", "until"), rows) if rows else "No silence is in force.")
+    return ExitCode.OK
+
+
+def undo(options: Options) -> int:
+    """Take back the last ack, snooze or silence that still stands."""
+    by = options.arguments.by or getuser()
+    with opened_store(load_readable(options).settings) as store, store.writing() as connection:
+        said = alert_actions.undo(connection, by, now())
+    say(said)
     return ExitCode.OK
 
 
@@ -163,11 +218,16 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
     return f"{now_used.used.floored} + {now_used.unpriced:,} unpriced" if now_used.unpriced else now_used.used.floored
 
 
-def _state(alert: AlertRow, calendar: Calendar) -> str:
+def _state(alert: AlertRow, calendar: Calendar, now: int) -> str:
     state = "unusual" if alert.kind == "anomaly" and alert.resolved_at is None else alert.state
-    if alert.snoozed_until is not None:
-        return f"{state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
-    return f"{state}, acked by {alert.acked_by or 'somebody'}" if alert.acked_at is not None else state
+    match alert.stage(now):
+        case AlertStage.SNOOZED:
+            return f"{state}, snoozed until {local_time(alert.snoozed_until, calendar)}"
+        case AlertStage.SILENCED if alert.silence is not None:
+            return f"{state}, silenced until {local_time(alert.silence.until, calendar)}"
+        case AlertStage.ACKED:
+            return f"{state}, acked by {alert.acked_by or 'somebody'}"
+    return state
 
 
 def _delivery(delivery: DeliveryRow) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from spendtop.cli.alert_commands import ALERT_COMMANDS
 from spendtop.cli.command import Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 
@@ -13,7 +14,6 @@ def _argument(*names: str, **settings: Any) -> Argument:
 
 
 _ID = _argument("id", nargs="?", type=int, metavar="ID", help="only this one; all without it")
-_ALERT = _argument("id", type=int, metavar="ID", help="the alert, as `spendtop alert list` numbers it")
 _TOKEN = _argument("token", metavar="TOKEN", help="its value, name or number")
 _ACCOUNT = _argument("account", metavar="ACCOUNT", help="its name, as `spendtop ledger list` has it")
 _ENTRY = (
@@ -312,25 +312,7 @@ COMMANDS: dict[str, Command] = {
             _JSON,
         ),
     ),
-    "alert list": Command(
-        "alerts:show",
-        "Open alerts, the newest first.",
-        "spendtop alert list --all",
-        (_argument("--all", action="store_true", help="also those that are resolved"), _JSON),
-    ),
-    "alert ack": Command(
-        "alerts:ack",
-        "Say that you take care of an alert; it speaks again only when it gets worse or begins anew.",
-        "spendtop alert ack 17",
-        (_ALERT, _argument("--by", metavar="NAME", help="who takes care (default: you)")),
-    ),
-    "alert snooze": Command(
-        "alerts:snooze",
-        "Keep an alert silent for up to 7 days; what stands then is said once.",
-        "spendtop alert snooze 17 4h",
-        (_ALERT, _argument("time", metavar="TIME", help="for how long, such as 30m, 4h or 2d")),
-    ),
-    "alert unack": Command("alerts:unack", "Take an ack and a snooze back.", "spendtop alert unack 17", (_ALERT,)),
+    **ALERT_COMMANDS,
     "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(
         "tokens:create",
@@ -396,15 +378,6 @@ COMMANDS: dict[str, Command] = {
         "Why a provider's bill of a UTC day differs from what was seen here.",
         "spendtop ledger explain openai 2026-11-19",
         (_ACCOUNT, _argument("day", metavar="DAY", help="a UTC day, such as 2026-11-19 or yesterday")),
-    ),
-    "delivery list": Command(
-        "alerts:show_deliveries",
-        "Messages that wait or are dead, the newest first.",
-        "spendtop delivery list --all",
-        (_argument("--all", action="store_true", help="also those that were sent"), _LISTED_AS_JSON),
-    ),
-    "delivery retry": Command(
-        "alerts:retry_deliveries", "Let the collector send dead messages again.", "spendtop delivery retry 17", (_ID,)
     ),
     "quarantine list": Command(
         "quarantine:show",

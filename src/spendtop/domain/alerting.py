@@ -115,6 +115,7 @@ class AlertStage(StrEnum):
     OPEN = "open"
     ACKED = "acked"
     SNOOZED = "snoozed"
+    SILENCED = "silenced"
     RESOLVED = "resolved"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from spendtop.domain import filter_values as values
@@ -50,12 +51,27 @@ _CLOSED: Mapping[str, Callable[[], Mapping[str, str]]] = {
     "source": lambda: {"webhook": HELICONE.name, "poll": HELICONE_API.name, **{name: name for name in SOURCES}},
     "level": lambda: {level.value: level.value for level in ServiceLevel},
 }
-"""By field that has no other values than these: the value by each of its names."""
 
 
-def parse_filter(text: str) -> Filter:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The fields that a filter can name, by each of their names, and the words that some of them are limited to."""
+
+    names: Mapping[str, Field]
+    closed: Mapping[str, Callable[[], Mapping[str, str]]]
+    """By field that has no other values than these: the value by each of its names."""
+
+    @property
+    def has_properties(self) -> bool:
+        return FIELDS["prop"] in self.names.values()
+
+
+OF_REQUESTS = Vocabulary(NAMES, _CLOSED)
+
+
+def parse_filter(text: str, vocabulary: Vocabulary = OF_REQUESTS) -> Filter:
     """The tree that `text` means; empty text means everything. Raises FilterError."""
-    return _Parser(text).parse()
+    return _Parser(text, vocabulary).parse()
 
 
 def quoted(text: str) -> str:
@@ -66,8 +82,10 @@ def quoted(text: str) -> str:
 class _Parser:
     """One pass over one text: or, and, not, primary."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self._text = text
+        self._names, self._closed = vocabulary.names, vocabulary.closed
+        self._has_properties = vocabulary.has_properties
         self._at = 0
         self._depth = 0
 
@@ -134,9 +152,9 @@ class _Parser:
         match = self._match(_SHORT)
         assert match is not None
         name = match[1].lower()
-        field = NAMES.get(name)
+        field = self._names.get(name)
         if field is None:
-            self._unknown("~" + name, start, [f"~{each}" for each in NAMES])
+            self._unknown("~" + name, start, [f"~{each}" for each in self._names])
         self._skip_space()
         if field.kind is FieldKind.FLAG:
             return Comparison(field.name, Op.EQ, True)
@@ -149,14 +167,14 @@ class _Parser:
 
     def _long_form(self) -> Filter | None:
         start = self._at
-        if match := self._match(_PROPERTY):
+        if self._has_properties and (match := self._match(_PROPERTY)):
             return self._comparison(FIELDS["prop"], f"prop.{match[1]}")
         if not (match := self._match(_LONG)):
             return None
         name = match[1].lower()
-        field = NAMES.get(name)
+        field = self._names.get(name)
         if field is None or field.kind is FieldKind.PROPERTY:
-            self._unknown(match[1], start, list(NAMES))
+            self._unknown(match[1], start, list(self._names))
         return self._comparison(field, field.name)
 
     def _comparison(self, field: Field, name: str) -> Filter:
@@ -170,10 +188,15 @@ class _Parser:
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
             self._fail(f"{field.name} can be compared with ':' only", start)
+<<<<<<< HEAD
         if name in BODIES:
             return Comparison(name, Op.EQ, Pattern(PatternKind.CONTAINS, word) if quoted else values.glob(f"*{word}*"))
         if name in _CLOSED:
             return Comparison(name, Op.EQ, self._one_of(_CLOSED[name](), name, word, value_at))
+=======
+        if name in self._closed:
+            return Comparison(name, Op.EQ, self._one_of(self._closed[name](), name, word, value_at))
+>>>>>>> main
         if quoted and field.kind in (FieldKind.TEXT, FieldKind.PROPERTY):
             return Comparison(name, Op.EQ, Pattern(PatternKind.EXACT, word))
         if field.kind is FieldKind.TIME and op is not Op.EQ:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import groupby
 
 import msgspec
@@ -17,7 +18,8 @@ from sqlalchemy import Connection
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import MINUTE
-from spendtop.services import outbox_rules
+from spendtop.services import held_messages, outbox_rules
+from spendtop.services.held_messages import HeldMessage
 
 _log = logging.getLogger(__name__)
 _SEVERITIES = ("info", "warning", "critical")
@@ -63,9 +65,11 @@ class Channel(Struct, frozen=True):
 
 
 def queue(connection: Connection, announcements: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
-    """Put messages into the outbox. That something is over is told where it was told."""
+    """Put messages into the outbox, but for those that a silence keeps back. That something is over is told where it
+    was told."""
+    spoken = _spoken(connection, announcements, now)
     for channel in channels:
-        heard = sorted((each for each in announcements if each.is_over or channel.hears(each)), key=_order)
+        heard = sorted((each for each in spoken if each.is_over or channel.hears(each)), key=_order)
         for (rule, _), of_level in groupby(heard, key=lambda announcement: announcement.level):
             telling = list(of_level)
             if telling[0].is_over:
@@ -75,6 +79,39 @@ def queue(connection: Connection, announcements: Sequence[Announcement], channel
                 continue
             for announcement in telling:
                 _enqueue(connection, channel.name, announcement, now, others=announcement.message.others)
+
+
+def release(connection: Connection, channels: Sequence[Channel], now: int) -> list[Announcement]:
+    """Queue what silences kept back, where it still stands and none keeps it back any more."""
+    freed = [
+        Announcement(
+            each.notify,
+            each.alert_id,
+            each.sequence,
+            each.message,
+            each.rule,
+            partial(tuple, each.message.contributors),
+        )
+        for each in held_messages.free(connection, now)
+    ]
+    queue(connection, freed, channels, now)
+    return freed
+
+
+def _spoken(connection: Connection, announcements: Sequence[Announcement], now: int) -> list[Announcement]:
+    """Those that no silence keeps back; the others are held."""
+    silent = held_messages.silenced(connection, {each.alert_id: each.message.kind for each in announcements}, now)
+    for each in announcements:
+        if each.alert_id in silent:
+            held = HeldMessage(
+                alert_id=each.alert_id,
+                rule=each.rule,
+                sequence=each.sequence,
+                notify=each.notify,
+                message=each.in_full(),
+            )
+            held_messages.hold(connection, held, silent[each.alert_id].until)
+    return [each for each in announcements if each.alert_id not in silent]
 
 
 def _order(announcement: Announcement) -> tuple[str, str, int]:

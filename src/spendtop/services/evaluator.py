@@ -86,7 +86,7 @@ class Evaluator:
         return told
 
     def revisit(self, connection: Connection, now: int) -> list[Announcement]:
-        """Look again at what is unresolved: windows end, and rolling use falls without any new request."""
+        """Look again at what is unresolved: windows end, rolling use falls without any new request, silences end."""
         ends_at = self._timer() + TURN_SECONDS
         told: list[Announcement] = []
         episodes.end(connection, episodes.ended(connection, now, _ENDED_AT_ONCE), now)
@@ -105,7 +105,7 @@ class Evaluator:
             if len(rows) < _REVISITED_AT_ONCE:
                 self._revisited = 0
         announcements.queue(connection, told, self._channels, now)
-        return told
+        return told + announcements.release(connection, self._channels, now)
 
     def _marks(self, connection: Connection) -> Iterator[tuple[str, Sequence[Any]]]:
         """Some marks of each limit in turn, until none are left that nobody else holds."""

@@ -14,12 +14,14 @@ from spendtop.store.engine import Store
 from spendtop.store.new_file import new_file
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
+    AlertActionTable,
     AlertTable,
     BodyTable,
     DayTotalTable,
     DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
+    HeldAnnouncementTable,
     LimitMarkTable,
     RepriceChangeTable,
     RepriceTable,
@@ -38,7 +40,14 @@ _USAGE = (
     LimitMarkTable,
     RequestTable,
 )
-_ALERTS = (DeliveryAttemptTable, DeliveryAlertTable, DeliveryTable, AlertTable)
+_ALERTS = (
+    DeliveryAttemptTable,
+    DeliveryAlertTable,
+    DeliveryTable,
+    HeldAnnouncementTable,
+    AlertActionTable,
+    AlertTable,
+)
 
 
 class Reset(Struct, frozen=True):

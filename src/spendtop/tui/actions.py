@@ -207,6 +207,8 @@ ALERTS = (
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
     Action("ack", "a", "screen.ack", "ack", "take it on: it speaks again only when it gets worse", "act", 4),
     Action("snooze", "s", "screen.snooze", "snooze", "keep it silent for a while", "act", 5),
+    Action("silence", "S", "screen.silence", "silence", "keep all that a filter selects silent until a time", "act", 6),
+    Action("undo", "u", "screen.undo", "undo", "take back your last ack, snooze or silence that stands", "act", 7),
     Action("retry", "R", "screen.retry", "send again", "send again what no channel took", "act", 9),
     Action("test", "T", "screen.test", "test", "send a test message to every channel", "act", 10),
     Action("copy", "y", "screen.copy", "copy", "copy the alert's id or the table", "act", 11),

@@ -159,3 +159,18 @@ async def test_a_change_that_is_begun_is_answered_when_it_is_done(
         assert not reset.done()
         goes_on.set()
         assert (await reset).json()["deleted"] == 3
+
+
+async def test_a_silence_is_made_listed_and_ended(readable_store: Store, clock: SettableClock, alert_id: int) -> None:
+    async with filled(readable_store, clock, 1) as live:
+        made = await live.client.post("/silences", json={"filter": "limit:daily", "minutes": 60, "by": "ana"})
+        (alert,) = (await get(live, "/alerts"))["data"]
+        listed = (await get(live, "/silences"))["data"]
+        wrong = await live.client.post("/silences", json={"filter": "usr:ci", "minutes": 60})
+        ended = await live.client.delete("/silences/1")
+        gone = await live.client.delete("/silences/1")
+    assert (made.status_code, made.json()["until"]) == (200, "2026-11-20T15:03:07.250000Z")
+    assert (alert["id"], alert["silence_id"], alert["silenced_until"]) == (alert_id, 1, made.json()["until"])
+    assert listed == [made.json()]
+    assert wrong.status_code == 422 and "did you mean 'user'" in wrong.text
+    assert (ended.status_code, ended.json(), gone.status_code) == (200, {"data": []}, 404)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, insert, select, update
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
@@ -17,6 +18,7 @@ from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, TaskTable
 from spendtop.tui.alerts.screen import AlertsScreen
+from spendtop.tui.alerts.silencing import SilenceScreen
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.screen import RequestsScreen
@@ -233,3 +235,28 @@ async def test_the_layout_goes_round_and_the_detail_goes_along_with_the_cursor(f
         await until(pilot, lambda: screen.detail.detail is not None and screen.detail.detail.row.id != 1)
         await pilot.press("q")
         await until(pilot, lambda: "SPEAKS" in picture(pilot))
+
+
+async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_back(
+    face: SpendtopApp, store: Store
+) -> None:
+    async with face.run_test(size=(140, 40), notifications=True) as pilot:
+        await shown(pilot)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(face.screen, SilenceScreen))
+        field = face.screen.query_one("#filter", Input)
+        assert field.value == 'limit:"each user" user:"alice"'
+        field.value = "usr:alice"
+        await pilot.press("enter")
+        await until(pilot, lambda: "there is no field 'usr'" in picture(pilot))
+        face.screen.query_one("#filter", Input).value = "limit:each*"
+        await pilot.press("enter")
+        await until(pilot, lambda: "silenced" in row_of(pilot, "user alice 27%"))
+        assert "alerts !2" in picture(pilot).splitlines()[0]
+        assert "in 2h" in row_of(pilot, "user alice 27%") and "acked" not in row_of(pilot, "user bob")
+        await until(pilot, lambda: "silence 1 (limit:each*) until" in picture(pilot))
+        await pilot.press("u")
+        await until(pilot, lambda: "open" in row_of(pilot, "user alice 27%"))
+        face.clear_notifications()
+        await pilot.press("u")
+        await until(pilot, lambda: "There is nothing to undo" in picture(pilot))

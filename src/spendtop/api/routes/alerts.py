@@ -9,13 +9,15 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, alert_items
+from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, alert_items
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
+from spendtop.domain.filter_parser import LONGEST_FILTER
 from spendtop.services import alert_actions
 from spendtop.store.reads.attention import alert, alerts
+from spendtop.store.reads.silences import silences
 
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _BY = "api"
@@ -46,6 +48,18 @@ class SnoozeBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     minutes: Annotated[int, Field(ge=1, le=alert_actions.LONGEST_SNOOZE // MINUTE)]
+    by: Annotated[str, Field(min_length=1, max_length=64)] = _BY
+
+
+class SilenceBody(BaseModel):
+    """Which alerts are to be silent, for how long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filter: Annotated[str, Field(min_length=1, max_length=LONGEST_FILTER)]
+    """Names user, model, token, session, limit, kind or severity, such as `user:ci limit:daily`."""
+    minutes: Annotated[int, Field(ge=1, le=alert_actions.LONGEST_SILENCE // MINUTE)]
+    by: Annotated[str, Field(min_length=1, max_length=64)] = _BY
 
 
 def router() -> APIRouter:
@@ -54,6 +68,9 @@ def router() -> APIRouter:
     routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"], responses=UNKNOWN_ID)
+    routes.add_api_route("/silences", list_silences, methods=["GET"])
+    routes.add_api_route("/silences", silence, methods=["POST"])
+    routes.add_api_route("/silences/{id}", unsilence, methods=["DELETE"], responses=UNKNOWN_ID)
     return routes
 
 
@@ -75,13 +92,47 @@ def snooze(request: Request, id: AlertId, body: SnoozeBody) -> AlertItem:
     """Keep it silent for some minutes; what stands then is announced once."""
     now = context_of(request).clock()
     until = now + body.minutes * MINUTE
-    return _changed(request, id, lambda connection: alert_actions.snooze(connection, id, until, now))
+    return _changed(request, id, lambda connection: alert_actions.snooze(connection, id, until, body.by, now))
 
 
 def unack(request: Request, id: AlertId) -> AlertItem:
     """Take an ack and a snooze back."""
     now = context_of(request).clock()
-    return _changed(request, id, lambda connection: alert_actions.unack(connection, id, now))
+    return _changed(request, id, lambda connection: alert_actions.unack(connection, id, _BY, now))
+
+
+def list_silences(request: Request) -> SilencesAnswer:
+    """The silences that are in force."""
+    context = context_of(request)
+    with context.store.reading() as connection:
+        in_force = silences(connection, context.clock())
+    return SilencesAnswer(data=[SilenceItem.of(each) for each in in_force])
+
+
+def silence(request: Request, body: SilenceBody) -> SilenceItem:
+    """Keep alerts that a filter selects from speaking; they go on being recorded, and what they had to say and still
+    stands is said once at the end."""
+    now = context_of(request).clock()
+    until = now + body.minutes * MINUTE
+    try:
+        made = written(request, lambda connection: alert_actions.silence(connection, body.filter, until, body.by, now))
+    except UsageError as failure:
+        raise InvalidField("filter", str(failure)) from None
+    return SilenceItem.of(made)
+
+
+def unsilence(request: Request, id: AlertId) -> SilencesAnswer:
+    """End a silence now. Answers those that are still in force."""
+    now = context_of(request).clock()
+
+    def work(connection: Connection) -> SilencesAnswer:
+        alert_actions.unsilence(connection, id, _BY, now)
+        return SilencesAnswer(data=[SilenceItem.of(each) for each in silences(connection, now)])
+
+    try:
+        return written(request, work)
+    except alert_actions.NoSuchSilence:
+        raise HTTPException(404, "There is no silence with this id in force.") from None
 
 
 def _changed(request: Request, alert_id: int, change: Callable[[Connection], None]) -> AlertItem:

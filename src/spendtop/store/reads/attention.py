@@ -14,11 +14,13 @@ from spendtop.domain.alerting import AlertStage, Message, MessageKind, unusual_w
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
+from spendtop.domain.silences import Silence
 from spendtop.domain.sources import SOURCES, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import outside
+from spendtop.store.reads.silences import Silencing
 from spendtop.store.reads.spending import by_key
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
@@ -42,6 +44,8 @@ _KINDS: Mapping[str, AlertKind] = {
     STALE_RULE: "source",
     ANOMALY_RULE: "anomaly",
 }
+_MOST_UNUSUAL = 50
+"""Alerts about unusual spend among which one is looked for that no silence is about."""
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
@@ -134,6 +138,9 @@ class AlertRow:
     acked_at: int | None
     acked_by: Untrusted | None
     snoozed_until: int | None
+    snoozed_by: Untrusted | None
+    silence: Silence | None
+    """The one that keeps it from speaking, or did so last."""
 
     def stage(self, now: int) -> AlertStage:
         """What became of it by `now` (UTC µs)."""
@@ -141,6 +148,8 @@ class AlertRow:
             return AlertStage.RESOLVED
         if self.snoozed_until is not None and self.snoozed_until > now:
             return AlertStage.SNOOZED
+        if self.silence is not None and self.silence.until > now:
+            return AlertStage.SILENCED
         return AlertStage.OPEN if self.acked_at is None else AlertStage.ACKED
 
     @property
@@ -179,7 +188,7 @@ class SourceActivity:
 def attention(connection: Connection, now: int) -> Attention:
     """What waits at `now` (UTC µs), in numbers."""
     event, delivery, alert = table_of(QuarantineTable), table_of(DeliveryTable), table_of(AlertTable)
-    counts = connection.execute(
+    unrecognized, tests, dead, waiting, unresolved, unattended, critical = connection.execute(
         select(
             _count(event, event.c.kind == "unrecognized", event.c.state == "open"),
             _count(event, event.c.kind == "test"),
@@ -190,7 +199,19 @@ def attention(connection: Connection, now: int) -> Attention:
             _count(alert, *_is_unattended(now), alert.c.severity == "critical"),
         )
     ).one()
-    return Attention(*counts, _unusual(connection, now))
+    silencing = Silencing(connection, now)
+    if silencing:
+        unattended, critical = _unsilenced(connection, silencing, now)
+    unusual = _unusual(connection, silencing, now)
+    return Attention(unrecognized, tests, dead, waiting, unresolved, unattended, critical, unusual)
+
+
+def _unsilenced(connection: Connection, silencing: Silencing, now: int) -> tuple[int, int]:
+    """How many unattended alerts no silence is about, and how many of them are critical."""
+    table = table_of(AlertTable)
+    calling = select(table.c.rule, table.c.entity, table.c.severity).where(*_is_unattended(now))
+    left = [row for row in connection.execute(calling) if not silencing.of(row.rule, row.entity, (row.severity,))]
+    return len(left), sum(row.severity == "critical" for row in left)
 
 
 def _is_unattended(now: int) -> tuple[ColumnElement[bool], ...]:
@@ -199,11 +220,12 @@ def _is_unattended(now: int) -> tuple[ColumnElement[bool], ...]:
     return table.c.state.in_(_UNRESOLVED), table.c.acked_at.is_(None), awake
 
 
-def _unusual(connection: Connection, now: int) -> AlertRow | None:
+def _unusual(connection: Connection, silencing: Silencing, now: int) -> AlertRow | None:
     table = table_of(AlertTable)
     anomalies = (*_is_unattended(now), table.c.rule.startswith(ANOMALY_RULE, autoescape=True))
-    largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id).limit(1)
-    return next(iter(_alerts(connection, largest)), None)
+    largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id)
+    rows = _alerts(connection, largest.limit(_MOST_UNUSUAL if silencing else 1))
+    return next((row for row in rows if row.stage(now) is AlertStage.OPEN), None)
 
 
 def newest_test(connection: Connection) -> int:
@@ -350,10 +372,18 @@ def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, .
         *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
     }
     names = token_names(connection) if any(row.rule in of_tokens for row in rows) else {}
-    return tuple(_alert(row, names.get(row.entity) if row.rule in of_tokens else None) for row in rows)
+    silencing = Silencing(connection, min((row.updated_at for row in rows), default=0))
+    return tuple(
+        _alert(
+            row,
+            names.get(row.entity) if row.rule in of_tokens else None,
+            silencing.of(row.rule, row.entity, (row.severity,)),
+        )
+        for row in rows
+    )
 
 
-def _alert(row: Any, name: str | None) -> AlertRow:
+def _alert(row: Any, name: str | None, silence: Silence | None) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
@@ -378,4 +408,6 @@ def _alert(row: Any, name: str | None) -> AlertRow:
         acked_at=row.acked_at,
         acked_by=outside(row.acked_by),
         snoozed_until=row.snoozed_until,
+        snoozed_by=outside(row.snoozed_by),
+        silence=silence,
     )

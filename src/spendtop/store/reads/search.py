@@ -35,7 +35,7 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchProgress:
     """What was found up to now."""
 
     page: RequestPage
@@ -48,7 +48,7 @@ class Finding:
 
 def search(
     store: Store, query: RequestQuery, context: FilterContext, cursor: str | None, size: int
-) -> Iterator[Finding]:
+) -> Iterator[SearchProgress]:
     """The `size` requests after `cursor` and the sums over all that follow it, in the order of time; after every slice
     what it has so far, and at least once.
 
@@ -78,8 +78,8 @@ def search(
             last = rows[-1]
             following = RequestCursor(query.order, query.descending, last.occurred_at, last.id).write()
         sums = ListedSpend(sums.counted + spent.counted, sums.shadow + spent.shadow)
-        yield Finding(RequestPage(tuple(rows), following), sums, _share(whole, part, query.descending))
-    yield Finding(RequestPage(tuple(rows), following), sums, 1.0)
+        yield SearchProgress(RequestPage(tuple(rows), following), sums, _share(whole, part, query.descending))
+    yield SearchProgress(RequestPage(tuple(rows), following), sums, 1.0)
 
 
 def _share(whole: Span, part: Span, newest_first: bool) -> float:

@@ -1,6 +1,14 @@
 """The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
 
-from spendtop.store.tables.alerts import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
+from spendtop.store.tables.alerts import (
+    AlertActionTable,
+    AlertTable,
+    DeliveryAlertTable,
+    DeliveryAttemptTable,
+    DeliveryTable,
+    HeldAnnouncementTable,
+    SilenceTable,
+)
 from spendtop.store.tables.ledger import (
     BalanceReadingTable,
     DayCostPartTable,
@@ -32,6 +40,7 @@ from spendtop.store.tables.usage import (
 )
 
 __all__ = [
+    "AlertActionTable",
     "AlertTable",
     "BalanceReadingTable",
     "BodyTable",
@@ -44,6 +53,7 @@ __all__ = [
     "DeliveryAttemptTable",
     "DeliveryTable",
     "GapTable",
+    "HeldAnnouncementTable",
     "LeaseTable",
     "LedgerEventTable",
     "LimitMarkTable",
@@ -56,6 +66,7 @@ __all__ = [
     "RequestKeyTable",
     "RequestTable",
     "RevisionTable",
+    "SilenceTable",
     "TaskTable",
     "TokenTable",
     "TotalTable",

@@ -53,6 +53,58 @@ class AlertTable(SQLModel, table=True):
     acked_at: int | None = Field(default=None, sa_type=BigInteger)
     acked_by: str | None = Field(default=None, sa_type=Text)
     snoozed_until: int | None = Field(default=None, sa_type=BigInteger)
+    snoozed_by: str | None = Field(default=None, sa_type=Text)
+
+
+class AlertActionTable(SQLModel, table=True):
+    """What somebody did about an alert or by a silence, append-only, with what was before."""
+
+    __tablename__: ClassVar[Any] = "alert_action"
+    __table_args__: ClassVar[Any] = (Index("alert_action_alert", "alert_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = Field(sa_type=BigInteger)
+    who: str = Field(sa_type=Text)
+    what: str = Field(sa_type=Text)
+    """ack, snooze, unack, silence, unsilence or undo."""
+    alert_id: int | None = None
+    silence_id: int | None = None
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    """When the snooze or silence ends."""
+    before: str | None = Field(default=None, sa_type=Text)
+    """JSON object: the columns of the alert that were changed, as they were."""
+
+
+class SilenceTable(SQLModel, table=True):
+    """A filter that keeps alerts from speaking until it ends."""
+
+    __tablename__: ClassVar[Any] = "silence"
+    __table_args__: ClassVar[Any] = (Index("silence_until", "until"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    filter: str = Field(sa_type=Text)
+    who: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+    """One that is taken back ended then."""
+
+
+class HeldAnnouncementTable(SQLModel, table=True):
+    """The last that an alert had to say while a silence kept it back."""
+
+    __tablename__: ClassVar[Any] = "held_announcement"
+    __table_args__: ClassVar[Any] = (Index("held_announcement_until", "until"),)
+
+    alert_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    rule: str | None = Field(default=None, sa_type=Text)
+    """As in `delivery`."""
+    sequence: int
+    notify: str | None = Field(default=None, sa_type=Text)
+    """JSON list of the channels that are told; NULL is all."""
+    message: str = Field(sa_type=Text)
+    """JSON of `domain.alerting.Message`."""
+    until: int = Field(sa_type=BigInteger)
+    """When it is looked whether it may be said."""
 
 
 class DeliveryTable(SQLModel, table=True):

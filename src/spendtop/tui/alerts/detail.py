@@ -78,7 +78,11 @@ class AlertDetailPanel(Panel):
                 by = clean_line(row.acked_by or "somebody", 24)
                 return f"{words.condition(row)}, taken on by {by} at {self._moment(row.acked_at)}"
             case AlertStage.SNOOZED if row.snoozed_until is not None:
-                return f"{words.condition(row)}, snoozed until {self._moment(row.snoozed_until)}"
+                by = clean_line(row.snoozed_by or "somebody", 24)
+                return f"{words.condition(row)}, snoozed by {by} until {self._moment(row.snoozed_until)}"
+            case AlertStage.SILENCED if row.silence is not None:
+                text, until = clean_line(row.silence.text, 40), self._moment(row.silence.until)
+                return f"{words.condition(row)}, silence {row.silence.id} ({text}) until {until}"
             case AlertStage.RESOLVED if row.resolved_at is not None:
                 return f"resolved at {self._moment(row.resolved_at)}"
         return f"{words.condition(row)}; nobody takes care of it"

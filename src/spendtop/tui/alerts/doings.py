@@ -71,15 +71,28 @@ class AlertDoings:
         return end if end is not None and now < end <= now + LONGEST_SNOOZE else None
 
     def _snooze(self, row: AlertRow, until: int) -> None:
-        now = self._now
+        by, now = getuser(), self._now
 
         def work(connection: Connection) -> None:
             from spendtop.services import alert_actions
 
-            alert_actions.snooze(connection, row.id, until, now)
+            alert_actions.snooze(connection, row.id, until, by, now)
 
         moment = formats.moment(until, now, self._screen.calendar)
         self._write(work, f"Alert {row.id} is silent until {moment}; what stands then is said once.")
+
+    def undo(self) -> None:
+        """Take back the last that this person did, where it still stands; says what that was."""
+        if not self._writer.may_write():
+            return
+        by, now = getuser(), self._now
+
+        def work(connection: Connection) -> str:
+            from spendtop.services import alert_actions
+
+            return alert_actions.undo(connection, by, now)
+
+        self._writer.write(work, self._done)
 
     def send_again(self) -> None:
         """Have the collector send dead messages again."""

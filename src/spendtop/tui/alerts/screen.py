@@ -17,6 +17,7 @@ from spendtop.tui.actions import ALERTS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.alerts.detail import AlertDetailPanel
 from spendtop.tui.alerts.doings import AlertDoings
 from spendtop.tui.alerts.exports import AlertCopy, AlertExport
+from spendtop.tui.alerts.silencing import SilenceDesk, SilenceDraft, silence_of
 from spendtop.tui.alerts.table import AlertList, stage_words
 from spendtop.tui.screens.arrangement import Arrangement, Layout
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -56,6 +57,7 @@ class AlertsScreen(LiveScreen):
         self.detail = AlertDetailPanel()
         self.writer = StoreWriter(self)
         self.doings = AlertDoings(self, self.writer)
+        self.silencing = SilenceDesk(self, self.writer)
         self.copier = AlertCopy(self, self.table)
         self.exporter = AlertExport(self)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda _: None, self.order_by)
@@ -230,6 +232,13 @@ class AlertsScreen(LiveScreen):
     def action_snooze(self) -> None:
         if self.table.row is not None:
             self.doings.snooze(self.table.row)
+
+    def action_silence(self) -> None:
+        row = self.table.row
+        self.silencing.ask(SilenceDraft("" if row is None else silence_of(row, self.table.limits.get(row.rule))))
+
+    def action_undo(self) -> None:
+        self.doings.undo()
 
     def action_retry(self) -> None:
         self.doings.send_again()

@@ -97,6 +97,7 @@ _SIGNS: Mapping[AlertStage, tuple[str, str]] = {
     AlertStage.OPEN: ("!", "bad"),
     AlertStage.ACKED: ("+", "good"),
     AlertStage.SNOOZED: ("z", "muted"),
+    AlertStage.SILENCED: ("z", "muted"),
 }
 """A sign before the row and its role in the palette, for the state to be seen without its word or colour."""
 

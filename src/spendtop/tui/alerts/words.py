@@ -55,8 +55,15 @@ def condition(row: AlertRow) -> str:
 
 
 def who(row: AlertRow, stage: AlertStage) -> str:
-    """Who took it on."""
-    return str(row.acked_by or "somebody") if row.acked_at is not None and stage is not AlertStage.RESOLVED else ""
+    """Who took it on, put it off, or silenced it."""
+    match stage:
+        case AlertStage.SNOOZED:
+            return str(row.snoozed_by or "somebody")
+        case AlertStage.SILENCED if row.silence is not None:
+            return clean_line(row.silence.by) or "somebody"
+        case AlertStage.ACKED:
+            return str(row.acked_by or "somebody")
+    return ""
 
 
 def again(row: AlertRow, stage: AlertStage, limit: Limit | None, now: int, calendar: Calendar) -> str:
@@ -65,6 +72,8 @@ def again(row: AlertRow, stage: AlertStage, limit: Limit | None, now: int, calen
         return formats.UNKNOWN
     if stage is AlertStage.SNOOZED and row.snoozed_until is not None:
         return f"in {formats.span(row.snoozed_until - now)}"
+    if stage is AlertStage.SILENCED and row.silence is not None:
+        return f"in {formats.span(row.silence.until - now)}"
     match row.kind:
         case "anomaly":
             return "at twice"
@@ -96,6 +105,8 @@ def again_in_full(row: AlertRow, stage: AlertStage, limit: Limit | None, calenda
         return "It is over; it begins anew when it happens again."
     if stage is AlertStage.SNOOZED and row.snoozed_until is not None:
         return f"Silent until {_time(row.snoozed_until, calendar)}; what stands then is said once."
+    if stage is AlertStage.SILENCED and row.silence is not None:
+        return f"Silenced until {_time(row.silence.until, calendar)}; what it has to say by then is said once."
     match row.kind:
         case "anomaly":
             return "When it has become twice as much, an hour later at the earliest."
