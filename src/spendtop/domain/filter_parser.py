@@ -188,15 +188,10 @@ class _Parser:
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
             self._fail(f"{field.name} can be compared with ':' only", start)
-<<<<<<< HEAD
         if name in BODIES:
             return Comparison(name, Op.EQ, Pattern(PatternKind.CONTAINS, word) if quoted else values.glob(f"*{word}*"))
-        if name in _CLOSED:
-            return Comparison(name, Op.EQ, self._one_of(_CLOSED[name](), name, word, value_at))
-=======
         if name in self._closed:
             return Comparison(name, Op.EQ, self._one_of(self._closed[name](), name, word, value_at))
->>>>>>> main
         if quoted and field.kind in (FieldKind.TEXT, FieldKind.PROPERTY):
             return Comparison(name, Op.EQ, Pattern(PatternKind.EXACT, word))
         if field.kind is FieldKind.TIME and op is not Op.EQ:

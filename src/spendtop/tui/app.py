@@ -27,6 +27,7 @@ from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.selection import Selection
 from spendtop.tui.session import AttachedCollector, Session
@@ -105,7 +106,8 @@ class SpendtopApp(ThemedApp):
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.history: defaultdict[str, list[str]] = defaultdict(list)
+        self.saved_views = SavedViews(session.views)
+        self.history: defaultdict[str, list[str]] = defaultdict(list, {"/": list(self.saved_views.filters)})
         self.commands = Commands(self)
         self.config_status = ConfigStatus()
         self._upgraded: float | None = None
@@ -236,7 +238,7 @@ class SpendtopApp(ThemedApp):
             self.switch_mode(name)
 
     def open_request(self, request_id: int) -> None:
-        self._on_requests(lambda screen: screen.open_request(request_id))
+        self.on_requests(lambda screen: screen.open_request(request_id))
 
     @property
     def listed(self) -> Selection:
@@ -249,7 +251,7 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self._on_requests(lambda screen: screen.list_only(text))
+        self.on_requests(lambda screen: screen.list_only(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
         def select() -> None:
@@ -261,11 +263,7 @@ class SpendtopApp(ThemedApp):
         self.call_after_refresh(select)
 
     def open_filter(self) -> None:
-        self._on_requests(lambda screen: screen.action_filter())
-
-    def export(self, kind: str, path: str) -> None:
-        """Write what is listed on the screen of requests to a file."""
-        self._on_requests(lambda screen: screen.export(kind, path))
+        self.on_requests(lambda screen: screen.action_filter())
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
@@ -283,7 +281,8 @@ class SpendtopApp(ThemedApp):
         if screen := self.live_screen:
             screen.action_read_refusal()
 
-    def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
+    def on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
+        """Open the screen of requests and do something there."""
         self.open_screen("requests")
         self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
 

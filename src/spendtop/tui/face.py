@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
     from spendtop.tui.palette import Palette
+    from spendtop.tui.saved_views import SavedViews
     from spendtop.tui.selection import Selection
     from spendtop.tui.session import AttachedCollector, Session
 
@@ -110,6 +111,10 @@ class Face(Protocol):
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
+
+    @property
+    def saved_views(self) -> SavedViews:
+        """What was typed and kept in earlier sessions."""
 
     @property
     def time_machine(self) -> TimeTravel:

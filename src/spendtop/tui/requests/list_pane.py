@@ -11,8 +11,10 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
+from spendtop.tui.saved_views import SavedView
+from spendtop.tui.screens.filter_prompt import check
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
+from spendtop.tui.selection import ALL_TIME, NOTHING, TIME_CHOICES, Selection, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
 
@@ -119,6 +121,29 @@ class ListPane:
         if text != before.text:
             order = "time" if body_terms(selected) else before.order
             self.choose(replace(before, text=text, filter=selected, order=order))
+
+    @property
+    def view(self) -> SavedView:
+        """What is listed, for another time."""
+        listed = self._browser.selection
+        return SavedView(listed.text, listed.time.text, listed.order, listed.descending)
+
+    def show_view(self, view: SavedView) -> None:
+        """List what was saved; a filter that is no longer one lists nothing, and is said."""
+        checked = check(view.filter)
+        if checked.error is not None:
+            self._screen.warn(f"The filter of this view cannot be used: {clean_line(str(checked.error))}.")
+        time = next((choice for choice in TIME_CHOICES if choice.text == view.time), ALL_TIME)
+        self.choose(
+            replace(
+                self._browser.selection,
+                text=view.filter,
+                filter=NOTHING if checked.filter is None else checked.filter,
+                time=time,
+                order=view.order if view.order in self.rows.orders else "time",
+                descending=view.descending,
+            )
+        )
 
     def show(self, calendar: Calendar) -> None:
         """Show the browser's listing; the cursor stays on its request."""

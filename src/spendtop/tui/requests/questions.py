@@ -108,3 +108,17 @@ class DetailQuestion:
         """The request and its chat; None when the store does not have it."""
         stored = detail(connection, self.request_id)
         return stored, parse_conversation(stored.request_body, stored.response_body) if stored else Conversation()
+
+
+@dataclass(frozen=True, slots=True)
+class PairQuestion:
+    """Two requests with their chats, the one that happened first before the other; None for one that is gone."""
+
+    one: int
+    other: int
+
+    def ask(self, connection: Connection) -> list[tuple[RequestDetail, Conversation] | None]:
+        pair = [DetailQuestion(each).ask(connection) for each in (self.one, self.other)]
+        present = [(stored, chat) for stored, chat in pair if stored is not None]
+        present.sort(key=lambda each: (each[0].row.occurred_at, each[0].row.id))
+        return [*present, *([None] * (2 - len(present)))]
