@@ -21,6 +21,7 @@ from tests.benchmarks import (
     screens,
     sizes,
     starting,
+    trying,
 )
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "backfills": backfilling.backfills,
     "reprice": repricing.reprices,
     "reads": reading.reads,
+    "tries": trying.tries,
     "year": reading.year,
     "evaluation": reading.evaluation,
     "starts": starting.starts,

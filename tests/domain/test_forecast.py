@@ -92,8 +92,8 @@ def test_too_little_past_says_so() -> None:
     ("found", "words"),
     [
         (Forecast(has_enough=False), "not enough data"),
-        (Forecast(), "not by then"),
-        (Forecast(likely=0.1, reaches_low=None), "not by then, 90% sure"),
+        (Forecast(), "not expected"),
+        (Forecast(likely=0.1, reaches_low=None), "not expected, 10% likely"),
         (Forecast(likely=0.6, reaches_at=NOW + 9 * HOUR, reaches_low=NOW + 2 * HOUR), "about 21:30 (from 14:30)"),
         (
             Forecast(likely=1, reaches_at=NOW + DAY, reaches_low=NOW + HOUR, reaches_high=NOW + 9 * DAY),

@@ -26,7 +26,7 @@ ONE_THING = {
     "slash": {"filter", "find"},  # looks for something: among rows, or within the one that fills the screen
     "enter": {"open", "refusal"},  # opens what is to be looked at
     "c": {"calibrate", "chart-cursor", "columns"},  # a closer look at the figures that the screen is about
-    "n": {"new-token", "record", "find-next"},  # makes something new; while one finds in a detail, as in less
+    "n": {"new-token", "record", "find-next", "new-limit"},  # makes something new; in a detail as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
     "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
     "d": {"toggle-token", "why"},  # what is different

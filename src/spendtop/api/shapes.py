@@ -11,6 +11,8 @@ from typing_extensions import TypedDict
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
+from spendtop.domain.forecast import Forecast
+from spendtop.domain.money import Usd
 from spendtop.domain.raises import amount_of
 from spendtop.domain.request_fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import Untrusted
@@ -164,6 +166,39 @@ class SummaryAnswer(Sums):
     """Only when asked for with `by`."""
 
 
+class ForecastItem(BaseModel):
+    """How the use of a limit may go on; `low` to `high` is a band that holds four of five outcomes."""
+
+    enough_data: bool
+    """False where there is less than eight days of past; then nothing else is known."""
+    reaches_at: str | None
+    """When 100 % is reached; null where that is less likely than not within the window, or reached already."""
+    low: str | None
+    high: str | None
+    likely: float | None
+    """How likely 100 % is reached within the window, 0 to 1."""
+    end_nanousd: int | None
+    """Use when the window ends."""
+    end_low_nanousd: int | None
+    end_high_nanousd: int | None
+    linear_nanousd: int | None
+    """The same if the average of the window so far went on."""
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> ForecastItem:
+        return cls(
+            enough_data=forecast.has_enough,
+            reaches_at=instant(forecast.reaches_at),
+            low=instant(forecast.reaches_low),
+            high=instant(forecast.reaches_high),
+            likely=forecast.likely if forecast.has_enough else None,
+            end_nanousd=Usd.nano_of(forecast.end),
+            end_low_nanousd=Usd.nano_of(forecast.end_low),
+            end_high_nanousd=Usd.nano_of(forecast.end_high),
+            linear_nanousd=Usd.nano_of(forecast.linear),
+        )
+
+
 class LimitItem(BaseModel):
     """How a limit stands."""
 
@@ -183,11 +218,11 @@ class LimitItem(BaseModel):
     """What is raised for a while, and part of `limit_nanousd`."""
     raised_until: str | None
     """When the first of its raises ends; null where it is not raised."""
-    forecast: None = None
-    """Not computed yet."""
+    forecast: ForecastItem | None = None
+    """Null for windows of a few hours, of a session and of a request."""
 
     @classmethod
-    def of(cls, use: LimitUse) -> LimitItem:
+    def of(cls, use: LimitUse, forecast: Forecast | None) -> LimitItem:
         return cls(
             name=use.limit.name,
             entity=use.entity.raw,
@@ -203,6 +238,7 @@ class LimitItem(BaseModel):
             thresholds=[*use.limit.warn, 1.0],
             raised_nanousd=amount_of(use.raises).nano,
             raised_until=instant(use.raised_until),
+            forecast=None if forecast is None else ForecastItem.of(forecast),
         )
 
 

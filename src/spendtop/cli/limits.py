@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from getpass import getuser
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.billing import typed
 from spendtop.domain.errors import ExitCode, UsageError
+from spendtop.domain.forecast import Forecast, reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.raises import amount_of, end_of
@@ -20,6 +23,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import raises
 from spendtop.services.backtests import LONGEST, backtest
 from spendtop.services.request_export import ascii_json
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import LimitUse, uses
 
 _CODES = {
@@ -27,32 +31,34 @@ _CODES = {
     LimitState.APPROACHING: ExitCode.APPROACHING,
     LimitState.EXCEEDED: ExitCode.EXCEEDED,
 }
-_HEADERS = ("name", "entity", "window", ">used", ">limit", ">%", "state", ">unpriced", "resets")
+_HEADERS = ("name", "entity", "window", ">used", ">limit", ">%", "state", ">unpriced", "resets", "reaches")
 _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spendtop init` writes one with examples."
 
 
 def show(options: Options) -> int:
-    limit_uses, calendar = _read(options)
+    standing = _read(options)
     if options.arguments.json:
         from spendtop.api.shapes import LimitItem, LimitsAnswer
 
-        say(ascii_json(LimitsAnswer(data=[LimitItem.of(use) for use in limit_uses]).model_dump()))
+        items = [LimitItem.of(each.use, each.forecast) for each in standing.limits]
+        say(ascii_json(LimitsAnswer(data=items).model_dump()))
     else:
-        say(_table(limit_uses, calendar) if limit_uses else _NO_LIMITS)
+        say(_table(standing, standing.limits) if standing.limits else _NO_LIMITS)
     return ExitCode.OK
 
 
 def check(options: Options) -> int:
     """Print the limits that are not ok; the exit code says how the worst of them stands."""
-    limit_uses, calendar = _read(options)
-    pressing = [use for use in limit_uses if use.state is not LimitState.OK]
+    standing = _read(options)
+    pressing = [each for each in standing.limits if each.use.state is not LimitState.OK]
     if pressing:
-        say(_table(pressing, calendar))
-    elif limit_uses:
-        say(f"All limits are ok; the fullest is {_name(limit_uses[0])} at {limit_uses[0].percent}.")
+        say(_table(standing, pressing))
+    elif standing.limits:
+        fullest = standing.limits[0].use
+        say(f"All limits are ok; the fullest is {_name(fullest)} at {fullest.percent}.")
     else:
         say(_NO_LIMITS)
-    return max((_CODES[use.state] for use in pressing), default=ExitCode.OK)
+    return max((_CODES[each.use.state] for each in pressing), default=ExitCode.OK)
 
 
 def raise_for_a_while(options: Options) -> int:
@@ -117,24 +123,40 @@ def _amount(text: str) -> Usd:
         raise UsageError(f"'{clean_line(text, 40)}' is no amount in US dollars such as +20.") from None
 
 
-def _read(options: Options) -> tuple[tuple[LimitUse, ...], Calendar]:
+class _AheadLimit(NamedTuple):
+    use: LimitUse
+    forecast: Forecast | None
+
+
+class _AllLimits(NamedTuple):
+    """All limits as they stand at `at`, UTC µs."""
+
+    limits: Sequence[_AheadLimit]
+    calendar: Calendar
+    at: int
+
+
+def _read(options: Options) -> _AllLimits:
     settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         applied = effective_limits(connection, settings)
         prices = ceilings(applied.limits, settings, at)
-        return uses(connection, applied.limits, applied.calendar, at, ceilings=prices), applied.calendar
+        standing = uses(connection, applied.limits, applied.calendar, at, ceilings=prices)
+        limits = [_AheadLimit(use, forecast_of(connection, use, applied.calendar, at)) for use in standing]
+    return _AllLimits(limits, applied.calendar, at)
 
 
-def _table(limit_uses: tuple[LimitUse, ...] | list[LimitUse], calendar: Calendar) -> str:
-    rows = [_row(use, calendar) for use in limit_uses]
-    if not any(use.raises for use in limit_uses):
+def _table(standing: _AllLimits, limits: Sequence[_AheadLimit]) -> str:
+    rows = [_row(each, standing) for each in limits]
+    if not any(each.use.raises for each in limits):
         return table(_HEADERS, rows)
-    raised = [(*row, _raised(use, calendar)) for row, use in zip(rows, limit_uses, strict=True)]
+    raised = [(*row, _raised(each.use, standing.calendar)) for row, each in zip(rows, limits, strict=True)]
     return table((*_HEADERS, "raised"), raised)
 
 
-def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
+def _row(limit: _AheadLimit, standing: _AllLimits) -> tuple[object, ...]:
+    use, calendar = limit.use, standing.calendar
     return (
         clean_line(use.limit.name),
         use.name if use.entity.raw else "everyone",
@@ -145,6 +167,7 @@ def _row(use: LimitUse, calendar: Calendar) -> tuple[object, ...]:
         use.state.value,
         use.unpriced or None,
         local_time(use.ends_at, calendar),
+        None if limit.forecast is None else reach_words(limit.forecast, standing.at, calendar),
     )
 
 

@@ -22,6 +22,7 @@ from spendtop.config.paths import data_folder, default_database_url, state_folde
 from spendtop.config.problems import in_one
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
+from spendtop.sources.settings import SECTIONS
 from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 start_collector=None if options.read_only or demo else link.start_collector,
                 last_sign=link.last_sign,
                 store_name="demo" if demo else _store_name(settings.database.url.get_secret_value()),
+                sections=SECTIONS,
+                config_file=loaded.path.absolute() if loaded.path else None,
                 webhook_url=f"{settings.server.public_url}/webhook" if settings.server.public_url else None,
                 read_only=options.read_only,
                 demo=demo,

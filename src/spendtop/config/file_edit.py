@@ -1,14 +1,15 @@
-"""Changing one value in a configuration file and nothing else of it: comments, order and spelling stay."""
+"""Changing one thing in a configuration file and nothing else of it: comments, order and spelling stay."""
 
 from __future__ import annotations
 
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spendtop.config.toml import key_lines, quoted, value_text
+from spendtop.config.toml import key_lines, pairs, quoted, value_text
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -26,6 +27,51 @@ def with_item(text: str, table: str, key: str, item: str) -> str | None:
     return edited if edited is not None and _is_just_that(text, edited, table, key, [item, *items]) else None
 
 
+def with_table(text: str, name: str, values: Mapping[str, Any]) -> str | None:
+    """The TOML text with one more table in the list of tables `name`, behind the others of it or at the end.
+
+    None where the text is written in a way that is not edited safely.
+    """
+    before = tomllib.loads(text).get(name, [])
+    if not isinstance(before, list):
+        return None
+    for number in (_behind_last(text, name), None):
+        edited = _with_lines(text, table_lines(name, values), number)
+        try:
+            if tomllib.loads(edited) == {**tomllib.loads(text), name: [*before, _plain(name, values)]}:
+                return edited
+        except tomllib.TOMLDecodeError:  # in the midst of a value, or of another table
+            continue
+    return None
+
+
+def table_lines(name: str, values: Mapping[str, Any]) -> list[str]:
+    """A table of the list `name` as it is written."""
+    return [f"[[{name}]]", *pairs(values)]
+
+
+def _plain(name: str, values: Mapping[str, Any]) -> Any:
+    """The values as they are read from a file."""
+    return tomllib.loads("\n".join(table_lines(name, values)))[name][0]
+
+
+def _behind_last(text: str, name: str) -> int | None:
+    """The number of lines up to the end of the last table of a list; None where there is none."""
+    return max((line for path, line in key_lines(text).items() if path[0] == name and len(path) > 1), default=None)
+
+
+def _with_lines(text: str, lines: list[str], number: int | None) -> str:
+    """The lines behind so many lines of the text, or at its end; an empty line before them."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    present = re.findall(r"[^\n]*\n|[^\n]+", text)
+    place = len(present) if number is None else number
+    head, tail = present[:place], present[place:]
+    if head and not head[-1].endswith("\n"):
+        head[-1] += end
+    gap = [end] if head else []
+    return "".join([*head, *gap, *(f"{line}{end}" for line in lines), *tail])
+
+
 def read_text(path: Path) -> str:
     """The file's text with its line ends, without a byte order mark. Raises OSError and UnicodeDecodeError."""
     return path.read_bytes().decode("utf-8-sig")
@@ -36,6 +82,15 @@ def replace_private(path: Path, text: str) -> None:
 
     A link stays one; a byte order mark stays.
     """
+    _replace(path, text, 0o600)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """The same for a file that holds no new secret: who may read it stays."""
+    _replace(path, text, path.stat().st_mode & 0o777)
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
     target = path.resolve(strict=True)
     before = target.stat()
     mark = _BOM if target.read_bytes().startswith(_BOM) else b""
@@ -45,7 +100,7 @@ def replace_private(path: Path, text: str) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(mark + text.encode())
             file.flush()
-            os.fchmod(file.fileno(), 0o600)
+            os.fchmod(file.fileno(), mode)
             if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
             os.fsync(file.fileno())

@@ -243,7 +243,7 @@ def reach_words(found: Forecast, now: int, calendar: Calendar) -> str:
     if not found.has_enough:
         return "not enough data"
     if found.reaches_at is None or found.reaches_low is None:
-        return f"not by then, {1 - found.likely:.0%} sure" if found.likely else "not by then"
+        return f"not expected, {found.likely:.0%} likely" if found.likely else "not expected"
     low, middle = (moment(at, now, calendar) for at in (found.reaches_low, found.reaches_at))
     if found.reaches_high is None:
         return f"about {middle} (from {low})"

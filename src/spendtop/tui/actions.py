@@ -253,6 +253,8 @@ LIMITS = (
         "open",
         3,
     ),
+    Action("new-limit", "n", "screen.new_limit", "new limit", "write a limit into spendtop.toml by a form", "act", 8),
+    Action("edit", "e", "screen.edit", "edit", "open spendtop.toml at the limit in $EDITOR", "act", 9),
     Action("raise", "plus", "screen.raise_limit", "raise", "raise the limit until an instant", "act", 5),
     Action("backtest", "b", "screen.backtest", "back-test", "on which days the limit would have fired", "act", 7),
     Action("undo-raise", "u", "screen.undo", "undo", "take the last raise back that was made here", "act", 6),

@@ -11,6 +11,7 @@ from spendtop.domain.clock import Clock
 from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
+    from spendtop.config.types import Section
     from spendtop.domain.condition import Condition
     from spendtop.store.engine import Store
     from spendtop.store.reads.applied_config import Applied
@@ -57,6 +58,10 @@ class Session:
     last_sign: Callable[[], int | None] = lambda: None
     """When a collector of this store gave its last sign of life, UTC µs. Runs in a thread."""
     store_name: str
+    config_file: Path | None = None
+    """The `spendtop.toml` that the configuration here comes from."""
+    sections: Mapping[str, type[Section]] = field(default_factory=dict)
+    """What sources add to the configuration, so that it can be checked."""
     webhook_url: str | None = None
     """Where gateways reach us, when it is known better than from the collector's address."""
     read_only: bool = False

@@ -312,6 +312,9 @@ async def test_an_unknown_request_is_not_found(readable_store: Store, clock: Set
             assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
+AHEAD = ("reaches_at", "low", "high", "likely", "end_nanousd", "end_low_nanousd", "end_high_nanousd", "linear_nanousd")
+
+
 async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock) as live:
         await live.post_signed(event(60, clock() - HOUR))
@@ -331,7 +334,7 @@ async def test_limits_as_they_stand(readable_store: Store, clock: SettableClock)
                 "thresholds": [0.5, 0.8, 1.0],
                 "raised_nanousd": 0,
                 "raised_until": None,
-                "forecast": None,
+                "forecast": {"enough_data": False} | dict.fromkeys(AHEAD),
             }
         ]
 

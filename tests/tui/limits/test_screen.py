@@ -85,6 +85,23 @@ async def test_the_detail_tells_of_the_selected_limit_and_enter_lists_what_count
         assert 'user:"alice" t:' in picture(pilot)
 
 
+async def test_it_looks_ahead_where_there_is_a_past(session_over: Sessions, till: Till, clock: SettableClock) -> None:
+    clock.advance(11 * HOUR)
+    past = (a_request(hour * 3600, clock(), cost=Cost(reported=Usd.of("4")), user_id=None) for hour in range(1, 240))
+    till.record(*past, a_request(1, clock(), user_id="new", cost=Cost(reported=Usd.of("0.3"))))
+    face = SpendtopApp(session_over())
+    async with face.run_test(size=(140, 40)) as pilot:
+        screen = await shown(pilot)
+        assert "REACHES" in picture(pilot)
+        assert line(pilot, " daily").split("│")[1].split()[-2][:3] == "12:"
+        assert "?" in line(pilot, "$0.300/$0.500").split()
+        assert screen.row is not None and screen.row.limit.name == "each user"
+        await until(pilot, lambda: "100% not enough data" in picture(pilot))
+        await pilot.press("j")
+        await until(pilot, lambda: "100% about 12:" in picture(pilot))
+        assert "ends at ~$96" in picture(pilot) and "if all went on as so far" in picture(pilot)
+
+
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (140, 40)])
 async def test_names_are_cut_in_their_middle_and_amounts_never(face: SpendtopApp, size: tuple[int, int]) -> None:
     async with face.run_test(size=size) as pilot:

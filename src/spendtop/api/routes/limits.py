@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from spendtop.api.context import Context
 from spendtop.api.limit_shapes import BacktestAnswer, BacktestBody, RaiseAnswer, RaiseBody
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import context_of, written
+from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.shapes import ErrorAnswer, LimitItem, LimitsAnswer
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import ZERO, Usd
@@ -20,6 +20,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import raises
 from spendtop.services.backtests import backtest
 from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import LimitUse, uses
 
 _BY = "api"
@@ -40,9 +41,10 @@ def router() -> APIRouter:
 def limits(request: Request) -> LimitsAnswer:
     """Every limit as it stands now, the fullest first."""
     context = context_of(request)
+    now, calendar = context.clock(), calendar_of(request)
     with context.store.reading() as connection:
-        in_force = uses_in_force(connection, context)
-    return LimitsAnswer(data=[LimitItem.of(use) for use in in_force])
+        standing = uses_in_force(connection, context)
+        return LimitsAnswer(data=[LimitItem.of(use, forecast_of(connection, use, calendar, now)) for use in standing])
 
 
 def raise_limit(request: Request, name: str, body: RaiseBody) -> RaiseAnswer:

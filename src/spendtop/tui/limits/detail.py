@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.alerting import thresholds
 from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.forecast import reach_words
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import clean_line
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _AXIS = 7
 _BESIDE_FROM = 60
 """Cells from which on the words stand beside the curve."""
-_WORDS_WIDTH = 38
+_WORDS_WIDTH = 40
 _LEAST_CURVE = 3
 
 
@@ -64,6 +65,7 @@ class LimitPanel(Panel):
         """What was said of the present window and before, what drove it, and what is not in it."""
         palette, use = self.palette, detail.question.use
         yield [("tells at ", palette.muted), (_thresholds(use), palette.text)]
+        yield from self._ahead(detail)
         for each in use.raises:
             until = formats.moment(each.until, self._now, self.calendar)
             by = f" by {clean_line(each.by)}" if each.by else ""
@@ -83,6 +85,20 @@ class LimitPanel(Panel):
             style = palette.who if dimension == "user" else palette.model
             money = formats.cost(Usd(nano), 0, 10)
             yield [(f" {money:>9} ", palette.money), (clean_line(key) or "(none)", style)]
+
+    def _ahead(self, detail: LimitDetail) -> Iterator[Line]:
+        """How its use may go on, beside the average so far going on."""
+        forecast, palette = detail.forecast, self.palette
+        if forecast is None:
+            return
+        style = palette.text if forecast.reaches_at is None else palette.warn
+        yield [("100% ", palette.muted), (reach_words(forecast, self._now, self.calendar), style)]
+        if forecast.end is None or forecast.end_low is None or forecast.end_high is None:
+            return
+        end, *band = map(formats.short_usd, (forecast.end, forecast.end_low, forecast.end_high))
+        yield [("ends at ", palette.muted), (f"~{end}", palette.money), (f" ({'-'.join(band)})", palette.muted)]
+        if forecast.linear is not None:
+            yield [(f"{formats.short_usd(forecast.linear)} if all went on as so far", palette.faint)]
 
     def _said(self, alert: AlertRow, deliveries: Sequence[DeliveryRow]) -> Iterator[Line]:
         """The messages of an alert, the newest first; its state where there were none."""

@@ -9,19 +9,23 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, SECOND, to_datetime
 from spendtop.domain.filters import quoted
+from spendtop.domain.forecast import Forecast
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.windows import Bounds, Calendar, WindowKind
 from spendtop.services.alert_messages import spent_most
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts_of_limit, deliveries_of
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limit_curves import CurvePoint, curve
 from spendtop.store.reads.limit_entities import LimitEntities, limit_entities
-from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse
+from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse, fullest_first
 from spendtop.store.reads.model_families import names_of
 from spendtop.tui.headline import Headline
+from spendtop.tui.limits.table import FOLDED_BELOW, Forecasts
 from spendtop.tui.screens.questions import read_headline
 
 _ALERTS = 6
+_LOOKED_AHEAD = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,13 @@ class LimitsQuestion:
         headline = read_headline(connection, self.now, self.calendar)
         applied = headline.applied
         limits = limit_entities(connection, applied.limits, applied.calendar, self.now) if applied else ()
-        return LimitsFigures(headline, limits)
+        uses = [use for each in limits for use in each.uses]
+        listed = fullest_first(use for use in uses if use.limit.each is None or use.fraction >= FOLDED_BELOW)
+        forecasts = {
+            (use.limit.name, use.entity.raw): forecast_of(connection, use, headline.calendar, self.now)
+            for use in listed[:_LOOKED_AHEAD]
+        }
+        return LimitsFigures(headline, limits, forecasts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class LimitsFigures:
 
     headline: Headline
     limits: Sequence[LimitEntities]
+    forecasts: Forecasts
+    """Of the fullest that are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class LimitDetailQuestion:
 
     use: LimitUse
     now: int
+    calendar: Calendar
 
     def ask(self, connection: Connection) -> LimitDetail:
         limit, entity = self.use.limit, self.use.entity.raw
@@ -66,6 +79,7 @@ class LimitDetailQuestion:
             deliveries=deliveries_of(connection, [alert.id for alert in alerts]),
             drivers=tuple(spent_most(connection, limit, entity, Span(since, None))),
             drivers_since=since,
+            forecast=forecast_of(connection, self.use, self.calendar, self.now),
         )
 
 
@@ -83,6 +97,7 @@ class LimitDetail:
     """(dimension, raw key, nano-USD), largest first."""
     drivers_since: int
     """From when on they are summed, UTC µs."""
+    forecast: Forecast | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

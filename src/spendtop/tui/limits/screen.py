@@ -14,6 +14,7 @@ from spendtop.domain.limits import LimitState
 from spendtop.tui import formats
 from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.limits.backtest import try_on_the_past
+from spendtop.tui.limits.config_desk import ConfigDesk
 from spendtop.tui.limits.detail import LimitPanel
 from spendtop.tui.limits.raise_desk import RaiseDesk
 from spendtop.tui.limits.table import LimitTable
@@ -43,6 +44,7 @@ class LimitsScreen(LiveScreen):
         self.detail = LimitPanel()
         self.writer = StoreWriter(self)
         self.raise_desk = RaiseDesk(self, self.writer)
+        self.config_desk = ConfigDesk(self, self.writer)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda time: None, self.order_by)
 
     def body(self) -> ComposeResult:
@@ -59,12 +61,12 @@ class LimitsScreen(LiveScreen):
         table, headline = self.table, answer.headline
         table.now, table.calendar = headline.at, headline.calendar
         table.nothing = (
-            "no limit is set: add a [[limit]] to spendtop.toml"
+            "no limit is set: n writes one into spendtop.toml"
             if headline.applied
             else "limits are known once a collector ran"
         )
         table.note = self._note([use.state for each in answer.limits for use in each.uses])
-        table.renew(answer.limits)
+        table.renew(answer.limits, answer.forecasts)
         self._read_detail()
         return headline
 
@@ -134,7 +136,7 @@ class LimitsScreen(LiveScreen):
             return
         if not self.detail.display:
             return
-        question = LimitDetailQuestion(use=row.use, now=self.table.now)
+        question = LimitDetailQuestion(use=row.use, now=self.table.now, calendar=self.table.calendar)
         self.ask(question, self._take_detail)
 
     def _take_detail(self, detail: LimitDetail) -> None:
@@ -177,6 +179,14 @@ class LimitsScreen(LiveScreen):
         """Try the selected limit, as it is configured, on the past."""
         if self.row is not None:
             try_on_the_past(self, self.row.limit)
+
+    def action_edit(self) -> None:
+        """Open the file that configures the limits, at the selected one."""
+        self.config_desk.edit(self.row.limit if self.row else None)
+
+    def action_new_limit(self) -> None:
+        """Ask for a limit that is written into the same file."""
+        self.config_desk.new(self.row.limit if self.row else None)
 
     def action_undo(self) -> None:
         self.raise_desk.undo()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spendtop.domain.forecast import moment
 from spendtop.domain.limits import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import WindowKind
@@ -18,6 +19,7 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from rich.style import Style
 
+    from spendtop.domain.forecast import Forecast
     from spendtop.domain.limits import Limit
     from spendtop.store.reads.limit_entities import LimitEntities
     from spendtop.store.reads.limits import LimitUse
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 FOLDED_BELOW = 0.5
 """Entities that have used less than this share of their limit are one row, until it is opened; those that it is
 raised for are always listed."""
+
+
+Forecasts = Mapping[tuple[str, str], "Forecast | None"]
+"""How use may go on, by limit and entity."""
 
 
 class RowKey(NamedTuple):
@@ -47,6 +53,8 @@ class LimitRow:
     """How many entities a fold stands for."""
     is_open: bool = False
     """Whether the entities of a fold are listed, as far as they are read."""
+    forecast: Forecast | None = None
+    """How its use may go on, where that is looked ahead."""
 
     @property
     def key(self) -> RowKey:
@@ -65,18 +73,22 @@ class LimitRow:
         return self.use.state if self.use else LimitState.OK
 
 
-def limit_rows(limits: Sequence[LimitEntities], opened: Collection[str]) -> Iterator[LimitRow]:
+def limit_rows(limits: Sequence[LimitEntities], opened: Collection[str], forecasts: Forecasts) -> Iterator[LimitRow]:
     """What is listed, limit by limit; `opened` are the names of the limits that are listed whole."""
+
+    def row(each: LimitEntities, use: LimitUse) -> LimitRow:
+        return LimitRow(each.limit, use, forecast=forecasts.get((each.limit.name, use.entity.raw)))
+
     for each in limits:
         if each.limit.each is None:
-            yield from (LimitRow(each.limit, use) for use in each.uses)
+            yield from (row(each, use) for use in each.uses)
             continue
         if not each.uses:
             yield LimitRow(each.limit, None)
             continue
         below = [use for use in each.uses if _is_foldable(use)]
         is_open = each.limit.name in opened or len(below) + each.others == 1
-        yield from (LimitRow(each.limit, use) for use in each.uses if is_open or not _is_foldable(use))
+        yield from (row(each, use) for use in each.uses if is_open or not _is_foldable(use))
         if len(below) + each.others > 1:
             largest = below[0] if below else each.uses[-1]
             yield LimitRow(each.limit, largest, len(below) + each.others, is_open)
@@ -105,6 +117,7 @@ class LimitTable(ListTable[LimitRow, RowKey]):
         self.opened: set[str] = set()
         """Names of the limits whose entities are all listed."""
         self._limits: Sequence[LimitEntities] = ()
+        self._forecasts: Forecasts = {}
 
     def layouts(self) -> Sequence[Columns[LimitRow]]:
         return _LAYOUTS
@@ -117,14 +130,14 @@ class LimitTable(ListTable[LimitRow, RowKey]):
             return (ink.glyphs.down_arrow if row.is_open else ink.glyphs.into), ink.palette.muted
         return SIGNS[row.state], _state_style(row.state, ink)
 
-    def renew(self, limits: Sequence[LimitEntities]) -> None:
+    def renew(self, limits: Sequence[LimitEntities], forecasts: Forecasts) -> None:
         """Newer figures."""
-        self._limits = limits
+        self._limits, self._forecasts = limits, forecasts
         self.relist()
 
     def relist(self) -> None:
         """List what is known anew, as it is folded and ordered now."""
-        rows = list(limit_rows(self._limits, self.opened))
+        rows = list(limit_rows(self._limits, self.opened, self._forecasts))
         rows.sort(key=lambda row: (not row.is_fold, row.key))
         rows.sort(key=ORDERS[self.order], reverse=self.descending)
         self.show(rows)
@@ -197,6 +210,18 @@ def _bar(row: LimitRow, ink: Ink, width: int) -> Piece:
     return "".join(cells), _state_style(row.state, ink)
 
 
+def _reaches(row: LimitRow, ink: Ink, width: int) -> Piece:
+    """About when 100 % is reached: a time, `no`, or `?` where there is too little past to say."""
+    forecast, palette = row.forecast, ink.palette
+    if forecast is None or row.state is LimitState.EXCEEDED:
+        return "-", palette.faint
+    if not forecast.has_enough:
+        return "?", palette.unknown
+    if forecast.reaches_at is None:
+        return "no", palette.good
+    return moment(forecast.reaches_at, ink.now, ink.calendar), palette.warn
+
+
 def _reset(row: LimitRow, ink: Ink, width: int) -> Piece:
     return resets(row, ink.now), ink.palette.muted
 
@@ -216,7 +241,8 @@ _COLUMNS: Columns[LimitRow] = (
     Column("", 1, _raised),
     Column("", 6, _unpriced),
     Column("USE", 5, _percent, right=True, order="use"),
-    Column("", 6, _bar, wished=16, rank=3),
+    Column("", 6, _bar, wished=16, rank=4),
+    Column("REACHES", 9, _reaches, right=True, rank=3),
     Column("RESET", 6, _reset, right=True, rank=2, order="reset"),
 )
 _LAYOUTS = (_COLUMNS,)
