@@ -125,7 +125,7 @@ class RequestsScreen(LiveScreen):
             return False
         if action.id == "clear-filter":
             return self.browser.selection.is_narrowed
-        if action.id == "compare":
+        if action.id == "diff":
             return len(self.rows.marks) == 2
         if action.id == "unmark":
             return bool(self.rows.marks)
@@ -276,7 +276,7 @@ class RequestsScreen(LiveScreen):
     def action_copy(self) -> None:
         self.copier.ask()
 
-    def action_compare(self) -> None:
+    def action_diff(self) -> None:
         self.comparison.ask()
 
     def action_export(self) -> None:
