@@ -65,6 +65,7 @@ def test_all_screens_are_looked_at() -> None:
         "Sessions",
         "One session",
         "Breakdown",
+        "Entities",
         "Limits",
         "Alerts",
         "Ledger",

@@ -29,7 +29,7 @@ from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
-from spendtop.tui.selection import Selection
+from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
 PACE_SECONDS, SLOW_PACE_SECONDS = 0.3, 2.0
@@ -238,7 +237,7 @@ class SpendtopApp(ThemedApp):
             self.switch_mode(name)
 
     def open_request(self, request_id: int) -> None:
-        self.on_requests(lambda screen: screen.open_request(request_id))
+        self.on_screen("requests", lambda screen: screen.open_request(request_id))
 
     @property
     def listed(self) -> Selection:
@@ -251,40 +250,40 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self.on_requests(lambda screen: screen.list_only(text))
+        self.on_screen("requests", lambda screen: screen.list_only(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
-        def select() -> None:
-            live = self.live_screen
-            if live is not None and screen == live.NAME and key is not None:
-                live.select_row(key)
-
-        self.open_screen(screen)
-        self.call_after_refresh(select)
+        self.on_screen(screen, lambda live: None if key is None else live.select_row(key))
 
     def open_filter(self) -> None:
-        self.on_requests(lambda screen: screen.action_filter())
+        self.on_screen("requests", lambda screen: screen.action_filter())
+
+    def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
+        from spendtop.tui.breakdown.entities_screen import EntitiesScreen
+
+        if self.screen is self.live_screen:
+            self.push_screen(EntitiesScreen(of, key, time))
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
-        from spendtop.tui.breakdown.screen import BreakdownScreen
-
-        def choose() -> None:
-            if isinstance(screen := self.live_screen, BreakdownScreen):
-                screen.break_down(rows, columns)
-
-        self.open_screen("breakdown")
-        self.call_after_refresh(choose)
+        self.on_screen("breakdown", lambda screen: screen.break_down(rows, columns))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""
         if screen := self.live_screen:
             screen.action_read_refusal()
 
-    def on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
-        """Open the screen of requests and do something there."""
-        self.open_screen("requests")
-        self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None:
+        """Do something on a screen, which comes to the front."""
+
+        def reached() -> None:
+            if self.current_mode == name:
+                for _ in self.screen_stack[1:]:
+                    self.pop_screen()
+                act(self.screen)
+
+        self.open_screen(name)
+        self.call_after_refresh(reached)
 
     # Actions
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import SystemCommand
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
-    from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.themes import Theme
 
@@ -44,7 +43,7 @@ class CommandedFace(Face, Protocol):
     def action_detach(self) -> None: ...
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
-    def on_requests(self, act: Callable[[RequestsScreen], None]) -> None: ...
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None: ...
     def run_key(self, call: str) -> None: ...
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None: ...
     def read_refusal(self) -> None: ...
@@ -108,6 +107,15 @@ class Commands:
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
             PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
+        ]
+        commands += [
+            PromptCommand(
+                name,
+                f"{name} [NAME]",
+                f"{name}: cost, change, last seen, their limits",
+                self._entity_opener(dimension(of)),
+            )
+            for name, of in (("users", "user"), ("models", "model_family"), ("tokens", "token"))
         ]
         commands += [
             PromptCommand(entry.command, entry.command, entry.help, self._opener(name))
@@ -189,12 +197,12 @@ class Commands:
         match words:
             case ["save", name]:
                 views = self._app.saved_views
-                self._app.on_requests(lambda screen: views.save(name, screen.list_pane.view))
+                self._app.on_screen("requests", lambda screen: views.save(name, screen.list_pane.view))
             case ["forget", name]:
                 self._app.saved_views.forget(name)
             case [name]:
                 view = self._app.saved_views.view(name)
-                self._app.on_requests(lambda screen: screen.list_pane.show_view(view))
+                self._app.on_screen("requests", lambda screen: screen.list_pane.show_view(view))
             case _:
                 names = ", ".join(map(clean_line, self._app.saved_views.names)) or "none yet"
                 raise UsageError(f"Say ':view NAME', ':view save NAME' or ':view forget NAME'. Saved are: {names}.")
@@ -219,6 +227,9 @@ class Commands:
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 
+    def _entity_opener(self, of: Dimension) -> Callable[[list[str]], None]:
+        return lambda words: self._app.open_entities(of, " ".join(words) or None)
+
     def _by(self, words: list[str]) -> None:
         if not 1 <= len(words) <= 2:
             raise UsageError(f"Say ':by user model': one or two of {', '.join(DIMENSIONS)}, prop.NAME.")
@@ -228,7 +239,7 @@ class Commands:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):
             raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
         kind, path = words
-        self._app.on_requests(lambda screen: screen.export(kind, path))
+        self._app.on_screen("requests", lambda screen: screen.export(kind, path))
 
 
 def palette_entries(app: CommandedFace, live: LiveScreen | None) -> Iterator[SystemCommand]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _ROWS = 200
+_TITLED_FROM = 80
+"""Where it is narrower, the tab alone says what screen it is."""
 _KEYS = [key for key in "123456789abcdefhilmnoprstuvwxyz" if key not in MOVING]
 _NO_COLUMNS = "-"
 
@@ -63,6 +65,11 @@ class BreakdownScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self._title()
+
+    def moved_in_time(self) -> None:
+        """What was read is of another instant."""
+        self._reading = self._changes = None
+        super().moved_in_time()
 
     def question(self) -> LongQuestion:
         from spendtop.store.reads.breakdown import BreakdownReading, Cut
@@ -119,7 +126,8 @@ class BreakdownScreen(LiveScreen):
 
     def _title(self) -> None:
         palette, glyphs, view, table = self.face.palette, self.face.glyphs, self.view, self.table
-        table.subtitle = [(f" {view.words}", palette.key)]
+        table.title = "Breakdown " if self.size.width >= _TITLED_FROM else ""
+        table.subtitle = [(view.words, palette.key)]
         note: list[Piece] = []
         if self.figures is not None and self.figures.share < 1:
             note.append((f"{int(self.figures.share * 100)}% read {glyphs.between} ", palette.warn))

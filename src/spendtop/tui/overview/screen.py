@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import DAY
+from spendtop.domain.dimensions import dimension
 from spendtop.domain.filters import body_terms
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
@@ -22,7 +23,7 @@ from spendtop.tui.overview.bars import bars_of_all, even_pace
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, of_span, of_user
+from spendtop.tui.overview.doors import joined, of_span
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
@@ -157,7 +158,7 @@ class OverviewScreen(LiveScreen):
                 self.face.open_row("sources", ("source", pane.source))
             case TopPanel(id="users"):
                 user = pane.chosen
-                self._list(self.time.filter if user is None else of_user(user, self.time.filter))
+                self.face.open_entities(dimension("user"), None if user is None else user.raw, self.time)
             case TopPanel():
                 self._open_model(pane.chosen)
             case _:
