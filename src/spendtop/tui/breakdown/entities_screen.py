@@ -62,11 +62,6 @@ class EntitiesScreen(LiveScreen):
     def body(self) -> ComposeResult:
         yield self.table
 
-    def moved_in_time(self) -> None:
-        """What was read is of another instant."""
-        self._reading = None
-        super().moved_in_time()
-
     def question(self) -> LongQuestion:
         from spendtop.domain.measures import COST
         from spendtop.store.reads.breakdown import BreakdownReading, Cut

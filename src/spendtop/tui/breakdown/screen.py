@@ -66,11 +66,6 @@ class BreakdownScreen(LiveScreen):
     def on_mount(self) -> None:
         self._title()
 
-    def moved_in_time(self) -> None:
-        """What was read is of another instant."""
-        self._reading = self._changes = None
-        super().moved_in_time()
-
     def question(self) -> LongQuestion:
         from spendtop.store.reads.breakdown import BreakdownReading, Cut
         from spendtop.store.reads.grid import GridOrder, GridSize
