@@ -123,6 +123,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
     switches = {
         "--no-config": options.no_config,
         "--new-store": options.new_store,
+        "--no-agents": options.no_agents,
         "--debug": options.debug,
     }
     return [*words, *(name for name, is_on in switches.items() if is_on)]
@@ -154,6 +155,8 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 calendar=settings.time.calendar,
                 theme=settings.ui.theme,
                 keymap=settings.ui.keymap,
+                bell=settings.ui.bell,
+                title=settings.ui.title,
                 theme_folders=(theme_folder(),),
                 ascii=options.ascii,
                 slow=options.slow,

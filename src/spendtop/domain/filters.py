@@ -104,6 +104,8 @@ class Subject:
     partial: bool = False
     failed: bool = False
     doubtful: bool = False
+    plan: bool = False
+    """Whether it is usage under a plan."""
     twin: bool = False
     """Whether it has a probable twin."""
 
@@ -181,6 +183,8 @@ def _flag(name: str, subject: Subject) -> bool:
             return subject.doubtful
         case "cached":
             return subject.cached
+        case "plan":
+            return subject.plan
         case "twin":
             return subject.twin
     return subject.verified

@@ -76,11 +76,8 @@ class AskedSource(Source, frozen=True, eq=False, kw_only=True):
     """Is asked at a steady pace, with a key of the provider."""
 
 
-class FileSource(Source, frozen=True, eq=False, kw_only=True):
-    """Files on this machine that grow; they are read from where the last look ended."""
-
-    places: tuple[str, ...]
-    """Where they lie, as patterns below the home folder."""
+class AgentSource(Source, frozen=True, eq=False, kw_only=True):
+    """A coding agent on this machine, whose files are read from where the last look ended."""
 
 
 HELICONE_API = AskedSource(
@@ -140,7 +137,21 @@ OTLP = PushedSource(
     sender="OpenTelemetry exports to",
 )
 
-SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP)}
+
+def _agent(number: int, name: str) -> AgentSource:
+    return AgentSource(
+        name=name,
+        trust=70 + 2 * number,
+        trusted_because="What a coding agent keeps of its own calls, in files that are no promise of its maker.",
+        space=name,
+        title=name,
+        setting="enabled under [agents]",
+    )
+
+
+_AGENT_NAMES = ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid")
+AGENTS = tuple(_agent(number, name) for number, name in enumerate(_AGENT_NAMES))
+SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *AGENTS)}
 """By name, in the order in which people see them."""
 
 

@@ -51,7 +51,7 @@ from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import ending_in, known_as
-from spendtop.store.reads.spend_sql import is_failed, is_unpriced
+from spendtop.store.reads.spend_sql import is_failed, is_plan, is_unpriced
 from spendtop.store.reads.token_names import is_called
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -143,7 +143,9 @@ def _flag(field: str) -> Condition:
         case "failed":
             return func.coalesce(is_failed(), false())
         case "unpriced":
-            return is_unpriced()
+            return and_(is_unpriced(), not_(is_plan()))
+        case "plan":
+            return is_plan()
         case "twin":
             return request.c.probable_twin_of.is_not(None)
         case "partial":

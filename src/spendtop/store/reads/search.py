@@ -26,7 +26,7 @@ from spendtop.store.reads.requests import (
     page,
     refuse_unsearchable,
 )
-from spendtop.store.reads.rows import RequestRow, Spend
+from spendtop.store.reads.rows import RequestRow
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable
 
@@ -63,7 +63,7 @@ def search(
         whole = extent(connection, span)
     rows: list[RequestRow] = []
     following: str | None = None
-    sums = ListedSpend(Spend.nothing(), Spend.nothing())
+    sums = ListedSpend.nothing()
 
     def read(connection: Connection, part: Span) -> tuple[Span, RequestPage, ListedSpend]:
         here = replace(query, since=part.since, until=part.until)
@@ -77,7 +77,7 @@ def search(
         if following is None and (found.next_cursor or len(rows) == size):
             last = rows[-1]
             following = RequestCursor(query.order, query.descending, last.occurred_at, last.id).write()
-        sums = ListedSpend(sums.counted + spent.counted, sums.shadow + spent.shadow)
+        sums += spent
         yield SearchProgress(RequestPage(tuple(rows), following), sums, _share(whole, part, query.descending))
     yield SearchProgress(RequestPage(tuple(rows), following), sums, 1.0)
 

@@ -206,6 +206,8 @@ class ListPane:
         note: list[Piece] = [(formats.grouped(sums.counted.requests), palette.text), between, money]
         if sums.shadow.requests:
             note += [between, (f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted)]
+        if sums.plan.requests:
+            note += [between, (f"+{formats.grouped(sums.plan.requests)} plan", palette.muted)]
         failed: list[Piece] = [between, (formats.failed(sums.counted.failed), palette.muted)]
         for more in ([*(failed if sums.counted.failed else ()), between, *order], [between, *order]):
             if rows.room_for_note >= length([*note, *more]):
