@@ -27,6 +27,7 @@ from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.outside import Outside
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
@@ -114,6 +115,7 @@ class SpendtopApp(ThemedApp):
         self._start = CollectorStart(self, session)
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
+        self._outside = Outside(session, self.send_to_terminal)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -162,6 +164,7 @@ class SpendtopApp(ThemedApp):
 
     def on_unmount(self) -> None:
         self._watch.stop()
+        self._outside.leave()
 
     def cannot_read(self, failure: Exception) -> None:
         if self.unreadable_since is None:
@@ -170,6 +173,7 @@ class SpendtopApp(ThemedApp):
 
     def has_read(self, headline: Headline) -> None:
         self.headline, self.unreadable_since = headline, None
+        self._outside.tell(headline)
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
@@ -234,6 +238,8 @@ class SpendtopApp(ThemedApp):
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
+    action_open_screen = open_screen
+
     def open_request(self, request_id: int) -> None:
         self._on("requests", lambda screen: screen.open_request(request_id))
 
@@ -294,9 +300,6 @@ class SpendtopApp(ThemedApp):
     def run_key(self, call: str) -> None:
         """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def action_open_screen(self, name: str) -> None:
-        self.open_screen(name)
 
     def action_help(self) -> None:
         from spendtop.tui.modals.help import HelpScreen, Topic
@@ -361,11 +364,8 @@ class SpendtopApp(ThemedApp):
             self.action_leave()
             return
         self._interrupted = True
-        self.set_timer(2.0, self._forget_interrupt)
+        self.set_timer(2.0, partial(setattr, self, "_interrupted", False))
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
-
-    def _forget_interrupt(self) -> None:
-        self._interrupted = False
 
     def action_pause(self) -> None:
         recorded = self.headline.recorded if self.headline else 0

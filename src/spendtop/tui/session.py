@@ -72,6 +72,10 @@ class Session:
     """Until a collector has said which one it applies."""
     theme: str = "spendtop-dark"
     keymap: Mapping[str, str] = field(default_factory=dict)
+    bell: bool = False
+    """Whether the terminal rings when an alert begins."""
+    title: bool = False
+    """Whether the terminal's window is named after the spend."""
     theme_folders: tuple[Path, ...] = ()
     """The user's own themes."""
     ascii: bool = False
