@@ -25,26 +25,26 @@ class LogRecord(Struct, frozen=True):
     attributes: Attributes
 
 
-class _Json(Struct, rename="camel"):
-    pass
+class _LogPart(Struct, rename="camel"):
+    """A part of the export; what is of another type than it has to be says nothing."""
 
 
-class _LogRecord(_Json):
+class _LogRecord(_LogPart):
     time_unix_nano: Any = None
     observed_time_unix_nano: Any = None
     body: Any = None
     attributes: Any = None
 
 
-class _ScopeLogs(_Json):
+class _ScopeLogs(_LogPart):
     log_records: list[_LogRecord] | None = None
 
 
-class _ResourceLogs(_Json):
+class _ResourceLogs(_LogPart):
     scope_logs: list[_ScopeLogs] | None = None
 
 
-class _LogExport(_Json):
+class _LogExport(_LogPart):
     resource_logs: list[_ResourceLogs] | None = None
 
 
