@@ -18,7 +18,7 @@ from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.load import Loaded
-from spendtop.config.paths import data_folder, default_database_url, theme_folder
+from spendtop.config.paths import data_folder, default_database_url, state_folder, theme_folder
 from spendtop.config.problems import in_one
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
@@ -160,6 +160,7 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 theme_folders=(theme_folder(),),
                 ascii=options.ascii,
                 slow=options.slow,
+                views=None if demo else state_folder() / "views.json",
                 mouse="TMUX" not in os.environ,
             )
         )

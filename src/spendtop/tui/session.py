@@ -81,5 +81,7 @@ class Session:
     ascii: bool = False
     slow: bool = False
     mouse: bool = True
+    views: Path | None = None
+    """Where filters and views are remembered; None remembers them until the end."""
     folder: Path = field(default_factory=Path.cwd)
     """Where files are written that are named without a folder."""
