@@ -27,6 +27,8 @@ from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.outside import Outside
+from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
@@ -104,7 +106,8 @@ class SpendtopApp(ThemedApp):
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.history: defaultdict[str, list[str]] = defaultdict(list)
+        self.saved_views = SavedViews(session.views)
+        self.history: defaultdict[str, list[str]] = defaultdict(list, {"/": list(self.saved_views.filters)})
         self.commands = Commands(self)
         self.config_status = ConfigStatus()
         self._upgraded: float | None = None
@@ -114,6 +117,7 @@ class SpendtopApp(ThemedApp):
         self._start = CollectorStart(self, session)
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
+        self._outside = Outside(session, self.send_to_terminal)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -162,6 +166,7 @@ class SpendtopApp(ThemedApp):
 
     def on_unmount(self) -> None:
         self._watch.stop()
+        self._outside.leave()
 
     def cannot_read(self, failure: Exception) -> None:
         if self.unreadable_since is None:
@@ -170,6 +175,7 @@ class SpendtopApp(ThemedApp):
 
     def has_read(self, headline: Headline) -> None:
         self.headline, self.unreadable_since = headline, None
+        self._outside.tell(headline)
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
@@ -234,8 +240,10 @@ class SpendtopApp(ThemedApp):
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
+    action_open_screen = open_screen
+
     def open_request(self, request_id: int) -> None:
-        self._on("requests", lambda screen: screen.open_request(request_id))
+        self.on_screen("requests", lambda screen: screen.open_request(request_id))
 
     @property
     def listed(self) -> Selection:
@@ -248,16 +256,13 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self._on("requests", lambda screen: screen.list_only(text))
+        self.on_screen("requests", lambda screen: screen.list_only(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
-        self._on(screen, lambda live: None if key is None else live.select_row(key))
+        self.on_screen(screen, lambda live: None if key is None else live.select_row(key))
 
     def open_filter(self) -> None:
-        self._on("requests", lambda screen: screen.action_filter())
-
-    def export(self, kind: str, path: str) -> None:
-        self._on("requests", lambda screen: screen.export(kind, path))
+        self.on_screen("requests", lambda screen: screen.action_filter())
 
     def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
         from spendtop.tui.breakdown.entities_screen import EntitiesScreen
@@ -267,14 +272,14 @@ class SpendtopApp(ThemedApp):
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
-        self._on("breakdown", lambda screen: screen.break_down(rows, columns))
+        self.on_screen("breakdown", lambda screen: screen.break_down(rows, columns))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""
         if screen := self.live_screen:
             screen.action_read_refusal()
 
-    def _on(self, name: str, act: Callable[[Any], None]) -> None:
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None:
         """Do something on a screen, which comes to the front."""
 
         def reached() -> None:
@@ -294,9 +299,6 @@ class SpendtopApp(ThemedApp):
     def run_key(self, call: str) -> None:
         """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def action_open_screen(self, name: str) -> None:
-        self.open_screen(name)
 
     def action_help(self) -> None:
         from spendtop.tui.modals.help import HelpScreen, Topic
@@ -361,11 +363,8 @@ class SpendtopApp(ThemedApp):
             self.action_leave()
             return
         self._interrupted = True
-        self.set_timer(2.0, self._forget_interrupt)
+        self.set_timer(2.0, partial(setattr, self, "_interrupted", False))
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
-
-    def _forget_interrupt(self) -> None:
-        self._interrupted = False
 
     def action_pause(self) -> None:
         recorded = self.headline.recorded if self.headline else 0
