@@ -89,9 +89,7 @@ def run(options: Options) -> int:
         say(_text(file, file.values(url, KEY_TO_PASTE)))
         if name in _BESIDE:
             say(_BESIDE[name].format(key=KEY_TO_PASTE))
-        say(
-            f"\n`spendtop agents connect {name} --write` writes it there, and keeps the file of before as {path.name}.bak."
-        )
+        say(f"\n`spendtop agents connect {name} --write` writes it there, and keeps that of before as {path.name}.bak.")
         return ExitCode.OK
     keys = settings.server.ingest_keys
     if not keys:
