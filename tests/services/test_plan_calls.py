@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row
+from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.limits import uses
@@ -32,6 +34,8 @@ from spendtop.store.reads.requests import RequestQuery, listed_spend
 from spendtop.store.reads.spending import plan_spend, spend
 from spendtop.store.tables import LimitMarkTable, RequestTable
 from tests.services.conftest import beside, clear, limit, request, rows, totals
+from tests.sources.agents.homes import cases, lay_out, read
+from tests.sources.receivers.test_agent_events import all_posted
 
 START = 1_795_000_000_000_000 // HOUR * HOUR
 CLAUDE = AGENTS[0]
@@ -223,3 +227,30 @@ def test_filters_find_it_and_do_not_take_it_for_unpriced(store: Store, desk: Des
             listed = listed_spend(connection, RequestQuery(parse_filter(text)), CONTEXT)
             assert (listed.counted.requests, listed.shadow.requests, listed.plan.requests) == kinds
     assert HELICONE.name in desk.known()[1].sources
+
+
+@pytest.mark.parametrize("name", ["join/claude", "join/codex"])
+def test_files_and_telemetry_of_an_agent_are_one_set_of_calls_in_any_order(
+    store: Store, name: str, tmp_path: Path
+) -> None:
+    machine = Machine(host="box", user="mira")
+    now = 1_793_697_000_000_000 + HOUR
+    by_file = [request_of(each, machine, Billing.UNKNOWN, now) for each in read(lay_out(name, tmp_path))]
+    by_telemetry = all_posted(name)
+    for order in ((*by_file, *by_telemetry), (*by_telemetry, *by_file), (*by_telemetry, *by_file, *by_telemetry)):
+        clear(store)
+        desk = Desk(store)
+        for each in order:
+            desk.record(each)
+        records = cases()[name]["expected"]["records"]
+        wanted = sorted((each["prompt"], each["completion"], each["cwd"], each["cache_write_1h"]) for each in records)
+        assert wanted == sorted(
+            (
+                each.request.usage.prompt,
+                each.request.usage.completion,
+                (each.request.properties or {}).get("project"),
+                (each.request.usage.units or {}).get("cache_write_1h_tokens", 0),
+            )
+            for each in desk.known()
+        )
+        assert all(each.request.output_final and each.request.is_plan for each in desk.known())

@@ -177,6 +177,7 @@ def together(reports: Sequence[Request]) -> Request:
     return replace(
         _gaps_filled(reports),
         token=_first(counted or reports, "token"),
+        properties=_properties(reports),
         usage=usage,
         provider_usage=provider_usage,
         occurred_at=best.occurred_at,
@@ -199,6 +200,13 @@ def _gaps_filled(reports: Sequence[Request]) -> Request:
         others = _filled_of(other)
         values = [others[place] if value is None else value for place, value in enumerate(values)]
     return replace(reports[0], **dict(zip(_FILLED, values, strict=True)))
+
+
+def _properties(reports: Sequence[Request]) -> dict[str, str] | None:
+    """Those of the first report that has any, and what only an agent's own files know: where it worked."""
+    first: dict[str, str] | None = _first(reports, "properties")
+    of_files = [each.properties for each in reports if isinstance(each.source, AgentSource) and each.properties]
+    return {**of_files[0], **(first or {})} if of_files else first
 
 
 def _first(reports: Iterable[Request], name: str) -> Any:

@@ -55,6 +55,8 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
     """Posts to our listener, each request once."""
 
     path: str
+    further_paths: tuple[str, ...] = ()
+    """Where it posts what belongs to that."""
     older_paths: tuple[str, ...] = ()
     """Where older clients still post."""
     key: KeyRule
@@ -69,7 +71,7 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return (self.path, *self.older_paths)
+        return (self.path, *self.further_paths, *self.older_paths)
 
 
 class AskedSource(Source, frozen=True, eq=False, kw_only=True):
@@ -133,6 +135,7 @@ OTLP = PushedSource(
     title="otlp",
     setting="ingest_keys under [server]",
     path="/v1/traces",
+    further_paths=("/v1/logs", "/v1/metrics"),
     key=KeyRule.INGEST_KEY,
     sender="OpenTelemetry exports to",
 )

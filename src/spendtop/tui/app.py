@@ -28,6 +28,7 @@ from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
 from spendtop.tui.outside import Outside
+from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
 from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
@@ -105,7 +106,8 @@ class SpendtopApp(ThemedApp):
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.history: defaultdict[str, list[str]] = defaultdict(list)
+        self.saved_views = SavedViews(session.views)
+        self.history: defaultdict[str, list[str]] = defaultdict(list, {"/": list(self.saved_views.filters)})
         self.commands = Commands(self)
         self.config_status = ConfigStatus()
         self._upgraded: float | None = None
@@ -241,7 +243,7 @@ class SpendtopApp(ThemedApp):
     action_open_screen = open_screen
 
     def open_request(self, request_id: int) -> None:
-        self._on("requests", lambda screen: screen.open_request(request_id))
+        self.on_screen("requests", lambda screen: screen.open_request(request_id))
 
     @property
     def listed(self) -> Selection:
@@ -254,16 +256,13 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self._on("requests", lambda screen: screen.list_only(text))
+        self.on_screen("requests", lambda screen: screen.list_only(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
-        self._on(screen, lambda live: None if key is None else live.select_row(key))
+        self.on_screen(screen, lambda live: None if key is None else live.select_row(key))
 
     def open_filter(self) -> None:
-        self._on("requests", lambda screen: screen.action_filter())
-
-    def export(self, kind: str, path: str) -> None:
-        self._on("requests", lambda screen: screen.export(kind, path))
+        self.on_screen("requests", lambda screen: screen.action_filter())
 
     def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
         from spendtop.tui.breakdown.entities_screen import EntitiesScreen
@@ -273,14 +272,14 @@ class SpendtopApp(ThemedApp):
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
-        self._on("breakdown", lambda screen: screen.break_down(rows, columns))
+        self.on_screen("breakdown", lambda screen: screen.break_down(rows, columns))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""
         if screen := self.live_screen:
             screen.action_read_refusal()
 
-    def _on(self, name: str, act: Callable[[Any], None]) -> None:
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None:
         """Do something on a screen, which comes to the front."""
 
         def reached() -> None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import SystemCommand
 
@@ -43,8 +43,8 @@ class CommandedFace(Face, Protocol):
     def action_detach(self) -> None: ...
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None: ...
     def run_key(self, call: str) -> None: ...
-    def export(self, kind: str, path: str) -> None: ...
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None: ...
     def read_refusal(self) -> None: ...
 
@@ -74,6 +74,13 @@ class Commands:
             ),
             PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
             PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
+            PromptCommand(
+                "view",
+                "view [save|forget] NAME",
+                "list what a saved view lists; save keeps what is listed",
+                self._view,
+                lambda: ["save", "forget", *app.saved_views.names],
+            ),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
                 "export",
@@ -186,6 +193,20 @@ class Commands:
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
 
+    def _view(self, words: list[str]) -> None:
+        match words:
+            case ["save", name]:
+                views = self._app.saved_views
+                self._app.on_screen("requests", lambda screen: views.save(name, screen.list_pane.view))
+            case ["forget", name]:
+                self._app.saved_views.forget(name)
+            case [name]:
+                view = self._app.saved_views.view(name)
+                self._app.on_screen("requests", lambda screen: screen.list_pane.show_view(view))
+            case _:
+                names = ", ".join(map(clean_line, self._app.saved_views.names)) or "none yet"
+                raise UsageError(f"Say ':view NAME', ':view save NAME' or ':view forget NAME'. Saved are: {names}.")
+
     def _at(self, words: list[str]) -> None:
         self._app.time_machine.go(" ".join(words))
 
@@ -217,7 +238,8 @@ class Commands:
     def _export(self, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):
             raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
-        self._app.export(words[0], words[1])
+        kind, path = words
+        self._app.on_screen("requests", lambda screen: screen.export(kind, path))
 
 
 def palette_entries(app: CommandedFace, live: LiveScreen | None) -> Iterator[SystemCommand]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
     from spendtop.tui.palette import Palette
+    from spendtop.tui.saved_views import SavedViews
     from spendtop.tui.selection import Selection, TimeChoice
     from spendtop.tui.session import AttachedCollector, Session
 
@@ -112,6 +113,10 @@ class Face(Protocol):
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
+
+    @property
+    def saved_views(self) -> SavedViews:
+        """What was typed and kept in earlier sessions."""
 
     @property
     def time_machine(self) -> TimeTravel:

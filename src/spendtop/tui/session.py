@@ -28,7 +28,8 @@ class AttachedCollector:
     """Where it listens."""
     started_here: bool
     """This viewer started it, so that leaving may stop it."""
-    other_viewers: int = 0
+    other_viewers: tuple[str, ...] = ()
+    """Names of who else watches, cleaned."""
     conditions: tuple[Condition, ...] = ()
     """What is amiss with it, the worst first."""
     last_sign: int | None = None
@@ -81,5 +82,7 @@ class Session:
     ascii: bool = False
     slow: bool = False
     mouse: bool = True
+    views: Path | None = None
+    """Where filters and views are remembered; None remembers them until the end."""
     folder: Path = field(default_factory=Path.cwd)
     """Where files are written that are named without a folder."""

@@ -9,6 +9,8 @@ from spendtop.domain.clock import MINUTE
 from spendtop.domain.request import Billing, Cost, Reporter, Request, TimeSource, Usage
 from spendtop.domain.sources import OTLP, source_named
 
+_BY_VALUE = ("codex", "gemini-cli")
+"""Agents whose telemetry names no call: it is known by its session and its counts."""
 _AHEAD = 5 * MINUTE
 """So far a clock may be ahead of ours."""
 
@@ -29,6 +31,9 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
     other_ids = [(source, alias) for alias in sorted(call.aliases)]
     if call.request_id is not None:
         other_ids.append((OTLP, call.request_id))
+    usage = _usage(call)
+    if call.agent in _BY_VALUE:
+        other_ids.append((OTLP, telemetry_id(call.agent, call.session, usage)))
     return Request(
         source=source,
         external_id=call.key,
@@ -43,7 +48,7 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         session_id=call.session,
         session_path=call.path,
         properties={**call.properties, "host": machine.host},
-        usage=_usage(call),
+        usage=usage,
         cost=Cost(reported=call.reported, reported_by=None if call.reported is None else Reporter.CLIENT),
         response_id=call.response_id,
         counted=billing is Billing.API,
@@ -52,6 +57,12 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         billing=billing,
         output_final=call.output_final,
     )
+
+
+def telemetry_id(agent: str, session: str | None, usage: Usage) -> str:
+    """Under which a call is known that its telemetry gives no id: no other one of its session has the same counts."""
+    counts = (usage.prompt, usage.cache_read or 0, usage.completion, usage.reasoning or 0)
+    return f"{agent}:{session}:{'-'.join(str(each) for each in counts)}"
 
 
 def _usage(call: AgentCall) -> Usage:

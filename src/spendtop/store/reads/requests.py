@@ -72,8 +72,16 @@ class ListedSpend:
         """How many rows the list has."""
         return self.counted.requests + self.shadow.requests + self.plan.requests
 
+    @classmethod
+    def nothing(cls) -> ListedSpend:
+        """Of an empty list."""
+        return cls(Spend.nothing(), Spend.nothing(), Spend.nothing())
 
-class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
+    def __add__(self, other: ListedSpend) -> ListedSpend:
+        return ListedSpend(self.counted + other.counted, self.shadow + other.shadow, self.plan + other.plan)
+
+
+class RequestCursor(msgspec.Struct, frozen=True, array_like=True):
     """The last request of a page. `value` None: it is among those whose value is not known."""
 
     order: str
@@ -85,7 +93,7 @@ class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, query: RequestQuery) -> _RequestCursor:
+    def read(cls, text: str, query: RequestQuery) -> RequestCursor:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             cursor = msgspec.json.decode(raw, type=cls)
@@ -103,7 +111,7 @@ def page(
 
     Raises UsageError for a cursor that is not from a list in this order.
     """
-    after = _RequestCursor.read(cursor, query) if cursor else None
+    after = RequestCursor.read(cursor, query) if cursor else None
     value = _value(query.order)
     every = _selected(query, context, connection).add_columns(value.label("order_value"))
     rows: list[Any] = []
@@ -118,7 +126,7 @@ def page(
     if len(rows) <= size:
         return RequestPage(tuple(map(from_row, rows)), None)
     last = rows[size - 1]
-    following = _RequestCursor(query.order, query.descending, last.order_value, last.id)
+    following = RequestCursor(query.order, query.descending, last.order_value, last.id)
     return RequestPage(tuple(map(from_row, rows[:size])), following.write())
 
 
