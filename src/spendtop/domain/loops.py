@@ -1,8 +1,8 @@
 """Loops: near-identical prompts at speed, in one session or by one user without one. Pure.
 
 What is compared is the last that was said to the model, as what a conversation began with is sent again with every
-turn. Numbers in it, and ids, do not count. Where no prompt is kept, near-equal sizes at a steady pace stand for that, and it
-takes more of them.
+turn. Numbers in it, and ids, do not count. Where no prompt is kept, near-equal sizes at a steady pace stand for that,
+and it takes more of them.
 """
 
 from __future__ import annotations
