@@ -34,6 +34,8 @@ from tests.api.listening import FakeRecorder, listening, settings_of
 FOLDER = Path(__file__).parent.parent / ".github" / "pictures"
 NOW = to_micros(datetime(2026, 11, 20, 14, 30, 7, tzinfo=UTC))
 SIZE = (140, 40)
+WHOLE_SCREENS = {"3": "sessions", "4": "breakdown", "5": "limits", "6": "alerts", "7": "ledger", "8": "sources"}
+"""By the key that opens them."""
 PAGE_SIZE = (1360, 1310)
 """Pixels."""
 
@@ -78,6 +80,9 @@ async def draw(store: Store) -> None:
         await pilot.press("slash", *"~u alice ~cost >0.01", "enter")
         await pilot.press("enter")
         await keep_picture(pilot, "request")
+        for key, name in WHOLE_SCREENS.items():
+            await pilot.press(key)
+            await keep_picture(pilot, name)
 
 
 async def keep_picture(pilot: Pilot[int], name: str) -> None:

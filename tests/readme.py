@@ -20,7 +20,7 @@ from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
-from spendtop.domain.sources import FileSource, PushedSource, Source, by_trust
+from spendtop.domain.sources import AgentSource, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, LIVE, key_name
 from spendtop.tui.screens import SCREENS, screen_class
@@ -100,7 +100,7 @@ def sources() -> str:
 def _way_in(source: Source) -> str:
     if isinstance(source, PushedSource):
         return f"{' '.join(f'`{path}`' for path in source.paths)}, with {source.key.value}"
-    return "read from files" if isinstance(source, FileSource) else "asked"
+    return "read from its files" if isinstance(source, AgentSource) else "asked"
 
 
 def commands() -> str:

@@ -30,7 +30,9 @@ SUBJECTS = (
     replace(PLAIN, doubtful=True),
     replace(PLAIN, cached=True),
     replace(PLAIN, verified=True),
+    replace(PLAIN, plan=True),
     replace(PLAIN, twin=True),
+    replace(PLAIN, prompt="a Refund, please", response="Sorry, no."),
 )
 
 

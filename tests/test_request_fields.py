@@ -18,6 +18,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import (
     Basis,
+    Billing,
     BodyState,
     Cost,
     Reporter,
@@ -88,6 +89,8 @@ FULL = Request(
     inference_geo="us",
     served_model="gpt-4o-2024-08-06",
     provider_usage=pack({"prompt_tokens": 10}),
+    billing=Billing.API,
+    output_final=False,
 )
 STORED = StoredRequest(
     id=7,
@@ -115,7 +118,6 @@ ORDINARY = (
     "http_status",
     "latency_ms",
     "reasoning_tokens",
-    "session_path",
     "ttft_ms",
     "computed_cost",
 )
@@ -156,7 +158,11 @@ def test_the_example_differs_from_a_report_that_says_nothing(field: RequestField
 
 
 def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> None:
-    columns = {field.column for field in FIELDS if field.name not in ("total_tokens", "partial", "token_name")}
+    columns = {
+        field.column
+        for field in FIELDS
+        if field.name not in ("total_tokens", "partial", "token_name", "api_equivalent")
+    }
     assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
     assert from_row(row) == STORED
     seen = shown_row(row)

@@ -40,7 +40,7 @@ API_KEY, INGEST_KEY = "an-api-key-that-is-long-enough", "an-ingest-key-that-is-l
 KEYS = {"api_key": API_KEY, "ingest_keys": {"apps": INGEST_KEY}}
 OFTEN = {"rpm": 1_000_000, "burst": 1_000_000}
 LIMITS = {"rate_limit": OFTEN, "ingest_rate_limit": OFTEN}
-_PATHS = "|".join(route.path[1:] for route in routes.PUSHED if route.path != "/v1/traces")
+_PATHS = "|".join(route.path[1:] for route in routes.PUSHED if not route.path.startswith("/v1/"))
 """Whose bodies are described as JSON."""
 RULES = """\
 [checks]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     backfilling,
+    breaking_down,
     calls,
     judging,
     migration,
@@ -40,6 +41,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "reads": reading.reads,
     "tries": trying.tries,
     "year": reading.year,
+    "breakdown": breaking_down.breakdown,
     "evaluation": reading.evaluation,
     "starts": starting.starts,
     "latency_on_screen": screens.latency,

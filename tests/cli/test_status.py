@@ -169,6 +169,7 @@ def test_json_gives_dollars_and_exact_amounts(cli: Cli) -> None:
     }
     assert answer["limits"][0]["limit_nanousd"] == 50_000_000_000
     assert (answer["state"], answer["collecting"]) == ("approaching", True)
+    assert answer["api_equivalent"] == {"requests": 0, "tokens": 0, "usd": 0.0}
 
 
 def test_without_a_collector_so_far_it_says_what_to_do(cli: Cli) -> None:

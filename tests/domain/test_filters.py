@@ -272,7 +272,7 @@ def test_times_are_local() -> None:
         ("alice modl:o3", 6, "model"),
         ("~modl o3", 0, "~model"),
         ("~cache <20%", 0, "~cached"),
-        ("~bq secret", 0, None),
+        ("~zzz secret", 0, None),
         ("~xyzzy", 0, None),
         ("prp.env:x", 0, "prop.NAME"),
         ("prop:x", 0, "prop.NAME"),

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from spendtop.domain.sources import (
+    AGENTS,
     HELICONE,
     HELICONE_API,
     INGEST,
@@ -44,4 +45,4 @@ def test_a_name_is_checked() -> None:
 
 
 def test_what_is_asked_comes_again_and_what_is_pushed_comes_once() -> None:
-    assert [source for source in SOURCES.values() if source.comes_again] == [HELICONE_API]
+    assert [source for source in SOURCES.values() if source.comes_again] == [HELICONE_API, *AGENTS]

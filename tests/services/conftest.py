@@ -29,7 +29,7 @@ from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Prepared
 from spendtop.services.recording import Outcome, Recording
 from spendtop.services.request_rows import from_row
-from spendtop.services.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
+from spendtop.services.totals import ASSUMED_REPEATS, JOINED, PLAN, REPEATS, SHADOW
 from spendtop.store import bodies, day_totals
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
@@ -42,7 +42,7 @@ from tests.conftest import SettableClock
 
 DOLLAR = 1_000_000_000
 PRICER = Pricer({}, None, lambda provider, model, terms, at: None)
-BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW, JOINED)
+BESIDE = (REPEATS, ASSUMED_REPEATS, SHADOW, PLAN, JOINED)
 Sums = dict[tuple[str, str, int], tuple[int, ...]]
 Counts = Callable[[Request], tuple[str, int | None] | None]
 """The entity that a request counts for under a limit of its own scope, and the reserve if its cost is unknown."""

@@ -22,7 +22,7 @@ from spendtop.services.presence import (
     hold_lock,
     process_start,
     running_collector,
-    viewer_count,
+    viewers,
     write_atomically,
 )
 
@@ -34,7 +34,7 @@ from spendtop.services.presence import *
 
 me = RunningCollector(pid=os.getpid(), state=CollectorState.READY, url="http://127.0.0.1:8000", since=1,
             started_by="service", process_started=process_start(os.getpid()))
-with hold_lock(Path(sys.argv[1]), Path(sys.argv[2])), counted_as_viewer(Path(sys.argv[3])):
+with hold_lock(Path(sys.argv[1]), Path(sys.argv[2])), counted_as_viewer(Path(sys.argv[3]), "ann pts/1"):
     announce(Path(sys.argv[2]), me)
     print("held", flush=True)
     sys.stdin.read()
@@ -80,11 +80,11 @@ def test_a_killed_holder_frees_the_store_and_holds_it_no_more(tmp_path: Path) ->
         said = running_collector(tmp_path / "holder")
         assert said is not None
         assert (said.pid, said.state) == (process.pid, CollectorState.READY)
-        assert viewer_count(tmp_path / "viewers") == 1
+        assert viewers(tmp_path / "viewers") == ("ann pts/1",)
         process.kill()
         process.wait()
         assert running_collector(tmp_path / "holder") is None
-        assert viewer_count(tmp_path / "viewers") == 0
+        assert viewers(tmp_path / "viewers") == ()
         with hold_lock(tmp_path / "lock", tmp_path / "holder"):
             pass
 
@@ -131,16 +131,26 @@ def test_a_file_that_says_nothing_sensible_names_nobody(tmp_path: Path, content:
     assert running_collector(tmp_path / "holder") is None
 
 
+def test_viewers_are_named_but_for_oneself_and_with_nothing_that_moves_a_terminal(tmp_path: Path) -> None:
+    with counted_as_viewer(tmp_path / "viewers", "ann\x1b[2J pts/1"):
+        [name] = viewers(tmp_path / "viewers")
+        assert "ann" in name and "\x1b" not in name
+        assert viewers(tmp_path / "viewers", besides=os.getpid()) == ()
+        [file] = (tmp_path / "viewers").iterdir()
+        file.write_text("")
+        assert viewers(tmp_path / "viewers") == ("somebody",)
+
+
 def test_viewers_are_counted_while_they_live(tmp_path: Path) -> None:
     folder = tmp_path / "viewers"
-    assert viewer_count(folder) == 0
-    with counted_as_viewer(folder):
-        assert viewer_count(folder) == 1
+    assert viewers(folder) == ()
+    with counted_as_viewer(folder, "ann pts/1"):
+        assert viewers(folder) == ("ann pts/1",)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / f"{dead_process()}-5").touch()
         (folder / "notes.txt").touch()
-        assert viewer_count(folder) == 1
-    assert viewer_count(folder) == 0
+        assert viewers(folder) == ("ann pts/1",)
+    assert viewers(folder) == ()
 
 
 def test_a_file_is_replaced_as_a_whole_for_its_user_only(tmp_path: Path) -> None:
@@ -171,7 +181,7 @@ def test_what_killed_viewers_left_is_cleared_by_the_next_one(tmp_path: Path) -> 
     folder = tmp_path / "viewers"
     folder.mkdir()
     (folder / "999999999-1").touch()
-    with counted_as_viewer(folder):
+    with counted_as_viewer(folder, "ann pts/1"):
         assert [entry.name.partition("-")[0] for entry in folder.iterdir()] == [str(os.getpid())]
 
 
@@ -205,5 +215,5 @@ def test_on_a_full_disk_a_first_announcement_says_what_to_do(tmp_path: Path, mon
 
 def test_on_a_full_disk_one_watches_without_being_counted(tmp_path: Path) -> None:
     (tmp_path / "viewers").touch()
-    with counted_as_viewer(tmp_path / "viewers"):
-        assert viewer_count(tmp_path / "viewers") == 0
+    with counted_as_viewer(tmp_path / "viewers", "ann"):
+        assert viewers(tmp_path / "viewers") == ()

@@ -126,7 +126,12 @@ class TestRecord:
         recorded.add([full(recorded)])
         values = record(all_rows(recorded)[0])
         assert tuple(values) == COLUMNS
-        assert [name for name, value in values.items() if value is None] == ["probable_twin_of", "token_name"]
+        of_plans = ["billing", "api_equivalent_usd", "api_equivalent_nanousd"]
+        assert [name for name, value in values.items() if value is None] == [
+            "probable_twin_of",
+            "token_name",
+            *of_plans,
+        ]
         assert (values["cost_usd"], values["cost_nanousd"], values["counted"]) == (5e-9, 5, False)
 
     def test_says_none_where_nothing_is_known(self, recorded: Recorded) -> None:

@@ -18,8 +18,8 @@ from spendtop.domain.sources import (
     INGEST,
     LITELLM,
     SOURCES,
+    AgentSource,
     AskedSource,
-    FileSource,
     KeyRule,
     PushedSource,
     Source,
@@ -48,7 +48,7 @@ def test_every_record_has_one_reader_and_every_reader_a_record() -> None:
     assert set(READERS.signed) == {source.name for source in pushed_sources(KeyRule.SIGNED)}
     assert set(READERS.batches) == {source.name for source in pushed_sources(KeyRule.INGEST_KEY)}
     assert set(READERS.asked) == names(AskedSource)
-    assert names(FileSource) == set()
+    assert set(READERS.agents) == names(AgentSource)
     pushed: list[Any] = [*READERS.signed.items(), *READERS.batches.items()]
     assert all(receiver.source is SOURCES[name] for name, receiver in pushed)
 

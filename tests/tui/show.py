@@ -33,6 +33,8 @@ if __name__ == "__main__":
                 stop_collector=lambda: None,
                 store_name="prod",
                 ascii="--ascii" in options,
+                bell="--bell" in options,
+                title="--title" in options,
                 mouse=False,
             )
         )

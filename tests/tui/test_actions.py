@@ -29,7 +29,7 @@ ONE_THING = {
     "n": {"new-token", "record", "find-next", "new-limit"},  # makes something new; in a detail as in less
     "y": {"copy", "snippets"},  # takes something away by the clipboard
     "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
-    "d": {"toggle-token", "why"},  # what is different
+    "d": {"diff", "toggle-token", "why"},  # what is different
     "plus": {"record", "raise"},  # puts money in
     "u": {"undo-entry", "undo-raise", "undo"},  # takes back what was done here last
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows
@@ -65,6 +65,7 @@ def test_all_screens_are_looked_at() -> None:
         "Sessions",
         "One session",
         "Breakdown",
+        "Entities",
         "Limits",
         "Alerts",
         "Ledger",

@@ -272,7 +272,7 @@ async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:
 
 async def test_leaving_offers_to_stop_only_a_collector_that_was_started_here(session_over: Sessions) -> None:
     stopped: list[bool] = []
-    mine = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=2)
+    mine = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True, other_viewers=("ann", "bo"))
     app = SpendtopApp(session_over(collector=lambda: mine, stop_collector=lambda: stopped.append(True)))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

@@ -5,13 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.color import Color
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
+from rich.style import Style
 
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.themes import DEFAULT, ThemeError, read_theme, read_themes, shipped_themes
 from tests.tui.conftest import Sessions, Till, opened, picture, until
 
-SHIPPED = ("ansi-16", "colour-blind", "high-contrast", "mono", "spendtop-dark", "spendtop-light")
+SHIPPED = (
+    *("ansi-16", "catppuccin-mocha", "colour-blind", "dracula", "gruvbox-dark", "high-contrast", "mono", "nord"),
+    *("solarized-light", "spendtop-dark", "spendtop-light", "tokyo-night"),
+)
+OF_THE_TERMINAL = ("ansi-16", "mono")
+READ = (
+    *("text", "strong", "muted", "title", "key", "money", "who", "model"),
+    *("good", "warn", "bad", "unknown", "cached", "test"),
+)
+"""Roles of words that have to be read."""
+ON_HEADER = ("text", "muted", "money", "good", "warn", "bad", "unknown", "title")
+ON_THEIR_OWN = ("header", "tab", "cursor", "found", "banner")
+SEEN = ("faint", "focus", "bar", "chart", "peak", "mark")
+"""Roles of what has to be seen alone."""
 
 
 def test_the_shipped_themes_are_all_valid() -> None:
@@ -21,15 +36,26 @@ def test_the_shipped_themes_are_all_valid() -> None:
     assert DEFAULT in themes
 
 
-@pytest.mark.parametrize("name", ["spendtop-dark", "spendtop-light", "high-contrast", "colour-blind"])
-def test_figures_and_states_stand_out_from_the_background(name: str) -> None:
+@pytest.mark.parametrize("colors", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name not in OF_THE_TERMINAL])
+def test_every_role_stands_out_from_what_it_lies_on(name: str, colors: ColorSystem) -> None:
     theme = read_theme(shipped_themes() / f"{name}.toml")
-    background = Color.parse(theme.textual.background or "")
-    palette = theme.palette
-    for style in (palette.text, palette.money, palette.good, palette.warn, palette.bad, palette.unknown, palette.muted):
-        assert style.color is not None and style.color.triplet is not None
-        ink = Color(*style.color.triplet)
-        assert _contrast(ink, background) >= 4.4
+    background, roles = RichColor.parse(theme.textual.background or ""), theme.palette
+    header = ground(roles.header)
+    pairs = [(role, ink(getattr(roles, role)), background, 4.4) for role in READ]
+    pairs += [(role, ink(getattr(roles, role)), background, 2.9) for role in SEEN]
+    pairs += [(f"{role} in the header", ink(getattr(roles, role)), header, 4.2) for role in ON_HEADER]
+    pairs += [(role, ink(getattr(roles, role)), ground(getattr(roles, role)), 4.4) for role in ON_THEIR_OWN]
+    allowance = 1 if colors is ColorSystem.TRUECOLOR else 0.85
+    found = {role: (contrast(front, behind, colors), least * allowance) for role, front, behind, least in pairs}
+    weak = {role: ratio for role, (ratio, least) in found.items() if ratio < least}
+    assert not weak
+
+
+def test_with_the_terminals_own_colours_the_header_lies_on_the_terminals_background() -> None:
+    """What a terminal shows for `white` and for its own text may be the same."""
+    roles = read_theme(shipped_themes() / "ansi-16.toml").palette
+    assert roles.header.bgcolor is None or roles.header.bgcolor.is_default
 
 
 def test_the_colour_blind_theme_tells_good_from_bad_by_lightness_or_blue() -> None:
@@ -105,12 +131,23 @@ async def test_an_unknown_theme_falls_back_and_says_so(session_over: Sessions) -
         assert app.theme == DEFAULT
 
 
-def _contrast(one: Color, other: Color) -> float:
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+def ink(style: Style) -> RichColor:
+    assert style.color is not None
+    return style.color
+
+
+def ground(style: Style) -> RichColor:
+    assert style.bgcolor is not None
+    return style.bgcolor
+
+
+def contrast(one: RichColor, other: RichColor, colors: ColorSystem) -> float:
+    """As WCAG 2 defines it, on a terminal that shows so many colours."""
+    darker, lighter = sorted(_luminance(color.downgrade(colors)) for color in (one, other))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(color: Color) -> float:
-    parts = [part / 255 for part in color.rgb]
+def _luminance(color: RichColor) -> float:
+    parts = [part / 255 for part in color.get_truecolor()]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -119,7 +119,8 @@ class Listener:
             yield signed.source.path, WebhookRoute(self._context, self._rules, signed())
         for pushed in self._readers.batches.values():
             source, receiver = pushed.source, pushed()
-            yield source.path, PushRoute(self._context, self._guards, receiver, source.path)
+            for path in (source.path, *source.further_paths):
+                yield path, PushRoute(self._context, self._guards, receiver, path)
             for path in source.older_paths:
                 yield path, OlderPath(PushRoute(self._context, self._guards, receiver, path), source.path)
 

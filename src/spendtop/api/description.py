@@ -133,7 +133,8 @@ def _posted_routes(readers: Readers) -> dict[str, Schema]:
         routes[signed.source.path] = {"post": _signed(signed)}
     for pushed in readers.batches.values():
         source = pushed.source
-        routes[source.path] = {"post": _pushed(pushed, source.path)}
+        for path in (source.path, *source.further_paths):
+            routes[path] = {"post": _pushed(pushed, path)}
         for path in source.older_paths:
             routes[path] = {"post": _older(_pushed(pushed, path), pushed.described, source.path)}
     return routes

@@ -151,6 +151,19 @@ class LimitSummary(BaseModel):
         )
 
 
+class ApiEquivalent(BaseModel):
+    """What coding agents used under a plan: no spend, and in no other sum."""
+
+    requests: int
+    tokens: int
+    usd: float | None
+    """What it would have cost by what was used; the known part. None where nothing is known of any call."""
+
+    @classmethod
+    def of(cls, plan: Spend) -> ApiEquivalent:
+        return cls(requests=plan.requests, tokens=plan.tokens, usd=Usd.float_of(plan.known_cost))
+
+
 class SummaryAnswer(Sums):
     """What was spent in a span of time."""
 
@@ -162,6 +175,7 @@ class SummaryAnswer(Sums):
     by_model: list[ModelSpend]
     top_users: list[UserSpend]
     limits: list[LimitSummary]
+    api_equivalent: ApiEquivalent
     by: list[GroupSpend] | None = None
     """Only when asked for with `by`."""
 
@@ -254,10 +268,13 @@ class RequestTotals(Sums):
     tokens: int
     shadow: int
     """Listed requests of shadow tokens: another source counts them, so they are in none of these sums."""
+    plan: int
+    """Listed calls of coding agents under a plan: they are no spend, so they are in none of these sums."""
 
     @classmethod
     def of(cls, listed: ListedSpend) -> RequestTotals:
-        return cls(tokens=listed.counted.tokens, shadow=listed.shadow.requests, **listed.counted.figures())
+        beside = {"shadow": listed.shadow.requests, "plan": listed.plan.requests}
+        return cls(tokens=listed.counted.tokens, **beside, **listed.counted.figures())
 
 
 class RevisionItem(TypedDict):

@@ -48,9 +48,18 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
         leash_descriptor=options.leash_fd,
         known_stores=None if options.command == "demo" else known_stores(),
         begins_anew=options.new_store,
-        companions={**(companions or {}), **_tunnel(options, loaded), **_log_file(options)},
+        companions={**(companions or {}), **_agents(options, loaded), **_tunnel(options, loaded), **_log_file(options)},
     )
     return collect(setup)
+
+
+def _agents(options: Options, loaded: Loaded) -> Mapping[str, Callable[[CompanionContext], Loop]]:
+    """What reads files of coding agents: not in a demo, nor where an older system's `.env` says what is wanted."""
+    if options.no_agents or options.command == "demo" or loaded.files.env_file is not None:
+        return {}
+    from spendtop.collector.agents.reading_loop import ReadingLoop
+
+    return {"agents": lambda rooms: ReadingLoop(rooms).run}
 
 
 def _log_file(options: Options) -> Mapping[str, Callable[[CompanionContext], Loop]]:

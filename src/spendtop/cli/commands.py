@@ -313,6 +313,16 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     **ALERT_COMMANDS,
+    "agents": Command(
+        "agents:show",
+        "What was found of coding agents on this machine: folders, files, calls, and what could not be read."
+        " `spendtop agents rescan` has all of it read again.",
+        "spendtop agents",
+        (_JSON,),
+    ),
+    "agents rescan": Command(
+        "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"
+    ),
     "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(
         "tokens:create",

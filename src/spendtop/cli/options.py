@@ -39,6 +39,8 @@ class Options:
     port: int | None = None
     tunnel: str | None = None
     """What opens a public address that leads to the collector."""
+    no_agents: bool = False
+    """Whether files of coding agents are left alone."""
     log_format: str = "text"
     debug: bool = False
     slow: bool = False

@@ -190,6 +190,7 @@ _EVERYWHERE = (
     Argument(("--host",), {"metavar": "ADDRESS", "help": "the address to listen on"}),
     Argument(("--port",), {"type": int, "metavar": "PORT", "help": "the port to listen on"}),
     Argument(("--tunnel",), {"choices": ("ngrok",), "help": "open a public address that leads to the collector"}),
+    Argument(("--no-agents",), {"action": "store_true", "help": "read no files of coding agents"}),
     Argument(("--no-ui",), {"action": "store_true", "help": "collect without a screen"}),
     Argument(("--log-format",), {"choices": ("text", "json"), "help": "how --no-ui prints"}),
     Argument(("--debug",), {"action": "store_true", "help": "log each event's way, without keys and prompts"}),

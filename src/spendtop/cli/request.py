@@ -86,10 +86,16 @@ def _fields(detail: RequestDetail, calendar: Calendar) -> Iterator[tuple[str, st
             "occurred_at": lambda row: f"{_time(row.occurred_at, calendar)} (by {row.time_source}{doubt})",
             "status": status,
             "cached": lambda row: "answered it" if row.cached else None,
-            "counted": lambda row: None if row.counted else "no, as another source counts it",
+            "counted": _counted_words,
         },
     )
     return request_lines(detail, wording)
+
+
+def _counted_words(row: RequestRow) -> str | None:
+    if row.counted:
+        return None
+    return "no, as a plan is no spend" if row.is_plan else "no, as another source counts it"
 
 
 def _revision(revision: Revision, calendar: Calendar) -> Iterator[str]:

@@ -9,7 +9,7 @@ from spendtop.cli.export import print_bytes
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.cli.tables import say, table
-from spendtop.domain.cost_words import cost_words, exact
+from spendtop.domain.cost_words import cost_words, equivalent_words, exact
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.marks import marks
@@ -47,6 +47,8 @@ def run(options: Options) -> int:
 
 def cost(row: RequestRow) -> str:
     """What people read. A cost in parentheses is in no total, as another source counts the request."""
+    if row.is_plan:
+        return equivalent_words(row.cost.api_equivalent)
     words = cost_words(row.cost.amount)
     return words if row.counted else f"({words})"
 
@@ -54,6 +56,8 @@ def cost(row: RequestRow) -> str:
 def exact_cost(row: RequestRow) -> str:
     """The same with all digits."""
     amount = row.cost.amount
+    if row.is_plan:
+        return equivalent_words(row.cost.api_equivalent, exact)
     return cost(row) if amount is None else exact(amount) if row.counted else f"({exact(amount)})"
 
 

@@ -238,6 +238,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
         "url": status["url"],
         "state": state,
         **{name: _sums(status[name]) for name in ("today", "hour")},
+        "api_equivalent": _equivalent(status.get("api_equivalent", {"requests": 0, "tokens": 0, "nano": 0})),
         "undelivered": status.get("undelivered", 0),
         "billed": _bill(bills["billed"]) if bills and bills["billed"] else None,
         "accounts": [_account(account) for account in bills["accounts"]] if bills else [],
@@ -255,6 +256,12 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
             for limit in status["limits"]
         ],
     }
+
+
+def _equivalent(under_plan: dict[str, Any]) -> dict[str, Any]:
+    """What coding agents used under a plan today, which is no spend."""
+    usd = Usd.float_of(Usd.of_nano(under_plan["nano"]))
+    return {"requests": under_plan["requests"], "tokens": under_plan["tokens"], "usd": usd}
 
 
 def _forecast(forecast: dict[str, Any] | None) -> dict[str, Any] | None:

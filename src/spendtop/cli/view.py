@@ -9,8 +9,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from spendtop.cli.child import Child, NotStarted, collector_log
 from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.load import Loaded
-from spendtop.config.paths import data_folder, default_database_url, theme_folder
+from spendtop.config.paths import data_folder, default_database_url, state_folder, theme_folder
 from spendtop.config.problems import in_one
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import NoPermission, SpendtopError, UsageError
@@ -123,6 +124,7 @@ def arguments(options: Options, loaded: Loaded) -> list[str]:
     switches = {
         "--no-config": options.no_config,
         "--new-store": options.new_store,
+        "--no-agents": options.no_agents,
         "--debug": options.debug,
     }
     return [*words, *(name for name, is_on in switches.items() if is_on)]
@@ -154,9 +156,12 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 calendar=settings.time.calendar,
                 theme=settings.ui.theme,
                 keymap=settings.ui.keymap,
+                bell=settings.ui.bell,
+                title=settings.ui.title,
                 theme_folders=(theme_folder(),),
                 ascii=options.ascii,
                 slow=options.slow,
+                views=None if demo else state_folder() / "views.json",
                 mouse="TMUX" not in os.environ,
             )
         )
@@ -198,7 +203,7 @@ class _Link:
         if self.wants_tunnel and self._started is None:
             require_tunnel(store)
         self._places = places(store, data_folder())
-        self.stack.enter_context(counted_as_viewer(self._places.viewers))
+        self.stack.enter_context(counted_as_viewer(self._places.viewers, _own_name()))
         return store
 
     def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:
@@ -215,7 +220,7 @@ class _Link:
 
     def _here(self) -> AttachedCollector | None:
         """One on this machine."""
-        from spendtop.services.presence import running_collector, viewer_count
+        from spendtop.services.presence import running_collector, viewers
 
         if self._places is None:
             return None
@@ -227,7 +232,7 @@ class _Link:
             state=held.state.value,
             url=held.url,
             started_here=held.pid == self._started,
-            other_viewers=max(0, viewer_count(self._places.viewers) - 1),
+            other_viewers=viewers(self._places.viewers, besides=os.getpid()),
             conditions=held.conditions,
             last_sign=self._overdue_sign(),
         )
@@ -321,3 +326,13 @@ def _store_name(url: str) -> str:
     if url == default_database_url():
         return socket.gethostname()
     return Path(url.partition("///")[2]).stem if url.startswith("sqlite") else url.rpartition("@")[2].partition("?")[0]
+
+
+def _own_name() -> str:
+    """Who watches here, and on which terminal."""
+    words = []
+    with suppress(KeyError, OSError):
+        words.append(getuser())
+    with suppress(OSError):
+        words.append(os.ttyname(sys.stdin.fileno()).removeprefix("/dev/"))
+    return " ".join(words)

@@ -369,6 +369,10 @@ class UiSettings(Section):
     """Name of a theme."""
     keymap: dict[str, str] = Field(default_factory=dict)
     """Own keys: action = "key"."""
+    bell: bool = False
+    """Ring the terminal's bell when an alert begins."""
+    title: bool = False
+    """Name the terminal's window after today's spend and the alerts that call for somebody."""
 
     @property
     def shown_name(self) -> str:

@@ -33,6 +33,11 @@ def cost_words(cost: Usd | None, unpriced: int = 0, count: Callable[[int], str] 
     return f"{cost} + {missing}" if missing else str(cost)
 
 
+def equivalent_words(equivalent: Usd | None, write: Callable[[Usd], str] = str) -> str:
+    """What stands in place of a cost of usage under a plan: what it would have cost, or that there is a plan."""
+    return "plan" if equivalent is None else f"~{write(equivalent)}"
+
+
 def use_words(used: Usd, unpriced: int, limit: Usd) -> str:
     """`$5.20 + 3 unpriced of $5.00`: what counts against a limit, and what is not in it."""
     amount, most = side_by_side(used, limit)

@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 from spendtop.domain import filter_values as values
 from spendtop.domain.errors import nearest
 from spendtop.domain.filter_tree import (
+    BODIES,
     EVERYTHING,
     FIELDS,
     NAMES,
@@ -187,6 +188,8 @@ class _Parser:
         ordered = (FieldKind.STATUS, FieldKind.MONEY, FieldKind.COUNT, FieldKind.DURATION, FieldKind.TIME)
         if op is not Op.EQ and field.kind not in ordered:
             self._fail(f"{field.name} can be compared with ':' only", start)
+        if name in BODIES:
+            return Comparison(name, Op.EQ, Pattern(PatternKind.CONTAINS, word) if quoted else values.glob(f"*{word}*"))
         if name in self._closed:
             return Comparison(name, Op.EQ, self._one_of(self._closed[name](), name, word, value_at))
         if quoted and field.kind in (FieldKind.TEXT, FieldKind.PROPERTY):

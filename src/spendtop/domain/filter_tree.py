@@ -68,6 +68,9 @@ FIELDS = {
     "provider": Field("provider", "pr", FieldKind.TEXT, "provider", "~pr anthropic"),
     "source": Field("source", "src", FieldKind.TEXT, "who reported it; webhook and poll also work", "~src webhook"),
     "id": Field("id", "id", FieldKind.TEXT, "our id, or an id from outside", "~id a1b2*"),
+    "body": Field("body", "b", FieldKind.TEXT, "text in prompt or answer; on the screen of requests", "~b refund"),
+    "prompt": Field("prompt", "bq", FieldKind.TEXT, "text in the prompt; there too", "~bq refund"),
+    "response": Field("response", "bs", FieldKind.TEXT, "text in the answer; there too", "~bs sorry"),
     "prop": Field("prop", "prop", FieldKind.PROPERTY, "a property", "~prop env=prod"),
     "status": Field("status", "st", FieldKind.STATUS, "ok, error, cancelled or an HTTP status", "~st >=400"),
     "level": Field("level", "level", FieldKind.TEXT, "service level", "~level batch"),
@@ -86,6 +89,7 @@ FIELDS = {
     ),
     "cached": Field("cached", "cached", FieldKind.FLAG, "answered by the gateway's cache", "~cached"),
     "verified": Field("verified", "verified", FieldKind.FLAG, "confirmed by the gateway's API", "~verified"),
+    "plan": Field("plan", "plan", FieldKind.FLAG, "a coding agent's call under a plan, which is no spend", "~plan"),
     "twin": Field("twin", "twin", FieldKind.FLAG, "probably a call that another source counts too", "~twin"),
 }
 """Every field by its name: help, completion and documentation are made from this table."""
@@ -125,6 +129,8 @@ def name_here(name: str) -> str:
     return ELSEWHERE.get(name, name)
 
 
+BODIES = ("body", "prompt", "response")
+"""The fields that are looked for in stored prompts and answers."""
 ANY_TEXT = "text"
 """What `fields_of` calls a bare word."""
 ANY_TEXT_FIELDS = ("user", "model", "session", "path", "id")
@@ -196,3 +202,26 @@ def fields_of(filter: Filter) -> set[str]:
             return fields_of(part)
         case And(parts=parts) | Or(parts=parts):
             return {name for part in parts for name in fields_of(part)}
+
+
+def body_terms(filter: Filter) -> set[Comparison]:
+    """What it looks for in prompts and answers."""
+    match filter:
+        case Comparison(field=name):
+            return {filter} if name in BODIES else set()
+        case AnyText():
+            return set()
+        case Not(part=part):
+            return body_terms(part)
+        case And(parts=parts) | Or(parts=parts):
+            return {term for part in parts for term in body_terms(part)}
+
+
+def candidates(filter: Filter) -> Filter:
+    """What every request passes that `filter` selects, whatever stands in its prompt and answer."""
+    match filter:
+        case And(parts=parts):
+            return And(tuple(map(candidates, parts)))
+        case Or(parts=parts):
+            return Or(tuple(map(candidates, parts)))
+    return EVERYTHING if body_terms(filter) else filter

@@ -13,6 +13,7 @@ from spendtop.domain.filter_parser import parse_filter, quoted
 from spendtop.domain.filter_tree import (
     ANY_TEXT,
     ANY_TEXT_FIELDS,
+    BODIES,
     EVERYTHING,
     FIELDS,
     And,
@@ -26,6 +27,8 @@ from spendtop.domain.filter_tree import (
     Op,
     Or,
     Value,
+    body_terms,
+    candidates,
     fields_of,
 )
 from spendtop.domain.filter_values import Pattern, PatternKind, TimeSpan
@@ -37,6 +40,7 @@ from spendtop.domain.windows import Calendar
 __all__ = [
     "ANY_TEXT",
     "ANY_TEXT_FIELDS",
+    "BODIES",
     "EVERYTHING",
     "FIELDS",
     "And",
@@ -55,6 +59,8 @@ __all__ = [
     "Subject",
     "TimeSpan",
     "Value",
+    "body_terms",
+    "candidates",
     "fields_of",
     "matches",
     "parse_filter",
@@ -80,6 +86,9 @@ class Subject:
     external_ids: tuple[str, ...] = ()
     """Looked through together with `id`."""
     properties: Mapping[str, str] | None = None
+    prompt: str | None = None
+    response: str | None = None
+    """Texts of both, for whoever has them in memory."""
     status: Status = Status.OK
     http_status: int | None = None
     cost: Usd | None = None
@@ -95,6 +104,8 @@ class Subject:
     partial: bool = False
     failed: bool = False
     doubtful: bool = False
+    plan: bool = False
+    """Whether it is usage under a plan."""
     twin: bool = False
     """Whether it has a probable twin."""
 
@@ -105,6 +116,9 @@ class FilterContext:
 
     now_us: int
     calendar: Calendar
+    found: Mapping[Comparison, frozenset[int]] | None = None
+    """Ids of the requests in whose prompt or answer a text is, by the comparison that looks for it; None where nobody
+    looked."""
 
 
 def matches(filter: Filter, subject: Subject, context: FilterContext) -> bool:
@@ -146,7 +160,9 @@ def _texts(name: str, subject: Subject) -> tuple[str, ...]:
             return (*subject.external_ids, *([] if subject.id is None else [subject.id]))
         case "token" if subject.token is not None:
             return names_of(subject.token, subject.token_name)
-        case "user" | "model" | "token" | "session" | "path" | "provider" | "level":
+        case "body":
+            return tuple(text for text in (subject.prompt, subject.response) if text is not None)
+        case "prompt" | "response" | "user" | "model" | "token" | "session" | "path" | "provider" | "level":
             text: str | None = getattr(subject, name)
         case _:
             text = (subject.properties or {}).get(name.removeprefix("prop."))
@@ -167,6 +183,8 @@ def _flag(name: str, subject: Subject) -> bool:
             return subject.doubtful
         case "cached":
             return subject.cached
+        case "plan":
+            return subject.plan
         case "twin":
             return subject.twin
     return subject.verified

@@ -21,7 +21,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.pricer import is_amount
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.request_fields import REPORTED, Merging, ValueKind
-from spendtop.domain.sources import Source, source_named
+from spendtop.domain.sources import AgentSource, Source, source_named
 
 STATED = tuple(
     field
@@ -34,6 +34,8 @@ _FILLED = {field.attribute: field.kind for field in REPORTED if field.merging is
 _filled_of = attrgetter(*_FILLED)
 _REVISED = tuple(field.revision for field in REPORTED if field.revised)
 _revised = attrgetter(*(field.path for field in REPORTED if field.revised))
+ROOT = "/"
+"""The session path of what an agent does itself."""
 _TIME_RANK = {time_source: rank for rank, time_source in enumerate(TimeSource)}
 _REPORTER_RANK = {reporter: rank for rank, reporter in enumerate(Reporter)}
 _ENDING_RANK = {status: rank for rank, status in enumerate((Status.OK, Status.CANCELLED, Status.ERROR))}
@@ -108,6 +110,7 @@ def statement(report: Request) -> Request:
         response_body=None,
         content=None,
         unread_usage=(),
+        other_ids=(),
     )
 
 
@@ -122,9 +125,16 @@ def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest
         stated = replace(stated, external_id=known.external_id)
         if stated == known:
             return stored
-        stated = _latest(known, stated) if report.source.comes_again else _fuller(known, stated)
+        stated = _said_again(report.source)(known, stated)
     reports[report.source] = stated
     return of_reports(stored, reports, {report.source.name: report.external_id, **stored.external_ids}, price)
+
+
+def _said_again(source: Source) -> Callable[[Request, Request], Request]:
+    """What makes one of two reports of a source, where the second one says something else."""
+    if isinstance(source, AgentSource):
+        return _grown
+    return _latest if source.comes_again else _fuller
 
 
 def of_reports(
@@ -167,6 +177,7 @@ def together(reports: Sequence[Request]) -> Request:
     return replace(
         _gaps_filled(reports),
         token=_first(counted or reports, "token"),
+        properties=_properties(reports),
         usage=usage,
         provider_usage=provider_usage,
         occurred_at=best.occurred_at,
@@ -174,6 +185,7 @@ def together(reports: Sequence[Request]) -> Request:
         time_suspect=best.time_suspect,
         cost=Cost(reported=cost.reported, reported_by=cost.reported_by),
         verified=any(each.verified for each in reports),
+        output_final=any(each.output_final for each in reports),
         counted=bool(counted),
         body_state=min((each.body_state for each in reports), key=_BODY_RANK.__getitem__),
     )
@@ -188,6 +200,13 @@ def _gaps_filled(reports: Sequence[Request]) -> Request:
         others = _filled_of(other)
         values = [others[place] if value is None else value for place, value in enumerate(values)]
     return replace(reports[0], **dict(zip(_FILLED, values, strict=True)))
+
+
+def _properties(reports: Sequence[Request]) -> dict[str, str] | None:
+    """Those of the first report that has any, and what only an agent's own files know: where it worked."""
+    first: dict[str, str] | None = _first(reports, "properties")
+    of_files = [each.properties for each in reports if isinstance(each.source, AgentSource) and each.properties]
+    return {**of_files[0], **(first or {})} if of_files else first
 
 
 def _first(reports: Iterable[Request], name: str) -> Any:
@@ -280,6 +299,7 @@ def _latest(known: Request, stated: Request) -> Request:
         time_suspect=best.time_suspect,
         cost=known.cost if stated.cost.reported is None else stated.cost,
         verified=known.verified or stated.verified,
+        output_final=known.output_final or stated.output_final,
         counted=known.counted or stated.counted,
         body_state=min((stated.body_state, known.body_state), key=_BODY_RANK.__getitem__),
     )
@@ -319,9 +339,18 @@ def _fuller(known: Request, stated: Request) -> Request:
         cost=min(both, key=_own_cost_rank).cost,
         cached=known.cached or stated.cached,
         verified=known.verified or stated.verified,
+        output_final=known.output_final or stated.output_final,
         counted=known.counted or stated.counted,
         body_state=min((known.body_state, stated.body_state), key=_BODY_RANK.__getitem__),
     )
+
+
+def _grown(known: Request, stated: Request) -> Request:
+    """What two lines of an agent's files say of one call. A subagent's copy of what stands in the session itself adds
+    nothing to it."""
+    if (known.session_path == ROOT) != (stated.session_path == ROOT):
+        return known if known.session_path == ROOT else stated
+    return _fuller(known, stated)
 
 
 def _extent(report: Request) -> tuple[Any, ...]:
@@ -353,6 +382,7 @@ def _grounds(request: Request) -> tuple[object, ...]:
         request.cost.reported,
         request.cost.reported_by,
         request.occurred_at // MINUTE,
+        request.is_plan,
     )
 
 

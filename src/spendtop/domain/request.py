@@ -38,6 +38,18 @@ class Basis(StrEnum):
     REPORTED = "reported"
     COMPUTED = "computed"
     UNKNOWN = "unknown"
+    PLAN = "plan"
+    """Nothing is billed for it by itself: it is under a subscription."""
+
+
+class Billing(StrEnum):
+    """How a coding agent's calls are paid."""
+
+    API = "api"
+    """By what they use."""
+    SUBSCRIPTION = "subscription"
+    UNKNOWN = "unknown"
+    """Nobody says; no call is taken for money then."""
 
 
 class BodyState(StrEnum):
@@ -137,8 +149,17 @@ class Cost(Struct, frozen=True, kw_only=True):
         return self.unpriced_units is not None
 
     @property
+    def api_equivalent(self) -> Usd | None:
+        """Of a call under a plan: what it would have cost by what it used, at list prices, else as its agent says."""
+        if self.basis is not Basis.PLAN:
+            return None
+        return self.reported if self.computed is None else self.computed
+
+    @property
     def words(self) -> str:
         """The amount, and on what it rests, for a log."""
+        if self.basis is Basis.PLAN:
+            return "under a plan"
         amount = "unpriced" if self.amount is None else f"{'at least ' if self.partial else ''}{self.amount}"
         who = {Basis.REPORTED: self.reported_by, Basis.COMPUTED: self.price_version}.get(self.basis)
         return f"{amount} ({self.basis}{f' by {who}' if who else ''})"
@@ -185,6 +206,15 @@ class RequestFields(Struct, Generic[TextT], frozen=True, kw_only=True):
     """The model that the answer names, where `model` is another name, such as a deployment's."""
     provider_usage: bytes | None = None
     """The provider's own usage object, packed (see `domain.provider_usage`)."""
+    billing: Billing | None = None
+    """How it is paid, where it is a coding agent's; None of all others."""
+    output_final: bool = True
+    """False where only a part of the output was told: completion and cost are lower bounds."""
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether it is usage under a plan, which is no spend. What another source counts is spend whoever made it."""
+        return not self.counted and self.billing in (Billing.SUBSCRIPTION, Billing.UNKNOWN)
 
 
 class Request(RequestFields[str], frozen=True, kw_only=True):
@@ -200,6 +230,8 @@ class Request(RequestFields[str], frozen=True, kw_only=True):
     """Digest of what a push said, where its client gave an id: the same id with other content is a conflict."""
     unread_usage: tuple[str, ...] = ()
     """Names in the provider's usage object that this version does not know."""
+    other_ids: tuple[tuple[Source, str], ...] = ()
+    """Further ids under which sources report this very request."""
 
     @property
     def usage_object(self) -> dict[str, Any] | None:

@@ -196,6 +196,9 @@ FIELDS = (
     RequestField("served_model", ValueKind.TEXT, "served model"),
     RequestField("provider_usage", ValueKind.USAGE, None, revised=False),
     RequestField("token_name", ValueKind.TEXT, None, None),
+    RequestField("billing", ValueKind.WORD, None),
+    RequestField("output_final", ValueKind.FLAG, None, Merging.EITHER),
+    RequestField("api_equivalent", ValueKind.MONEY, None, None, at="cost.api_equivalent", exact=True),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 

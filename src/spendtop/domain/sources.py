@@ -55,6 +55,8 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
     """Posts to our listener, each request once."""
 
     path: str
+    further_paths: tuple[str, ...] = ()
+    """Where it posts what belongs to that."""
     older_paths: tuple[str, ...] = ()
     """Where older clients still post."""
     key: KeyRule
@@ -69,18 +71,15 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return (self.path, *self.older_paths)
+        return (self.path, *self.further_paths, *self.older_paths)
 
 
 class AskedSource(Source, frozen=True, eq=False, kw_only=True):
     """Is asked at a steady pace, with a key of the provider."""
 
 
-class FileSource(Source, frozen=True, eq=False, kw_only=True):
-    """Files on this machine that grow; they are read from where the last look ended."""
-
-    places: tuple[str, ...]
-    """Where they lie, as patterns below the home folder."""
+class AgentSource(Source, frozen=True, eq=False, kw_only=True):
+    """A coding agent on this machine, whose files are read from where the last look ended."""
 
 
 HELICONE_API = AskedSource(
@@ -136,11 +135,26 @@ OTLP = PushedSource(
     title="otlp",
     setting="ingest_keys under [server]",
     path="/v1/traces",
+    further_paths=("/v1/logs", "/v1/metrics"),
     key=KeyRule.INGEST_KEY,
     sender="OpenTelemetry exports to",
 )
 
-SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP)}
+
+def _agent(number: int, name: str) -> AgentSource:
+    return AgentSource(
+        name=name,
+        trust=70 + 2 * number,
+        trusted_because="What a coding agent keeps of its own calls, in files that are no promise of its maker.",
+        space=name,
+        title=name,
+        setting="enabled under [agents]",
+    )
+
+
+_AGENT_NAMES = ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid")
+AGENTS = tuple(_agent(number, name) for number, name in enumerate(_AGENT_NAMES))
+SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *AGENTS)}
 """By name, in the order in which people see them."""
 
 

@@ -34,7 +34,7 @@ class Prepared(Struct, frozen=True):
     external_ids: dict[str, str] | None = None
     """Every source's id of a restored request; else there is just the one of `request`."""
     other_digests: tuple[bytes, ...] = ()
-    """Of a restored request's other sources."""
+    """Of a restored request's other sources, and of further ids."""
 
 
 class SetAside(Struct, frozen=True):
@@ -93,7 +93,9 @@ class Preparer:
         if request.provider is None and request.model is not None and request.source.written_by_hand:
             request = replace(request, provider=self._provider_of(request.model))
         cleaned, body = self._packed(request)
-        return Prepared(_digest(request), replace(cleaned, cost=self._pricer.cost(request)), body)
+        priced = replace(cleaned, cost=self._pricer.cost(request), other_ids=())
+        others = tuple(identity(source, each) for source, each in request.other_ids)
+        return Prepared(_digest(request), priced, body, other_digests=others)
 
     def _restored(self, event: Restored) -> Prepared:
         request = event.request

@@ -18,8 +18,10 @@ from typing import Any
 
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import NO_ROOM, AlreadyRunning, CannotCreate, CannotWrite, NoPermission
+from spendtop.domain.untrusted import clean_line
 
 _LOCK_SECONDS = 1.0
+_LONGEST_NAME = 40
 _BLOCK = 4096
 """What is published fills whole blocks with blanks, so that more fits in its place when no block is free."""
 
@@ -186,8 +188,8 @@ def _lock(handle: int, lock: Path, announcement: Path) -> None:
 
 
 @contextlib.contextmanager
-def counted_as_viewer(folder: Path) -> Iterator[None]:
-    """Be counted as a viewer of the store until the block ends, where that can be written."""
+def counted_as_viewer(folder: Path, name: str) -> Iterator[None]:
+    """Be counted as a viewer of the store until the block ends, where that can be written; `name` is for the others."""
     mine = folder / f"{os.getpid()}-{process_start(os.getpid())}"
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -195,6 +197,7 @@ def counted_as_viewer(folder: Path) -> Iterator[None]:
             if left.name.replace("-", "").isdigit() and not _lives(left.name):
                 left.unlink(missing_ok=True)
         mine.touch(mode=0o600)
+        mine.write_text(name)
     try:
         yield
     finally:
@@ -202,8 +205,18 @@ def counted_as_viewer(folder: Path) -> Iterator[None]:
             mine.unlink(missing_ok=True)
 
 
-def viewer_count(folder: Path) -> int:
-    return sum(_lives(entry.name) for entry in folder.iterdir()) if folder.is_dir() else 0
+def viewers(folder: Path, besides: int | None = None) -> tuple[str, ...]:
+    """Names of those who watch, but for the process `besides`."""
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    others = (entry for entry in entries if _lives(entry.name) and entry.name.partition("-")[0] != str(besides))
+    return tuple(map(_name_of, others))
+
+
+def _name_of(viewer: Path) -> str:
+    """Without a name on a full disk, or where it was written by an older version."""
+    with contextlib.suppress(OSError):
+        return clean_line(viewer.read_text(errors="replace"), _LONGEST_NAME) or "somebody"
+    return "somebody"
 
 
 def _lives(name: str) -> bool:

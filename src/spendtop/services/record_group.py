@@ -237,8 +237,8 @@ class Group:
 
         A restored one says nothing new, but under which ids its sources know it.
         """
+        self._add_keys(request_id, event)
         if event.external_ids is not None:
-            self._add_keys(request_id, event)
             return
         record = self._stored.get(request_id)
         source = event.request.source

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from spendtop.domain.cost_words import exact
+from spendtop.domain.cost_words import equivalent_words, exact
 from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.quantity_words import unpriced_words
 from spendtop.domain.request import Basis, BodyState, Status
@@ -75,6 +75,8 @@ def request_lines(detail: RequestDetail, wording: Wording) -> Iterator[tuple[str
 def exact_cost(row: RequestRow) -> str:
     """The cost with all its digits, or why there is none. A cost in parentheses is in no total."""
     amount = row.cost.amount
+    if row.is_plan:
+        return equivalent_words(row.cost.api_equivalent, exact)
     if row.cached and not (amount and amount.nano):
         return "cached"
     if amount is None:
@@ -90,9 +92,20 @@ def cost_line(detail: RequestDetail) -> str:
     row = detail.row
     if detail.contradiction is not None:
         return f"unknown: contradictory counts, {detail.contradiction}"
+    if row.cost.basis is Basis.PLAN:
+        return f"under a plan: in no total, {_equivalent_words(row)}"
     shadow = "" if row.counted else ", shadow token: in no total"
     joint = ":" if row.cost.basis is Basis.UNKNOWN else "," if row.cost.partial else ""
     return f"{exact_cost(row)}{joint} {_basis(row)}{shadow}"
+
+
+def _equivalent_words(row: RequestRow) -> str:
+    """What a call under a plan would have cost."""
+    equivalent = row.cost.api_equivalent
+    if equivalent is None:
+        return "no price is known to say what it would have cost"
+    least = "at least " if row.cost.partial or not row.output_final else ""
+    return f"{least}{exact(equivalent)} API-equivalent"
 
 
 def _basis(row: RequestRow) -> str:

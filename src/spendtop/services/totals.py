@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.pricing.pricer import is_failed
@@ -17,9 +19,9 @@ _ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
 TotalKey = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
-REPEATS, ASSUMED_REPEATS, SHADOW, JOINED = "repeat", "assumed repeat", "shadow", "joined"
-"""Dimensions beside the spend: reports that came again, requests of shadow tokens by token, and by source the reports
-that joined what a more trusted source reports as well."""
+REPEATS, ASSUMED_REPEATS, SHADOW, PLAN, JOINED = "repeat", "assumed repeat", "shadow", "plan", "joined"
+"""Dimensions beside the spend: reports that came again, requests of shadow tokens by token, by source the calls under a
+plan with what they would have cost, and the reports that joined what a more trusted source reports as well."""
 
 
 class TotalsByDifference:
@@ -35,7 +37,7 @@ class TotalsByDifference:
     def add(self, request: Request, request_id: int) -> None:
         """Count a request, and mark the limits that it counts for."""
         if not request.counted:
-            self._count_shadow(request, 1)
+            self._count_beside(request, 1)
             return
         self._count(request, 1)
         for limit in self._book.broken(request):
@@ -51,7 +53,7 @@ class TotalsByDifference:
         if request.counted:
             self._count(request, -1)
         else:
-            self._count_shadow(request, -1)
+            self._count_beside(request, -1)
 
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
@@ -102,9 +104,14 @@ class TotalsByDifference:
         if self._book.own_dimensions:
             self._count_own(request, sign, delta, hour, touched)
 
-    def _count_shadow(self, request: Request, sign: int) -> None:
+    def _count_beside(self, request: Request, sign: int) -> None:
+        """Count what is no spend: in no dimension that a limit, an alert or a total of spend reads."""
         hour = request.occurred_at - request.occurred_at % HOUR
-        self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
+        if request.is_plan:
+            equivalent = replace(request, cost=replace(request.cost, amount=request.cost.api_equivalent))
+            self._fold((PLAN, request.source.name, hour), _delta(equivalent, sign))
+        else:
+            self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
 
     def _count_own(
         self, request: Request, sign: int, delta: tuple[int, ...], hour: int, touched: list[tuple[Limit, str]]

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from spendtop.config.settings import AccountSettings, SourceSection
-from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section
+from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 
@@ -85,10 +85,52 @@ class AnthropicSettings(SourceSection):
         return (AccountSettings(name="anthropic", provider="anthropic", low_balance=_LOW_BALANCE),)
 
 
+class AgentSettings(Section):
+    """One coding agent."""
+
+    enabled: bool = True
+    """Whether its files are read."""
+    homes: Texts = ()
+    """Home folders in which it is looked for; empty = those of [agents]."""
+    billing: Literal["api", "subscription", "unknown"] = "unknown"
+    """"api": its calls are spend. Otherwise they are usage under a plan, which is in no total of spend."""
+
+
+class AgentsSettings(SourceSection):
+    """Coding agents on this machine: the calls that their files tell of."""
+
+    enabled: bool = True
+    """Whether files of coding agents are looked for."""
+    homes: Texts = ()
+    """Home folders in which they are looked for; empty = your own."""
+    claude_code: AgentSettings = Field(default=AgentSettings(), alias="claude-code")
+    """Claude Code."""
+    codex: AgentSettings = AgentSettings()
+    """Codex."""
+    gemini_cli: AgentSettings = Field(default=AgentSettings(), alias="gemini-cli")
+    """Gemini CLI."""
+    opencode: AgentSettings = AgentSettings()
+    """opencode."""
+    copilot_cli: AgentSettings = Field(default=AgentSettings(), alias="copilot-cli")
+    """Copilot CLI, where it exports to files."""
+    amp: AgentSettings = AgentSettings()
+    """Amp."""
+    qwen_code: AgentSettings = Field(default=AgentSettings(), alias="qwen-code")
+    """Qwen Code."""
+    droid: AgentSettings = AgentSettings()
+    """Droid, which keeps sums of sessions only."""
+
+    def of(self, agent: str) -> AgentSettings:
+        """What holds for the agent of this name."""
+        settings: AgentSettings = getattr(self, agent.replace("-", "_"))
+        return settings
+
+
 SECTIONS: dict[str, type[Section]] = {
     "helicone": HeliconeSettings,
     "ingest": IngestSettings,
     "openai": OpenAISettings,
     "anthropic": AnthropicSettings,
+    "agents": AgentsSettings,
 }
 """Section name to the class that declares it."""

@@ -8,11 +8,11 @@ connection is made. Names, prices and what is configured are those of the presen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, select, text, true
+from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, not_, select, text, true
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.errors import UsageError
@@ -25,7 +25,7 @@ from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import within_scope
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, SHADOW
+from spendtop.store.reads.spending import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, PLAN, SHADOW
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, TotalTable
 
@@ -125,7 +125,10 @@ def _hour_so_far(connection: Connection, span: Span) -> dict[Key, Spend]:
 
     add(ALL, hour, literal(""), counted)
     add(MINUTES, minute, literal(""), counted)
-    add(SHADOW, hour, request.c.token, request.c.counted.is_(False))
+    uncounted, is_plan = request.c.counted.is_(False), spend_sql.is_plan()
+    add(SHADOW, hour, request.c.token, uncounted, not_(is_plan))
+    under_plan = _spends(connection, span, request.c.source, and_(uncounted, is_plan), spend_sql.of_plan())
+    sums |= {(PLAN, source, hour): spend for source, spend in under_plan.items()}
     for dimension, name in COLUMNS.items():
         column = request.c[name]
         add(dimension, hour, column, counted, *([column.is_not(None)] if dimension in ONLY_WHERE_SET else []))
@@ -153,12 +156,16 @@ def _of_limit(connection: Connection, limit: Limit, span: Span) -> dict[str, Spe
 
 
 def _spends(
-    connection: Connection, span: Span, column: ColumnElement[Any], selects: ColumnElement[bool]
+    connection: Connection,
+    span: Span,
+    column: ColumnElement[Any],
+    selects: ColumnElement[bool],
+    columns: Sequence[ColumnElement[Any]] | None = None,
 ) -> dict[str, Spend]:
     """Spend by the values of a column, empty where it has none."""
     at = table_of(RequestTable).c.occurred_at
     key = func.coalesce(column, "").label("key_")
-    statement = select(*spend_sql.of_requests(), key).where(span.holds(at), selects).group_by("key_")
+    statement = select(*(columns or spend_sql.of_requests()), key).where(span.holds(at), selects).group_by("key_")
     return {str(row.key_): spend_sql.to_spend(row) for row in connection.execute(statement)}
 
 

@@ -123,6 +123,7 @@ REQUESTS = (
     Action("follow", "F", "screen.follow", "follow", "keep the newest in view", "time", 6),
     Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 10),
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
+    Action("diff", "d", "screen.diff", "diff", "what differs between two marked requests", "act", 11),
     Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 8),
     Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 9),
     *ORDER,
@@ -188,6 +189,10 @@ SESSION = (
     Action("previous-branch", "left_square_bracket", "screen.branch(-1)", "path before", "the path before", "find"),
 )
 
+COMPARE = Action(
+    "compare", "C", "screen.compare", "compare", "against the time before, or the same a week ago", "time", 8
+)
+
 BREAKDOWN = (
     Action("open", "enter", "screen.open", "requests", "the requests of the cell, or of the whole row", "open", 3),
     *SIDEWAYS,
@@ -195,10 +200,17 @@ BREAKDOWN = (
     Action("columns", "c", "screen.columns", "columns", "choose what the columns are", "find", 5),
     Action("measure", "v", "screen.measure", "measure", "choose what is measured", "find", 6),
     TIME,
-    Action("compare", "C", "screen.compare", "compare", "against the time before, or the same a week ago", "time", 8),
+    COMPARE,
     Action("why", "d", "screen.why", "what changed", "why the cost changed, cause by cause", "find", 7),
     Action("copy", "y", "screen.copy", "copy", "copy the table, or a filter for the cell", "act", 16),
     Action("export", "x", "screen.export", "export", "write all rows and columns to a file", "act", 9),
+    *ORDER,
+)
+
+ENTITIES = (
+    Action("open", "enter", "screen.open", "requests", "list its requests in this window of time", "open", 3),
+    TIME,
+    COMPARE,
     *ORDER,
 )
 

@@ -27,8 +27,10 @@ from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.outside import Outside
+from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
-from spendtop.tui.selection import Selection
+from spendtop.tui.selection import TODAY, Selection, TimeChoice
 from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
-    from spendtop.tui.requests.screen import RequestsScreen
     from spendtop.tui.screens.live_screen import LiveScreen
 
 PACE_SECONDS, SLOW_PACE_SECONDS = 0.3, 2.0
@@ -105,7 +106,8 @@ class SpendtopApp(ThemedApp):
         self.collector: AttachedCollector | None = None
         self.failure: SpendtopError | None = None
         """What ended the program, for whoever started it."""
-        self.history: defaultdict[str, list[str]] = defaultdict(list)
+        self.saved_views = SavedViews(session.views)
+        self.history: defaultdict[str, list[str]] = defaultdict(list, {"/": list(self.saved_views.filters)})
         self.commands = Commands(self)
         self.config_status = ConfigStatus()
         self._upgraded: float | None = None
@@ -115,6 +117,7 @@ class SpendtopApp(ThemedApp):
         self._start = CollectorStart(self, session)
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
+        self._outside = Outside(session, self.send_to_terminal)
         self._interrupted = False
         self.set_keymap(dict(session.keymap))
 
@@ -163,6 +166,7 @@ class SpendtopApp(ThemedApp):
 
     def on_unmount(self) -> None:
         self._watch.stop()
+        self._outside.leave()
 
     def cannot_read(self, failure: Exception) -> None:
         if self.unreadable_since is None:
@@ -171,6 +175,7 @@ class SpendtopApp(ThemedApp):
 
     def has_read(self, headline: Headline) -> None:
         self.headline, self.unreadable_since = headline, None
+        self._outside.tell(headline)
 
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
@@ -235,8 +240,10 @@ class SpendtopApp(ThemedApp):
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
+    action_open_screen = open_screen
+
     def open_request(self, request_id: int) -> None:
-        self._on_requests(lambda screen: screen.open_request(request_id))
+        self.on_screen("requests", lambda screen: screen.open_request(request_id))
 
     @property
     def listed(self) -> Selection:
@@ -249,43 +256,40 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self._on_requests(lambda screen: screen.list_only(text))
+        self.on_screen("requests", lambda screen: screen.list_only(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
-        def select() -> None:
-            live = self.live_screen
-            if live is not None and screen == live.NAME and key is not None:
-                live.select_row(key)
-
-        self.open_screen(screen)
-        self.call_after_refresh(select)
+        self.on_screen(screen, lambda live: None if key is None else live.select_row(key))
 
     def open_filter(self) -> None:
-        self._on_requests(lambda screen: screen.action_filter())
+        self.on_screen("requests", lambda screen: screen.action_filter())
 
-    def export(self, kind: str, path: str) -> None:
-        """Write what is listed on the screen of requests to a file."""
-        self._on_requests(lambda screen: screen.export(kind, path))
+    def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
+        from spendtop.tui.breakdown.entities_screen import EntitiesScreen
+
+        if self.screen is self.live_screen:
+            self.push_screen(EntitiesScreen(of, key, time))
 
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None:
         """By these dimensions, in place of those that the screen of breakdowns shows."""
-        from spendtop.tui.breakdown.screen import BreakdownScreen
-
-        def choose() -> None:
-            if isinstance(screen := self.live_screen, BreakdownScreen):
-                screen.break_down(rows, columns)
-
-        self.open_screen("breakdown")
-        self.call_after_refresh(choose)
+        self.on_screen("breakdown", lambda screen: screen.break_down(rows, columns))
 
     def read_refusal(self) -> None:
         """Why a changed configuration is refused."""
         if screen := self.live_screen:
             screen.action_read_refusal()
 
-    def _on_requests(self, act: Callable[[RequestsScreen], None]) -> None:
-        self.open_screen("requests")
-        self.call_after_refresh(lambda: act(cast("RequestsScreen", self.live_screen)))
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None:
+        """Do something on a screen, which comes to the front."""
+
+        def reached() -> None:
+            if self.current_mode == name:
+                for _ in self.screen_stack[1:]:
+                    self.pop_screen()
+                act(self.screen)
+
+        self.open_screen(name)
+        self.call_after_refresh(reached)
 
     # Actions
 
@@ -295,9 +299,6 @@ class SpendtopApp(ThemedApp):
     def run_key(self, call: str) -> None:
         """What a key of the present screen does."""
         self.call_later(self.run_action, call, self.live_screen)
-
-    def action_open_screen(self, name: str) -> None:
-        self.open_screen(name)
 
     def action_help(self) -> None:
         from spendtop.tui.modals.help import HelpScreen, Topic
@@ -362,11 +363,8 @@ class SpendtopApp(ThemedApp):
             self.action_leave()
             return
         self._interrupted = True
-        self.set_timer(2.0, self._forget_interrupt)
+        self.set_timer(2.0, partial(setattr, self, "_interrupted", False))
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
-
-    def _forget_interrupt(self) -> None:
-        self._interrupted = False
 
     def action_pause(self) -> None:
         recorded = self.headline.recorded if self.headline else 0

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import SystemCommand
 
@@ -43,8 +43,8 @@ class CommandedFace(Face, Protocol):
     def action_detach(self) -> None: ...
     def set_slow(self, slow: bool) -> None: ...
     def reload(self) -> None: ...
+    def on_screen(self, name: str, act: Callable[[Any], None]) -> None: ...
     def run_key(self, call: str) -> None: ...
-    def export(self, kind: str, path: str) -> None: ...
     def break_down(self, rows: Dimension, columns: Dimension | None = None) -> None: ...
     def read_refusal(self) -> None: ...
 
@@ -74,6 +74,13 @@ class Commands:
             ),
             PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
             PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
+            PromptCommand(
+                "view",
+                "view [save|forget] NAME",
+                "list what a saved view lists; save keeps what is listed",
+                self._view,
+                lambda: ["save", "forget", *app.saved_views.names],
+            ),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
                 "export",
@@ -100,6 +107,15 @@ class Commands:
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
             PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
+        ]
+        commands += [
+            PromptCommand(
+                name,
+                f"{name} [NAME]",
+                f"{name}: cost, change, last seen, their limits",
+                self._entity_opener(dimension(of)),
+            )
+            for name, of in (("users", "user"), ("models", "model_family"), ("tokens", "token"))
         ]
         commands += [
             PromptCommand(entry.command, entry.command, entry.help, self._opener(name))
@@ -177,6 +193,20 @@ class Commands:
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
 
+    def _view(self, words: list[str]) -> None:
+        match words:
+            case ["save", name]:
+                views = self._app.saved_views
+                self._app.on_screen("requests", lambda screen: views.save(name, screen.list_pane.view))
+            case ["forget", name]:
+                self._app.saved_views.forget(name)
+            case [name]:
+                view = self._app.saved_views.view(name)
+                self._app.on_screen("requests", lambda screen: screen.list_pane.show_view(view))
+            case _:
+                names = ", ".join(map(clean_line, self._app.saved_views.names)) or "none yet"
+                raise UsageError(f"Say ':view NAME', ':view save NAME' or ':view forget NAME'. Saved are: {names}.")
+
     def _at(self, words: list[str]) -> None:
         self._app.time_machine.go(" ".join(words))
 
@@ -197,6 +227,9 @@ class Commands:
             case _:
                 raise UsageError("Say ':reprice', or ':reprice undo ID' with a number of `spendtop reprice list`.")
 
+    def _entity_opener(self, of: Dimension) -> Callable[[list[str]], None]:
+        return lambda words: self._app.open_entities(of, " ".join(words) or None)
+
     def _by(self, words: list[str]) -> None:
         if not 1 <= len(words) <= 2:
             raise UsageError(f"Say ':by user model': one or two of {', '.join(DIMENSIONS)}, prop.NAME.")
@@ -205,7 +238,8 @@ class Commands:
     def _export(self, words: list[str]) -> None:
         if len(words) != 2 or words[0] not in ("csv", "jsonl"):
             raise UsageError("Say ':export csv PATH' or ':export jsonl PATH'.")
-        self._app.export(words[0], words[1])
+        kind, path = words
+        self._app.on_screen("requests", lambda screen: screen.export(kind, path))
 
 
 def palette_entries(app: CommandedFace, live: LiveScreen | None) -> Iterator[SystemCommand]:

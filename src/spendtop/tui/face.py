@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from spendtop.domain.sight import Sight, Standing, StandingWord
+from spendtop.tui.selection import TODAY
 
 if TYPE_CHECKING:
     from rich.style import Style
 
+    from spendtop.domain.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
     from spendtop.tui.palette import Palette
-    from spendtop.tui.selection import Selection
+    from spendtop.tui.saved_views import SavedViews
+    from spendtop.tui.selection import Selection, TimeChoice
     from spendtop.tui.session import AttachedCollector, Session
 
 
@@ -112,6 +115,10 @@ class Face(Protocol):
     config_status: ConfigStatus
 
     @property
+    def saved_views(self) -> SavedViews:
+        """What was typed and kept in earlier sessions."""
+
+    @property
     def time_machine(self) -> TimeTravel:
         """The way into the past."""
 
@@ -157,6 +164,9 @@ class Face(Protocol):
     @property
     def listed(self) -> Selection:
         """What the screen of requests lists; all before it was opened."""
+
+    def open_entities(self, of: Dimension, key: str | None = None, time: TimeChoice = TODAY) -> None:
+        """The list of users, models (by family) or tokens in a window of time, with the cursor on a key."""
 
     def list_requests(self, text: str) -> None:
         """The screen of requests, with what a filter selects."""

@@ -28,7 +28,8 @@ class AttachedCollector:
     """Where it listens."""
     started_here: bool
     """This viewer started it, so that leaving may stop it."""
-    other_viewers: int = 0
+    other_viewers: tuple[str, ...] = ()
+    """Names of who else watches, cleaned."""
     conditions: tuple[Condition, ...] = ()
     """What is amiss with it, the worst first."""
     last_sign: int | None = None
@@ -72,10 +73,16 @@ class Session:
     """Until a collector has said which one it applies."""
     theme: str = "spendtop-dark"
     keymap: Mapping[str, str] = field(default_factory=dict)
+    bell: bool = False
+    """Whether the terminal rings when an alert begins."""
+    title: bool = False
+    """Whether the terminal's window is named after the spend."""
     theme_folders: tuple[Path, ...] = ()
     """The user's own themes."""
     ascii: bool = False
     slow: bool = False
     mouse: bool = True
+    views: Path | None = None
+    """Where filters and views are remembered; None remembers them until the end."""
     folder: Path = field(default_factory=Path.cwd)
     """Where files are written that are named without a folder."""

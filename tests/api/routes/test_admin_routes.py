@@ -175,6 +175,7 @@ async def test_the_list_and_its_pages(readable_store: Store, clock: SettableCloc
             "failed": 0,
             "tokens": 1040,
             "shadow": 0,
+            "plan": 0,
         }
         second = await get(live, f"/requests?limit=3&cursor={first['next_cursor']}")
         assert [row["external_ids"]["helicone"] for row in second["data"]] == ["external-4"]
@@ -232,6 +233,10 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "served_model": None,
             "provider_usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
             "token_name": None,
+            "billing": None,
+            "output_final": True,
+            "api_equivalent_usd": None,
+            "api_equivalent_nanousd": None,
         }
 
 

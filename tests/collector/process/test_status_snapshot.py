@@ -58,6 +58,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
         "today": {"nano": 1_600_000_000, "unpriced": 1, "failed": 0, "requests": 3},
         "undelivered": 0,
         "hour": {"nano": 1_600_000_000, "unpriced": 1, "failed": 0, "requests": 3},
+        "api_equivalent": {"requests": 0, "tokens": 0, "nano": 0},
         "limits": [
             {
                 "name": "each user",

@@ -179,6 +179,9 @@ USUAL: dict[str, Any] = {
     "inference_geo": None,
     "served_model": None,
     "unread_usage": (),
+    "billing": None,
+    "output_final": True,
+    "other_ids": (),
 }
 
 

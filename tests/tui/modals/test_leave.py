@@ -24,7 +24,7 @@ async def shown_by(app: SpendtopApp) -> str:
     ("others", "words"), [(0, "Nobody else watches."), (1, "1 other viewer will"), (2, "2 other viewers will")]
 )
 def test_who_else_loses_the_collector_is_said(others: int, words: str) -> None:
-    collector = AttachedCollector(4711, "ready", HERE.url, started_here=True, other_viewers=others)
+    collector = AttachedCollector(4711, "ready", HERE.url, started_here=True, other_viewers=("ann",) * others)
     assert words in LeaveScreen(collector, demo=False)._words()
 
 

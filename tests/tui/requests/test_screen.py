@@ -369,3 +369,18 @@ async def test_one_match_is_one_request(app: SpendtopApp) -> None:
         await pilot.press("slash")
         await typed(pilot, "status:429")
         await until(pilot, lambda: "1 request " in picture(pilot).splitlines()[-1] + " ")
+
+
+async def test_text_is_searched_in_prompts_and_answers(app: SpendtopApp) -> None:
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        screen = await listed(pilot)
+        app.list_requests('~bq "ticket 17:"')
+        await until(pilot, lambda: "row 1 of 1 " in picture(pilot))
+        app.list_requests("~b ticket")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+        await pilot.press("o", "c")
+        await until(pilot, lambda: app._notifications)
+        assert screen.browser.selection.order == "time"
+        await pilot.press("1")
+        await until(pilot, lambda: "Spend/10 min today" in picture(pilot))
+        assert "only" not in picture(pilot).splitlines()[2]

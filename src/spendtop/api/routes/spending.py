@@ -14,6 +14,7 @@ from spendtop.api.query import FilterParameters, InvalidField, Range, SummaryPar
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import (
+    ApiEquivalent,
     GroupSpend,
     LimitSummary,
     ModelSpend,
@@ -35,7 +36,7 @@ from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_
 from spendtop.store.reads.limits import LimitUse
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, spend
+from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, plan_spend, spend
 
 DEFAULT_HOURS = 24
 _MOST_MODELS = 100
@@ -108,6 +109,7 @@ def _summary(
         by_model=[ModelSpend.of(row, whole) for row in models],
         top_users=[UserSpend.of(row) for row in users],
         limits=[LimitSummary.of(use) for use in limits],
+        api_equivalent=ApiEquivalent.of(plan_spend(connection, span.since, span.until)),
         by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
     )
 

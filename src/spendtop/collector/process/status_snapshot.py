@@ -23,7 +23,7 @@ from spendtop.store.reads import limits
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bills import Bills, bills_unseen
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.present import spent_last_hour, spent_today
+from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
 from spendtop.store.reads.rows import Spend
 
 _EVERY = 1.0
@@ -75,6 +75,7 @@ class StatusSnapshot:
         with named(self._store), self._store.reading() as connection:
             today = spent_today(connection, book.calendar, now)
             hour = spent_last_hour(connection, now)
+            under_plan = under_plan_today(connection, book.calendar, now)
             config = applied(connection)
             bills = bills_unseen(connection, config.accounts if config else (), now)
             uses = limits.uses(connection, book.limits, book.calendar, now, 1, book.ceilings)
@@ -86,6 +87,11 @@ class StatusSnapshot:
             "bills": None if bills is None else _bills(bills, book.calendar),
             "today": _sums(today),
             "hour": _sums(hour),
+            "api_equivalent": {
+                "requests": under_plan.requests,
+                "tokens": under_plan.tokens,
+                "nano": Usd.nano_of(under_plan.known_cost),
+            },
             "undelivered": undelivered,
             "limits": [
                 {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.price import LARGEST_COST, Price
 from spendtop.domain.request import Basis, Cost, Quantities, Reporter, Request, ServiceLevel, Status
@@ -66,11 +68,13 @@ class Pricer:
         """What the request cost, and on what basis. A gateway's cache hit costs nothing, nor does a failure without
         any usage."""
         reported, reporter = request.cost.reported, request.cost.reported_by
-        if self._hook_over is not None and not request.cached:
+        if self._hook_over is not None and not (request.cached or request.is_plan):
             amount, decided = self._hook_over(request)
             if decided:
                 return _cost(request, _Computed(amount, _HOOK))
         computed = self._computed(request)
+        if request.is_plan:
+            return replace(_cost(request, computed), amount=None, basis=Basis.PLAN)
         if request.cached or (reported is not None and is_trusted(reported, request)):
             return Cost(
                 amount=ZERO if request.cached else reported,

@@ -68,7 +68,7 @@ _FORMS: Mapping[ValueKind, _Form] = {
 }
 _NANO = _Form(
     Annotated[int, Meta(ge=-_MOST_NANO, le=_MOST_NANO)] | None,
-    "a whole number of nano-USD, and empty where the basis is unknown, only there",
+    "a whole number of nano-USD, and empty where the basis is unknown or plan, only there",
 )
 
 
@@ -206,7 +206,7 @@ def _restored(line: Struct, now: int) -> Restored:
         # An id made of a time to come would stand above all that follow.
         if not 0 <= getattr(request, column) <= now + NEWEST:
             raise _WrongField(column)
-    if (request.cost.amount is None) is not (request.cost.basis is Basis.UNKNOWN):
+    if (request.cost.amount is None) is not (request.cost.basis in (Basis.UNKNOWN, Basis.PLAN)):
         raise _WrongField("cost_nanousd")
     return Restored(request=request, external_ids=ids)
 

@@ -20,7 +20,9 @@ from spendtop.domain.timing import when
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
+from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans
 from spendtop.sources.receivers.otlp_calls import is_call
+from spendtop.sources.receivers.otlp_logs import check_object, records_of_json, records_of_protobuf
 from spendtop.sources.receivers.otlp_messages import request_body, response_body
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
@@ -37,6 +39,7 @@ from spendtop.sources.receivers.otlp_usage import (
     usage,
 )
 from spendtop.sources.receivers.otlp_writers import writer_of
+from spendtop.sources.settings import AgentsSettings
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
 JSON: Literal["application/json"] = "application/json"
@@ -63,6 +66,7 @@ _NANO_PER_MS = 1_000_000
 _NANO_PER_SECOND = 1_000_000_000
 _LONGEST = 86_400 * _NANO_PER_SECOND
 _GZIP = zlib.MAX_WBITS | 16
+_LOGS, _METRICS = OTLP.further_paths
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _PARTIAL: Schema = {
     "type": "object",
@@ -93,8 +97,25 @@ class OtlpReceiver:
         """An export, answered in its own format with how many spans could not be taken."""
         content_type = _content_type(post.header(b"content-type"))
         raw = _unpacked(post.raw) if _is_packed(post.header(b"content-encoding")) else post.raw
-        pushed = self.parse(raw, content_type, post.received_at)
+        pushed = self._parsed(post, raw, content_type)
         return replace(pushed, reply=_reply_in_protobuf if content_type == PROTOBUF else _reply_in_json)
+
+    def _parsed(self, post: Post, raw: bytes, content_type: ContentType) -> Pushed:
+        """By what the path is for: metrics are sums, of which no call can be made."""
+        if post.path == _METRICS:
+            if content_type == JSON:
+                check_object(raw)
+            return Pushed(())
+        if post.path == _LOGS:
+            records = records_of_protobuf(raw) if content_type == PROTOBUF else records_of_json(raw)
+            settings = post.settings.section(AgentsSettings)
+            return Pushed(tuple(requests_of(records, settings, post.received_at)))
+        pushed = self.parse(raw, content_type, post.received_at)
+        if CLAUDE_SPAN.encode() not in raw:
+            return pushed
+        spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
+        calls = requests_of_spans(spans, post.settings.section(AgentsSettings), post.received_at)
+        return replace(pushed, items=(*pushed.items, *calls))
 
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
         """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export

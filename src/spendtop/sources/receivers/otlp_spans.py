@@ -92,6 +92,18 @@ def spans_of_json(raw: bytes) -> list[TraceSpan]:
     return spans
 
 
+def attributes_of_protobuf(pairs: Iterable[KeyValue]) -> Attributes:
+    return _attributes(pairs)
+
+
+def attributes_of_json(pairs: object) -> Attributes:
+    """Attributes of JSON that was not looked at yet; what is no list of them has none."""
+    try:
+        return _json_attributes(msgspec.convert(pairs, list[_Pair] | None))
+    except msgspec.ValidationError:
+        return {}
+
+
 def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
     return TraceSpan(
         trace_id=_hex(span.trace_id.hex(), 32),

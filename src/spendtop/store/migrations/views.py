@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 _DOLLARS = "cost_nano / 1000000000.0"
+_EQUIVALENT = "coalesce(computed_cost_nano, reported_cost_nano)"
 _TOKENS = (
     "CASE WHEN prompt_tokens IS NULL AND completion_tokens IS NULL THEN NULL"
     " ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END"
@@ -18,6 +19,8 @@ _MADE = {
     "tokens": _TOKENS,
     "total_tokens": _TOKENS,
     "partial": "(unpriced_units IS NOT NULL)",
+    "api_equivalent_usd": f"{_EQUIVALENT} / 1000000000.0",
+    "api_equivalent_nanousd": _EQUIVALENT,
     "token_name": "(SELECT name FROM token WHERE token.token = request.token)",
 }
 """Columns that are not columns of `request`, but for the time; `cost` is its known part."""
@@ -31,9 +34,18 @@ _REPLACE = {"sqlite": "CREATE VIEW", "postgresql": "CREATE OR REPLACE VIEW"}
 
 def replace_view(connection: Connection, name: str, columns: Sequence[str]) -> None:
     """Make the view with these columns of the counted requests."""
+    _replace(connection, name, columns, "counted")
+
+
+def replace_plan_view(connection: Connection, name: str, columns: Sequence[str]) -> None:
+    """Make the view with these columns of the calls under a plan."""
+    _replace(connection, name, columns, "basis = 'plan'")
+
+
+def _replace(connection: Connection, name: str, columns: Sequence[str], condition: str) -> None:
     dialect = connection.dialect.name
     made = {**_MADE, **dict.fromkeys(("timestamp", "occurred_at"), _TIMESTAMP[dialect])}
     selected = ", ".join(f"{made[each]} AS {each}" if each in made else each for each in columns)
     if dialect == "sqlite":
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
-    connection.exec_driver_sql(f"{_REPLACE[dialect]} {name} AS SELECT {selected} FROM request WHERE counted")
+    connection.exec_driver_sql(f"{_REPLACE[dialect]} {name} AS SELECT {selected} FROM request WHERE {condition}")

@@ -9,7 +9,7 @@ with other letters is searched as a regular expression, by Python's rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
@@ -30,8 +30,10 @@ from sqlalchemy import (
     true,
 )
 
+from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import (
     ANY_TEXT_FIELDS,
+    BODIES,
     And,
     AnyText,
     Comparison,
@@ -49,7 +51,7 @@ from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import ending_in, known_as
-from spendtop.store.reads.spend_sql import is_failed, is_unpriced
+from spendtop.store.reads.spend_sql import is_failed, is_plan, is_unpriced
 from spendtop.store.reads.token_names import is_called
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -108,6 +110,8 @@ def total_tokens() -> ColumnElement[int]:
 def _comparison(comparison: Comparison, context: FilterContext, connection: Connection) -> Condition:
     request, operator = table_of(RequestTable), _OPERATORS[comparison.op]
     match comparison.value:
+        case Pattern() if comparison.field in BODIES:
+            return request.c.id.in_(_found(comparison, context))
         case Pattern() as pattern:
             return _text(comparison.field, pattern, connection)
         case TimeSpan() as span:
@@ -124,6 +128,13 @@ def _comparison(comparison: Comparison, context: FilterContext, connection: Conn
             return operator(total_tokens() if field == "tok" else request.c[_NUMBER_COLUMNS[field]], number)
 
 
+def _found(comparison: Comparison, context: FilterContext) -> Collection[int]:
+    """Where a text was found in bodies, which no database can look into. Raises UsageError where nobody looked."""
+    if context.found is None:
+        raise UsageError("Prompts and answers are searched on the screen of requests only: leave ~b, ~bq and ~bs out.")
+    return context.found.get(comparison, ())
+
+
 def _flag(field: str) -> Condition:
     request = table_of(RequestTable)
     match field:
@@ -132,7 +143,9 @@ def _flag(field: str) -> Condition:
         case "failed":
             return func.coalesce(is_failed(), false())
         case "unpriced":
-            return is_unpriced()
+            return and_(is_unpriced(), not_(is_plan()))
+        case "plan":
+            return is_plan()
         case "twin":
             return request.c.probable_twin_of.is_not(None)
         case "partial":

@@ -8,7 +8,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import spend
+from spendtop.store.reads.spending import plan_spend, spend
 
 _DAY = parse_window("day")
 
@@ -21,6 +21,11 @@ def today(calendar: Calendar, now: int) -> Span:
 
 def spent_today(connection: Connection, calendar: Calendar, now: int) -> Spend:
     return spend(connection, *today(calendar, now))
+
+
+def under_plan_today(connection: Connection, calendar: Calendar, now: int) -> Spend:
+    """What coding agents used under a plan: the cost is what it would have cost."""
+    return plan_spend(connection, *today(calendar, now))
 
 
 def spent_last_hour(connection: Connection, now: int) -> Spend:

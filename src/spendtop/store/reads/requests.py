@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, select, tuple_
 from sqlalchemy.exc import DataError
 
 from spendtop.domain.clock import DAY, HOUR
@@ -20,7 +20,7 @@ from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import condition, expressions, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row, selected
-from spendtop.store.reads.spending import shadow_spend, spend
+from spendtop.store.reads.spending import plan_spend, shadow_spend, spend
 from spendtop.store.reads.token_names import name_column
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
@@ -59,19 +59,29 @@ class RequestPage:
 
 @dataclass(frozen=True, slots=True)
 class ListedSpend:
-    """Sums over all requests that a query lists: those that count, and those of shadow tokens, which are listed too."""
+    """Sums over all requests that a query lists: those that count, and what is listed too and is in no total."""
 
     counted: Spend
     shadow: Spend
-    """In no total."""
+    """Of shadow tokens."""
+    plan: Spend
+    """Under a plan; the cost is what they would have cost."""
 
     @property
     def requests(self) -> int:
         """How many rows the list has."""
-        return self.counted.requests + self.shadow.requests
+        return self.counted.requests + self.shadow.requests + self.plan.requests
+
+    @classmethod
+    def nothing(cls) -> ListedSpend:
+        """Of an empty list."""
+        return cls(Spend.nothing(), Spend.nothing(), Spend.nothing())
+
+    def __add__(self, other: ListedSpend) -> ListedSpend:
+        return ListedSpend(self.counted + other.counted, self.shadow + other.shadow, self.plan + other.plan)
 
 
-class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
+class RequestCursor(msgspec.Struct, frozen=True, array_like=True):
     """The last request of a page. `value` None: it is among those whose value is not known."""
 
     order: str
@@ -83,7 +93,7 @@ class _RequestCursor(msgspec.Struct, frozen=True, array_like=True):
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, query: RequestQuery) -> _RequestCursor:
+    def read(cls, text: str, query: RequestQuery) -> RequestCursor:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             cursor = msgspec.json.decode(raw, type=cls)
@@ -101,7 +111,7 @@ def page(
 
     Raises UsageError for a cursor that is not from a list in this order.
     """
-    after = _RequestCursor.read(cursor, query) if cursor else None
+    after = RequestCursor.read(cursor, query) if cursor else None
     value = _value(query.order)
     every = _selected(query, context, connection).add_columns(value.label("order_value"))
     rows: list[Any] = []
@@ -116,7 +126,7 @@ def page(
     if len(rows) <= size:
         return RequestPage(tuple(map(from_row, rows)), None)
     last = rows[size - 1]
-    following = _RequestCursor(query.order, query.descending, last.order_value, last.id)
+    following = RequestCursor(query.order, query.descending, last.order_value, last.id)
     return RequestPage(tuple(map(from_row, rows[:size])), following.write())
 
 
@@ -124,12 +134,17 @@ def listed_spend(connection: Connection, query: RequestQuery, context: FilterCon
     """Sums over exactly the requests that `query` lists. Without a filter they come from the totals."""
     since, until = query.since, query.until
     if query.filter is None or query.filter == EVERYTHING:
-        return ListedSpend(spend(connection, since, until), shadow_spend(connection, since, until))
-    counted = table_of(RequestTable).c.counted
-    statement = select(*spend_sql.of_requests(), counted).where(*conditions(query, context, connection))
-    rows = _read(connection, statement.group_by(counted), 2)
-    sums = {bool(row.counted): spend_sql.to_spend(row) for row in rows}
-    return ListedSpend(sums.get(True, Spend.nothing()), sums.get(False, Spend.nothing()))
+        reads = (spend, shadow_spend, plan_spend)
+        return ListedSpend(*(read(connection, since, until) for read in reads))
+    request = table_of(RequestTable)
+    is_plan = and_(request.c.counted.is_(False), spend_sql.is_plan())
+    kind = case((is_plan, 2), (request.c.counted.is_(False), 1), else_=0).label("kind")
+    selecting = conditions(query, context, connection)
+    listed = select(*spend_sql.of_requests(), kind).where(*selecting, not_(is_plan)).group_by("kind")
+    under_plan = select(*spend_sql.of_plan(), kind).where(*selecting, is_plan).group_by("kind")
+    rows = [*_read(connection, listed, 2), *_read(connection, under_plan, 1)]
+    sums = {row.kind: spend_sql.to_spend(row) for row in rows}
+    return ListedSpend(*(sums.get(kind, Spend.nothing()) for kind in range(3)))
 
 
 def counted_spend(connection: Connection, query: RequestQuery, context: FilterContext) -> Spend:

@@ -17,6 +17,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.completeness import Coverage, GapRow, PollerRow, coverage, gaps, pollers
+from spendtop.store.reads.spending import PLAN
 from spendtop.store.reads.tokens import tokens
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, TokenTable, TotalTable
@@ -133,10 +134,16 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         sources=tuple(
             SourceRow(
                 source=source,
-                last_at=max((heard.last.get((_SOURCE, name)), *tallies[_JOINED, name]), key=lambda at: at or 0),
+                last_at=max(
+                    (heard.last.get((_SOURCE, name)), *tallies[_JOINED, name], *tallies[PLAN, name]),
+                    key=lambda at: at or 0,
+                ),
                 last_minute=heard.last_minute[_SOURCE, name],
-                today=today.requests(_SOURCE, name) + today.hourly(_JOINED, name),
-                trend=tuple(tallies[_SOURCE, name][first_hour + n * HOUR] for n in range(TREND_HOURS)),
+                today=today.requests(_SOURCE, name) + today.hourly(_JOINED, name) + today.hourly(PLAN, name),
+                trend=tuple(
+                    tallies[_SOURCE, name][first_hour + n * HOUR] + tallies[PLAN, name][first_hour + n * HOUR]
+                    for n in range(TREND_HOURS)
+                ),
                 repeats=today.hourly(_REPEAT, name),
                 assumed_repeats=today.hourly(_ASSUMED, name),
                 refused=today.refused(name),
@@ -176,7 +183,7 @@ def _tallies(connection: Connection, since: int) -> _Tallies:
     rows = connection.execute(
         select(total.c.dimension, total.c.key, total.c.bucket, func.sum(total.c.requests))
         .where(
-            total.c.dimension.in_((_SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED)),
+            total.c.dimension.in_((_SOURCE, _TOKEN, _SHADOW, PLAN, _REPEAT, _ASSUMED, _JOINED, _REFUSED)),
             total.c.bucket >= since - since % HOUR,
         )
         .group_by(total.c.dimension, total.c.key, total.c.bucket)

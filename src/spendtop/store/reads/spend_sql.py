@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status
+from spendtop.domain.request import Basis, Status
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -23,27 +23,47 @@ def is_unpriced() -> ColumnElement[bool]:
 
 def is_failed() -> ColumnElement[bool]:
     """Whether a request is an error without any usage, which costs nothing (see `domain.pricing.is_failed`)."""
+    return _is_failed(table_of(RequestTable).c.cost_nano)
+
+
+def _is_failed(cost: ColumnElement[Any]) -> ColumnElement[bool]:
     request = table_of(RequestTable)
     return and_(
         request.c.status == Status.ERROR.value,
-        request.c.cost_nano == 0,
+        cost == 0,
         func.coalesce(request.c.prompt_tokens, 0) + func.coalesce(request.c.completion_tokens, 0) == 0,
         request.c.quantities.is_(None),
     )
 
 
+def is_plan() -> ColumnElement[bool]:
+    """Whether a request is usage under a plan."""
+    return table_of(RequestTable).c.basis == Basis.PLAN.value
+
+
 def of_requests() -> tuple[Label[Any], ...]:
     """Columns `NAMES` summed over rows of `request`."""
+    return _of_requests(table_of(RequestTable).c.cost_nano)
+
+
+def of_plan() -> tuple[Label[Any], ...]:
+    """The same over calls under a plan, with what they would have cost."""
+    request = table_of(RequestTable)
+    return _of_requests(func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano))
+
+
+def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:
     request = table_of(RequestTable)
     failed = request.c.status == Status.ERROR.value
+    unpriced = or_(cost.is_(None), request.c.unpriced_units.is_not(None))
     return (
         func.count().label("requests"),
-        _sum(request.c.cost_nano).label("cost_nano"),
-        _sum(case((is_unpriced(), 1), else_=0)).label("unpriced"),
+        _sum(cost).label("cost_nano"),
+        _sum(case((unpriced, 1), else_=0)).label("unpriced"),
         _sum(case((failed, 1), else_=0)).label("errors"),
         _sum(request.c.prompt_tokens).label("prompt_tokens"),
         _sum(request.c.completion_tokens).label("completion_tokens"),
-        _sum(case((is_failed(), 1), else_=0)).label("failed"),
+        _sum(case((_is_failed(cost), 1), else_=0)).label("failed"),
     )
 
 

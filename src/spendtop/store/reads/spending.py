@@ -14,7 +14,21 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.model_names import family
@@ -30,8 +44,8 @@ from spendtop.store.tables import RequestTable, TotalTable
 
 ALL = "all"
 MINUTES = "minute"
-SHADOW = "shadow"
-"""By token, requests of shadow tokens: they are stored, and in no other dimension."""
+SHADOW, PLAN = "shadow", "plan"
+"""By token, requests of shadow tokens, and by source, calls under a plan: stored, and in no other dimension."""
 COLUMNS = {
     "user": "user_id",
     "model": "model",
@@ -109,9 +123,23 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, c
 
 def shadow_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
     """Exact sums over the requests of shadow tokens: what they would add to `spend` if they counted."""
-    hours, edges = Span(since, until).cut(HOUR)
-    parts = [] if hours is None else [_sums(part) for part in totals(connection, SHADOW, hours)]
-    parts.extend(_requests(edge, counted=False) for edge in edges)
+    return _beside(connection, Span(since, until), SHADOW, spend_sql.of_requests(), not_(spend_sql.is_plan()))
+
+
+def plan_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
+    """Exact sums over the calls under a plan: the cost is what they would have cost, and is nobody's spend."""
+    return _beside(connection, Span(since, until), PLAN, spend_sql.of_plan(), spend_sql.is_plan())
+
+
+def _beside(
+    connection: Connection, span: Span, dimension: str, columns: Sequence[Any], condition: ColumnElement[bool]
+) -> Spend:
+    """Sums over requests that count in no total of spend, but in this dimension, and meet this condition."""
+    request = table_of(RequestTable)
+    hours, edges = span.cut(HOUR)
+    parts = [] if hours is None else [_sums(part) for part in totals(connection, dimension, hours)]
+    uncounted = (request.c.counted.is_(False), condition)
+    parts.extend(select(*columns).where(*uncounted, edge.holds(request.c.occurred_at)) for edge in edges)
     return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))), Spend.nothing())
 
 
@@ -212,9 +240,9 @@ def _sums(part: Totals) -> Select[Any]:
     return select(*spend_sql.of_totals(part.table)).where(part.holds)
 
 
-def _requests(span: Span, *, counted: bool = True) -> Select[Any]:
+def _requests(span: Span) -> Select[Any]:
     request = table_of(RequestTable)
-    return select(*spend_sql.of_requests()).where(request.c.counted.is_(counted), span.holds(request.c.occurred_at))
+    return select(*spend_sql.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
 
 
 def _largest(parts: list[Select[Any]], most: int | None) -> Select[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.spending import ALL
+from spendtop.store.reads.spending import ALL, PLAN
 from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TokenTable
@@ -18,7 +18,7 @@ class Measures:
     """How much is kept, and when the latest request happened (UTC µs)."""
 
     requests: int
-    """Those that count, and those of shadow tokens."""
+    """Those that count, those of shadow tokens, and calls under a plan."""
     active_tokens: int
     last_request_at: int | None
 
@@ -28,7 +28,7 @@ def measures(connection: Connection) -> Measures:
     token, request = table_of(TokenTable), table_of(RequestTable)
     kept = (
         select(func.coalesce(func.sum(part.table.c.requests), 0)).where(part.holds)
-        for dimension in (ALL, "shadow")
+        for dimension in (ALL, "shadow", PLAN)
         for part in totals(connection, dimension, Span(None, None))
     )
     active = select(func.count()).select_from(token).where(token.c.active.is_(True))

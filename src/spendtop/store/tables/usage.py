@@ -83,6 +83,8 @@ class RequestTable(SQLModel, table=True):
     served_model: str | None = Field(default=None, sa_type=Text)
     provider_usage: bytes | None = Field(default=None, sa_type=LargeBinary)
     """The provider's usage object, packed by `domain.provider_usage`."""
+    billing: str | None = Field(default=None, sa_type=Text)
+    output_final: bool = True
 
 
 class RequestKeyTable(SQLModel, table=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from spendtop.domain.baseline import earlier
+from spendtop.domain.baseline import Baseline, earlier
 from spendtop.domain.measures import COST
 from spendtop.domain.spend_change import SpendChange
 from spendtop.domain.windows import Bounds, Calendar
@@ -20,6 +20,7 @@ from spendtop.store.reads.spend_changes import ChangeReading
 from spendtop.tui.breakdown.view import View
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
+from spendtop.tui.selection import TimeChoice
 
 _OFTEN = 0.25
 """Seconds between two pictures of what is read so far."""
@@ -59,7 +60,7 @@ class BreakdownQuestion:
         with store.reading() as connection:
             headline = read_headline(connection, self.now, self.calendar)
             properties = property_names(connection)
-        times = self._times(store, headline.calendar)
+        times = times_of(store, self.view.time, self.view.baseline, self.now, headline.calendar)
 
         def figures(grid: Grid | None, share: float, change: SpendChange | None) -> BreakdownFigures:
             return BreakdownFigures(
@@ -90,9 +91,11 @@ class BreakdownQuestion:
             change = self.changes.read(store, times, lambda: self.goes_on(None))
         return figures(grid, 1.0, change)
 
-    def _times(self, store: Store, calendar: Calendar) -> Times:
-        since, until = self.view.time.span(self.now, calendar)
-        compared = earlier(Bounds(since, until), self.view.baseline, self.now, calendar)
-        span = from_the_oldest(store, Span(since, until))
-        begun = Span(self.now if span.since is None else span.since, span.until)
-        return Times(begun, None if compared is None else Span(compared.start_us, compared.end_us), self.now)
+
+def times_of(store: Store, time: TimeChoice, baseline: Baseline, now: int, calendar: Calendar) -> Times:
+    """A window of time as it is at `now`, and what it is compared with; all time begins with the oldest request."""
+    since, until = time.span(now, calendar)
+    compared = earlier(Bounds(since, until), baseline, now, calendar)
+    span = from_the_oldest(store, Span(since, until))
+    begun = Span(now if span.since is None else span.since, span.until)
+    return Times(begun, None if compared is None else Span(compared.start_us, compared.end_us), now)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _ROWS = 200
+_TITLED_FROM = 80
+"""Where it is narrower, the tab alone says what screen it is."""
 _KEYS = [key for key in "123456789abcdefhilmnoprstuvwxyz" if key not in MOVING]
 _NO_COLUMNS = "-"
 
@@ -119,7 +121,8 @@ class BreakdownScreen(LiveScreen):
 
     def _title(self) -> None:
         palette, glyphs, view, table = self.face.palette, self.face.glyphs, self.view, self.table
-        table.subtitle = [(f" {view.words}", palette.key)]
+        table.title = "Breakdown " if self.size.width >= _TITLED_FROM else ""
+        table.subtitle = [(view.words, palette.key)]
         note: list[Piece] = []
         if self.figures is not None and self.figures.share < 1:
             note.append((f"{int(self.figures.share * 100)}% read {glyphs.between} ", palette.warn))

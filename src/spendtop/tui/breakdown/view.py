@@ -9,7 +9,7 @@ from spendtop.domain.dimensions import USUAL, Dimension
 from spendtop.domain.measures import COST, Measure
 from spendtop.tui.selection import TODAY, TimeChoice
 
-_BEFORE = {"today": "yesterday", "yesterday": "the day before"}
+_BEFORE = {"today": "yesterday", "yesterday": "the day before", "this week": "last week"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +33,12 @@ class View:
     @property
     def compared(self) -> str:
         """What it is held against."""
-        if self.baseline is Baseline.WEEK:
-            return "a week ago"
-        return _BEFORE.get(self.time.name, "before")
+        return compared(self.time, self.baseline)
+
+
+def compared(time: TimeChoice, baseline: Baseline) -> str:
+    """What a window of time is held against, in words."""
+    return str(baseline) if baseline is Baseline.WEEK else _BEFORE.get(time.name, "before")
 
 
 def spoken(of: Dimension) -> str:

@@ -52,7 +52,7 @@ class LeaveScreen(Dialog[Leaving]):
             return "No collector runs: nothing is recorded while you are away."
         if not collector.started_here:
             return f"The collector (process {collector.pid}) was started elsewhere and goes on recording."
-        others = collector.other_viewers
+        others = len(collector.other_viewers)
         watch = "Nobody else watches." if not others else f"{others} other viewer{'s' * (others > 1)} will lose it."
         return f"This viewer started the collector (process {collector.pid}). {watch}"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters import Filter, FilterContext
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -27,8 +28,9 @@ _ONE_STEP = timedelta(minutes=1)
 
 
 class ChartCursor:
-    def __init__(self, screen: LiveScreen) -> None:
+    def __init__(self, screen: LiveScreen, charted: Callable[[], Filter]) -> None:
         self._screen = screen
+        self._charted = charted
         self._asked: tuple[int, int] | None = None
         self._largest: KeySpend | None = None
 
@@ -50,7 +52,7 @@ class ChartCursor:
             return
         question = LargestUserQuestion(
             span=Span(since, until),
-            selected=self._screen.face.listed.filter,
+            selected=self._charted(),
             context=FilterContext(self._screen.face.session.clock(), self._screen.calendar),
         )
         self._screen.ask(question, partial(self._take, (since, until)))

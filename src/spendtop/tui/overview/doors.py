@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_datetime
-from spendtop.domain.filters import quoted
 from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
-    from spendtop.domain.untrusted import Untrusted
-
-
-def of_user(user: Untrusted, *further: str) -> str:
-    """The requests of a user, or of nobody."""
-    return joined(f"user:{quoted(user.raw)}" if user.raw else "-user:*", *further)
+    pass
 
 
 def of_span(since: int, until: int | None, calendar: Calendar) -> str:

@@ -12,6 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import DAY
+from spendtop.domain.dimensions import dimension
+from spendtop.domain.filters import body_terms
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
@@ -21,7 +23,7 @@ from spendtop.tui.overview.bars import bars_of_all, even_pace
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, of_span, of_user
+from spendtop.tui.overview.doors import joined, of_span
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
@@ -29,7 +31,7 @@ from spendtop.tui.overview.welcome import Welcome
 from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
-from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, TimeChoice
+from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
 from spendtop.tui.widgets.chart import SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
@@ -55,7 +57,7 @@ class OverviewScreen(LiveScreen):
         self.time = TODAY
         """The window that panels and chart share."""
         self._trend: Trend | None = None
-        self._chart_cursor = ChartCursor(self)
+        self._chart_cursor = ChartCursor(self, lambda: self._charted.filter)
 
     def body(self) -> ComposeResult:
         with Vertical(id="figures"):
@@ -79,7 +81,7 @@ class OverviewScreen(LiveScreen):
             calendar=self.face.session.calendar,
             feed_size=max(self.query_one(RequestList).rows_high, 3),
             time=self.time,
-            charts_all=not self.face.listed.text.strip(),
+            charts_all=not self._charted.text.strip(),
             top=_TOP,
             bill_days=self._bill_days,
         )
@@ -156,7 +158,7 @@ class OverviewScreen(LiveScreen):
                 self.face.open_row("sources", ("source", pane.source))
             case TopPanel(id="users"):
                 user = pane.chosen
-                self._list(self.time.filter if user is None else of_user(user, self.time.filter))
+                self.face.open_entities(dimension("user"), None if user is None else user.raw, self.time)
             case TopPanel():
                 self._open_model(pane.chosen)
             case _:
@@ -177,7 +179,7 @@ class OverviewScreen(LiveScreen):
         """What the filter selects in the step under the cursor."""
         group = chart.group
         step = "" if group is None else of_span(group.since, group.until, self.calendar)
-        return joined(self.face.listed.text, step)
+        return joined(self._charted.text, step)
 
     def _list(self, text: str) -> None:
         self.face.list_requests(text)
@@ -247,7 +249,7 @@ class OverviewScreen(LiveScreen):
         """Of all from the same view of the store; of what a filter selects, and of days, step by step."""
         chart, line, overview = self.query_one(SpendChart), figures.timeline, figures.overview
         self._trend = self._trend or Trend(self, chart)
-        selection = self.face.listed
+        selection = self._charted
         text = selection.text.strip()
         chart.calendar, chart.window, chart.unit = figures.headline.calendar, line.name, line.unit
         chart.about = f", only {clean_line(text)}" if text else ""
@@ -259,6 +261,13 @@ class OverviewScreen(LiveScreen):
             chart.show(bars_of_all(line, overview))
         if chart.has_focus:
             self._chart_cursor.ask()
+
+    @property
+    def _charted(self) -> Selection:
+        """What is listed on the screen of requests; all where that is a search in prompts and answers, which would take
+        too long for every picture."""
+        listed = self.face.listed
+        return Selection() if body_terms(listed.filter) else listed
 
     def on_spend_chart_cursor_moved(self) -> None:
         self._chart_cursor.ask()

@@ -10,10 +10,12 @@ from spendtop.tui.listing import PAGE, Listing
 from spendtop.tui.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spendtop.store.reads.requests import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
+
+    GoesOn = Callable[[ListAnswer], bool]
 
 _SUMS_REST = 8
 """Sums are asked again after so many times the seconds that their last answer took."""
@@ -31,6 +33,9 @@ class Browser:
         self._sums_at_start: int | None = None
         """How many requests were selected when the listing began."""
         self._sums_due = 0.0
+        self.share: float | None = None
+        """How much of the time is looked through, while what a filter selects is looked for."""
+        self._given_up: Listing | None = None
 
     @property
     def pending(self) -> int:
@@ -48,6 +53,7 @@ class Browser:
     def begin(self, from_end: bool) -> None:
         """Read anew, from one of the two ends."""
         self.listing = Listing(from_end)
+        self.share = None
         self._sums_at_start = None
         self._sums_due = 0.0
 
@@ -62,25 +68,56 @@ class Browser:
             self.begin(self.selection.newest_last)
         self.following = on
 
-    def question(self, visible: tuple[int, int], now: int, calendar: Calendar, clock: float) -> ListQuestion:
+    def question(
+        self, visible: tuple[int, int], now: int, calendar: Calendar, clock: float, goes_on: GoesOn
+    ) -> ListQuestion:
         """The first page while following, else the pages in view. `clock` is monotonic seconds."""
         listing = self.listing
         restart = self.following or not listing.read
         cursors = [(0, None)] if restart else [*listing.shown(*visible), *listing.wanted(*visible)]
-        sums = restart or clock >= self._sums_due
-        return self._ask(dict(cursors), now, calendar, restart=restart, sums=sums)
+        sums = (restart or clock >= self._sums_due) and not self.is_given_up
+        if self.is_given_up or (restart and listing.read and clock < self._sums_due and self.selection.is_narrowed):
+            cursors, restart, sums = [], False, False
+        return self._ask(dict(cursors), now, calendar, goes_on, restart=restart, sums=sums)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether somebody ended the search for this list."""
+        return self._given_up is self.listing
+
+    def give_up(self) -> bool:
+        """End the search that is on, and stay with what it found; False where none is."""
+        if self.share is None or self.is_given_up:
+            return False
+        self._given_up, self.following = self.listing, False
+        return True
+
+    def take_part(self, answer: ListAnswer) -> bool:
+        """Take in what is found up to now; False where nobody waits for the rest."""
+        if answer.question.listing is not self.listing or self.is_given_up:
+            return False
+        if self._begins_anew(answer):
+            self.listing.restart(answer.pages[0])
+        self.share = answer.share
+        return True
+
+    def _begins_anew(self, answer: ListAnswer) -> bool:
+        """Whether its first page is all that is listed now; not where more was scrolled to meanwhile."""
+        return answer.question.restart and 0 in answer.pages and (self.following or len(self.listing) <= PAGE)
 
     def more(self, visible: tuple[int, int], now: int, calendar: Calendar) -> ListQuestion | None:
         """What came into view and is not here yet."""
         wanted = dict(self.listing.wanted(*visible)) if self.listing.read else None
-        return self._ask(wanted, now, calendar, restart=False, sums=False) if wanted else None
+        return self._ask(wanted, now, calendar, lambda _: True, restart=False, sums=False) if wanted else None
 
     def take(self, answer: ListAnswer, clock: float) -> bool:
         """Take in an answer; False when it is about a listing of before."""
         question, listing = answer.question, self.listing
         if question.listing is not listing:
             return False
-        if question.restart:
+        if not self.is_given_up:
+            self.share = None
+        if self._begins_anew(answer):
             listing.restart(answer.pages[0])
         else:
             listing.renew(answer.pages.values())
@@ -102,7 +139,14 @@ class Browser:
         return None
 
     def _ask(
-        self, cursors: Mapping[int, str | None], now: int, calendar: Calendar, *, restart: bool, sums: bool
+        self,
+        cursors: Mapping[int, str | None],
+        now: int,
+        calendar: Calendar,
+        goes_on: GoesOn,
+        *,
+        restart: bool,
+        sums: bool,
     ) -> ListQuestion:
         from spendtop.tui.requests.questions import ListQuestion
 
@@ -115,4 +159,5 @@ class Browser:
             sums=sums,
             listing=self.listing,
             restart=restart,
+            goes_on=goes_on,
         )

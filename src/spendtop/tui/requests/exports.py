@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.conversation import prompt_text, response_text
+from spendtop.domain.errors import UsageError
+from spendtop.domain.replay import as_curl, as_python
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.modals.choose import ChooseScreen
@@ -31,9 +33,12 @@ _COPIES = (
     ("a", "all fields, as JSON"),
     ("b", "request body, raw"),
     ("r", "response body, raw"),
+    ("c", "curl: a command that sends it again"),
+    ("p", "Python: a program that sends it again"),
     ("i", "id"),
     ("t", "table: marked rows, or this one"),
 )
+_REPLAYS = {"c": as_curl, "p": as_python}
 _TABLE = ("occurred_at", "user_id", "model", "prompt_tokens", "completion_tokens", "cost_usd", "status", "latency_ms")
 
 
@@ -70,6 +75,9 @@ class RequestCopy:
         if detail is None:
             self._screen.warn("The request is gone.")
             return
+        if key in _REPLAYS:
+            self._copy_replay(key, detail)
+            return
         if key == "m":
             text = f"{prompt_text(conversation)}\n\n{response_text(conversation)}\n"
         else:
@@ -79,6 +87,13 @@ class RequestCopy:
             self._clipboard.copy(text)
         else:
             self._screen.warn("There is nothing to copy: no body is stored.")
+
+    def _copy_replay(self, key: str, detail: RequestDetail) -> None:
+        """Without a key: the environment holds it."""
+        try:
+            self._clipboard.copy(_REPLAYS[key](detail.row.provider, detail.request_body))
+        except UsageError as failure:
+            self._screen.warn(str(failure))
 
 
 class RequestExport:

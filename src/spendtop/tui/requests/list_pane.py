@@ -6,13 +6,15 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import Filter
+from spendtop.domain.filters import Filter, body_terms
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.browser import Browser
+from spendtop.tui.saved_views import SavedView
+from spendtop.tui.screens.filter_prompt import check
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
+from spendtop.tui.selection import ALL_TIME, NOTHING, TIME_CHOICES, Selection, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
 
@@ -37,7 +39,26 @@ class ListPane:
     def question(self) -> ListQuestion:
         """The newest page while following, else the pages on screen."""
         now = self._screen.face.session.clock()
-        return self._browser.question(self.rows.in_view, now, self._screen.calendar, monotonic())
+        return self._browser.question(self.rows.in_view, now, self._screen.calendar, monotonic(), self._goes_on)
+
+    def _goes_on(self, answer: ListAnswer) -> bool:
+        """Show what is found up to now; False ends the search. Runs in a thread."""
+        return self._screen.app.call_from_thread(self._take_part, answer)
+
+    def _take_part(self, answer: ListAnswer) -> bool:
+        if not self._screen.is_built or not self._browser.take_part(answer):
+            return False
+        self.show(answer.headline.calendar)
+        self._screen.refresh_notice()
+        return True
+
+    def give_up(self) -> bool:
+        """End a search; False where none is on."""
+        if not self._browser.give_up():
+            return False
+        self._title()
+        self._screen.refresh_notice()
+        return True
 
     def take(self, answer: ListAnswer) -> bool:
         """Show an answer; False when it is about a list of before."""
@@ -81,7 +102,9 @@ class ListPane:
     def order_by(self, order: str, descending: bool) -> None:
         """The same list turned over, or another one from its start."""
         selection = self._browser.selection
-        if (selection.order, selection.descending) == (order, not descending):
+        if body_terms(selection.filter) and order != "time":
+            self._screen.warn("What is searched in prompts and answers is listed by time.")
+        elif (selection.order, selection.descending) == (order, not descending):
             self._browser.invert()
             self.show(self._screen.calendar)
             self._screen.news()
@@ -94,8 +117,33 @@ class ListPane:
 
     def filter_by(self, text: str, selected: Filter) -> None:
         """Only what passes; `text` says so."""
-        if text != self._browser.selection.text:
-            self.choose(replace(self._browser.selection, text=text, filter=selected))
+        before = self._browser.selection
+        if text != before.text:
+            order = "time" if body_terms(selected) else before.order
+            self.choose(replace(before, text=text, filter=selected, order=order))
+
+    @property
+    def view(self) -> SavedView:
+        """What is listed, for another time."""
+        listed = self._browser.selection
+        return SavedView(listed.text, listed.time.text, listed.order, listed.descending)
+
+    def show_view(self, view: SavedView) -> None:
+        """List what was saved; a filter that is no longer one lists nothing, and is said."""
+        checked = check(view.filter)
+        if checked.error is not None:
+            self._screen.warn(f"The filter of this view cannot be used: {clean_line(str(checked.error))}.")
+        time = next((choice for choice in TIME_CHOICES if choice.text == view.time), ALL_TIME)
+        self.choose(
+            replace(
+                self._browser.selection,
+                text=view.filter,
+                filter=NOTHING if checked.filter is None else checked.filter,
+                time=time,
+                order=view.order if view.order in self.rows.orders else "time",
+                descending=view.descending,
+            )
+        )
 
     def show(self, calendar: Calendar) -> None:
         """Show the browser's listing; the cursor stays on its request."""
@@ -158,6 +206,8 @@ class ListPane:
         note: list[Piece] = [(formats.grouped(sums.counted.requests), palette.text), between, money]
         if sums.shadow.requests:
             note += [between, (f"+{formats.grouped(sums.shadow.requests)} shadow", palette.muted)]
+        if sums.plan.requests:
+            note += [between, (f"+{formats.grouped(sums.plan.requests)} plan", palette.muted)]
         failed: list[Piece] = [between, (formats.failed(sums.counted.failed), palette.muted)]
         for more in ([*(failed if sums.counted.failed else ()), between, *order], [between, *order]):
             if rows.room_for_note >= length([*note, *more]):
@@ -168,6 +218,10 @@ class ListPane:
         """New rows, whether the list follows, marks, and where the cursor is."""
         palette, browser = self._screen.face.palette, self._browser
         parts: list[Piece] = []
+        if browser.share is not None:
+            done = f"{int(browser.share * 100)} %"
+            words = f"ended at {done}, newest first" if browser.is_given_up else f"searching {done}, esc ends it"
+            parts.append((f"{words}   ", palette.warn))
         if browser.pending:
             parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
         elif browser.following:
@@ -184,4 +238,6 @@ class ListPane:
         place = self.rows.position + 1
         if self._browser.listing.from_end:
             place += total - len(self._browser.listing)
+        if not listed and not self._browser.listing.complete:
+            return f"row {formats.grouped(place)}"
         return f"row {formats.grouped(place)} of {formats.grouped(max(total, place))}"

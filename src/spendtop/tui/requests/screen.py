@@ -19,6 +19,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.browser import Browser
+from spendtop.tui.requests.comparison import RequestComparison
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.requests.detail_pane import DetailPane
 from spendtop.tui.requests.exports import RequestCopy, RequestExport
@@ -56,6 +57,7 @@ class RequestsScreen(LiveScreen):
         self.fetcher = HeliconeFetch(self)
         self.detail_pane = DetailPane(self, self.fetcher)
         self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
+        self.comparison = RequestComparison(self, self.list_pane)
         self.copier = RequestCopy(self, self.browser, self.list_pane)
         self.exporter = RequestExport(self, self.browser, self.list_pane)
         self.arrangement = Arrangement(
@@ -123,6 +125,8 @@ class RequestsScreen(LiveScreen):
             return False
         if action.id == "clear-filter":
             return self.browser.selection.is_narrowed
+        if action.id == "diff":
+            return len(self.rows.marks) == 2
         if action.id == "unmark":
             return bool(self.rows.marks)
         if action.id == "open":
@@ -190,7 +194,7 @@ class RequestsScreen(LiveScreen):
 
     def go_back(self) -> bool:
         if self.layout_shown is Layout.LIST:
-            return False
+            return self.list_pane.give_up()
         self.lay_out(Layout.LIST)
         return True
 
@@ -271,6 +275,9 @@ class RequestsScreen(LiveScreen):
 
     def action_copy(self) -> None:
         self.copier.ask()
+
+    def action_diff(self) -> None:
+        self.comparison.ask()
 
     def action_export(self) -> None:
         self.exporter.ask()

@@ -234,7 +234,7 @@ def _meta(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
             ),
             "status": lambda row: f"{row.status} {row.http_status if row.http_status is not None else ''}".strip(),
             "cached": lambda row: "hit, costs nothing" if row.cached else "no",
-            "counted": lambda row: "yes" if row.counted else "no: shadow token",
+            "counted": lambda row: "yes" if row.counted else "no: a plan" if row.is_plan else "no: shadow token",
         },
     )
     for label, value in request_lines(detail, wording):

@@ -250,6 +250,8 @@ class LiveScreen(ReaderScreen):
         history = self.face.history[kind]
         if text.strip() and text not in history[-1:]:
             history.append(text)
+            if kind is PromptKind.FILTER:
+                self.face.saved_views.remember(text)
         self.query_one(Notice).display = True
         self.query_one(KeyBar).hint(None)
         self.rest_focus()

@@ -56,8 +56,7 @@ class OneSessionQuestion:
 
     def ask_in(self, store: Store) -> OneSessionAnswer:
         """Requests first, so that the costs are never older."""
-        with store.reading() as connection:
-            listed = self.listed.ask(connection)
+        listed = self.listed.ask_in(store)
         with store.reading() as connection:
             span = extent_of(connection, self.session)
         if span is None:

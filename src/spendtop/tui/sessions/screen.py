@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.domain.filters import Filter
+from spendtop.domain.filters import Filter, body_terms
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
 from spendtop.tui.screens.arrangement import Arrangement
@@ -173,6 +173,9 @@ class SessionsScreen(LiveScreen):
         self.choose(replace(self.selection, time=time))
 
     def filter_by(self, text: str, selected: Filter) -> None:
+        if body_terms(selected):
+            self.warn("Prompts and answers are searched on the screen of requests: 2, then /.")
+            return
         self.choose(replace(self.selection, text=text, filter=selected))
 
     def action_filter(self) -> None:

@@ -116,7 +116,7 @@ class SourceFacts(Panel):
                 "process", f"{process.pid} on {clean_line(process.host, 30)}, v{clean_line(process.version, 20)}"
             ),
             self._fact("up", f"{self._uptime(applied)}, since {formats.day_clock(process.started_at, calendar)[:-3]}"),
-            self._fact("viewers", f"this one{f' and {watching} more' if watching else ''}"),
+            self._fact("viewers", ", ".join(("this one", *watching))),
         ]
 
     def _state(self) -> Line:

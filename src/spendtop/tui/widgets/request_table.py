@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from spendtop.domain.cost_words import within
+from spendtop.domain.cost_words import equivalent_words, within
 from spendtop.domain.marks import marks
 from spendtop.domain.request import ServiceLevel, Status
 from spendtop.tui import formats
@@ -72,8 +72,10 @@ def status_word(row: RequestRow) -> str:
 
 
 def cost_word(row: RequestRow, write: Callable[[Usd], str] = str) -> str:
-    """The cost, or why there is none. A cost in parentheses is in no total."""
+    """The cost, or why there is none. A cost in parentheses is in no total, nor is what a plan's usage would cost."""
     amount = row.cost.amount
+    if row.is_plan:
+        return equivalent_words(row.cost.api_equivalent, write)
     if row.cached and not (amount and amount.nano):
         return "cached"
     if amount is None:

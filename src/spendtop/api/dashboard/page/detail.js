@@ -28,7 +28,7 @@ const FIELDS = [
   ["properties", (row) => pairs(row.properties)],
   ["reported from", (row) => row.sources.map(cleanLine).join(", ")],
   ["verified", (row) => row.verified && "confirmed by the gateway's API"],
-  ["counted", (row) => (row.counted ? null : "no: another source counts it")],
+  ["counted", (row) => (row.counted ? null : row.basis === "plan" ? "no: a plan is no spend" : "no: another source counts it")],
   ["probable twin of", (row) => row.probable_twin_of],
 ];
 const WHY_NO_BODY = {

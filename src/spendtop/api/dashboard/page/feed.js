@@ -14,6 +14,11 @@ const STATUS_COLOURS = { ok: "good", error: "bad", cancelled: "warn" };
 function requestCost(row) {
   const amount = row.cost_nanousd;
   if (row.cached && !amount) return make("span", { class: "muted" }, "cached");
+  if (row.basis === "plan") {
+    const equivalent = row.api_equivalent_nanousd;
+    return make("span", { class: "muted", title: "in no total: under a plan, what it would have cost" },
+      equivalent === null ? "plan" : `~${usd(equivalent)}`);
+  }
   if (amount === null) return make("span", { class: "unknown" }, "unpriced");
   const signs = (row.partial ? "+" : "") + (row.doubtful ? "?" : "");
   const reasons = [

@@ -1,0 +1,87 @@
+"""`spendtop agents` and `agents rescan`."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+from spendtop.cli.effective_limits import effective_limits
+from spendtop.cli.options import Options, load_readable, made_store, opened_store
+from spendtop.cli.tables import local_time, say, table
+from spendtop.domain.clock import to_iso
+from spendtop.domain.errors import ExitCode
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import clean_line
+from spendtop.services import agent_files
+from spendtop.services.agent_files import AgentUse, RootLook
+
+_HEADERS = ("agent", "folder", ">files", ">calls", "oldest", ">spend", ">API-equivalent", "looked at")
+_NOTHING = AgentUse(calls=0, oldest=None, newest=None, cost=Usd(0), api_equivalent=Usd(0), lower_bounds=0)
+
+
+def show(options: Options) -> int:
+    settings = load_readable(options).settings
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = effective_limits(connection, settings).calendar
+        looks = agent_files.looks(connection, socket.gethostname())
+        uses = agent_files.uses(connection)
+    if options.arguments.json:
+        say(json.dumps({"data": [_item(look, uses.get(look.agent, _NOTHING)) for look in looks]}))
+        return ExitCode.OK
+    if not looks:
+        say("No files of coding agents were found here. A running collector looks for them in your home folder.")
+        return ExitCode.OK
+    rows = []
+    for look in looks:
+        use = uses.get(look.agent, _NOTHING)
+        least = ">=" if use.lower_bounds else ""
+        rows.append(
+            (
+                look.agent,
+                clean_line(look.root),
+                f"{look.files:,}",
+                f"{use.calls:,}",
+                local_time(use.oldest, calendar),
+                str(use.cost) if use.cost.nano else "-",
+                f"{least}{use.api_equivalent}",
+                local_time(look.looked_at, calendar),
+            )
+        )
+    say(table(_HEADERS, rows))
+    for look in looks:
+        if look.waiting:
+            say(f"{look.agent}: {look.waiting:,} of {look.files:,} files are still to be read.")
+        if look.left_out:
+            reasons = (f"{count:,} {reason}" for reason, count in look.left_out.items())
+            say(f"{look.agent}, left out: {', '.join(reasons)}")
+    say("Calls are counted by agent; what agents have deleted stays here. API-equivalent is no spend: see `~plan`.")
+    return ExitCode.OK
+
+
+def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
+    return {
+        "agent": look.agent,
+        "root": look.root,
+        "files": look.files,
+        "waiting": look.waiting,
+        "bytes": look.size,
+        "oldest_file_at": None if look.oldest is None else to_iso(look.oldest),
+        "looked_at": to_iso(look.looked_at),
+        "left_out": dict(look.left_out),
+        "calls": use.calls,
+        "lower_bounds": use.lower_bounds,
+        "oldest_call_at": None if use.oldest is None else to_iso(use.oldest),
+        "newest_call_at": None if use.newest is None else to_iso(use.newest),
+        "cost_usd": Usd.float_of(use.cost),
+        "cost_nanousd": use.cost.nano,
+        "api_equivalent_usd": Usd.float_of(use.api_equivalent),
+        "api_equivalent_nanousd": use.api_equivalent.nano,
+    }
+
+
+def rescan(options: Options) -> int:
+    settings = load_readable(options).settings
+    with made_store(settings) as store, store.writing() as connection:
+        files = agent_files.forget(connection, socket.gethostname())
+    say(f"All files are read again by the collector that runs here, or by the next one: {files:,} were read before.")
+    return ExitCode.OK

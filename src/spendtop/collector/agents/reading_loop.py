@@ -1,0 +1,171 @@
+"""Records what the files of coding agents on this machine tell, with how far they are read in the same transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from spendtop.collector.setup import CompanionContext
+from spendtop.collector.supervisor import pause
+from spendtop.domain.request import Billing, Request
+from spendtop.services import agent_files
+from spendtop.services.agent_files import RootLook
+from spendtop.sources.agents.bookmark import Bookmark
+from spendtop.sources.agents.requests import Machine, request_of
+from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
+from spendtop.sources.registry import READERS
+from spendtop.sources.scan_process import ScanJob, ScanNews
+from spendtop.sources.settings import AgentsSettings
+from spendtop.store.transactions import read, write
+
+_log = logging.getLogger(__name__)
+_LONGEST_LINE = 64 << 20
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at what is to be read."""
+_ENDS_WITHIN = 2.0
+_FIRST = asyncio.FIRST_COMPLETED
+_COMMAND = (sys.executable, "-P", "-m", "spendtop.sources.scan_process")
+
+
+class _Wanted(Struct, frozen=True):
+    """What is to be read; another one begins anew."""
+
+    roots: tuple[AgentRoot, ...]
+    settings: AgentsSettings
+    rescans: int
+
+
+class ReadingLoop:
+    """Keeps a process that reads while there is something to read, and records what it says."""
+
+    def __init__(
+        self, context: CompanionContext, home: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`home` and `environment` are the user's own unless others are given."""
+        self._context = context
+        self._home = home
+        self._environment = os.environ if environment is None else environment
+        self._host = socket.gethostname()
+        self._readers = {name: reader() for name, reader in READERS.agents.items()}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            wanted = await self._wanted()
+            if wanted.roots:
+                await self._keep_reading(wanted, stop)
+            await pause(stop, _LOOK_EVERY)
+
+    async def _wanted(self) -> _Wanted:
+        settings = self._context.settings().section(AgentsSettings)
+        roots = await asyncio.to_thread(roots_of, self._readers, self._homes(settings), self._environment)
+        return _Wanted(tuple(roots), settings, await read(self._context.store, agent_files.rescans))
+
+    def _homes(self, settings: AgentsSettings) -> dict[str, list[Path]]:
+        """By agent, where it is looked for."""
+        if not settings.enabled:
+            return {}
+        chosen = {name: each for name in self._readers if (each := settings.of(name)).enabled}
+        own = [Path.home() if self._home is None else self._home]
+        homes = {name: each.homes or settings.homes for name, each in chosen.items()}
+        return {name: [Path(each).expanduser() for each in named] or own for name, named in homes.items()}
+
+    async def _keep_reading(self, wanted: _Wanted, stop: asyncio.Event) -> None:
+        """Until the process ends, something else is to be read, or the stop event."""
+        process = await asyncio.create_subprocess_exec(
+            *_COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_LONGEST_LINE,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        job = await self._job(wanted)
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                recording = tasks.create_task(self._record_all(process.stdout, wanted))
+                while not (stop.is_set() or recording.done()) and await self._wanted() == wanted:
+                    await asyncio.wait({recording, tasks.create_task(pause(stop, _LOOK_EVERY))}, return_when=_FIRST)
+                recording.cancel()
+        finally:
+            process.stdin.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _ENDS_WITHIN)
+            if process.returncode is None:
+                process.kill()
+
+    async def _job(self, wanted: _Wanted) -> ScanJob:
+        kept = await read(self._context.store, lambda connection: agent_files.bookmarks(connection, self._host))
+        decoder = msgspec.json.Decoder(Bookmark)
+        bookmarks = await asyncio.to_thread(lambda: {path: decoder.decode(each) for path, each in kept.items()})
+        return ScanJob(list(wanted.roots), bookmarks)
+
+    async def _record_all(self, lines: asyncio.StreamReader, wanted: _Wanted) -> None:
+        """All that the process says; it waits where we do not get on."""
+        decoder = msgspec.json.Decoder(ScanNews)
+        while line := await lines.readline():
+            news = decoder.decode(line)
+            if news.read is not None:
+                await self._record(news.read, wanted)
+            for state in news.states or ():
+                await self._note(state)
+        _log.warning("the process that reads coding agents' files ended by itself; it is started again")
+
+    async def _record(self, part: FileRead, wanted: _Wanted) -> None:
+        now = self._context.clock()
+        kept_since = now - self._context.settings().retention.requests
+        billing = Billing(wanted.settings.of(part.root.agent).billing)
+        machine = Machine(host=self._host, user=_owner(part.root.folder))
+        requests = [request_of(call, machine, billing, now) for call in part.calls if call.occurred_at >= kept_since]
+        await self._store(requests, part)
+
+    async def _store(self, requests: list[Request], part: FileRead) -> None:
+        recorder = self._context.recorder
+        ready = await asyncio.to_thread(recorder.prepare, requests)
+
+        def work(connection: Connection) -> None:
+            recorder.record_prepared(connection, ready)
+            if part.bookmark is not None:
+                bookmark = msgspec.json.encode(part.bookmark).decode()
+                agent_files.note_file(connection, self._host, part.root.agent, part.path, bookmark)
+
+        await write(recorder, work)
+
+    async def _note(self, state: RootState) -> None:
+        look = RootLook(
+            agent=state.root.agent,
+            root=state.root.folder,
+            files=state.files,
+            waiting=state.waiting,
+            size=state.size,
+            oldest=state.oldest,
+            left_out=state.left_out,
+            looked_at=self._context.clock(),
+        )
+        await write(
+            self._context.recorder,
+            lambda connection: agent_files.note_root(connection, self._host, look, state.missed),
+        )
+
+
+def _owner(folder: str) -> str:
+    """The login name of whom a folder belongs to, or a number without one."""
+    try:
+        owner = os.stat(folder).st_uid
+    except OSError:
+        owner = os.getuid()
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)

@@ -1,0 +1,78 @@
+"""Calls of coding agents as requests: whose they are, where they ran, and whether they are spend."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.request import Billing, Cost, Reporter, Request, TimeSource, Usage
+from spendtop.domain.sources import OTLP, source_named
+
+_BY_VALUE = ("codex", "gemini-cli")
+"""Agents whose telemetry names no call: it is known by its session and its counts."""
+_AHEAD = 5 * MINUTE
+"""So far a clock may be ahead of ours."""
+
+
+class Machine(Struct, frozen=True):
+    """Where files were read."""
+
+    host: str
+    user: str
+    """The login name of the home's owner."""
+
+
+def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) -> Request:
+    """A call that was read at `now` (UTC µs). One that names its plan is under it, where nobody said how it is paid."""
+    source = source_named(call.agent)
+    if billing is Billing.UNKNOWN and "plan" in call.properties:
+        billing = Billing.SUBSCRIPTION
+    other_ids = [(source, alias) for alias in sorted(call.aliases)]
+    if call.request_id is not None:
+        other_ids.append((OTLP, call.request_id))
+    usage = _usage(call)
+    if call.agent in _BY_VALUE:
+        other_ids.append((OTLP, telemetry_id(call.agent, call.session, usage)))
+    return Request(
+        source=source,
+        external_id=call.key,
+        other_ids=tuple(other_ids),
+        occurred_at=min(call.occurred_at, now),
+        time_source=TimeSource.CLIENT,
+        time_suspect=call.occurred_at > now + _AHEAD,
+        received_at=now,
+        provider=call.provider,
+        model=call.model,
+        user_id=f"{machine.user}@{machine.host}",
+        session_id=call.session,
+        session_path=call.path,
+        properties={**call.properties, "host": machine.host},
+        usage=usage,
+        cost=Cost(reported=call.reported, reported_by=None if call.reported is None else Reporter.CLIENT),
+        response_id=call.response_id,
+        counted=billing is Billing.API,
+        service_level=call.level,
+        inference_geo=call.geo,
+        billing=billing,
+        output_final=call.output_final,
+    )
+
+
+def telemetry_id(agent: str, session: str | None, usage: Usage) -> str:
+    """Under which a call is known that its telemetry gives no id: no other one of its session has the same counts."""
+    counts = (usage.prompt, usage.cache_read or 0, usage.completion, usage.reasoning or 0)
+    return f"{agent}:{session}:{'-'.join(str(each) for each in counts)}"
+
+
+def _usage(call: AgentCall) -> Usage:
+    counts = call.counts
+    written = {"cache_write_1h_tokens": counts.cache_write_1h} if counts.cache_write_1h else {}
+    return Usage(
+        prompt=counts.prompt,
+        completion=counts.output,
+        cache_read=counts.cache_read,
+        cache_write=counts.cache_write,
+        reasoning=counts.reasoning,
+        units={**call.units, **written} or None,
+    )

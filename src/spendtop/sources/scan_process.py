@@ -1,0 +1,97 @@
+"""The process that reads the files of coding agents: `python -m spendtop.sources.scan_process`.
+
+One line of JSON on stdin says what to read; each line on stdout is what was read. A process of its own, at low
+priority, so that a webhook never waits behind a history; it waits where nobody reads what it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from spendtop.sources.agents import AgentReader
+from spendtop.sources.agents.bookmark import Bookmark
+from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan
+from spendtop.sources.registry import READERS
+
+SETTLE_MS = 50
+LOOK_AGAIN_MS = 15_000
+"""How often all files are looked at without a notice, for file systems that send none."""
+_LOWEST = 10
+_STATES_EVERY = 50
+"""Files that are read between two words on how it stands."""
+
+
+class ScanJob(Struct, frozen=True):
+    roots: list[AgentRoot]
+    bookmarks: dict[str, Bookmark]
+    """By file, how far it is read."""
+
+
+class ScanNews(Struct, frozen=True):
+    """One line of the process."""
+
+    read: FileRead | None = None
+    states: list[RootState] | None = None
+
+
+def main() -> NoReturn:
+    """Read until nobody listens any more."""
+    os.nice(_LOWEST)
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=ScanJob)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    readers: dict[str, AgentReader] = {name: reader() for name, reader in READERS.agents.items()}
+    scan = Scan(readers, job.roots, job.bookmarks)
+    encoder = msgspec.json.Encoder()
+    with suppress(BrokenPipeError):
+        for changed in _changes(scan, job.roots):
+            for news in look_through(scan, changed):
+                sys.stdout.buffer.write(encoder.encode(news) + b"\n")
+                sys.stdout.buffer.flush()
+    os._exit(0)
+
+
+def look_through(scan: Scan, changed: Sequence[ChangedFile]) -> Iterator[ScanNews]:
+    """What is new in the files that changed, and how it stands before, in between and at the end."""
+    yield ScanNews(states=scan.states(changed))
+    for number, each in enumerate(changed, start=1):
+        for part in scan.read(each):
+            yield ScanNews(read=part)
+        if number % _STATES_EVERY == 0:
+            yield ScanNews(states=scan.states(changed[number:]))
+    if changed:
+        yield ScanNews(states=scan.states([]))
+
+
+def _changes(scan: Scan, roots: Sequence[AgentRoot]) -> Iterator[list[ChangedFile]]:
+    """What changed since it was read: at once, with each notice, and now and then."""
+    from watchfiles import watch
+
+    watching = watch(
+        *(root.folder for root in roots),
+        watch_filter=None,
+        step=SETTLE_MS,
+        rust_timeout=LOOK_AGAIN_MS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+    )
+    yield scan.changed()
+    for notices in watching:
+        yield scan.changed_among([path for _, path in notices]) if notices else scan.changed()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

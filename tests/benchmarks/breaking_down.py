@@ -1,0 +1,102 @@
+"""Breaking a full store down: from totals at once, from requests in parts, against one raw GROUP BY in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+
+from sqlalchemy import text
+
+from spendtop.domain.dimensions import DIMENSIONS
+from spendtop.domain.measures import COST, LATENCY, Measure
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.breakdown import BreakdownReading, Cut, Times
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.grid import Grid, GridSize
+from tests.benchmarks.filling import SPAN
+from tests.benchmarks.measuring import Figure, in_turn, ratio
+from tests.benchmarks.workshop import Workshop
+
+_SIZE = GridSize(rows=200, columns=8)
+_RAW = {
+    COST.name: "SELECT user_id, model, count(*), sum(cost_nano) FROM request WHERE counted GROUP BY 1, 2",
+    LATENCY.name: "SELECT user_id, model, latency_ms / 100, count(*) FROM request WHERE counted GROUP BY 1, 2, 3",
+}
+
+
+def breakdown(workshop: Workshop) -> list[Figure]:
+    """By one dimension from totals, by two and of latencies from requests: first figures, whole, and kept up."""
+    store = Store(f"sqlite:///{workshop.filled}")
+    now = time.time_ns() // 1000
+    times = Times(Span(now - SPAN, None), None, now)
+    figures = []
+    for name in ("user", "model_family", "session"):
+        taken = [_seconds(partial(_whole, store, _cut(name, None, COST), times)) for _ in range(workshop.rounds)]
+        figures.append(_millis(f"breakdown by {name} at {workshop.requests:,}", median(taken), 300))
+    for measure in (COST, LATENCY):
+        cut = _cut("user", "model_family", measure)
+        firsts: list[float] = []
+        measured = in_turn(
+            {
+                "raw": partial(_seconds, partial(_raw, store, _RAW[measure.name])),
+                "whole": partial(_seconds, partial(_whole, store, cut, times, firsts)),
+            },
+            workshop.rounds,
+        )
+        detail = f"{median(measured['raw']):.2f} → {median(measured['whole']):.2f} s"
+        value = ratio(measured["whole"], measured["raw"])
+        what = f"breakdown by user and model, {measure.name}"
+        figures.append(Figure(f"{what} against GROUP BY", value, 2, at_most=True, detail=detail))
+        figures.append(_millis(f"{what}: first figures", median(firsts), 500))
+        figures.append(_millis(f"{what}: kept up", _kept_up(store, cut, times, workshop.rounds), 300))
+    store.close()
+    return figures
+
+
+def _cut(rows: str, columns: str | None, measure: Measure) -> Cut:
+    return Cut(DIMENSIONS[rows], None if columns is None else DIMENSIONS[columns], measure, Calendar())
+
+
+def _whole(store: Store, cut: Cut, times: Times, firsts: list[float] | None = None) -> None:
+    began, is_first = time.perf_counter(), True
+
+    def progress(so_far: Callable[[], Grid], share: float) -> bool:
+        nonlocal is_first
+        if is_first and share > 0:
+            so_far()
+            is_first = False
+            if firsts is not None:
+                firsts.append(time.perf_counter() - began)
+        return True
+
+    BreakdownReading(cut).read(store, times, _SIZE, progress)
+
+
+def _kept_up(store: Store, cut: Cut, times: Times, rounds: int) -> float:
+    """Seconds of a further reading, some seconds later."""
+    reading = BreakdownReading(cut)
+    reading.read(store, times, _SIZE, lambda so_far, share: True)
+    taken = []
+    for number in range(1, rounds + 1):
+        later = times.now + number * 1_000_000
+        again = Times(Span(later - SPAN, None), None, later)
+        taken.append(_seconds(lambda: reading.read(store, again, _SIZE, lambda so_far, share: True)))  # noqa: B023
+    return median(taken)
+
+
+def _raw(store: Store, statement: str) -> None:
+    with store.reading() as connection:
+        connection.execute(text(statement)).all()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _millis(name: str, seconds: float, goal: float) -> Figure:
+    return Figure(name, seconds * 1000, goal, at_most=True, unit="ms")
