@@ -138,7 +138,7 @@ class OverviewScreen(LiveScreen):
         if action.id in ("zoom-in", "zoom-out", "time"):
             return not is_empty or is_billed
         if action.id in AMONG_PANES:
-            return len(self.panes) > 1
+            return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
 
     def on_resize(self, event: events.Resize) -> None:
