@@ -55,6 +55,7 @@ from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
+from spendtop.collector.tasks.sample_events import SampleEvents
 from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.collector.tasks.task_runner import TaskRunner
@@ -269,6 +270,7 @@ class Collector:
                 **SlowTasks(polling, pollers, self._settings).by_kind(),
                 **RepricingTasks(polling, self._settings).by_kind(),
                 **SentTestsRemoval(polling).by_kind(),
+                **SampleEvents(self._readiness.url, self._settings, self._setup.clock).by_kind(),
             },
         )
         housekeeping = Housekeeping(
