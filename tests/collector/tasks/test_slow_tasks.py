@@ -11,6 +11,7 @@ import pytest
 
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
+from spendtop.collector.tasks.sample_events import SampleEvents
 from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -333,4 +334,6 @@ def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
     desk = SlowOffice(bench)
     repricing = RepricingTasks(Polling(bench).context, lambda: bench.active.settings)
     removal = SentTestsRemoval(Polling(bench).context)
-    assert {*office.runner._quick, *desk.slow.by_kind(), *repricing.by_kind(), *removal.by_kind()} == set(TaskKind)
+    samples = SampleEvents("http://127.0.0.1:1", lambda: bench.active.settings, bench.clock)
+    slow = (desk.slow, repricing, removal, samples)
+    assert {*office.runner._quick, *(kind for each in slow for kind in each.by_kind())} == set(TaskKind)
