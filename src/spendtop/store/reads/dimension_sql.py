@@ -16,7 +16,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.filter_sql import property_items
 from spendtop.store.reads.grid import NO_LATENCY
-from spendtop.store.reads.kept_sums import Grouped, Key
+from spendtop.store.reads.kept_sums import Grouped
 from spendtop.store.reads.spend_sql import is_failed, is_unpriced
 from spendtop.store.reads.spending import COLUMNS, FAMILY
 from spendtop.store.statements import table_of
@@ -48,12 +48,14 @@ class CellGrouping:
         """Measured as `domain.measures.Measured` has them."""
         folds = [self._fold(each) for each in self._dimensions]
         for part in self._parts(span):
-            for row in connection.execute(self._statement(connection, part)):
-                *texts, of, amount, missing = row
-                key: Key = tuple(fold(text) for fold, text in zip(folds, texts, strict=False))
-                if self._measure is LATENCY:
-                    key = (*key, texts[-1])
-                yield key, (int(of), int(amount), int(missing))
+            rows = connection.execute(self._statement(connection, part)).all()
+            if not rows:
+                continue
+            *texts, of, amount, missing = zip(*rows, strict=True)  # by columns, as there can be a million rows
+            keys = [map(fold, column) for fold, column in zip(folds, texts, strict=False)]
+            latencies = texts[len(folds) :]
+            values = zip(map(int, of), map(int, amount), map(int, missing), strict=True)
+            yield from zip(zip(*keys, *latencies, strict=True), values, strict=True)
 
     def _statement(self, connection: Connection, span: Span) -> Any:
         columns = [self._column(each, connection, span) for each in self._dimensions]

@@ -102,6 +102,14 @@ class _Pool:
         if latency is not None:
             self._latencies[latency] = self._latencies.get(latency, 0) + values[0]
 
+    def take(self, other: _Pool) -> None:
+        """What another one has, too."""
+        self._of += other._of
+        self._amount += other._amount
+        self._missing += other._missing
+        for latency, count in other._latencies.items():
+            self._latencies[latency] = self._latencies.get(latency, 0) + count
+
     def sums(self) -> Measured:
         """Of latencies the amount is the one that 95 % do not exceed, and missing are those that are not known."""
         if not self._latencies:
@@ -205,12 +213,15 @@ def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[
     lines = {key: number for number, key in enumerate(rows)}
     places = {key: number for number, key in enumerate(columns)}
     pools = [[_Pool() for _ in range(len(columns) + 2)] for _ in range(len(rows) + 2)]
-    everything = pools[-1]
     for key, values, latency in _entries(sums, sums.cells):
-        line = pools[lines.get(str(key[0]), -2)]
         place = places.get(str(key[1]), -2) if sums.has_columns else -2
-        for pool in (line[place], line[-1], everything[place], everything[-1]):
-            pool.add(values, latency)
+        pools[lines.get(str(key[0]), -2)][place].add(values, latency)
+    everything = pools[-1]
+    for line in pools[:-1]:
+        for place, pool in enumerate(line[:-1]):
+            line[-1].take(pool)
+            everything[place].take(pool)
+        everything[-1].take(line[-1])
     return [[pool.sums() for pool in line] for line in pools]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from operator import add, neg
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
@@ -142,16 +143,13 @@ class KeptSums:
 
     def _add(self, piece: Span, kept: _Piece, sign: int) -> None:
         start = (piece.since or 0) // self._step * self._step
+        of_rows: dict[Key, Values] = {}
         for key, values in _rows(kept):
-            for sums, name in ((self.by_key, key), (self.by_step, (key[0], start))):
-                before = sums.get(name)
-                after = tuple(sign * value for value in values)
-                if before is not None:
-                    after = tuple(was + more for was, more in zip(before, after, strict=True))
-                if any(after):
-                    sums[name] = after
-                else:
-                    sums.pop(name, None)
+            signed = values if sign > 0 else tuple(map(neg, values))
+            _add_to(self.by_key, key, signed)
+            _add_to(of_rows, (key[0], start), signed)
+        for step, values in of_rows.items():
+            _add_to(self.by_step, step, values)
 
     def _forget(self) -> None:
         self._pieces.clear()
@@ -160,12 +158,25 @@ class KeptSums:
         self.by_step.clear()
 
 
+def _add_to(sums: dict[Key, Values], key: Key, values: Values) -> None:
+    """Keys whose values are all 0 are left out."""
+    before = sums.get(key)
+    if before is None:
+        sums[key] = values
+        return
+    after = tuple(map(add, before, values))
+    if any(after):
+        sums[key] = after
+    else:
+        del sums[key]
+
+
 def _rows(piece: _Piece) -> Iterator[tuple[Key, Values]]:
     if not piece.keys:
         return
     width = len(piece.values) // len(piece.keys)
-    for number, key in enumerate(piece.keys):
-        yield key, tuple(piece.values[number * width : (number + 1) * width])
+    columns = [piece.values[at::width] for at in range(width)]
+    yield from zip(piece.keys, zip(*columns, strict=True), strict=True)
 
 
 def _cut(span: Span, end: int, units: tuple[int, ...]) -> tuple[list[tuple[Span, int]], list[Span]]:

@@ -42,6 +42,8 @@ class BreakdownFigures:
     """Why the cost is another one; None while that is not known."""
     properties: tuple[str, ...]
     """Names of properties that requests lately had."""
+    took: float
+    """Seconds of reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class BreakdownQuestion:
 
     def ask_in(self, store: Store) -> BreakdownFigures:
         """First what is quick, then all."""
+        began = told = monotonic()
         with store.reading() as connection:
             headline = read_headline(connection, self.now, self.calendar)
             properties = property_names(connection)
@@ -72,9 +75,8 @@ class BreakdownQuestion:
                 models=self.reading.models,
                 change=change,
                 properties=properties,
+                took=monotonic() - began,
             )
-
-        told = monotonic()
 
         def progress(so_far: Callable[[], Grid], share: float) -> bool:
             nonlocal told

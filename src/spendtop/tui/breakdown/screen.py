@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _ROWS = 200
+_PAUSE = 4
+"""As a multiple of what reading took: what takes long is read less often."""
 _TITLED_FROM = 80
 """Where it is narrower, the tab alone says what screen it is."""
 _KEYS = [key for key in "123456789abcdefhilmnoprstuvwxyz" if key not in MOVING]
@@ -107,6 +109,7 @@ class BreakdownScreen(LiveScreen):
     def show(self, answer: BreakdownFigures) -> Headline:
         if answer.view == self.view and answer.grid is not None:
             self._show(answer)
+        self.set_pace(max(self.face.pace_seconds, answer.took * _PAUSE))
         return answer.headline
 
     def _show(self, figures: BreakdownFigures) -> None:
