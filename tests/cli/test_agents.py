@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 from spendtop.services import agent_files
 from spendtop.store.engine import Store
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, write_config
 from tests.services.test_agent_files import LOOK
 from tests.services.test_plan_calls import Desk, call
 
@@ -22,6 +23,17 @@ def test_what_was_found_is_listed_with_what_could_not_be_read(cli: Cli, home_sto
     (item,) = json.loads(cli("agents", "--json").out)["data"]
     assert (item["agent"], item["files"], item["calls"], item["lower_bounds"]) == ("claude-code", 3, 1, 1)
     assert (item["cost_nanousd"], item["api_equivalent_nanousd"]) == (0, 23)
+
+
+def test_check_names_the_agents_that_keep_files_here(cli: Cli, home_store: Store) -> None:
+    assert "claude-code" not in cli("check").out
+    folder = Path.home() / ".claude"
+    folder.mkdir(parents=True)
+    assert f"{folder}: its calls are usage under a plan, which is no spend" in " ".join(cli("check").out.split())
+    write_config('[server]\nport = 0\n[agents.claude-code]\nbilling = "api"\n')
+    assert f"{folder}: its calls are spend" in " ".join(cli("check").out.split())
+    write_config("[server]\nport = 0\n[agents]\nenabled = false\n")
+    assert "claude-code" not in cli("check").out
 
 
 def test_a_rescan_forgets_how_far_files_are_read(cli: Cli, home_store: Store) -> None:

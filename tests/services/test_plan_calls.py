@@ -21,6 +21,7 @@ from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, Billing, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import AGENTS, HELICONE, OTLP
 from spendtop.domain.windows import Calendar
+from spendtop.services import agent_billing
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
@@ -71,13 +72,13 @@ class Desk:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._preparer = Preparer(PRICED, None, False)
-        self._recording = Recording(
+        self.recording = Recording(
             store.write_engine.dialect, RequestIds(1), LimitBook(LIMITS, Calendar(), {}), PRICED.cost
         )
 
     def record(self, *reports: Request) -> None:
         with self._store.writing() as connection:
-            self._recording.record(connection, [self._preparer.prepare(each) for each in reports])
+            self.recording.record(connection, [self._preparer.prepare(each) for each in reports])
 
     def known(self) -> list[StoredRequest]:
         return [from_row(row) for row in rows(self._store, RequestTable)]
@@ -254,3 +255,27 @@ def test_files_and_telemetry_of_an_agent_are_one_set_of_calls_in_any_order(
             for each in desk.known()
         )
         assert all(each.request.output_final and each.request.is_plan for each in desk.known())
+
+
+def test_who_says_how_an_agent_is_paid_moves_what_is_recorded_and_back(store: Store, desk: Desk) -> None:
+    here = {"host": "box"}
+    desk.record(
+        call(properties=here),
+        call("msg_2", START + 1, properties={**here, "plan": "plus"}),
+        call("msg_3", START + 2, properties={"host": "elsewhere"}),
+        request(1, START, 500, response_id="msg_9", model="m"),
+    )
+    before = (totals(store), beside(store), [each.request for each in desk.known()])
+    for said, counted in ((Billing.API, 3), (Billing.UNKNOWN, 1)):
+        with store.writing() as connection:
+            assert agent_billing.reclassify(connection, desk.recording, CLAUDE, "box", said, 0, START) is None
+        with store.reading() as connection:
+            assert spend(connection, None, None).requests == counted
+            assert plan_spend(connection, None, None).requests == 4 - counted
+    after = [replace(each.request, billing=None) for each in desk.known()]
+    assert (totals(store), beside(store)) == before[:2]
+    assert after == [replace(each, billing=None) for each in before[2]]
+    with store.writing() as connection:
+        agent_billing.note_said(connection, "box", {"codex": Billing.API})
+        assert agent_billing.said_before(connection, "box") == {"codex": Billing.API}
+        assert agent_billing.said_before(connection, "elsewhere") == {}

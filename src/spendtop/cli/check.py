@@ -53,6 +53,8 @@ def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
         yield from findings.of_store_and_port(loaded)
     yield from findings.of_keys(settings)
     yield from findings.of_accounts(settings)
+    if loaded.files.env_file is None:
+        yield from findings.of_agents(settings)
     yield from findings.of_channels(settings)
 
 

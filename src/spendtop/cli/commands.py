@@ -316,9 +316,19 @@ COMMANDS: dict[str, Command] = {
     "agents": Command(
         "agents:show",
         "What was found of coding agents on this machine: folders, files, calls, and what could not be read."
-        " `spendtop agents rescan` has all of it read again.",
+        " `spendtop agents rescan` has all of it read again, `spendtop agents connect claude-code` prints the"
+        " settings by which an agent tells more.",
         "spendtop agents",
         (_JSON,),
+    ),
+    "agents connect": Command(
+        "agent_connection",
+        "Print the settings by which an agent exports its calls here: its final outputs, users and failures.",
+        "spendtop agents connect claude-code",
+        (
+            _argument("name", metavar="NAME", choices=("claude-code", "codex", "gemini-cli"), help="the agent"),
+            _argument("--write", action="store_true", help="write them into its file, and keep that of before as .bak"),
+        ),
     ),
     "agents rescan": Command(
         "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"

@@ -35,8 +35,10 @@ from spendtop.domain.pricing.pricer import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.services.presence import RunningCollector, running_collector
+from spendtop.sources.agents.scan import roots_of
 from spendtop.sources.receivers import Signing
 from spendtop.sources.registry import READERS
+from spendtop.sources.settings import AgentsSettings
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare
 from spendtop.store.reads.applied_config import applied
@@ -125,6 +127,16 @@ def of_keys(settings: Settings) -> Iterator[Finding]:
         "ingest keys", FindingState.OK if ingest else FindingState.NOTE, ingest or "none: /ingest answers 403"
     )
     yield _admin_key(settings.server)
+
+
+def of_agents(settings: Settings) -> Iterator[Finding]:
+    """The coding agents that keep files here; nothing where there are none."""
+    agents = settings.section(AgentsSettings)
+    readers = {name: reader() for name, reader in READERS.agents.items()}
+    for root in roots_of(readers, agents.homes_by_agent(Path.home()), os.environ):
+        billing = agents.of(root.agent).billing
+        text = "its calls are spend" if billing == "api" else "its calls are usage under a plan, which is no spend"
+        yield Finding(root.agent, FindingState.OK, f"{clean_line(root.folder)}: {text}")
 
 
 def _admin_key(server: ServerSettings) -> Finding:

@@ -67,7 +67,7 @@ def create(options: Options) -> int:
     if not settings.server.ingest_keys:
         say("No ingest key is set yet: name one under ingest_keys in [server]; without it /ingest answers 403.")
     key_name = next(iter(settings.server.ingest_keys), "default")
-    url = _url(settings, held)
+    url = client_url(settings, held)
     if held is None:
         say(f"No collector runs on this machine now; the code below sends to {url}, where one would listen.")
     for title, text in snippets(made.token, url, key_name).items():
@@ -110,7 +110,7 @@ def _token(store: Store, reference: str) -> Token:
     return token
 
 
-def _url(settings: Settings, held: RunningCollector | None) -> str:
+def client_url(settings: Settings, held: RunningCollector | None) -> str:
     """Where clients reach the collector that runs, else where one of this configuration would listen."""
     server = settings.server
     if server.public_url:

@@ -6,13 +6,14 @@ only raise counts and complete what is missing, whichever line is read first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Quantities, ServiceLevel
+from spendtop.domain.request import Billing, Quantities, ServiceLevel
 
 _Value = TypeVar("_Value", int, str, Usd, ServiceLevel)
 
@@ -74,6 +75,12 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> frozenset[str]:
         return self.aliases | {self.key}
+
+
+def billing_of(said: Billing, properties: Mapping[str, str] | None) -> Billing:
+    """How a call is paid: one that names its plan is under it, where nobody says."""
+    is_under_plan = said is Billing.UNKNOWN and properties is not None and "plan" in properties
+    return Billing.SUBSCRIPTION if is_under_plan else said
 
 
 def merged(one: AgentCall, other: AgentCall) -> AgentCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -11,6 +12,7 @@ from spendtop.config.settings import AccountSettings, SourceSection
 from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
+from spendtop.domain.sources import AGENTS
 
 _LOW_BALANCE = Usd.of(10)
 """Of accounts that exist by themselves."""
@@ -93,7 +95,8 @@ class AgentSettings(Section):
     homes: Texts = ()
     """Home folders in which it is looked for; empty = those of [agents]."""
     billing: Literal["api", "subscription", "unknown"] = "unknown"
-    """"api": its calls are spend. Otherwise they are usage under a plan, which is in no total of spend."""
+    """"api": its calls are spend, also those that are recorded already. Otherwise they are usage under a plan, which is
+    in no total of spend."""
 
 
 class AgentsSettings(SourceSection):
@@ -124,6 +127,14 @@ class AgentsSettings(SourceSection):
         """What holds for the agent of this name."""
         settings: AgentSettings = getattr(self, agent.replace("-", "_"))
         return settings
+
+    def homes_by_agent(self, own: Path) -> dict[str, list[Path]]:
+        """Where each agent is looked for that is to be read; `own` is the user's own home."""
+        if not self.enabled:
+            return {}
+        chosen = {agent.name: each for agent in AGENTS if (each := self.of(agent.name)).enabled}
+        homes = {name: each.homes or self.homes for name, each in chosen.items()}
+        return {name: [Path(each).expanduser() for each in named] or [own] for name, named in homes.items()}
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,8 @@ from sqlalchemy import Connection
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.request import Billing, Request
-from spendtop.services import agent_files
+from spendtop.domain.sources import AGENTS, Source
+from spendtop.services import agent_billing, agent_files
 from spendtop.services.agent_files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.requests import Machine, request_of
@@ -68,20 +70,14 @@ class ReadingLoop:
 
     async def _wanted(self) -> _Wanted:
         settings = self._context.settings().section(AgentsSettings)
-        roots = await asyncio.to_thread(roots_of, self._readers, self._homes(settings), self._environment)
+        homes = settings.homes_by_agent(Path.home() if self._home is None else self._home)
+        roots = await asyncio.to_thread(roots_of, self._readers, homes, self._environment)
         return _Wanted(tuple(roots), settings, await read(self._context.store, agent_files.rescans))
-
-    def _homes(self, settings: AgentsSettings) -> dict[str, list[Path]]:
-        """By agent, where it is looked for."""
-        if not settings.enabled:
-            return {}
-        chosen = {name: each for name in self._readers if (each := settings.of(name)).enabled}
-        own = [Path.home() if self._home is None else self._home]
-        homes = {name: each.homes or settings.homes for name, each in chosen.items()}
-        return {name: [Path(each).expanduser() for each in named] or own for name, named in homes.items()}
 
     async def _keep_reading(self, wanted: _Wanted, stop: asyncio.Event) -> None:
         """Until the process ends, something else is to be read, or the stop event."""
+        await self._reclassify(wanted.settings)
+        job = await self._job(wanted)
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,
             stdin=asyncio.subprocess.PIPE,
@@ -90,7 +86,6 @@ class ReadingLoop:
             limit=_LONGEST_LINE,
         )
         assert process.stdin is not None and process.stdout is not None
-        job = await self._job(wanted)
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -104,6 +99,34 @@ class ReadingLoop:
                 await asyncio.wait_for(process.wait(), _ENDS_WITHIN)
             if process.returncode is None:
                 process.kill()
+
+    async def _reclassify(self, settings: AgentsSettings) -> None:
+        """Have what is recorded paid as the configuration says now, where it said otherwise before."""
+        said = {name: Billing(settings.of(name).billing) for name in self._readers}
+        before = await read(self._context.store, lambda connection: agent_billing.said_before(connection, self._host))
+        for agent in AGENTS:
+            if before.get(agent.name, said[agent.name]) is not said[agent.name]:
+                await self._pay(agent, said[agent.name])
+        if before != said:
+            await write(
+                self._context.recorder,
+                lambda connection: agent_billing.note_said(connection, self._host, said),
+            )
+
+    async def _pay(self, agent: Source, said: Billing) -> None:
+        recorder, now = self._context.recorder, self._context.clock()
+        after: int | None = 0
+        while after is not None:
+            page = partial(
+                agent_billing.reclassify,
+                recording=recorder.recording,
+                agent=agent,
+                host=self._host,
+                said=said,
+                after=after,
+                now=now,
+            )
+            after = await write(recorder, page)
 
     async def _job(self, wanted: _Wanted) -> ScanJob:
         kept = await read(self._context.store, lambda connection: agent_files.bookmarks(connection, self._host))

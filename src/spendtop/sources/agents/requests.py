@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.agent_calls import AgentCall, billing_of
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.request import Billing, Cost, Reporter, Request, TimeSource, Usage
 from spendtop.domain.sources import OTLP, source_named
@@ -26,8 +26,7 @@ class Machine(Struct, frozen=True):
 def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) -> Request:
     """A call that was read at `now` (UTC µs). One that names its plan is under it, where nobody said how it is paid."""
     source = source_named(call.agent)
-    if billing is Billing.UNKNOWN and "plan" in call.properties:
-        billing = Billing.SUBSCRIPTION
+    billing = billing_of(billing, call.properties)
     other_ids = [(source, alias) for alias in sorted(call.aliases)]
     if call.request_id is not None:
         other_ids.append((OTLP, call.request_id))
