@@ -7,8 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-
-import httpx
+from typing import TYPE_CHECKING
 
 from spendtop.collector.demo.sample_traffic import as_test, live_bodies
 from spendtop.collector.tasks.slow_tasks import SlowTask
@@ -20,6 +19,9 @@ from spendtop.domain.sources import HELICONE, INGEST
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.sources.settings import HeliconeSettings
+
+if TYPE_CHECKING:
+    import httpx
 
 _SECONDS = 30.0
 _REMOVAL = "It counts until `spendtop send-test --remove`."
@@ -39,6 +41,8 @@ class SampleEvents:
 
     async def send(self, task: Task) -> str:
         """Post one event that is marked as a test, and say what was answered. Raises SpendtopError."""
+        import httpx
+
         token = task.arguments.get("token")
         path, body, headers = self._webhook() if token is None else self._push(str(token))
         try:
