@@ -27,7 +27,7 @@ ONE_THING = {
     "enter": {"open", "refusal"},  # opens what is to be looked at
     "c": {"calibrate", "chart-cursor", "columns"},  # a closer look at the figures that the screen is about
     "n": {"new-token", "record", "find-next", "new-limit"},  # makes something new; in a detail as in less
-    "y": {"copy", "snippets"},  # takes something away by the clipboard
+    "y": {"copy", "copy-address", "snippets"},  # takes something away by the clipboard
     "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
     "d": {"diff", "toggle-token", "why"},  # what is different
     "plus": {"record", "raise"},  # puts money in

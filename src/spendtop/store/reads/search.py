@@ -70,7 +70,8 @@ def search(
         looked = replace(context, found=_found(connection, here, context))
         missing = size - len(rows)
         found = page(connection, here, looked, cursor, missing) if missing else RequestPage((), following)
-        return part, found, listed_spend(connection, here, looked)
+        is_empty = missing and not found.rows
+        return part, found, ListedSpend.nothing() if is_empty else listed_spend(connection, here, looked)
 
     for part, found, spent in in_slices(store, span, read, newest_first=query.descending):
         rows += found.rows

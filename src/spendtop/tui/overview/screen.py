@@ -24,6 +24,7 @@ from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
 from spendtop.tui.overview.doors import joined, of_span
+from spendtop.tui.overview.first_run import KEYS, FirstRun
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
@@ -57,6 +58,7 @@ class OverviewScreen(LiveScreen):
         self.time = TODAY
         """The window that panels and chart share."""
         self._trend: Trend | None = None
+        self._first_run = FirstRun(self)
         self._chart_cursor = ChartCursor(self, lambda: self._charted.filter)
 
     def body(self) -> ComposeResult:
@@ -91,7 +93,7 @@ class OverviewScreen(LiveScreen):
         headline, overview = figures.headline, figures.overview
         self.set_class(not headline.recorded, "-empty")
         self._bills(figures)
-        self._welcome()
+        self._first_run.tell(self.has_class("-billed"))
         self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.is_configured = overview.limits, headline.applied is not None
@@ -114,7 +116,7 @@ class OverviewScreen(LiveScreen):
             sources.recording = recording
             sources.redraw()
         if self.has_class("-empty"):
-            self._welcome()
+            self._first_run.tell(self.has_class("-billed"))
 
     @property
     def panes(self) -> Sequence[Widget]:
@@ -131,10 +133,12 @@ class OverviewScreen(LiveScreen):
         is_empty, is_billed = self.has_class("-empty"), self.has_class("-billed")
         if action.id in ("chart-cursor", "measure"):
             return self.query_one(SpendChart) in self.panes and not is_empty
+        if action.id in KEYS:
+            return is_empty
         if action.id in ("zoom-in", "zoom-out", "time"):
             return not is_empty or is_billed
         if action.id in AMONG_PANES:
-            return len(self.panes) > 1
+            return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -284,15 +288,14 @@ class OverviewScreen(LiveScreen):
         line = "balance" if any(figures.history.left) else ""
         self.query_one(DayChart).show(billed_days(figures.history), "Billed/day", line_title=line)
 
-    def _welcome(self) -> None:
-        welcome = self.query_one(Welcome)
-        is_billed = self.has_class("-billed")
-        collector = self.face.collector
-        why = "" if collector else self.face.status_facts().standing.sentence
-        told = (self.face.webhook_url, collector, why, is_billed)
-        if (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed) != told:
-            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed = told
-            welcome.redraw()
+    def action_copy_address(self) -> None:
+        self._first_run.copy_address()
+
+    def action_new_token(self) -> None:
+        self._first_run.new_token()
+
+    def action_edit(self) -> None:
+        self._first_run.edit()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:
         from spendtop.store.reads.requests import RequestPage

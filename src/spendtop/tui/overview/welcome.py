@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76
+
+
+class SetupStep(Enum):
+    """What is done on the way to the first request, and after it."""
+
+    CONFIGURED = auto()
+    LISTENING = auto()
+    HEARD = auto()
+    LIMITED = auto()
+    TOLD = auto()
 
 
 class Welcome(Panel):
@@ -28,6 +39,7 @@ class Welcome(Panel):
         """That no collector runs and how to start one, or nothing."""
         self.is_billed = False
         """Whether bills are shown above: only who spends it is not known then."""
+        self.done: frozenset[SetupStep] = frozenset()
 
     @property
     def title_line(self) -> Line:
@@ -46,8 +58,10 @@ class Welcome(Panel):
         palette = self.palette
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
-        def step(number: str, what: str, command: str) -> Line:
-            return [(f" {number}  ", key), (f"{what:<28} ", text), (command, strong)]
+        def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
+            is_done = ends in self.done
+            sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
+            return [sign, (f" {what:<28} ", muted if is_done else text), (command, muted if is_done else strong)]
 
         nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
@@ -71,12 +85,20 @@ class Welcome(Panel):
             step("-", "a month of made-up traffic", "spendtop demo"),
             (),
             [("Connect Helicone", palette.title)],
-            step("1", "write spendtop.toml", "spendtop init"),
-            step("2", "make an address reachable", tunnel),
-            step("3", "add the webhook", "in Helicone: Settings, Webhooks"),
-            step("4", "try the way in", "spendtop send-test"),
+            step("1", "write spendtop.toml", "spendtop init; e opens it", SetupStep.CONFIGURED),
+            step("2", "listen", "spendtop, or spendtop --no-ui", SetupStep.LISTENING),
+            step("3", "make an address reachable", tunnel),
+            step("4", "add the webhook", "in Helicone: Settings, Webhooks"),
+            step("5", "try the way in", "spendtop send-test", SetupStep.HEARD),
             (),
-            [("   webhook  ", muted), *way_in],
+            [("Or push", palette.title), ("  LiteLLM, OpenTelemetry, your own code", muted)],
+            step("n", "a token, and code that sends", "n asks for its name"),
+            (),
+            [("And then", palette.title)],
+            step("-", "a first limit", "5 limits, then n", SetupStep.LIMITED),
+            step("-", "a channel that is told", "[[channel]]; T on 6 alerts tests it", SetupStep.TOLD),
+            (),
+            [("   webhook  ", muted), *way_in, *([("   y copies it", muted)] if self.webhook else [])],
             [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
             (),
             [

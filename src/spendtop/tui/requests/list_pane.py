@@ -100,15 +100,17 @@ class ListPane:
             self.begin()
 
     def order_by(self, order: str, descending: bool) -> None:
-        """The same list turned over, or another one from its start."""
+        """The same list turned over, or another one; shown from its top."""
         selection = self._browser.selection
         if body_terms(selection.filter) and order != "time":
             self._screen.warn("What is searched in prompts and answers is listed by time.")
         elif (selection.order, selection.descending) == (order, not descending):
             self._browser.invert()
             self.show(self._screen.calendar)
+            self.jump(first=True)
             self._screen.news()
         else:
+            self.rows.selected = None
             self._browser.follow(self._browser.following and order == "time")
             self.choose(replace(selection, order=order, descending=descending))
 

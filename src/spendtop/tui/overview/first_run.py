@@ -1,0 +1,65 @@
+"""What is done on the way to the first request, and the keys that do the rest, while nothing is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spendtop.tui.limits.config_desk import ConfigDesk
+from spendtop.tui.overview.welcome import SetupStep, Welcome
+from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.store_writer import StoreWriter
+from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens
+
+if TYPE_CHECKING:
+    from spendtop.tui.headline import Headline
+
+KEYS = ("copy-address", "new-token", "edit")
+"""Ids of the actions."""
+
+
+class FirstRun:
+    def __init__(self, screen: LiveScreen) -> None:
+        self._screen = screen
+        self._clipboard = Clipboard(screen)
+        self._writer = StoreWriter(screen)
+
+    def tell(self, is_billed: bool) -> None:
+        """Bring the welcome up to date; draw it where that changed it."""
+        face, welcome = self._screen.face, self._screen.query_one(Welcome)
+        collector = face.collector
+        why = "" if collector else face.status_facts().standing.sentence
+        told = (face.webhook_url, collector, why, is_billed, self._done(face.headline))
+        shown = (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed, welcome.done)
+        if shown != told:
+            welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed, welcome.done = told
+            welcome.redraw()
+
+    def _done(self, headline: Headline | None) -> frozenset[SetupStep]:
+        face, applied = self._screen.face, headline.applied if headline else None
+        config = face.session.config_file
+        was_heard = headline is not None and bool(headline.attention.tests or headline.attention.unrecognized)
+        steps = {
+            SetupStep.CONFIGURED: config is not None and config.is_file(),
+            SetupStep.LISTENING: face.collector is not None and face.collector.url is not None,
+            SetupStep.HEARD: was_heard,
+            SetupStep.LIMITED: applied is not None and bool(applied.limits),
+            SetupStep.TOLD: applied is not None and bool(applied.channels),
+        }
+        return frozenset(step for step, is_done in steps.items() if is_done)
+
+    def copy_address(self) -> None:
+        """Of the webhook, once it is known."""
+        address = self._screen.face.webhook_url
+        if address is None:
+            self._screen.warn("The address is known once a collector runs.")
+        else:
+            self._clipboard.copy(address)
+
+    def new_token(self) -> None:
+        """Ask for one, and show the code that sends under it."""
+        TrackingTokens(self._screen, self._writer, lambda _: None).create(TokenDraft())
+
+    def edit(self) -> None:
+        """Open the configuration in the user's editor."""
+        ConfigDesk(self._screen, self._writer).edit(None)
