@@ -22,7 +22,6 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
-from spendtop.collector.anomaly_watch import AnomalyWatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
@@ -51,6 +50,7 @@ from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.run_summary import RunSummary
 from spendtop.collector.setup import CompanionContext, Setup
+from spendtop.collector.spend_watch import SpendWatch, anomaly_rules, loop_rules
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
@@ -164,9 +164,9 @@ class Collector:
         self._accounts = AccountWatch(
             store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
-        self._anomalies = AnomalyWatch(
-            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
-        )
+        watching = (setup.clock, lambda: self._evaluator.owns, self._announced)
+        self._anomalies = SpendWatch(store, self._owned, self._settings, anomaly_rules, *watching)
+        self._repeating = SpendWatch(store, self._owned, self._settings, loop_rules, *watching)
         self._outbox = OutboxLoop(
             store=store,
             writes=self._owned,
@@ -287,6 +287,7 @@ class Collector:
             "pollers": pollers.run,
             "accounts": self._accounts.run,
             "anomalies": self._anomalies.run,
+            "loops": self._repeating.run,
             "status file": self._snapshot.run,
             "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,
