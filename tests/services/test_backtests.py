@@ -127,8 +127,26 @@ def test_it_ends_at_once_when_it_is_told_to_and_says_how_far_it_is(collecting: M
         told.append(done)
         return False
 
-    assert backtest(spending.store, limit(), Calendar(), 3, BEGIN + 2 * DAY + 1, stop) is None
-    assert told == [1 / 3]
+    def watch(done: float) -> bool:
+        told.append(done)
+        return True
+
+    assert backtest(spending.store, limit(window="24h"), Calendar(), 3, BEGIN + 2 * DAY + 1, stop) is None
+    assert len(told) == 1
+    told.clear()
+    assert backtest(spending.store, limit(window="24h"), Calendar(), 3, BEGIN + 2 * DAY + 1, watch) is not None
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_zone_of_half_hours_is_as_exact(collecting: Make) -> None:
+    spending = collecting(limit(usd=10))
+    for minute in (17 * 60 + 45, 18 * 60 + 15, 18 * 60 + 45):  # midnight in Kolkata is 18:30 UTC
+        spending.record(request(f"at-{minute}", BEGIN + minute * MINUTE, 5 * DOLLAR))
+    calendar = Calendar("Asia/Kolkata")
+    found = backtest(spending.store, limit(usd=10, warn=()), calendar, 3, BEGIN + DAY)
+    assert found is not None
+    assert found.sentence(calendar) == "Would have fired 100% on 1 of 2 days (11-23)."
 
 
 def test_a_store_without_requests_says_so(collecting: Make) -> None:

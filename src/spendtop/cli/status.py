@@ -251,6 +251,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
                 **_usd("used", Usd(limit["used_nano"])),
                 **_usd("limit", Usd(limit["limit_nano"])),
                 "unpriced": limit["unpriced"],
+                "raised_until": None if limit.get("raised_until") is None else to_iso(limit["raised_until"]),
                 "forecast": _forecast(limit.get("forecast")),
             }
             for limit in status["limits"]

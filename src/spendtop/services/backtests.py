@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from spendtop.domain.alerting import thresholds
 from spendtop.domain.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
+from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, Limit
+from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span, extent, in_slices
 from spendtop.store.reads.entity_uses import EntityUses
-from spendtop.store.reads.limit_history import counted_requests, entities_from
+from spendtop.store.reads.limit_history import counted_requests, entities_from, spent_by_hour
 from spendtop.store.reads.limits import Ceiling
 from spendtop.store.reads.spending import oldest_hour, spend
 
 LONGEST = 400
 """Days that can be looked back."""
+
+_ENTITIES_AT_ONCE = 400
 
 GoesOn = Callable[[float], bool]
 """Told how much is done, from 0 to 1; False ends the work."""
@@ -65,14 +71,44 @@ def is_by_totals(limit: Limit) -> bool:
 
 
 def _by_totals(store: Store, limit: Limit, windows: tuple[Bounds, ...]) -> Iterator[tuple[float, list[Firing]]]:
-    reader, lowest = EntityUses(), limit.threshold(thresholds(limit)[0])
-    for number, window in enumerate(windows, 1):
+    """Some entities at a time, of those that spent enough altogether."""
+    lowest, reader = limit.threshold(thresholds(limit)[0]), EntityUses()
+    starts = [window.start_us or 0 for window in windows]
+    whole = Bounds(starts[0], windows[-1].end_us)
+    on_the_hour = all(at % HOUR == 0 for window in windows for at in (window.start_us or 0, window.end_us or 0))
+    with store.reading() as connection:
+        entities = entities_from(connection, limit, whole, lowest)
+    for first in range(0, len(entities), _ENTITIES_AT_ONCE):
+        some = entities[first : first + _ENTITIES_AT_ONCE]
+        fired: list[Firing] = []
         with store.reading() as connection:
-            entities = entities_from(connection, limit, window, lowest)
-            uses = reader.uses(connection, limit, entities, window)
-        highest = ((entity, reached(limit, use.used)) for entity, use in uses.items())
-        start = window.start_us or 0
-        yield number / len(windows), [Firing(start, entity, 0.0, fraction) for entity, fraction in highest if fraction]
+            most = _most_by_window(spent_by_hour(connection, limit, some, whole), starts)
+            for place, sums in most.items():
+                used = {entity: Usd(nano) for entity, nano in sums.items() if nano >= lowest.nano}
+                if used and not on_the_hour:
+                    exact = reader.uses(connection, limit, [*used], windows[place])
+                    used = {entity: each.used for entity, each in exact.items()}
+                fired += _reaching(limit, starts[place], used)
+        yield (first + len(some)) / len(entities), fired
+
+
+def _reaching(limit: Limit, start: int, used: Mapping[str, Usd]) -> Iterator[Firing]:
+    for entity, amount in used.items():
+        fraction = reached(limit, amount)
+        if fraction:
+            yield Firing(start, entity, 0.0, fraction)
+
+
+def _most_by_window(hours: Iterable[CountedRequest], starts: Sequence[int]) -> dict[int, dict[str, int]]:
+    """The most nano-USD that each entity can have used in each window, by the window's place among `starts`: an hour
+    in which one ends and the next begins counts in both."""
+    most: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for at, entity, nano in hours:
+        first, last = max(bisect_right(starts, at) - 1, 0), bisect_left(starts, at + HOUR) - 1
+        for place in range(first, last + 1):
+            sums = most[place]
+            sums[entity] = sums.get(entity, 0) + nano
+    return most
 
 
 def _by_requests(
@@ -88,18 +124,15 @@ def _by_requests(
             begin = since - 2 * (limit.window.length_us or 0)
         case kind if kind in CALENDAR_KINDS:
             begin = periods(limit, since, since + 1, calendar)[0].start_us
-    first: int | None = None
+    first, done = None, 0.0
     for requests in in_slices(
         store,
         Span(begin, now + 1),
         lambda connection, part: list(counted_requests(connection, limit, part, ceiling)),
         newest_first=False,
     ):
-        first = _first(first, requests)
-        done = 0.0 if first is None or not requests else (requests[-1].at - first) / max(now - first, 1)
-        yield min(done, 1.0), list(replay.run(requests))
+        if requests:
+            first = requests[0][0] if first is None else first
+            done = (requests[-1][0] - first) / max(now - first, 1)
+        yield done, list(replay.run(requests))
     yield 1.0, list(replay.finish())
-
-
-def _first(before: int | None, requests: list[CountedRequest]) -> int | None:
-    return requests[0].at if before is None and requests else before

@@ -69,6 +69,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
                 "used_nano": 1_500_000_000,
                 "limit_nano": 1_000_000_000,
                 "unpriced": 1,
+                "raised_until": None,
                 "forecast": TOO_LITTLE_PAST,
             },
             {
@@ -80,6 +81,7 @@ async def test_it_says_what_was_spent_and_how_limits_stand(bench: Bench, path: P
                 "used_nano": 1_600_000_000,
                 "limit_nano": 10_000_000_000,
                 "unpriced": 1,
+                "raised_until": None,
                 "forecast": TOO_LITTLE_PAST,
             },
         ],

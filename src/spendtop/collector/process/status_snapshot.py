@@ -103,6 +103,7 @@ class StatusSnapshot:
                     "used_nano": use.used.nano,
                     "limit_nano": use.limit.amount.nano,
                     "unpriced": use.unpriced,
+                    "raised_until": use.raised_until,
                     "forecast": None if forecast is None else _forecast(forecast, now, book.calendar),
                 }
                 for use, forecast in zip(uses, forecasts, strict=True)

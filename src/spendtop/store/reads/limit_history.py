@@ -1,10 +1,11 @@
-"""What counted against a limit in the past: the entities that may have crossed, and request by request."""
+"""What counted against a limit in the past: the entities that may have crossed, hour by hour and by request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
 
 from spendtop.domain.backtest import CountedRequest
 from spendtop.domain.clock import HOUR
@@ -17,7 +18,7 @@ from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending import COLUMNS
 from spendtop.store.reads.totals import totals
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable
+from spendtop.store.tables import RequestTable, TotalTable
 
 
 def entities_from(connection: Connection, limit: Limit, window: Bounds, least: Usd) -> list[str]:
@@ -35,36 +36,65 @@ def entities_from(connection: Connection, limit: Limit, window: Bounds, least: U
     return list(connection.execute(entities).scalars())
 
 
+def spent_by_hour(
+    connection: Connection, limit: Limit, entities: Sequence[str], window: Bounds
+) -> Iterator[CountedRequest]:
+    """What some entities spent in each hour that a span touches: the hour's beginning, whose, and nano-USD."""
+    total = table_of(TotalTable)
+    hours = Span(window.start_us, window.end_us).widened(HOUR)
+    statement = (
+        select(total.c.bucket, total.c.key, func.sum(total.c.cost_nano))
+        .where(total.c.dimension == limit.dimension, total.c.key.in_(entities), hours.holds(total.c.bucket))
+        .group_by(total.c.key, total.c.bucket)
+    )
+    for at, entity, nano in connection.execute(statement):
+        yield at, entity, int(nano)
+
+
 def counted_requests(
     connection: Connection, limit: Limit, span: Span, ceiling: Ceiling | None = None
 ) -> Iterator[CountedRequest]:
     """The requests within a span that count against a limit, in the order of time. One of unknown cost counts nothing,
     unless `ceiling` prices it at the limit's reserve."""
+    if limit.reserve is not None and ceiling is not None:
+        found = _reserved(connection, limit, span, ceiling)
+    else:
+        found = _plain(connection, limit, span)
+    if limit.each is not Each.MODEL_FAMILY:
+        return found
+    families = ((at, family_of(model), nano) for at, model, nano in found)
+    return ((at, name, nano) for at, name, nano in families if name is not None)
+
+
+def _plain(connection: Connection, limit: Limit, span: Span) -> Iterator[CountedRequest]:
     request = table_of(RequestTable)
-    reserves = limit.reserve is not None and ceiling is not None
-    entity = _entity(limit)
-    facts = (request.c.occurred_at, request.c.cost_nano, *([] if entity is None else [entity]))
-    counts = [request.c.counted.is_(True), span.holds(request.c.occurred_at), within_scope(connection, limit)]
-    if entity is not None:
-        counts.append(entity.is_not(None))
-    statement = select(*(selected() if reserves else ()), *facts).where(*counts)
-    for row in connection.execute(statement.order_by(request.c.occurred_at, request.c.id)):
-        at, nano, *named = row[-len(facts) :]
-        cost = ZERO if nano is None else Usd(nano)
-        if reserves:
-            assert ceiling is not None
-            stored = from_row(row)
-            if stored.cost.amount is None or stored.cost.partial:
-                cost += ceiling(stored)
-        whose = named[0] if named else ""
-        if limit.each is Each.MODEL_FAMILY:
-            whose = family_of(whose)
-        if whose is not None:
-            yield CountedRequest(at, whose, cost)
+    facts = (request.c.occurred_at, _entity(limit), func.coalesce(request.c.cost_nano, 0))
+    found = connection.execute(_counted(connection, limit, span, select(*facts)))
+    yield from ((at, entity, nano) for at, entity, nano in found)
 
 
-def _entity(limit: Limit) -> ColumnElement[str] | None:
+def _reserved(connection: Connection, limit: Limit, span: Span, ceiling: Ceiling) -> Iterator[CountedRequest]:
+    for row in connection.execute(_counted(connection, limit, span, select(*selected(), _entity(limit)))):
+        stored = from_row(row)
+        cost = stored.cost.amount or ZERO
+        if stored.cost.amount is None or stored.cost.partial:
+            cost += ceiling(stored)
+        yield stored.occurred_at, row[-1], cost.nano
+
+
+def _counted(connection: Connection, limit: Limit, span: Span, facts: Select[Any]) -> Select[Any]:
+    request = table_of(RequestTable)
+    statement = facts.where(
+        request.c.counted.is_(True), span.holds(request.c.occurred_at), within_scope(connection, limit)
+    )
+    if limit.each is not None:
+        statement = statement.where(_entity(limit).is_not(None))
+    return statement.order_by(request.c.occurred_at)
+
+
+def _entity(limit: Limit) -> ColumnElement[str]:
+    """Whose it is; of a family's limit the model."""
     if limit.each is None:
-        return None
+        return literal("")
     column: ColumnElement[str] = table_of(RequestTable).c[COLUMNS.get(limit.each.value, "model")]
     return column

@@ -64,12 +64,13 @@ class AlertDetailPanel(Panel):
         stage = row.stage(self.now)
         yield self._fact("state", self._stage(row, stage))
         yield from self._amounts(detail)
-        yield from self._drivers(detail)
-        yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
+        yield from self._wrapped("evidence", detail.evidence or "", width)
         if not detail.deliveries:
             yield self._fact("told", "nobody: no channel hears of it", self.palette.muted)
         for delivery in reversed(detail.deliveries):
             yield from self._delivery(delivery, delivery.kind, width)
+        yield from self._wrapped("most of", self._drivers(detail), width)
+        yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
         yield self._fact("since", self._since(row), self.palette.muted)
 
     def _stage(self, row: AlertRow, stage: AlertStage) -> str:
@@ -92,6 +93,9 @@ class AlertDetailPanel(Panel):
         if row.kind == "anomaly":
             yield self._fact("said", row.unusual_words)
             return
+        if row.kind == "loop":
+            yield self._fact("cost", str(row.used if now is None else now.used), self.palette.money)
+            return
         if row.limit <= ZERO:
             return
         if row.kind == "balance":
@@ -102,16 +106,14 @@ class AlertDetailPanel(Panel):
             yield self._fact("used", use_words(now.used, now.unpriced, row.limit), self.palette.money)
         yield self._fact("said", use_words(row.used, row.unpriced, row.limit))
 
-    def _drivers(self, detail: AlertDetail) -> Iterator[Line]:
-        if not detail.drivers:
-            return
+    def _drivers(self, detail: AlertDetail) -> str:
+        """Who and what spent most of it: `user alice $9.10 · model o3 $8.20`."""
         costs = side_by_side(*(Usd(nano) for *_, nano in detail.drivers))
         named = (
             f"{dimension} {clean_line(key, 40) or '(none)'} {cost}"
             for (dimension, key, _), cost in zip(detail.drivers, costs, strict=True)
         )
-        for number, each in enumerate(named):
-            yield self._fact("" if number else "most of", each)
+        return f" {self.glyphs.between} ".join(named)
 
     def _of_tests(self, width: int) -> Iterator[Line]:
         for delivery in self.tests:
