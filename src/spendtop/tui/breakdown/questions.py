@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from spendtop.domain.baseline import Baseline, earlier
@@ -85,7 +85,9 @@ class BreakdownQuestion:
                 told = monotonic()
             return self.goes_on(figures(so_far(), share, None) if is_due else None)
 
-        grid = self.reading.read(store, times, self.size, progress)
+        # No day is one of those before.
+        of_rows = replace(times, earlier=None) if self.view.rows.name == "day" else times
+        grid = self.reading.read(store, of_rows, self.size, progress)
         change = None
         if grid is not None and self.view.measure is COST:
             if not self.changes.was_read and not self.goes_on(figures(grid, 1.0, None)):

@@ -200,7 +200,11 @@ class BreakdownScreen(LiveScreen):
             self.news()
 
     def break_down(self, rows: Dimension, columns: Dimension | None) -> None:
-        self.choose(replace(self.view, rows=rows, columns=None if columns == rows else columns))
+        """Times of day and days in their own order, all else the largest first."""
+        order = self.view.order
+        if rows != self.view.rows:
+            order = "name" if rows.name in ("hour", "day") else "total"
+        self.choose(replace(self.view, rows=rows, columns=None if columns == rows else columns, order=order))
 
     def limit_to(self, time: TimeChoice) -> None:
         self.choose(replace(self.view, time=time))
