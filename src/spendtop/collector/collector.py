@@ -54,9 +54,7 @@ from spendtop.collector.spend_watch import SpendWatch, anomaly_rules, loop_rules
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
-from spendtop.collector.tasks.repricing_tasks import RepricingTasks
-from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
-from spendtop.collector.tasks.slow_tasks import SlowTasks
+from spendtop.collector.tasks.kinds import all_slow_tasks
 from spendtop.collector.tasks.task_runner import TaskRunner
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
@@ -265,11 +263,7 @@ class Collector:
             lambda: self._evaluator.owns,
             self._stop.set,
             self._wake,
-            {
-                **SlowTasks(polling, pollers, self._settings).by_kind(),
-                **RepricingTasks(polling, self._settings).by_kind(),
-                **SentTestsRemoval(polling).by_kind(),
-            },
+            all_slow_tasks(polling, pollers, self._settings, self._readiness.url),
         )
         housekeeping = Housekeeping(
             self._owned,

@@ -170,6 +170,9 @@ class BreakdownScreen(LiveScreen):
             parts += [(" by ", palette.muted), (heads[table.column - 1], palette.model)]
         of = grid.other_keys + len(table.rows)
         parts.append((f"   row {formats.grouped(table.position + 1)} of {formats.grouped(of)}", palette.muted))
+        if self.figures is not None and self.figures.unstored:
+            missing = formats.requests(self.figures.unstored)
+            parts.append((f"   {missing} are stored no more: not in it", palette.warn))
         return parts
 
     def on_list_table_moved(self) -> None:
