@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.alerting import AlertStage
+from spendtop.domain.clock import MINUTE
 from spendtop.domain.cost_words import use_words
 from spendtop.domain.money import ZERO, Usd, side_by_side
 from spendtop.domain.untrusted import clean_line
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _LABEL = 12
 _CHANNEL = 12
+_NEWS_FOR = 2 * MINUTE
+"""How long a test of the channels stands above all else, in µs."""
 
 
 class AlertDetailPanel(Panel):
@@ -41,14 +44,16 @@ class AlertDetailPanel(Panel):
     def title_line(self) -> Line:
         if self.detail is None:
             return [("Alert", self.palette.title)]
-        row = self.detail.row
-        about = words.what(row, None, max(self.size.width - 16, 12)).strip()
+        row, now = self.detail.row, self.detail.used_now
+        about = words.what(row, None if now is None else now.used, max(self.size.width - 16, 12)).strip()
         return [(f"#{row.id} ", self.palette.muted), (about, self.palette.title)]
 
     def content(self, width: int, height: int) -> list[Line]:
         if self.is_unread:
             return self.unread
-        lines = [*self._of_alert(width), *self._of_tests(width)]
+        tests = list(self._of_tests(width))
+        is_news = any(self.now - each.created_at < _NEWS_FOR for each in self.tests)
+        lines = [*(tests if is_news else ()), *self._of_alert(width), *(() if is_news else tests)]
         if not lines:
             return [[("nothing is selected", self.palette.faint)]]
         if len(lines) > height:

@@ -44,7 +44,7 @@ def _figure(row: AlertRow, used: Usd | None) -> str:
         case "limit" if row.limit > ZERO:
             return formats.percent((used or row.used).nano, row.limit.nano)
         case "anomaly":
-            return f"{times_of(row.used.nano, row.limit.nano)} the usual"
+            return f"{times_of(row.used.nano, row.limit.nano).replace(' times', 'x')} usual"
         case "loop":
             return str(used or row.used)
         case "balance":
