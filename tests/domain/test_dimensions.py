@@ -43,7 +43,13 @@ def test_a_key_becomes_a_filter_that_selects_its_requests(
 
 @pytest.mark.parametrize(
     ("name", "key", "models"),
-    [("hour", "14", 0), ("session_prefix", "a *b/", 0), ("session_prefix", "/etl/", 0), ("model_family", "gpt", 90)],
+    [
+        ("prop.two words", "x", 0),
+        ("hour", "14", 0),
+        ("session_prefix", "a *b/", 0),
+        ("session_prefix", "/etl/", 0),
+        ("model_family", "gpt", 90),
+    ],
 )
 def test_what_no_filter_selects_is_refused_with_what_to_do(name: str, key: str, models: int) -> None:
     names = [f"gpt-2026-01-{n:02}" for n in range(models)]
@@ -63,6 +69,8 @@ def test_words_of_the_api_are_understood_and_properties_are_the_users_own() -> N
     assert dimension("user_id") is DIMENSIONS["user"]
     assert dimension("prop.env").property == "env"
     assert DIMENSIONS["user"].property is None
+    hostile = dimension("prop.e\x1bnv")
+    assert (hostile.property, hostile.title, hostile.nobody) == ("e\x1bnv", "E␛NV", "(no e␛nv)")
 
 
 @pytest.mark.parametrize(

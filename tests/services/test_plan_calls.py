@@ -279,3 +279,13 @@ def test_who_says_how_an_agent_is_paid_moves_what_is_recorded_and_back(store: St
         agent_billing.note_said(connection, "box", {"codex": Billing.API})
         assert agent_billing.said_before(connection, "box") == {"codex": Billing.API}
         assert agent_billing.said_before(connection, "elsewhere") == {}
+
+
+def test_history_opens_no_alert_for_windows_that_are_over_and_what_happens_now_does(store: Store, desk: Desk) -> None:
+    spent = {"billing": Billing.API, "counted": True, "usage": Usage(prompt=10**9, completion=1)}
+    desk.record(call("old", START - 3 * DAY, received_at=START, **spent))
+    assert rows(store, LimitMarkTable) == []
+    with store.reading() as connection:
+        assert spend(connection, None, None).requests == 1
+    desk.record(call("new", START - MINUTE, received_at=START, **spent))
+    assert {row.limit_name for row in rows(store, LimitMarkTable)} == {"all", "reserved"}

@@ -6,7 +6,7 @@ import pytest
 
 from spendtop.tui.app import SLOW_PACE_SECONDS, SpendtopApp
 from spendtop.tui.widgets.chart import Graph, SpendChart
-from tests.tui.conftest import Sessions, opened, picture, until
+from tests.tui.conftest import Sessions, Till, opened, picture, typed, until
 
 
 @pytest.fixture
@@ -23,6 +23,9 @@ def face(session_over: Sessions) -> SpendtopApp:
         ("re", "re"),
         ("rel", "reload "),
         ("export j", "export jsonl "),
+        ("set g", "set graph "),
+        ("set graph br", "set graph braille "),
+        ("set slow o", "set slow o"),
         ("zz", "zz"),
     ],
 )
@@ -59,3 +62,29 @@ async def test_what_is_not_known_names_the_nearest(face: SpendtopApp) -> None:
         assert face.current_mode == "overview"
         face.commands.run('export csv "unclosed')
         await until(pilot, lambda: "No closing quotation" in picture(pilot))
+
+
+async def test_a_theme_is_worn_while_its_name_is_typed(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        before = face.theme
+        await pilot.press("colon")
+        await typed(pilot, "theme mono")
+        await until(pilot, lambda: face.theme == "mono")
+        await pilot.press("escape")
+        await until(pilot, lambda: face.theme == before)
+        await pilot.press("colon")
+        await typed(pilot, "theme mono")
+        await pilot.press("enter")
+        await until(pilot, lambda: face.theme == "mono")
+
+
+async def test_a_figure_of_the_header_leads_to_what_it_is_about(session_over: Sessions, filled: Till) -> None:
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(100, 24)) as pilot:
+        await opened(pilot)
+        for words, mode in (("27%", "limits"), ("today", "requests")):
+            await until(pilot, lambda words=words: words in picture(pilot).splitlines()[0])  # type: ignore[misc]
+            await pilot.click("#status", offset=(picture(pilot).splitlines()[0].index(words), 0))
+            await until(pilot, lambda mode=mode: app.current_mode == mode)  # type: ignore[misc]
+        await until(pilot, lambda: app.listed.text == "t:today")

@@ -94,6 +94,8 @@ def _lines(message: Message) -> Iterator[str]:
             return _about_account(message)
         case MessageKind.UNUSUAL:
             return _unusual(message)
+        case MessageKind.LOOP:
+            return _loop(message)
         case MessageKind.NOT_RECORDING:
             return _stopped(message)
         case MessageKind.UNDELIVERED:
@@ -156,6 +158,15 @@ def _unusual(message: Message) -> Iterator[str]:
     yield _sentence(message.next_words)
 
 
+def _loop(message: Message) -> Iterator[str]:
+    """Whose calls repeat one another, and how much so."""
+    yield f"{_whose(message).capitalize()} looks like a loop: {Usd(message.used_nano)} so far."
+    for evidence in message.lines:
+        yield _neutral(evidence, LINE_LIMIT)
+    yield f"Since: {_local(message.at, message.zone)} {message.zone}"
+    yield _sentence(message.next_words)
+
+
 def _about_account(message: Message) -> Iterator[str]:
     name = _neutral(message.limit_name)
     if message.kind is MessageKind.LOW_BALANCE:
@@ -194,6 +205,9 @@ def _over(message: Message) -> Iterator[str]:
     if message.resolves is MessageKind.LOW_BALANCE:
         yield f"Account {name}: {_left(message)}."
         yield _how_long(message)
+    elif message.resolves is MessageKind.LOOP:
+        since = f"{_local(message.at, message.zone)} {message.zone}"
+        yield f"{_whose(message).capitalize()} repeats itself no more, as it did since {since}."
     elif message.resolves is MessageKind.UNUSUAL:
         yield f"Spent since {_local(message.at, message.zone)} {message.zone}: {Usd(message.used_nano)}."
     else:

@@ -11,7 +11,7 @@ from spendtop.api.shapes import instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.silences import Silence
-from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
 from spendtop.store.reads.limits import Ceiling
@@ -119,13 +119,21 @@ class AlertItem(BaseModel):
     silenced_until: str | None
     """While a silence keeps it from speaking."""
     silence_id: int | None
+    evidence: str | None
+    """Of a loop: how many calls, how fast and how alike."""
     contributors: list[ContributorItem]
     """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]
 
     @classmethod
     def of(
-        cls, row: AlertRow, used_now: Usd | None, most_of: Contributors, deliveries: Sequence[DeliveryRow], now: int
+        cls,
+        row: AlertRow,
+        used_now: Usd | None,
+        most_of: Contributors,
+        evidence: str | None,
+        deliveries: Sequence[DeliveryRow],
+        now: int,
     ) -> AlertItem:
         silence = row.silence if row.silence is not None and row.silence.until > now else None
         return cls(
@@ -156,6 +164,7 @@ class AlertItem(BaseModel):
             snoozed_by=raw(row.snoozed_by),
             silenced_until=None if silence is None else instant(silence.until),
             silence_id=None if silence is None else silence.id,
+            evidence=evidence,
             contributors=[
                 ContributorItem(dimension=dimension, key=key, cost_usd=Usd.float_of(Usd(nano)), cost_nanousd=nano)
                 for dimension, key, nano in most_of
@@ -181,6 +190,7 @@ def alert_items(
             row,
             used[row.id].used if row.id in used else None,
             most_of(connection, row, now),
+            evidence_of(connection, row, now),
             deliveries.get(row.id, ()),
             now,
         )

@@ -23,7 +23,7 @@ from spendtop.services import alert_actions
 from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.alert_uses import most_of, uses_now
+from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
 from spendtop.store.reads.limits import Use
@@ -46,6 +46,8 @@ def show(options: Options) -> int:
             return ExitCode.OK
         used = uses_now(connection, listed, at, prices)
         reasons = [_reason(alert, most) for alert in listed if (most := most_of(connection, alert, at))]
+        evidence = [(alert, evidence_of(connection, alert, at)) for alert in listed]
+        reasons += [f"{alert.id}: {alert.whose}, {words}" for alert, words in evidence if words]
     rows = [
         (
             alert.id,
@@ -192,7 +194,7 @@ def _used(alert: AlertRow) -> str | None:
     match alert.kind:
         case "limit":
             return cost_words(alert.used, alert.unpriced)
-        case "anomaly":
+        case "anomaly" | "loop":
             return str(alert.used)
     return alert.used.floored if alert.limit > ZERO else None
 
@@ -219,7 +221,8 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
 
 
 def _state(alert: AlertRow, calendar: Calendar, now: int) -> str:
-    state = "unusual" if alert.kind == "anomaly" and alert.resolved_at is None else alert.state
+    words = {"anomaly": "unusual", "loop": "looks like a loop"}
+    state = words.get(alert.kind, alert.state) if alert.resolved_at is None else alert.state
     match alert.stage(now):
         case AlertStage.SNOOZED:
             return f"{state}, snoozed until {local_time(alert.snoozed_until, calendar)}"

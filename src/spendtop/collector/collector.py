@@ -22,7 +22,6 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
-from spendtop.collector.anomaly_watch import AnomalyWatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
 from spendtop.collector.emergency import EmergencyMessages
@@ -51,12 +50,11 @@ from spendtop.collector.progress import progress
 from spendtop.collector.refusal_watch import RefusalWatch
 from spendtop.collector.run_summary import RunSummary
 from spendtop.collector.setup import CompanionContext, Setup
+from spendtop.collector.spend_watch import SpendWatch, anomaly_rules, loop_rules
 from spendtop.collector.store_health import StoreHealth
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
-from spendtop.collector.tasks.repricing_tasks import RepricingTasks
-from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
-from spendtop.collector.tasks.slow_tasks import SlowTasks
+from spendtop.collector.tasks.kinds import all_slow_tasks
 from spendtop.collector.tasks.task_runner import TaskRunner
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
@@ -163,9 +161,9 @@ class Collector:
         self._accounts = AccountWatch(
             store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
-        self._anomalies = AnomalyWatch(
-            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
-        )
+        watching = (setup.clock, lambda: self._evaluator.owns, self._announced)
+        self._anomalies = SpendWatch(store, self._owned, self._settings, anomaly_rules, *watching)
+        self._repeating = SpendWatch(store, self._owned, self._settings, loop_rules, *watching)
         self._outbox = OutboxLoop(
             store=store,
             writes=self._owned,
@@ -265,11 +263,7 @@ class Collector:
             lambda: self._evaluator.owns,
             self._stop.set,
             self._wake,
-            {
-                **SlowTasks(polling, pollers, self._settings).by_kind(),
-                **RepricingTasks(polling, self._settings).by_kind(),
-                **SentTestsRemoval(polling).by_kind(),
-            },
+            all_slow_tasks(polling, pollers, self._settings, self._readiness.url),
         )
         housekeeping = Housekeeping(
             self._owned,
@@ -285,6 +279,7 @@ class Collector:
             "pollers": pollers.run,
             "accounts": self._accounts.run,
             "anomalies": self._anomalies.run,
+            "loops": self._repeating.run,
             "status file": self._snapshot.run,
             "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from spendtop.config.settings import Settings
 from spendtop.domain.anomaly import AnomalyRule
 from spendtop.domain.limits import Limit
+from spendtop.domain.loops import LoopRule
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Catalogue, Pricer
@@ -23,6 +24,7 @@ from spendtop.services.anomaly_alerts import WatchedSpend
 from spendtop.services.episodes import rule_of
 from spendtop.services.fallbacks import Fallbacks
 from spendtop.services.limit_book import LimitBook
+from spendtop.services.loop_alerts import WatchedLoops
 from spendtop.services.preparation import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
 from spendtop.store.reads.applied_config import Doors
@@ -86,6 +88,17 @@ def watched_spend(settings: Settings) -> WatchedSpend:
         each=tuple(dict.fromkeys(anomaly.each)) if anomaly.enabled else (),
         notify=anomaly.notify,
         calendar=settings.time.calendar,
+    )
+
+
+def watched_loops(settings: Settings) -> WatchedLoops:
+    """From when on it is a loop, and who is told."""
+    loop = settings.loop
+    return WatchedLoops(
+        enabled=loop.enabled,
+        rule=LoopRule(calls=loop.calls, least=loop.min_usd),
+        notify=loop.notify,
+        zone=settings.time.calendar.zone,
     )
 
 

@@ -58,8 +58,9 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[ConfigProblem]:
     for section in _NOTIFYING:
         for index, item in _items(values, section):
             yield from _unknown_channels((section, index), item.get("notify"), channels)
-    if isinstance(anomaly := values.get("anomaly"), dict):
-        yield from _unknown_channels(("anomaly",), anomaly.get("notify"), channels)
+    for name in ("anomaly", "loop"):
+        if isinstance(watched := values.get(name), dict):
+            yield from _unknown_channels((name,), watched.get("notify"), channels)
     yield from _bad_fallbacks(values, channels)
 
 

@@ -23,6 +23,7 @@ from pydantic import (
 from spendtop.config.channel_urls import refusal
 from spendtop.config.database import database_url
 from spendtop.config.paths import default_database_url
+from spendtop.config.spend_watch_settings import AnomalySettings, LoopSettings
 from spendtop.config.time_settings import TimeSettings
 from spendtop.config.types import (
     Amount,
@@ -45,7 +46,6 @@ from spendtop.config.types import (
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
-from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources import KeyRule, pushed_sources
@@ -251,28 +251,6 @@ class AlertsSettings(Section):
     """Name of the channel that is told, once, when another one fails for good, with what was not delivered and why."""
 
 
-class AnomalySettings(Section):
-    """Warns when somebody spends far more than usual at this time of day. Tells nobody unless `notify` says whom, and
-    changes no verdict and no exit code."""
-
-    enabled: bool = True
-    """false looks for nothing unusual."""
-    each: Annotated[tuple[Literal["all", "user", "model", "token"], ...], Strict(False)] = (
-        "all",
-        "user",
-        "model",
-        "token",
-    )
-    """Whose spend is compared with its own past, at least 7 of the last 28 days: of "all" together, and of each "user",
-    "model" or "token"."""
-    factor: Annotated[float, Field(gt=1, le=1000)] = 3
-    """How many times the usual is unusual; where spend varies much by itself it takes more."""
-    min_usd: Amount = Usd(1_000_000_000)
-    """By how many US dollars it has to be above the usual at least."""
-    notify: Texts = ()
-    """Names of the channels that are told; [] = none."""
-
-
 if TYPE_CHECKING:
     _Prices = Section
 else:
@@ -401,6 +379,8 @@ class Settings(Section):
     """What holds for all messages."""
     anomaly: AnomalySettings = AnomalySettings()
     """Spend that is far above the usual."""
+    loop: LoopSettings = LoopSettings()
+    """Prompts that repeat one another."""
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Own prices by model."""
     pricing: PricingSettings = PricingSettings()

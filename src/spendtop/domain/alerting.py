@@ -32,6 +32,7 @@ class MessageKind(StrEnum):
     LOW_BALANCE = "low balance"
     STALE = "stale data"
     UNUSUAL = "unusual spend"
+    LOOP = "loop"
     NOT_RECORDING = "not recording"
     UNDELIVERED = "undelivered"
     TEST = "test"
@@ -42,7 +43,7 @@ class MessageKind(StrEnum):
         match self:
             case MessageKind.EXCEEDED | MessageKind.LOW_BALANCE | MessageKind.NOT_RECORDING | MessageKind.UNDELIVERED:
                 return "critical"
-            case MessageKind.APPROACHING | MessageKind.STALE | MessageKind.UNUSUAL:
+            case MessageKind.APPROACHING | MessageKind.STALE | MessageKind.UNUSUAL | MessageKind.LOOP:
                 return "warning"
         return "info"
 
@@ -89,7 +90,8 @@ class Message(Struct, frozen=True, kw_only=True):
     lost: Message | None = None
     """Of one about a channel, whose name is in place of the limit's: the message that the channel did not take."""
     lines: tuple[str, ...] = ()
-    """Of stale data, of unusual spend and of what stops recording: why; of a balance: how far to believe it."""
+    """Of stale data, of unusual spend and of what stops recording: why; of a loop: the evidence; of a balance: how far
+    to believe it."""
 
     @property
     def unusual_words(self) -> str:
@@ -297,7 +299,7 @@ def headline(message: Message, name: str) -> str | None:
             left = f"{'est. ' if message.estimated else ''}{Usd(message.used_nano).floored}"
             [threshold] = side_by_side(Usd(message.limit_nano))
             about = f"{name} {left} of {threshold}"
-        case MessageKind.STALE:
+        case MessageKind.STALE | MessageKind.LOOP:
             about = name
         case MessageKind.UNUSUAL:
             about = name if message.resolves else f"{name} {message.unusual_words}"

@@ -18,6 +18,8 @@ PREFIX_ENDS = "-_/:."
 _PROPERTY = "prop."
 _PLAIN = re.compile(r"[\w.:][\w./:-]*", re.ASCII)
 """What a filter takes as it is, with an asterisk behind it."""
+_NAME = re.compile(r"[^\s:<>=()&|\"]+")
+"""A property's name that a filter can hold."""
 _LONGEST = 800
 """Characters; a filter takes not many more, and the window of time comes with it."""
 
@@ -63,7 +65,7 @@ def dimension(text: str) -> Dimension:
     """The dimension that a word names: `user`, `prop.env`. Raises UsageError."""
     if text.startswith(_PROPERTY) and len(text) > len(_PROPERTY):
         name = text.removeprefix(_PROPERTY)
-        return Dimension(text, name.upper(), f"(no {name})")
+        return Dimension(text, clean_line(name.upper()), f"(no {clean_line(name)})")
     wanted = name_here(text)
     if wanted not in DIMENSIONS:
         near = nearest(wanted, DIMENSIONS)
@@ -98,6 +100,8 @@ def selecting(of: Dimension, key: str, models: Sequence[str], span: Bounds, cale
             )
         case "day":
             return f"t:{key}"
+    if of.property is not None and not _NAME.fullmatch(of.property):
+        return _any_of([])
     name = {"model_family": "model", "session_prefix": "session"}.get(of.name, of.name)
     return f"{name}:{quoted(key)}" if key else f"-{name}:*"
 

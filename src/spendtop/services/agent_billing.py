@@ -13,7 +13,7 @@ from spendtop.domain.request import Billing, Request
 from spendtop.domain.sources import OTLP, Source
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row
-from spendtop.services.totals import TotalsByDifference
+from spendtop.services.totals import TotalsByDifference, open_windows
 from spendtop.store import facts
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, RevisionTable
@@ -46,7 +46,7 @@ def reclassify(
     changed = [(each, new) for each in stored if (new := _paid(each, recording, agent, host, said)) != each]
     if changed:
         recording.book.look_up(connection)
-        totals = TotalsByDifference(recording.book)
+        totals = TotalsByDifference(recording.book, open_windows(now, recording.book.calendar))
         for old, new in changed:
             totals.replace(old.request, new.request, old.id)
         recording.correct(connection, totals, {new.id: new for _, new in changed})

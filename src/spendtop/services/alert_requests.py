@@ -44,7 +44,7 @@ def span_of(alert: AlertRow, limit: Limit | None, now: int) -> Span:
 
 def request_filter(connection: Connection, alert: AlertRow, limit: Limit | None, calendar: Calendar, now: int) -> str:
     """The filter that lists them; empty where the alert is about none, or about a limit that is no longer there."""
-    if alert.kind == "anomaly":
+    if alert.kind in ("anomaly", "loop"):
         whose = f"{alert.about}:{quoted(alert.entity.raw)}" if alert.entity.raw else ""
         return _joined(whose, _within(span_of(alert, None, now), calendar))
     if limit is None:

@@ -1,7 +1,7 @@
 """Alerts about unusual spend: of everyone together and of each user, model and token, by `domain.anomaly`.
 
 Looking only reads, so that recording does not wait for it; what it finds is written afterwards. The loop that does both
-is `collector.anomaly_watch`.
+is `collector.spend_watch`.
 """
 
 from __future__ import annotations

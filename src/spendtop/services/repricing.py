@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from getpass import getuser
 from typing import Any
 
@@ -19,11 +19,10 @@ from sqlalchemy import Connection, Select, delete, select, update
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, parse_filter
-from spendtop.domain.limits import Limit
 from spendtop.domain.merging import StoredRequest, differences
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request_fields import REPORTED
-from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, bounds
+from spendtop.domain.windows import Calendar
 from spendtop.services.current_costs import (
     COMPUTED_HERE,
     PAGE,
@@ -39,7 +38,7 @@ from spendtop.services.current_costs import (
 from spendtop.services.presence import process_start
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row, to_values
-from spendtop.services.totals import TotalsByDifference
+from spendtop.services.totals import TotalsByDifference, open_windows
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RepriceChangeTable, RepriceTable, RequestTable, RevisionTable
@@ -332,7 +331,7 @@ def _correct(
     if not current:
         return
     recording.book.look_up(connection)
-    totals = TotalsByDifference(recording.book, _open_at(context.now_us, context.calendar))
+    totals = TotalsByDifference(recording.book, open_windows(context.now_us, context.calendar))
     for each in current:
         totals.replace(each.old.request, each.new.request, each.old.id)
     recording.correct(connection, totals, {each.new.id: each.new for each in current})
@@ -348,20 +347,6 @@ def _correct(
             for each in current
         ],
     )
-
-
-def _open_at(now: int, calendar: Calendar) -> Callable[[Limit, int], bool]:
-    """Whether what happened at an instant lies in a limit's window of now; a single request is over at once."""
-    spans: dict[Window, Bounds] = {}
-
-    def is_open(limit: Limit, at: int) -> bool:
-        if limit.window.kind is WindowKind.REQUEST:
-            return False
-        if limit.window not in spans:
-            spans[limit.window] = bounds(limit.window, now, calendar)
-        return at in spans[limit.window]
-
-    return is_open
 
 
 def _change(run_id: int, correction: Correction) -> dict[str, object]:

@@ -32,6 +32,8 @@ class TaskKind(StrEnum):
     """`session`: its id. Can be stopped."""
     REMOVE_TESTS = "remove-tests"
     """Takes out what `send-test` sent. Can be stopped."""
+    SAMPLE_EVENT = "sample-event"
+    """As a webhook of Helicone; with `token` as a push under that tracking token."""
     REPRICE = "reprice"
     """`run`: which one. Can be stopped."""
     REPRICE_COMPARE = "reprice-compare"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -10,12 +11,15 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits import Limit
 from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.request import Request, Status, is_assumed
-from spendtop.domain.sources import Source
+from spendtop.domain.sources import AgentSource, Source
+from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, bounds
 from spendtop.services.limit_book import LimitBook
 from spendtop.store.day_totals import TotalRow
 from spendtop.store.reads.grown_costs import LOWERED
 
 _ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
+SpeaksAt: TypeAlias = Callable[[Limit, int], bool]
+"""Whether a limit still cares for what happened at an instant."""
 TotalKey = tuple[str, str, int]
 """Dimension, key, start of the bucket in UTC µs."""
 
@@ -27,8 +31,7 @@ plan with what they would have cost, and the reports that joined what a more tru
 class TotalsByDifference:
     """Differences to the totals that a group of changes makes, and marks on the limits that it touches."""
 
-    def __init__(self, book: LimitBook, speaks_at: Callable[[Limit, int], bool] = lambda limit, at: True) -> None:
-        """`speaks_at` says whether a limit still cares for what happened at an instant."""
+    def __init__(self, book: LimitBook, speaks_at: SpeaksAt = lambda limit, at: True) -> None:
         self._book = book
         self._speaks_at = speaks_at
         self._deltas: dict[TotalKey, list[int]] = {}
@@ -41,7 +44,8 @@ class TotalsByDifference:
             return
         self._count(request, 1)
         for limit in self._book.broken(request):
-            self._mark(limit, str(request_id), request.occurred_at)
+            if not _is_history(request, limit, self._book.calendar):
+                self._mark(limit, str(request_id), request.occurred_at)
 
     def replace(self, old: Request, new: Request, request_id: int) -> None:
         """Take an earlier version's contributions out and put the new version's in."""
@@ -100,7 +104,8 @@ class TotalsByDifference:
         self._fold(("minute", "", at - at % MINUTE), delta)
         touched = self._book.touched(request)
         for limit, entity in touched:
-            self._mark(limit, entity, at)
+            if not _is_history(request, limit, self._book.calendar):
+                self._mark(limit, entity, at)
         if self._book.own_dimensions:
             self._count_own(request, sign, delta, hour, touched)
 
@@ -145,6 +150,29 @@ class TotalsByDifference:
         folded[4] += delta[4]
         folded[5] += delta[5]
         folded[6] += delta[6]
+
+
+def open_windows(now: int, calendar: Calendar) -> SpeaksAt:
+    """Whether what happened at an instant lies in a limit's window of now; a single request is over at once."""
+    spans: dict[Window, Bounds] = {}
+
+    def is_open(limit: Limit, at: int) -> bool:
+        if limit.window.kind is WindowKind.REQUEST:
+            return False
+        if limit.window not in spans:
+            spans[limit.window] = bounds(limit.window, now, calendar)
+        return at in spans[limit.window]
+
+    return is_open
+
+
+def _is_history(request: Request, limit: Limit, calendar: Calendar) -> bool:
+    """Whether an agent's files told of a call when the limit's window with it was over: nobody has to be told then."""
+    if not isinstance(request.source, AgentSource):
+        return False
+    if limit.window.kind is WindowKind.REQUEST:
+        return request.received_at - request.occurred_at > HOUR
+    return request.occurred_at not in bounds(limit.window, request.received_at, calendar)
 
 
 def _dimensions(request: Request) -> list[tuple[str, str]]:

@@ -168,6 +168,7 @@ SOURCES = (
     Action(
         "delete-token", "X,delete", "screen.delete_token", "delete", "delete the tracking token; asks first", "act", 8
     ),
+    Action("send-test", "T", "screen.send_test", "test", "send a test request by the way of this row", "act", 7),
     Action("retry", "R", "screen.retry", "retry", "read events again that were not understood", "act", 9),
     Action("poll", "r", "screen.poll", "poll now", "ask the selected provider at once", "act", 5),
     Action("backfill", "b", "screen.backfill", "back-fill", "read a span of Helicone again, or stop that", "act", 7),

@@ -49,6 +49,9 @@ class CommandedFace(Face, Protocol):
     def read_refusal(self) -> None: ...
 
 
+_SETTINGS = {"graph": [kind.value for kind in Graph], "slow": ["on", "off"]}
+
+
 @dataclass(frozen=True, slots=True)
 class PromptCommand:
     """One command of the `:` line."""
@@ -59,6 +62,17 @@ class PromptCommand:
     run: Callable[[list[str]], None]
     values: Callable[[], list[str]] = list
     """What the first argument can be."""
+    further: Callable[[str], list[str]] = lambda first: []
+    """What the second one can be, by the first."""
+
+    def arguments(self, before: list[str]) -> list[str]:
+        """What the argument behind these can be."""
+        match before:
+            case []:
+                return self.values()
+            case [first]:
+                return self.further(first)
+        return []
 
 
 class Commands:
@@ -66,20 +80,18 @@ class Commands:
 
     def __init__(self, app: CommandedFace) -> None:
         self._app = app
+        self._worn: str | None = None
+        """The theme that another one is tried in place of."""
         commands = [
             PromptCommand("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
             PromptCommand("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.themes_by_name)),
             PromptCommand(
-                "set", "set graph|slow VALUE", "change how it is shown", self._set, lambda: ["graph", "slow"]
-            ),
-            PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
-            PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
-            PromptCommand(
-                "view",
-                "view [save|forget] NAME",
-                "list what a saved view lists; save keeps what is listed",
-                self._view,
-                lambda: ["save", "forget", *app.saved_views.names],
+                "set",
+                "set graph|slow VALUE",
+                "change how it is shown",
+                self._set,
+                lambda: list(_SETTINGS),
+                lambda first: _SETTINGS.get(first, []),
             ),
             PromptCommand("reload", "reload", "read theme files and the store again", self._reload),
             PromptCommand(
@@ -102,13 +114,35 @@ class Commands:
                 "break spend down, such as :by user model",
                 self._by,
                 lambda: list(DIMENSIONS),
+                lambda first: list(DIMENSIONS),
             ),
             PromptCommand("refusal", "refusal", "why a changed configuration is refused", lambda _: app.read_refusal()),
             PromptCommand("pause", "pause", "freeze the picture, or let it go on", lambda _: app.action_pause()),
             PromptCommand("help", "help", "the keys that work now", lambda _: app.action_help()),
             PromptCommand("detach", "detach", "leave; the collector goes on", lambda _: app.action_detach()),
         ]
-        commands += [
+        commands += [*self._views(), *self._ways()]
+        self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
+
+    def _views(self) -> list[PromptCommand]:
+        """Other times, and what was saved."""
+        app = self._app
+        return [
+            PromptCommand("at", "at TIME", "show all as of 02:40, yesterday 14:00, 2026-11-19 02:40", self._at),
+            PromptCommand("now", "now", "back to now", lambda _: app.time_machine.back()),
+            PromptCommand(
+                "view",
+                "view [save|forget] NAME",
+                "list what a saved view lists; save keeps what is listed",
+                self._view,
+                lambda: ["save", "forget", *app.saved_views.names],
+                lambda first: app.saved_views.names if first in ("save", "forget") else [],
+            ),
+        ]
+
+    def _ways(self) -> list[PromptCommand]:
+        """To lists and screens."""
+        lists = [
             PromptCommand(
                 name,
                 f"{name} [NAME]",
@@ -117,11 +151,10 @@ class Commands:
             )
             for name, of in (("users", "user"), ("models", "model_family"), ("tokens", "token"))
         ]
-        commands += [
+        return lists + [
             PromptCommand(entry.command, entry.command, entry.help, self._opener(name))
             for name, entry in SCREENS.items()
         ]
-        self.all = {command.name: command for command in sorted(commands, key=lambda command: command.name)}
 
     def run(self, text: str) -> None:
         try:
@@ -139,7 +172,7 @@ class Commands:
         options = list(self.all)
         if space:
             command = self.all.get(head.split(" ")[0])
-            options = command.values() if command and " " not in head.strip() else []
+            options = command.arguments(head.split()[1:]) if command else []
         fitting = [option for option in options if option.startswith(last)]
         if not fitting:
             return text
@@ -152,13 +185,28 @@ class Commands:
         word, space, rest = text.lstrip().partition(" ")
         command = self.all.get(word)
         if command and (space or len([name for name in self.all if name.startswith(word)]) == 1):
-            values = [value for value in command.values() if value.startswith(rest.strip())]
+            before, _, last = rest.lstrip().rpartition(" ")
+            values = [value for value in command.arguments(before.split()) if value.startswith(last)]
             line = [(f" :{command.usage}", palette.key), (f"  {command.help}  ", palette.muted)]
             return [*line, ("  ".join(values), palette.text)]
         names = [name for name in self.all if name.startswith(word)]
         if not names:
             return [(f" no command {word[:20]!r}", palette.bad), (self._nearest(word), palette.muted)]
         return [(" ", palette.text), ("  ".join(names), palette.muted)]
+
+    def preview(self, text: str) -> None:
+        """Wear a theme while its name stands in the line."""
+        match text.split():
+            case ["theme", name] if name in self._app.themes_by_name:
+                self._worn = self._worn or self._app.theme
+                self._app.theme = name
+            case _:
+                self.end_preview()
+
+    def end_preview(self) -> None:
+        """Wear again what was worn before."""
+        if self._worn is not None:
+            self._app.theme, self._worn = self._worn, None
 
     def _find(self, name: str) -> PromptCommand:
         if name in self.all:

@@ -75,6 +75,12 @@ class CommandLine(Protocol):
     def complete(self, text: str) -> str:
         """The line with its last word completed as far as it is clear."""
 
+    def preview(self, text: str) -> None:
+        """Show what the line would do, where that can be shown."""
+
+    def end_preview(self) -> None:
+        """As it was before."""
+
     def hint(self, text: str) -> Sequence[tuple[str, Style]]:
         """What could follow, or what the command does."""
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
-from spendtop.collector.tasks.repricing_tasks import RepricingTasks
-from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
+from spendtop.collector.tasks.kinds import all_slow_tasks
 from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
@@ -329,8 +328,7 @@ async def test_an_unknown_request_has_no_body(bench: Bench) -> None:
 
 
 def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
-    office = Office(bench)
-    desk = SlowOffice(bench)
-    repricing = RepricingTasks(Polling(bench).context, lambda: bench.active.settings)
-    removal = SentTestsRemoval(Polling(bench).context)
-    assert {*office.runner._quick, *desk.slow.by_kind(), *repricing.by_kind(), *removal.by_kind()} == set(TaskKind)
+    office, context = Office(bench), Polling(bench).context
+    pollers = PollSupervisor(context, lambda: bench.active.settings, lambda: True)
+    slow = all_slow_tasks(context, pollers, lambda: bench.active.settings, "http://127.0.0.1:1")
+    assert {*office.runner._quick, *slow} == set(TaskKind)

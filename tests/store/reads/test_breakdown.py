@@ -9,6 +9,7 @@ from itertools import product
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import delete
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.dimensions import dimension, prefix_of
@@ -17,10 +18,12 @@ from spendtop.domain.model_names import family
 from spendtop.domain.request import Request, Status, Usage
 from spendtop.domain.sources import HELICONE, INGEST
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.breakdown import BreakdownReading, Cut, Times
+from spendtop.store.reads.breakdown import BreakdownReading, Cut, Times, unstored
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.grid import Grid, GridOrder, GridRow, GridSize
 from spendtop.store.reads.spending import spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 
@@ -190,6 +193,18 @@ def test_by_one_dimension_totals_say_the_same_as_requests(recorded: Recorded, na
         summary = spend(connection, *span)
     total = read(recorded, by(name), Times(span, earlier, START + DAY)).total.whole
     assert total == Measured(summary.requests, summary.cost.nano, summary.unpriced)
+
+
+def test_what_only_totals_know_any_more_is_counted(recorded: Recorded) -> None:
+    recorded.add(recorded.request(START + day * DAY) for day in range(3))
+    with recorded.store.writing() as connection:
+        request = table_of(RequestTable)
+        connection.execute(delete(request).where(request.c.occurred_at < START + DAY))
+    with recorded.store.reading() as connection:
+        assert unstored(connection, Span(START - 5, START + 9 * DAY)) == 1
+        assert unstored(connection, Span(START - 5, START + HOUR)) == 1
+        assert unstored(connection, Span(START + DAY, None)) == 0
+    assert by("user").is_of_requests(Times(Span(START, START + HOUR), None, START + HOUR))
 
 
 def test_orders_and_what_is_gone(recorded: Recorded) -> None:

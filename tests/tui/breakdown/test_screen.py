@@ -171,6 +171,9 @@ async def test_rows_columns_measure_time_and_what_is_compared_are_chosen(face: S
         await pilot.press("v", "f")
         await whole(pilot, screen)
         assert words(pilot, "(no token)")[:4] == ["(no", "token)", "1", "$0.00"]
+        await pilot.press("b", "a")
+        await whole(pilot, screen)
+        assert (screen.view.order, "gone" in picture(pilot), "new" in picture(pilot)) == ("name", False, False)
 
 
 async def test_a_breakdown_is_typed_and_slips_are_said(face: SpendtopApp) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -388,6 +389,28 @@ async def test_without_a_collector_nothing_is_called_live(busy: Till, session_ov
         await shown(pilot)
         await until(pilot, lambda: "state     NOT RECORDING" in picture(pilot))
         assert row_of(pilot, "helicone webhook")[2:4] == ["--", "quiet"]
+
+
+async def test_a_test_request_is_sent_by_the_way_of_the_row(
+    face: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    async with face.run_test(size=(100, 30), notifications=True) as pilot:
+        screen = await shown(pilot)
+
+        async def sent_with(arguments: dict[str, object], answer: str) -> None:
+            await pilot.press("T")
+            await until(pilot, lambda: write(store, tasks.are_queued))
+            task = write(store, lambda connection: tasks.claim(connection, clock()))
+            assert task is not None and (task.kind, task.arguments) == (tasks.TaskKind.SAMPLE_EVENT, arguments)
+            write(store, partial(tasks.finish, task_id=task.id, state=TaskState.DONE, result=answer, now=2))
+            await until(pilot, lambda: answer in picture(pilot))
+
+        screen.table.select(("source", "helicone"))
+        await sent_with({}, "the webhook was taken")
+        await at(pilot, screen, "ci-42")
+        await sent_with({"token": "ci-42"}, "the push was taken")
+        screen.table.select(("source", "litellm"))
+        await until(pilot, lambda: "T test" not in picture(pilot))
 
 
 async def test_retry_asks_the_collector_and_tells_what_came_of_it(

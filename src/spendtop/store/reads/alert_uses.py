@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
-from spendtop.store.reads import anomalies
+from spendtop.store.reads import anomalies, loops
 from spendtop.store.reads.applied_config import Applied, applied
-from spendtop.store.reads.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, AlertRow
+from spendtop.store.reads.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, LOOP_RULE, AlertRow
 from spendtop.store.reads.balances import balance_now
 from spendtop.store.reads.limits import Ceiling, Use, use
 from spendtop.store.reads.rows import from_row, selected
@@ -43,6 +43,13 @@ def most_of(connection: Connection, alert: AlertRow, now: int) -> anomalies.Cont
     return anomalies.contributors(connection, alert.about, alert.entity.raw, max(alert.window_start, now - HOUR))
 
 
+def evidence_of(connection: Connection, alert: AlertRow, now: int) -> str | None:
+    """Why it is a loop; None for other alerts."""
+    if alert.kind != "loop":
+        return None
+    return loops.evidence(connection, alert.about, alert.entity.raw, alert.resolved_at or now)
+
+
 def _amount(
     connection: Connection, alert: AlertRow, in_force: Applied, now: int, ceilings: Mapping[str, Ceiling]
 ) -> Use | None:
@@ -51,7 +58,7 @@ def _amount(
         account = next((each for each in in_force.accounts if each.name == name), None)
         left = None if account is None else balance_now(connection, account, now).amount
         return None if left is None else Use(left, 0)
-    if alert.rule.startswith(ANOMALY_RULE):
+    if alert.rule.startswith((ANOMALY_RULE, LOOP_RULE)):
         if alert.resolved_at is not None:
             return None
         spent = spend(connection, alert.window_start, None, alert.about, alert.entity.raw)

@@ -34,7 +34,7 @@ from spendtop.store.tables import (
     TotalTable,
 )
 
-LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE = "limit/", "balance/", "stale/", "anomaly/"
+LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE, LOOP_RULE = "limit/", "balance/", "stale/", "anomaly/", "loop/"
 """What the rules of alerts begin with, by what they are about."""
 AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
 """What alerts can be about."""
@@ -43,6 +43,7 @@ _KINDS: Mapping[str, AlertKind] = {
     BALANCE_RULE: "balance",
     STALE_RULE: "source",
     ANOMALY_RULE: "anomaly",
+    LOOP_RULE: "loop",
 }
 _MOST_UNUSUAL = 50
 """Alerts about unusual spend among which one is looked for that no silence is about."""

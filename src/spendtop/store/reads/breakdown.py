@@ -18,11 +18,11 @@ from spendtop.domain.measures import Measure
 from spendtop.domain.model_names import family
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.bucket_spans import Span, extent
 from spendtop.store.reads.dimension_sql import CellGrouping, of_totals
 from spendtop.store.reads.grid import Grid, GridSize, GridSums, grid
 from spendtop.store.reads.kept_sums import KeptSums, Key, Values, step_of
-from spendtop.store.reads.spending import ALL, COLUMNS, FAMILY, ONLY_WHERE_SET
+from spendtop.store.reads.spending import ALL, COLUMNS, FAMILY, ONLY_WHERE_SET, spend
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import Totals, totals
 from spendtop.store.statements import table_of
@@ -111,8 +111,19 @@ class BreakdownReading:
             return None
         return so_far()
 
+    def is_of_requests(self, times: Times) -> bool:
+        """Whether requests are read for it, and not the totals alone."""
+        return not _is_in_totals(self.cut, times)
+
     def _share(self, times: Times) -> float:
         return self._sums.share if times.earlier is None else (self._sums.share + self._before.share) / 2
+
+
+def unstored(connection: Connection, span: Span) -> int:
+    """How many requests of the span only the totals know, as they are older than what is kept."""
+    stored = extent(connection, span)
+    end = (stored.since or 0) if not stored.is_empty else span.until
+    return spend(connection, span.since, None if end is None else end // HOUR * HOUR).requests
 
 
 def _is_in_totals(cut: Cut, times: Times) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.alerting import AlertStage
+from spendtop.domain.clock import MINUTE
 from spendtop.domain.cost_words import use_words
 from spendtop.domain.money import ZERO, Usd, side_by_side
 from spendtop.domain.untrusted import clean_line
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _LABEL = 12
 _CHANNEL = 12
+_NEWS_FOR = 2 * MINUTE
+"""How long a test of the channels stands above all else, in µs."""
 
 
 class AlertDetailPanel(Panel):
@@ -41,14 +44,16 @@ class AlertDetailPanel(Panel):
     def title_line(self) -> Line:
         if self.detail is None:
             return [("Alert", self.palette.title)]
-        row = self.detail.row
-        about = words.what(row, None, max(self.size.width - 16, 12)).strip()
+        row, now = self.detail.row, self.detail.used_now
+        about = words.what(row, None if now is None else now.used, max(self.size.width - 16, 12)).strip()
         return [(f"#{row.id} ", self.palette.muted), (about, self.palette.title)]
 
     def content(self, width: int, height: int) -> list[Line]:
         if self.is_unread:
             return self.unread
-        lines = [*self._of_alert(width), *self._of_tests(width)]
+        tests = list(self._of_tests(width))
+        is_news = any(self.now - each.created_at < _NEWS_FOR for each in self.tests)
+        lines = [*(tests if is_news else ()), *self._of_alert(width), *(() if is_news else tests)]
         if not lines:
             return [[("nothing is selected", self.palette.faint)]]
         if len(lines) > height:
@@ -64,12 +69,13 @@ class AlertDetailPanel(Panel):
         stage = row.stage(self.now)
         yield self._fact("state", self._stage(row, stage))
         yield from self._amounts(detail)
-        yield from self._drivers(detail)
-        yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
+        yield from self._wrapped("evidence", detail.evidence or "", width)
         if not detail.deliveries:
             yield self._fact("told", "nobody: no channel hears of it", self.palette.muted)
         for delivery in reversed(detail.deliveries):
             yield from self._delivery(delivery, delivery.kind, width)
+        yield from self._wrapped("most of", self._drivers(detail), width)
+        yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
         yield self._fact("since", self._since(row), self.palette.muted)
 
     def _stage(self, row: AlertRow, stage: AlertStage) -> str:
@@ -92,6 +98,9 @@ class AlertDetailPanel(Panel):
         if row.kind == "anomaly":
             yield self._fact("said", row.unusual_words)
             return
+        if row.kind == "loop":
+            yield self._fact("cost", str(row.used if now is None else now.used), self.palette.money)
+            return
         if row.limit <= ZERO:
             return
         if row.kind == "balance":
@@ -102,16 +111,14 @@ class AlertDetailPanel(Panel):
             yield self._fact("used", use_words(now.used, now.unpriced, row.limit), self.palette.money)
         yield self._fact("said", use_words(row.used, row.unpriced, row.limit))
 
-    def _drivers(self, detail: AlertDetail) -> Iterator[Line]:
-        if not detail.drivers:
-            return
+    def _drivers(self, detail: AlertDetail) -> str:
+        """Who and what spent most of it: `user alice $9.10 · model o3 $8.20`."""
         costs = side_by_side(*(Usd(nano) for *_, nano in detail.drivers))
         named = (
             f"{dimension} {clean_line(key, 40) or '(none)'} {cost}"
             for (dimension, key, _), cost in zip(detail.drivers, costs, strict=True)
         )
-        for number, each in enumerate(named):
-            yield self._fact("" if number else "most of", each)
+        return f" {self.glyphs.between} ".join(named)
 
     def _of_tests(self, width: int) -> Iterator[Line]:
         for delivery in self.tests:

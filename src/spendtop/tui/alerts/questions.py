@@ -11,7 +11,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Limit
 from spendtop.domain.windows import Calendar
 from spendtop.services.alert_requests import drivers, limit_of, request_filter
-from spendtop.store.reads.alert_uses import uses_now
+from spendtop.store.reads.alert_uses import evidence_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.attention import (
@@ -90,6 +90,8 @@ class AlertDetail:
     """None where it is about none that is in force."""
     used_now: Use | None
     deliveries: tuple[DeliveryRow, ...]
+    evidence: str | None
+    """Of a loop: how many calls, how fast and how alike."""
     drivers: Contributors
     filter: str
     """Lists the requests behind it; empty where there are none."""
@@ -107,6 +109,7 @@ def read_detail(connection: Connection, alert_id: int, now: int) -> AlertDetail 
         limit=limit,
         used_now=uses_now(connection, [row], now, {}).get(row.id),
         deliveries=deliveries_of(connection, [row.id]).get(row.id, ()),
+        evidence=evidence_of(connection, row, now),
         drivers=drivers(connection, row, limit, now),
         filter=request_filter(connection, row, limit, calendar, now),
     )

@@ -43,8 +43,8 @@ def silence_of(row: AlertRow, limit: Limit | None) -> str:
             dimension = "model" if each is Each.MODEL_FAMILY else each
             whose = f" {dimension}:{quoted(row.entity.raw)}" if dimension is not None and row.entity.raw else ""
             return f"limit:{quoted(row.about)}{whose}"
-        case "anomaly" if row.entity.raw:
-            return f"kind:anomaly {row.about}:{quoted(row.entity.raw)}"
+        case "anomaly" | "loop" if row.entity.raw:
+            return f"kind:{row.kind} {row.about}:{quoted(row.entity.raw)}"
     return f"kind:{row.kind} limit:{quoted(row.about)}"
 
 

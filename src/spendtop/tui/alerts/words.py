@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
     from spendtop.store.reads.attention import AlertRow
 
-_CONDITIONS = {"anomaly": "unusual", "balance": "low", "source": "no fresh data"}
+_CONDITIONS = {"anomaly": "unusual", "loop": "looks like a loop", "balance": "low", "source": "no fresh data"}
 SEVERITIES = {"critical": "crit", "warning": "warn", "info": "info"}
 
 
@@ -32,6 +32,8 @@ def _name(row: AlertRow) -> str:
     match row.kind:
         case "anomaly":
             return row.whose
+        case "loop":
+            return f"loop {row.whose}"
         case "source":
             return f"{clean_line(row.about)}: no fresh data"
     return " ".join(filter(None, (clean_line(row.about), str(row.name))))
@@ -42,7 +44,9 @@ def _figure(row: AlertRow, used: Usd | None) -> str:
         case "limit" if row.limit > ZERO:
             return formats.percent((used or row.used).nano, row.limit.nano)
         case "anomaly":
-            return f"{times_of(row.used.nano, row.limit.nano)} the usual"
+            return f"{times_of(row.used.nano, row.limit.nano).replace(' times', 'x')} usual"
+        case "loop":
+            return str(used or row.used)
         case "balance":
             left, least = side_by_side(used or row.used, row.limit)
             return f"{left} of {least}"
@@ -77,6 +81,8 @@ def again(row: AlertRow, stage: AlertStage, limit: Limit | None, now: int, calen
     match row.kind:
         case "anomaly":
             return "at twice"
+        case "loop":
+            return "once over"
         case "balance":
             return "once up"
         case "source":
@@ -110,6 +116,8 @@ def again_in_full(row: AlertRow, stage: AlertStage, limit: Limit | None, calenda
     match row.kind:
         case "anomaly":
             return "When it has become twice as much, an hour later at the earliest."
+        case "loop":
+            return "When it is over."
         case "balance":
             return "After the balance was back at 110 % of it, or credit was entered."
         case "source":

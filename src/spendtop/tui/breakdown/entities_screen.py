@@ -91,8 +91,8 @@ class EntitiesScreen(LiveScreen):
         table.nothing = "no requests in this time; t chooses another"
         against = "" if answer.times.earlier is None else f" vs {compared(self.time, self.baseline)}"
         table.subtitle = [(f" {self.time.name}{against}", palette.muted)]
-        more = f"+{formats.grouped(answer.grid.other_keys)} more " if answer.grid.other_keys else ""
-        table.note = [(f"{formats.grouped(len(answer.entities))} {more}", palette.muted)]
+        more = f" +{formats.grouped(answer.grid.other_keys)} more" if answer.grid.other_keys else ""
+        table.note = [(f"{formats.grouped(len(answer.entities))}{more}", palette.muted)]
         table.take(answer.grid, answer.entities)
         self._to_wanted()
         return answer.headline

@@ -27,7 +27,7 @@ class EntityTable(ListTable["Entity", str]):
         super().__init__(title, id="entities")
         self.grid: Grid | None = None
         self.order = "cost"
-        name = Column(of.title, 12, _name, wished=32, order="name")
+        name = Column(of.title, 14, _name, wished=32, order="name")
         self._columns: Columns[Entity] = (name, *_COLUMNS)
 
     def take(self, grid: Grid, entities: Sequence[Entity]) -> None:
@@ -92,5 +92,5 @@ _COLUMNS: Columns[Entity] = (
     Column("REQ", 5, _requests, rank=2, right=True),
     Column("TREND", 6, _trend, rank=4, wished=12),
     Column("LAST", 4, _last, right=True),
-    Column("LIMITS", 16, _limits, rank=1, grows=True),
+    Column("LIMITS", 15, _limits, rank=1, grows=True),
 )

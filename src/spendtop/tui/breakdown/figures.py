@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spendtop.domain.cost_words import known_cost
+from spendtop.domain.cost_words import known_cost, within
 from spendtop.domain.measures import Measure, Measured, Unit
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
@@ -23,7 +23,10 @@ def figure(measured: Measured, measure: Measure, palette: Palette, width: int = 
     match measure.unit:
         case Unit.MONEY:
             known = _known(measured)
-            return formats.cost(known, measured.missing, width), palette.unknown if known is None else palette.money
+            words = formats.cost(known, measured.missing, width)
+            if known is not None and len(words) > width:  # not all is in it; how much is not has no room
+                words = f"{within(known, width - 1)}?"
+            return words, palette.unknown if known is None else palette.money
         case Unit.FAILURES:
             cost = formats.cost(_known(measured), measured.missing, width - len(formats.count(measured.of)) - 1)
             words = f"{formats.count(measured.of)} {cost}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from spendtop.domain.baseline import Baseline, earlier
@@ -11,7 +11,7 @@ from spendtop.domain.measures import COST
 from spendtop.domain.spend_change import SpendChange
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.breakdown import BreakdownReading, Times
+from spendtop.store.reads.breakdown import BreakdownReading, Times, unstored
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.daily import from_the_oldest
 from spendtop.store.reads.grid import Grid, GridSize
@@ -42,6 +42,8 @@ class BreakdownFigures:
     """Why the cost is another one; None while that is not known."""
     properties: tuple[str, ...]
     """Names of properties that requests lately had."""
+    unstored: int
+    """How many requests of the time are not in it, as only totals know them any more."""
     took: float
     """Seconds of reading."""
 
@@ -65,6 +67,9 @@ class BreakdownQuestion:
             properties = property_names(connection)
         times = times_of(store, self.view.time, self.view.baseline, self.now, headline.calendar)
 
+        with store.reading() as connection:
+            missing = unstored(connection, times.span) if self.reading.is_of_requests(times) else 0
+
         def figures(grid: Grid | None, share: float, change: SpendChange | None) -> BreakdownFigures:
             return BreakdownFigures(
                 view=self.view,
@@ -75,6 +80,7 @@ class BreakdownQuestion:
                 models=self.reading.models,
                 change=change,
                 properties=properties,
+                unstored=missing,
                 took=monotonic() - began,
             )
 
@@ -85,7 +91,9 @@ class BreakdownQuestion:
                 told = monotonic()
             return self.goes_on(figures(so_far(), share, None) if is_due else None)
 
-        grid = self.reading.read(store, times, self.size, progress)
+        # No day is one of those before.
+        of_rows = replace(times, earlier=None) if self.view.rows.name == "day" else times
+        grid = self.reading.read(store, of_rows, self.size, progress)
         change = None
         if grid is not None and self.view.measure is COST:
             if not self.changes.was_read and not self.goes_on(figures(grid, 1.0, None)):

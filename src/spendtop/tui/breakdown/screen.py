@@ -170,6 +170,9 @@ class BreakdownScreen(LiveScreen):
             parts += [(" by ", palette.muted), (heads[table.column - 1], palette.model)]
         of = grid.other_keys + len(table.rows)
         parts.append((f"   row {formats.grouped(table.position + 1)} of {formats.grouped(of)}", palette.muted))
+        if self.figures is not None and self.figures.unstored:
+            missing = formats.requests(self.figures.unstored)
+            parts.append((f"   {missing} are stored no more: not in it", palette.warn))
         return parts
 
     def on_list_table_moved(self) -> None:
@@ -200,7 +203,11 @@ class BreakdownScreen(LiveScreen):
             self.news()
 
     def break_down(self, rows: Dimension, columns: Dimension | None) -> None:
-        self.choose(replace(self.view, rows=rows, columns=None if columns == rows else columns))
+        """Times of day and days in their own order, all else the largest first."""
+        order = self.view.order
+        if rows != self.view.rows:
+            order = "name" if rows.name in ("hour", "day") else "total"
+        self.choose(replace(self.view, rows=rows, columns=None if columns == rows else columns, order=order))
 
     def limit_to(self, time: TimeChoice) -> None:
         self.choose(replace(self.view, time=time))

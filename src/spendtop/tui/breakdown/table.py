@@ -112,16 +112,18 @@ class GridTable(ListTable["GridRow", str]):
                 Column(title, width, partial(self._grid_cell, number), right=True)
                 for number, title in enumerate(titles)
             ]
-        wished = _WIDE_NAME if not cells else 20
+        wished = _WIDE_NAME if not cells else 2 * _NAME
         columns: list[Column[GridRow]] = [
-            Column(view.rows.title, _NAME, self._name_cell, wished=wished, grows=True, order="name"),
+            Column(view.rows.title, _NAME, self._name_cell, wished=wished, order="name"),
             *cells,
             Column("TOTAL", _TOTAL, self._total_cell, right=True, order="total"),
         ]
         if measure.adds_up and (self.size.width >= _SHARE_FROM or not cells):
             columns.append(Column("SHARE", _SHARE, self._share_cell, rank=1, right=True))
         columns.append(Column("CHANGE", _CHANGE, self._change_cell, right=True, order="change"))
-        columns.append(Column("TREND", _TREND, self._trend_cell, rank=2, wished=_TREND if cells else 2 * _TREND))
+        columns.append(
+            Column("TREND", _TREND, self._trend_cell, rank=2, wished=_TREND if cells else 2 * _TREND, grows=True)
+        )
         return (columns,)
 
     # Cells

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spendtop.domain.baseline import Baseline
 from spendtop.domain.dimensions import USUAL, Dimension
 from spendtop.domain.measures import COST, Measure
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui.selection import TODAY, TimeChoice
 
 _BEFORE = {"today": "yesterday", "yesterday": "the day before", "this week": "last week"}
@@ -43,4 +44,4 @@ def compared(time: TimeChoice, baseline: Baseline) -> str:
 
 def spoken(of: Dimension) -> str:
     """A dimension's name as people say it."""
-    return of.name if of.property is not None else of.name.replace("_", " ")
+    return clean_line(of.name) if of.property is not None else of.name.replace("_", " ")

@@ -234,15 +234,18 @@ class LiveScreen(ReaderScreen):
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         if event.kind is PromptKind.COMMAND:
             self.hint(self.face.commands.hint(event.text))
+            self.face.commands.preview(event.text)
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         if self.prompt.open:
             return
+        self.face.commands.end_preview()
         self.prompt_closed(event.kind, event.text)
         if event.kind is PromptKind.COMMAND:
             self.face.commands.run(event.text)
 
     def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
+        self.face.commands.end_preview()
         self.prompt_closed(event.kind, "")
 
     def prompt_closed(self, kind: PromptKind, text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -29,9 +30,18 @@ if TYPE_CHECKING:
 _NARROW = 40
 _ROOMY = 60
 """Cells from which on there is room for since when it stands so."""
-_ALERTS, _COUNT_OF_ALERTS = "alerts ", re.compile(r"!\d+")
 _LEAST_MONEY = 10
 """Cells of an amount where there is room for little else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One figure of the status line."""
+
+    forms: list[Line]
+    """The longest first."""
+    opens: Callable[[], None]
+    """What a click on it does."""
 
 
 class StatusLine(Canvas):
@@ -41,13 +51,15 @@ class StatusLine(Canvas):
         super().__init__(id="status")
         self.headline: Headline | None = None
         self.facts: StatusFacts | None = None
-        self._alerts_at = range(0)
-        """The cells that say how many alerts call for somebody."""
+        self._doors: list[tuple[range, Callable[[], None]]] = []
+        """The cells of each figure, and what is opened there."""
 
     def on_click(self, event: events.Click) -> None:
-        """How many alerts there are leads to them."""
-        if event.x in self._alerts_at:
-            self.face.open_screen("alerts")
+        """A figure leads to what it is about."""
+        for cells, opens in self._doors:
+            if event.x in cells:
+                opens()
+                return
 
     def draw(self, width: int, height: int) -> list[Line]:
         facts = self.facts
@@ -66,13 +78,14 @@ class StatusLine(Canvas):
         room = width - length(right) - 1
         parts = self._figures(wide=width >= 120)
         shade = DIMMED if facts.is_old else Style()
-        if room - length(left) < sum(length(choices[-1]) for choices in parts[:2]) + 4:
+        if room - length(left) < sum(length(figure.forms[-1]) for figure in parts[:2]) + 4:
             left = [(" ", base)]
-        for choices in parts:
-            fitting = (part for part in choices if length(left) + length(part) + 2 <= room)
+        self._doors = []
+        for figure in parts:
+            fitting = (part for part in figure.forms if length(left) + length(part) + 2 <= room)
             if part := next(fitting, None):
                 left += [("  ", base), *((text, style + shade) for text, style in part)]
-        self._alerts_at = _cells_of_alerts(left)
+                self._doors.append((range(length(left) - length(part), length(left)), figure.opens))
         return [[(text, base + style) for text, style in spread(left, right, width, base)]]
 
     def _state(self, facts: StatusFacts) -> Piece:
@@ -87,23 +100,27 @@ class StatusLine(Canvas):
         }[word]
         return f"{sign} {word}", style
 
-    def _figures(self, wide: bool) -> list[list[Line]]:
-        """The figures, the most important first; of each one its forms, the longest first."""
-        headline, palette = self.headline, self.palette
+    def _figures(self, wide: bool) -> list[_Figure]:
+        """The most important first."""
+        headline, palette, face = self.headline, self.palette, self.face
         if headline is None:
-            return [[[("today ", palette.muted), (self.glyphs.wait, palette.faint)]]]
-        bills = headline.bills
-        figures = [self._today(headline, wide) if bills is None else self._billed(bills, headline.at)]
+            return [_Figure([[("today ", palette.muted), (self.glyphs.wait, palette.faint)]], lambda: None)]
+        bills, ledger = headline.bills, partial(face.open_screen, "ledger")
+        if bills is None:
+            figures = [_Figure(self._today(headline, wide), partial(face.list_requests, "t:today"))]
+        else:
+            figures = [_Figure(self._billed(bills, headline.at), ledger)]
         if alerts := headline.attention.unattended:
             style = palette.bad if headline.attention.critical else palette.warn
-            figures.append([[(_ALERTS, palette.muted), (f"!{alerts}", style)], [(f"!{alerts}", style)]])
+            count: Piece = (f"!{alerts}", style)
+            figures.append(_Figure([[("alerts ", palette.muted), count], [count]], partial(face.open_screen, "alerts")))
         if bills is not None:
-            figures.append(self._left(bills, headline))
+            figures.append(_Figure(self._left(bills, headline), ledger))
         if headline.worst:
-            figures.append(self._limit(headline.worst, headline))
+            figures.append(_Figure(self._limit(headline.worst, headline), partial(face.open_screen, "limits")))
         if bills is None:
-            figures.append(self._pace(headline))
-        return [forms for forms in figures if forms]
+            figures.append(_Figure(self._pace(headline), partial(face.list_requests, "t:-1h")))
+        return [figure for figure in figures if figure.forms]
 
     def _today(self, headline: Headline, wide: bool) -> list[Line]:
         palette, today = self.palette, headline.today
@@ -163,18 +180,6 @@ class StatusLine(Canvas):
         words = reach_words(forecast, headline.at, headline.calendar)
         about = f"  100% ~{moment(forecast.reaches_at, headline.at, headline.calendar)}"
         return [[*whole, (f"  100% {words}", palette.warn)], [*short, (about, palette.warn)], *forms]
-
-
-def _cells_of_alerts(line: Line) -> range:
-    """Where a status line says how many alerts there are."""
-    at, start = 0, None
-    for text, _ in line:
-        if text == _ALERTS:
-            start = at
-        at += cell_len(text)
-        if _COUNT_OF_ALERTS.fullmatch(text):
-            return range(at - cell_len(text) if start is None else start, at)
-    return range(0)
 
 
 class TabBar(Canvas):

@@ -9,6 +9,7 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.loops import looping_sessions
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.session_paths import Branch, branches, path_spends
 from spendtop.store.reads.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
@@ -34,7 +35,11 @@ class SessionsQuestion:
             headline = read_headline(connection, self.now, self.calendar)
         context = FilterContext(self.now, headline.calendar)
         page = sessions(store, self.query, context, None, self.size)
-        return SessionsFigures(question=self, headline=headline, rows=page.rows, is_whole=page.next_cursor is None)
+        with store.reading() as connection:
+            looping = looping_sessions(connection)
+        return SessionsFigures(
+            question=self, headline=headline, rows=page.rows, is_whole=page.next_cursor is None, looping=looping
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class SessionsFigures:
     headline: Headline
     rows: tuple[SessionRow, ...]
     is_whole: bool
+    looping: frozenset[str]
+    """Those that look like loops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

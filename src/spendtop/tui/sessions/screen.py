@@ -79,6 +79,7 @@ class SessionsScreen(LiveScreen):
                 if self.selection.is_narrowed
                 else "no session yet: send Helicone-Session-Id, or session_id with a push"
             )
+            table.looping = answer.looping
             table.renew(answer.rows)
         self._title()
         return answer.headline

@@ -77,14 +77,24 @@ class SessionTable(ListTable["SessionRow", str]):
         self.pending = 0
         """Sessions that began since the list stands still."""
         self._newest: Sequence[SessionRow] = ()
+        self.looping: frozenset[str] = frozenset()
+        """Ids of the sessions that look like loops."""
 
     def layouts(self) -> Sequence[Columns[SessionRow]]:
-        return _LAYOUTS
+        state = Column("STATE", 7, self._state, rank=5)
+        return tuple((layout[0], state, *layout[1:]) for layout in _LAYOUTS)
+
+    def _state(self, row: SessionRow, ink: Ink, width: int) -> Piece:
+        if row.session.raw in self.looping:
+            return "loop?", ink.palette.bad
+        return ("running", ink.palette.good) if is_active(row, ink.now) else ("idle", ink.palette.faint)
 
     def key(self, row: SessionRow) -> str:
         return row.session.raw
 
     def mark(self, row: SessionRow, ink: Ink) -> Piece:
+        if row.session.raw in self.looping:
+            return "!", ink.palette.bad
         return (ink.glyphs.live if is_active(row, ink.now) else " "), ink.palette.good
 
     def renew(self, rows: Sequence[SessionRow]) -> None:

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from spendtop.domain.sources import HELICONE
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -123,6 +124,8 @@ class SourcesScreen(LiveScreen):
             return self.poller is not None
         if action.id == "backfill":
             return self.asks_helicone
+        if action.id == "send-test":
+            return self._sample is not None
         return action.id != "open" or self._listed() is not None
 
     def offered(self) -> list[tuple[Action, str]]:
@@ -178,6 +181,22 @@ class SourcesScreen(LiveScreen):
         from spendtop.services.tasks import TaskKind
 
         self.writer.ask_collector(TaskKind.QUARANTINE_RETRY, {})
+
+    @property
+    def _sample(self) -> dict[str, str] | None:
+        """How a test request is sent by the way of the row under the cursor; None where that takes none."""
+        row = self.table.row
+        if row is None or is_polled(row):
+            return None
+        if is_token(row):
+            return {"token": row.token.raw}
+        return {} if row.source is HELICONE else None
+
+    def action_send_test(self) -> None:
+        from spendtop.services.tasks import TaskKind
+
+        if self._sample is not None:
+            self.writer.ask_collector(TaskKind.SAMPLE_EVENT, self._sample)
 
     def action_poll(self) -> None:
         from spendtop.services.tasks import TaskKind

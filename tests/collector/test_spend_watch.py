@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from spendtop.collector.anomaly_watch import AnomalyWatch
+from spendtop.collector.spend_watch import SpendWatch, anomaly_rules
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.services.announcements import Announcement
 from tests.collector.conftest import Bench
@@ -33,8 +33,15 @@ async def test_it_looks_while_evaluating_is_ours_and_the_configuration_in_force_
     def announced(announcements: Sequence[Announcement]) -> None:
         said.extend(each.message.limit_name for each in announcements)
 
-    watch = AnomalyWatch(
-        bench.store, bench.recorder, lambda: bench.active.settings, bench.clock, owns, announced, every=0.001
+    watch = SpendWatch(
+        bench.store,
+        bench.recorder,
+        lambda: bench.active.settings,
+        anomaly_rules,
+        bench.clock,
+        owns,
+        announced,
+        every=0.001,
     )
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:

@@ -1,4 +1,5 @@
-"""The loop that runs the rules of `services.anomaly_alerts`, often enough to find a spike within minutes."""
+"""The loop that runs the rules about how is spent, `services.anomaly_alerts` and `services.loop_alerts`, often enough
+to find a spike or a loop within minutes."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection
 
 from spendtop.collector import from_settings
 from spendtop.collector.supervisor import pause
@@ -14,23 +18,35 @@ from spendtop.domain.clock import Clock
 from spendtop.services.announcements import Announcement
 from spendtop.services.anomaly_alerts import AnomalyAlerts
 from spendtop.services.lease import LostLease
+from spendtop.services.loop_alerts import LoopAlerts
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 
+Found = TypeVar("Found")
+"""What a look gives and writing takes."""
 _LOOK = 10.0
 """Seconds between two looks."""
 _REST = 20
 """The least of the time between two looks, as a multiple of how long the last one took."""
 
 
-class AnomalyWatch:
-    """Looks for unusual spend while evaluating is ours."""
+class SpendRules(Protocol[Found]):
+    """What looks, without writing, and writes what it found."""
+
+    def look(self, connection: Connection, now: int) -> list[Found]: ...
+
+    def write(self, connection: Connection, changes: Sequence[Found], now: int) -> list[Announcement]: ...
+
+
+class SpendWatch(Generic[Found]):
+    """Looks while evaluating is ours."""
 
     def __init__(
         self,
         store: Store,
         writes: WriteQueue,
         settings: Callable[[], Settings],
+        rules: Callable[[Settings], SpendRules[Found]],
         clock: Clock,
         owns: Callable[[], bool],
         on_announced: Callable[[Sequence[Announcement]], None],
@@ -40,6 +56,7 @@ class AnomalyWatch:
         self._store = store
         self._writes = writes
         self._settings = settings
+        self._rules = rules
         self._clock = clock
         self._owns = owns
         self._on_announced = on_announced
@@ -50,22 +67,27 @@ class AnomalyWatch:
         while not stop.is_set():
             settings = self._settings()
             if settings is not followed:
-                followed, alerts = settings, _alerts(settings)
+                followed, rules = settings, self._rules(settings)
             began = time.monotonic()
             if self._owns():
                 with suppress(LostLease):
-                    await self._look(alerts)
+                    await self._look(rules)
             await pause(stop, max(self._every, (time.monotonic() - began) * _REST))
 
-    async def _look(self, alerts: AnomalyAlerts) -> None:
+    async def _look(self, rules: SpendRules[Found]) -> None:
         now = self._clock()
-        changes = await read(self._store, lambda connection: alerts.look(connection, now))
+        changes = await read(self._store, lambda connection: rules.look(connection, now))
         if not changes:
             return
-        told = await write(self._writes, lambda connection: alerts.write(connection, changes, now))
+        told = await write(self._writes, lambda connection: rules.write(connection, changes, now))
         if told:
             self._on_announced(told)
 
 
-def _alerts(settings: Settings) -> AnomalyAlerts:
+def anomaly_rules(settings: Settings) -> AnomalyAlerts:
+    """Of unusual spend."""
     return AnomalyAlerts(from_settings.watched_spend(settings), from_settings.channels_of(settings))
+
+
+def loop_rules(settings: Settings) -> LoopAlerts:
+    return LoopAlerts(from_settings.watched_loops(settings), from_settings.channels_of(settings))
