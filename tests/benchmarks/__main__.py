@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.benchmarks import (
+    agent_files,
     backfilling,
     breaking_down,
     calls,
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "reads": reading.reads,
     "tries": trying.tries,
     "year": reading.year,
+    "agents": agent_files.agent_files,
     "breakdown": breaking_down.breakdown,
     "evaluation": reading.evaluation,
     "starts": starting.starts,

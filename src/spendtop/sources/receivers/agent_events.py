@@ -22,6 +22,8 @@ from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.settings import AgentsSettings
 
 CLAUDE_SPAN = "claude_code.llm_request"
+_OF_A_PLAN = "chatgpt"
+"""How Codex is signed in where a plan pays."""
 _TWIN = "gen_ai.client.inference.operation.details"
 
 
@@ -128,14 +130,8 @@ def _call(agent: str, name: str, record: LogRecord, settings: AgentsSettings, re
     attributes = record.attributes
     happened = when(record.at, TimeSource.CLIENT, received_at)
     billing = Billing(settings.of(agent).billing)
-    if (
-        billing is Billing.UNKNOWN
-        and text(
-            attributes.get("auth_mode"),
-        )
-        is not None
-    ):
-        billing = Billing.SUBSCRIPTION if str(attributes["auth_mode"]).lower() == "chatgpt" else billing
+    if billing is Billing.UNKNOWN and str(attributes.get("auth_mode")).lower() == _OF_A_PLAN:
+        billing = Billing.SUBSCRIPTION
     told = {
         "agent": agent,
         "agent_version": text(attributes.get("app.version")),
