@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.filters import FilterError, fields_of, parse_filter
 from spendtop.domain.windows import Calendar
+from spendtop.tui.selection import Selection
 
-if TYPE_CHECKING:
-    pass
+_TIMES = re.compile(r"(?:^|(?<=\s))(?:~t(?:ime)?\s+|t(?:ime)?:)\S+\s*")
+
+
+def without_time(selection: Selection) -> Selection:
+    """What is listed at any time: a chart has a window of its own. As it is where its times are parts of something."""
+    text = _TIMES.sub("", selection.text).strip()
+    try:
+        kept = parse_filter(text)
+    except FilterError:
+        return selection
+    is_all = fields_of(kept) == fields_of(selection.filter) - {"time"}
+    return Selection(text=text, filter=kept) if is_all else selection
 
 
 def of_span(since: int, until: int | None, calendar: Calendar) -> str:

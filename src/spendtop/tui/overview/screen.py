@@ -23,7 +23,7 @@ from spendtop.tui.overview.bars import bars_of_all, even_pace
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, of_span
+from spendtop.tui.overview.doors import joined, of_span, without_time
 from spendtop.tui.overview.first_run import KEYS, FirstRun
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
@@ -268,10 +268,10 @@ class OverviewScreen(LiveScreen):
 
     @property
     def _charted(self) -> Selection:
-        """What is listed on the screen of requests; all where that is a search in prompts and answers, which would take
-        too long for every picture."""
+        """What the screen of requests lists, of any time; all where that is a search in prompts and answers, which would
+        take too long for every picture."""
         listed = self.face.listed
-        return Selection() if body_terms(listed.filter) else listed
+        return Selection() if body_terms(listed.filter) else without_time(listed)
 
     def on_read_failed(self, event: ReadFailed) -> None:
         """What was read for the chart is asked for again with the next picture."""

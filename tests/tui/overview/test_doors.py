@@ -1,0 +1,41 @@
+"""Filters that lead from a figure to what is behind it."""
+
+from __future__ import annotations
+
+import pytest
+
+from spendtop.domain.clock import MINUTE
+from spendtop.domain.filters import parse_filter
+from spendtop.domain.windows import Calendar
+from spendtop.tui.overview.doors import joined, of_span, without_time
+from spendtop.tui.selection import Selection
+
+BERLIN = Calendar("Europe/Berlin")
+AUTUMN = 1_792_888_200_000_000
+"""Half past two in the night in which the clocks are put back, the first of the two."""
+
+
+def test_a_span_is_local_time_and_utc_where_clocks_show_it_twice() -> None:
+    hour = 60 * MINUTE
+    assert of_span(AUTUMN - 2 * hour, AUTUMN, BERLIN) == "t:2026-10-25T00:30..2026-10-25T02:30"
+    assert of_span(AUTUMN + hour, AUTUMN + 2 * hour, BERLIN) == "t:2026-10-25T01:30:00Z..2026-10-25T03:30"
+
+
+def test_filters_are_joined_as_a_whole() -> None:
+    assert joined("", "a | b", "t:today") == "(a | b) t:today"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("t:today", ""),
+        ("user:ann t:2026-10-25T00:30..2026-10-25T02:30", "user:ann"),
+        ("~t -30m (a | b)", "(a | b)"),
+        ("(t:today | user:ann)", "(t:today | user:ann)"),
+        ("!t:today user:ann", "!t:today user:ann"),
+        ('user:"x t:today"', 'user:"x t:today"'),
+    ],
+)
+def test_a_chart_is_of_what_is_listed_at_any_time(text: str, kept: str) -> None:
+    found = without_time(Selection(text=text, filter=parse_filter(text)))
+    assert (found.text, found.filter) == (kept, parse_filter(kept))
