@@ -18,6 +18,7 @@ from spendtop.domain.alerting import (
     Reading,
     continues,
     decide,
+    hysteresis,
     patience,
     thresholds,
 )
@@ -201,7 +202,12 @@ class _EntityReplay:
     def __init__(self, limit: Limit, entity: str) -> None:
         self._limit = limit
         self._entity = entity
-        self._lowest = limit.threshold(thresholds(limit)[0]).nano
+        self._floor: float = -1
+        """Nano-USD under which the episode begins to fall."""
+        self._ceiling: float = limit.threshold(thresholds(limit)[0]).nano
+        """Nano-USD from which on a further threshold is crossed."""
+        self._falls = False
+        """Whether use is under the floor, and it is only a question of time."""
         self._length = limit.window.length_us
         self._held: deque[tuple[int, int]] = deque()
         self._used = 0
@@ -210,19 +216,21 @@ class _EntityReplay:
 
     def passes_by(self, at: int, nano: int) -> bool:
         """Take the next request where nothing comes of it; False where `take` has to look at it."""
-        if self._episode is None:
-            held, used = self._held, self._used
-            if self._length is not None:
-                since = at - self._length
-                while held and held[0][0] < since:
-                    used -= held.popleft()[1]
-            self._used = used
-            if used + nano < self._lowest:
-                self._used = used + nano
-                if self._length is not None:
-                    held.append((at, nano))
-                return True
-        return False
+        if self._falls:
+            return False
+        held = self._held
+        if self._length is not None:
+            since = at - self._length
+            while held and held[0][0] < since:
+                if self._used - held[0][1] < self._floor:
+                    return False
+                self._used -= held.popleft()[1]
+        if self._used + nano >= self._ceiling:
+            return False
+        self._used += nano
+        if self._length is not None:
+            held.append((at, nano))
+        return True
 
     def take(self, at: int, nano: int) -> Iterator[Firing]:
         """The next request, after what happened by itself before it."""
@@ -230,8 +238,7 @@ class _EntityReplay:
             yield from self._pass_time(at)
             self._held.append((at, nano))
         self._used += nano
-        if self._used >= self._lowest or self._episode is not None:
-            yield from self._judge(at)
+        yield from self._judge(at)
 
     def _pass_time(self, until: int) -> Iterator[Firing]:
         """Let what is older than the window leave it; while an episode stands, look at each such instant."""
@@ -263,6 +270,7 @@ class _EntityReplay:
         self._episode = decision.episode
         if decision.episode is None:
             return
+        self._bound(decision.episode)
         is_over = decision.episode.state is EpisodeState.RESOLVED
         if is_over and self._resolved_at is None:
             self._resolved_at = at
@@ -271,3 +279,11 @@ class _EntityReplay:
         if decision.announce in (MessageKind.APPROACHING, MessageKind.EXCEEDED):
             above = 0.0 if before is None else before.announced
             yield Firing(at, self._entity, above, decision.episode.announced)
+
+    def _bound(self, episode: Episode) -> None:
+        """Between which uses nothing comes of a request, as the episode stands."""
+        limit, announced = self._limit, episode.announced
+        higher = [limit.threshold(t).nano for t in thresholds(limit) if t > announced]
+        self._ceiling = higher[0] if higher else float("inf")
+        self._floor = limit.amount.nano * announced * hysteresis(limit) if announced else -1
+        self._falls = episode.below_since is not None

@@ -14,9 +14,7 @@ from spendtop.sources.settings import SECTIONS
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.editor import edited, editor_command
 from tests.tui.conftest import Sessions, Till, picture, typed, until
-from tests.tui.limits.test_screen import shown, spent
-
-__all__ = ["spent"]
+from tests.tui.limits.conftest import shown
 
 TEXT = '# mine\n[[limit]]\nname = "daily"\nwindow = "day"\nusd = 50\n'
 

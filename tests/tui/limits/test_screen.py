@@ -9,42 +9,16 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.limits.screen import LimitsScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
-
-
-@pytest.fixture
-def spent(till: Till, clock: SettableClock) -> Till:
-    """alice over, bob half, nobody near: carol, dora and a user with only unpriced requests far below."""
-    now = clock()
-    costs = {"alice": "0.61", "bob\x1b[2J-of-a-very-long-name": "0.30", "carol": "0.02", "dora": "0.01"}
-    priced = [
-        a_request(n, now, external_id=user, user_id=user, cost=Cost(reported=Usd.of(cost)))
-        for n, (user, cost) in enumerate(costs.items())
-    ]
-    till.record(*priced, a_request(9, now, external_id="lab", user_id="lab", model="custom-7b", cost=Cost()))
-    return till
+from tests.tui.conftest import Sessions, Till, a_request, picture, typed, until
+from tests.tui.limits.conftest import shown
 
 
 @pytest.fixture
 def face(session_over: Sessions, spent: Till) -> SpendtopApp:
     """The face over them."""
     return SpendtopApp(session_over())
-
-
-async def shown(pilot: Pilot[int], *keys: str) -> LimitsScreen:
-    """The screen with its first figures, after these keys."""
-    await opened(pilot, "5")
-    app = pilot.app
-    assert isinstance(app, SpendtopApp)
-    await until(pilot, lambda: isinstance(app.live_screen, LimitsScreen) and app.live_screen.table.rows)
-    screen = app.live_screen
-    assert isinstance(screen, LimitsScreen)
-    await pilot.press(*keys)
-    await pilot.pause()
-    return screen
 
 
 def line(pilot: Pilot[int], words: str) -> str:
