@@ -268,8 +268,8 @@ class OverviewScreen(LiveScreen):
 
     @property
     def _charted(self) -> Selection:
-        """What the screen of requests lists, of any time; all where that is a search in prompts and answers, which would
-        take too long for every picture."""
+        """What the screen of requests lists, of any time; all where that is a search in prompts and answers, which
+        would take too long for every picture."""
         listed = self.face.listed
         return Selection() if body_terms(listed.filter) else without_time(listed)
 
