@@ -17,7 +17,7 @@ from tests.benchmarks.workshop import Workshop
 
 _WATCHED_SECONDS = 10.0
 _KEYS = 15
-_LIST, _CHART, _CURSOR = "─ Requests", "Spend/min", "▌"
+_LIST, _CHART, _CURSOR = "─ Requests", "─ Spend/", "▌"
 
 
 def latency(workshop: Workshop) -> list[Figure]:

@@ -196,7 +196,10 @@ async def _sessions(pilot: Pilot[int], app: SpendtopApp) -> dict[str, Said]:
     for line in lines(screen.table):
         words = line.strip("│▌● ")
         if words.startswith("job-2"):
-            said["session job-2"] = text(" ".join(words.split()[2:4]), requests=int(words.split()[1]))
+            figures = words.split()
+            count = next(place for place, word in enumerate(figures) if word.isdigit())
+            cost = " ".join(figures[count + 1 : count + 3])
+            said["session job-2"] = text(cost, requests=int(figures[count]))
     screen.table.select("job-2")
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.live_screen, OneSessionScreen) and app.live_screen.paths.answer)

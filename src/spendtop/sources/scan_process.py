@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan
+from spendtop.sources.agents.scan import AT_ONCE, AgentRoot, ChangedFile, FileRead, RootState, Scan
 from spendtop.sources.registry import READERS
 
 SETTLE_MS = 50
@@ -26,7 +26,7 @@ LOOK_AGAIN_MS = 15_000
 """How often all files are looked at without a notice, for file systems that send none."""
 _LOWEST = 10
 _STATES_EVERY = 50
-"""Files that are read between two words on how it stands."""
+"""Files that are read between two words on how it stands, and recorded together at most."""
 
 
 class ScanJob(Struct, frozen=True):
@@ -38,7 +38,8 @@ class ScanJob(Struct, frozen=True):
 class ScanNews(Struct, frozen=True):
     """One line of the process."""
 
-    read: FileRead | None = None
+    reads: list[FileRead] = []
+    """Of one file or several, to be recorded together."""
     states: list[RootState] | None = None
 
 
@@ -61,13 +62,16 @@ def main() -> NoReturn:
 def look_through(scan: Scan, changed: Sequence[ChangedFile]) -> Iterator[ScanNews]:
     """What is new in the files that changed, and how it stands before, in between and at the end."""
     yield ScanNews(states=scan.states(changed))
+    together: list[FileRead] = []
     for number, each in enumerate(changed, start=1):
         for part in scan.read(each):
-            yield ScanNews(read=part)
-        if number % _STATES_EVERY == 0:
-            yield ScanNews(states=scan.states(changed[number:]))
-    if changed:
-        yield ScanNews(states=scan.states([]))
+            together.append(part)
+            if sum(len(one.calls) for one in together) >= AT_ONCE:
+                yield ScanNews(together)
+                together = []
+        if number % _STATES_EVERY == 0 or number == len(changed):
+            yield ScanNews(together, scan.states(changed[number:]))
+            together = []
 
 
 def _changes(scan: Scan, roots: Sequence[AgentRoot]) -> Iterator[list[ChangedFile]]:

@@ -25,10 +25,10 @@ def read(scan: Scan) -> tuple[list[AgentCall], dict[str, Bookmark]]:
     bookmarks: dict[str, Bookmark] = {}
     for news in look_through(scan, scan.changed()):
         heard = msgspec.json.decode(msgspec.json.encode(news), type=ScanNews)
-        if heard.read is not None:
-            calls += heard.read.calls
-            if heard.read.bookmark is not None:
-                bookmarks[heard.read.path] = msgspec.convert(heard.read.bookmark, Bookmark)
+        for part in heard.reads:
+            calls += part.calls
+            if part.bookmark is not None:
+                bookmarks[part.path] = msgspec.convert(part.bookmark, Bookmark)
     return calls, bookmarks
 
 
@@ -70,10 +70,17 @@ def test_only_what_is_named_is_looked_at_until_something_unknown_is(tmp_path: Pa
 def test_a_long_history_comes_in_parts(tmp_path: Path) -> None:
     transcript(tmp_path, "a", *(line(message_id=f"msg_{number}") for number in range(4000)))
     scan = scan_of(tmp_path)
-    parts = [news.read for news in look_through(scan, scan.changed()) if news.read is not None]
+    parts = [part for news in look_through(scan, scan.changed()) for part in news.reads]
     assert len({call.key for part in parts for call in part.calls}) == 4000
     assert max(len(part.calls) for part in parts) == 300
     assert [part.bookmark["offset"] for part in parts if part.bookmark is not None][-1] > 0
+
+
+def test_small_files_come_together(tmp_path: Path) -> None:
+    for number in range(120):
+        transcript(tmp_path, str(number), line(message_id=f"msg_{number}"))
+    scan = scan_of(tmp_path)
+    assert [len(news.reads) for news in look_through(scan, scan.changed())] == [0, 50, 50, 20]
 
 
 def test_what_cannot_be_read_is_counted_once_and_said(tmp_path: Path) -> None:

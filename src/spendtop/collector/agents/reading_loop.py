@@ -8,9 +8,9 @@ import os
 import pwd
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
-from spendtop.domain.request import Billing, Request
+from spendtop.domain.request import Billing
 from spendtop.domain.sources import AGENTS, Source
 from spendtop.services import agent_billing, agent_files
 from spendtop.services.agent_files import RootLook
@@ -139,31 +139,35 @@ class ReadingLoop:
         decoder = msgspec.json.Decoder(ScanNews)
         while line := await lines.readline():
             news = decoder.decode(line)
-            if news.read is not None:
-                await self._record(news.read, wanted)
+            if news.reads:
+                await self._record(news.reads, wanted)
             for state in news.states or ():
                 await self._note(state)
         _log.warning("the process that reads coding agents' files ended by itself; it is started again")
 
-    async def _record(self, part: FileRead, wanted: _Wanted) -> None:
-        now = self._context.clock()
+    async def _record(self, parts: Sequence[FileRead], wanted: _Wanted) -> None:
+        """Record calls, and how far their files are read with them, in one transaction."""
+        recorder, now = self._context.recorder, self._context.clock()
         kept_since = now - self._context.settings().retention.requests
-        billing = Billing(wanted.settings.of(part.root.agent).billing)
-        machine = Machine(host=self._host, user=_owner(part.root.folder))
-        requests = [request_of(call, machine, billing, now) for call in part.calls if call.occurred_at >= kept_since]
-        await self._store(requests, part)
-
-    async def _store(self, requests: list[Request], part: FileRead) -> None:
-        recorder = self._context.recorder
+        requests = [
+            request_of(call, self._machine(part.root), Billing(wanted.settings.of(part.root.agent).billing), now)
+            for part in parts
+            for call in part.calls
+            if call.occurred_at >= kept_since
+        ]
         ready = await asyncio.to_thread(recorder.prepare, requests)
 
         def work(connection: Connection) -> None:
             recorder.record_prepared(connection, ready)
-            if part.bookmark is not None:
-                bookmark = msgspec.json.encode(part.bookmark).decode()
-                agent_files.note_file(connection, self._host, part.root.agent, part.path, bookmark)
+            for part in parts:
+                if part.bookmark is not None:
+                    bookmark = msgspec.json.encode(part.bookmark).decode()
+                    agent_files.note_file(connection, self._host, part.root.agent, part.path, bookmark)
 
         await write(recorder, work)
+
+    def _machine(self, root: AgentRoot) -> Machine:
+        return Machine(host=self._host, user=_owner(root.folder))
 
     async def _note(self, state: RootState) -> None:
         look = RootLook(
@@ -182,6 +186,7 @@ class ReadingLoop:
         )
 
 
+@lru_cache
 def _owner(folder: str) -> str:
     """The login name of whom a folder belongs to, or a number without one."""
     try:

@@ -31,7 +31,7 @@ from spendtop.tui.overview.trend import Trend
 from spendtop.tui.overview.welcome import Welcome
 from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.screens.reader_screen import Question
+from spendtop.tui.screens.reader_screen import Question, ReadFailed
 from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
 from spendtop.tui.widgets.chart import SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
@@ -272,6 +272,11 @@ class OverviewScreen(LiveScreen):
         too long for every picture."""
         listed = self.face.listed
         return Selection() if body_terms(listed.filter) else listed
+
+    def on_read_failed(self, event: ReadFailed) -> None:
+        """What was read for the chart is asked for again with the next picture."""
+        if self._trend is not None:
+            self._trend.end()
 
     def on_spend_chart_cursor_moved(self) -> None:
         self._chart_cursor.ask()
