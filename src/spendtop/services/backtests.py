@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from spendtop.domain.alerting import thresholds
 from spendtop.domain.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits import OWN_DIMENSION, Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
 from spendtop.store.engine import Store
@@ -124,6 +124,9 @@ def _by_requests(
             begin = since - 2 * (limit.window.length_us or 0)
         case kind if kind in CALENDAR_KINDS:
             begin = periods(limit, since, since + 1, calendar)[0].start_us
+    able = _able(store, limit, Bounds(begin, now + 1))
+    if able is not None and not able:
+        return
     first, done = None, 0.0
     for requests in in_slices(
         store,
@@ -134,5 +137,14 @@ def _by_requests(
         if requests:
             first = requests[0][0] if first is None else first
             done = (requests[-1][0] - first) / max(now - first, 1)
-        yield done, list(replay.run(requests))
+        yield done, list(replay.run(requests if able is None else (each for each in requests if each[1] in able)))
     yield 1.0, list(replay.finish())
+
+
+def _able(store: Store, limit: Limit, span: Bounds) -> set[str] | None:
+    """The entities that spent as much in the whole span as it takes to cross anything; None where totals do not say."""
+    has_totals = limit.each is not None and not limit.dimension.startswith(OWN_DIMENSION)
+    if not has_totals or limit.window.kind is WindowKind.REQUEST:
+        return None
+    with store.reading() as connection:
+        return set(entities_from(connection, limit, span, limit.threshold(thresholds(limit)[0])))
