@@ -241,8 +241,8 @@ _COLUMNS: Columns[LimitRow] = (
     Column("", 1, _raised),
     Column("", 6, _unpriced),
     Column("USE", 5, _percent, right=True, order="use"),
-    Column("", 6, _bar, wished=16, rank=4),
+    Column("", 6, _bar, wished=16, rank=5),
     Column("REACHES", 9, _reaches, right=True, rank=3),
-    Column("RESET", 6, _reset, right=True, rank=2, order="reset"),
+    Column("RESET", 6, _reset, right=True, rank=4, order="reset"),
 )
 _LAYOUTS = (_COLUMNS,)
