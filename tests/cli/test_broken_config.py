@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from getpass import getuser
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from spendtop.cli.commands import COMMANDS
 from spendtop.cli.options import known_stores
 from spendtop.config.paths import config_file, data_folder
 from spendtop.domain.windows import Calendar
-from spendtop.services import tokens
+from spendtop.services import alert_actions, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource, keep
 from spendtop.store.statements import table_of
@@ -37,6 +38,10 @@ READING: dict[str, tuple[str, ...]] = {
     "alert ack": ("1",),
     "alert snooze": ("1", "1h"),
     "alert unack": ("1",),
+    "alert silence": ("user:ann", "--for", "2h"),
+    "alert silences": (),
+    "alert unsilence": ("1",),
+    "alert undo": (),
     "delivery list": (),
     "quarantine list": (),
     "requests": (),
@@ -46,6 +51,8 @@ READING: dict[str, tuple[str, ...]] = {
     "export": (),
     "limit list": (),
     "limit check": (),
+    "limit raise": ("plain", "+1", "--until", "tomorrow"),
+    "limit backtest": ("plain",),
     "status": (),
     "ledger list": (),
     "ledger show": ("openai",),
@@ -84,6 +91,9 @@ CONFIGURED = {
     "helicone test",
     "helicone disconnect",
     "import",
+    "agents",
+    "agents connect",
+    "agents rescan",
     "reprice",
     "channel list",
     "channel test",
@@ -112,6 +122,7 @@ def request_id(home_store: Store, spent: Recorded) -> str:
     with home_store.writing() as connection:
         keep(connection, in_force)
         connection.execute(table_of(AlertTable).insert().values(**alert_values("daily", "exceeded")))
+        alert_actions.silence(connection, "user:ci", minutes_ago(-60), getuser(), minutes_ago(5))
         tokens.create(connection, "app", minutes_ago(5), value=None, shadow=False, length=22)
     return str(made)
 

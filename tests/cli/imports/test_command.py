@@ -135,7 +135,7 @@ def test_bad_lines_are_said_with_their_numbers_and_counted(cli: Cli, exports: Pa
     assert last_line(out)[1] == "2"
     assert last_line(out)[-1] == "2"
     assert [line.partition("x.jsonl, ")[2] for line in err.splitlines()] == [
-        "line 2: `basis` has to be one of reported, computed, unknown",
+        "line 2: `basis` has to be one of reported, computed, unknown, plan",
         "line 3: it has to be one JSON object",
     ]
 
