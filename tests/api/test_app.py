@@ -79,7 +79,7 @@ async def test_a_failure_inside_says_nothing_about_itself(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"SELECT {CANARY}")
 
-    monkeypatch.setattr("spendtop.api.routes.spending.uses_in_force", broken)
+    monkeypatch.setattr("spendtop.api.routes.limits.applied", broken)
     async with listening(readable_store, clock, recorder) as live:
         response = await live.client.get("/limits")
         assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
