@@ -71,14 +71,11 @@ class Welcome(Panel):
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
             return [sign, (f" {what:<28} ", muted if is_done else text), (command, muted if is_done else strong)]
 
-        nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
-        if self.agents is not None:
-            nothing = "No spend seen yet"
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
-        first: Line = [(f"{nothing}. ", strong), (waits, text)]
+        first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
         why: list[Line] = []
         if self.why_unrecorded:
-            first = [(f"{nothing}.", strong)]
+            first = [(f"{self._nothing}.", strong)]
             why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
@@ -148,6 +145,12 @@ class Welcome(Panel):
         if found.left_out:
             words = f"{words or 'no calls'}; some left out"
         return [(" - ", palette.key), (f" {found.agent:<28} ", palette.text), (words or "no calls", palette.muted)]
+
+    @property
+    def _nothing(self) -> str:
+        if self.agents is not None:
+            return "No spend seen yet"
+        return "No requests seen yet" if self.is_billed else "Nothing recorded yet"
 
     def _amiss(self, width: int) -> list[Line]:
         """The worst condition of the collector whole, and how many more there are."""
