@@ -42,8 +42,15 @@ def equivalent_words(equivalent: Usd | None, write: Callable[[Usd], str] = str) 
 
 def bounded(write: Callable[[N], str], output_final: bool) -> Callable[[N], str]:
     """How a cost or a count of output is written that is a lower bound as long as only a part of the output is known:
-    `>=$0.12`."""
-    return write if output_final else lambda figure: f">={write(figure)}"
+    `>=$0.12`. An amount that is only written as less than another one is at least nothing: `>=$0`."""
+    if output_final:
+        return write
+
+    def written(figure: N) -> str:
+        words = write(figure)
+        return ">=$0" if words.startswith("<") else f">={words}"
+
+    return written
 
 
 def use_words(used: Usd, unpriced: int, limit: Usd) -> str:

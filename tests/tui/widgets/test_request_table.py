@@ -61,7 +61,7 @@ def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -
     assert cost_word(known["f"]) == ">=$0.0075"
     assert cost_word(known["g"]) == "(>=$0.0075)"
     assert ">=410 1.8k >=$0.0075" in " ".join(drawn(known["f"], 140).split())
-    assert ">=$0.0" in drawn(known["f"], 40)
+    assert " >=$0 " in drawn(known["f"], 40)
     assert drawn(known["external-0"], 67) == "14:03:07 alice     gpt-4.1          2.1k   410   $0.0075  200  1.9s"
 
 
