@@ -268,6 +268,12 @@ async def test_q_goes_back_and_at_the_root_asks(app: SpendtopApp) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert "Leave spendtop?" not in picture(pilot)
+        await pilot.press("escape", "enter")  # whoever went back once too often stays
+        await pilot.pause()
+        assert "Leave spendtop?" not in picture(pilot) and app.is_running
+        await pilot.press("c", "escape")
+        await pilot.pause()
+        assert "Leave spendtop?" not in picture(pilot)
 
 
 async def test_leaving_offers_to_stop_only_a_collector_that_was_started_here(session_over: Sessions) -> None:

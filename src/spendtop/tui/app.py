@@ -115,6 +115,8 @@ class SpendtopApp(ThemedApp):
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
         self._start = CollectorStart(self, session)
+        self._led_from: dict[str, str] = {}
+        """By screen: the one that led there, to which going back leads again."""
         self.time_machine = TimeMachine(self, session)
         self._watch = StoreWatch(session, self.post_message, _import_first_questions)
         self._outside = Outside(session, self.send_to_terminal)
@@ -240,7 +242,10 @@ class SpendtopApp(ThemedApp):
         if self.current_mode != name and self.screen is self.live_screen:
             self.switch_mode(name)
 
-    action_open_screen = open_screen
+    def action_open_screen(self, name: str) -> None:
+        """By its own key: from there no way leads back to where somebody was led from."""
+        self._led_from.clear()
+        self.open_screen(name)
 
     def open_request(self, request_id: int) -> None:
         self.on_screen("requests", lambda screen: screen.open_request(request_id))
@@ -288,6 +293,8 @@ class SpendtopApp(ThemedApp):
                     self.pop_screen()
                 act(self.screen)
 
+        if self.current_mode != name:
+            self._led_from[name] = self.current_mode
         self.open_screen(name)
         self.call_after_refresh(reached)
 
@@ -310,20 +317,27 @@ class SpendtopApp(ThemedApp):
 
     async def action_back(self) -> None:
         """Back, or at the first screen out."""
+        from spendtop.tui.modals.leave import STAY
+
         screen = self.live_screen
         if screen is not None and screen.go_back():
             return
         if screen is None or screen.is_root:
-            self.action_leave()
+            self._ask_to_leave(STAY)
         else:
-            self.open_screen(FIRST)
+            self.open_screen(self._led_from.pop(screen.NAME, FIRST))
 
     def action_leave(self) -> None:
         """Ask what becomes of the collector, then leave."""
+        from spendtop.tui.modals.leave import Leaving
+
+        self._ask_to_leave(Leaving.DETACH)
+
+    def _ask_to_leave(self, chosen: str) -> None:
         from spendtop.tui.modals.leave import LeaveScreen, Leaving
 
         ways = {Leaving.DETACH: self.action_detach, Leaving.STOP: self._stop}
-        screen = LeaveScreen(self.collector, self.session.demo, self._collector_asked)
+        screen = LeaveScreen(self.collector, self.session.demo, self._collector_asked, chosen)
         self.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
 
     def _stop(self) -> None:

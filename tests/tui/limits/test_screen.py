@@ -57,6 +57,12 @@ async def test_the_detail_tells_of_the_selected_limit_and_enter_lists_what_count
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen) and "row 1 of 1" in picture(pilot))
         assert 'user:"alice" t:' in picture(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: face.current_mode == "limits")
+        await pilot.press("2")
+        await until(pilot, lambda: face.current_mode == "requests")
+        await pilot.press("q")
+        await until(pilot, lambda: face.current_mode == "overview")
 
 
 async def test_it_looks_ahead_where_there_is_a_past(session_over: Sessions, till: Till, clock: SettableClock) -> None:

@@ -221,7 +221,7 @@ class AlertsScreen(LiveScreen):
         if self._listed:
             self.face.list_requests(self._listed)
         elif row is not None and row.kind in _ELSEWHERE:
-            self.face.open_screen(_ELSEWHERE[row.kind])
+            self.face.open_row(_ELSEWHERE[row.kind], None)
 
     # What is done
 

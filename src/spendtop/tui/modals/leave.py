@@ -23,16 +23,23 @@ class Leaving(StrEnum):
     STOP = "stop"
 
 
+STAY = "stay"
+
+
 class LeaveScreen(Dialog[Leaving]):
     """Asks only what matters: a collector that this viewer did not start is never stopped here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "cancel"), ("y", "leave", "leave")]
     HINT = CHOOSE_HINT
 
-    def __init__(self, collector: AttachedCollector | None, demo: bool, asked: bool = True) -> None:
-        """`asked` says whether it was looked for a collector already."""
+    def __init__(
+        self, collector: AttachedCollector | None, demo: bool, asked: bool = True, chosen: str = Leaving.DETACH
+    ) -> None:
+        """`asked` says whether it was looked for a collector already; `chosen` is the option that enter takes at first,
+        STAY where somebody only wanted to go back."""
         super().__init__("Leave spendtop?")
         self._asked = asked
+        self._chosen = chosen
         self._collector = collector
         self._demo = demo
 
@@ -40,6 +47,7 @@ class LeaveScreen(Dialog[Leaving]):
         """What goes on, and the choices; these first where not all may fit."""
         words = Label(self._words(), markup=False)
         choices = Picker(*self._choices(), compact=True, markup=False)
+        choices.highlighted = choices.get_option_index(self._chosen)
         yield from (choices, words) if self.app.size.height < _SHORT else (words, choices)
 
     def _words(self) -> str:
@@ -59,15 +67,15 @@ class LeaveScreen(Dialog[Leaving]):
     def _choices(self) -> list[Option]:
         collector = self._collector
         if self._demo or collector is None or not collector.started_here:
-            return [Option("Leave", id=Leaving.DETACH), Option("Stay", id="stay")]
+            return [Option("Leave", id=Leaving.DETACH), Option("Stay", id=STAY)]
         return [
             Option("Leave it running, requests are still recorded", id=Leaving.DETACH),
             Option("Stop it: requests are missed until it runs again", id=Leaving.STOP),
-            Option("Stay", id="stay"),
+            Option("Stay", id=STAY),
         ]
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(None if event.option_id == "stay" else Leaving(event.option_id or ""))
+        self.dismiss(None if event.option_id == STAY else Leaving(event.option_id or ""))
 
     def action_leave(self) -> None:
         self.dismiss(Leaving.DETACH)

@@ -155,7 +155,7 @@ class OverviewScreen(LiveScreen):
             case SpendChart():
                 self._list(self._of_chart(pane))
             case BalancesPanel():
-                self.face.open_screen("ledger")
+                self.face.open_row("ledger", None)
             case LimitsPanel():
                 use = pane.use
                 self.face.open_row("limits", use and RowKey(use.limit.name, use.entity.raw, False))
@@ -235,6 +235,13 @@ class OverviewScreen(LiveScreen):
         now = self.face.session.clock()
         since, _ = self.time.span(now, self.calendar)
         return max((now - (since or 0)) // DAY, _LEAST_BILL_DAYS)
+
+    def go_back(self) -> bool:
+        """From the chart's cursor to the list."""
+        if not isinstance(self.pane, SpendChart):
+            return False
+        self.query_one(RequestList).focus()
+        return True
 
     def action_chart_cursor(self) -> None:
         self.query_one(SpendChart).focus()
