@@ -21,6 +21,7 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.config.toml import pairs
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
+from spendtop.domain.shell_words import shell_word
 from spendtop.services.presence import running_collector
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
@@ -89,7 +90,8 @@ def run(options: Options) -> int:
         say(_text(file, file.values(url, KEY_TO_PASTE)))
         if name in _BESIDE:
             say(_BESIDE[name].format(key=KEY_TO_PASTE))
-        say(f"\n`spendtop agents connect {name} --write` writes it there, and keeps that of before as {path.name}.bak.")
+        command = f"spendtop agents connect {shell_word(name)} --write"
+        say(f"\n`{command}` writes it there, and keeps that of before as {path.name}.bak.")
         return ExitCode.OK
     keys = settings.server.ingest_keys
     if not keys:

@@ -53,7 +53,7 @@ def request_filter(connection: Connection, alert: AlertRow, limit: Limit | None,
         return f"id:{alert.entity.raw}"
     span = span_of(alert, limit, now)
     scope = f"({limit.where_text})" if limit.where_text else ""
-    return _joined(_whose(connection, limit, alert.entity.raw, span), scope, _within(span, calendar))
+    return _joined(of_entity(connection, limit, alert.entity.raw, span), scope, _within(span, calendar))
 
 
 def drivers(connection: Connection, alert: AlertRow, limit: Limit | None, now: int) -> anomalies.Contributors:
@@ -69,7 +69,8 @@ def drivers(connection: Connection, alert: AlertRow, limit: Limit | None, now: i
     return tuple(alert_messages.contributors(connection, limit, alert.entity.raw, reading))
 
 
-def _whose(connection: Connection, limit: Limit, entity: str, span: Span) -> str:
+def of_entity(connection: Connection, limit: Limit, entity: str, span: Span) -> str:
+    """The part of a filter that selects the requests of one entity of a limit within a span; empty for everyone."""
     match limit.each:
         case None:
             return ""

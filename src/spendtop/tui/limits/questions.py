@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, SECOND, to_datetime
-from spendtop.domain.filters import quoted
 from spendtop.domain.forecast import Forecast
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits import Limit
 from spendtop.domain.windows import Bounds, Calendar, WindowKind
 from spendtop.services.alert_messages import spent_most
+from spendtop.services.alert_requests import of_entity
 from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts_of_limit, deliveries_of
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limit_curves import CurvePoint, curve
 from spendtop.store.reads.limit_entities import LimitEntities, limit_entities
 from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse, fullest_first
-from spendtop.store.reads.model_families import names_of
 from spendtop.tui.headline import Headline
 from spendtop.tui.limits.table import FOLDED_BELOW, Forecasts
 from spendtop.tui.screens.questions import read_headline
@@ -110,7 +109,7 @@ class CountedQuestion:
     def ask(self, connection: Connection) -> str:
         limit = self.use.limit
         parts = [
-            _of_entity(connection, self.use),
+            of_entity(connection, limit, self.use.entity.raw, Span(self.use.starts_at, self.use.ends_at)),
             f"({limit.where_text})" if limit.where_text else "",
             self._time(limit),
         ]
@@ -125,16 +124,6 @@ class CountedQuestion:
             return ""
         until = "" if self.use.ends_at is None else _instant(self.use.ends_at)
         return f"t:{_instant(self.use.starts_at)}..{until}"
-
-
-def _of_entity(connection: Connection, use: LimitUse) -> str:
-    each, entity = use.limit.each, use.entity.raw
-    if each is None or not entity:
-        return ""
-    if each is Each.MODEL_FAMILY:
-        models = names_of(connection, [entity], [Span(use.starts_at, use.ends_at)])
-        return f"({' | '.join(f'model:{quoted(name)}' for name in sorted(models))})"
-    return f"{each.value}:{quoted(entity)}"
 
 
 def _instant(at: int) -> str:
