@@ -217,7 +217,7 @@ usages = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data(), reports=reports_of_one_request())
 def test_the_order_of_reports_changes_nothing_but_the_arrival(data: st.DataObject, reports: list[Request]) -> None:
     in_order, shuffled = told(*reports), told(*data.draw(st.permutations(reports)))
@@ -287,7 +287,7 @@ def test_parts_of_a_usage_never_exceed_it_unless_one_source_says_so(reports: lis
             )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(reports=reports_of_one_request())
 def test_every_value_is_that_of_the_most_trusted_source_that_gave_one(reports: list[Request]) -> None:
     record = told(*reports)
