@@ -52,6 +52,7 @@ READING: dict[str, tuple[str, ...]] = {
     "limit list": (),
     "limit check": (),
     "limit raise": ("plain", "+1", "--until", "tomorrow"),
+    "limit unraise": ("plain",),
     "limit backtest": ("plain",),
     "status": (),
     "ledger list": (),

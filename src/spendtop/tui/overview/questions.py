@@ -12,6 +12,7 @@ from spendtop.domain.filters import Filter, FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
+from spendtop.store.reads.attention import newest_tests
 from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
@@ -75,7 +76,8 @@ class OverviewQuestion:
         )
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
-        return OverviewFigures(headline, figures, line, history)
+        is_tested = not headline.recorded and any(test.state == "sent" for test in newest_tests(connection, 0))
+        return OverviewFigures(headline, figures, line, history, is_tested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class OverviewFigures:
     timeline: Timeline
     history: BillHistory | None
     """Where bills stand in place of spend."""
+    is_channel_tested: bool
+    """In an empty store: whether a channel took a test message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
