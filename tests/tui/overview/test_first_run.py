@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.alerts.message_text import channel_test_message
-from spendtop.services import tasks
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.services import agent_files, tasks
 from spendtop.services.outbox_rules import enqueue
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.welcome import Welcome
+from tests.services.test_agent_files import LOOK
+from tests.services.test_plan_calls import Desk, call
 from tests.tui.conftest import Sessions, Till, opened, picture, typed, until
 
 
@@ -59,3 +64,26 @@ async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
         await typed(pilot, "my app")
         await pilot.press("enter")
         await until(pilot, lambda: "SPENDTOP_INGEST_KEY" in picture(pilot))
+
+
+async def test_coding_agents_found_here_are_named_by_both_screens_and_nothing_is_said_without(
+    session_over: Sessions, till: Till, store: Store
+) -> None:
+    app = SpendtopApp(session_over())
+    now = app.session.clock()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "spendtop demo" in picture(pilot))
+        assert "agents" not in picture(pilot)
+        Desk(store).record(call(at=now - 2 * HOUR), call("msg_2", at=now - MINUTE))
+        with store.writing() as connection:
+            agent_files.note_root(connection, socket.gethostname(), replace(LOOK, waiting=0), {})
+        await until(pilot, lambda: "2 calls, last 1m ago; some left out" in picture(pilot))
+        assert "today 2 calls, ~<$0.000001 API-equivalent" in picture(pilot)
+        assert "No spend seen yet." in picture(pilot) and "spendtop demo" not in picture(pilot)
+        await pilot.press("8")
+        await until(pilot, lambda: "claude-code" in picture(pilot))
+        (row,) = (line.split() for line in picture(pilot).splitlines() if "claude-code" in line)
+        assert row[1:4] == ["claude-code", "OK", "1m"] and "codex" not in picture(pilot)
+        await pilot.press("G")
+        await until(pilot, lambda: "3 files are read; left out: 2 malformed lines" in picture(pilot))

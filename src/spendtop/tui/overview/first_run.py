@@ -13,6 +13,7 @@ from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens
 
 if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
+    from spendtop.tui.overview.questions import AgentsHere
 
 KEYS = ("copy-address", "new-token", "send-test", "edit")
 """Ids of the actions."""
@@ -24,6 +25,8 @@ class FirstRun:
         self._clipboard = Clipboard(screen)
         self._writer = StoreWriter(screen)
         self.is_channel_tested = False
+        self.agents: AgentsHere | None = None
+        """As the store says."""
 
     def tell(self, is_billed: bool) -> None:
         """Bring the welcome up to date; draw it where that changed it."""
@@ -32,7 +35,8 @@ class FirstRun:
         why = "" if collector else face.status_facts().standing.sentence
         told = (face.webhook_url, collector, why, is_billed, self._done(face.headline))
         shown = (welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed, welcome.done)
-        if shown != told:
+        if (shown, welcome.agents) != (told, self.agents):
+            welcome.agents = self.agents
             welcome.webhook, welcome.collector, welcome.why_unrecorded, welcome.is_billed, welcome.done = told
             welcome.redraw()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters import Filter, FilterContext
 from spendtop.domain.windows import Calendar
+from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import newest_tests
@@ -17,6 +19,7 @@ from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.overview import Chart, Overview, overview
+from spendtop.store.reads.present import under_plan_today
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family, oldest_hour
@@ -77,7 +80,11 @@ class OverviewQuestion:
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
         is_tested = not headline.recorded and any(test.state == "sent" for test in newest_tests(connection, 0))
-        return OverviewFigures(headline, figures, line, history, is_tested)
+        agents = None
+        if not headline.recorded:
+            found = agents_found(connection, socket.gethostname())
+            agents = AgentsHere(found, under_plan_today(connection, calendar, self.now)) if found else None
+        return OverviewFigures(headline, figures, line, history, is_tested, agents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,17 @@ class OverviewFigures:
     """Where bills stand in place of spend."""
     is_channel_tested: bool
     """In an empty store: whether a channel took a test message."""
+    agents: AgentsHere | None
+    """While no spend is recorded, and files of coding agents are on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsHere:
+    """The coding agents on this machine."""
+
+    found: tuple[AgentFound, ...]
+    today: Spend
+    """What all agents used under a plan: the cost is what it would have cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,7 @@ class OverviewScreen(LiveScreen):
         self.set_class(not headline.recorded, "-empty")
         self._bills(figures)
         self._first_run.is_channel_tested = figures.is_channel_tested
+        self._first_run.agents = figures.agents
         self._first_run.tell(self.has_class("-billed"))
         self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)

@@ -7,14 +7,20 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from spendtop.domain.clock import age
 from spendtop.domain.condition import ConditionStatus
+from spendtop.domain.cost_words import equivalent_words
 from spendtop.domain.untrusted import clean_line
+from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
 
 if TYPE_CHECKING:
+    from spendtop.services.agents_found import AgentFound
+    from spendtop.tui.overview.questions import AgentsHere
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76
+_AGENTS_SHOWN = 3
 
 
 class SetupStep(Enum):
@@ -40,6 +46,8 @@ class Welcome(Panel):
         self.is_billed = False
         """Whether bills are shown above: only who spends it is not known then."""
         self.done: frozenset[SetupStep] = frozenset()
+        self.agents: AgentsHere | None = None
+        """The coding agents on this machine, where there are any."""
 
     @property
     def title_line(self) -> Line:
@@ -63,12 +71,11 @@ class Welcome(Panel):
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
             return [sign, (f" {what:<28} ", muted if is_done else text), (command, muted if is_done else strong)]
 
-        nothing = "No requests seen yet" if self.is_billed else "Nothing recorded yet"
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
-        first: Line = [(f"{nothing}. ", strong), (waits, text)]
+        first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
         why: list[Line] = []
         if self.why_unrecorded:
-            first = [(f"{nothing}.", strong)]
+            first = [(f"{self._nothing}.", strong)]
             why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
@@ -76,13 +83,16 @@ class Welcome(Panel):
             way_in = [(self.webhook, palette.good)]
         if self.collector is not None and self.collector.url is not None:
             tunnel = f"cloudflared tunnel --url {_address(self.collector.url)}"
+        demo = [
+            [("See it alive at once", palette.title)],
+            step("-", "a month of made-up traffic", "spendtop demo"),
+        ]
         return [
             first,
             *why,
             *self._amiss(width),
             (),
-            [("See it alive at once", palette.title)],
-            step("-", "a month of made-up traffic", "spendtop demo"),
+            *(demo if self.agents is None else self._of_agents(self.agents)),
             (),
             [("Connect Helicone", palette.title)],
             step("1", "write spendtop.toml", "spendtop init; e opens it", SetupStep.CONFIGURED),
@@ -110,6 +120,37 @@ class Welcome(Panel):
                 (" leave", muted),
             ],
         ]
+
+    def _of_agents(self, agents: AgentsHere) -> list[Line]:
+        """Each with its calls, and what all of them used today."""
+        palette, today = self.palette, agents.today
+        lines: list[Line] = [
+            [("Coding agents on this machine", palette.title), ("  usage under a plan is no spend", palette.muted)]
+        ]
+        lines += [self._of_agent(found) for found in agents.found[:_AGENTS_SHOWN]]
+        if more := len(agents.found[_AGENTS_SHOWN:]):
+            lines.append([(f" -  and {more} more: 8 sources", palette.muted)])
+        used = f"today {formats.grouped(today.requests)} calls, {equivalent_words(today.cost)} API-equivalent"
+        return [
+            *lines,
+            [(" 2 ", palette.key), (f" {'lists them, 8 says more':<28} ", palette.text), (used, palette.strong)],
+        ]
+
+    def _of_agent(self, found: AgentFound) -> Line:
+        palette = self.palette
+        words = found.reading
+        if not words and found.last_at is not None:
+            last = age(max(self.face.session.clock() - found.last_at, 0))
+            words = f"{formats.grouped(found.calls)} calls, last {last if last == 'now' else f'{last} ago'}"
+        if found.left_out:
+            words = f"{words or 'no calls'}; some left out"
+        return [(" - ", palette.key), (f" {found.agent:<28} ", palette.text), (words or "no calls", palette.muted)]
+
+    @property
+    def _nothing(self) -> str:
+        if self.agents is not None:
+            return "No spend seen yet"
+        return "No requests seen yet" if self.is_billed else "Nothing recorded yet"
 
     def _amiss(self, width: int) -> list[Line]:
         """The worst condition of the collector whole, and how many more there are."""

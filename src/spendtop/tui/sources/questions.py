@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from spendtop.domain.sources import SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import tasks
+from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.attention import QuarantineRow, quarantined
@@ -46,6 +48,7 @@ class SourcesQuestion:
             headline=headline,
             sources=figures,
             polled=polled_rows(headline.applied, figures, self.now),
+            agents=agents_found(connection, socket.gethostname()),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
             price_list=price_list(connection),
@@ -60,6 +63,8 @@ class SourcesAnswer:
     headline: Headline
     sources: Sources
     polled: tuple[PolledRow, ...]
+    agents: tuple[AgentFound, ...]
+    """Whose files are on this machine."""
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None
     """The one that is under way."""

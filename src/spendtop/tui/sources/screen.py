@@ -19,7 +19,7 @@ from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill, SpanDraft
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
-from spendtop.tui.sources.state import State, advice, poller_advice
+from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, base_url
 from spendtop.tui.widgets.canvas import Line
@@ -147,6 +147,8 @@ class SourcesScreen(LiveScreen):
             return [(poller_advice(row, state), palette.bad if state is State.FAILING else palette.muted)]
         if is_token(row):
             return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
+        if (found := self.table.agent(row)) is not None:
+            return [(agent_advice(found, state), palette.warn if found.left_out else palette.muted)]
         style = palette.bad if state is State.UNSIGNED else palette.muted
         assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
         return [(advice(row.source, state, base_url(self.face)), style), (assumed, palette.muted)]

@@ -9,6 +9,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import KeyRule, PushedSource, Source
 
 if TYPE_CHECKING:
+    from spendtop.services.agents_found import AgentFound
     from spendtop.store.reads.applied_config import Doors
     from spendtop.store.reads.sources import SourceRow, TokenRow
     from spendtop.tui.sources.questions import PolledRow
@@ -22,6 +23,8 @@ class State(StrEnum):
     LIVE = "OK"
     QUIET = "-- quiet"
     WAITS = ".. waits"
+    READS = ".. reads"
+    """Files of a coding agent for the first time, or what is new in them."""
     OFF = "off"
     UNSIGNED = "!UNSIGNED"
     """Open to everybody who finds the address."""
@@ -62,6 +65,13 @@ def token_state(row: TokenRow, heard: bool, now: int) -> State:
     return state
 
 
+def agent_state(found: AgentFound, recording: bool, now: int) -> State:
+    """Of a coding agent with files on this machine."""
+    if recording and found.waiting:
+        return State.READS
+    return _by_age(found.last_at, recording, now)
+
+
 def poller_state(row: PolledRow, recording: bool) -> State:
     """Of a provider that is asked."""
     if row.setting:
@@ -94,6 +104,14 @@ def poller_advice(row: PolledRow, state: State) -> str:
     if state in (State.QUIET, State.STALE):
         return "is asked again as soon as a collector runs: start `spendtop`"
     return "is asked at a steady pace; r asks at once"
+
+
+def agent_advice(found: AgentFound, state: State) -> str:
+    """What the notice says of a coding agent: what is read of it, and what is not and why."""
+    files = found.reading if found.waiting else f"{found.files:,} files are read"
+    if state is State.QUIET and found.waiting:
+        files += " once a collector runs"
+    return f"{files}; left out: {found.left_out_words}" if found.left_out else f"{files}, counts and names only"
 
 
 def advice(source: Source, state: State, base: str | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -11,7 +12,7 @@ from spendtop.domain.clock import age
 from spendtop.domain.sources import INGEST, PushedSource
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
-from spendtop.tui.sources.state import State, is_open, poller_state, source_state, token_state
+from spendtop.tui.sources.state import State, agent_state, is_open, poller_state, source_state, token_state
 from spendtop.tui.widgets.canvas import Line, Piece, fit_right
 from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell
 from spendtop.tui.widgets.table import ListTable
@@ -19,6 +20,7 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
+    from spendtop.services.agents_found import AgentFound
     from spendtop.services.tasks import Task
     from spendtop.store.reads.applied_config import Doors
     from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
@@ -37,6 +39,8 @@ class SourceTable(ListTable["Row", RowKey]):
         super().__init__("Sources", id="source-table")
         self.sources: Sources | None = None
         self.doors: Doors | None = None
+        self.agents: Mapping[str, AgentFound] = {}
+        """By source, the coding agents with files on this machine."""
         self.backfill: Task | None = None
         """The one that is under way."""
         self.recording = True
@@ -45,7 +49,11 @@ class SourceTable(ListTable["Row", RowKey]):
 
     @property
     def title_line(self) -> Line:
-        return [(self.title, self.palette.title), (", tracking tokens, polls", self.palette.muted)]
+        return [(self.title, self.palette.title), (f", tracking tokens, polls{self._more}", self.palette.muted)]
+
+    @property
+    def _more(self) -> str:
+        return ", coding agents" if self.agents else ""
 
     def layouts(self) -> Sequence[Columns[Row]]:
         name = Column("SOURCE", 19, self._source, grows=True)
@@ -63,7 +71,8 @@ class SourceTable(ListTable["Row", RowKey]):
         self.now, self.calendar = answer.sources.now, answer.headline.calendar
         self.backfill = answer.backfill
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
-        self.show([*_tree(answer.sources), *answer.polled])
+        self.agents = {found.agent: found for found in answer.agents}
+        self.show([*_tree(answer.sources), *answer.polled, *self._of_agents(answer.sources)])
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
@@ -80,12 +89,26 @@ class SourceTable(ListTable["Row", RowKey]):
         words = f"webhooks cover {coverage.percent.replace('%', ' %')} until {self._instant(coverage.until)}"
         return [(words, self.palette.muted if coverage.is_whole else self.palette.warn)]
 
+    def _of_agents(self, sources: Sources) -> list[Row]:
+        """Those found here. When their last call happened matters, not when it was read."""
+        return [
+            replace(row, last_at=found.last_at)
+            for row in sources.sources
+            if (found := self.agents.get(row.source.name)) is not None
+        ]
+
     def state(self, row: Row) -> State:
         if is_polled(row):
             return poller_state(row, self.recording)
         if is_token(row):
             return token_state(row, self.recording and is_open(INGEST, self.doors), self.now)
+        if (found := self.agent(row)) is not None:
+            return agent_state(found, self.recording, self.now)
         return source_state(row, self.doors, self.recording, self.now)
+
+    def agent(self, row: Row) -> AgentFound | None:
+        """The coding agent that the row is about, if it is about one."""
+        return None if is_polled(row) or is_token(row) else self.agents.get(row.source.name)
 
     def _source(self, row: Row, ink: Ink, width: int) -> Piece:
         if is_polled(row):
@@ -105,6 +128,9 @@ class SourceTable(ListTable["Row", RowKey]):
         style = ink.palette.faint if row.last_at is None else ink.palette.text
         if is_polled(row):
             return SpanningCell([(fit_right(last, width) + "  ", style), self._of_polled(row, self.state(row))])
+        if (found := self.agent(row)) is not None and (found.waiting or row.last_at is None):
+            words = found.reading or "no calls are in its files"
+            return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if row.last_at is None and not is_token(row) and not row.refused:
             return SpanningCell([(self._of_silent(row), ink.palette.muted)])
         return last, style

@@ -1,0 +1,25 @@
+"""Which agents keep files here, with what is recorded of them."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from spendtop.domain.clock import HOUR
+from spendtop.services import agent_files
+from spendtop.services.agents_found import agents_found
+from spendtop.store.engine import Store
+from tests.services.test_agent_files import LOOK
+from tests.services.test_plan_calls import START, Desk, call
+
+
+def test_folders_of_one_agent_are_told_together_with_all_its_calls(store: Store) -> None:
+    Desk(store).record(call(), call("msg_2", START + 2 * HOUR + 5), call("msg_3", counted=True))
+    with store.writing() as connection:
+        agent_files.note_root(connection, "a", LOOK, {"files without permission": 1})
+        agent_files.note_root(connection, "a", replace(LOOK, root="/elsewhere", waiting=0), {})
+        agent_files.note_root(connection, "a", replace(LOOK, agent="amp", files=0, left_out={}), {})
+        (found,) = agents_found(connection, "a")
+        assert agents_found(connection, "b") == ()
+    assert (found.agent, found.files, found.calls, found.last_at) == ("claude-code", 6, 3, START + 2 * HOUR + 5)
+    assert found.reading == "1 of 6 files are still to be read"
+    assert found.left_out_words == "4 malformed lines, 1 files without permission"
