@@ -37,6 +37,7 @@ async def test_a_raise_that_is_taken_back_is_answered_and_the_limit_holds_as_bef
         named = await live.client.delete("/limits/daily/raise", params={"entity": "ada"})
         assert (named.status_code, [*named.json()["error"]["fields"]]) == (422, ["entity"])
         assert (await live.client.delete("/limits/daily/raise", params={"whose": "ada"})).status_code == 422
+        assert (await live.client.put("/limits/daily/raise")).headers["Allow"] == "POST, DELETE"
         assert (await live.client.delete("/limits/daily/raise")).json() == {"data": [made]}
         (limit,) = (await get(live, "/limits"))["data"]
         assert (limit["raised_nanousd"], limit["raised_until"]) == (0, None)
