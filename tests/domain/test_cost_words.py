@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.domain.cost_words import cost_words, exact, known_cost, within
+from spendtop.domain.cost_words import bounded, cost_words, equivalent_words, exact, known_cost, within
 from spendtop.domain.money import NANO_PER_USD, ZERO, Usd
 
 amounts = st.integers(0, 10**7 * NANO_PER_USD).map(Usd)
@@ -61,3 +61,9 @@ def test_a_short_form_fits_and_never_says_more_than_there_is(amount: Usd, width:
         assert amount.dollars < Decimal(number)
     elif form != str(amount):
         assert Decimal(number) * factor <= amount.dollars
+
+
+def test_a_lower_bound_says_so_where_there_is_an_amount() -> None:
+    assert equivalent_words(Usd.of("0.12"), bounded(str, False)) == "~>=$0.120"
+    assert equivalent_words(Usd.of("0.12"), bounded(str, True)) == "~$0.120"
+    assert equivalent_words(None, bounded(str, False)) == "plan"

@@ -9,7 +9,7 @@ from spendtop.cli.export import print_bytes
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.cli.tables import say, table
-from spendtop.domain.cost_words import cost_words, equivalent_words, exact
+from spendtop.domain.cost_words import bounded, cost_words, equivalent_words, exact
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.marks import marks
@@ -48,17 +48,17 @@ def run(options: Options) -> int:
 def cost(row: RequestRow) -> str:
     """What people read. A cost in parentheses is in no total, as another source counts the request."""
     if row.is_plan:
-        return equivalent_words(row.cost.api_equivalent)
-    words = cost_words(row.cost.amount)
+        return equivalent_words(row.cost.api_equivalent, bounded(str, row.output_final))
+    words = cost_words(row.cost.amount) if row.cost.amount is None else bounded(str, row.output_final)(row.cost.amount)
     return words if row.counted else f"({words})"
 
 
 def exact_cost(row: RequestRow) -> str:
     """The same with all digits."""
-    amount = row.cost.amount
+    amount, write = row.cost.amount, bounded(exact, row.output_final)
     if row.is_plan:
-        return equivalent_words(row.cost.api_equivalent, exact)
-    return cost(row) if amount is None else exact(amount) if row.counted else f"({exact(amount)})"
+        return equivalent_words(row.cost.api_equivalent, write)
+    return cost(row) if amount is None else write(amount) if row.counted else f"({write(amount)})"
 
 
 def short_id(request_id: int) -> str:

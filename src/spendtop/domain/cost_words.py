@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from spendtop.domain.money import NANO_PER_USD, Usd, side_by_side
 
 _AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
 """An amount in a text, with the limit that it is compared with and what is not in it."""
 _PLACES = 9
+N = TypeVar("N")
 _SIZES = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
 
 
@@ -36,6 +38,19 @@ def cost_words(cost: Usd | None, unpriced: int = 0, count: Callable[[int], str] 
 def equivalent_words(equivalent: Usd | None, write: Callable[[Usd], str] = str) -> str:
     """What stands in place of a cost of usage under a plan: what it would have cost, or that there is a plan."""
     return "plan" if equivalent is None else f"~{write(equivalent)}"
+
+
+def bounded(write: Callable[[N], str], output_final: bool) -> Callable[[N], str]:
+    """How a cost or a count of output is written that is a lower bound as long as only a part of the output is known:
+    `>=$0.12`. An amount that is only written as less than another one is at least nothing: `>=$0`."""
+    if output_final:
+        return write
+
+    def written(figure: N) -> str:
+        words = write(figure)
+        return ">=$0" if words.startswith("<") else f">={words}"
+
+    return written
 
 
 def use_words(used: Usd, unpriced: int, limit: Usd) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from spendtop.domain.cost_words import equivalent_words, exact
+from spendtop.domain.cost_words import bounded, equivalent_words, exact
 from spendtop.domain.pricing.list_version import priced_by
 from spendtop.domain.quantity_words import unpriced_words
 from spendtop.domain.request import Basis, BodyState, Status
@@ -74,14 +74,14 @@ def request_lines(detail: RequestDetail, wording: Wording) -> Iterator[tuple[str
 
 def exact_cost(row: RequestRow) -> str:
     """The cost with all its digits, or why there is none. A cost in parentheses is in no total."""
-    amount = row.cost.amount
+    amount, write = row.cost.amount, bounded(exact, row.output_final)
     if row.is_plan:
-        return equivalent_words(row.cost.api_equivalent, exact)
+        return equivalent_words(row.cost.api_equivalent, write)
     if row.cached and not (amount and amount.nano):
         return "cached"
     if amount is None:
         return "unpriced"
-    words = exact(amount)
+    words = write(amount)
     if row.cost.unpriced_units:
         words = f"{words} + {unpriced_words(row.cost.unpriced_units)}"
     return words if row.counted else f"({words})"

@@ -47,6 +47,8 @@ def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -
         replace(base, external_id="c", cost=Cost()),
         replace(base, external_id="d", cached=True),
         replace(base, external_id="e", counted=False),
+        replace(base, external_id="f", output_final=False),
+        replace(base, external_id="g", output_final=False, counted=False),
     )
     with store.reading() as connection:
         rows = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 10).rows
@@ -56,6 +58,10 @@ def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -
     assert cost_word(known["c"]) == "unpriced"
     assert cost_word(known["d"]) == "cached"
     assert cost_word(known["e"]) == "($0.0075)"
+    assert cost_word(known["f"]) == ">=$0.0075"
+    assert cost_word(known["g"]) == "(>=$0.0075)"
+    assert ">=410 1.8k >=$0.0075" in " ".join(drawn(known["f"], 140).split())
+    assert " >=$0 " in drawn(known["f"], 40)
     assert drawn(known["external-0"], 67) == "14:03:07 alice     gpt-4.1          2.1k   410   $0.0075  200  1.9s"
 
 

@@ -30,6 +30,8 @@ _COMBINE = (
 _SIGNS = (
     ("+3?", "unpriced", "the cost of 3 requests is not known, or only in part: that is not in the amount"),
     *MARKS,
+    ("~$1", "plan", "what a coding agent's call under a plan would have cost: it is no spend, and in no total"),
+    (">=", "lower bound", "only a part of the output is known: output and cost are at least that"),
     ("( )", "shadow", "a cost in parentheses is in no total, as another source counts the request"),
     ("!429", "error", "the status of a request that ended with an error"),
     ("~499", "cancelled", "the status of a request that was cancelled"),

@@ -22,6 +22,7 @@ from spendtop.domain.conversation import (
     ToolResult,
     Turn,
 )
+from spendtop.domain.cost_words import bounded
 from spendtop.domain.provider_usage import unpack
 from spendtop.domain.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
@@ -90,6 +91,7 @@ def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
     cached = f" (cached {formats.grouped(usage.cache_read)})" if usage.cache_read else ""
     thought = f" (reasoning {formats.grouped(usage.reasoning)})" if usage.reasoning else ""
     tokens = f"{formats.grouped(usage.prompt)}{cached}"
+    output = bounded(formats.grouped, row.output_final or usage.completion is None)(usage.completion)
     first = f"  ttft {formats.latency(row.ttft_ms)}" if row.ttft_ms is not None else ""
     names = [
         (name, str(value))
@@ -103,7 +105,7 @@ def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
             ("in ", palette.muted),
             (tokens, palette.text),
             ("  out ", palette.muted),
-            (f"{formats.grouped(usage.completion)}{thought}", palette.text),
+            (f"{output}{thought}", palette.text),
             (f"{first}  total {formats.latency(row.latency_ms)}  ", palette.muted),
             (status_word(row), palette.bad if status_word(row).startswith("!") else palette.good),
         ],

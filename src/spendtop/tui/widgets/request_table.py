@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from spendtop.domain.cost_words import equivalent_words, within
+from spendtop.domain.cost_words import bounded, equivalent_words, within
 from spendtop.domain.marks import marks
 from spendtop.domain.request import ServiceLevel, Status
 from spendtop.tui import formats
@@ -72,8 +72,9 @@ def status_word(row: RequestRow) -> str:
 
 
 def cost_word(row: RequestRow, write: Callable[[Usd], str] = str) -> str:
-    """The cost, or why there is none. A cost in parentheses is in no total, nor is what a plan's usage would cost."""
-    amount = row.cost.amount
+    """The cost, or why there is none; `>=` where not all output is known. A cost in parentheses is in no total, nor is
+    what a plan's usage would cost."""
+    amount, write = row.cost.amount, bounded(write, row.output_final)
     if row.is_plan:
         return equivalent_words(row.cost.api_equivalent, write)
     if row.cached and not (amount and amount.nano):
@@ -120,7 +121,10 @@ def _input(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _output(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return formats.count(row.usage.completion), ink.palette.text
+    """A lower bound says so where there is room; its cost always does."""
+    count = formats.count(row.usage.completion)
+    bound = bounded(formats.count, row.output_final)(row.usage.completion)
+    return bound if row.usage.completion is not None and len(bound) <= width else count, ink.palette.text
 
 
 def _tokens(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -134,7 +138,8 @@ def _cache(row: RequestRow, ink: Ink, width: int) -> Piece:
 def _cost(row: RequestRow, ink: Ink, width: int) -> Piece:
     behind, palette = signs(row), ink.palette
     room = width - len(behind)
-    word = cost_word(row, lambda amount: within(amount, room if row.counted else room - 2))
+    room_for_amount = (room if row.counted else room - 2) - (0 if row.output_final else 2)
+    word = cost_word(row, lambda amount: within(amount, room_for_amount))
     if word == "cached":
         return word, palette.cached
     if word == "unpriced":
@@ -171,7 +176,7 @@ _REST = (
     Column("USER", 9, _who, wished=14, order="user"),
     Column("MODEL", 15, _model, wished=26, order="model"),
     Column("IN", 5, _input, right=True, order="tokens"),
-    Column("OUT", 5, _output, right=True),
+    Column("OUT", 5, _output, wished=7, right=True),
     Column("CACHE", 5, _cache, wished=6, rank=3, right=True),
     Column("COST", 9, _cost, wished=10, right=True, order="cost"),
     Column("ST", 4, _status, right=True, order="status"),
