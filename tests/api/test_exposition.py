@@ -41,6 +41,7 @@ def figures(**changes: Any) -> Figures:
         "attention": Attention(1, 2, 3, 4, 5, 6, 7),
         "today": {"model": breakdown("gpt-4o")},
         "grown": {"model": (GrownCost(Untrusted("gpt-4o"), Usd.of(9), Usd.of(2)),), "source": ()},
+        "under_plan": spend(7),
         "limits": (
             LimitUse(LIMIT, Untrusted("alice"), Untrusted("alice"), None, None, Usd.of(4), 0, LimitState.OK, 0.4),
         ),
@@ -87,6 +88,7 @@ def test_every_figure_is_named_described_and_typed() -> None:
         ("spendtop_model_failed_today", ("gpt-4o",)): 0,
         ("spendtop_cost_usd_total", ("gpt-4o", "")): 9,
         ("spendtop_cost_lowered_usd_total", ("gpt-4o", "")): 2,
+        ("spendtop_api_equivalent_usd", ()): 7,
         ("spendtop_limit_used_ratio", ("alice", "daily", "day")): 0.4,
         ("spendtop_limit_used_usd", ("alice", "daily", "day")): 4,
         ("spendtop_limit_usd", ("alice", "daily", "day")): 10,

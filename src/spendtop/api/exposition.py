@@ -10,6 +10,7 @@ from msgspec import Struct
 from spendtop.store.reads.attention import Attention
 from spendtop.store.reads.grown_costs import GrownCost
 from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import Breakdown
 from spendtop.store.reads.store_figures import Measures
 
@@ -31,6 +32,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Today's spend by model, provider and source."""
     grown: Mapping[str, tuple[GrownCost, ...]]
     """What was ever spent, by model, provider and source."""
+    under_plan: Spend
+    """Today's calls under a plan: the cost is what they would have cost."""
     limits: tuple[LimitUse, ...]
     writes_waiting: int | None
 
@@ -65,6 +68,12 @@ class _Collector:
         for dimension, breakdown in figures.today.items():
             yield from _spend(dimension, breakdown)
         yield from _grown(figures.grown)
+        yield _gauge(
+            "spendtop_api_equivalent_usd",
+            "What today's calls under a plan would have cost, in US dollars: it is no spend.",
+            (),
+            [((), float(figures.under_plan.cost.dollars))],
+        )
         yield from _limits(figures.limits)
 
 

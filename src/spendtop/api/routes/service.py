@@ -21,7 +21,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import store_reset
 from spendtop.store.reads.attention import attention
 from spendtop.store.reads.grown_costs import LOWERED, grown_costs
-from spendtop.store.reads.present import today
+from spendtop.store.reads.present import today, under_plan_today
 from spendtop.store.reads.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.spending import by_key
 from spendtop.store.reads.store_figures import Measures, measures
@@ -136,6 +136,7 @@ def _figures(connection: Connection, context: Context, calendar: Calendar) -> Fi
         attention=attention(connection, context.clock()),
         today={dimension: by_key(connection, dimension, *day, _MOST_KEYS) for dimension in _DIMENSIONS},
         grown={dimension: grown_costs(connection, dimension, _MOST_COUNTERS) for dimension in LOWERED},
+        under_plan=under_plan_today(connection, calendar, context.clock()),
         limits=uses_in_force(connection, context),
         writes_waiting=waiting if isinstance(waiting, int) else None,
     )
