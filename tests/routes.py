@@ -51,6 +51,7 @@ ADMIN = _routes(
     "DELETE /reset",
     "GET /limits",
     "POST /limits/{name}/raise",
+    "DELETE /limits/{name}/raise",
     "POST /limits/backtest",
     "GET /verdict",
     "GET /alerts",

@@ -45,6 +45,12 @@ def test_an_alert_says_whose_money_which_window_how_much_and_when_it_speaks_agai
     ]
 
 
+def test_a_raised_limit_says_by_how_much_and_until_when() -> None:
+    raised = replace(EXCEEDED, raised_nano=20_000_000_000, raised_until=MIDNIGHT + 24 * HOUR)
+    lines = render(raised, FIRST).body.splitlines()
+    assert lines[2] == "The limit is raised by $20.00 until 2026-11-21 00:00 Europe/Berlin."
+
+
 def test_a_family_of_models_is_named_in_words() -> None:
     title = render(replace(EXCEEDED, each="model_family", entity="gpt-4o"), FIRST).title
     assert title == "exceeded: daily model family gpt-4o $105.20 of $100.00"

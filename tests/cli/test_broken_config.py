@@ -11,8 +11,9 @@ import pytest
 from spendtop.cli.commands import COMMANDS
 from spendtop.cli.options import known_stores
 from spendtop.config.paths import config_file, data_folder
+from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
-from spendtop.services import alert_actions, tokens
+from spendtop.services import alert_actions, raises, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource, keep
 from spendtop.store.statements import table_of
@@ -52,6 +53,7 @@ READING: dict[str, tuple[str, ...]] = {
     "limit list": (),
     "limit check": (),
     "limit raise": ("plain", "+1", "--until", "tomorrow"),
+    "limit unraise": ("plain",),
     "limit backtest": ("plain",),
     "status": (),
     "ledger list": (),
@@ -109,8 +111,9 @@ CONFIGURED = {
 def request_id(home_store: Store, spent: Recorded) -> str:
     """The id of the one request in a store on which a collector ran."""
     (made,) = spent.add([spent.request(minutes_ago(5), 2_000_000_000, session_id="s", model="gpt-4o")])
+    plain = limit("plain", usd=1)
     in_force = Applied(
-        limits=(limit("daily", usd=1, reserve="gpt-4o"), limit("plain", usd=1)),
+        limits=(limit("daily", usd=1, reserve="gpt-4o"), plain),
         calendar=Calendar("UTC"),
         channels=("ops",),
         collector=CollectorInfo(version="1", host="here", pid=1, url="http://127.0.0.1:1", started_at=1),
@@ -121,6 +124,7 @@ def request_id(home_store: Store, spent: Recorded) -> str:
     )
     with home_store.writing() as connection:
         keep(connection, in_force)
+        raises.raise_limit(connection, plain, None, Usd.of("0.5"), minutes_ago(-60), minutes_ago(5))
         connection.execute(table_of(AlertTable).insert().values(**alert_values("daily", "exceeded")))
         alert_actions.silence(connection, "user:ci", minutes_ago(-60), getuser(), minutes_ago(5))
         tokens.create(connection, "app", minutes_ago(5), value=None, shadow=False, length=22)

@@ -150,6 +150,23 @@ def test_a_limit_is_raised_for_one_and_lists_say_so(cli: Cli, spent: Recorded) -
     assert "approaching" in ada
 
 
+def test_raises_are_taken_back_of_one_or_of_all(cli: Cli, spent: Recorded) -> None:
+    write_config(LIMITS)
+    for whose in (["ada"], ["bob"], []):
+        assert cli("limit", "raise", "each user", *whose, "+50", "--until", "tomorrow").code == 0
+    code, out, _ = cli("limit", "unraise", "each user", "ada")
+    assert (code, out[:36]) == (0, "each user for ada: + $50.00 until 20")
+    again = cli("limit", "unraise", "each user", "ada")
+    assert (again.code, "is not raised for ada" in again.err) == (2, True)
+    assert [line.split(":")[0] for line in cli("limit", "unraise", "each user").out.splitlines()] == [
+        "each user for bob",
+        "each user",
+    ]
+    assert "is not raised; there is nothing" in cli("limit", "unraise", "each user").err
+    assert "There is no limit 'dayly'" in cli("limit", "unraise", "dayly").err
+    assert "without naming anybody" in cli("limit", "unraise", "last hour", "ada").err
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -129,6 +129,24 @@ def test_whatever_was_spent_the_band_is_in_order(spent: list[int], limit: float,
         assert dollars(used) <= found.end_low <= found.end <= found.end_high
 
 
+@settings(max_examples=100)
+@given(
+    st.dictionaries(st.integers(0, 60 * 24), st.integers(0, 10**12), max_size=5),
+    st.sampled_from(["day", "week", "month", "24h", "lifetime"]),
+)
+def test_whoever_seldom_spends_can_be_looked_ahead(spent: dict[int, int], window: str) -> None:
+    hours = {NOW // HOUR * HOUR - ago * HOUR: nano for ago, nano in spent.items()}
+    found = ahead(20, 1, window, hours)
+    assert found is not None and 0 <= found.likely <= 1
+
+
+def test_somebody_who_comes_back_after_weeks_is_looked_ahead() -> None:
+    hour = NOW // HOUR * HOUR
+    for days in (8, 9.5, 20, 55.9):
+        found = ahead(20, 1, "24h", {hour - round(days * 24) * HOUR: DOLLAR, hour: DOLLAR})
+        assert found is not None and found.has_enough
+
+
 def test_the_past_that_is_asked_for_is_whole_hours_and_days() -> None:
     assert past_since(NOW) % HOUR == 0
     assert (NOW // HOUR * HOUR - past_since(NOW)) % DAY == 0

@@ -57,10 +57,14 @@ def test_an_exceeded_limit_that_is_raised_resolves_and_speaks_again_when_the_rai
 
 def test_a_raise_of_one_entity_leaves_the_others_and_its_own_thresholds_move(collecting: Make) -> None:
     spending = collecting(limit("each user", usd=10, each=Each.USER))
+    until = spending.clock() + DAY
     raised(spending, 10, DAY, "ada")
     assert spending.spend(12, user_id="ada") == []
     assert spending.spend(12, user_id="bob") == ["exceeded each user bob"]
     assert spending.spend(4, user_id="ada") == ["approaching each user ada"]
+    of_bob, of_ada = spending.told()
+    assert (of_bob.raised_nano, of_bob.raised_until) == (0, None)
+    assert (of_ada.raised_nano, of_ada.raised_until) == (10_000_000_000, until)
     assert {entity: amount for entity, amount, _ in stands(spending)} == {"ada": "$20.00", "bob": "$10.00"}
 
 

@@ -50,7 +50,7 @@ async def test_a_view_is_saved_and_listed_by_its_name(session_over: Sessions, fi
         await pilot.press("enter")
         await until(pilot, lambda: "row 1 of 20" in picture(pilot))
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: "tokens" in picture(pilot).splitlines()[2])
+        await until(pilot, lambda: "user" in picture(pilot).splitlines()[2])
         app.commands.run("view save bobs")
         await until(pilot, lambda: app.saved_views.names)
         app.commands.run("view other")
@@ -62,7 +62,7 @@ async def test_a_view_is_saved_and_listed_by_its_name(session_over: Sessions, fi
         await until(pilot, lambda: "row 1 of 20" in picture(pilot))
         screen = app.live_screen
         assert isinstance(screen, RequestsScreen)
-        assert (screen.browser.selection.text, screen.browser.selection.order) == ("~u bob", "tokens")
+        assert (screen.browser.selection.text, screen.browser.selection.order) == ("~u bob", "user")
         await pilot.press("slash", "up")
         assert screen.prompt.input.value == "~u bob"
 

@@ -126,6 +126,9 @@ def _alert(message: Message) -> Iterator[str]:
         percent = f" ({used_percent(message.used_nano, message.limit_nano, message.window).replace('%', ' %')})"
     yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
     yield f"{use_words(Usd(message.used_nano), message.unpriced, Usd(message.limit_nano))}{percent}"
+    if message.raised_until is not None:
+        until = f"{_local(message.raised_until, message.zone)} {message.zone}"
+        yield f"The limit is raised by {Usd(message.raised_nano)} until {until}."
     yield f"Window: {_window(message)}"
     if message.at:
         late = f", detected late by {_duration(message.late_by)}" if message.late_by is not None else ""

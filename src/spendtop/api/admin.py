@@ -119,7 +119,8 @@ def _add_errors(app: FastAPI) -> None:
             message = failure.detail
         code = _CODES.get(failure.status_code, "error")
         headers = failure.headers
-        if failure.status_code == 405 and (described := app.openapi()["paths"].get(request.url.path)):
+        path = getattr(request.scope.get("route"), "path_format", request.url.path)
+        if failure.status_code == 405 and (described := app.openapi()["paths"].get(path)):
             headers = {"Allow": ", ".join(method.upper() for method in described)}
         return _response(error(failure.status_code, code, message), headers)
 

@@ -54,6 +54,21 @@ class RaiseAnswer(BaseModel):
         )
 
 
+class UnraiseParameters(BaseModel):
+    """Whose raises are taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entity: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    """Only those made for it; all of the limit without it."""
+
+
+class RaisesAnswer(BaseModel):
+    """Raises of one limit, the oldest first."""
+
+    data: list[RaiseAnswer]
+
+
 class BacktestBody(BaseModel):
     """Which limit is tried on the past."""
 

@@ -301,6 +301,15 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "limit unraise": Command(
+        "limits:take_raises_back",
+        "End what raises a limit now: the raises made for one user, model, token or session, or all of them.",
+        "spendtop limit unraise 'each user' ada",
+        (
+            _argument("name", metavar="NAME", help="the limit, as `spendtop limit list` has it"),
+            _argument("entity", nargs="?", metavar="ENTITY", help="only the raises that were made for it"),
+        ),
+    ),
     "limit backtest": Command(
         "limits:try_on_the_past",
         "Try a limit on the requests that are stored: on which days it would have fired.",

@@ -1,4 +1,4 @@
-"""`spendtop limit list`, `limit check`, `limit raise` and `limit backtest`."""
+"""`spendtop limit list`, `limit check`, `limit raise`, `limit unraise` and `limit backtest`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.forecast import Forecast, reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.raises import amount_of, end_of
+from spendtop.domain.raises import Raise, amount_of, end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import raises
@@ -76,10 +76,26 @@ def raise_for_a_while(options: Options) -> int:
             raise UsageError(f"--until: {wrong}") from None
         entity = named[0] if named else None
         raised = raises.raise_limit(connection, limit, entity, _amount(amount), until, at, getuser())
-    whose = f" for {clean_line(raised.entity)}" if raised.entity is not None else ""
     ends = local_time(raised.until, in_force.calendar)
-    say(f"{clean_line(limit.name)}{whose}: {limit.amount} + {raised.amount} until {ends}, then as before.")
+    say(f"{clean_line(limit.name)}{_whose(raised)}: {limit.amount} + {raised.amount} until {ends}, then as before.")
     return ExitCode.OK
+
+
+def take_raises_back(options: Options) -> int:
+    """End the raises of a limit now, for one entity or all of them."""
+    settings, at, wanted = load_readable(options).settings, now(), options.arguments
+    with opened_store(settings) as store, store.writing() as connection:
+        in_force = effective_limits(connection, settings)
+        limit = raises.limit_named(in_force.limits, wanted.name)
+        taken = raises.unraise_limit(connection, limit, wanted.entity, at)
+    for one in taken:
+        ends = local_time(one.until, in_force.calendar)
+        say(f"{clean_line(limit.name)}{_whose(one)}: + {one.amount} until {ends} is taken back.")
+    return ExitCode.OK
+
+
+def _whose(one: Raise) -> str:
+    return f" for {clean_line(one.entity)}" if one.entity is not None else ""
 
 
 def try_on_the_past(options: Options) -> int:

@@ -71,6 +71,10 @@ class Message(Struct, frozen=True, kw_only=True):
     used_nano: int = 0
     limit_nano: int = 0
     """Of unusual spend: what is usual."""
+    raised_nano: int = 0
+    """How much of the limit it is raised by for a while."""
+    raised_until: int | None = None
+    """When the first of these raises ends, UTC µs."""
     unpriced: int = 0
     estimated: bool = False
     """Of a balance: whether it is what was seen here that was taken off, for want of bills."""

@@ -105,9 +105,10 @@ class Outlook:
         self._now, self._hour = now, now // HOUR * HOUR
         self._spent = spent
         self._calendar = calendar
-        first = min((hour for hour, nano in spent.items() if nano), default=self._hour)
-        starts = [self._hour - days * DAY for days in range((self._hour - first) // DAY, 0, -1)]
-        self.has_enough = len(starts) >= LEAST_DAYS
+        first = min((hour for hour, nano in spent.items() if nano and hour < self._hour), default=self._hour)
+        # The first day is counted back whole, so that what was spent in it is in one of them.
+        starts = [self._hour - days * DAY for days in range(-(-(self._hour - first) // DAY), 0, -1)]
+        self.has_enough = self._hour - first >= LEAST_DAYS * DAY
         """Whether there is enough of a past for any path."""
         if self.has_enough:
             self._learn(starts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -11,6 +11,7 @@ from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
+from spendtop.domain.raises import Raise, amount_of
 from spendtop.domain.speaking import Occasion, speaks_again
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.store.reads import spending
@@ -22,8 +23,15 @@ from spendtop.store.tables import RequestTable
 _TOP = 3
 
 
-def message(limit: Limit, entity_name: str, decision: Decision, reading: Reading, calendar: Calendar) -> Message:
-    """What is said, without who and what spent most."""
+def message(
+    limit: Limit,
+    raised: Sequence[Raise],
+    entity_name: str,
+    decision: Decision,
+    reading: Reading,
+    calendar: Calendar,
+) -> Message:
+    """What is said, without who and what spent most. `limit` holds as it is `raised`."""
     assert decision.announce is not None and decision.episode is not None
     single = limit.window.kind is WindowKind.REQUEST
     return Message(
@@ -38,6 +46,8 @@ def message(limit: Limit, entity_name: str, decision: Decision, reading: Reading
         zone=calendar.zone,
         used_nano=reading.used.nano,
         limit_nano=limit.amount.nano,
+        raised_nano=amount_of(raised).nano,
+        raised_until=min((one.until for one in raised), default=None),
         unpriced=reading.unpriced,
         at=decision.episode.crossed_at,
         late_by=decision.late_by,

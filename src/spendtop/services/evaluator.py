@@ -299,7 +299,10 @@ class _LimitInTurn:
                 limit.notify,
                 alert_id,
                 decision.episode.spoke,
-                alert_messages.message(limit, self._name(entity), decision, reading, self._calendar),
+                alert_messages.message(
+                    *(limit, self._raises.of(limit, entity), self._name(entity)),
+                    *(decision, reading, self._calendar),
+                ),
                 episodes.rule_of(limit.name),
                 partial(alert_messages.contributors, connection, limit, entity, reading),
             )

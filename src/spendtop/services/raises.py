@@ -10,7 +10,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.raises import LONGEST, Raise
 from spendtop.domain.untrusted import clean_line, storable_name
 from spendtop.domain.windows import WindowKind
-from spendtop.store.reads.raises import from_row
+from spendtop.store.reads.raises import from_row, raises_in_force
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import LimitRaiseTable
@@ -32,6 +32,10 @@ class ImpossibleEnd(UsageError):
 
 
 class ImpossibleEntity(UsageError):
+    pass
+
+
+class NotRaised(UsageError):
     pass
 
 
@@ -72,6 +76,21 @@ def take_back(connection: Connection, raise_id: int, now: int) -> None:
     holding = update(_RAISE).where(_RAISE.c.id == raise_id, _RAISE.c.until > now)
     if not connection.execute(holding.values(until=now)).rowcount:
         raise UsageError("This raise has ended already; there is nothing to take back.")
+
+
+def unraise_limit(connection: Connection, limit: Limit, entity: str | None, now: int) -> tuple[Raise, ...]:
+    """End the raises of a limit at once, those made for one entity or without one all of them; the ones that were.
+
+    Raises ImpossibleEntity, and NotRaised where there are none.
+    """
+    of = None if entity is None else _entity(connection, limit, entity)
+    holding = raises_in_force(connection, now).all
+    taken = tuple(one for one in holding if one.limit_name == limit.name and of in (None, one.entity))
+    if not taken:
+        whose = f" for {clean_line(entity, 60)}" if entity is not None else ""
+        raise NotRaised(f"The limit '{clean_line(limit.name)}' is not raised{whose}; there is nothing to take back.")
+    connection.execute(update(_RAISE).where(_RAISE.c.id.in_([one.id for one in taken])).values(until=now))
+    return taken
 
 
 def ended(connection: Connection, now: int) -> set[str]:

@@ -90,6 +90,7 @@ OVERVIEW = (
     Action("measure", "v", "screen.measure", "measure", "chart cost, requests, tokens or errors", "time", 11),
     Action("new-token", "n", "screen.new_token", "new token", "make a tracking token for an application", "act", 6),
     Action("copy-address", "y", "screen.copy_address", "copy address", "copy the webhook's address", "act", 7),
+    Action("send-test", "T", "screen.send_test", "test", "send a test request by the webhook", "act", 8),
     Action("edit", "e", "screen.edit", "edit", "open spendtop.toml in $EDITOR", "act", 9),
     Action("zoom-in", "z", "screen.zoom(-1)", "zoom in", "a shorter window of time", "time", 13),
     Action("zoom-out", "Z", "screen.zoom(1)", "zoom out", "a longer window of time, up to a year", "time", 14),

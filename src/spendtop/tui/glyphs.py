@@ -46,7 +46,6 @@ class Glyphs:
     good: str
     bad: str
     wait: str
-    line_end: str
     branch: str
     """Before a child that has younger ones."""
     last_branch: str
@@ -81,7 +80,6 @@ UNICODE = Glyphs(
     good="✓",
     bad="✗",
     wait="…",
-    line_end="⏎",
     branch="├",
     last_branch="└",
 )
@@ -115,7 +113,6 @@ ASCII = Glyphs(
     good="+",
     bad="x",
     wait="~",
-    line_end="$",
     branch="|",
     last_branch="`",
 )

@@ -29,6 +29,22 @@ async def test_a_raise_counts_at_once_for_limits_and_the_verdict(readable_store:
         assert verdict["remaining_usd"] > 20
 
 
+async def test_a_raise_that_is_taken_back_is_answered_and_the_limit_holds_as_before(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    async with filled(readable_store, clock) as live:
+        made = (await live.client.post("/limits/daily/raise", json={"usd": "20.5", "until": "tomorrow"})).json()
+        named = await live.client.delete("/limits/daily/raise", params={"entity": "ada"})
+        assert (named.status_code, [*named.json()["error"]["fields"]]) == (422, ["entity"])
+        assert (await live.client.delete("/limits/daily/raise", params={"whose": "ada"})).status_code == 422
+        assert (await live.client.put("/limits/daily/raise")).headers["Allow"] == "POST, DELETE"
+        assert (await live.client.delete("/limits/daily/raise")).json() == {"data": [made]}
+        (limit,) = (await get(live, "/limits"))["data"]
+        assert (limit["raised_nanousd"], limit["raised_until"]) == (0, None)
+        for name in ("daily", "monthly"):
+            assert (await live.client.delete(f"/limits/{name}/raise")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("name", "body", "code", "field"),
     [

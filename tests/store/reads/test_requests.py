@@ -17,6 +17,7 @@ from spendtop.domain.sources import INGEST
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import (
     Order,
+    RequestCursor,
     RequestQuery,
     listed_spend,
     newest_id,
@@ -49,16 +50,30 @@ def selected(recorded: Recorded, text: str) -> set[int]:
     return {row.id for row in all_pages(recorded, RequestQuery(filter=parse_filter(text)), 50)}
 
 
-def value(row: RequestRow, order: Order) -> int | None:
+def value(row: RequestRow, order: Order) -> int | str | None:
     match order:
         case Order.TIME:
             return row.occurred_at
+        case Order.USER:
+            return row.user_id.raw if row.user_id else None
+        case Order.MODEL:
+            return row.model.raw if row.model else None
+        case Order.STATUS:
+            return [Status.OK, Status.CANCELLED, Status.ERROR].index(row.status) * 1000 + (row.http_status or 0)
         case Order.COST:
             return Usd.nano_of(row.cost.amount)
         case Order.TOKENS:
             return row.usage.total
         case Order.LATENCY:
             return row.latency_ms
+
+
+def _ranks(values: list[int | str | None], descending: bool) -> dict[int | str, int]:
+    """The place of each value: of numbers by their size, of texts as the database has sorted them."""
+    known = list(dict.fromkeys(one for one in values if one is not None))
+    numbers = [one for one in known if isinstance(one, int)]
+    ascending = sorted(numbers) if numbers else known[::-1] if descending else known
+    return {one: rank for rank, one in enumerate(ascending)}
 
 
 class TestPage:
@@ -71,7 +86,9 @@ class TestPage:
         ids = recorded.add(one.request(recorded) for one in requests)
         rows = all_pages(recorded, RequestQuery(order=order, descending=descending), size)
         assert sorted(row.id for row in rows) == sorted(ids)
-        keys = [(value(row, order), row.id) for row in rows]
+        values = [value(row, order) for row in rows]
+        ranks = _ranks(values, descending)
+        keys = [(None if one is None else ranks[one], row.id) for one, row in zip(values, rows, strict=True)]
         known = [(found, row_id) for found, row_id in keys if found is not None]
         unknown = [row_id for found, row_id in keys if found is None]
         assert [found for found, _ in keys] == [found for found, _ in known] + [None] * len(unknown)
@@ -105,6 +122,28 @@ class TestPage:
             assert cursor == "".join(c for c in cursor if c.isalnum() or c in "-_")
             with pytest.raises(UsageError, match="another order"):
                 page(connection, RequestQuery(order=Order.COST), CONTEXT, cursor, 2)
+
+    @pytest.mark.parametrize("order", [Order.COST, Order.USER])
+    def test_refuses_a_cursor_with_a_value_that_its_order_cannot_have(self, recorded: Recorded, order: Order) -> None:
+        forged = RequestCursor(order, True, "x" if order is Order.COST else 7, 1).write()
+        with recorded.store.reading() as connection, pytest.raises(UsageError, match="not one that a list returned"):
+            page(connection, RequestQuery(order=order), CONTEXT, forged, 2)
+
+    def test_failed_requests_stand_together_by_their_status(self, recorded: Recorded) -> None:
+        recorded.add(
+            recorded.request(START + offset, status=status, http_status=code)
+            for offset, (status, code) in enumerate(
+                [
+                    (Status.ERROR, 429),
+                    (Status.OK, 200),
+                    (Status.CANCELLED, 499),
+                    (Status.ERROR, 500),
+                    (Status.ERROR, None),
+                ]
+            )
+        )
+        rows = all_pages(recorded, RequestQuery(order=Order.STATUS), 2)
+        assert [row.http_status for row in rows] == [500, 429, None, 499, 200]
 
     def test_keeps_what_is_not_known_apart_from_zero(self, recorded: Recorded) -> None:
         recorded.add([recorded.request(START, None, user_id="al\x1bice")])

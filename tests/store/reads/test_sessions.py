@@ -13,7 +13,7 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Cost, Usage
+from spendtop.domain.request import Basis, Cost, Status, Usage
 from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests import RequestQuery
@@ -71,9 +71,28 @@ def test_only_what_the_query_selects_is_in_the_figures(recorded: Recorded) -> No
     )
     (of_alice,) = listed(recorded, RequestQuery(parse_filter("user:alice")), 5)
     assert (of_alice.spend.cost, of_alice.last_at, len(of_alice.models)) == (Usd(14), START + 40 * DAY, 2)
+    assert [user.raw for user in of_alice.users] == ["alice"]
     (early,) = listed(recorded, RequestQuery(until=START + DAY), 5)
+    assert {user.raw for user in early.users} == {"alice", "bob"}
     assert (early.spend.cost, [model.raw for model in early.models]) == (Usd(12), ["large", "small"])
     assert [row.session.raw for row in listed(recorded, RequestQuery(), 1)] == ["t", "s"]
+
+
+def test_a_session_has_failed_while_its_last_request_did(recorded: Recorded) -> None:
+    recorded.add(
+        recorded.request(START + at, None, session_id=name, user_id=user, status=status)
+        for at, name, user, status in [
+            (1, "recovered", "ada", Status.ERROR),
+            (2, "recovered", "bob", Status.OK),
+            (3, "failed", "ada", Status.OK),
+            (4, "failed", "bob", Status.ERROR),
+            (5, "given up", "ada", Status.CANCELLED),
+        ]
+    )
+    rows = listed(recorded, RequestQuery(), 5)
+    assert {row.session.raw: row.has_failed for row in rows} == {"recovered": False, "failed": True, "given up": False}
+    (as_it_was,) = listed(recorded, RequestQuery(until=START + 2), 5)
+    assert as_it_was.has_failed
 
 
 def test_a_foreign_cursor_is_refused(recorded: Recorded) -> None:

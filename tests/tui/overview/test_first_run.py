@@ -6,10 +6,15 @@ import socket
 from pathlib import Path
 
 from msgspec.structs import replace
+from sqlalchemy import Connection
 
+from spendtop.alerts.message_text import channel_test_message
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.services import agent_files
+from spendtop.services import agent_files, tasks
+from spendtop.services.outbox_rules import enqueue
 from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import DeliveryTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.welcome import Welcome
 from tests.services.test_agent_files import LOOK
@@ -21,6 +26,18 @@ def ticked(app: SpendtopApp) -> list[str]:
     """The steps that are done."""
     lines = ("".join(text for text, _ in line) for line in app.screen.query_one(Welcome).content(78, 40))
     return [line.strip()[1:].split("  ")[1].strip() for line in lines if line.strip().startswith(app.glyphs.good)]
+
+
+def queued(store: Store) -> bool:
+    with store.reading() as connection:
+        return tasks.are_queued(connection)
+
+
+def send_test_message(connection: Connection) -> None:
+    """As one that a channel took."""
+    message, delivery = channel_test_message(1), table_of(DeliveryTable)
+    enqueue(connection, alert_id=None, seq=1, message=message, severity="info", channels=["ops"], now=1)
+    connection.execute(delivery.update().values(state="sent"))
 
 
 async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
@@ -36,6 +53,13 @@ async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
         await until(pilot, lambda: ticked(app) == ["write spendtop.toml", "listen", "a first limit"])
         keys = picture(pilot).splitlines()[-1]
         assert "n new token" in keys and "y copy address" in keys and "tab pane" not in keys
+        await pilot.press("T")
+        await until(pilot, lambda: queued(store))
+        with store.writing() as connection:
+            task = tasks.claim(connection, 1)
+            send_test_message(connection)
+        assert task is not None and (task.kind, task.arguments) == (tasks.TaskKind.SAMPLE_EVENT, {})
+        await until(pilot, lambda: ticked(app)[-1] == "a channel that was tested")
         await pilot.press("n")
         await typed(pilot, "my app")
         await pilot.press("enter")

@@ -10,7 +10,7 @@ from spendtop.tui.screens.arrangement import order_keys
 @pytest.mark.parametrize(
     ("orders", "keys"),
     [
-        (["time", "tokens", "cost", "latency"], "tocl"),
+        (["time", "user", "model", "tokens", "cost", "status", "latency"], "tumocsl"),
         (["requests", "cost", "tokens", "$/min", "first", "last"], "rctmfl"),
         (["kind", "quota", "queue"], "iue"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
-from spendtop.domain.request import Cost
+from spendtop.domain.request import Cost, Status
 from spendtop.domain.sources import INGEST
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens.arrangement import Layout
@@ -98,6 +98,23 @@ async def test_nothing_is_wider_than_the_screen(face: SpendtopApp, size: tuple[i
         await pilot.press("j", "enter")
         await until(pilot, lambda: "row 1 of 4" in picture(pilot))
         assert {len(line) for line in picture(pilot).splitlines()} == {size[0]}
+
+
+async def test_a_wide_screen_has_state_users_and_duration_and_a_narrow_one_the_sign_of_a_failure(
+    face: SpendtopApp, worked: Till, clock: SettableClock
+) -> None:
+    last = a_request(3500, clock(), session_id="nightly-1", user_id="zoe", status=Status.ERROR, http_status=500)
+    worked.record(last)
+    async with face.run_test(size=(140, 40)) as pilot:
+        await shown(pilot)
+        row = next(line for line in picture(pilot).splitlines() if "nightly-1" in line)
+        assert "✗nightly-1" in row
+        assert "failed" in row
+        assert " +1 " in row
+        assert " 4m " in row
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "✗nightly-1" in picture(pilot))
+        assert "failed" not in picture(pilot)
 
 
 async def test_off_the_first_row_the_list_stands_still_and_tells_what_is_new(

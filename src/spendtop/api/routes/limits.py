@@ -1,15 +1,22 @@
-"""Limits as they stand, raising one for a while, and trying one on the past."""
+"""Limits as they stand, raising one for a while and taking that back, and trying one on the past."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
-from spendtop.api.limit_shapes import BacktestAnswer, BacktestBody, RaiseAnswer, RaiseBody
+from spendtop.api.limit_shapes import (
+    BacktestAnswer,
+    BacktestBody,
+    RaiseAnswer,
+    RaiseBody,
+    RaisesAnswer,
+    UnraiseParameters,
+)
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.shapes import ErrorAnswer, LimitItem, LimitsAnswer
@@ -30,10 +37,16 @@ _NO_LIMIT: dict[int | str, dict[str, Any]] = {
 }
 
 
+_NOT_RAISED: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "There is no limit of this name, or it is not raised."},
+}
+
+
 def router() -> APIRouter:
     routes = APIRouter(tags=["limits"])
     routes.add_api_route("/limits", limits, methods=["GET"])
     routes.add_api_route("/limits/{name:path}/raise", raise_limit, methods=["POST"], responses=_NO_LIMIT)
+    routes.add_api_route("/limits/{name:path}/raise", unraise_limit, methods=["DELETE"], responses=_NOT_RAISED)
     routes.add_api_route("/limits/backtest", try_on_the_past, methods=["POST"], responses=_NO_LIMIT)
     return routes
 
@@ -68,6 +81,23 @@ def raise_limit(request: Request, name: str, body: RaiseBody) -> RaiseAnswer:
         raise InvalidField("usd", str(failure)) from None
     except raises.ImpossibleEnd as failure:
         raise InvalidField("until", str(failure)) from None
+    except raises.ImpossibleEntity as failure:
+        raise InvalidField("entity", str(failure)) from None
+
+
+def unraise_limit(request: Request, name: str, parameters: Annotated[UnraiseParameters, Query()]) -> RaisesAnswer:
+    """End what raises a limit now. Answers the raises that were taken back, with when they would have ended."""
+    now = context_of(request).clock()
+
+    def work(connection: Connection) -> RaisesAnswer:
+        limit = raises.limit_named(_configured(connection)[0], name)
+        taken = raises.unraise_limit(connection, limit, parameters.entity, now)
+        return RaisesAnswer(data=[RaiseAnswer.of(one) for one in taken])
+
+    try:
+        return written(request, work)
+    except (raises.NoSuchLimit, raises.NotRaised):
+        raise HTTPException(404, _NOT_RAISED[404]["description"]) from None
     except raises.ImpossibleEntity as failure:
         raise InvalidField("entity", str(failure)) from None
 

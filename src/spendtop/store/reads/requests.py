@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import EVERYTHING, Filter, FilterContext
+from spendtop.domain.request import Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
@@ -25,6 +26,7 @@ from spendtop.store.reads.token_names import name_column
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 
+_NOT_A_CURSOR = "This cursor is not one that a list returned. Start again without a cursor."
 _OBSERVED_DIMENSIONS = ("user", "model", "session", "token", "provider", "source")
 
 
@@ -32,9 +34,19 @@ class Order(StrEnum):
     """What a list is sorted by."""
 
     TIME = "time"
-    COST = "cost"
+    USER = "user"
+    MODEL = "model"
     TOKENS = "tokens"
+    COST = "cost"
+    STATUS = "status"
+    """Failed ones above cancelled ones above the others, and of each by the HTTP status."""
     LATENCY = "latency"
+
+
+_OF_WORDS = (Order.USER, Order.MODEL)
+"""Orders by text; the others are by a number."""
+_STATUSES, _STATUS_CLASS = (Status.OK, Status.CANCELLED, Status.ERROR), 1000
+"""From the bottom to the top, and by how much one is above the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class RequestCursor(msgspec.Struct, frozen=True, array_like=True):
 
     order: str
     descending: bool
-    value: int | None
+    value: int | str | None
     id: int
 
     def write(self) -> str:
@@ -98,16 +110,18 @@ class RequestCursor(msgspec.Struct, frozen=True, array_like=True):
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             cursor = msgspec.json.decode(raw, type=cls)
         except (binascii.Error, ValueError, msgspec.DecodeError):
-            raise UsageError("This cursor is not one that a list returned. Start again without a cursor.") from None
+            raise UsageError(_NOT_A_CURSOR) from None
         if (cursor.order, cursor.descending) != (query.order, query.descending):
             raise UsageError("This cursor belongs to a list in another order. Start again without a cursor.")
+        if cursor.value is not None and isinstance(cursor.value, str) is not (query.order in _OF_WORDS):
+            raise UsageError(_NOT_A_CURSOR)
         return cursor
 
 
 def page(
     connection: Connection, query: RequestQuery, context: FilterContext, cursor: str | None, size: int
 ) -> RequestPage:
-    """The `size` requests after `cursor`. Unknown costs, tokens and latencies come last in both directions.
+    """The `size` requests after `cursor`. Those whose value is not known come last in both directions.
 
     Raises UsageError for a cursor that is not from a list in this order.
     """
@@ -205,10 +219,17 @@ def _value(order: Order) -> ColumnElement[Any]:
     match order:
         case Order.TIME:
             return request.c.occurred_at
-        case Order.COST:
-            return request.c.cost_nano
+        case Order.USER:
+            return request.c.user_id
+        case Order.MODEL:
+            return request.c.model
         case Order.TOKENS:
             return total_tokens()
+        case Order.COST:
+            return request.c.cost_nano
+        case Order.STATUS:
+            ranks = {status.value: rank * _STATUS_CLASS for rank, status in enumerate(_STATUSES)}
+            return case(ranks, value=request.c.status) + func.coalesce(request.c.http_status, 0)
         case Order.LATENCY:
             return request.c.latency_ms
 

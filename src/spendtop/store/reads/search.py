@@ -57,6 +57,7 @@ def search(
     span = Span(query.since, query.until)
     if cursor is not None:
         at = RequestCursor.read(cursor, query).value or 0
+        assert isinstance(at, int)  # an instant: the order is that of time
         span = Span(span.since, at + 1) if query.descending else Span(at, span.until)
     with store.reading() as connection:
         refuse_unsearchable(connection, query)

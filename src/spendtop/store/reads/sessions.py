@@ -12,11 +12,11 @@ from operator import add
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, or_, select, tuple_
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.request import Basis, BodyState, Reporter
+from spendtop.domain.request import Basis, BodyState, Reporter, Status
 from spendtop.domain.request_fields import FIELDS
 from spendtop.domain.sources import HELICONE, HELICONE_API
 from spendtop.domain.untrusted import Untrusted
@@ -40,7 +40,7 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One session: of its requests that a query selects, the first and last time (UTC µs), spend and models."""
+    """One session: of its requests that a query selects, the first and last time (UTC µs), spend, models and users."""
 
     session: Untrusted
     first_at: int
@@ -48,6 +48,14 @@ class SessionRow:
     spend: Spend
     """Without requests of shadow tokens, which are not counted."""
     models: tuple[Untrusted, ...]
+    users: tuple[Untrusted, ...]
+    last_error_at: int | None
+    """When a request ended with an error last (UTC µs)."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its last request ended with an error."""
+        return self.last_error_at == self.last_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +240,8 @@ def _rows(
 ) -> list[SessionRow]:
     """These sessions, in this order."""
     request = table_of(RequestTable)
-    key = request.c.session_id, request.c.model, request.c.counted
+    key = request.c.session_id, request.c.model, request.c.user_id, request.c.counted
+    failed_at = case((request.c.status == Status.ERROR.value, request.c.occurred_at))
     lowered = func.lower(request.c.session_id).in_([func.lower(name) for name in names])
     statement = (
         select(
@@ -240,27 +249,38 @@ def _rows(
             *key,
             func.min(request.c.occurred_at).label("first_at"),
             func.max(request.c.occurred_at).label("last_at"),
+            func.max(failed_at).label("last_error_at"),
         )
         .where(lowered, request.c.session_id.in_(names), *conditions(query, context, connection))
         .group_by(*key)
-        .order_by(request.c.model)
+        .order_by(request.c.model, request.c.user_id)
     )
     parts: defaultdict[str, list[SessionRow]] = defaultdict(list)
     for row in connection.execute(statement):
         spend = spend_sql.to_spend(row) if row.counted else Spend.nothing()
-        models = () if row.model is None else (Untrusted(row.model),)
-        part = SessionRow(Untrusted(row.session_id), int(row.first_at), int(row.last_at), spend, models)
+        part = SessionRow(
+            session=Untrusted(row.session_id),
+            first_at=int(row.first_at),
+            last_at=int(row.last_at),
+            spend=spend,
+            models=() if row.model is None else (Untrusted(row.model),),
+            users=() if row.user_id is None else (Untrusted(row.user_id),),
+            last_error_at=None if row.last_error_at is None else int(row.last_error_at),
+        )
         parts[row.session_id].append(part)
     return [reduce(_together, parts[name]) for name in names if name in parts]
 
 
 def _together(one: SessionRow, other: SessionRow) -> SessionRow:
+    errors_at = [each.last_error_at for each in (one, other) if each.last_error_at is not None]
     return SessionRow(
-        one.session,
-        min(one.first_at, other.first_at),
-        max(one.last_at, other.last_at),
-        one.spend + other.spend,
-        tuple(dict.fromkeys([*one.models, *other.models])),
+        session=one.session,
+        first_at=min(one.first_at, other.first_at),
+        last_at=max(one.last_at, other.last_at),
+        spend=one.spend + other.spend,
+        models=tuple(dict.fromkeys([*one.models, *other.models])),
+        users=tuple(dict.fromkeys([*one.users, *other.users])),
+        last_error_at=max(errors_at, default=None),
     )
 
 

@@ -61,7 +61,7 @@ class AlertList(ListTable["AlertRow", int]):
         return row.id
 
     def mark(self, row: AlertRow, ink: Ink) -> Piece:
-        sign, style = _SIGNS.get(row.stage(ink.now), (" ", "text"))
+        sign, style = SIGNS.get(row.stage(ink.now), (" ", "text"))
         return sign, getattr(ink.palette, style)
 
     def in_order(self, rows: Sequence[AlertRow]) -> list[AlertRow]:
@@ -93,7 +93,7 @@ class AlertList(ListTable["AlertRow", int]):
         return coming, ink.palette.text if coming != formats.UNKNOWN else ink.palette.faint
 
 
-_SIGNS: Mapping[AlertStage, tuple[str, str]] = {
+SIGNS: Mapping[AlertStage, tuple[str, str]] = {
     AlertStage.OPEN: ("!", "bad"),
     AlertStage.ACKED: ("+", "good"),
     AlertStage.SNOOZED: ("z", "muted"),

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from spendtop.domain.filters import FIELDS
-from spendtop.domain.marks import MARKS
 from spendtop.tui.actions import GROUPS, Action, key_name
+from spendtop.tui.legend import legend
 from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.widgets.canvas import fit
 
@@ -26,15 +26,6 @@ _COMBINE = (
     ("side by side", "and", "conditions side by side must all hold; & says the same"),
     ("|  !  ( )", "or, not", "either, not, and groups"),
     ("word", "any of them", "a bare word is looked for in user, model, session, path and id"),
-)
-_SIGNS = (
-    ("+3?", "unpriced", "the cost of 3 requests is not known, or only in part: that is not in the amount"),
-    *MARKS,
-    ("~$1", "plan", "what a coding agent's call under a plan would have cost: it is no spend, and in no total"),
-    (">=", "lower bound", "only a part of the output is known: output and cost are at least that"),
-    ("( )", "shadow", "a cost in parentheses is in no total, as another source counts the request"),
-    ("!429", "error", "the status of a request that ended with an error"),
-    ("~499", "cancelled", "the status of a request that was cancelled"),
 )
 
 
@@ -110,7 +101,7 @@ class HelpScreen(ReadingDialog):
             *topics,
             self._screens,
             Topic("filter, after /", 9, [*fields, *_COMBINE]),
-            Topic("signs", 9, list(_SIGNS), columns=1),
+            Topic("signs", 9, legend(cast("Face", self.app).glyphs), columns=1),
             self._commands,
         ]
 

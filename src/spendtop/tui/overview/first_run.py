@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
     from spendtop.tui.overview.questions import AgentsHere
 
-KEYS = ("copy-address", "new-token", "edit")
+KEYS = ("copy-address", "new-token", "send-test", "edit")
 """Ids of the actions."""
 
 
@@ -24,6 +24,7 @@ class FirstRun:
         self._screen = screen
         self._clipboard = Clipboard(screen)
         self._writer = StoreWriter(screen)
+        self.is_channel_tested = False
         self.agents: AgentsHere | None = None
         """As the store says."""
 
@@ -48,7 +49,7 @@ class FirstRun:
             SetupStep.LISTENING: face.collector is not None and face.collector.url is not None,
             SetupStep.HEARD: was_heard,
             SetupStep.LIMITED: applied is not None and bool(applied.limits),
-            SetupStep.TOLD: applied is not None and bool(applied.channels),
+            SetupStep.TOLD: self.is_channel_tested,
         }
         return frozenset(step for step, is_done in steps.items() if is_done)
 
@@ -63,6 +64,12 @@ class FirstRun:
     def new_token(self) -> None:
         """Ask for one, and show the code that sends under it."""
         TrackingTokens(self._screen, self._writer, lambda _: None).create(TokenDraft())
+
+    def send_test(self) -> None:
+        """Have the collector post a request to its own webhook."""
+        from spendtop.services.tasks import TaskKind
+
+        self._writer.ask_collector(TaskKind.SAMPLE_EVENT, {})
 
     def edit(self) -> None:
         """Open the configuration in the user's editor."""

@@ -14,6 +14,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
+from spendtop.store.reads.attention import newest_tests
 from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
@@ -78,11 +79,12 @@ class OverviewQuestion:
         )
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
+        is_tested = not headline.recorded and any(test.state == "sent" for test in newest_tests(connection, 0))
         agents = None
         if not headline.recorded:
             found = agents_found(connection, socket.gethostname())
             agents = AgentsHere(found, under_plan_today(connection, calendar, self.now)) if found else None
-        return OverviewFigures(headline, figures, line, history, agents)
+        return OverviewFigures(headline, figures, line, history, is_tested, agents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class OverviewFigures:
     timeline: Timeline
     history: BillHistory | None
     """Where bills stand in place of spend."""
+    is_channel_tested: bool
+    """In an empty store: whether a channel took a test message."""
     agents: AgentsHere | None
     """While no spend is recorded, and files of coding agents are on this machine."""
 

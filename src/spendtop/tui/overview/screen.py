@@ -93,6 +93,7 @@ class OverviewScreen(LiveScreen):
         headline, overview = figures.headline, figures.overview
         self.set_class(not headline.recorded, "-empty")
         self._bills(figures)
+        self._first_run.is_channel_tested = figures.is_channel_tested
         self._first_run.agents = figures.agents
         self._first_run.tell(self.has_class("-billed"))
         self._chart_spend(figures)
@@ -299,6 +300,9 @@ class OverviewScreen(LiveScreen):
 
     def action_new_token(self) -> None:
         self._first_run.new_token()
+
+    def action_send_test(self) -> None:
+        self._first_run.send_test()
 
     def action_edit(self) -> None:
         self._first_run.edit()

@@ -12,7 +12,7 @@ from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Piece
+from spendtop.tui.widgets.canvas import Piece, fit_middle
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
 from spendtop.tui.widgets.table import ListTable
@@ -87,6 +87,8 @@ class SessionTable(ListTable["SessionRow", str]):
     def _state(self, row: SessionRow, ink: Ink, width: int) -> Piece:
         if row.session.raw in self.looping:
             return "loop?", ink.palette.bad
+        if row.has_failed:
+            return "failed", ink.palette.bad
         return ("running", ink.palette.good) if is_active(row, ink.now) else ("idle", ink.palette.faint)
 
     def key(self, row: SessionRow) -> str:
@@ -95,6 +97,8 @@ class SessionTable(ListTable["SessionRow", str]):
     def mark(self, row: SessionRow, ink: Ink) -> Piece:
         if row.session.raw in self.looping:
             return "!", ink.palette.bad
+        if row.has_failed:
+            return ink.glyphs.bad, ink.palette.bad
         return (ink.glyphs.live if is_active(row, ink.now) else " "), ink.palette.good
 
     def renew(self, rows: Sequence[SessionRow]) -> None:
@@ -149,8 +153,23 @@ def _models(row: SessionRow, ink: Ink, width: int) -> Piece:
     if not row.models:
         return formats.UNKNOWN, ink.palette.faint
     families = [Untrusted(name) for name in dict.fromkeys(family(model.raw) for model in row.models)]
-    more = len(families) - 1
-    return f"{formats.model(str(families[0]), 14)}{f' +{more}' if more else ''}", ink.palette.model
+    return f"{formats.model(str(families[0]), 14)}{_and_more(families)}", ink.palette.model
+
+
+def _users(row: SessionRow, ink: Ink, width: int) -> Piece:
+    """One of them, cut in its middle where it has to be, and how many more."""
+    if not row.users:
+        return formats.UNKNOWN, ink.palette.faint
+    more = _and_more(row.users)
+    return f"{fit_middle(str(row.users[0]), width - len(more), ink.glyphs.cut).rstrip()}{more}", ink.palette.who
+
+
+def _and_more(names: Sequence[Untrusted]) -> str:
+    return f" +{len(names) - 1}" if len(names) > 1 else ""
+
+
+def _duration(row: SessionRow, ink: Ink, width: int) -> Piece:
+    return formats.span(row.last_at - row.first_at), ink.palette.muted
 
 
 _NAME = Column("SESSION", 14, _name, wished=40, grows=True)
@@ -159,17 +178,21 @@ _COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cos
 _TOKENS: Column[SessionRow] = Column("TOKENS", 6, tokens_cell, rank=1, right=True, order="tokens")
 _RATE = Column("$/MIN", 7, _rate, rank=2, right=True, order="$/min")
 _MODELS = Column("MODELS", 13, _models, rank=4, grows=True)
+_USER = Column("USER", 8, _users, wished=16, rank=6)
+_DURATION = Column("FOR", 5, _duration, rank=7, right=True)
 _USUAL = (
-    *(_NAME, _REQUESTS, _COST, _TOKENS, _RATE),
+    *(_NAME, _USER, _REQUESTS, _COST, _TOKENS, _RATE),
     Column("FIRST", 5, _first, rank=3, right=True, order="first"),
     Column("LAST", 5, _last, right=True, order="last"),
+    _DURATION,
     _MODELS,
 )
 _WIDE = (
-    *(_NAME, _REQUESTS, _COST, replace(_TOKENS, rank=0), replace(_RATE, rank=0)),
+    *(_NAME, _USER, _REQUESTS, _COST, replace(_TOKENS, rank=0), replace(_RATE, rank=0)),
     Column("FIRST", 14, _first_time, right=True, order="first"),
     Column("LAST", 14, _last_time, right=True),
     Column("AGO", 5, _last, right=True, order="last"),
+    _DURATION,
     replace(_MODELS, rank=0),
 )
 _LAYOUTS: Sequence[Columns[SessionRow]] = (_WIDE, _USUAL)

@@ -173,13 +173,13 @@ _CLOCK, _DAY_CLOCK = 8, 14
 """Widths of a time, and of one with its day."""
 _TIME = Column("TIME", _CLOCK, _time, order="time")
 _REST = (
-    Column("USER", 9, _who, wished=14),
-    Column("MODEL", 15, _model, wished=26),
+    Column("USER", 9, _who, wished=14, order="user"),
+    Column("MODEL", 15, _model, wished=26, order="model"),
     Column("IN", 5, _input, right=True, order="tokens"),
     Column("OUT", 5, _output, wished=7, right=True),
     Column("CACHE", 5, _cache, wished=6, rank=3, right=True),
     Column("COST", 9, _cost, wished=10, right=True, order="cost"),
-    Column("ST", 4, _status, right=True),
+    Column("ST", 4, _status, right=True, order="status"),
     Column("LAT", 5, _latency, right=True, order="latency"),
     Column("TOKEN", 6, _token, wished=12, rank=4),
     Column("SESSION", 8, _session, wished=18, rank=2),
@@ -187,11 +187,11 @@ _REST = (
 )
 _TIGHT: Columns[RequestRow] = (
     Column("TIME", 5, _time, wished=_CLOCK, order="time"),
-    Column("USER", 4, _who, wished=8),
-    Column("MODEL", 6, _model, wished=14),
+    Column("USER", 4, _who, wished=8, order="user"),
+    Column("MODEL", 6, _model, wished=14, order="model"),
     Column("TOK", 5, _tokens, right=True, order="tokens"),
     Column("COST", 7, _cost, wished=9, right=True, order="cost"),
-    Column("ST", 4, _status, right=True),
+    Column("ST", 4, _status, right=True, order="status"),
     Column("LAT", 5, _latency, right=True, order="latency"),
 )
 """Where not even the seven fit: input and output tokens are one figure."""
