@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from textual.events import Key
 
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.choose import ChooseScreen, ConfirmScreen
@@ -67,6 +68,19 @@ async def test_the_cursor_begins_on_what_is_so_now(app: SpendtopApp) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: told)
     assert told == ["c"]
+
+
+async def test_of_two_keys_at_once_the_first_one_chooses(app: SpendtopApp) -> None:
+    told: list[str | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        dialog = ChooseScreen("Copy", [("m", "message"), ("i", "[id]")])
+        app.push_screen(dialog, told.append)
+        await pilot.pause()
+        for key in ("m", "i"):
+            dialog.post_message(Key(key, key))
+        await until(pilot, lambda: told and app.screen is not dialog)
+    assert told == ["m"]
 
 
 async def test_keys_of_the_screen_below_are_not_offered(app: SpendtopApp) -> None:

@@ -86,4 +86,4 @@ async def test_coding_agents_found_here_are_named_by_both_screens_and_nothing_is
         (row,) = (line.split() for line in picture(pilot).splitlines() if "claude-code" in line)
         assert row[1:4] == ["claude-code", "OK", "1m"] and "codex" not in picture(pilot)
         await pilot.press("G")
-        await until(pilot, lambda: "3 files are read; left out: 2 malformed lines" in picture(pilot))
+        await until(pilot, lambda: "files read: 3; left out: 2 malformed lines" in picture(pilot))

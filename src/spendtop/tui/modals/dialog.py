@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -23,6 +24,14 @@ class Dialog(ModalScreen[Result | None]):
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
+        self._is_answered = False
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Leave with this result. Only the first one counts: another key may come before the dialog is gone."""
+        if self._is_answered:
+            return AwaitComplete()
+        self._is_answered = True
+        return super().dismiss(result)
 
     def body(self) -> ComposeResult:
         """What is in the frame."""

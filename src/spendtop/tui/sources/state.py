@@ -108,7 +108,7 @@ def poller_advice(row: PolledRow, state: State) -> str:
 
 def agent_advice(found: AgentFound, state: State) -> str:
     """What the notice says of a coding agent: what is read of it, and what is not and why."""
-    files = found.reading if found.waiting else f"{found.files:,} files are read"
+    files = found.reading if found.waiting else f"files read: {found.files:,}"
     if state is State.QUIET and found.waiting:
         files += " once a collector runs"
     return f"{files}; left out: {found.left_out_words}" if found.left_out else f"{files}, counts and names only"
