@@ -35,6 +35,7 @@ from spendtop.tui.session import AttachedCollector, Session
 from spendtop.tui.store_watch import CollectorSeen, StoreLost, StoreOpened, StoreUpgraded, StoreWatch, WatchFailed
 from spendtop.tui.themed_app import ThemedApp
 from spendtop.tui.time_machine import TimeMachine
+from spendtop.tui.way_out import WayOut
 
 if TYPE_CHECKING:
     from spendtop.domain.dimensions import Dimension
@@ -115,6 +116,7 @@ class SpendtopApp(ThemedApp):
         self._collector_left: int | None = None
         """The last sign of life of a collector that is gone, UTC µs."""
         self._start = CollectorStart(self, session)
+        self._way_out = WayOut(self, session)
         self._led_from: dict[str, str] = {}
         """By screen: the one that led there, to which going back leads again."""
         self.time_machine = TimeMachine(self, session)
@@ -317,32 +319,17 @@ class SpendtopApp(ThemedApp):
 
     async def action_back(self) -> None:
         """Back, or at the first screen out."""
-        from spendtop.tui.modals.leave import STAY
-
         screen = self.live_screen
         if screen is not None and screen.go_back():
             return
         if screen is None or screen.is_root:
-            self._ask_to_leave(STAY)
+            self._way_out.ask(self.collector, self._collector_asked, by_mistake=True)
         else:
             self.open_screen(self._led_from.pop(screen.NAME, FIRST))
 
     def action_leave(self) -> None:
         """Ask what becomes of the collector, then leave."""
-        from spendtop.tui.modals.leave import Leaving
-
-        self._ask_to_leave(Leaving.DETACH)
-
-    def _ask_to_leave(self, chosen: str) -> None:
-        from spendtop.tui.modals.leave import LeaveScreen, Leaving
-
-        ways = {Leaving.DETACH: self.action_detach, Leaving.STOP: self._stop}
-        screen = LeaveScreen(self.collector, self.session.demo, self._collector_asked, chosen)
-        self.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
-
-    def _stop(self) -> None:
-        self.notify("Stopping the collector...", markup=False)
-        self.run_worker(self._stop_collector, thread=True, exit_on_error=False, group="store")
+        self._way_out.ask(self.collector, self._collector_asked, by_mistake=False)
 
     async def action_quit(self) -> None:
         """Textual's own way out asks too."""
@@ -360,16 +347,7 @@ class SpendtopApp(ThemedApp):
 
     def action_detach(self) -> None:
         """Leave; the collector goes on."""
-        self.exit(return_code=ExitCode.OK)
-
-    def _stop_collector(self) -> None:
-        """Runs in a thread."""
-        try:
-            self.session.stop_collector()
-        except SpendtopError as failure:
-            self.post_message(WatchFailed(failure))
-        else:
-            self.call_from_thread(self.action_detach)
+        self._way_out.detach()
 
     def action_interrupt(self) -> None:
         """The second time in a row it leaves."""
