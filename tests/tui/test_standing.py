@@ -93,7 +93,7 @@ async def test_a_collector_that_died_is_missed_since_its_last_sign_and_started_b
         start_collector=lambda: held.__setitem__(0, RUNNING),
     )
     app = SpendtopApp(session)
-    async with app.run_test(size=(100, 24)) as pilot:
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "LIVE" in header(pilot))
         assert "start collector" not in picture(pilot)
@@ -103,6 +103,9 @@ async def test_a_collector_that_died_is_missed_since_its_last_sign_and_started_b
         assert "! start collector" in picture(pilot).splitlines()[-1]
         await pilot.press("!")
         await until(pilot, lambda: "LIVE" in header(pilot))
+        await until(pilot, lambda: len(app._notifications) == 2)
+        said = [each.message for each in app._notifications][1]
+        assert said.startswith("The collector listens at http://127.0.0.1:9123 now, not at http://127.0.0.1:8000: who")
 
 
 async def test_why_no_collector_could_be_started_is_told(session_over: Sessions, filled: Till) -> None:

@@ -343,7 +343,8 @@ class SpendtopApp(ThemedApp):
 
     def action_start_collector(self) -> None:
         """Start one; the header says when it records."""
-        self._start.begin()
+        applied = self.headline.applied if self.headline else None
+        self._start.begin(applied.collector.url if applied else None)
 
     def action_detach(self) -> None:
         """Leave; the collector goes on."""

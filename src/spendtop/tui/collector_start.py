@@ -6,9 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spendtop.domain.errors import SpendtopError
+from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.notifications import SeverityLevel
 
     from spendtop.tui.session import Session
 
@@ -26,18 +28,25 @@ class CollectorStart:
         """Whether this viewer may start one, and does not do so already."""
         return self._session.start_collector is not None and not self._is_under_way
 
-    def begin(self) -> None:
-        """Start one in a thread; why none could be started is told."""
+    def begin(self, before: str | None) -> None:
+        """Start one in a thread; told is why none could be started, and when it listens elsewhere than at `before`."""
         self._is_under_way = True
         self._app.notify("Starting a collector...", markup=False)
-        self._app.run_worker(self._work, thread=True, exit_on_error=False, group="store")
+        self._app.run_worker(partial(self._work, before), thread=True, exit_on_error=False, group="store")
 
-    def _work(self) -> None:
+    def _work(self, before: str | None) -> None:
         assert self._session.start_collector is not None
         try:
             self._session.start_collector()
         except SpendtopError as failure:
-            words = f"No collector could be started: {failure}"
-            self._app.call_from_thread(partial(self._app.notify, words, severity="error", timeout=20, markup=False))
+            self._tell(f"No collector could be started: {failure}", "error")
+        else:
+            collector = self._session.collector()
+            if collector is not None and collector.url and before and collector.url != before:
+                words = f"The collector listens at {clean_line(collector.url)} now, not at {clean_line(before)}: "
+                self._tell(f"{words}who sends there is refused. Set port under [server] to keep one.", "warning")
         finally:
             self._is_under_way = False
+
+    def _tell(self, words: str, severity: SeverityLevel) -> None:
+        self._app.call_from_thread(partial(self._app.notify, words, severity=severity, timeout=20, markup=False))
