@@ -18,7 +18,7 @@ def test_its_first_screen_has_the_month_on_it(tmp_path: Path) -> None:
         assert list(tmp_path.rglob("demo.db"))
         assert b"Welcome" not in demo.sent
         assert b"Nothing recorded" not in demo.sent
-        demo.press("q")
+        demo.press("Q")
         demo.until("end with this window")
         demo.press("\r")
         assert demo.wait() == 0

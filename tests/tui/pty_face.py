@@ -83,8 +83,10 @@ class PtyProgram:
 
     def wait(self) -> int:
         """Read to the end and return the exit code."""
+        deadline = time.monotonic() + DEADLINE
         while self._read():
-            pass
+            if time.monotonic() > deadline:
+                raise AssertionError("the program does not end")
         return self._reap()
 
     def _reap(self) -> int:
