@@ -163,7 +163,7 @@ def test_what_is_no_database_of_theirs_is_refused(place: str) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     path.write_bytes(b"hello, world" * 100)
-    with pytest.raises(NoPermission, match="not a database"), opened(str(path)):
+    with pytest.raises(UsageError, match="this file is none"), opened(str(path)):
         pass
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.tui.screens import clipboard
-from spendtop.tui.screens.clipboard import copy
+from spendtop.tui.screens.clipboard import copy, tab_separated
 from tests.waiting import DEADLINE
 
 
@@ -65,3 +65,10 @@ def test_what_is_too_long_for_a_terminal_goes_to_a_file(tmp_path: Path) -> None:
     said = copy("x" * 100_000, {}, sent.append, tmp_path)
     assert not sent
     assert "too long" in said and str(tmp_path / "copied.txt") in said
+
+
+def test_a_table_is_lines_of_cells_that_move_no_terminal_and_no_column() -> None:
+    rows: list[list[object]] = [["a\tb", None, 0], ["\x1b[2J", ["x", "y"], 1.5]]
+    lines = tab_separated(("one", "two", "three"), rows).splitlines()
+    assert [len(line.split("\t")) for line in lines] == [3, 3, 3]
+    assert lines[2].endswith("x, y\t1.5") and "\x1b" not in lines[2]

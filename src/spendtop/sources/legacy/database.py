@@ -93,6 +93,10 @@ def opened(place: str) -> Iterator[OldDatabase]:
     except DBAPIError as failure:
         lines = str(failure.orig).strip().splitlines()
         reason = lines[0] if lines else type(failure.orig).__name__
+        if "not a database" in reason:
+            raise UsageError(
+                "--from-old reads databases, and this file is none. `spendtop import FILE` reads CSV and JSON lines."
+            ) from None
         raise NoPermission(
             f"The old database cannot be read: {reason}. Check its path or address, user and rights."
         ) from None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui.alerts.table import AlertList
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -56,7 +55,8 @@ class AlertCopy:
     def _take(self, key: str | None) -> None:
         row = self._table.row
         if key is not None and row is not None:
-            self._clipboard.copy(str(row.id) if key == "i" else as_table(self._table.rows))
+            table = tab_separated(COLUMNS, (record(each).values() for each in self._table.rows))
+            self._clipboard.copy(str(row.id) if key == "i" else table)
 
 
 class AlertExport:
@@ -79,13 +79,6 @@ class AlertExport:
             return write_records(path, COLUMNS, map(record, rows))
 
         self._files.write(self._files.dated("alerts", FORMATS[key]), ("alert", "alerts"), work)
-
-
-def as_table(rows: Iterable[AlertRow]) -> str:
-    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(clean_line("" if each is None else str(each)) for each in record(row).values()) for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def record(row: AlertRow) -> dict[str, object]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.measures import Measured, Unit
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -102,14 +101,7 @@ def records(grid: Grid, view: View) -> Iterator[dict[str, object]]:
 
 
 def as_table(grid: Grid, view: View) -> str:
-    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
-    lines = ["\t".join(map(clean_line, columns_of(grid, view)))]
-    lines += ["\t".join(_word(value) for value in record.values()) for record in records(grid, view)]
-    return "\n".join(lines) + "\n"
-
-
-def _word(value: object) -> str:
-    return "" if value is None else clean_line(str(value))
+    return tab_separated(columns_of(grid, view), (record.values() for record in records(grid, view)))
 
 
 def _value(measured: Measured, view: View) -> float | int | None:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from spendtop.domain.conversation import prompt_text, response_text
 from spendtop.domain.errors import UsageError
 from spendtop.domain.replay import as_curl, as_python
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.list_pane import ListPane
-from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport
 from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -150,14 +149,9 @@ def write_marked(path: Path, kind: str, store: Store, marks: Iterable[int]) -> i
 
 
 def as_table(rows: Iterable[RequestRow]) -> str:
-    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
     from spendtop.services.request_export import record
 
-    lines = ["\t".join(_TABLE)]
-    for row in rows:
-        values = dict(record(row))
-        lines.append("\t".join(clean_line("" if values[name] is None else str(values[name])) for name in _TABLE))
-    return "\n".join(lines) + "\n"
+    return tab_separated(_TABLE, ([values[name] for name in _TABLE] for values in map(dict, map(record, rows))))
 
 
 def as_json(row: RequestRow) -> str:

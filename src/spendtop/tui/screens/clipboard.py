@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -38,6 +39,18 @@ class Clipboard:
             self._screen.report(copy(text, os.environ, send, user_state_path("spendtop")))
         except OSError as failure:
             self._screen.report(f"Copying failed: {failure.strerror}.", "error")
+
+
+def tab_separated(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table as text, cleaned, for a spreadsheet's or a chat's paste; what is not known is empty."""
+    lines = [columns, *(map(_cell, row) for row in rows)]
+    return "".join("\t".join(map(clean_line, line)) + "\n" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def copy(text: str, environment: Mapping[str, str], write: Callable[[str], None], folder: Path) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import Selection
@@ -50,7 +48,8 @@ class SessionCopy:
     def _take(self, key: str | None) -> None:
         row = self._table.row
         if key is not None and row is not None:
-            self._clipboard.copy(str(row.session) if key == "i" else as_table(self._table.rows))
+            table = tab_separated(COLUMNS, (record(each).values() for each in self._table.rows))
+            self._clipboard.copy(str(row.session) if key == "i" else table)
 
 
 class SessionExport:
@@ -84,13 +83,6 @@ class SessionExport:
         self._files.write(self._files.dated("sessions", kind), ("session", "sessions"), work)
 
 
-def as_table(rows: Iterable[SessionRow]) -> str:
-    """Rows separated by tabs, cleaned, for a spreadsheet's or a chat's paste."""
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(clean_line(_word(value)) for value in record(row).values()) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def record(row: SessionRow) -> dict[str, object]:
     """One session as JSON values. A cost that is of no request priced is None."""
     values = (
@@ -107,9 +99,3 @@ def record(row: SessionRow) -> dict[str, object]:
         [model.raw for model in row.models],
     )
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(value)
-    return "" if value is None else str(value)
