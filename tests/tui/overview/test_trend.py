@@ -53,6 +53,9 @@ async def test_days_are_charted_one_by_one_with_the_filter_of_the_requests(
         await pilot.press("t", "1")
         await until(pilot, lambda: "Spend/min last hour, only user:ben" in picture(pilot) and shown())
         assert shown()[-1] == (Usd.of(1), False) and app.screen_stack[0].query_one(SpendChart).group is not None
+        await pilot.press("c")
+        await until(pilot, lambda: "$1.00 · 1 req" in picture(pilot))
+        assert "only user:ben" in picture(pilot)  # also while the cursor tells of one step
 
 
 async def test_every_panel_is_a_door(app: SpendtopApp, till: Till, clock: SettableClock) -> None:

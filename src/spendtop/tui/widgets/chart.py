@@ -159,7 +159,7 @@ class SpendChart(Panel):
     def title_line(self) -> Line:
         palette = self.palette
         if self.has_focus and self.said:
-            return self.said
+            return [*self.said, (self.about, palette.muted)] if self.about else self.said
         words = f" {self.window}{self._peaks}{self.about}"
         return [(f"{self.measure.words}/{self.unit}", palette.title), (words, palette.muted)]
 
