@@ -67,6 +67,11 @@ COMMANDS: dict[str, Command] = {
             _argument("--here", action="store_true", help="write it into this folder"),
         ),
     ),
+    "schema": Command(
+        "schema",
+        "Print the JSON Schema of spendtop.toml, by which an editor completes and checks it.",
+        "spendtop schema",
+    ),
     "check": Command(
         "check",
         "Check configuration, store, port, keys and channels: a line each, with what to do.",
