@@ -29,10 +29,11 @@ class _Generator(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         shape = super().model_schema(schema)
         _describe(shape)
-        for key, info in fields_by_key(schema["cls"]).items():
+        kind: type[Section] = schema["cls"]
+        for key, info in fields_by_key(kind).items():
             place = shape["properties"][key]
             place.pop("title", None)
-            place["description"] = meanings(schema["cls"])[key]
+            place["description"] = meanings(kind)[key]
             _describe(place)
             if (default := _default(info)) is not None:
                 place["default"] = default
