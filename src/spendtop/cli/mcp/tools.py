@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -20,9 +21,10 @@ from spendtop.cli.options import opened_store
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
+from spendtop.domain.limits import Limit
 from spendtop.store.engine import Store
 from spendtop.store.reads.attention import alerts
-from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.limits import Ceiling, LimitUse, uses
 
 INSTRUCTIONS = (
     "spendtop records LLM requests with their cost. Amounts are US dollars; *_nanousd are exact, 1e-9 dollars. A cost"
@@ -46,83 +48,89 @@ class RequestParameters(ListParameters):
     """Requests per page."""
 
 
-class _Present(NamedTuple):
-    """The store, and how things stand."""
+@dataclass(frozen=True)
+class _Present:
+    """The store, and what is in force for it."""
 
     store: Store
     context: FilterContext
-    uses: Callable[[Connection], tuple[LimitUse, ...]]
+    limits: tuple[Limit, ...]
+    ceilings: Mapping[str, Ceiling]
+
+    def uses(self, connection: Connection) -> tuple[LimitUse, ...]:
+        """How the limits stand."""
+        context = self.context
+        return uses(connection, self.limits, context.calendar, context.now_us, ceilings=self.ceilings)
 
 
-def tools(settings: Settings) -> Iterator[Tool]:
-    """The tools of a server. Each answer opens the store anew, so that it may be made or replaced meanwhile."""
+class Questions:
+    """Each opens the store anew, so that it may be made or replaced meanwhile."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     @contextmanager
-    def present() -> Iterator[_Present]:
+    def _present(self) -> Iterator[_Present]:
         at = now()
-        with opened_store(settings) as store:
+        with opened_store(self._settings) as store:
             with store.reading() as connection:
-                in_force = effective_limits(connection, settings)
-            prices = ceilings(in_force.limits, settings, at)
-            yield _Present(
-                store,
-                FilterContext(at, in_force.calendar),
-                lambda connection: uses(connection, in_force.limits, in_force.calendar, at, ceilings=prices),
-            )
+                in_force = effective_limits(connection, self._settings)
+            prices = ceilings(in_force.limits, self._settings, at)
+            yield _Present(store, FilterContext(at, in_force.calendar), in_force.limits, prices)
 
-    def spend(parameters: SummaryParameters) -> BaseModel:
-        with present() as (store, context, uses_in):
-            return spending_summary(store, parameters, context, uses_in)
+    def spend(self, parameters: SummaryParameters) -> BaseModel:
+        with self._present() as present:
+            return spending_summary(present.store, parameters, present.context, present.uses)
 
-    def limits(parameters: NoParameters) -> BaseModel:
-        with present() as (store, context, uses_in), store.reading() as connection:
-            return standing_limits(connection, uses_in(connection), context)
+    def limits(self, parameters: NoParameters) -> BaseModel:
+        with self._present() as present, present.store.reading() as connection:
+            return standing_limits(connection, present.uses(connection), present.context)
 
-    def requests(parameters: RequestParameters) -> BaseModel:
-        with present() as (store, context, _):
-            return listed_requests(store, parameters, context)
+    def requests(self, parameters: RequestParameters) -> BaseModel:
+        with self._present() as present:
+            return listed_requests(present.store, parameters, present.context)
 
-    def open_alerts(parameters: AlertParameters) -> BaseModel:
-        with present() as (store, context, _), store.reading() as connection:
-            prices = ceilings(effective_limits(connection, settings).limits, settings, context.now_us)
+    def alerts(self, parameters: AlertParameters) -> BaseModel:
+        with self._present() as present, present.store.reading() as connection:
             listed = alerts(connection, parameters.open, parameters.limit)
-            return AlertsAnswer(data=alert_items(connection, listed, context.now_us, prices))
-
-    yield _tool(
-        "spend",
-        "Spend",
-        "What LLM requests cost in a span of time (the last 24 hours unless given): total, tokens, by model, top users,"
-        " how limits stand. `by` adds one more breakdown.",
-        SummaryParameters,
-        spend,
-    )
-    yield _tool(
-        "limits",
-        "Limits",
-        "Every limit with its use, the fullest first: ok, approaching or exceeded, and when it will be reached.",
-        NoParameters,
-        limits,
-    )
-    yield _tool(
-        "requests",
-        "Requests",
-        "Single LLM requests, newest first, with cost, tokens, user, session, model, status and latency, and the sums"
-        " over all that match. Without prompts and responses.",
-        RequestParameters,
-        requests,
-    )
-    yield _tool(
-        "alerts",
-        "Alerts",
-        "Alerts about limits, unusual spend, loops, balances and sources, newest first, with who was told.",
-        AlertParameters,
-        open_alerts,
-    )
+            items = alert_items(connection, listed, present.context.now_us, present.ceilings)
+            return AlertsAnswer(data=items)
 
 
-def _tool(
-    name: str, title: str, description: str, kind: type[Parameters], answer: Callable[[Parameters], BaseModel]
-) -> Tool:
+def tools(settings: Settings) -> tuple[Tool, ...]:
+    """The tools of a server."""
+    questions = Questions(settings)
+    return (
+        _tool(
+            "spend",
+            "What LLM requests cost in a span of time (the last 24 hours unless given): total, tokens, by model, top"
+            " users, how limits stand. `by` adds one more breakdown.",
+            SummaryParameters,
+            questions.spend,
+        ),
+        _tool(
+            "limits",
+            "Every limit with its use, the fullest first: ok, approaching or exceeded, and when it will be reached.",
+            NoParameters,
+            questions.limits,
+        ),
+        _tool(
+            "requests",
+            "Single LLM requests, newest first, with cost, tokens, user, session, model, status and latency, and the"
+            " sums over all that match. Without prompts and responses.",
+            RequestParameters,
+            questions.requests,
+        ),
+        _tool(
+            "alerts",
+            "Alerts about limits, unusual spend, loops, balances and sources, newest first, with who was told.",
+            AlertParameters,
+            questions.alerts,
+        ),
+    )
+
+
+def _tool(name: str, description: str, kind: type[Parameters], answer: Callable[[Parameters], BaseModel]) -> Tool:
     def answered(arguments: Object) -> Object:
         try:
             shape = answer(kind.model_validate(arguments))
@@ -132,7 +140,7 @@ def _tool(
             raise UsageError(f"{wrong}.") from None
         return shape.model_dump(mode="json")
 
-    return Tool(name, title, description, kind.model_json_schema(schema_generator=_Schema), answered)
+    return Tool(name, name.capitalize(), description, kind.model_json_schema(schema_generator=_Schema), answered)
 
 
 class _Schema(GenerateJsonSchema):
