@@ -206,14 +206,10 @@ def _properties(reports: Sequence[Request]) -> dict[str, str] | None:
     """Those of the first report that has any, and what only some know: an agent's own files where it worked, a
     provider's push whose workspace or key it was. Of these, what callers say themselves comes first."""
     having = [each for each in reports if each.properties]
+    by_callers = [each for each in having if not isinstance(each.source, ProviderPush)][:1]
     besides = [each for each in having if isinstance(each.source, AgentSource | ProviderPush)]
-    first = next((each.properties for each in having if not isinstance(each.source, ProviderPush)), None)
-    if not besides:
-        return first
-    together: dict[str, str] = {}
-    for each in reversed(besides):
-        together |= each.properties or {}
-    return {**together, **(first or {})}
+    told = [(each.properties or {}).items() for each in (*reversed(besides), *by_callers)]
+    return {name: value for items in told for name, value in items} or None
 
 
 def _first(reports: Iterable[Request], name: str) -> Any:
