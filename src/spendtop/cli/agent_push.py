@@ -14,7 +14,7 @@ from msgspec import Raw
 from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say
-from spendtop.collector.agents.poster import AgentPoster, NotTaken, Taken, posting
+from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.request import Billing
 from spendtop.domain.untrusted import clean_line
@@ -69,7 +69,7 @@ async def _posted(poster: AgentPoster, items: list[Raw]) -> Taken:
     for attempt in range(1, _TRIES):
         try:
             return await poster.post(items)
-        except NotTaken as failure:
+        except PostFailed as failure:
             if not failure.is_passing:
                 raise
             await asyncio.sleep(min(failure.wait or 2.0**attempt, _LONGEST_WAIT))

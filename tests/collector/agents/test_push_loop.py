@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.collector.agents import push_loop, reading_loop
-from spendtop.collector.agents.poster import NotTaken, posting
+from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.agents.push_loop import PushLoop
 from spendtop.collector.agents.reading_loop import ReadingLoop
 from spendtop.collector.setup import CompanionContext
@@ -105,12 +105,12 @@ async def test_what_an_answer_means(there: Store, clock: SettableClock) -> None:
             again = await poster.post([item])  # type: ignore[list-item]
         assert (first.new, first.refused, again.known) == (1, 1, 1)
         async with posting(url, "another-key-that-is-long-enough") as poster:
-            with pytest.raises(NotTaken, match="refuses the key") as refused:
+            with pytest.raises(PostFailed, match="refuses the key") as refused:
                 await poster.post([item])  # type: ignore[list-item]
         assert not refused.value.is_passing
         assert KEY not in str(refused.value)
         async with posting(f"{url}/elsewhere", KEY) as poster:
-            with pytest.raises(NotTaken, match="check the address"):
+            with pytest.raises(PostFailed, match="check the address"):
                 await poster.post([item])  # type: ignore[list-item]
         assert (await live.client.post("/agents", content=b"[]")).status_code == 401
         assert (await live.client.get("/openapi.json")).json()["paths"]["/agents"]["post"]["security"]

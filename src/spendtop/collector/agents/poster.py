@@ -24,7 +24,7 @@ _FAULT_OF_THE_CALLS = frozenset({400, 413, 422})
 """What is answered to calls that will never be taken; all else may pass."""
 
 
-class NotTaken(CannotWrite):
+class PostFailed(CannotWrite):
     """The calls have to be sent again."""
 
     def __init__(self, sentence: str, wait: float = 0.0, *, is_passing: bool = True) -> None:
@@ -46,12 +46,12 @@ class Taken(Struct, frozen=True):
         return Taken(self.new + other.new, self.known + other.known, self.refused + other.refused)
 
 
-class _Result(Struct):
+class _CallResult(Struct):
     status: str
 
 
-class _Answer(Struct):
-    results: list[_Result]
+class _PostAnswer(Struct):
+    results: list[_CallResult]
 
 
 class AgentPoster:
@@ -63,7 +63,7 @@ class AgentPoster:
 
     async def post(self, items: Sequence[Raw]) -> Taken:
         """Whatever is not refused is durable there. Where some calls spoil a whole post, the others are found by
-        halves. Raises NotTaken."""
+        halves. Raises PostFailed."""
         import httpx
 
         body = b"[" + b",".join(map(bytes, items)) + b"]"
@@ -75,7 +75,7 @@ class AgentPoster:
                 answer = b"".join([chunk async for chunk in response.aiter_raw()])[:_MOST_ANSWER]
         except (httpx.HTTPError, TimeoutError) as failure:
             sentence = f"{self._address} cannot be reached ({type(failure).__name__}); it is tried again"
-            raise NotTaken(sentence) from None
+            raise PostFailed(sentence) from None
         results = _results(answer)
         if results is not None and len(results) == len(items) and response.status_code in (200, 207, 422):
             new, known = results.count("stored"), results.count("duplicate")
@@ -85,18 +85,18 @@ class AgentPoster:
         if response.status_code in _FAULT_OF_THE_CALLS:
             half = len(items) // 2
             return await self.post(items[:half]) + await self.post(items[half:])
-        raise self._not_taken(response)
+        raise self._failure(response)
 
-    def _not_taken(self, response: httpx.Response) -> NotTaken:
+    def _failure(self, response: httpx.Response) -> PostFailed:
         who, status = self._address, response.status_code
         if status in (401, 403):
             fix = "set push_key under [agents] to an ingest key of it"
-            return NotTaken(f"{who} refuses the key ({status}): {fix}", is_passing=False)
+            return PostFailed(f"{who} refuses the key ({status}): {fix}", is_passing=False)
         if status < 400 or status == 404:
             fix = "check the address, and that a collector of this version is there"
-            return NotTaken(f"{who} answers {status}, but not as a collector does: {fix}", is_passing=False)
+            return PostFailed(f"{who} answers {status}, but not as a collector does: {fix}", is_passing=False)
         wait = retry_after(response) or 0.0
-        return NotTaken(f"{who} {'asks to wait' if status == 429 else f'answers {status}'}; it is tried again", wait)
+        return PostFailed(f"{who} {'asks to wait' if status == 429 else f'answers {status}'}; it is tried again", wait)
 
 
 @asynccontextmanager
@@ -122,6 +122,6 @@ async def posting(url: str, key: str) -> AsyncIterator[AgentPoster]:
 def _results(answer: bytes) -> list[str] | None:
     """What became of each call; None where this is no such answer."""
     try:
-        return [each.status for each in msgspec.json.decode(answer, type=_Answer).results]
+        return [each.status for each in msgspec.json.decode(answer, type=_PostAnswer).results]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

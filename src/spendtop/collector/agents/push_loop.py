@@ -7,7 +7,7 @@ import random
 import socket
 from functools import partial
 
-from spendtop.collector.agents.poster import NotTaken, posting
+from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.services import agent_spool
@@ -54,7 +54,7 @@ class PushLoop:
                     return
                 try:
                     taken = await poster.post(parcel.items)
-                except NotTaken as failure:
+                except PostFailed as failure:
                     await self._note_failure(str(failure))
                     await pause(stop, max(failure.wait, self._backoff()))
                     continue
