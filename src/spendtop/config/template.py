@@ -23,6 +23,8 @@ _HEAD = """\
 spendtop: what an LLM bill is made of, live.
 Lines that begin with "# key =" show defaults; remove the "# " to change one. Saving this file applies it at once.
 Durations are 90s, 5m, 1h, 7d. Secrets may be "env:NAME" or "file:PATH"; with secrets in it, keep this file at 0600.
+Editors that read taplo's "#:schema ./spendtop.schema.json" on the first line complete and check it, once
+`spendtop schema > spendtop.schema.json` has been run beside it.
 """
 _EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "account": [
