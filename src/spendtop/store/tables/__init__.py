@@ -12,9 +12,11 @@ from spendtop.store.tables.alerts import (
 )
 from spendtop.store.tables.ledger import (
     BalanceReadingTable,
+    BilledNameTable,
     DayCostPartTable,
     DayCostRevisionTable,
     DayCostTable,
+    DayCostUserTable,
     LedgerEventTable,
 )
 from spendtop.store.tables.limits import LimitRaiseTable
@@ -28,6 +30,7 @@ from spendtop.store.tables.operations import (
     TaskTable,
     TokenTable,
 )
+from spendtop.store.tables.provider_limits import ProviderLimitTable
 from spendtop.store.tables.usage import (
     BodyTable,
     DayTotalTable,
@@ -46,11 +49,13 @@ __all__ = [
     "AlertActionTable",
     "AlertTable",
     "BalanceReadingTable",
+    "BilledNameTable",
     "BodyTable",
     "CheckpointTable",
     "DayCostPartTable",
     "DayCostRevisionTable",
     "DayCostTable",
+    "DayCostUserTable",
     "DayTotalTable",
     "DeliveryAlertTable",
     "DeliveryAttemptTable",
@@ -62,6 +67,7 @@ __all__ = [
     "LimitMarkTable",
     "LimitRaiseTable",
     "MetaTable",
+    "ProviderLimitTable",
     "QuarantineTable",
     "RemarkTable",
     "RepriceChangeTable",
