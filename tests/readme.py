@@ -16,7 +16,7 @@ from spendtop import tui
 from spendtop.cli.commands import COMMANDS, HEADLESS
 from spendtop.cli.commands import SCREENS as VIEW
 from spendtop.config.settings import settings_class
-from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
+from spendtop.config.shape import fields_by_key, is_section, item_type, meanings, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
@@ -125,7 +125,7 @@ def configuration() -> str:
 
 
 def _rows(table: str, kind: type[Section]) -> Iterator[str]:
-    described = ((key, _default(info), _cell(info.description or "")) for key, info in fields_by_key(kind).items())
+    described = ((key, _default(info), _cell(meanings(kind)[key])) for key, info in fields_by_key(kind).items())
     for (default, meaning), rows in groupby(described, key=itemgetter(1, 2)):
         keys = [key for key, *_ in rows]
         yield f"| {' '.join(f'`{key}`' for key in (f'{table} {keys[0]}', *keys[1:]))} | {default} | {meaning} |"

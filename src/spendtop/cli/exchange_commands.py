@@ -48,4 +48,10 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
         "Print the JSON Schema of spendtop.toml, by which an editor completes and checks it.",
         "spendtop schema",
     ),
+    "mcp": Command(
+        "mcp.command",
+        "Answer an agent's questions about spend, limits, requests and alerts: a read-only MCP server on standard input"
+        " and output. It tells no prompts and responses, and needs no collector.",
+        "spendtop mcp",
+    ),
 }
