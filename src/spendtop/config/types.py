@@ -34,13 +34,16 @@ _AMOUNT = re.compile(r"\$?\s*(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:USD)?", re.ASCII 
 
 
 class Section(BaseModel):
-    """A table of the configuration: frozen, strict, and every field documented by the text below it."""
+    """A table of the configuration: frozen, strict, and every field documented by the text below it.
+
+    Checks are built when they are needed first: all at once cost less than one by one.
+    """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
         hide_input_in_errors=True,
     )
 

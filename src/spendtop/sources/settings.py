@@ -106,21 +106,21 @@ class AgentsSettings(SourceSection):
     """Whether files of coding agents are looked for."""
     homes: Texts = ()
     """Home folders in which they are looked for; empty = your own."""
-    claude_code: AgentSettings = Field(default=AgentSettings(), alias="claude-code")
+    claude_code: AgentSettings = Field(default_factory=AgentSettings, alias="claude-code")
     """Claude Code."""
-    codex: AgentSettings = AgentSettings()
+    codex: AgentSettings = Field(default_factory=AgentSettings)
     """Codex."""
-    gemini_cli: AgentSettings = Field(default=AgentSettings(), alias="gemini-cli")
+    gemini_cli: AgentSettings = Field(default_factory=AgentSettings, alias="gemini-cli")
     """Gemini CLI."""
-    opencode: AgentSettings = AgentSettings()
+    opencode: AgentSettings = Field(default_factory=AgentSettings)
     """opencode."""
-    copilot_cli: AgentSettings = Field(default=AgentSettings(), alias="copilot-cli")
+    copilot_cli: AgentSettings = Field(default_factory=AgentSettings, alias="copilot-cli")
     """Copilot CLI, where it exports to files."""
-    amp: AgentSettings = AgentSettings()
+    amp: AgentSettings = Field(default_factory=AgentSettings)
     """Amp."""
-    qwen_code: AgentSettings = Field(default=AgentSettings(), alias="qwen-code")
+    qwen_code: AgentSettings = Field(default_factory=AgentSettings, alias="qwen-code")
     """Qwen Code."""
-    droid: AgentSettings = AgentSettings()
+    droid: AgentSettings = Field(default_factory=AgentSettings)
     """Droid, which keeps sums of sessions only."""
 
     def of(self, agent: str) -> AgentSettings:

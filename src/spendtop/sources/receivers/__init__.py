@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from spendtop.config.settings import Settings
 from spendtop.domain.remarks import Remark
-from spendtop.domain.request import Parsed, Request
+from spendtop.domain.request import Parsed, Request, TestEvent
 from spendtop.domain.sources import PushedSource
 
 Schema: TypeAlias = dict[str, Any]
@@ -92,10 +92,14 @@ class Reply(Struct, frozen=True):
     content_type: bytes
 
 
+Item: TypeAlias = Request | TestEvent | Invalid
+"""What one pushed item is."""
+
+
 class Pushed(Struct, frozen=True):
     """What one post says, item by item, in its order."""
 
-    items: tuple[Request | Invalid, ...]
+    items: tuple[Item, ...]
     is_batch: bool = True
     """Whether each item is answered in a list; else there is one, with an answer of its own."""
     reply: Callable[[Sequence[Invalid]], Reply] | None = None
