@@ -19,7 +19,7 @@ _PATIENCE = 30.0
 _CONFLICT = 409
 
 
-class Account:
+class DestinationAccount:
     """Asks one provider about its destinations. All methods raise PollFailed; KeyRefused where the key is at fault."""
 
     def __init__(

@@ -14,7 +14,7 @@ from spendtop.domain.clock import to_micros
 from spendtop.domain.sources import ANTHROPIC_PUSH, ProviderPush
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.destinations import OUR_NAME, Destination, Made, Wish
-from spendtop.sources.destinations.account import ASKED, Account
+from spendtop.sources.destinations.account import ASKED, DestinationAccount
 from spendtop.sources.pollers import PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import FetchBounds, Poll, Rejected, shaped
 
@@ -51,7 +51,7 @@ class _Health(Struct):
     last_error_at: datetime | None = None
 
 
-class _Listed(Struct):
+class _TelemetryDestination(Struct):
     id: str
     endpoint_url: str
     display_name: str | None = None
@@ -62,7 +62,7 @@ class _Listed(Struct):
 
 
 class _Page(Struct):
-    data: list[_Listed]
+    data: list[_TelemetryDestination]
     next_page: str | None = None
 
 
@@ -84,7 +84,7 @@ class AnthropicDestinations:
     def __init__(self, key: str, base_url: str, *, bounds: FetchBounds = ASKED) -> None:
         self._key = key
         headers = {"x-api-key": key, "anthropic-version": "2023-06-01", "anthropic-beta": _BETA}
-        self._account = Account(_WHO, _PATH, base_url, headers, self._what_to_do, bounds)
+        self._account = DestinationAccount(_WHO, _PATH, base_url, headers, self._what_to_do, bounds)
 
     async def all(self) -> list[Destination]:
         """The newest first. A page that leads back to one that was read is an error, and no loop."""
@@ -102,7 +102,7 @@ class AnthropicDestinations:
             else:
                 body["traces"]["enabled"] = True
                 answer = await self._account.change("POST", there, {"state": {"type": "enabled"}, **body})
-            return _destination(shaped(_WHO, answer, _Listed))
+            return _destination(shaped(_WHO, answer, _TelemetryDestination))
 
         try:
             return await self._account.make(wish.address, self.all, settle)
@@ -180,7 +180,7 @@ def _body(wish: Wish) -> dict[str, Any]:
     }
 
 
-def _destination(listed: _Listed) -> Destination:
+def _destination(listed: _TelemetryDestination) -> Destination:
     state, health = listed.state or _State(), listed.delivery_health or _Health()
     traces, workspaces = listed.traces or _Traces(), listed.workspaces or _Workspaces()
     is_enabled = state.type == "enabled" and traces.enabled is not False

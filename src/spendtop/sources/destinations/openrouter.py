@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from spendtop.domain.sources import OPENROUTER_PUSH, ProviderPush
 from spendtop.sources.destinations import OUR_NAME, TRACES_PATH, Destination, Made, Wish
-from spendtop.sources.destinations.account import ASKED, Account
+from spendtop.sources.destinations.account import ASKED, DestinationAccount
 from spendtop.sources.pollers import wrong_kind
 from spendtop.sources.pollers.http_client import FetchBounds, Rejected, shaped
 
@@ -25,7 +25,7 @@ _ADDRESSES = {_COLLECTOR: "endpoint", "webhook": "url"}
 """Kinds of destination that get traces, with where their configuration has the address."""
 
 
-class _Listed(Struct):
+class _BroadcastDestination(Struct):
     id: str
     type: str
     name: str | None = None
@@ -39,11 +39,11 @@ class _Listed(Struct):
 
 
 class _List(Struct):
-    data: list[_Listed]
+    data: list[_BroadcastDestination]
 
 
 class _One(Struct):
-    data: _Listed
+    data: _BroadcastDestination
 
 
 class OpenRouterDestinations:
@@ -55,7 +55,7 @@ class OpenRouterDestinations:
     def __init__(self, key: str, base_url: str = "", *, bounds: FetchBounds = ASKED) -> None:
         self._key = key
         headers = {"Authorization": f"Bearer {key}"}
-        self._account = Account(_WHO, _PATH, base_url or ADDRESS, headers, self._what_to_do, bounds)
+        self._account = DestinationAccount(_WHO, _PATH, base_url or ADDRESS, headers, self._what_to_do, bounds)
 
     async def all(self) -> list[Destination]:
         """In OpenRouter's order."""
@@ -123,7 +123,7 @@ def _told(rejected: Rejected) -> Rejected:
     return Rejected(words, rejected.status)
 
 
-def _destination(listed: _Listed) -> Destination:
+def _destination(listed: _BroadcastDestination) -> Destination:
     config = listed.config or {}
     address = str(config.get(_ADDRESSES[listed.type]) or "")
     narrowed = [
