@@ -141,9 +141,15 @@ class RowChangeQuestion:
     key: str
     reading: ChangeReading
     goes_on: Callable[[], bool]
+    ended: Callable[[], None]
+    """Told when the reading is free again, also after a failure."""
 
     def ask_in(self, store: Store) -> RowChange:
-        return RowChange(view=self.view, key=self.key, change=self.reading.read(store, self.times, self.goes_on))
+        try:
+            change = self.reading.read(store, self.times, self.goes_on)
+        finally:
+            self.ended()
+        return RowChange(view=self.view, key=self.key, change=change)
 
 
 def times_of(store: Store, time: TimeChoice, baseline: Baseline, now: int, calendar: Calendar) -> Times:

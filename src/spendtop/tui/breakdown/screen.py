@@ -22,6 +22,7 @@ from spendtop.tui.breakdown.cell_filter import cell_filter
 from spendtop.tui.breakdown.cell_panel import CellPanel
 from spendtop.tui.breakdown.change_line import ChangeLine
 from spendtop.tui.breakdown.exports import GridCopy, GridExport
+from spendtop.tui.breakdown.row_changes import RowChanges
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.breakdown.view import View, spoken
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
@@ -34,14 +35,12 @@ from spendtop.tui.widgets.canvas import Line, Piece, length
 if TYPE_CHECKING:
     from spendtop.store.reads.breakdown import BreakdownReading
     from spendtop.store.reads.spend_changes import ChangeReading
-    from spendtop.tui.breakdown.questions import BreakdownFigures, RowChange
+    from spendtop.tui.breakdown.questions import BreakdownFigures
     from spendtop.tui.headline import Headline
 
 _ROWS = 200
 _PAUSE = 4
 """As a multiple of what reading took: what takes long is read less often."""
-_RESTS_SECONDS = 0.2
-"""So long the cursor stays before it is read why its row changed."""
 _PANEL_FROM = 140
 _KEYS = [key for key in "123456789abcdefhilmnoprstuvwxyz" if key not in MOVING]
 _NO_COLUMNS = "-"
@@ -64,11 +63,7 @@ class BreakdownScreen(LiveScreen):
         self.arrangement = Arrangement(self, lambda: self.table, lambda: self.view.time, self.limit_to, self.order_by)
         self._reading: BreakdownReading | None = None
         self._changes: ChangeReading | None = None
-        self._row_changes: tuple[str, ChangeReading] | None = None
-        """Of the row under the cursor, by its key."""
-        self._row_change: RowChange | None = None
-        self._is_asking = False
-        """Whether why that row changed is being read."""
+        self.row_changes = RowChanges(self, self.table, self.change_line, self.cell_panel)
 
     def body(self) -> ComposeResult:
         with Horizontal(id="cells"):
@@ -121,7 +116,7 @@ class BreakdownScreen(LiveScreen):
     def show(self, answer: BreakdownFigures) -> Headline:
         if answer.view == self.view and answer.grid is not None:
             self._show(answer)
-            self._ask_row()
+            self.row_changes.ask(answer)
         self.set_pace(max(self.face.pace_seconds, answer.took * _PAUSE))
         return answer.headline
 
@@ -133,55 +128,8 @@ class BreakdownScreen(LiveScreen):
         table.nothing = "no requests in this time; t chooses another"
         table.take(figures.grid, figures.view, is_whole=figures.share >= 1)
         self.change_line.take(figures)
-        self._show_row_change()
+        self.row_changes.show(figures)
         self._title()
-
-    # Why the row under the cursor changed
-
-    def _ask_row(self) -> None:
-        """Once the cursor rests on it, and while that is of use."""
-        figures, row = self.figures, self.table.row
-        is_of_use = figures is not None and figures.change is not None and figures.view.rows.name != "day"
-        if not is_of_use or figures is None or row is None or self._is_asking or self.face.pause:
-            return
-        from spendtop.tui.breakdown.questions import RowChangeQuestion
-
-        self._is_asking = True
-        key = row.head.key.raw
-        question = RowChangeQuestion(
-            view=figures.view,
-            times=figures.times,
-            key=key,
-            reading=self._reading_of(figures, key),
-            goes_on=lambda: self.is_built and self.table.selected == key,
-        )
-        self.ask(question, self._take_row)
-
-    def _reading_of(self, figures: BreakdownFigures, key: str) -> ChangeReading:
-        from spendtop.store.reads.dimension_sql import RowUseGrouping
-        from spendtop.store.reads.spend_changes import ChangeReading
-
-        if self._row_changes is None or self._row_changes[0] != key:
-            models = figures.models.get(key, ())
-            grouping = RowUseGrouping(figures.view.rows, key, models, figures.headline.calendar)
-            self._row_changes = key, ChangeReading(grouping)
-        return self._row_changes[1]
-
-    def _take_row(self, answer: RowChange) -> None:
-        self._is_asking = False
-        if answer.change is None or answer.key != self.table.selected:
-            self._ask_row()
-        elif answer.view == self.view:
-            self._row_change = answer
-            self._show_row_change()
-
-    def _show_row_change(self) -> None:
-        known, row = self._row_change, self.table.row
-        is_its = known is not None and row is not None and known.key == row.head.key.raw and known.view == self.view
-        change = known.change if known is not None and is_its else None
-        self.change_line.take_row("" if row is None else str(row.head.name), change)
-        self.cell_panel.row_change = change
-        self.cell_panel.redraw()
 
     def _title(self) -> None:
         palette, glyphs, view, table = self.face.palette, self.face.glyphs, self.view, self.table
@@ -199,7 +147,8 @@ class BreakdownScreen(LiveScreen):
 
     def moved_in_time(self) -> None:
         """Nothing that was read of another time is of use."""
-        self._reading = self._changes = self._row_changes = self._row_change = None
+        self._reading = self._changes = None
+        self.row_changes.forget()
         super().moved_in_time()
 
     @property
@@ -240,8 +189,7 @@ class BreakdownScreen(LiveScreen):
         return parts
 
     def on_list_table_moved(self) -> None:
-        self._show_row_change()
-        self.set_timer(_RESTS_SECONDS, self._ask_row)
+        self.row_changes.follow(self.figures)
         self.tick()
 
     def on_list_table_opened(self) -> None:
@@ -261,7 +209,8 @@ class BreakdownScreen(LiveScreen):
         keeps_cells = (view.rows, view.columns, view.measure) == (self.view.rows, self.view.columns, self.view.measure)
         self.view = view
         if not keeps_cells:
-            self.figures = self._row_changes = self._row_change = None
+            self.figures = None
+            self.row_changes.forget()
             self.table.forget()
             self.table.view = view
             self.change_line.forget()
