@@ -21,7 +21,7 @@ _SHOWN = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class EventAside:
     """An event that is not counted."""
 
     event: QuarantineRow
@@ -34,7 +34,7 @@ class DoorEvents:
     """Both the newest first."""
 
     requests: tuple[RequestRow, ...]
-    set_aside: tuple[SetAside, ...]
+    set_aside: tuple[EventAside, ...]
 
 
 def door_events(
@@ -46,7 +46,7 @@ def door_events(
     aside = select(event).where(event.c.source == source).order_by(event.c.id.desc()).limit(most_aside)
     return DoorEvents(
         page(connection, query, context, None, most_requests).rows,
-        tuple(SetAside(quarantine_row(row), _beginning(row.raw)) for row in connection.execute(aside)),
+        tuple(EventAside(quarantine_row(row), _beginning(row.raw)) for row in connection.execute(aside)),
     )
 
 

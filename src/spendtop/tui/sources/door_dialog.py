@@ -19,7 +19,7 @@ from spendtop.tui.widgets.canvas import Line, fit, fit_middle, fit_right
 from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.door_events import DoorEvents, SetAside
+    from spendtop.store.reads.door_events import DoorEvents, EventAside
     from spendtop.store.reads.rows import RequestRow
     from spendtop.tui.face import Face
 
@@ -67,7 +67,7 @@ class DoorScreen(ReadingDialog):
         if not events.requests:
             yield Text("none", palette.muted)
 
-    def _aside(self, aside: SetAside) -> Iterator[Text]:
+    def _aside(self, aside: EventAside) -> Iterator[Text]:
         palette, event = self._face.palette, aside.event
         is_open = event.state == "open" and event.kind != "test"
         kind = "test event" if event.kind == "test" else "not understood" if is_open else "understood after all"
