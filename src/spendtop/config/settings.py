@@ -152,6 +152,8 @@ class AccountSettings(Section):
     """Who holds the money; "other" for a balance that you keep by hand."""
     key: Secret = SecretStr("")
     """The provider's key that may read the balance, or an admin key of its own for openai and anthropic."""
+    base_url: OptionalHttpUrl = ""
+    """Address of the provider's API; empty = its own."""
     low_balance: Amount | None = None
     """A balance below this many US dollars is told once."""
     notify: Texts | None = None
