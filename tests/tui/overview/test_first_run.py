@@ -84,7 +84,7 @@ async def test_coding_agents_found_here_are_named_by_both_screens_and_nothing_is
         await until(pilot, lambda: "API-equivalent/" in picture(pilot))
         whole = picture(pilot)
         assert "Welcome" not in whole
-        assert ("mira" in whole, "plan calls" in whole, "OK claude-code" in whole) == (True, True, True)
+        assert ("mira" in whole, "2 calls" in whole, "OK claude-code" in whole) == (True, True, True)
         with store.writing() as connection:
             agent_files.note_root(connection, socket.gethostname(), replace(LOOK, waiting=0), {})
         await pilot.press("8")

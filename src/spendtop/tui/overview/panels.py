@@ -274,7 +274,7 @@ class SourcesPanel(DoorPanel):
     def _plan_line(self, line: Callable[[str, str, Style], Line]) -> list[Line]:
         """Calls of today under a plan."""
         plan = self.overview and self.overview.plan
-        return [line("plan calls", formats.grouped(plan.today.requests), self.palette.plan)] if plan else []
+        return [line("plan", f"{formats.grouped(plan.today.requests)} calls", self.palette.plan)] if plan else []
 
     def _waiting(self) -> list[Line]:
         assert self.overview is not None
