@@ -299,6 +299,13 @@ COMMANDS: dict[str, Command] = {
             _argument("--write", action="store_true", help="write them into its file, and keep that of before as .bak"),
         ),
     ),
+    "agents push": Command(
+        "agent_push",
+        "Send all calls that coding agents keep on this machine to another collector, once: counts and names, nothing"
+        " of a conversation. What it knows already counts once. The key is push_key under [agents].",
+        "SPENDTOP_AGENTS__PUSH_KEY=... spendtop agents push https://spend.example.org",
+        (_argument("url", nargs="?", metavar="URL", help="its address; without it push_to under [agents]"),),
+    ),
     "agents rescan": Command(
         "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"
     ),

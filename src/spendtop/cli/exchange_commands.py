@@ -39,6 +39,11 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
             *SPAN,
             argument("--csv", action="store_true", help="as CSV (the default)"),
             argument("--jsonl", action="store_true", help="as one JSON object per line"),
+            argument(
+                "--focus",
+                choices=("1.2", "1.4"),
+                help="as charges per UTC day in this version of FOCUS, for tools that split bills (CSV)",
+            ),
             argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
             argument("--force", action="store_true", help="replace the file"),
         ),
@@ -47,5 +52,11 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
         "schema",
         "Print the JSON Schema of spendtop.toml, by which an editor completes and checks it.",
         "spendtop schema",
+    ),
+    "mcp": Command(
+        "mcp.command",
+        "Answer an agent's questions about spend, limits, requests and alerts: a read-only MCP server on standard input"
+        " and output. It tells no prompts and responses, and needs no collector.",
+        "spendtop mcp",
     ),
 }

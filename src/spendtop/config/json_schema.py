@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined, core_schema
 
 from spendtop.config.settings import settings_class
-from spendtop.config.shape import fields_by_key
+from spendtop.config.shape import fields_by_key, meanings
 from spendtop.config.types import Section, as_written
 from spendtop.domain.money import Usd
 
@@ -29,9 +29,11 @@ class _Generator(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         shape = super().model_schema(schema)
         _describe(shape)
-        for key, info in fields_by_key(schema["cls"]).items():
+        kind: type[Section] = schema["cls"]
+        for key, info in fields_by_key(kind).items():
             place = shape["properties"][key]
             place.pop("title", None)
+            place["description"] = meanings(kind)[key]
             _describe(place)
             if (default := _default(info)) is not None:
                 place["default"] = default

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.domain.sources import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.amp import AmpReader
 from spendtop.sources.agents.claude_code import ClaudeCodeReader
@@ -34,6 +34,7 @@ from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.sources.pollers.openai_limits import OpenAILimits
 from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
+from spendtop.sources.receivers.agents import AgentReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.receivers.litellm import LitellmReceiver
@@ -54,7 +55,12 @@ class Readers(Struct, frozen=True, eq=False):
 
 READERS = Readers(
     signed={HELICONE.name: HeliconeReceiver},
-    batches={INGEST.name: IngestReceiver, LITELLM.name: LitellmReceiver, OTLP.name: OtlpReceiver},
+    batches={
+        INGEST.name: IngestReceiver,
+        LITELLM.name: LitellmReceiver,
+        OTLP.name: OtlpReceiver,
+        AGENT_PUSHES.name: AgentReceiver,
+    },
     asked={HELICONE_API.name: HeliconeApi},
     agents={
         reader.name: reader
