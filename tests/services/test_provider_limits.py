@@ -14,7 +14,7 @@ from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, to_micros
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import Measure, ProviderLimit, ProviderLimitUse
+from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit, ProviderLimitUse
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import ledger
 from spendtop.services.announcements import Channel
@@ -85,11 +85,14 @@ def test_what_is_told_is_read_back_the_fullest_first_and_replaced_by_the_next_po
 
 def test_use_that_nobody_tells_is_what_was_billed_or_seen_since_the_window_began(office: Office) -> None:
     office.tell(
-        limit(used=None, measure=Measure.BILLED),
-        limit(used=None, measure=Measure.BILLED, scope="project", subject="p"),
-        limit(used=None, measure=Measure.SEEN),
+        limit(used=None, measure=LimitMeasure.BILLED),
+        limit(used=None, measure=LimitMeasure.BILLED, scope="project", subject="p"),
+        limit(used=None, measure=LimitMeasure.SEEN),
     )
-    assert {use.told.measure: use.used for use in office.read()} == {Measure.BILLED: None, Measure.SEEN: Usd.of(0)}
+    assert {use.told.measure: use.used for use in office.read()} == {
+        LimitMeasure.BILLED: None,
+        LimitMeasure.SEEN: Usd.of(0),
+    }
     first = MONTH // DAY
     parts = [(first - 1, "p", "40"), (first, "p", "3"), (first + 2, "q", "4")]
     costs = Costs(

@@ -30,7 +30,7 @@ _LEAST_PART = 20
 """The part of a window, as a divisor, that has to be over before its pace says anything; at least an hour."""
 
 
-class Measure(StrEnum):
+class LimitMeasure(StrEnum):
     """How it is known what is used of a limit."""
 
     TOLD = "told"
@@ -54,7 +54,7 @@ class ProviderLimit(Struct, frozen=True, kw_only=True):
     """None where it is unlimited."""
     used: Usd | None = None
     """None where the provider does not say it."""
-    measure: Measure = Measure.TOLD
+    measure: LimitMeasure = LimitMeasure.TOLD
     interval: str
     """day, week, month, lifetime, or a duration such as 30d."""
     resets_at: int | None = None

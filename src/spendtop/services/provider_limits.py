@@ -85,7 +85,7 @@ class ProviderLimitAlerts:
         return told
 
 
-class _Case(NamedTuple):
+class _ChangedLimit(NamedTuple):
     """A limit about which something changes."""
 
     use: ProviderLimitUse
@@ -95,7 +95,7 @@ class _Case(NamedTuple):
     reading: Reading
 
 
-def _cases(connection: Connection, uses: Sequence[ProviderLimitUse], now: int) -> Iterator[_Case]:
+def _cases(connection: Connection, uses: Sequence[ProviderLimitUse], now: int) -> Iterator[_ChangedLimit]:
     for use in uses:
         limit = use.limit
         if limit is None or use.used is None:
@@ -111,7 +111,7 @@ def _cases(connection: Connection, uses: Sequence[ProviderLimitUse], now: int) -
         before = None if row is None else episodes.from_row(row)
         decision = decide(limit, before, reading)
         if decision.episode is not None and decision.episode != before:
-            yield _Case(use, limit, row, decision, reading)
+            yield _ChangedLimit(use, limit, row, decision, reading)
 
 
 def _over(connection: Connection, uses: Sequence[ProviderLimitUse], now: int) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import Measure, ProviderLimit
+from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import KeyRefused, LimitPoller, PollFailed
 from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
@@ -50,7 +50,7 @@ async def test_openai_tells_limits_and_alerts_in_cents_and_404_is_none() -> None
     assert (organization.scope, organization.amount, organization.enforced) == ("organization", Usd.of(2500), False)
     assert (mail.scope, mail.amount, mail.enforced, mail.interval) == ("organization", Usd.of(2000), False, "month")
     assert (project.scope, project.subject, project.name) == ("project", "proj_checkout", "Checkout")
-    assert (project.amount, project.enforced, project.measure) == (Usd.of(500), True, Measure.BILLED)
+    assert (project.amount, project.enforced, project.measure) == (Usd.of(500), True, LimitMeasure.BILLED)
     assert {each.used for each in (organization, mail, project)} == {None}
     assert paths[-1] == f"{ORGANIZATION}/projects/proj_checkout/spend_alerts"
 
@@ -77,7 +77,7 @@ async def test_anthropics_limits_are_fractional_cents_and_zero_is_no_proof_of_no
     assert (alice.amount, alice.used, alice.interval) == (Usd.of(500), Usd.of("120.505"), "month")
     assert (unlimited.amount, unlimited.used, unlimited.interval) == (None, None, "day")
     assert (workspace.scope, workspace.subject, workspace.amount) == ("workspace", "wrkspc_01AliceTeam", Usd.of(1000))
-    assert (tier.scope, tier.measure) == ("usage_tier", Measure.BILLED)
+    assert (tier.scope, tier.measure) == ("usage_tier", LimitMeasure.BILLED)
     assert beta == [None, "spend-limit-reads-2026-09-26"]
 
 
@@ -128,7 +128,12 @@ async def test_litellms_budgets_are_of_their_window() -> None:
 
 async def test_geminis_cap_follows_from_the_tier() -> None:
     (cap,) = await told(GeminiCaps(2))
-    assert (cap.scope, cap.name, cap.amount, cap.measure) == ("billing account", "tier 2", Usd.of(2000), Measure.SEEN)
+    assert (cap.scope, cap.name, cap.amount, cap.measure) == (
+        "billing account",
+        "tier 2",
+        Usd.of(2000),
+        LimitMeasure.SEEN,
+    )
 
 
 async def test_a_list_that_leads_back_to_what_was_read_ends_and_says_so() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spendtop.domain.money import ZERO
-from spendtop.domain.provider_limits import INTERVALS, Measure, ProviderLimit
+from spendtop.domain.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import KeyRefused, Limits, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import dollars_or_none
 from spendtop.sources.pollers.cost_pages import CENT
@@ -36,7 +36,7 @@ class _Actor(Struct, frozen=True):
     name: str | None = None
 
 
-class _Scope(Struct, frozen=True):
+class _LimitScope(Struct, frozen=True):
     type: str
     user_id: str | None = None
     workspace_id: str | None = None
@@ -44,7 +44,7 @@ class _Scope(Struct, frozen=True):
 
 class _Effective(Struct, frozen=True):
     period: str
-    scope: _Scope
+    scope: _LimitScope
     actor: _Actor | None = None
     amount: object = None
     period_to_date_spend: object = None
@@ -52,7 +52,7 @@ class _Effective(Struct, frozen=True):
 
 class _Configured(Struct, frozen=True):
     period: str
-    scope: _Scope
+    scope: _LimitScope
     amount: object = None
     is_enabled: bool = True
 
@@ -116,7 +116,7 @@ def _of_all(each: _Effective | _Configured) -> ProviderLimit:
         scope=each.scope.type,
         subject=each.scope.workspace_id or "",
         amount=dollars_or_none(_WHO, each.amount, CENT),
-        measure=Measure.BILLED,
+        measure=LimitMeasure.BILLED,
         interval=INTERVALS.get(each.period, each.period),
         enforced=isinstance(each, _Configured) and each.is_enabled,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import Measure, ProviderLimit
+from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import Limits
 
 Tier = Literal[1, 2, 3]
@@ -31,7 +31,7 @@ class GeminiCaps:
             scope="billing account",
             name=f"tier {self._tier}",
             amount=_CAPS[self._tier],
-            measure=Measure.SEEN,
+            measure=LimitMeasure.SEEN,
             interval="month",
         )
         return Limits(limits=(cap,))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from spendtop.domain.provider_limits import INTERVALS, Measure, ProviderLimit
+from spendtop.domain.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import Limits, wrong_kind
 from spendtop.sources.pollers.amounts import dollars
 from spendtop.sources.pollers.cost_pages import CENT
@@ -105,7 +105,7 @@ def _of(limit: _Limit, scope: str, subject: str, name: str, enforced: bool) -> P
         subject=subject,
         name=name,
         amount=dollars(_WHO, limit.threshold_amount, CENT),
-        measure=Measure.BILLED,
+        measure=LimitMeasure.BILLED,
         interval=INTERVALS.get(limit.interval, limit.interval),
         enforced=enforced,
     )

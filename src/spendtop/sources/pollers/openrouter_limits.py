@@ -32,7 +32,7 @@ class _Budget(Struct, frozen=True):
     resets_at: str | None = None
 
 
-class _Key(Struct, frozen=True):
+class _KeyLimit(Struct, frozen=True):
     label: str = ""
     name: str | None = None
     hash: str | None = None
@@ -43,7 +43,7 @@ class _Key(Struct, frozen=True):
     workspace_id: str | None = None
 
 
-class _OwnKey(_Key, frozen=True):
+class _OwnKey(_KeyLimit, frozen=True):
     budgets: list[_Budget] = []
     effective_budget: _Budget | None = None
     is_management_key: bool = False
@@ -55,7 +55,7 @@ class _OwnKeyAnswer(Struct, frozen=True):
 
 
 class _KeysAnswer(Struct, frozen=True):
-    data: list[_Key]
+    data: list[_KeyLimit]
 
 
 class _WorkspaceBudget(Struct, frozen=True):
@@ -99,7 +99,7 @@ class OpenRouterLimits:
 
 async def _of_account(poll: Poll, told: dict[str, _Budget]) -> list[ProviderLimit]:
     """What only a management key is told: limits of all keys, and budgets that are not `told` yet."""
-    keys: list[_Key] = []
+    keys: list[_KeyLimit] = []
     try:
         while len(keys) < _MOST_KEYS:
             query = (("offset", len(keys)),)
@@ -124,7 +124,7 @@ async def _of_account(poll: Poll, told: dict[str, _Budget]) -> list[ProviderLimi
     return limits
 
 
-def _of_key(key: _Key) -> list[ProviderLimit]:
+def _of_key(key: _KeyLimit) -> list[ProviderLimit]:
     """Use is of the window: the limit less what is left of it; `usage` is of all time."""
     amount = dollars_or_none(_WHO, key.limit, _DOLLAR)
     if amount is None:

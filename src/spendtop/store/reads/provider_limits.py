@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import Measure, ProviderLimit, ProviderLimitUse
+from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit, ProviderLimitUse
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.spending import scoped_spend
@@ -36,16 +36,16 @@ def _use(connection: Connection, row: Any, now: int) -> ProviderLimitUse:
         name=row.name,
         amount=Usd.of_nano(row.amount_nano),
         used=Usd.of_nano(row.used_nano),
-        measure=Measure(row.measure),
+        measure=LimitMeasure(row.measure),
         interval=row.interval,
         resets_at=row.resets_at,
         enforced=bool(row.enforced),
     )
     window = told.bounds(now)
     match told.measure:
-        case Measure.BILLED:
+        case LimitMeasure.BILLED:
             used, as_of = _billed(connection, row.account, told, window), row.as_of
-        case Measure.SEEN:
+        case LimitMeasure.SEEN:
             used, as_of = _seen(connection, row.provider, window), now
         case _:
             used, as_of = told.used, row.as_of

@@ -11,7 +11,7 @@ from spendtop.domain.forecast import reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
-from spendtop.domain.provider_limits import Measure
+from spendtop.domain.provider_limits import LimitMeasure
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 _CONSEQUENCES = {True: "behind it requests are refused", False: "behind it somebody is told by mail"}
 _MEASURES = {
-    Measure.TOLD: "what is used is told by the provider",
-    Measure.BILLED: "what is used is what was billed",
-    Measure.SEEN: "what is used is what passed here",
+    LimitMeasure.TOLD: "what is used is told by the provider",
+    LimitMeasure.BILLED: "what is used is what was billed",
+    LimitMeasure.SEEN: "what is used is what passed here",
 }
 _AXIS = 7
 _BESIDE_FROM = 60
