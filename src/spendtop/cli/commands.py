@@ -8,6 +8,7 @@ from spendtop.cli.alert_commands import ALERT_COMMANDS
 from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
+from spendtop.cli.push_commands import PUSH_COMMANDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -125,6 +126,7 @@ COMMANDS: dict[str, Command] = {
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
     ),
+    **PUSH_COMMANDS,
     "poll": Command(
         "poll",
         "Have the collector ask providers now, and say what came.",

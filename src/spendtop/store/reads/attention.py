@@ -240,6 +240,13 @@ def newest_test(connection: Connection) -> int:
     return int(newest.scalar() or 0)
 
 
+def newest_push(connection: Connection, source: Source) -> int:
+    """When something of a source arrived last, a test too, UTC µs; 0 where nothing ever did."""
+    event = table_of(QuarantineTable)
+    tests = select(func.max(event.c.received_at)).where(event.c.kind == "test", event.c.source == source.name)
+    return max(int(connection.execute(tests).scalar() or 0), _last_arrival(connection, source) or 0)
+
+
 def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
     """The newest events in quarantine, open and done."""
     event = table_of(QuarantineTable)
