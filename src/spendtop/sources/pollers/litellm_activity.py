@@ -55,7 +55,7 @@ class _Breakdown(Struct, frozen=True):
     api_keys: dict[str, _OfKey] = {}
 
 
-class _Result(Struct, frozen=True):
+class _DayActivity(Struct, frozen=True):
     date: str
     metrics: _Metrics
     breakdown: _Breakdown = _Breakdown()
@@ -68,8 +68,8 @@ class _PageFacts(Struct, frozen=True):
     total_api_keys: int | None = None
 
 
-class _Page(Struct, frozen=True):
-    results: list[_Result]
+class _ActivityPage(Struct, frozen=True):
+    results: list[_DayActivity]
     metadata: _PageFacts = _PageFacts()
 
 
@@ -133,7 +133,7 @@ async def activity_days(poll: Poll, first_day: int, last_day: int) -> list[Activ
     span = (("start_date", _text(first_day)), ("end_date", _text(last_day)), ("page_size", _PAGE_SIZE))
     for number in range(1, MOST_PAGES + 1):
         answer = await poll.json("GET", "/user/daily/activity", query=(*span, ("page", number)))
-        page = shaped(_WHO, answer, _Page)
+        page = shaped(_WHO, answer, _ActivityPage)
         if page.metadata.page != number:
             raise PollFailed("LiteLLM's pages do not lead on: one came that was not asked for")
         for result in page.results:
@@ -144,7 +144,7 @@ async def activity_days(poll: Poll, first_day: int, last_day: int) -> list[Activ
     raise PollFailed(f"LiteLLM's answer does not end after {MOST_PAGES} pages; nothing of this poll is kept")
 
 
-def _add(day: ActivityDay, result: _Result, facts: _PageFacts) -> None:
+def _add(day: ActivityDay, result: _DayActivity, facts: _PageFacts) -> None:
     day.spent = _EXACT.add(day.spent, _amount(result.metrics.spend))
     for hashed, of_key in result.breakdown.api_keys.items():
         _take_facts(day.keys.setdefault(hashed, UsedKey()), of_key.metadata)
