@@ -251,17 +251,19 @@ def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
     """The newest events in quarantine, open and done."""
     event = table_of(QuarantineTable)
     rows = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
-    return tuple(
-        QuarantineRow(
-            id=row.id,
-            source=row.source,
-            kind=row.kind,
-            state=row.state,
-            reason=Untrusted(row.reason),
-            received_at=row.received_at,
-            size=row.size,
-        )
-        for row in rows
+    return tuple(map(quarantine_row, rows))
+
+
+def quarantine_row(row: Any) -> QuarantineRow:
+    """One event of the table."""
+    return QuarantineRow(
+        id=row.id,
+        source=row.source,
+        kind=row.kind,
+        state=row.state,
+        reason=Untrusted(row.reason),
+        received_at=row.received_at,
+        size=row.size,
     )
 
 
