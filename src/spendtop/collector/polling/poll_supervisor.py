@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledRequests, polled
+from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledPushHealth, PolledRequests, polled
 from spendtop.collector.polling.poll_loop import PollLoop, PollSteps
 from spendtop.collector.polling.poll_steps import (
     BalanceSteps,
     CalibrationSettlement,
     CostSteps,
     PollContext,
+    PushHealthSteps,
     RequestSteps,
 )
+from spendtop.collector.push_connection import Credential, destinations_by
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
@@ -81,6 +83,11 @@ class PollSupervisor:
                 return RequestSteps(wanted.name, wanted.every, poller, self._context, pushed_by=pushed_by, since=began)
             case PolledCosts():
                 return self._cost_steps(wanted, began)
+            case PolledPushHealth():
+                asked = destinations_by(wanted.push, Credential(wanted.key, wanted.base_url))
+                return PushHealthSteps(
+                    wanted.name, wanted.every, wanted.push, asked, self._context, public_url=wanted.public_url
+                )
         balance = BALANCE_POLLERS[wanted.provider](wanted.key)
         return BalanceSteps(wanted.name, wanted.every, balance, self._context, account=wanted.account)
 
