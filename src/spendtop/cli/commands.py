@@ -8,6 +8,7 @@ from spendtop.cli.alert_commands import ALERT_COMMANDS
 from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
+from spendtop.cli.push_commands import PUSH_COMMANDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -125,6 +126,7 @@ COMMANDS: dict[str, Command] = {
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
     ),
+    **PUSH_COMMANDS,
     "poll": Command(
         "poll",
         "Have the collector ask providers now, and say what came.",
@@ -236,7 +238,10 @@ COMMANDS: dict[str, Command] = {
         (_argument("--json", action="store_true", help="as JSON"),),
     ),
     "limit list": Command(
-        "limits:show", "Every limit with its use, the fullest first.", "spendtop limit list", (_JSON,)
+        "limits:show",
+        "Every limit with its use, the fullest first.",
+        "spendtop limit list --all",
+        (_JSON, _argument("--all", action="store_true", help="also the limits that providers themselves tell of")),
     ),
     "limit check": Command(
         "limits:check",
@@ -295,6 +300,13 @@ COMMANDS: dict[str, Command] = {
             _argument("name", metavar="NAME", choices=("claude-code", "codex", "gemini-cli"), help="the agent"),
             _argument("--write", action="store_true", help="write them into its file, and keep that of before as .bak"),
         ),
+    ),
+    "agents push": Command(
+        "agent_push",
+        "Send all calls that coding agents keep on this machine to another collector, once: counts and names, nothing"
+        " of a conversation. What it knows already counts once. The key is push_key under [agents].",
+        "SPENDTOP_AGENTS__PUSH_KEY=... spendtop agents push https://spend.example.org",
+        (_argument("url", nargs="?", metavar="URL", help="its address; without it push_to under [agents]"),),
     ),
     "agents rescan": Command(
         "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"

@@ -39,6 +39,11 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
             *SPAN,
             argument("--csv", action="store_true", help="as CSV (the default)"),
             argument("--jsonl", action="store_true", help="as one JSON object per line"),
+            argument(
+                "--focus",
+                choices=("1.2", "1.4"),
+                help="as charges per UTC day in this version of FOCUS, for tools that split bills (CSV)",
+            ),
             argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
             argument("--force", action="store_true", help="replace the file"),
         ),

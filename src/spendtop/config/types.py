@@ -211,7 +211,8 @@ def _window(text: str) -> str:
     return parse_window(text).text
 
 
-def _http_url(text: str) -> str:
+def http_url(text: str) -> str:
+    """An http or https address without a trailing slash. Raises ValueError for another one."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an address such as https://example.org")
@@ -223,11 +224,11 @@ def _http_url(text: str) -> str:
 def _https_url(text: str) -> str:
     if urlsplit(text).scheme != "https":
         raise ValueError("must be an https address such as https://example.org/prices.json")
-    return _http_url(text)
+    return http_url(text)
 
 
 def _http_url_or_empty(text: str) -> str:
-    return text and _http_url(text)
+    return text and http_url(text)
 
 
 def _origin(text: str) -> str:
@@ -306,7 +307,7 @@ WindowText = Annotated[
 ]
 """A window's name as `domain.windows.parse_window` understands it."""
 
-HttpUrl = Annotated[str, AfterValidator(_http_url), Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})]
+HttpUrl = Annotated[str, AfterValidator(http_url), Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})]
 """An http or https address without credentials and without a trailing slash."""
 
 HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]://"})]

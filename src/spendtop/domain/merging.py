@@ -350,10 +350,12 @@ def _fuller(known: Request, stated: Request) -> Request:
 
 def _grown(known: Request, stated: Request) -> Request:
     """What two lines of an agent's files say of one call. A subagent's copy of what stands in the session itself adds
-    nothing to it."""
+    nothing to it. How it is paid is no line's to say: it is as the machine says now."""
     if (known.session_path == ROOT) != (stated.session_path == ROOT):
-        return known if known.session_path == ROOT else stated
-    return _fuller(known, stated)
+        grown = known if known.session_path == ROOT else stated
+    else:
+        grown = _fuller(known, stated)
+    return replace(grown, billing=stated.billing, counted=stated.counted)
 
 
 def _extent(report: Request) -> tuple[Any, ...]:

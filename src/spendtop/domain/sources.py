@@ -185,6 +185,17 @@ def _agent(number: int, name: str) -> AgentSource:
 
 _AGENT_NAMES = ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid")
 AGENTS = tuple(_agent(number, name) for number, name in enumerate(_AGENT_NAMES))
+AGENT_PUSHES = PushedSource(
+    name="agents",
+    trust=AGENTS[0].trust - 1,
+    trusted_because="Not a source of its own: a call that comes this way is of the coding agent that it names.",
+    space="agents",
+    title="agents elsewhere",
+    setting="ingest_keys under [server]",
+    path="/agents",
+    key=KeyRule.INGEST_KEY,
+    sender="machines push calls of coding agents to",
+)
 SOURCES: dict[str, Source] = {
     each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *PUSHES, *AGENTS)
 }
@@ -205,6 +216,6 @@ def by_trust() -> list[Source]:
 
 
 def pushed_sources(key: KeyRule | None = None) -> Iterator[PushedSource]:
-    """Those that post to our listener, or those of them that show who they are in one way."""
-    pushed = (source for source in SOURCES.values() if isinstance(source, PushedSource))
+    """What is posted to our listener, or that of it where a sender shows in one way who it is."""
+    pushed = (source for source in (*SOURCES.values(), AGENT_PUSHES) if isinstance(source, PushedSource))
     return (source for source in pushed if key in (None, source.key))

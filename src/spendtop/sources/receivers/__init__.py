@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
@@ -83,6 +84,12 @@ class Invalid(Struct, frozen=True):
     fields: dict[str, str]
     """Field to what is wrong with it and how it has to be."""
     code: str = "invalid"
+
+
+def field_of(error: msgspec.ValidationError) -> dict[str, str]:
+    """Which field is wrong; the message names types, never values."""
+    problem, _, path = str(error).partition(" - at `$")
+    return {path.strip(".`") or "item": problem.replace("`", "")}
 
 
 class Reply(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
 
-from spendtop.store.tables.agents import AgentFileTable, AgentRootTable
+from spendtop.store.tables.agents import AgentFileTable, AgentRootTable, AgentSpoolTable
 from spendtop.store.tables.alerts import (
     AlertActionTable,
     AlertTable,
@@ -47,6 +47,7 @@ from spendtop.store.tables.usage import (
 __all__ = [
     "AgentFileTable",
     "AgentRootTable",
+    "AgentSpoolTable",
     "AlertActionTable",
     "AlertTable",
     "BalanceReadingTable",

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.filters import FilterContext
 from spendtop.domain.sources import SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import tasks
+from spendtop.services import agent_spool, tasks
+from spendtop.services.agent_spool import PushState
 from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.attention import QuarantineRow, quarantined
 from spendtop.store.reads.completeness import PollerRow
+from spendtop.store.reads.door_events import DoorEvents, door_events
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.remarks import SourceRemark, source_remarks
@@ -49,6 +52,7 @@ class SourcesQuestion:
             sources=figures,
             polled=polled_rows(headline.applied, figures, self.now),
             agents=agents_found(connection, socket.gethostname()),
+            pushes=agent_spool.state(connection, socket.gethostname()),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
             price_list=price_list(connection),
@@ -64,7 +68,9 @@ class SourcesAnswer:
     sources: Sources
     polled: tuple[PolledRow, ...]
     agents: tuple[AgentFound, ...]
-    """Whose files are on this machine."""
+    """Whose files are on this machine, or whose calls others pushed."""
+    pushes: PushState
+    """Of this machine's calls to another collector."""
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None
     """The one that is under way."""
@@ -72,6 +78,17 @@ class SourcesAnswer:
     """As a collector said last."""
     remarks: tuple[SourceRemark, ...]
     """What is amiss with what sources sent, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorQuestion:
+    """The newest events of one source."""
+
+    source: str
+    context: FilterContext
+
+    def ask(self, connection: Connection) -> DoorEvents:
+        return door_events(connection, self.source, self.context, most_requests=30, most_aside=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
