@@ -131,9 +131,8 @@ def forget_unused(connection: Connection) -> None:
         return
     keep_others_out(connection)
     oldest = connection.execute(select(func.min(_BODY.c.request_id))).scalar()
-    ends = [min(row.made_at + _LIFE, following.made_at) for row, following in pairwise(made)] + [
-        made[-1].made_at + _LIFE
-    ]
+    ends = [min(row.made_at + _LIFE, following.made_at) for row, following in pairwise(made)]
+    ends.append(made[-1].made_at + _LIFE)
     unused = [
         row.id
         for row, end in zip(made, ends, strict=True)
