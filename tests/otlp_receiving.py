@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spendtop.domain.request import Request
-from spendtop.sources.receivers import Invalid, Pushed
+from spendtop.sources.receivers import Item, Pushed
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, export, in_json, in_protobuf
 
@@ -22,7 +22,7 @@ def pushed(
     return by_protobuf
 
 
-def items_of(*spans: dict[str, Any], **more: Any) -> tuple[Request | Invalid, ...]:
+def items_of(*spans: dict[str, Any], **more: Any) -> tuple[Item, ...]:
     return pushed(*spans, **more).items
 
 
@@ -39,6 +39,6 @@ def request_of(*spans: dict[str, Any], **more: Any) -> Request:
     return request
 
 
-def ids(items: tuple[Request | Invalid, ...]) -> list[int]:
+def ids(items: tuple[Item, ...]) -> list[int]:
     """The numbers of the spans that were taken."""
     return [int(item.external_id.partition("-")[2], 16) for item in items if isinstance(item, Request)]

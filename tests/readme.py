@@ -16,11 +16,11 @@ from spendtop import tui
 from spendtop.cli.commands import COMMANDS, HEADLESS
 from spendtop.cli.commands import SCREENS as VIEW
 from spendtop.config.settings import settings_class
-from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
+from spendtop.config.shape import fields_by_key, is_section, item_type, meanings, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
-from spendtop.domain.sources import AgentSource, PushedSource, Source, by_trust
+from spendtop.domain.sources import AgentSource, ProviderPush, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, LIVE, key_name
 from spendtop.tui.screens import SCREENS, screen_class
@@ -100,6 +100,8 @@ def sources() -> str:
 def _way_in(source: Source) -> str:
     if isinstance(source, PushedSource):
         return f"{' '.join(f'`{path}`' for path in source.paths)}, with {source.key.value}"
+    if isinstance(source, ProviderPush):
+        return f"`{source.path}`, with ingest key; told by who wrote it"
     return "read from its files" if isinstance(source, AgentSource) else "asked"
 
 
@@ -125,7 +127,7 @@ def configuration() -> str:
 
 
 def _rows(table: str, kind: type[Section]) -> Iterator[str]:
-    described = ((key, _default(info), _cell(info.description or "")) for key, info in fields_by_key(kind).items())
+    described = ((key, _default(info), _cell(meanings(kind)[key])) for key, info in fields_by_key(kind).items())
     for (default, meaning), rows in groupby(described, key=itemgetter(1, 2)):
         keys = [key for key, *_ in rows]
         yield f"| {' '.join(f'`{key}`' for key in (f'{table} {keys[0]}', *keys[1:]))} | {default} | {meaning} |"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from spendtop.domain.errors import ExitCode, SpendtopError
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _LOG_LIMIT = 1024 * 1024
+_GARBAGE_LOOKS = (20_000, 20, 50)
+"""How seldom the interpreter looks for garbage in circles: while modules are loaded there is none, and a tenth of the
+time would go into looking for it."""
 _IN_ASCII = "spendtop-ascii"
 _ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"}
 """Our few signs beyond ASCII, for terminals that cannot show them."""
@@ -21,6 +25,7 @@ _ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     os.umask(0o077)
+    gc.set_threshold(*_GARBAGE_LOOKS)
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()

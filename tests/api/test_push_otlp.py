@@ -29,7 +29,7 @@ from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Parsed, Request
-from spendtop.domain.sources import OTLP
+from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
 from spendtop.services.limit_book import LimitBook
@@ -41,6 +41,8 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.otlp_posts import ARRIVAL, by, call, captured, export, in_json, in_protobuf, span
+from tests.provider_pushes import in_protobuf as in_protobuf_of
+from tests.provider_pushes import push
 
 KEY = "a-key-of-thirty-two-characters-00"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -392,3 +394,47 @@ async def test_the_official_exporter_is_understood(
     assert {(each.model, each.usage.total, (each.properties or {})["service.name"]) for each in found} == {
         ("gpt-4o-mini", 15, "shop")
     }
+
+
+@pytest.mark.parametrize("name", ["messages", "session", "test"])
+async def test_what_anthropic_pushes_is_answered_with_an_empty_message(
+    live: Live, recorder: CountingRecorder, name: str
+) -> None:
+    key = {"Authorization": f"Bearer {KEY}", "Content-Type": PROTOBUF}
+    for headers in ({}, {"Content-Encoding": "gzip"}):
+        raw = in_protobuf_of(name)
+        sent = gzip.compress(raw) if headers else raw
+        answer = await live.client.post("/v1/traces", content=sent, headers={**key, **headers})
+        assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"", PROTOBUF)
+    assert {each.source for each in recorder.events} == {ANTHROPIC_PUSH}
+
+
+@pytest.mark.parametrize("name", ["generation", "privacy_mode", "error", "test_generation"])
+async def test_what_openrouter_pushes_is_answered_without_any_refusal(
+    live: Live, recorder: CountingRecorder, name: str
+) -> None:
+    answer = await post(live, in_json(push(name)), JSON)
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert [each.source for each in recorder.events] == [OPENROUTER_PUSH]
+
+
+async def test_a_try_of_the_connection_needs_the_key_and_is_told_as_a_test(
+    live: Live, recorder: CountingRecorder
+) -> None:
+    tried = {"X-Test-Connection": "true", "Content-Type": JSON}
+    assert (await live.client.post("/v1/traces", content=b"", headers=tried)).status_code == 401
+    answer = await post(live, b"", JSON, **{"X-Test-Connection": "true"})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert live.context.counters[Count.INGEST_TEST] == len(recorder.events) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/webhook", "/ingest", "/litellm", "/v1/logs", "/v1/metrics", "/log"])
+@pytest.mark.parametrize("spelled", ["{}/", "/{}", "{}//", "{}"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_nobody_who_posts_is_ever_redirected(live: Live, path: str, spelled: str, method: str) -> None:
+    target = spelled.format(path).encode()
+    head = b"%b %b HTTP/1.1\r\nHost: spend.example.org\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    status = (await live.exchange(head % (method.encode(), target))).split(b" ")[1]
+    assert not status.startswith(b"3")
+    if method == "POST":
+        assert status in (b"401", b"403")

@@ -4,7 +4,7 @@ import json
 import socket
 from pathlib import Path
 
-from spendtop.services import agent_files
+from spendtop.services import agent_files, agent_spool
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, write_config
 from tests.services.test_agent_files import LOOK
@@ -42,3 +42,34 @@ def test_a_rescan_forgets_how_far_files_are_read(cli: Cli, home_store: Store) ->
     assert "1 were read before" in cli("agents", "rescan").out
     with home_store.reading() as connection:
         assert agent_files.bookmarks(connection, socket.gethostname()) == {}
+
+
+def test_pushing_needs_a_key_and_an_address_that_nobody_reads_along_with(cli: Cli, home_store: Store) -> None:
+    assert (cli("agents", "push").code, cli("agents", "push", "ftp://x").code) == (2, 2)
+    in_the_clear = cli("agents", "push", "http://spend.example.org")
+    assert (in_the_clear.code, "https://" in in_the_clear.err) == (2, True)
+    without_key = cli("agents", "push", "https://spend.example.org")
+    assert (without_key.code, "SPENDTOP_AGENTS__PUSH_KEY" in without_key.err) == (78, True)
+    write_config('[server]\nport = 0\n[agents]\npush_to = "http://spend.example.org"\n')
+    assert "push_to" in cli("agents", "push").err
+    write_config('[server]\nport = 0\n[agents]\npush_to = "https://spend.example.org"\n')
+    assert "there is no key to push with" in " ".join(cli("check").out.split())
+
+
+def test_how_pushes_stand_and_what_others_pushed_is_said(cli: Cli, home_store: Store) -> None:
+    Desk(home_store).record(call(properties={"host": "laptop"}))
+    with home_store.writing() as connection:
+        agent_spool.begin(connection, socket.gethostname(), "https://there")
+        agent_spool.append(connection, socket.gethostname(), [b"{}"])
+        agent_spool.failed(connection, socket.gethostname(), "nobody answers")
+    out = cli("agents").out
+    assert "claude-code on laptop: 1 calls" in out
+    assert "pushed to https://there: 0 calls, 1 calls wait; nobody answers" in out
+    told = json.loads(cli("agents", "--json").out)
+    assert (told["elsewhere"][0]["host"], told["push"]["waiting"], told["push"]["problem"]) == (
+        "laptop",
+        1,
+        "nobody answers",
+    )
+    write_config(f'[server]\nport = 0\n[agents]\npush_to = "https://there"\npush_key = "{"k" * 30}"\n')
+    assert "nobody answers" in " ".join(cli("check").out.split())

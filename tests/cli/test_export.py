@@ -108,3 +108,14 @@ def test_a_reader_that_goes_away_is_no_error(spent: Recorded) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_charges_say_on_stderr_what_their_readers_cannot_see(cli: Cli) -> None:
+    code, out, err = cli("export", "--focus", "1.4")
+    rows = read(out)
+    assert code == 0 and len(rows) == 3
+    assert "3 requests in 3 charges: $92.00 + 1 unpriced" in err and "Only a part of the UTC day" in err
+    assert {row["x_User"] for row in rows} == {"alice", "'=eve\\u001b"}
+    assert cli("export", "--focus", "1.4", "--csv").code == cli("export", "--focus", "1.3").code == 2
+    whole = cli("export", "--focus", "1.2", "--since", "2020-01-01", "--until", "2020-01-31")
+    assert whole.err == "0 requests in 0 charges: $0.00\n"

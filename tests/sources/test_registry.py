@@ -50,7 +50,8 @@ def test_every_record_has_one_reader_and_every_reader_a_record() -> None:
     assert set(READERS.asked) == names(AskedSource)
     assert set(READERS.agents) == names(AgentSource)
     pushed: list[Any] = [*READERS.signed.items(), *READERS.batches.items()]
-    assert all(receiver.source is SOURCES[name] for name, receiver in pushed)
+    by_name = {source.name: source for source in pushed_sources()}
+    assert all(receiver.source is by_name[name] for name, receiver in pushed)
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=str)
@@ -108,4 +109,4 @@ def test_a_new_source_has_its_place_in_the_banner(
     file.touch(0o600)
     file.write_text(f'[server]\ningest_keys = {{ apps = "{KEY}" }}\n[time]\nzone = "UTC"\n')
     facts = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock).facts("http://localhost", "store", None)
-    assert dict(facts)["Pushes"] == "/ingest, /litellm, /v1/traces, /acme  (keys: apps)"
+    assert dict(facts)["Pushes"] == "/ingest, /litellm, /v1/traces, /acme, /agents  (keys: apps)"

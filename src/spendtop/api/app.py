@@ -92,6 +92,8 @@ class Listener:
         if scope["type"] != "http":
             raise RuntimeError("only HTTP is served")
         http = HttpRequest(scope, receive)
+        if http.method == "POST":
+            http.path = _without_more_slashes(http.path)
         refusal = self._guards.entry(http, http.path in self._unpacking)
         if refusal is not None:
             _log.debug("refused at the door: %d", refusal.status)
@@ -214,6 +216,12 @@ class _AdminResponse:
             message["headers"] = [*message["headers"], *self._extra]
         if not self._is_replaced:
             await self._send(message)
+
+
+def _without_more_slashes(path: str) -> str:
+    """The path that somebody means whose address ends with a slash, or was put together with one too many. A redirect
+    to it would be no answer: who pushes takes one for the end of the address."""
+    return f"/{'/'.join(filter(None, path.split('/')))}" if "//" in path or path.endswith("/") else path
 
 
 def _template(scope: Scope) -> str:

@@ -17,9 +17,9 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
 from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.request import Request
+from spendtop.domain.request import Request, TestEvent
 from spendtop.services.recording import Outcome
-from spendtop.sources.receivers import BatchReceiver, Invalid, NotJson, Post, Pushed, Unreadable
+from spendtop.sources.receivers import BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
 
 PATIENCE = 5.0
 """Seconds for which a push waits for a locked store; its client can send again."""
@@ -45,6 +45,7 @@ _COUNTED_AS = {
     "stored": Count.INGEST_SUCCESS,
     "duplicate": Count.INGEST_DUPLICATE,
     "conflict": Count.INGEST_CONFLICT,
+    "test": Count.INGEST_TEST,
 }
 
 
@@ -54,7 +55,6 @@ class Barred(Invalid, frozen=True):
     token: str = ""
 
 
-Item = Request | Invalid
 ItemResult = Outcome | Invalid
 """What became of one item."""
 
@@ -97,7 +97,7 @@ class PushRoute:
                 self._intake.turn_away(http, Count.INGEST_BAD_TOKEN, RefusalReason(item.code), item.token)
             else:
                 self._intake.reject(Count.INGEST_INVALID)
-        outcomes = await self._record([item for item in items if isinstance(item, Request)])
+        outcomes = await self._record([item for item in items if not isinstance(item, Invalid)])
         if outcomes and not any(isinstance(item, Barred) for item in rejected):
             self._intake.admit(http)
         if pushed.reply is not None:
@@ -146,7 +146,7 @@ class PushRoute:
             raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
 
         def label(item: Item) -> Item:
-            if isinstance(item, Invalid) or item.token is None:
+            if not isinstance(item, Request) or item.token is None:
                 return item
             token = book.get(item.token)
             if token is None:
@@ -157,16 +157,17 @@ class PushRoute:
 
         return [label(item) for item in items]
 
-    async def _record(self, requests: Sequence[Request]) -> Sequence[Outcome]:
-        """Record durably, as one submission; one outcome per request."""
-        if not requests:
+    async def _record(self, events: Sequence[Request | TestEvent]) -> Sequence[Outcome]:
+        """Record durably, as one submission; one outcome per event."""
+        if not events:
             return ()
+        requests = (each for each in events if isinstance(each, Request))
         size = sum(len(each.request_body or b"") + len(each.response_body or b"") for each in requests)
 
         def submit(done: Done) -> None:
-            self._context.recorder.submit(requests, done, PATIENCE)
+            self._context.recorder.submit(events, done, PATIENCE)
 
-        outcomes = await self._intake.record(size if len(requests) <= _MOST_IN_LOOP else LARGE + 1, submit)
+        outcomes = await self._intake.record(size if len(events) <= _MOST_IN_LOOP else LARGE + 1, submit)
         for outcome in outcomes:
             self._context.counters.add(_COUNTED_AS[outcome.status])
             if outcome.status == "conflict":

@@ -49,7 +49,7 @@ class Range:
 class TimeParameters(BaseModel):
     """A span of time: the last `hours`, or from `since` to `until`."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
     hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
     """The last so many hours."""
@@ -163,6 +163,17 @@ class ListParameters(FilterParameters):
     """`next_cursor` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     """Rows per page."""
+
+
+class AlertParameters(BaseModel):
+    """What /alerts takes."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    open: bool = True
+    """Only those that are not resolved."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """At most so many, the newest first."""
 
 
 def _one(name: str, value: str | None, other_name: str, other: str | None) -> tuple[str, str] | None:

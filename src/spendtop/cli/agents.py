@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping, Sequence
 
 from spendtop.cli.effective_limits import effective_limits
 from spendtop.cli.options import Options, load_readable, made_store, opened_store
@@ -11,9 +12,11 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import clean_line
-from spendtop.services import agent_files
-from spendtop.services.agent_files import AgentUse, RootLook
+from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
+from spendtop.domain.windows import Calendar
+from spendtop.services import agent_files, agent_spool
+from spendtop.services.agent_files import AgentUse, PushedUse, RootLook
+from spendtop.services.agent_spool import PushState
 
 _HEADERS = ("agent", "folder", ">files", ">calls", "oldest", ">spend", ">API-equivalent", "looked at")
 _NOTHING = AgentUse(calls=0, oldest=None, newest=None, cost=Usd(0), api_equivalent=Usd(0), lower_bounds=0)
@@ -25,12 +28,25 @@ def show(options: Options) -> int:
         calendar = effective_limits(connection, settings).calendar
         looks = agent_files.looks(connection, socket.gethostname())
         uses = agent_files.uses(connection)
+        pushed = agent_files.pushed(connection, socket.gethostname())
+        pushes = agent_spool.state(connection, socket.gethostname())
     if options.arguments.json:
-        say(json.dumps({"data": [_item(look, uses.get(look.agent, _NOTHING)) for look in looks]}))
+        items = [_item(look, uses.get(look.agent, _NOTHING)) for look in looks]
+        say(json.dumps({"data": items, "elsewhere": [_pushed_item(use) for use in pushed], "push": _push_item(pushes)}))
         return ExitCode.OK
-    if not looks:
+    if looks:
+        _say_folders(looks, uses, calendar)
+    elif not pushed:
         say("No files of coding agents were found here. A running collector looks for them in your home folder.")
-        return ExitCode.OK
+    for use in pushed:
+        newest = local_time(use.newest, calendar)
+        say(f"{use.agent} on {clean_line(use.host)}: {use.calls:,} calls, the newest {newest}.")
+    if pushes.to:
+        say(clean_line(pushes.words, TEXT_LIMIT))
+    return ExitCode.OK
+
+
+def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calendar: Calendar) -> None:
     rows = []
     for look in looks:
         use = uses.get(look.agent, _NOTHING)
@@ -55,7 +71,6 @@ def show(options: Options) -> int:
             reasons = (f"{count:,} {reason}" for reason, count in look.left_out.items())
             say(f"{look.agent}, left out: {', '.join(reasons)}")
     say("Calls are counted by agent; what agents have deleted stays here. API-equivalent is no spend: see `~plan`.")
-    return ExitCode.OK
 
 
 def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
@@ -76,6 +91,26 @@ def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
         "cost_nanousd": use.cost.nano,
         "api_equivalent_usd": Usd.float_of(use.api_equivalent),
         "api_equivalent_nanousd": use.api_equivalent.nano,
+    }
+
+
+def _pushed_item(use: PushedUse) -> dict[str, object]:
+    return {"agent": use.agent, "host": use.host, "calls": use.calls, "newest_call_at": to_iso(use.newest)}
+
+
+def _push_item(pushes: PushState) -> dict[str, object] | None:
+    """None where this machine pushes nowhere."""
+    if not pushes.to:
+        return None
+    return {
+        "to": pushes.to,
+        "sent": pushes.sent,
+        "waiting": pushes.waiting,
+        "bytes": pushes.size,
+        "refused": pushes.refused,
+        "without_room": pushes.left,
+        "sent_at": None if pushes.sent_at is None else to_iso(pushes.sent_at),
+        "problem": pushes.problem or None,
     }
 
 

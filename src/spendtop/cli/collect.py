@@ -54,12 +54,14 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
 
 
 def _agents(options: Options, loaded: Loaded) -> Mapping[str, Callable[[CompanionContext], Loop]]:
-    """What reads files of coding agents: not in a demo, nor where an older system's `.env` says what is wanted."""
+    """What reads files of coding agents and pushes what they hold: not in a demo, nor where an older system's `.env`
+    says what is wanted."""
     if options.no_agents or options.command == "demo" or loaded.files.env_file is not None:
         return {}
+    from spendtop.collector.agents.push_loop import PushLoop
     from spendtop.collector.agents.reading_loop import ReadingLoop
 
-    return {"agents": lambda rooms: ReadingLoop(rooms).run}
+    return {"agents": lambda rooms: ReadingLoop(rooms).run, "agents' pushes": lambda rooms: PushLoop(rooms).run}
 
 
 def _log_file(options: Options) -> Mapping[str, Callable[[CompanionContext], Loop]]:

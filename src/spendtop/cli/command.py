@@ -30,3 +30,18 @@ class Command(NamedTuple):
         module, _, name = self.place.partition(":")
         function: Callable[[Options], int] = getattr(import_module(f"spendtop.cli.{module}"), name or "run")
         return function
+
+
+def argument(*names: str, **settings: Any) -> Argument:
+    """An argument, with what `ArgumentParser.add_argument` is to make of it."""
+    return Argument(names, settings)
+
+
+FILTER = argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
+SPAN = (
+    argument(
+        "--since", metavar="TIME", help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00"
+    ),
+    argument("--until", metavar="TIME", help="like --since; a date counts whole"),
+)
+"""What selects requests, as `cli.request_selection` reads it."""

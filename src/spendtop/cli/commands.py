@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from spendtop.cli.alert_commands import ALERT_COMMANDS
-from spendtop.cli.command import Argument, Command
+from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
+from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -25,13 +26,6 @@ _ENTRY = (
 
 _LISTED_AS_JSON = _argument("--json", action="store_true", help="as JSON")
 _JSON = _argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
-_FILTER = _argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
-_SPAN = (
-    _argument(
-        "--since", metavar="TIME", help="24h, 14:00, today, yesterday, week, month, 2026-11-01 or 2026-11-01T14:00"
-    ),
-    _argument("--until", metavar="TIME", help="like --since; a date counts whole"),
-)
 
 SCREENS = Command(
     "view",
@@ -175,37 +169,14 @@ COMMANDS: dict[str, Command] = {
             _argument("--csv", action="store_true", help="as CSV"),
         ),
     ),
-    "import": Command(
-        "imports.command",
-        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
-        " take over what an older system recorded. What is known already is not counted again, so that it can be"
-        " repeated; a collector may go on meanwhile.",
-        "spendtop import requests.csv.gz",
-        (
-            _argument("files", nargs="*", metavar="FILE", help="- is standard input"),
-            _argument(
-                "--format",
-                choices=("auto", "csv", "jsonl", "helicone"),
-                default="auto",
-                help="what the files hold (default: found out)",
-            ),
-            _argument(
-                "--from-old",
-                metavar="PATH|URL",
-                help="an older system's SQLite file or PostgreSQL (env:NAME takes it from the environment), which is"
-                " only read: its tables requests, usage_log, ingest_tokens and llm_usage",
-            ),
-            _argument("--dry-run", action="store_true", help="only say what would be recorded"),
-            _argument("--strict", action="store_true", help="stop at the first line that cannot be taken"),
-        ),
-    ),
+    **EXCHANGE_COMMANDS,
     "requests": Command(
         "requests",
         "The newest requests, as a table. `!` is the not of filters.",
         "spendtop requests user:alice 'cost>0.05' --since today",
         (
-            _FILTER,
-            *_SPAN,
+            FILTER,
+            *SPAN,
             _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
             _argument("--exact", action="store_true", help="costs with all their digits"),
             _argument("--json", action="store_true", help="as JSON"),
@@ -239,28 +210,14 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
-    "export": Command(
-        "export",
-        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
-        " reads both.",
-        "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
-        (
-            _FILTER,
-            *_SPAN,
-            _argument("--csv", action="store_true", help="as CSV (the default)"),
-            _argument("--jsonl", action="store_true", help="as one JSON object per line"),
-            _argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
-            _argument("--force", action="store_true", help="replace the file"),
-        ),
-    ),
     "reprice": Command(
         "reprice",
         "Compute stored costs anew, by the prices and readings of now. Only computed and unknown costs change, each"
         " with a revision; what was reported never does. Ctrl+C interrupts it; `spendtop reprice list` shows all runs.",
         "spendtop reprice --since 2026-11-01 --dry-run",
         (
-            _FILTER,
-            *_SPAN,
+            FILTER,
+            *SPAN,
             _argument("--dry-run", action="store_true", help="show the difference by day and model; change nothing"),
             _argument(
                 "--reported",
@@ -338,6 +295,13 @@ COMMANDS: dict[str, Command] = {
             _argument("name", metavar="NAME", choices=("claude-code", "codex", "gemini-cli"), help="the agent"),
             _argument("--write", action="store_true", help="write them into its file, and keep that of before as .bak"),
         ),
+    ),
+    "agents push": Command(
+        "agent_push",
+        "Send all calls that coding agents keep on this machine to another collector, once: counts and names, nothing"
+        " of a conversation. What it knows already counts once. The key is push_key under [agents].",
+        "SPENDTOP_AGENTS__PUSH_KEY=... spendtop agents push https://spend.example.org",
+        (_argument("url", nargs="?", metavar="URL", help="its address; without it push_to under [agents]"),),
     ),
     "agents rescan": Command(
         "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"

@@ -1,4 +1,4 @@
-"""`spendtop export`: all requests that a filter selects, as CSV or JSON lines."""
+"""`spendtop export`: all requests that a filter selects, as CSV, JSON lines or charges of FOCUS."""
 
 from __future__ import annotations
 
@@ -11,27 +11,50 @@ from pathlib import Path
 
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
+from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
+from spendtop.domain.windows import Calendar
 from spendtop.services import export_files
+from spendtop.services.focus_export import Written, focus_chunks
 from spendtop.services.request_export import FORMATS, counting, pages
+from spendtop.store.reads.bucket_spans import Span
 
 
 def run(options: Options) -> int:
     arguments = options.arguments
-    kind = _kind(arguments)
-    with selected(options) as (store, query, context):
+    kind, charges = _kind(arguments), Written()
+    with selected(options, Calendar() if arguments.focus else None) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
-        chunks = FORMATS[kind](counting(pages(store, query, context), progress.show))
+        requests = counting(pages(store, query, context), progress.show)
+        chunks = focus_chunks(requests, arguments.focus, charges) if arguments.focus else FORMATS[kind](requests)
         with progress.shown():
             if arguments.output is None:
                 print_bytes(chunks)
             else:
                 write = export_files.replace if arguments.force else export_files.create
                 write(Path(arguments.output).expanduser(), chunks)
-    if arguments.output is not None:
-        requests = "request" if progress.count == 1 else "requests"
-        sys.stderr.write(f"{progress.count:,} {requests} in {arguments.output}\n")
+    if arguments.focus:
+        sys.stderr.write(_charges_words(charges, Span(query.since, query.until), context.now_us))
+    elif arguments.output is not None:
+        sys.stderr.write(f"{_counted(progress.count, 'request')} in {arguments.output}\n")
     return ExitCode.OK
+
+
+def _charges_words(written: Written, span: Span, now: int) -> str:
+    """What a file of charges holds, and what its readers cannot see: costs that are unknown, and days cut short."""
+    cost = cost_words(known_cost(written.cost, written.requests, written.unpriced), written.unpriced)
+    words = f"{_counted(written.requests, 'request')} in {_counted(written.rows, 'charge')}: {cost}\n"
+    if written.unpriced:
+        words += "What is unpriced counts 0 in the money columns; x_UnpricedRequests says of how many requests.\n"
+    ends = (span.since, min(now, now if span.until is None else span.until))
+    if cut := {f"{to_datetime(end):%Y-%m-%d}" for end in ends if end is not None and end % DAY}:
+        words += f"Only a part of the UTC day is in the charges of {' and '.join(sorted(cut))}.\n"
+    return words
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
 def print_bytes(chunks: Iterable[bytes]) -> None:
@@ -50,8 +73,8 @@ def print_bytes(chunks: Iterable[bytes]) -> None:
 
 
 def _kind(arguments: Namespace) -> str:
-    if arguments.csv and arguments.jsonl:
-        raise UsageError("--csv and --jsonl exclude each other.")
+    if sum(map(bool, (arguments.csv, arguments.jsonl, arguments.focus))) > 1:
+        raise UsageError("--csv, --jsonl and --focus exclude each other.")
     if str(arguments.output or "").endswith(".gz"):
         raise UsageError("An export is not packed. Leave .gz away, or pipe it: spendtop export | gzip > FILE.csv.gz")
     if arguments.force and arguments.output is None:

@@ -34,6 +34,7 @@ from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
 from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
+from spendtop.services import agent_spool
 from spendtop.services.presence import RunningCollector, running_collector
 from spendtop.sources.agents.scan import roots_of
 from spendtop.sources.receivers import Signing
@@ -139,6 +140,20 @@ def of_agents(settings: Settings) -> Iterator[Finding]:
         yield Finding(root.agent, FindingState.OK, f"{clean_line(root.folder)}: {text}")
 
 
+def _pushes(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """To another collector, where this machine pushes to one."""
+    agents = settings.section(AgentsSettings)
+    if not agents.push_to:
+        return
+    if not agents.push_key:
+        fix = "set push_key under [agents] to an ingest key of that collector"
+        yield Finding("agents push", FindingState.ERROR, "there is no key to push with", fix, ExitCode.CONFIG)
+        return
+    pushes = agent_spool.state(connection, socket.gethostname())
+    words = pushes.words if pushes.to == agents.push_to else f"to {agents.push_to}, as soon as a collector runs"
+    yield Finding("agents push", FindingState.WARNING if pushes.is_amiss else FindingState.OK, clean_line(words))
+
+
 def _admin_key(server: ServerSettings) -> Finding:
     if server.api_key:
         return Finding("admin key", FindingState.OK, "set")
@@ -237,6 +252,7 @@ def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Itera
         yield from _configured_before(connection, loaded)
         yield from _waiting(connection)
         yield from of_pollers(connection, settings)
+        yield from _pushes(connection, settings)
         yield _price_list(price_list(connection), settings)
         yield from _remarks(connection)
         if held is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,8 @@ from spendtop.cli.options import Options
 from spendtop.domain.errors import UsageError, nearest
 
 _UNKNOWN = "unrecognized arguments: "
+_WIDTH = 80
+"""Until a help is shown: argparse loads several modules to ask the terminal."""
 
 
 class Information(Exception):
@@ -50,7 +53,8 @@ class _CommandLineParser(ArgumentParser):
         from shutil import get_terminal_size
         from textwrap import fill
 
-        width = get_terminal_size().columns - 2  # as argparse, which wraps the options
+        width = get_terminal_size().columns - 2  # as argparse would have it
+        self.formatter_class = partial(RawDescriptionHelpFormatter, width=width)
         self.description = fill(self.description or "", width)
         if self.commands:
             self.epilog = "\n".join(["commands:", *_lines(self.commands, width), "", self.epilog or ""])
@@ -141,7 +145,7 @@ def _parser(prog: str, usage: str, description: str, ending: Sequence[str]) -> _
         usage=f"{prog} {usage}",
         description=description,
         epilog="\n".join(ending),
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=partial(RawDescriptionHelpFormatter, width=_WIDTH),
         allow_abbrev=False,
     )
 

@@ -18,12 +18,15 @@ from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
 
 
 @contextmanager
-def selected(options: Options) -> Iterator[tuple[Store, RequestQuery, FilterContext]]:
-    """The store, and what the command's arguments select in it. Raises UsageError, and what `opened_store` raises."""
+def selected(options: Options, calendar: Calendar | None = None) -> Iterator[tuple[Store, RequestQuery, FilterContext]]:
+    """The store, and what the command's arguments select in it; days are those of `calendar`, else of the collector's.
+
+    Raises UsageError, and what `opened_store` raises.
+    """
     settings = load_readable(options).settings
     with opened_store(settings) as store:
         with store.reading() as connection:
-            context = FilterContext(now(), effective_limits(connection, settings).calendar)
+            context = FilterContext(now(), calendar or effective_limits(connection, settings).calendar)
             query = query_of(options.arguments, context)
             refuse_unsearchable(connection, query)
         yield store, query, context

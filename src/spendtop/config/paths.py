@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from platformdirs import PlatformDirs
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
 
 CONFIG_NAME = "spendtop.toml"
 
@@ -49,4 +51,6 @@ def default_database_url() -> str:
 
 
 def _folders() -> PlatformDirs:
+    from platformdirs import PlatformDirs
+
     return PlatformDirs("spendtop", appauthor=False)

@@ -365,7 +365,7 @@ class Settings(Section):
     one pass over the configuration finds every error in it.
     """
 
-    server: ServerSettings = ServerSettings()
+    server: ServerSettings = Field(default_factory=ServerSettings)
     """The listener."""
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     """The store."""
@@ -375,23 +375,23 @@ class Settings(Section):
     """Amounts that spend should not exceed."""
     channels: Annotated[tuple[ChannelSettings, ...], Strict(False)] = Field(default=(), alias="channel")
     """Where messages go."""
-    alerts: AlertsSettings = AlertsSettings()
+    alerts: AlertsSettings = Field(default_factory=AlertsSettings)
     """What holds for all messages."""
-    anomaly: AnomalySettings = AnomalySettings()
+    anomaly: AnomalySettings = Field(default_factory=AnomalySettings)
     """Spend that is far above the usual."""
-    loop: LoopSettings = LoopSettings()
+    loop: LoopSettings = Field(default_factory=LoopSettings)
     """Prompts that repeat one another."""
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Own prices by model."""
-    pricing: PricingSettings = PricingSettings()
+    pricing: PricingSettings = Field(default_factory=PricingSettings)
     """How costs are computed."""
-    retention: RetentionSettings = RetentionSettings()
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     """How long things are kept."""
-    privacy: PrivacySettings = PrivacySettings()
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     """What of prompts and responses is kept."""
     time: TimeSettings = Field(default_factory=TimeSettings)
     """What days and weeks are to you."""
-    ui: UiSettings = UiSettings()
+    ui: UiSettings = Field(default_factory=UiSettings)
     """The screens."""
 
     @property

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,6 +20,26 @@ from spendtop.config.types import Section
 def fields_by_key(model: type[Section]) -> dict[str, FieldInfo]:
     """A section's fields by the keys that the configuration uses."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+@cache
+def meanings(model: type[Section]) -> Mapping[str, str]:
+    """What each field of a section means, by the key that the configuration uses: as it is described where the class is
+    made, else by the text below it, for which the source is read."""
+    described = {name: info.description for name, info in model.model_fields.items()}
+    for kind in model.__mro__:
+        if issubclass(kind, Section) and any(described.get(name, "") is None for name in kind.__annotations__):
+            (definition,) = ast.parse(inspect.getsource(kind)).body
+            described.update(_texts_below_fields(definition))
+    return {key: text or "" for key, text in zip(fields_by_key(model), described.values(), strict=True)}
+
+
+def _texts_below_fields(definition: ast.stmt) -> Iterator[tuple[str, str]]:
+    assert isinstance(definition, ast.ClassDef)
+    for field, below in pairwise(definition.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def type_at(model: type[Section], path: KeyPath) -> Any:

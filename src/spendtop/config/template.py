@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from spendtop.config.layers import NAMED_LISTS
 from spendtop.config.settings import settings_class
-from spendtop.config.shape import fields_by_key, is_section, item_type, type_at
+from spendtop.config.shape import fields_by_key, is_section, item_type, meanings, type_at
 from spendtop.config.toml import key_text, pairs, value_text
 from spendtop.config.types import Section, as_written
 
@@ -23,6 +23,8 @@ _HEAD = """\
 spendtop: what an LLM bill is made of, live.
 Lines that begin with "# key =" show defaults; remove the "# " to change one. Saving this file applies it at once.
 Durations are 90s, 5m, 1h, 7d. Secrets may be "env:NAME" or "file:PATH"; with secrets in it, keep this file at 0600.
+Editors that read taplo's "#:schema ./spendtop.schema.json" on the first line complete and check it, once
+`spendtop schema > spendtop.schema.json` has been run beside it.
 """
 _EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "account": [
@@ -63,7 +65,7 @@ def render(sections: Mapping[str, type[Section]], values: Mapping[str, Any] | No
 def _section(name: str, kind: type[Section], values: Mapping[str, Any]) -> str:
     lines = [_comment(_purpose(kind)), f"[{name}]"]
     for key, info in fields_by_key(kind).items():
-        lines.append(_comment(_meaning(info)))
+        lines.append(_comment(_meaning(kind, key)))
         lines.append(f"{key} = {value_text(values[key])}" if key in values else f"# {key} = {_default(info)}")
     return "\n".join(lines)
 
@@ -85,8 +87,8 @@ def _tables(name: str, kind: type[Section], values: Mapping[str, Mapping[str, An
 
 
 def _key_table(kind: type[Section]) -> Iterator[str]:
-    by_meaning = groupby(fields_by_key(kind).items(), key=lambda field: _meaning(field[1]))
-    return (_comment(f"{', '.join(key for key, _ in keys)}: {meaning}", "#   ") for meaning, keys in by_meaning)
+    by_meaning = groupby(fields_by_key(kind), key=lambda key: _meaning(kind, key))
+    return (_comment(f"{', '.join(keys)}: {meaning}", "#   ") for meaning, keys in by_meaning)
 
 
 def _default(info: FieldInfo) -> str:
@@ -107,8 +109,8 @@ def _purpose(kind: type[Section]) -> str:
     return (kind.__doc__ or "").partition("\n")[0]
 
 
-def _meaning(info: FieldInfo) -> str:
-    return " ".join((info.description or "").split())
+def _meaning(kind: type[Section], key: str) -> str:
+    return " ".join(meanings(kind)[key].split())
 
 
 def _comment(text: str, prefix: str = "# ") -> str:

@@ -21,11 +21,12 @@ from pydantic import (
     SecretStr,
     Strict,
     ValidationInfo,
+    WithJsonSchema,
 )
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.windows import parse_duration, parse_window
+from spendtop.domain.windows import WindowKind, parse_duration, parse_window
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?b|[kmg]ib)", re.ASCII | re.IGNORECASE)
 _BYTES_IN = {"B": 1, "KB": 10**3, "KIB": 2**10, "MB": 10**6, "MIB": 2**20, "GB": 10**9, "GIB": 2**30, "TB": 10**12}
@@ -33,13 +34,16 @@ _AMOUNT = re.compile(r"\$?\s*(-?\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:USD)?", re.ASCII 
 
 
 class Section(BaseModel):
-    """A table of the configuration: frozen, strict, and every field documented by the text below it."""
+    """A table of the configuration: frozen, strict, and every field documented by the text below it.
+
+    Checks are built when they are needed first: all at once cost less than one by one.
+    """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
         hide_input_in_errors=True,
     )
 
@@ -207,7 +211,8 @@ def _window(text: str) -> str:
     return parse_window(text).text
 
 
-def _http_url(text: str) -> str:
+def http_url(text: str) -> str:
+    """An http or https address without a trailing slash. Raises ValueError for another one."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an address such as https://example.org")
@@ -219,11 +224,11 @@ def _http_url(text: str) -> str:
 def _https_url(text: str) -> str:
     if urlsplit(text).scheme != "https":
         raise ValueError("must be an https address such as https://example.org/prices.json")
-    return _http_url(text)
+    return http_url(text)
 
 
 def _http_url_or_empty(text: str) -> str:
-    return text and _http_url(text)
+    return text and http_url(text)
 
 
 def _origin(text: str) -> str:
@@ -239,18 +244,45 @@ def _name(text: str) -> str:
     return text.strip()
 
 
-Amount = Annotated[Usd, PlainValidator(_amount)]
+_DURATION_PATTERN = r"^\s*\d{1,12}(\.\d{1,6})?([mM]?[sS]|[mMhHdDwW])\s*$"
+_MONEY_TEXT = {"type": "string", "pattern": r"^\s*\$?\s*\d+(,\d{3})*(\.\d+)?\s*([Uu][Ss][Dd])?\s*$"}
+
+Amount = Annotated[
+    Usd,
+    PlainValidator(_amount),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _MONEY_TEXT]}),
+]
 """US dollars, more than zero: `100`, `10.50`, `"$50"`, `"50 USD"`."""
 
-Price = Annotated[Decimal, PlainValidator(_price)]
+Price = Annotated[
+    Decimal,
+    PlainValidator(_price),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _MONEY_TEXT]}),
+]
 """US dollars, zero or more, exact."""
 
-Fraction = Annotated[float, PlainValidator(_fraction)]
+Fraction = Annotated[
+    float,
+    PlainValidator(_fraction),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
 """Between 0 and 1, both excluded."""
 
-Duration = Annotated[int, BeforeValidator(_duration)]
-Size = Annotated[int, BeforeValidator(_size)]
+Duration = Annotated[
+    int,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
+]
 """Microseconds, written `90s`, `5m`, `1h`, `7d`."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema(
+        {"anyOf": [{"const": 0}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[kKmMgGtT]?[iI]?[bB]\s*$"}]}
+    ),
+]
+"""Bytes, written `200MB`, `1.5GiB`, or 0."""
 
 PollInterval = Annotated[Duration, AfterValidator(_at_least_a_second)]
 """Microseconds between two polls, at least one second."""
@@ -261,13 +293,24 @@ Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Secrets = Annotated[tuple[Secret, ...], Strict(False), AfterValidator(_without_empty)]
 """Secrets of which each opens the door; empty ones open nothing and are left out."""
 
-WindowText = Annotated[str, AfterValidator(_window)]
+WindowText = Annotated[
+    str,
+    AfterValidator(_window),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [kind for kind in WindowKind if kind is not WindowKind.ROLLING]},
+                {"type": "string", "pattern": _DURATION_PATTERN},
+            ]
+        }
+    ),
+]
 """A window's name as `domain.windows.parse_window` understands it."""
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url), Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})]
 """An http or https address without credentials and without a trailing slash."""
 
-HttpsUrl = Annotated[str, AfterValidator(_https_url)]
+HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]://"})]
 """The same, https only."""
 
 OptionalHttpUrl = Annotated[str, AfterValidator(_http_url_or_empty)]
@@ -276,7 +319,7 @@ OptionalHttpUrl = Annotated[str, AfterValidator(_http_url_or_empty)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], Strict(False)]
 """Origins of web pages: scheme and host."""
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"minLength": 1, "maxLength": 64})]
 """What messages and screens call one limit, channel or account."""
 
 Texts = Annotated[tuple[str, ...], Strict(False)]

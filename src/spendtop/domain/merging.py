@@ -21,7 +21,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.pricer import is_amount
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.request_fields import REPORTED, Merging, ValueKind
-from spendtop.domain.sources import AgentSource, Source, source_named
+from spendtop.domain.sources import AgentSource, ProviderPush, Source, source_named
 
 STATED = tuple(
     field
@@ -203,10 +203,13 @@ def _gaps_filled(reports: Sequence[Request]) -> Request:
 
 
 def _properties(reports: Sequence[Request]) -> dict[str, str] | None:
-    """Those of the first report that has any, and what only an agent's own files know: where it worked."""
-    first: dict[str, str] | None = _first(reports, "properties")
-    of_files = [each.properties for each in reports if isinstance(each.source, AgentSource) and each.properties]
-    return {**of_files[0], **(first or {})} if of_files else first
+    """Those of the first report that has any, and what only some know: an agent's own files where it worked, a
+    provider's push whose workspace or key it was. Of these, what callers say themselves comes first."""
+    having = [each for each in reports if each.properties]
+    by_callers = [each for each in having if not isinstance(each.source, ProviderPush)][:1]
+    besides = [each for each in having if isinstance(each.source, AgentSource | ProviderPush)]
+    told = [(each.properties or {}).items() for each in (*reversed(besides), *by_callers)]
+    return {name: value for items in told for name, value in items} or None
 
 
 def _first(reports: Iterable[Request], name: str) -> Any:
@@ -347,10 +350,12 @@ def _fuller(known: Request, stated: Request) -> Request:
 
 def _grown(known: Request, stated: Request) -> Request:
     """What two lines of an agent's files say of one call. A subagent's copy of what stands in the session itself adds
-    nothing to it."""
+    nothing to it. How it is paid is no line's to say: it is as the machine says now."""
     if (known.session_path == ROOT) != (stated.session_path == ROOT):
-        return known if known.session_path == ROOT else stated
-    return _fuller(known, stated)
+        grown = known if known.session_path == ROOT else stated
+    else:
+        grown = _fuller(known, stated)
+    return replace(grown, billing=stated.billing, counted=stated.counted)
 
 
 def _extent(report: Request) -> tuple[Any, ...]:

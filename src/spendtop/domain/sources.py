@@ -74,6 +74,16 @@ class PushedSource(Source, frozen=True, eq=False, kw_only=True):
         return (self.path, *self.further_paths, *self.older_paths)
 
 
+class ProviderPush(Source, frozen=True, eq=False, kw_only=True):
+    """A provider posts what it served to another source's path; it is told by who wrote it."""
+
+    provider: str
+    """As price lists name it; also the word of its commands."""
+    path: str
+
+    comes_again: ClassVar[bool] = False
+
+
 class AskedSource(Source, frozen=True, eq=False, kw_only=True):
     """Is asked at a steady pace, with a key of the provider."""
 
@@ -139,6 +149,27 @@ OTLP = PushedSource(
     key=KeyRule.INGEST_KEY,
     sender="OpenTelemetry exports to",
 )
+ANTHROPIC_PUSH = ProviderPush(
+    name="anthropic-push",
+    trust=30,
+    trusted_because="The provider's own span of the whole request, but without its cost, its user and its key.",
+    space="anthropic-push",
+    title="anthropic push",
+    setting="ingest_keys under [server]",
+    provider="anthropic",
+    path=OTLP.path,
+)
+OPENROUTER_PUSH = ProviderPush(
+    name="openrouter-push",
+    trust=40,
+    trusted_because="The provider's own span with what it charged; its times are those of its routing.",
+    space="openrouter-push",
+    title="openrouter push",
+    setting="ingest_keys under [server]",
+    provider="openrouter",
+    path=OTLP.path,
+)
+PUSHES = (ANTHROPIC_PUSH, OPENROUTER_PUSH)
 
 
 def _agent(number: int, name: str) -> AgentSource:
@@ -154,7 +185,20 @@ def _agent(number: int, name: str) -> AgentSource:
 
 _AGENT_NAMES = ("claude-code", "codex", "gemini-cli", "opencode", "copilot-cli", "amp", "qwen-code", "droid")
 AGENTS = tuple(_agent(number, name) for number, name in enumerate(_AGENT_NAMES))
-SOURCES: dict[str, Source] = {each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *AGENTS)}
+AGENT_PUSHES = PushedSource(
+    name="agents",
+    trust=AGENTS[0].trust - 1,
+    trusted_because="Not a source of its own: a call that comes this way is of the coding agent that it names.",
+    space="agents",
+    title="agents elsewhere",
+    setting="ingest_keys under [server]",
+    path="/agents",
+    key=KeyRule.INGEST_KEY,
+    sender="machines push calls of coding agents to",
+)
+SOURCES: dict[str, Source] = {
+    each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *PUSHES, *AGENTS)
+}
 """By name, in the order in which people see them."""
 
 
@@ -172,6 +216,6 @@ def by_trust() -> list[Source]:
 
 
 def pushed_sources(key: KeyRule | None = None) -> Iterator[PushedSource]:
-    """Those that post to our listener, or those of them that show who they are in one way."""
-    pushed = (source for source in SOURCES.values() if isinstance(source, PushedSource))
+    """What is posted to our listener, or that of it where a sender shows in one way who it is."""
+    pushed = (source for source in (*SOURCES.values(), AGENT_PUSHES) if isinstance(source, PushedSource))
     return (source for source in pushed if key in (None, source.key))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis
+from spendtop.domain.sources import AGENTS
 from spendtop.store import facts
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import AgentFileTable, AgentRootTable, RequestTable
@@ -119,6 +120,29 @@ def uses(connection: Connection) -> dict[str, AgentUse]:
         )
         for row in connection.execute(query)
     }
+
+
+class PushedUse(Struct, frozen=True):
+    """What is recorded of an agent on another machine."""
+
+    agent: str
+    host: str
+    calls: int
+    newest: int
+    """UTC µs."""
+
+
+def pushed(connection: Connection, host: str) -> list[PushedUse]:
+    """What came from other machines than `host`, by agent and machine."""
+    columns = _REQUEST.c.source, _REQUEST.c.properties, func.count(), func.max(_REQUEST.c.occurred_at)
+    agents = [agent.name for agent in AGENTS]
+    query = select(*columns).where(_REQUEST.c.source.in_(agents)).group_by(_REQUEST.c.source, _REQUEST.c.properties)
+    found: dict[tuple[str, str], PushedUse] = {}
+    for agent, properties, calls, newest in connection.execute(query):
+        elsewhere = msgspec.json.decode(properties or "{}", type=dict[str, str]).get("host", host)
+        before = found.get((agent, elsewhere), PushedUse(agent, elsewhere, 0, 0))
+        found[agent, elsewhere] = PushedUse(agent, elsewhere, before.calls + calls, max(before.newest, newest))
+    return sorted((use for use in found.values() if use.host != host), key=lambda use: (use.agent, use.host))
 
 
 def forget(connection: Connection, host: str) -> int:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.sources import AGENTS
 from spendtop.services import agent_files
 from spendtop.services.agent_files import RootLook
 from spendtop.store.reads.bucket_spans import Span
@@ -19,7 +20,7 @@ _REQUEST, _TOTAL = table_of(RequestTable), table_of(TotalTable)
 
 
 class AgentFound(Struct, frozen=True, kw_only=True):
-    """An agent with its folders on a machine together."""
+    """An agent with its folders on this machine together. Of one that has none here another machine pushed calls."""
 
     agent: str
     files: int
@@ -44,29 +45,33 @@ class AgentFound(Struct, frozen=True, kw_only=True):
 
 
 def agents_found(connection: Connection, host: str) -> tuple[AgentFound, ...]:
-    """Those with files on this machine, by name."""
+    """Those with files on this machine, and those of which another one pushed calls, by name."""
     folders: dict[str, list[RootLook]] = {}
     for look in agent_files.looks(connection, host):
         if look.files or look.left_out:
             folders.setdefault(look.agent, []).append(look)
-    return tuple(_found(connection, agent, looks) for agent, looks in folders.items())
+    of_agents = _TOTAL.c.dimension.in_((PLAN, "source")), _TOTAL.c.key.in_([agent.name for agent in AGENTS])
+    columns = (_TOTAL.c.key, func.sum(_TOTAL.c.requests), func.max(_TOTAL.c.bucket))
+    recorded = {
+        name: (int(calls), int(hour))
+        for name, calls, hour in connection.execute(select(*columns).where(*of_agents).group_by(_TOTAL.c.key))
+    }
+    names = sorted(folders.keys() | recorded.keys())
+    return tuple(_found(connection, name, folders.get(name, []), recorded.get(name)) for name in names)
 
 
-def _found(connection: Connection, agent: str, looks: list[RootLook]) -> AgentFound:
+def _found(connection: Connection, agent: str, looks: list[RootLook], recorded: tuple[int, int] | None) -> AgentFound:
+    """`recorded` is how many calls, and the newest hour with one."""
     left_out: Counter[str] = Counter()
     for look in looks:
         left_out.update(look.left_out)
-    calls, newest_hour = connection.execute(
-        select(func.coalesce(func.sum(_TOTAL.c.requests), 0), func.max(_TOTAL.c.bucket)).where(
-            _TOTAL.c.dimension.in_((PLAN, "source")), _TOTAL.c.key == agent
-        )
-    ).one()
+    calls, newest_hour = recorded or (0, None)
     return AgentFound(
         agent=agent,
         files=sum(look.files for look in looks),
         waiting=sum(look.waiting for look in looks),
         left_out=tuple(left_out.items()),
-        calls=int(calls),
+        calls=calls,
         last_at=None if newest_hour is None else _newest_in(connection, agent, newest_hour),
     )
 

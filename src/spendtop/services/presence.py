@@ -7,12 +7,10 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +54,8 @@ class RunningCollector:
 def file_beside(database: str, suffix: str, data_folder: Path) -> Path:
     """A file beside a SQLite store, or in the data folder for a PostgreSQL URL: `spendtop.db.lock` and so on."""
     if "://" in database:
+        from hashlib import sha256
+
         return data_folder / f"postgresql-{sha256(database.encode()).hexdigest()[:12]}{suffix}"
     return Path(database + suffix)
 
@@ -113,7 +113,9 @@ def publish(path: Path, text: str) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file as a whole, mode 0600, so that a reader never sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    from tempfile import mkstemp
+
+    handle, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
             file.write(text)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.domain.sources import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.amp import AmpReader
 from spendtop.sources.agents.claude_code import ClaudeCodeReader
@@ -29,6 +29,7 @@ from spendtop.sources.pollers.balances import (
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
+from spendtop.sources.receivers.agents import AgentReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.receivers.litellm import LitellmReceiver
@@ -49,7 +50,12 @@ class Readers(Struct, frozen=True, eq=False):
 
 READERS = Readers(
     signed={HELICONE.name: HeliconeReceiver},
-    batches={INGEST.name: IngestReceiver, LITELLM.name: LitellmReceiver, OTLP.name: OtlpReceiver},
+    batches={
+        INGEST.name: IngestReceiver,
+        LITELLM.name: LitellmReceiver,
+        OTLP.name: OtlpReceiver,
+        AGENT_PUSHES.name: AgentReceiver,
+    },
     asked={HELICONE_API.name: HeliconeApi},
     agents={
         reader.name: reader

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from spendtop.config.settings import AccountSettings, SourceSection
-from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts
+from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts, http_url
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.sources import AGENTS
@@ -87,6 +89,21 @@ class AnthropicSettings(SourceSection):
         return (AccountSettings(name="anthropic", provider="anthropic", low_balance=_LOW_BALANCE),)
 
 
+def push_address(text: str) -> str:
+    """Another collector's address; empty is none. Raises ValueError for what goes over a network in the clear."""
+    host = urlsplit(text).hostname or ""
+    if urlsplit(text).scheme == "http" and not _is_this_machine(host):
+        raise ValueError("must begin with https:// as it is another host: over http:// anybody on the way reads along")
+    return text and http_url(text)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class AgentSettings(Section):
     """One coding agent."""
 
@@ -106,21 +123,25 @@ class AgentsSettings(SourceSection):
     """Whether files of coding agents are looked for."""
     homes: Texts = ()
     """Home folders in which they are looked for; empty = your own."""
-    claude_code: AgentSettings = Field(default=AgentSettings(), alias="claude-code")
+    push_to: Annotated[str, AfterValidator(push_address)] = ""
+    """Address of another collector that gets all calls of this machine, too; https, but for this machine itself."""
+    push_key: Secret = SecretStr("")
+    """An ingest key of that collector."""
+    claude_code: AgentSettings = Field(default_factory=AgentSettings, alias="claude-code")
     """Claude Code."""
-    codex: AgentSettings = AgentSettings()
+    codex: AgentSettings = Field(default_factory=AgentSettings)
     """Codex."""
-    gemini_cli: AgentSettings = Field(default=AgentSettings(), alias="gemini-cli")
+    gemini_cli: AgentSettings = Field(default_factory=AgentSettings, alias="gemini-cli")
     """Gemini CLI."""
-    opencode: AgentSettings = AgentSettings()
+    opencode: AgentSettings = Field(default_factory=AgentSettings)
     """opencode."""
-    copilot_cli: AgentSettings = Field(default=AgentSettings(), alias="copilot-cli")
+    copilot_cli: AgentSettings = Field(default_factory=AgentSettings, alias="copilot-cli")
     """Copilot CLI, where it exports to files."""
-    amp: AgentSettings = AgentSettings()
+    amp: AgentSettings = Field(default_factory=AgentSettings)
     """Amp."""
-    qwen_code: AgentSettings = Field(default=AgentSettings(), alias="qwen-code")
+    qwen_code: AgentSettings = Field(default_factory=AgentSettings, alias="qwen-code")
     """Qwen Code."""
-    droid: AgentSettings = AgentSettings()
+    droid: AgentSettings = Field(default_factory=AgentSettings)
     """Droid, which keeps sums of sessions only."""
 
     def of(self, agent: str) -> AgentSettings:

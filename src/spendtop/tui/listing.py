@@ -41,6 +41,15 @@ class Listing:
             yield from slot.rows or ()
 
     @property
+    def in_memory(self) -> Iterator[tuple[int, RequestRow]]:
+        """The rows whose pages are in memory, with their positions, from top to bottom."""
+        slots = list(enumerate(self._slots))
+        for number, slot in reversed(slots) if self.from_end else slots:
+            rows = list(enumerate(slot.rows or ()))
+            for offset, row in reversed(rows) if self.from_end else rows:
+                yield self._turned(number * PAGE + offset), row
+
+    @property
     def complete(self) -> bool:
         """Whether the last page was read."""
         return self.read and self._next is None

@@ -29,7 +29,7 @@ from spendtop.domain.request import (
     Usage,
 )
 from spendtop.domain.sources import LITELLM
-from spendtop.sources.receivers import Invalid, NotJson, Unreadable
+from spendtop.sources.receivers import Invalid, Item, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -40,7 +40,7 @@ CALL = "3b241101-e2bb-4255-8caf-4136c566a962"
 TRACE = "6c6af595-1ece-4626-b5eb-f0f913f6e53b"
 
 
-def parse(raw: bytes) -> tuple[Request | Invalid, ...]:
+def parse(raw: bytes) -> tuple[Item, ...]:
     return LitellmReceiver().parse(raw, ARRIVAL).items
 
 
@@ -51,7 +51,7 @@ def requests(raw: bytes) -> list[Request]:
     return found
 
 
-def item(**fields: Any) -> Request | Invalid:
+def item(**fields: Any) -> Item:
     (found,) = parse(
         json.dumps([{"id": "chatcmpl-1", "litellm_call_id": CALL, "status": "success", **fields}]).encode()
     )

@@ -415,6 +415,7 @@ def test_attributes_of_any_kind_are_taken_or_named(attributes: dict[str, object]
     if isinstance(item, Invalid):
         assert set(item.fields) <= TOTALS
     else:
+        assert isinstance(item, Request)
         assert json.loads(item.request_body or b"{}") is not None
 
 

@@ -30,6 +30,11 @@ async def listed(pilot: Pilot[int]) -> RequestsScreen:
     return screen
 
 
+def lit(pilot: Pilot[int]) -> str:
+    """The row under the cursor."""
+    return next(line for line in picture(pilot).splitlines() if "▌" in line).split("▌")[1]
+
+
 async def test_the_seven_columns_are_there_at_every_width(app: SpendtopApp) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await listed(pilot)
@@ -47,10 +52,28 @@ async def test_states_show_as_words_and_letters(app: SpendtopApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(pilot)
         rows = picture(pilot).splitlines()[4:]
-    assert "!429" in rows[2]
-    assert "cached" in rows[4]
-    assert "unpriced" in rows[9]
-    assert "$0.0075" in rows[0]
+    assert "!429" in rows[3]
+    assert "cached" in rows[5]
+    assert "unpriced" in rows[11]
+    assert "$0.0075" in rows[1]
+
+
+async def test_minutes_are_divided_by_lines_with_their_sums_on_which_no_cursor_rests(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await listed(pilot)
+        lines = picture(pilot).splitlines()
+        assert "─ 14:03 · 8 requests · $0.0450 ──" in lines[4]
+        assert "─ 14:02 · 52 requests · $0.345 +6? ──" in lines[13]
+        await pilot.press(*"jjjjjjjj")
+        assert lit(pilot).startswith("14:02:59")
+        await pilot.click("#list", offset=(10, 11))
+        assert screen.rows.position == 8, "a click on a line between rows moves nothing"
+        await pilot.press("I")
+        await until(pilot, lambda: lit(pilot).startswith("14:02:08"))
+        assert "─ 14:02 · 52 requests" in picture(pilot).splitlines()[4]
+        await pilot.press("<")
+        await until(pilot, lambda: screen.rows.order != "time" and "row 1 of 60" in picture(pilot))
+        assert "52 requests" not in picture(pilot)
 
 
 async def test_the_title_sums_the_selection_with_its_unpriced(app: SpendtopApp) -> None:
@@ -66,17 +89,17 @@ async def test_the_newest_row_is_followed_until_the_cursor_moves(
         screen = await listed(pilot)
         clock.advance(SECOND)
         filled.record(a_request(0, clock(), external_id="new-1", user_id="carol"))
-        await until(pilot, lambda: "carol" in picture(pilot).splitlines()[4])
+        await until(pilot, lambda: "carol" in picture(pilot).splitlines()[5])
         await pilot.press("j", "j")
         chosen = screen.rows.selected
-        before = picture(pilot).splitlines()[4:20]
+        before = picture(pilot).splitlines()[5:20]
         clock.advance(SECOND)
         filled.record(*(a_request(0, clock(), external_id=f"newer-{n}", user_id="dave") for n in range(17)))
         await until(pilot, lambda: "17 new, G to go" in picture(pilot))
-        assert picture(pilot).splitlines()[4:20] == before
+        assert picture(pilot).splitlines()[5:20] == before
         assert screen.rows.selected == chosen
         await pilot.press("G")
-        await until(pilot, lambda: "dave" in picture(pilot).splitlines()[4])
+        await until(pilot, lambda: "dave" in picture(pilot).splitlines()[5])
         await pilot.press("j", "F")
         await until(pilot, lambda: "following" in picture(pilot))
 

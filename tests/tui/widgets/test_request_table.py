@@ -33,7 +33,22 @@ def test_the_seven_never_disappear_and_the_width_is_kept(width: int, with_day: b
 
 
 def test_wider_terminals_show_more() -> None:
-    assert titles_of(fitted(LAYOUTS, 136)) >= {"CACHE", "TOKEN", "SESSION", "PATH"}
+    assert titles_of(fitted(LAYOUTS, 135)) >= {"CACHE", "TOKEN", "SESSION", "PATH", "TTFT"}
+    assert titles_of(fitted(LAYOUTS, 160)) >= {"PROVIDER", "SOURCE"}
+    widest = fitted(LAYOUTS, 195)
+    assert titles_of(widest) >= {"REASON", "PROPERTIES"}
+    assert max(width for _, width in widest) < 40
+
+
+def test_wide_rows_tell_how_the_time_went_who_bills_and_who_reported_it(
+    store: Store, till: Till, clock: SettableClock
+) -> None:
+    till.record(a_request(0, clock(), ttft_ms=310, properties={"env": "prod\x1b[31m"}))
+    with store.reading() as connection:
+        (row,) = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 1).rows
+    words = drawn(row, 195).split()
+    assert {"0.3s", "openai", "helicone"} <= set(words)
+    assert words[-1].startswith("env=prod") and "\x1b" not in words[-1]
 
 
 def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -> None:

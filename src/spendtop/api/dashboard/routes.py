@@ -17,9 +17,9 @@ from spendtop.api.dashboard.pages import WebPage
 from spendtop.api.dashboard.shapes import ChartAnswer, ChartBar, ConditionItem, StateAnswer
 from spendtop.api.ledger_shapes import AccountItem
 from spendtop.api.query import TimeParameters
+from spendtop.api.questions import DEFAULT_HOURS
 from spendtop.api.routes import calendar_of, context_of, guards_of, http_of
 from spendtop.api.routes.requests import shows_bodies
-from spendtop.api.routes.spending import DEFAULT_HOURS
 from spendtop.api.shapes import ErrorAnswer, Sums
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_iso
 from spendtop.store.reads.applied_config import applied

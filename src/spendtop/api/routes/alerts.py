@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, alert_items
-from spendtop.api.query import InvalidField
+from spendtop.api.query import AlertParameters, InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
@@ -21,17 +21,6 @@ from spendtop.store.reads.silences import silences
 
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _BY = "api"
-
-
-class AlertParameters(BaseModel):
-    """What /alerts takes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    open: bool = True
-    """Only those that are not resolved."""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """At most so many, the newest first."""
 
 
 class AckBody(BaseModel):

@@ -18,8 +18,10 @@ from spendtop.api.limit_shapes import (
     UnraiseParameters,
 )
 from spendtop.api.query import InvalidField
+from spendtop.api.questions import standing_limits
 from spendtop.api.routes import calendar_of, context_of, written
-from spendtop.api.shapes import ErrorAnswer, LimitItem, LimitsAnswer
+from spendtop.api.shapes import ErrorAnswer, LimitsAnswer
+from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.raises import end_of
@@ -27,7 +29,6 @@ from spendtop.domain.windows import Calendar
 from spendtop.services import raises
 from spendtop.services.backtests import backtest
 from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import LimitUse, uses
 
 _BY = "api"
@@ -54,10 +55,9 @@ def router() -> APIRouter:
 def limits(request: Request) -> LimitsAnswer:
     """Every limit as it stands now, the fullest first."""
     context = context_of(request)
-    now, calendar = context.clock(), calendar_of(request)
     with context.store.reading() as connection:
         standing = uses_in_force(connection, context)
-        return LimitsAnswer(data=[LimitItem.of(use, forecast_of(connection, use, calendar, now)) for use in standing])
+        return standing_limits(connection, standing, FilterContext(context.clock(), calendar_of(request)))
 
 
 def raise_limit(request: Request, name: str, body: RaiseBody) -> RaiseAnswer:

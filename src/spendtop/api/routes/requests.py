@@ -9,13 +9,14 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from spendtop.api.query import FilterParameters, ListParameters, wrong_search
+from spendtop.api.questions import listed_requests
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, guards_of, http_of, streamed
-from spendtop.api.shapes import RequestAnswer, RequestsAnswer, RequestTotals, request_answer
+from spendtop.api.shapes import RequestAnswer, RequestsAnswer, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
-from spendtop.services.request_export import FORMATS, pages, record
+from spendtop.services.request_export import FORMATS, pages
 from spendtop.store.reads.detail import find
-from spendtop.store.reads.requests import listed_spend, page, refuse_unsearchable
+from spendtop.store.reads.requests import refuse_unsearchable
 
 _MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
@@ -38,19 +39,7 @@ def exports_router() -> APIRouter:
 def requests(request: Request, parameters: Annotated[ListParameters, Query()]) -> RequestsAnswer:
     """Requests without their bodies, newest first; all that are kept unless a span is given."""
     context = context_of(request)
-    filters = FilterContext(context.clock(), calendar_of(request))
-    query = parameters.query(filters)
-    try:
-        with context.store.reading() as connection:
-            listed = page(connection, query, filters, parameters.cursor, parameters.limit)
-            totals = listed_spend(connection, query, filters)
-    except UsageError:
-        raise wrong_search(parameters.cursor) from None
-    return RequestsAnswer(
-        data=[record(row) for row in listed.rows],
-        totals=RequestTotals.of(totals),
-        next_cursor=listed.next_cursor,
-    )
+    return listed_requests(context.store, parameters, FilterContext(context.clock(), calendar_of(request)))
 
 
 def one_request(request: Request, id: str, bodies: bool = True) -> RequestAnswer:

@@ -8,41 +8,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection
 
-from spendtop.api.query import FilterParameters, InvalidField, Range, SummaryParameters, wrong_search
+from spendtop.api.query import FilterParameters, SummaryParameters, wrong_search
+from spendtop.api.questions import spending_summary
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import (
-    ApiEquivalent,
-    GroupSpend,
-    LimitSummary,
-    ModelSpend,
     SummaryAnswer,
     Tokens,
-    UserSpend,
-    instant,
 )
 from spendtop.api.usage_shapes import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.untrusted import Untrusted
-from spendtop.domain.windows import Calendar
-from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
-from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.daily import day_spends, days_of, last_days
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, is_known_user, plan_spend, spend
-
-DEFAULT_HOURS = 24
-_MOST_MODELS = 100
-_MOST_USERS = 10
-_MOST_GROUPS = 1000
-_MOST_DAYS = 400
+from spendtop.store.reads.spending import is_known_user
 
 
 def router() -> APIRouter:
@@ -63,54 +46,11 @@ def users_router() -> APIRouter:
 def summary(request: Request, parameters: Annotated[SummaryParameters, Query()]) -> SummaryAnswer:
     """Totals, models, users and limits; of the last 24 hours unless a span is given."""
     context = context_of(request)
-    now = context.clock()
-    span = parameters.range(now, calendar_of(request), DEFAULT_HOURS)
-    with context.store.reading() as connection:
-        limits = uses_in_force(connection, context)
-        answer = _summary(connection, span, parameters.by, now, limits)
-    if parameters.by is not None and parameters.by.startswith(DAY_DIMENSION):
-        answer.by = _by_day(context.store, Span(span.since, span.until or now), parameters.by, calendar_of(request))
-    return answer
-
-
-def _by_day(store: Store, span: Span, by: str, calendar: Calendar) -> list[GroupSpend]:
-    """Every day of the span in its order; with a second dimension, each of its values on each day."""
-    days = days_of(from_the_oldest(store, span), calendar)
-    if len(days) > _MOST_DAYS:
-        raise InvalidField("since", f"is more than {_MOST_DAYS} days before the end; ask by day for a shorter span")
-    _, _, dimension = by.partition(",")
-    if dimension:
-        found = [(each.start, each.row) for each in key_spends(store, days, dimension, _MOST_GROUPS)]
-    else:
-        found = [
-            (day.start, KeySpend(Untrusted(_date(day.start, calendar)), day.spend)) for day in day_spends(store, days)
-        ]
-    whole = reduce(add, (row.spend for _, row in found), Spend.nothing())
-    return [GroupSpend.of(row, whole, _date(start, calendar)) for start, row in found]
-
-
-def _date(start: int, calendar: Calendar) -> str:
-    return f"{calendar.local(start):%Y-%m-%d}"
-
-
-def _summary(
-    connection: Connection, span: Range, by: str | None, now: int, limits: tuple[LimitUse, ...]
-) -> SummaryAnswer:
-    whole = spend(connection, span.since, span.until)
-    models = by_key(connection, "model", span.since, span.until, _MOST_MODELS).rows
-    users = by_key(connection, "user", span.since, span.until, _MOST_USERS).rows
-    groups = by_key(connection, by, span.since, span.until, _MOST_GROUPS).beside(whole) if by in DIMENSIONS else None
-    return SummaryAnswer(
-        since=instant(span.since),
-        until=instant(now if span.until is None else span.until),
-        tokens=Tokens.of(whole),
-        **whole.figures(),
-        average_cost_usd=Usd.float_of(whole.average),
-        by_model=[ModelSpend.of(row, whole) for row in models],
-        top_users=[UserSpend.of(row) for row in users],
-        limits=[LimitSummary.of(use) for use in limits],
-        api_equivalent=ApiEquivalent.of(plan_spend(connection, span.since, span.until)),
-        by=None if groups is None else [GroupSpend.of(row, whole) for row in groups],
+    return spending_summary(
+        context.store,
+        parameters,
+        FilterContext(context.clock(), calendar_of(request)),
+        lambda connection: uses_in_force(connection, context),
     )
 
 

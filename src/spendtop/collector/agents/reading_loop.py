@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,10 +20,11 @@ from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.request import Billing
 from spendtop.domain.sources import AGENTS, Source
-from spendtop.services import agent_billing, agent_files
+from spendtop.services import agent_billing, agent_files, agent_spool
 from spendtop.services.agent_files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.requests import Machine, request_of
+from spendtop.sources.agents.item import item_of
+from spendtop.sources.agents.requests import machine_of, request_of
 from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
 from spendtop.sources.registry import READERS
 from spendtop.sources.scan_process import ScanJob, ScanNews
@@ -104,9 +104,11 @@ class ReadingLoop:
         """Have what is recorded paid as the configuration says now, where it said otherwise before."""
         said = {name: Billing(settings.of(name).billing) for name in self._readers}
         before = await read(self._context.store, lambda connection: agent_billing.said_before(connection, self._host))
-        for agent in AGENTS:
-            if before.get(agent.name, said[agent.name]) is not said[agent.name]:
-                await self._pay(agent, said[agent.name])
+        changed = [agent for agent in AGENTS if before.get(agent.name, said[agent.name]) is not said[agent.name]]
+        for agent in changed:
+            await self._pay(agent, said[agent.name])
+        if changed and settings.push_to:
+            await write(self._context.recorder, lambda connection: agent_files.forget(connection, self._host))
         if before != said:
             await write(
                 self._context.recorder,
@@ -149,13 +151,16 @@ class ReadingLoop:
         """Record calls, and how far their files are read with them, in one transaction."""
         recorder, now = self._context.recorder, self._context.clock()
         kept_since = now - self._context.settings().retention.requests
-        requests = [
-            request_of(call, self._machine(part.root), Billing(wanted.settings.of(part.root.agent).billing), now)
+        made = [
+            (call, machine_of(part.root.folder), part.root, Billing(wanted.settings.of(part.root.agent).billing))
             for part in parts
             for call in part.calls
             if call.occurred_at >= kept_since
         ]
+        requests = [request_of(call, machine, billing, now) for call, machine, _, billing in made]
         ready = await asyncio.to_thread(recorder.prepare, requests)
+        pushed = made if wanted.settings.push_to else []
+        items = [msgspec.json.encode(item_of(call, machine, root.folder, how)) for call, machine, root, how in pushed]
 
         def work(connection: Connection) -> None:
             recorder.record_prepared(connection, ready)
@@ -163,11 +168,10 @@ class ReadingLoop:
                 if part.bookmark is not None:
                     bookmark = msgspec.json.encode(part.bookmark).decode()
                     agent_files.note_file(connection, self._host, part.root.agent, part.path, bookmark)
+            if items:
+                agent_spool.append(connection, self._host, items)
 
         await write(recorder, work)
-
-    def _machine(self, root: AgentRoot) -> Machine:
-        return Machine(host=self._host, user=_owner(root.folder))
 
     async def _note(self, state: RootState) -> None:
         look = RootLook(
@@ -184,16 +188,3 @@ class ReadingLoop:
             self._context.recorder,
             lambda connection: agent_files.note_root(connection, self._host, look, state.missed),
         )
-
-
-@lru_cache
-def _owner(folder: str) -> str:
-    """The login name of whom a folder belongs to, or a number without one."""
-    try:
-        owner = os.stat(folder).st_uid
-    except OSError:
-        owner = os.getuid()
-    try:
-        return pwd.getpwuid(owner).pw_name
-    except KeyError:
-        return str(owner)

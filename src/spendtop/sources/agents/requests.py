@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
+from functools import lru_cache
+
 from msgspec import Struct
 
 from spendtop.domain.agent_calls import AgentCall, billing_of
@@ -19,8 +24,13 @@ class Machine(Struct, frozen=True):
     """Where files were read."""
 
     host: str
-    user: str
+    user: str | None
     """The login name of the home's owner."""
+
+    @property
+    def name(self) -> str:
+        """Who is said to have made the calls."""
+        return f"{self.user}@{self.host}" if self.user else self.host
 
 
 def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) -> Request:
@@ -43,7 +53,7 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         received_at=now,
         provider=call.provider,
         model=call.model,
-        user_id=f"{machine.user}@{machine.host}",
+        user_id=machine.name,
         session_id=call.session,
         session_path=call.path,
         properties={**call.properties, "host": machine.host},
@@ -75,3 +85,21 @@ def _usage(call: AgentCall) -> Usage:
         reasoning=counts.reasoning,
         units={**call.units, **written} or None,
     )
+
+
+def machine_of(folder: str) -> Machine:
+    """This machine, with whom a folder on it belongs to."""
+    return Machine(host=socket.gethostname(), user=_owner(folder))
+
+
+@lru_cache
+def _owner(folder: str) -> str:
+    """The login name, or a number without one."""
+    try:
+        owner = os.stat(folder).st_uid
+    except OSError:
+        owner = os.getuid()
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)

@@ -79,7 +79,7 @@ async def _error_text(response: httpx.Response) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: httpx.Response) -> float | None:
     """Seconds until the provider wants to be asked again, at most 15 minutes; None where it does not say.
 
     A date is compared with the provider's own, so that no clock of ours matters.
@@ -320,11 +320,11 @@ class Poll:
                     f"{who} refused the key ({status}). {self._advise(status, await _error_text(response))}"
                 )
             case 429:
-                return _Passing(f"{who} asks for fewer questions (429); poll less often", _retry_after(response))
+                return _Passing(f"{who} asks for fewer questions (429); poll less often", retry_after(response))
             case _ if status >= 500:
                 return _Passing(
                     f"{who} has a fault of its own ({status}); it is asked again at the next poll",
-                    _retry_after(response),
+                    retry_after(response),
                 )
             case _ if status < 400:
                 return PollFailed(f"{who} answered with a redirect ({status}), which is never followed; {_LOOK}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
 from spendtop.domain.remarks import Remark
-from spendtop.domain.request import Parsed, Request
+from spendtop.domain.request import Parsed, Request, TestEvent
 from spendtop.domain.sources import PushedSource
 
 Schema: TypeAlias = dict[str, Any]
@@ -85,6 +86,12 @@ class Invalid(Struct, frozen=True):
     code: str = "invalid"
 
 
+def field_of(error: msgspec.ValidationError) -> dict[str, str]:
+    """Which field is wrong; the message names types, never values."""
+    problem, _, path = str(error).partition(" - at `$")
+    return {path.strip(".`") or "item": problem.replace("`", "")}
+
+
 class Reply(Struct, frozen=True):
     """An answer in the sender's own format."""
 
@@ -92,10 +99,14 @@ class Reply(Struct, frozen=True):
     content_type: bytes
 
 
+Item: TypeAlias = Request | TestEvent | Invalid
+"""What one pushed item is."""
+
+
 class Pushed(Struct, frozen=True):
     """What one post says, item by item, in its order."""
 
-    items: tuple[Request | Invalid, ...]
+    items: tuple[Item, ...]
     is_batch: bool = True
     """Whether each item is answered in a list; else there is one, with an answer of its own."""
     reply: Callable[[Sequence[Invalid]], Reply] | None = None

@@ -20,7 +20,7 @@ from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, PushedSource
 from spendtop.domain.timing import seconds_to_micros, when
 from spendtop.domain.usage import UsageReading, count, counted, read_response
-from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
+from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable, field_of
 from spendtop.sources.repaired_json import repaired
 
 MOST_ITEMS = 20_000
@@ -166,7 +166,7 @@ class LitellmReceiver:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return self._called(repaired(element), received_at)
         except msgspec.ValidationError as error:
-            return Invalid(_field_of(error))
+            return Invalid(field_of(error))
         except (msgspec.DecodeError, RecursionError):
             return Invalid({"item": "is not JSON"})
         except _Unusable as error:
@@ -408,9 +408,3 @@ def _milliseconds(start: _Number, end: _Number) -> int | None:
     """From one instant in seconds to a later one."""
     since, until = seconds_to_micros(start), seconds_to_micros(end)
     return round((until - since) / 1000) if since is not None and until is not None and until >= since else None
-
-
-def _field_of(error: msgspec.ValidationError) -> dict[str, str]:
-    """Which field is wrong; the message names types, never values."""
-    problem, _, path = str(error).partition(" - at `$")
-    return {path.strip(".`") or "item": problem.replace("`", "")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
@@ -10,35 +9,26 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from spendtop.domain.merging import bare_model
-from spendtop.domain.money import Usd
 from spendtop.domain.remarks import folded
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource
-from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import OTLP, PushedSource
-from spendtop.domain.timing import when
-from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans
+from spendtop.sources.receivers.anthropic_push import AnthropicSpans, is_by_anthropic
+from spendtop.sources.receivers.openrouter_push import (
+    connection_test,
+    is_by_openrouter,
+    is_connection_test,
+    openrouter_items,
+)
 from spendtop.sources.receivers.otlp_calls import is_call
 from spendtop.sources.receivers.otlp_logs import check_object, records_of_json, records_of_protobuf
-from spendtop.sources.receivers.otlp_messages import request_body, response_body
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
-from spendtop.sources.receivers.otlp_providers import provider
 from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on
+from spendtop.sources.receivers.otlp_requests import call_of
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
-from spendtop.sources.receivers.otlp_usage import (
-    INPUT_TOKENS,
-    completed,
-    inference_geo,
-    quantities,
-    reported_cost,
-    service_level,
-    usage,
-)
-from spendtop.sources.receivers.otlp_writers import writer_of
+from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS
 from spendtop.sources.settings import AgentsSettings
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
@@ -51,20 +41,6 @@ MOST_NAMED = 8
 MOST_CALLS = 20_000
 """Of one post: it is one commit, for which others wait. Exporters and collectors send hundreds or thousands."""
 
-_FIRST_TOKEN_EVENTS = frozenset(
-    {
-        "ai.stream.firstchunk",
-        "first token stream event",
-        "first_token",
-        "gen_ai.content.completion.chunk",
-        "llm.content.completion.chunk",
-    }
-)
-_STATUS_IN_MESSAGE = re.compile(r"\bError code: ([45][0-9]{2}) ")
-_NANO_PER_MICRO = 1_000
-_NANO_PER_MS = 1_000_000
-_NANO_PER_SECOND = 1_000_000_000
-_LONGEST = 86_400 * _NANO_PER_SECOND
 _GZIP = zlib.MAX_WBITS | 16
 _LOGS, _METRICS = OTLP.further_paths
 _BINARY: Schema = {"type": "string", "format": "binary"}
@@ -91,10 +67,13 @@ class OtlpReceiver:
 
     def __init__(self) -> None:
         self._nesting = Nesting()
+        self._anthropic = AnthropicSpans()
         self._log = RemarkLog()
 
     def read(self, post: Post) -> Pushed:
         """An export, answered in its own format with how many spans could not be taken."""
+        if is_connection_test(post):
+            return Pushed((connection_test(post.received_at),), reply=_reply_in_json)
         content_type = _content_type(post.header(b"content-type"))
         raw = _unpacked(post.raw) if _is_packed(post.header(b"content-encoding")) else post.raw
         pushed = self._parsed(post, raw, content_type)
@@ -120,7 +99,11 @@ class OtlpReceiver:
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
         """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
         and for more than MOST_CALLS."""
-        spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
+        told = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
+        by_anthropic = [span for span in told if is_by_anthropic(span)]
+        by_openrouter = [span for span in told if is_by_openrouter(span)]
+        by_providers = {id(span) for span in (*by_anthropic, *by_openrouter)}
+        spans = [span for span in told if id(span) not in by_providers] if by_providers else told
         stated = [read.readable(span.attributes) for span in spans]
         called = [place for place, span in enumerate(spans) if is_call(span, stated[place])]
         if len(called) > MOST_CALLS:
@@ -130,124 +113,20 @@ class OtlpReceiver:
         settled = self._nesting.settle(spans, readings)
         remarks = folded(remarks_on(spans, stated, readings, settled))
         self._log.note(remarks)
-        return Pushed(settled.items, remarks=remarks)
+        provided = (*self._anthropic.items(by_anthropic, received_at), *openrouter_items(by_openrouter, received_at))
+        return Pushed((*settled.items, *provided), remarks=remarks)
 
 
 def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanReading:
-    response, request = _body(attributes, NAMES.response_body), _body(attributes, NAMES.request_body)
-    models = read.models(attributes, response, request)
     try:
-        item = _request(span, attributes, (request, response), models, received_at)
+        call = call_of(span, attributes, received_at)
     except read.CannotTake as problem:
-        return SpanReading(Invalid(problem.fields), models)
-    return SpanReading(item, models)
-
-
-def _request(
-    span: TraceSpan,
-    attributes: Attributes,
-    whole: tuple[Attributes, Attributes],
-    models: Sequence[str],
-    received_at: int,
-) -> Request:
-    """The call that a span tells of, with what was sent and answered where it holds that whole. Raises CannotTake."""
-    request, response = whole
-    model = models[0] if models else None
-    response_id = provider_response_id(read.name(attributes, NAMES.response_id) or read.name(response, ("id",)))
-    billed_by = provider(attributes)
-    writer = writer_of(span, attributes, billed_by, model)
-    used = quantities(read.with_answer(attributes, response), writer)
-    answered = read_response(response, request, billed_by, model)
-    tokens, cost = completed(usage(used), answered.usage), reported_cost(attributes)
-    if model is None and tokens.total is None and cost is None:
+        return SpanReading(Invalid(problem.fields))
+    request = call.request
+    if request.model is None and request.usage.total is None and request.cost.reported is None:
         missing = "is missing, and so is everything else that tells what the call cost"
-        raise read.CannotTake({NAMES.model[0]: missing, INPUT_TOKENS: missing})
-    happened = when(span.start // _NANO_PER_MICRO or None, TimeSource.CLIENT, received_at)
-    http_status = read.http_status(attributes) or _status_in_message(span)
-    has_failed = span.has_failed or bool(read.text(attributes, NAMES.error_type)) or (http_status or 0) >= 400
-    bodies = request_body(span), response_body(span)
-    return Request(
-        source=OTLP,
-        external_id=response_id or _own_id(span),
-        received_at=received_at,
-        occurred_at=happened.occurred_at,
-        time_source=happened.time_source,
-        time_suspect=happened.suspect,
-        response_id=response_id,
-        provider=billed_by,
-        model=model,
-        status=Status.ERROR if has_failed else Status.OK,
-        http_status=http_status,
-        usage=tokens,
-        cost=_cost(cost, answered),
-        service_level=service_level(attributes, response) or answered.service_level,
-        inference_geo=inference_geo(attributes) or answered.inference_geo,
-        served_model=_served_model(models, answered),
-        provider_usage=answered.provider_usage,
-        cached=any(attributes.get(name) is True for name in NAMES.answered_from_cache),
-        user_id=read.name(attributes, NAMES.user),
-        session_id=read.name(attributes, NAMES.session),
-        properties=read.properties(attributes, span.resource),
-        latency_ms=_milliseconds(span.end - span.start) if span.start and span.end else None,
-        ttft_ms=_first_token(span),
-        request_body=bodies[0],
-        response_body=bodies[1],
-        body_state=BodyState.NOT_SENT if bodies == (None, None) else BodyState.STORED,
-    )
-
-
-def _served_model(models: Sequence[str], answered: UsageReading) -> str | None:
-    """The answer's name for the model, else another one that the span has: either may be the one that has a price."""
-    if not models:
-        return None
-    first = bare_model(models[0])
-    return answered.served_model(models[0]) or next((each for each in models[1:] if bare_model(each) != first), None)
-
-
-def _cost(stated: Usd | None, answered: UsageReading) -> Cost:
-    """The provider's own figure inside the answer is believed before the instrumentation's."""
-    if answered.cost is not None:
-        return Cost(reported=answered.cost, reported_by=Reporter.PROVIDER)
-    return Cost(reported=stated, reported_by=None if stated is None else Reporter.INSTRUMENTATION)
-
-
-def _body(attributes: Attributes, names: Sequence[str]) -> Attributes:
-    """What was sent or answered, where the span holds it whole."""
-    candidates = (read.opened(attributes.get(name)) for name in names)
-    return next((each for each in candidates if isinstance(each, dict)), {})
-
-
-def _status_in_message(span: TraceSpan) -> int | None:
-    """The status in an exception of OpenAI's or Anthropic's client, where the instrumentation noted nothing else."""
-    messages = [span.message, *(event.attributes.get("exception.message") for event in span.events)]
-    matches = (_STATUS_IN_MESSAGE.search(each) for each in messages if isinstance(each, str))
-    return next((int(match[1]) for match in matches if match is not None), None)
-
-
-def _own_id(span: TraceSpan) -> str:
-    missing = {"traceId": span.trace_id, "spanId": span.span_id}
-    wrong = {
-        name: "has to be an id in hexadecimal digits, not all zero" for name, value in missing.items() if not value
-    }
-    if wrong:
-        raise read.CannotTake(wrong)
-    return f"{span.trace_id}-{span.span_id}"
-
-
-def _first_token(span: TraceSpan) -> int | None:
-    seconds = read.number(span.attributes, NAMES.first_token_seconds)
-    if seconds is not None:
-        return _milliseconds(seconds * _NANO_PER_SECOND)
-    milliseconds = read.number(span.attributes, NAMES.first_token_milliseconds)
-    if milliseconds is not None:
-        return _milliseconds(milliseconds * _NANO_PER_MS)
-    came = [event.at for event in span.events if event.name.lower() in _FIRST_TOKEN_EVENTS and event.at]
-    return _milliseconds(min(came) - span.start) if came and span.start else None
-
-
-def _milliseconds(nanoseconds: float) -> int | None:
-    """None for a length of time that no call has."""
-    return round(nanoseconds / _NANO_PER_MS) if 0 <= nanoseconds <= _LONGEST else None
+        return SpanReading(Invalid({NAMES.model[0]: missing, INPUT_TOKENS: missing}))
+    return SpanReading(request, call.models)
 
 
 def _content_type(named: Sequence[bytes]) -> ContentType:

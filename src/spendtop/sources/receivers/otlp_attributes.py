@@ -130,7 +130,7 @@ def properties(attributes: Attributes, resource: Attributes) -> dict[str, str] |
     for key, value in attributes.items():
         if key.startswith(_ASSOCIATED) and key not in _NO_PROPERTIES and value is not None:
             own = next(key.removeprefix(prefix) for prefix in _ASSOCIATED if key.startswith(prefix))
-            texts[own] = value if isinstance(value, str) else _json_text(value)
+            texts[own] = word(value)
     return {each: value for each, value in texts.items() if each and value} or None
 
 
@@ -140,5 +140,6 @@ def service(resource: Attributes) -> str | None:
     return None if name is None or name.startswith("unknown_service") else name
 
 
-def _json_text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def word(value: object) -> str:
+    """A value as a property has it: what is no text, as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

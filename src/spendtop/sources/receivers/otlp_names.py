@@ -134,6 +134,7 @@ NAMES = AttributeNames(
         "metadata.user_id",
     ),
     session=(
+        "anthropic.session.id",  # `gen_ai.conversation.id` is one of its threads
         "gen_ai.conversation.id",
         "session.id",
         "traceloop.association.properties.session_id",
@@ -142,7 +143,6 @@ NAMES = AttributeNames(
         "ai.telemetry.metadata.session_id",
         "langsmith.metadata.session_id",
         "langsmith.metadata.thread_id",
-        "anthropic.session.id",
         "gcp.vertex.agent.session_id",
         "mlflow.trace.session",
         "metadata.session_id",
@@ -304,6 +304,7 @@ NAMES = AttributeNames(
         "cache_write_5m_tokens": (
             "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
             "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens",
+            "gen_ai.usage.input_tokens.cache_write_5m",
             f"{_DETAILS}.ephemeral_5m_input_tokens",
             "gen_ai.usage.input_token_details.ephemeral_5m_input_tokens",
             f"{_RAW}.cache_creation.ephemeral_5m_input_tokens",
@@ -313,6 +314,7 @@ NAMES = AttributeNames(
         "cache_write_1h_tokens": (
             "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
             "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+            "gen_ai.usage.input_tokens.cache_write_1h",
             f"{_DETAILS}.ephemeral_1h_input_tokens",
             "gen_ai.usage.input_token_details.ephemeral_1h_input_tokens",
             f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",

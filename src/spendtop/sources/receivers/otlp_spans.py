@@ -24,6 +24,14 @@ _DEEPEST = 64
 """Values that are nested deeper are left out, so that whoever walks them has an end."""
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _LONGEST_TIME = 2**63
+INTERNAL, SERVER, CLIENT = 1, 2, 3
+"""Kinds of span that mean something to us."""
+_KINDS: Mapping[int | str, int] = {
+    **{kind: kind for kind in (INTERNAL, SERVER, CLIENT)},
+    "SPAN_KIND_INTERNAL": INTERNAL,
+    "SPAN_KIND_SERVER": SERVER,
+    "SPAN_KIND_CLIENT": CLIENT,
+}
 _Item = TypeVar("_Item")
 
 
@@ -42,12 +50,16 @@ class TraceSpan(Struct, frozen=True, kw_only=True):
     span_id: str
     parent_id: str
     name: str
+    kind: int
+    """0 where it is not said, 1 inside, 2 of a server, 3 of a client."""
     scope_name: str
     """Which instrumentation wrote it; empty where the export does not say."""
     scope_version: str
     start: int
     end: int
     has_failed: bool
+    has_succeeded: bool
+    """Neither of the two where nobody said how it ended."""
     message: str
     """What its status says besides."""
     attributes: Attributes
@@ -110,11 +122,13 @@ def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: A
         span_id=_hex(span.span_id.hex(), 16),
         parent_id=_hex(span.parent_span_id.hex(), 16),
         name=span.name,
+        kind=span.kind,
         scope_name=scope_name,
         scope_version=scope_version,
         start=span.start_time_unix_nano,
         end=span.end_time_unix_nano,
         has_failed=span.status.code == 2,
+        has_succeeded=span.status.code == 1,
         message=span.status.message,
         attributes=_attributes(span.attributes),
         events=tuple(
@@ -186,6 +200,7 @@ class _Span(_Json):
     span_id: str | None = None
     parent_span_id: str | None = None
     name: str | None = None
+    kind: int | str | None = None
     start_time_unix_nano: str | int | float | None = None
     end_time_unix_nano: str | int | float | None = None
     status: _Status | None = None
@@ -219,11 +234,13 @@ def _json_span(span: _Span, scope: _Scope, resource: Attributes) -> TraceSpan:
         span_id=_hex(span.span_id, 16),
         parent_id=_hex(span.parent_span_id, 16),
         name=span.name or "",
+        kind=_KINDS.get(span.kind or 0, 0),
         scope_name=scope.name or "",
         scope_version=scope.version or "",
         start=_nanoseconds(span.start_time_unix_nano),
         end=_nanoseconds(span.end_time_unix_nano),
         has_failed=status.code in (2, "STATUS_CODE_ERROR"),
+        has_succeeded=status.code in (1, "STATUS_CODE_OK"),
         message=status.message or "",
         attributes=_json_attributes(span.attributes),
         events=tuple(

@@ -199,15 +199,15 @@ def reported_cost(attributes: Attributes) -> Usd | None:
 
 def _costs(attributes: Attributes) -> Iterator[Usd]:
     for name in NAMES.cost:
-        if (amount := _amount(attributes.get(name))) is not None:
+        if (amount := amount_of(attributes.get(name))) is not None:
             yield amount
     for input_name, output_name in NAMES.cost_of_sides:
-        of_input, of_output = _amount(attributes.get(input_name)), _amount(attributes.get(output_name))
+        of_input, of_output = amount_of(attributes.get(input_name)), amount_of(attributes.get(output_name))
         if of_input is not None and of_output is not None:
             yield of_input + of_output
 
 
-def _amount(value: object) -> Usd | None:
+def amount_of(value: object) -> Usd | None:
     """An amount of money, also as a text; none where it is below zero or no number."""
     if type(value) not in (int, float, str):
         return None

@@ -1,6 +1,6 @@
 """The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
 
-from spendtop.store.tables.agents import AgentFileTable, AgentRootTable
+from spendtop.store.tables.agents import AgentFileTable, AgentRootTable, AgentSpoolTable
 from spendtop.store.tables.alerts import (
     AlertActionTable,
     AlertTable,
@@ -12,9 +12,11 @@ from spendtop.store.tables.alerts import (
 )
 from spendtop.store.tables.ledger import (
     BalanceReadingTable,
+    BilledNameTable,
     DayCostPartTable,
     DayCostRevisionTable,
     DayCostTable,
+    DayCostUserTable,
     LedgerEventTable,
 )
 from spendtop.store.tables.limits import LimitRaiseTable
@@ -28,6 +30,7 @@ from spendtop.store.tables.operations import (
     TaskTable,
     TokenTable,
 )
+from spendtop.store.tables.provider_limits import ProviderLimitTable
 from spendtop.store.tables.usage import (
     BodyTable,
     DayTotalTable,
@@ -43,14 +46,17 @@ from spendtop.store.tables.usage import (
 __all__ = [
     "AgentFileTable",
     "AgentRootTable",
+    "AgentSpoolTable",
     "AlertActionTable",
     "AlertTable",
     "BalanceReadingTable",
+    "BilledNameTable",
     "BodyTable",
     "CheckpointTable",
     "DayCostPartTable",
     "DayCostRevisionTable",
     "DayCostTable",
+    "DayCostUserTable",
     "DayTotalTable",
     "DeliveryAlertTable",
     "DeliveryAttemptTable",
@@ -62,6 +68,7 @@ __all__ = [
     "LimitMarkTable",
     "LimitRaiseTable",
     "MetaTable",
+    "ProviderLimitTable",
     "QuarantineTable",
     "RemarkTable",
     "RepriceChangeTable",

@@ -1,10 +1,11 @@
-"""How far the files of coding agents are read, so that a start looks at what changed only."""
+"""How far the files of coding agents are read, so that a start looks at what changed only, and what is still to be
+pushed of them."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -39,3 +40,15 @@ class AgentRootTable(SQLModel, table=True):
     """JSON object: reason to how often something was left out, since files were read for the first time."""
     looked_at: int = Field(sa_type=BigInteger)
     """UTC µs."""
+
+
+class AgentSpoolTable(SQLModel, table=True):
+    """Calls that a machine read, and another one has not taken yet."""
+
+    __tablename__: ClassVar[Any] = "agent_spool"
+
+    id: int | None = Field(default=None, primary_key=True)
+    host: str = Field(sa_type=Text)
+    calls: int
+    packed: bytes = Field(sa_type=LargeBinary)
+    """JSON array of them as they are pushed, compressed by zstd."""

@@ -65,6 +65,33 @@ class DayCostPartTable(SQLModel, table=True):
     cost_nano: int = Field(sa_type=BigInteger)
 
 
+class DayCostUserTable(SQLModel, table=True):
+    """What a user was billed of a day, where the provider tells that; it is the same money as the parts."""
+
+    __tablename__: ClassVar[Any] = "day_cost_user"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    user_id: str = Field(primary_key=True, sa_type=Text)
+    """Empty for what no user is named for."""
+    cost_nano: int = Field(sa_type=BigInteger)
+
+
+class BilledNameTable(SQLModel, table=True):
+    """What people call a key, user or project that a bill names by an id."""
+
+    __tablename__: ClassVar[Any] = "billed_name"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    """key, user or project."""
+    holder: str = Field(primary_key=True, sa_type=Text)
+    """The provider's id of it."""
+    name: str = Field(sa_type=Text)
+    project: str = Field(sa_type=Text)
+    """Of a key the project or workspace that it belongs to; empty where that is not told."""
+
+
 class DayCostRevisionTable(SQLModel, table=True):
     """A billed day that a provider restated."""
 

@@ -17,6 +17,7 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import ALL_TIME, NOTHING, TIME_CHOICES, Selection, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
+from spendtop.tui.widgets.time_groups import Step, step_for, time_groups
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests import ListedSpend
@@ -31,6 +32,8 @@ class ListPane:
         self._browser = browser
         self.whole = "all"
         """What the title calls the list while no filter is set."""
+        self._step: Step | None = None
+        """Of the groups that the list is shown in; stays while it is the same list."""
 
     @property
     def rows(self) -> RequestList:
@@ -74,6 +77,7 @@ class ListPane:
 
     def begin(self) -> None:
         """Show the browser's new listing from its start."""
+        self._step, self.rows.groups = None, {}
         self.rows.begin(self._browser.listing)
         self._title()
         self._screen.news()
@@ -152,6 +156,19 @@ class ListPane:
         rows, browser = self.rows, self._browser
         rows.calendar, rows.following = calendar, browser.following
         self._title()
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        """By time they stand in groups, once it is known how close to each other they are."""
+        rows, browser = self.rows, self._browser
+        is_searching = browser.share is not None
+        if self._step is None and not is_searching and browser.selection.order == "time":
+            self._step = step_for(browser.listing)
+        if self._step is not None:
+            whole = browser.listing.complete and not is_searching
+            rows.groups = time_groups(
+                browser.listing, self._step, rows.calendar, starts_whole=not browser.pending, ends_whole=whole
+            )
         rows.show(browser.listing)
 
     def cursor_moved(self) -> None:
@@ -170,7 +187,7 @@ class ListPane:
 
     def _take_more(self, answer: ListAnswer) -> None:
         if self._browser.take(answer, monotonic()):
-            self.rows.show(self._browser.listing)
+            self._show_rows()
 
     def toggle_mark(self) -> None:
         """Mark the row, or take its mark away, and go on."""

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from spendtop.domain.sources import SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import tasks
+from spendtop.services import agent_spool, tasks
+from spendtop.services.agent_spool import PushState
 from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.applied_config import Applied
@@ -49,6 +50,7 @@ class SourcesQuestion:
             sources=figures,
             polled=polled_rows(headline.applied, figures, self.now),
             agents=agents_found(connection, socket.gethostname()),
+            pushes=agent_spool.state(connection, socket.gethostname()),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
             price_list=price_list(connection),
@@ -64,7 +66,9 @@ class SourcesAnswer:
     sources: Sources
     polled: tuple[PolledRow, ...]
     agents: tuple[AgentFound, ...]
-    """Whose files are on this machine."""
+    """Whose files are on this machine, or whose calls others pushed."""
+    pushes: PushState
+    """Of this machine's calls to another collector."""
     set_aside: tuple[QuarantineRow, ...]
     backfill: Task | None
     """The one that is under way."""

@@ -148,7 +148,9 @@ class SourcesScreen(LiveScreen):
         if is_token(row):
             return [(f"{row.token}", palette.key), (f"  {_of_token(row)}", palette.muted)]
         if (found := self.table.agent(row)) is not None:
-            return [(agent_advice(found, state), palette.warn if found.left_out else palette.muted)]
+            pushes = self.table.pushes
+            is_amiss = found.left_out or (pushes is not None and pushes.is_amiss)
+            return [(agent_advice(found, state, pushes), palette.warn if is_amiss else palette.muted)]
         style = palette.bad if state is State.UNSIGNED else palette.muted
         assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
         return [(advice(row.source, state, base_url(self.face)), style), (assumed, palette.muted)]

@@ -9,6 +9,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import KeyRule, PushedSource, Source
 
 if TYPE_CHECKING:
+    from spendtop.services.agent_spool import PushState
     from spendtop.services.agents_found import AgentFound
     from spendtop.store.reads.applied_config import Doors
     from spendtop.store.reads.sources import SourceRow, TokenRow
@@ -106,12 +107,17 @@ def poller_advice(row: PolledRow, state: State) -> str:
     return "is asked at a steady pace; r asks at once"
 
 
-def agent_advice(found: AgentFound, state: State) -> str:
-    """What the notice says of a coding agent: what is read of it, and what is not and why."""
+def agent_advice(found: AgentFound, state: State, pushes: PushState | None) -> str:
+    """What the notice says of a coding agent: what is read of it, what is not and why, and where that is pushed."""
+    if not found.files:
+        return "read on other machines, which push it here; `spendtop agents` lists them"
+    if pushes is not None and pushes.is_amiss:
+        return pushes.words
     files = found.reading if found.waiting else f"files read: {found.files:,}"
     if state is State.QUIET and found.waiting:
         files += " once a collector runs"
-    return f"{files}; left out: {found.left_out_words}" if found.left_out else f"{files}, counts and names only"
+    words = f"{files}; left out: {found.left_out_words}" if found.left_out else f"{files}, counts and names only"
+    return f"{words}; {pushes.words}" if pushes is not None and pushes.to else words
 
 
 def advice(source: Source, state: State, base: str | None) -> str:

@@ -20,6 +20,7 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
+    from spendtop.services.agent_spool import PushState
     from spendtop.services.agents_found import AgentFound
     from spendtop.services.tasks import Task
     from spendtop.store.reads.applied_config import Doors
@@ -40,7 +41,8 @@ class SourceTable(ListTable["Row", RowKey]):
         self.sources: Sources | None = None
         self.doors: Doors | None = None
         self.agents: Mapping[str, AgentFound] = {}
-        """By source, the coding agents with files on this machine."""
+        """By source, the coding agents with files on this machine, or with calls that others pushed."""
+        self.pushes: PushState | None = None
         self.backfill: Task | None = None
         """The one that is under way."""
         self.recording = True
@@ -72,6 +74,7 @@ class SourceTable(ListTable["Row", RowKey]):
         self.backfill = answer.backfill
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
         self.agents = {found.agent: found for found in answer.agents}
+        self.pushes = answer.pushes
         self.show([*_tree(answer.sources), *answer.polled, *self._of_agents(answer.sources)])
 
     def _note(self, asks_helicone: bool) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,17 @@ from rich.style import Style
 from spendtop.domain.cost_words import bounded, equivalent_words, within
 from spendtop.domain.marks import marks
 from spendtop.domain.request import ServiceLevel, Status
+from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing
-from spendtop.tui.widgets.canvas import Piece
+from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
-    from spendtop.domain.untrusted import Untrusted
     from spendtop.store.reads.rows import RequestRow
+    from spendtop.tui.widgets.time_groups import TimeGroup
 
 
 class RequestList(ListTable["RequestRow", int]):
@@ -34,6 +35,8 @@ class RequestList(ListTable["RequestRow", int]):
         self.rows: Listing = Listing()
         self.order = "time"
         self.marks: set[int] = set()
+        self.groups: Mapping[int, TimeGroup] = {}
+        """By the position of their first row, over which their sums are written."""
         self._with_day = False
         """Whether times carry their day: where one in view is of another day, and from then on until the start is in
         view again, so that columns do not jump."""
@@ -62,6 +65,17 @@ class RequestList(ListTable["RequestRow", int]):
     @property
     def start(self) -> int:
         return self.rows.start
+
+    def has_divider(self, position: int) -> bool:
+        return position in self.groups
+
+    def divider(self, position: int, ink: Ink, width: int) -> Line:
+        """The sums of the group that begins here."""
+        group, across, edge = self.groups[position], ink.glyphs.across, ink.palette.line
+        when = " ".join(([group.day] if self._with_day or not group.clock else []) + [group.clock])
+        words = f" {ink.glyphs.between} ".join((when.strip(), *group.words))
+        line: list[Piece] = [(f"{across} ", edge), (words, ink.palette.muted), (" ", edge)]
+        return [*line, (across * max(width - length(line), 0), edge)]
 
 
 def status_word(row: RequestRow) -> str:
@@ -169,33 +183,77 @@ def _path(row: RequestRow, ink: Ink, width: int) -> Piece:
     return _named(row.session_path, ink, ink.palette.muted)
 
 
+def _first_token(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.latency(row.ttft_ms), ink.palette.muted
+
+
+def _reasoning(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.usage.reasoning or None), ink.palette.muted
+
+
+def _provider(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return _named(row.provider, ink, ink.palette.muted)
+
+
+def _source(row: RequestRow, ink: Ink, width: int) -> Piece:
+    return row.source, ink.palette.muted
+
+
+def _properties(row: RequestRow, ink: Ink, width: int) -> Piece:
+    pairs = " ".join(f"{name}={value}" for name, value in row.properties.items())
+    return _named(Untrusted(pairs), ink, ink.palette.muted)
+
+
 _CLOCK, _DAY_CLOCK = 8, 14
 """Widths of a time, and of one with its day."""
 _TIME = Column("TIME", _CLOCK, _time, order="time")
+_COST = Column("COST", 9, _cost, wished=10, right=True, order="cost")
+_STATUS = Column("ST", 4, _status, right=True, order="status")
+_LATENCY = Column("LAT", 5, _latency, right=True, order="latency")
 _REST = (
     Column("USER", 9, _who, wished=14, order="user"),
     Column("MODEL", 15, _model, wished=26, order="model"),
     Column("IN", 5, _input, right=True, order="tokens"),
     Column("OUT", 5, _output, wished=7, right=True),
     Column("CACHE", 5, _cache, wished=6, rank=3, right=True),
-    Column("COST", 9, _cost, wished=10, right=True, order="cost"),
-    Column("ST", 4, _status, right=True, order="status"),
-    Column("LAT", 5, _latency, right=True, order="latency"),
+    _COST,
+    _STATUS,
+    _LATENCY,
     Column("TOKEN", 6, _token, wished=12, rank=4),
     Column("SESSION", 8, _session, wished=18, rank=2),
     Column("PATH", 12, _path, wished=24, rank=1, grows=True),
 )
+_WIDE = (
+    Column("USER", 12, _who, wished=14, order="user"),
+    Column("MODEL", 22, _model, wished=26, order="model"),
+    Column("IN", 5, _input, right=True, order="tokens"),
+    Column("OUT", 7, _output, right=True),
+    Column("CACHE", 6, _cache, right=True),
+    Column("REASON", 6, _reasoning, rank=4, right=True),
+    replace(_COST, least=10),
+    _STATUS,
+    _LATENCY,
+    Column("TTFT", 5, _first_token, rank=1, right=True),
+    Column("PROVIDER", 9, _provider, wished=12, rank=2),
+    Column("TOKEN", 10, _token, wished=14),
+    Column("SESSION", 14, _session, wished=20),
+    Column("PATH", 15, _path, wished=30, grows=True),
+    Column("SOURCE", 12, _source, wished=14, rank=3),
+    Column("PROPERTIES", 16, _properties, wished=24, rank=5, grows=True),
+)
+"""Where there is more room than those need: how the time went, who bills, who reported it, and its properties."""
 _TIGHT: Columns[RequestRow] = (
     Column("TIME", 5, _time, wished=_CLOCK, order="time"),
     Column("USER", 4, _who, wished=8, order="user"),
     Column("MODEL", 6, _model, wished=14, order="model"),
     Column("TOK", 5, _tokens, right=True, order="tokens"),
     Column("COST", 7, _cost, wished=9, right=True, order="cost"),
-    Column("ST", 4, _status, right=True, order="status"),
-    Column("LAT", 5, _latency, right=True, order="latency"),
+    _STATUS,
+    _LATENCY,
 )
 """Where not even the seven fit: input and output tokens are one figure."""
-LAYOUTS: Sequence[Columns[RequestRow]] = ((_TIME, *_REST), _TIGHT)
+LAYOUTS: Sequence[Columns[RequestRow]] = ((_TIME, *_WIDE), (_TIME, *_REST), _TIGHT)
 """Time, who, model, tokens, cost, status and latency never disappear."""
-WITH_DAY: Sequence[Columns[RequestRow]] = ((replace(_TIME, least=_DAY_CLOCK), *_REST), _TIGHT)
+_DAY_TIME = replace(_TIME, least=_DAY_CLOCK)
+WITH_DAY: Sequence[Columns[RequestRow]] = ((_DAY_TIME, *_WIDE), (_DAY_TIME, *_REST), _TIGHT)
 """With the day of each time, because not all that are shown are of today."""

@@ -114,6 +114,14 @@ class ListTable(Panel, Generic[Row, Key]):
         """What stands before the row; a blank leaves room for the cursor."""
         return " ", ink.palette.text
 
+    def has_divider(self, position: int) -> bool:
+        """Whether a line that is no row stands over this row. The cursor never rests on it."""
+        return False
+
+    def divider(self, position: int, ink: Ink, width: int) -> Line:
+        """That line."""
+        raise NotImplementedError
+
     def above(self, width: int) -> Sequence[Line]:
         """What stands over the heads."""
         return ()
@@ -145,7 +153,11 @@ class ListTable(Panel, Generic[Row, Key]):
     @property
     def in_view(self) -> tuple[int, int]:
         """First and last position on screen."""
-        return self._top, min(self._top + self.rows_high, len(self.rows)) - 1
+        last, lines = self._top, self._lines(self._top)
+        while last + 1 < len(self.rows) and lines + self._lines(last + 1) <= self.rows_high:
+            last += 1
+            lines += self._lines(last)
+        return self._top, min(last, len(self.rows) - 1)
 
     @property
     def orders(self) -> list[str]:
@@ -155,6 +167,18 @@ class ListTable(Panel, Generic[Row, Key]):
     @property
     def rows_high(self) -> int:
         return max(self.size.height - self._rows_from - self._framed, 1)
+
+    def _lines(self, position: int) -> int:
+        """How high a row is with the divider over it."""
+        return 2 if self.has_divider(position) else 1
+
+    def _first_before(self, last: int) -> int:
+        """The first row in view where `last` is the lowest one."""
+        first, lines = last, self._lines(last)
+        while first > 0 and lines + self._lines(first - 1) <= self.rows_high:
+            first -= 1
+            lines += self._lines(first)
+        return max(first, 0)
 
     @property
     def _framed(self) -> bool:
@@ -205,8 +229,8 @@ class ListTable(Panel, Generic[Row, Key]):
         count, high = len(self.rows), self.rows_high
         self.position = max(0, min(position, count - 1))
         lead = min(_AROUND, (high - 1) // 2)
-        self._top = max(min(self._top, self.position - lead), self.position - high + 1 + lead)
-        self._top = max(0, min(self._top, count - high))
+        top = max(min(self._top, self.position - lead), self._first_before(min(self.position + lead, count - 1)))
+        self._top = max(0, min(top, self.position, self._first_before(count - 1)))
         self._was_empty = not count
         row = self.row
         if row is not None:
@@ -240,13 +264,22 @@ class ListTable(Panel, Generic[Row, Key]):
         self.move(-_SCROLLED)
 
     def on_click(self, event: events.Click) -> None:
-        line = event.y - self._rows_from
-        if not 0 <= line <= self.in_view[1] - self._top:
+        position = self._position_at(event.y - self._rows_from)
+        if position is None:
             return
-        if self._top + line == self.position:
+        if position == self.position:
             self.post_message(self.Opened(self))
         else:
-            self.to(self._top + line)
+            self.to(position)
+
+    def _position_at(self, line: int) -> int | None:
+        """The row that is drawn there; None on a divider, and where no row is."""
+        first, last = self.in_view
+        for position in range(first, last + 1):
+            line -= self._lines(position)
+            if line < 0:
+                return position if line == -1 else None
+        return None
 
     # Picture
 
@@ -269,6 +302,8 @@ class ListTable(Panel, Generic[Row, Key]):
         first, last = self.in_view
         for position in range(first, last + 1):
             row = self.rows[position]
+            if self.has_divider(position):
+                yield self.divider(position, ink, width)
             if row is None:
                 yield [(f"  {ink.glyphs.wait}", ink.palette.faint)]
                 continue
@@ -279,3 +314,5 @@ class ListTable(Panel, Generic[Row, Key]):
                 if self.lights_cursor:
                     line = laid_over(line, ink.palette.cursor, max(width, length(line)))
             yield line
+        if last + 1 < len(self.rows) and self.has_divider(last + 1):
+            yield self.divider(last + 1, ink, width)

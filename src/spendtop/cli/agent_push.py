@@ -1,0 +1,90 @@
+"""`spendtop agents push`: sends all that coding agents keep here to another collector, once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw
+
+from spendtop.cli.meter import metered
+from spendtop.cli.options import Options, load_settings
+from spendtop.cli.tables import say
+from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
+from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
+from spendtop.domain.request import Billing
+from spendtop.domain.untrusted import clean_line
+from spendtop.sources.agents.item import item_of
+from spendtop.sources.agents.requests import machine_of
+from spendtop.sources.agents.scan import Scan, roots_of
+from spendtop.sources.registry import READERS
+from spendtop.sources.settings import AgentsSettings, push_address
+
+_AT_ONCE = 1000
+_TRIES = 5
+"""Of one post, where the other side may be busy for a moment."""
+_LONGEST_WAIT = 60.0
+
+
+def run(options: Options) -> int:
+    settings = load_settings(options).settings.section(AgentsSettings)
+    url = _address(options.arguments.url or settings.push_to)
+    key = settings.push_key.get_secret_value()
+    if not key:
+        raise ConfigError(
+            "There is no key to push with. Set push_key under [agents], or SPENDTOP_AGENTS__PUSH_KEY, to an ingest key"
+            " of the collector there."
+        )
+    with metered(f"Pushing to {clean_line(url)}") as tell:
+        taken = asyncio.run(_push(settings, url, key, tell))
+    say(f"{clean_line(url)}: {taken.new:,} calls are new there, {taken.known:,} were known.")
+    if taken.refused:
+        raise CannotWrite(f"{taken.refused:,} calls were refused there: its Sources screen says why.")
+    return ExitCode.OK
+
+
+def _address(url: str) -> str:
+    try:
+        address = push_address(url)
+    except ValueError as wrong:
+        raise UsageError(f"{clean_line(url)} cannot be pushed to: it {wrong}.") from None
+    if not address:
+        raise UsageError("Name the address of a collector, such as https://spend.example.org.")
+    return address
+
+
+async def _push(settings: AgentsSettings, url: str, key: str, tell: Callable[[float], None]) -> Taken:
+    taken, items = Taken(), _items(settings, tell)
+    async with posting(url, key) as poster:
+        while part := await asyncio.to_thread(lambda: list(islice(items, _AT_ONCE))):
+            taken += await _posted(poster, part)
+    return taken
+
+
+async def _posted(poster: AgentPoster, items: list[Raw]) -> Taken:
+    for attempt in range(1, _TRIES):
+        try:
+            return await poster.post(items)
+        except PostFailed as failure:
+            if not failure.is_passing:
+                raise
+            await asyncio.sleep(min(failure.wait or 2.0**attempt, _LONGEST_WAIT))
+    return await poster.post(items)
+
+
+def _items(settings: AgentsSettings, tell: Callable[[float], None]) -> Iterator[Raw]:
+    """All calls of all files, the newest file first; tells which share of them is read."""
+    readers = {name: reader() for name, reader in READERS.agents.items()}
+    roots = roots_of(readers, settings.homes_by_agent(Path.home()), os.environ)
+    scan = Scan(readers, roots, {})
+    changed = scan.changed()
+    for number, file in enumerate(changed):
+        tell(number / len(changed))
+        machine, billing = machine_of(file.root.folder), Billing(settings.of(file.root.agent).billing)
+        for part in scan.read(file):
+            for call in part.calls:
+                yield Raw(msgspec.json.encode(item_of(call, machine, file.root.folder, billing)))

@@ -1,0 +1,62 @@
+"""The commands by which requests come from other tools and go to them, and what editors read."""
+
+from __future__ import annotations
+
+from spendtop.cli.command import FILTER, SPAN, Command, argument
+
+EXCHANGE_COMMANDS: dict[str, Command] = {
+    "import": Command(
+        "imports.command",
+        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
+        " take over what an older system recorded. What is known already is not counted again, so that it can be"
+        " repeated; a collector may go on meanwhile.",
+        "spendtop import requests.csv.gz",
+        (
+            argument("files", nargs="*", metavar="FILE", help="- is standard input"),
+            argument(
+                "--format",
+                choices=("auto", "csv", "jsonl", "helicone"),
+                default="auto",
+                help="what the files hold (default: found out)",
+            ),
+            argument(
+                "--from-old",
+                metavar="PATH|URL",
+                help="an older system's SQLite file or PostgreSQL (env:NAME takes it from the environment), which is"
+                " only read: its tables requests, usage_log, ingest_tokens and llm_usage",
+            ),
+            argument("--dry-run", action="store_true", help="only say what would be recorded"),
+            argument("--strict", action="store_true", help="stop at the first line that cannot be taken"),
+        ),
+    ),
+    "export": Command(
+        "export",
+        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
+        " reads both.",
+        "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
+        (
+            FILTER,
+            *SPAN,
+            argument("--csv", action="store_true", help="as CSV (the default)"),
+            argument("--jsonl", action="store_true", help="as one JSON object per line"),
+            argument(
+                "--focus",
+                choices=("1.2", "1.4"),
+                help="as charges per UTC day in this version of FOCUS, for tools that split bills (CSV)",
+            ),
+            argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
+            argument("--force", action="store_true", help="replace the file"),
+        ),
+    ),
+    "schema": Command(
+        "schema",
+        "Print the JSON Schema of spendtop.toml, by which an editor completes and checks it.",
+        "spendtop schema",
+    ),
+    "mcp": Command(
+        "mcp.command",
+        "Answer an agent's questions about spend, limits, requests and alerts: a read-only MCP server on standard input"
+        " and output. It tells no prompts and responses, and needs no collector.",
+        "spendtop mcp",
+    ),
+}

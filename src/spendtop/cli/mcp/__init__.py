@@ -1,0 +1,1 @@
+"""`spendtop mcp`: the questions of the API for agents, by the Model Context Protocol."""

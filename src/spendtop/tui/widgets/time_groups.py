@@ -1,0 +1,125 @@
+"""Requests that are listed by time, in groups of a minute or more, with what each group adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.cost_words import known_cost
+from spendtop.domain.money import Usd
+from spendtop.tui import formats
+
+if TYPE_CHECKING:
+    from spendtop.domain.windows import Calendar
+    from spendtop.store.reads.rows import RequestRow
+    from spendtop.tui.listing import Listing
+
+_ROWS_A_GROUP = 2
+"""On average at least, so that a list is not mostly lines between rows."""
+
+
+class Step(Enum):
+    """How long a group is, and how the local clock writes its beginning."""
+
+    MINUTE = MINUTE, "%m-%d %H:%M"
+    HOUR = HOUR, "%m-%d %H:00"
+    DAY = DAY, "%m-%d"
+
+    def beginning(self, at: int, calendar: Calendar) -> str:
+        return calendar.local(at).strftime(self.value[1])
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGroup:
+    """Neighbouring rows of one minute, hour or day."""
+
+    day: str
+    clock: str
+    """The local time of its beginning; empty for a day."""
+    requests: int
+    """Those that count; `shadow` ones and those under a plan are in no sum."""
+    cost: Usd
+    unpriced: int
+    uncounted: int
+    whole: bool
+    """Whether all of it is listed and in memory; else its sums are lower bounds."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """`4 requests`, `$0.0090 +1?`; `>=4 requests` where there may be more."""
+        sign = "" if self.whole else ">="
+        known = known_cost(self.cost, self.requests, self.unpriced)
+        counted = [f"{sign}{formats.requests(self.requests)}", f"{sign}{formats.cost(known, self.unpriced)}"]
+        uncounted = [f"{sign}{formats.grouped(self.uncounted)} not counted"]
+        return (counted if self.requests else []) + (uncounted if self.uncounted else [])
+
+
+def step_for(listing: Listing) -> Step | None:
+    """The shortest step with some rows to each group; None where even days have not."""
+    times = [row.occurred_at for _, row in listing.in_memory]
+    span = max(times, default=0) - min(times, default=0)
+    return next((step for step in Step if len(times) * step.value[0] >= _ROWS_A_GROUP * span), None)
+
+
+def time_groups(
+    listing: Listing, step: Step, calendar: Calendar, *, starts_whole: bool, ends_whole: bool
+) -> Mapping[int, TimeGroup]:
+    """By the position of their first row; a group whose first row is not in memory is left out.
+
+    `starts_whole` and `ends_whole` say of the two ends, in reading order, whether nothing of their minute is missing.
+    """
+    first_whole, last_whole = (ends_whole, starts_whole) if listing.from_end else (starts_whole, ends_whole)
+    runs = list(_runs(listing, step, calendar))
+    ends, beginnings = {run.end for run in runs}, {run.first for run in runs}
+    groups = {}
+    for run in runs:
+        above = run.first in ends or (run.first == 0 and first_whole)
+        below = run.end in beginnings or (run.end == len(listing) and last_whole)
+        if run.first in ends or run.first == 0:
+            groups[run.first] = _group(run, above and below)
+    return groups
+
+
+@dataclass(slots=True)
+class _Run:
+    """Rows of one group that stand together."""
+
+    first: int
+    beginning: str
+    rows: list[RequestRow]
+
+    @property
+    def end(self) -> int:
+        """Position behind the last one."""
+        return self.first + len(self.rows)
+
+
+def _runs(listing: Listing, step: Step, calendar: Calendar) -> Iterator[_Run]:
+    run: _Run | None = None
+    for position, row in listing.in_memory:
+        beginning = step.beginning(row.occurred_at, calendar)
+        if run is not None and (run.beginning, run.end) == (beginning, position):
+            run.rows.append(row)
+            continue
+        if run is not None:
+            yield run
+        run = _Run(position, beginning, [row])
+    if run is not None:
+        yield run
+
+
+def _group(run: _Run, whole: bool) -> TimeGroup:
+    counted = [row for row in run.rows if row.counted]
+    day, _, clock = run.beginning.partition(" ")
+    return TimeGroup(
+        day=day,
+        clock=clock,
+        requests=len(counted),
+        cost=Usd(sum(row.cost.amount.nano for row in counted if row.cost.amount is not None)),
+        unpriced=sum(row.cost.amount is None or row.cost.partial for row in counted),
+        uncounted=len(run.rows) - len(counted),
+        whole=whole,
+    )

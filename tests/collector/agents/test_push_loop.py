@@ -1,0 +1,116 @@
+"""Two collectors on sockets: one reads a home and pushes, the other one records."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from spendtop.collector.agents import push_loop, reading_loop
+from spendtop.collector.agents.poster import PostFailed, posting
+from spendtop.collector.agents.push_loop import PushLoop
+from spendtop.collector.agents.reading_loop import ReadingLoop
+from spendtop.collector.setup import CompanionContext
+from spendtop.services import agent_files, agent_spool
+from spendtop.store.engine import Store
+from spendtop.store.reads.spending import plan_spend
+from tests.api.listening import settings_of
+from tests.api.recorders import recording
+from tests.collector.agents.test_reading_loop import calls, rooms_of
+from tests.collector.conftest import Bench
+from tests.conftest import SettableClock
+from tests.sources.agents.homes import cases, lay_out
+from tests.sources.agents.test_claude_code import line
+from tests.waiting import DEADLINE, soon
+
+KEY = "an-ingest-key-that-is-long-enough"
+
+
+@pytest.fixture
+def there(empty_file: Path, tmp_path: Path) -> Store:
+    """Where another collector records."""
+    file = tmp_path / "there.db"
+    shutil.copy(empty_file, file)
+    return Store(f"sqlite:///{file}")
+
+
+@asynccontextmanager
+async def running(rooms: CompanionContext, home: Path) -> AsyncIterator[None]:
+    """What reads and what pushes, until the end of the block."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for loop in (ReadingLoop(rooms, home, {}), PushLoop(rooms)):
+            tasks.create_task(asyncio.wait_for(loop.run(stop), DEADLINE))
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+def recorded(store: Store) -> int:
+    with store.reading() as connection:
+        return plan_spend(connection, None, None).requests
+
+
+async def test_a_second_machine_and_a_silent_collector_lose_nothing_and_count_nothing_twice(
+    bench: Bench, there: Store, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (push_loop, reading_loop):
+        monkeypatch.setattr(module, "_LOOK_EVERY", 0.05)
+    home = lay_out("claude/streaming", tmp_path / "mira")
+    known = len(cases()["claude/streaming"]["expected"]["records"])
+    async with recording(there, clock, settings_of({"ingest_keys": {"laptop": KEY}})) as (live, _):
+        address = f"http://127.0.0.1:{live.port}"
+    bench.configure(f'[agents]\npush_to = "{address}"\npush_key = "{KEY}"\n')
+    bench.start()
+    async with running(rooms_of(bench), home):
+        await soon(lambda: state(bench).problem != "" and calls(bench) == known)
+    assert (state(bench).waiting, recorded(there)) == (known, 0)
+    (file,) = home.rglob("*/projects/*/*.jsonl")
+    async with recording(there, clock, settings_of({"ingest_keys": {"laptop": KEY}})) as (live, _):
+        bench.configure(f'[agents]\npush_to = "http://127.0.0.1:{live.port}"\npush_key = "{KEY}"\n')
+        bench.active.apply(bench.load())
+        async with running(rooms_of(bench), home):
+            await soon(lambda: recorded(there) == known)
+            with file.open("a") as growing:
+                growing.write(line(message_id="msg_new", model="unpriced") + "\n")
+            await soon(lambda: recorded(there) == known + 1)
+            await soon(lambda: state(bench).waiting == 0)
+        assert (state(bench).sent, state(bench).problem) == (known + 1, "")
+        monkeypatch.setattr(socket, "gethostname", lambda: "second")
+        async with running(rooms_of(bench), Path(shutil.copytree(home, tmp_path / "copy"))):
+            await soon(lambda: state(bench, "second").sent == known + 1)
+    assert recorded(there) == known + 1
+    with there.reading() as connection:
+        (use,) = agent_files.pushed(connection, "nobody")
+    assert (use.agent, use.calls) == ("claude-code", known + 1)
+
+
+def state(bench: Bench, host: str | None = None) -> agent_spool.PushState:
+    with bench.store.reading() as connection:
+        return agent_spool.state(connection, host or socket.gethostname())
+
+
+async def test_what_an_answer_means(there: Store, clock: SettableClock) -> None:
+    item = b'{"agent":"codex","key":"k","time":"2026-11-03T09:11:07Z","host":"box"}'
+    async with recording(there, clock, settings_of({"ingest_keys": {"laptop": KEY}})) as (live, _):
+        url = f"http://127.0.0.1:{live.port}"
+        async with posting(url, KEY) as poster:
+            first = await poster.post([item, b'{"agent":"codex"}'])  # type: ignore[list-item]
+            again = await poster.post([item])  # type: ignore[list-item]
+        assert (first.new, first.refused, again.known) == (1, 1, 1)
+        async with posting(url, "another-key-that-is-long-enough") as poster:
+            with pytest.raises(PostFailed, match="refuses the key") as refused:
+                await poster.post([item])  # type: ignore[list-item]
+        assert not refused.value.is_passing
+        assert KEY not in str(refused.value)
+        async with posting(f"{url}/elsewhere", KEY) as poster:
+            with pytest.raises(PostFailed, match="check the address"):
+                await poster.post([item])  # type: ignore[list-item]
+        assert (await live.client.post("/agents", content=b"[]")).status_code == 401
+        assert (await live.client.get("/openapi.json")).json()["paths"]["/agents"]["post"]["security"]
