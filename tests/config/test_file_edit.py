@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.config.file_edit import read_text, replace_private, with_item
+from spendtop.config.file_edit import read_text, replace_private, with_entry, with_item
 from spendtop.config.template import render
 from spendtop.sources.settings import SECTIONS
 
@@ -109,3 +109,30 @@ def test_a_file_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytes
         replace_private(file, "")
     assert file.read_text() == "[server]\n"
     assert list(folder.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", '[server]\ningest_keys = { push = "s" }\n'),
+        ("[server]\nport = 1 # one\n", '[server]\ningest_keys = { push = "s" }\nport = 1 # one\n'),
+        (
+            "[server]\n# ingest_keys = {}\nport = 1\n",
+            '[server]\n# ingest_keys = {}\ningest_keys = { push = "s" }\nport = 1\n',
+        ),
+        (
+            '[server]\ningest_keys = { app = "a" }  # mine\n',
+            '[server]\ningest_keys = { push = "s", app = "a" }  # mine\n',
+        ),
+        ("[server]\ningest_keys = {}\n", '[server]\ningest_keys = { push = "s"}\n'),
+        (
+            '[server.ingest_keys]\n# apps\napp = "a"\n[helicone]\n',
+            '[server.ingest_keys]\npush = "s"\n# apps\napp = "a"\n[helicone]\n',
+        ),
+        ('[server]\r\ningest_keys.app = "a"\r\n', None),
+        ('[server]\ningest_keys = { push = "other" }\n', None),
+        ("server = { port = 1 }\n", None),
+    ],
+)
+def test_an_entry_goes_into_its_table_and_nothing_else_changes(before: str, after: str | None) -> None:
+    assert with_entry(before, "server", "ingest_keys", "push", "s") == after

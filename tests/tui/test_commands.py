@@ -25,12 +25,12 @@ def face(session_over: Sessions) -> SpendtopApp:
         ("export j", "export jsonl "),
         ("set g", "set graph "),
         ("set graph br", "set graph braille "),
-        ("set slow o", "set slow o"),
+        ("set slow o", "set slow on"),
         ("zz", "zz"),
     ],
 )
 def test_tab_completes_as_far_as_it_is_clear(face: SpendtopApp, typed: str, completed: str) -> None:
-    assert face.commands.complete(typed) == completed
+    assert face.commands.complete(typed, 1) == completed
 
 
 async def test_commands_do_what_they_say(face: SpendtopApp) -> None:
@@ -77,6 +77,32 @@ async def test_a_theme_is_worn_while_its_name_is_typed(face: SpendtopApp) -> Non
         await typed(pilot, "theme mono")
         await pilot.press("enter")
         await until(pilot, lambda: face.theme == "mono")
+
+
+async def test_tab_walks_through_what_a_word_can_be_which_is_shown_until_it_is_given_up(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        before, names = face.theme, list(face.themes_by_name)
+        await pilot.press("colon")
+        await typed(pilot, "theme ")
+        for name in (names[0], names[1]):
+            await pilot.press("tab")
+            await until(pilot, lambda name=name: face.theme == name)  # type: ignore[misc]
+        await pilot.press("shift+tab", "shift+tab")
+        await until(pilot, lambda: face.theme == names[-1] and "tab takes the next" in picture(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: face.theme == before)
+        await pilot.press("colon")
+        await typed(pilot, "set graph ")
+        chart = face.screen.query_one(SpendChart)
+        drawn = chart.graph
+        await pilot.press("tab", "tab")
+        await until(pilot, lambda: chart.graph is list(Graph)[1])
+        await pilot.press("escape")
+        await until(pilot, lambda: chart.graph is drawn)
+        await pilot.press("2")
+        face.commands.run("set graph braille")
+        await until(pilot, lambda: face.current_mode == "overview" and chart.graph is Graph.BRAILLE)
 
 
 async def test_a_figure_of_the_header_leads_to_what_it_is_about(session_over: Sessions, filled: Till) -> None:

@@ -8,6 +8,7 @@ from spendtop.cli.alert_commands import ALERT_COMMANDS
 from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
+from spendtop.cli.push_commands import PUSH_COMMANDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -125,6 +126,7 @@ COMMANDS: dict[str, Command] = {
             _argument("--until", metavar="TIME", help="like --since; a date counts whole (default: now)"),
         ),
     ),
+    **PUSH_COMMANDS,
     "poll": Command(
         "poll",
         "Have the collector ask providers now, and say what came.",
@@ -143,9 +145,10 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
+                help="{today} {hour} {plan} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
                 " {undelivered} {collector} {standing} {remark} in your own words;"
-                " {reaches} is about when {worst_name} is full, {state} is stale when nobody collects",
+                " {plan} is what agents used under plans, {reaches} about when {worst_name} is full,"
+                " {state} is stale when nobody collects",
             ),
         ),
     ),
@@ -236,7 +239,10 @@ COMMANDS: dict[str, Command] = {
         (_argument("--json", action="store_true", help="as JSON"),),
     ),
     "limit list": Command(
-        "limits:show", "Every limit with its use, the fullest first.", "spendtop limit list", (_JSON,)
+        "limits:show",
+        "Every limit with its use, the fullest first.",
+        "spendtop limit list --all",
+        (_JSON, _argument("--all", action="store_true", help="also the limits that providers themselves tell of")),
     ),
     "limit check": Command(
         "limits:check",

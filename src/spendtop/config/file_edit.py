@@ -27,6 +27,36 @@ def with_item(text: str, table: str, key: str, item: str) -> str | None:
     return edited if edited is not None and _is_just_that(text, edited, table, key, [item, *items]) else None
 
 
+def with_entry(text: str, table: str, key: str, name: str, value: str) -> str | None:
+    """The TOML text with `name` in the table `table.key`, which is made where it is missing; it may be an inline one.
+
+    None where the text is written in a way that is not edited safely, and where the name is there already.
+    """
+    present = tomllib.loads(text).get(table, {})
+    entries = present.get(key, {}) if isinstance(present, dict) else None
+    if not isinstance(entries, dict) or name in entries:
+        return None
+    edited = _with_entry(text, table, key, name, value, has_entries=bool(entries))
+    return edited if edited is not None and _is_just_that(text, edited, table, key, {**entries, name: value}) else None
+
+
+def _with_entry(text: str, table: str, key: str, name: str, value: str, *, has_entries: bool) -> str | None:
+    at = key_lines(text)
+    if (table, key) not in at:
+        return _with_key(text, table, key, {name: value})
+    lines = text.splitlines()
+    if re.match(rf"\s*\[\s*{re.escape(table)}\s*\.\s*{re.escape(key)}\s*\]", lines[at[table, key] - 1]):
+        entry = "".join(pairs({name: value}))
+        present = re.findall(r"[^\n]*\n|[^\n]+", text)
+        end = "\r\n" if "\r\n" in text else "\n"
+        head = present[: at[table, key]]
+        if not head[-1].endswith("\n"):
+            head[-1] += end
+        return "".join([*head, f"{entry}{end}", *present[at[table, key] :]])
+    entry = f" {''.join(pairs({name: value}))}"
+    return _opened(text, table, key, "{", entry, "," if has_entries else "")
+
+
 def with_table(text: str, name: str, values: Mapping[str, Any]) -> str | None:
     """The TOML text with one more table in the list of tables `name`, behind the others of it or at the end.
 
@@ -111,19 +141,30 @@ def _replace(path: Path, text: str, mode: int) -> None:
 
 
 def _edited(text: str, table: str, key: str, item: str, *, has_items: bool) -> str | None:
+    if (table, key) not in key_lines(text):
+        return _with_key(text, table, key, [item])
+    comma = ", " if has_items else ""
+    return _opened(text, table, key, "[", quoted(item), comma)
+
+
+def _opened(text: str, table: str, key: str, sign: str, first: str, comma: str) -> str | None:
+    """The text with `first` in front of what a list or inline table holds that begins on its key's line."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    number = key_lines(text)[table, key] - 1
+    opened = re.search(rf"\b{re.escape(key)}[\"']?\s*=\s*{re.escape(sign)}", lines[number])
+    if opened is None:
+        return None
+    rest = lines[number][opened.end() :]
+    if comma and not rest.strip():
+        comma = ","
+    return "".join([*lines[:number], lines[number][: opened.end()], first, comma, rest, *lines[number + 1 :]])
+
+
+def _with_key(text: str, table: str, key: str, value: object) -> str | None:
+    """The text with a key that is not in it yet, behind the comment that shows its default."""
     lines, at = re.findall(r"[^\n]*\n|[^\n]+", text), key_lines(text)
     end = "\r\n" if "\r\n" in text else "\n"
-    new_line = f"{key} = {value_text([item])}{end}"
-    if (table, key) in at:
-        number = at[table, key] - 1
-        opened = re.search(rf"\b{re.escape(key)}[\"']?\s*=\s*\[", lines[number])
-        if opened is None:
-            return None
-        rest = lines[number][opened.end() :]
-        comma = ("," if rest.strip() == "" else ", ") if has_items else ""
-        return "".join(
-            [*lines[:number], lines[number][: opened.end()], quoted(item), comma, rest, *lines[number + 1 :]]
-        )
+    new_line = f"{key} = {value_text(value)}{end}"
     if (table,) not in at:
         gap = "" if not text else end if text.endswith("\n") else end * 2
         return f"{text}{gap}[{table}]{end}{new_line}"
@@ -147,7 +188,7 @@ def _commented_default(lines: list[str], start: int, key: str) -> int | None:
     return None
 
 
-def _is_just_that(before: str, after: str, table: str, key: str, items: list[Any]) -> bool:
+def _is_just_that(before: str, after: str, table: str, key: str, items: object) -> bool:
     try:
         actual, expected = tomllib.loads(after), tomllib.loads(before)
     except tomllib.TOMLDecodeError:

@@ -160,7 +160,7 @@ DETAIL = (
 )
 
 SOURCES = (
-    Action("open", "enter", "screen.open", "requests", "list the requests of this source or token", "open", 3),
+    Action("open", "enter", "screen.open", "events", "the last events of this source; a token's requests", "open", 3),
     Action("new-token", "n", "screen.new_token", "new token", "make a tracking token for an application", "act", 4),
     Action(
         "toggle-token", "d", "screen.toggle_token", "on/off", "switch the tracking token off, or on again", "act", 5

@@ -80,8 +80,10 @@ class Commands:
 
     def __init__(self, app: CommandedFace) -> None:
         self._app = app
-        self._worn: str | None = None
-        """The theme that another one is tried in place of."""
+        self._tried: tuple[str, Callable[[], None]] | None = None
+        """What is tried while it stands in the line, and how that is taken back."""
+        self._walk: tuple[str, list[str], int] | None = None
+        """What stands before the word that further tabs exchange, what it can be, and which of these it is."""
         commands = [
             PromptCommand("q", "q", "leave; asks as Q does", lambda _: app.action_leave()),
             PromptCommand("theme", "theme NAME", "change the colours", self._theme, lambda: list(app.themes_by_name)),
@@ -167,46 +169,81 @@ class Commands:
         except (SpendtopError, ValueError, OSError) as failure:
             self._app.notify(clean_line(str(failure)), severity="warning", markup=False)
 
-    def complete(self, text: str) -> str:
+    def complete(self, text: str, step: int) -> str:
+        """As far as the word is clear; then each further call takes the next word that it can be, or the one before."""
+        if self._walk is not None and text == self._walked(self._walk):
+            head, options, at = self._walk
+            self._walk = head, options, (at + step) % len(options)
+            return self._walked(self._walk)
+        self._walk = None
         head, space, last = text.rpartition(" ")
-        options = list(self.all)
-        if space:
-            command = self.all.get(head.split(" ")[0])
-            options = command.arguments(head.split()[1:]) if command else []
-        fitting = [option for option in options if option.startswith(last)]
+        fitting = [option for option in self._options(text) if option.startswith(last)]
         if not fitting:
             return text
         shared = _shared_start(fitting)
-        done = shared + (" " if len(fitting) == 1 else "")
-        return head + space + done
+        if space and len(fitting) > 1 and shared == last:
+            self._walk = head + space, fitting, 0 if step > 0 else len(fitting) - 1
+            return self._walked(self._walk)
+        return head + space + shared + (" " if len(fitting) == 1 else "")
+
+    def _walked(self, walk: tuple[str, list[str], int]) -> str:
+        head, options, at = walk
+        return head + options[at]
+
+    def _options(self, text: str) -> list[str]:
+        """What the last word can be."""
+        head, space, _ = text.rpartition(" ")
+        if not space:
+            return list(self.all)
+        command = self.all.get(head.split(" ")[0])
+        return command.arguments(head.split()[1:]) if command else []
 
     def hint(self, text: str) -> Line:
         palette = self._app.palette
         word, space, rest = text.lstrip().partition(" ")
         command = self.all.get(word)
         if command and (space or len([name for name in self.all if name.startswith(word)]) == 1):
+            line = [(f" :{command.usage}", palette.key), (f"  {command.help}  ", palette.muted)]
+            if self._walk is not None and text == self._walked(self._walk):
+                return [(" ", palette.text), *self._walk_line(*self._walk[1:])]
             before, _, last = rest.lstrip().rpartition(" ")
             values = [value for value in command.arguments(before.split()) if value.startswith(last)]
-            line = [(f" :{command.usage}", palette.key), (f"  {command.help}  ", palette.muted)]
             return [*line, ("  ".join(values), palette.text)]
         names = [name for name in self.all if name.startswith(word)]
         if not names:
             return [(f" no command {word[:20]!r}", palette.bad), (self._nearest(word), palette.muted)]
         return [(" ", palette.text), ("  ".join(names), palette.muted)]
 
+    def _walk_line(self, options: list[str], at: int) -> Line:
+        """The one that is tried first, with those that tab takes next."""
+        palette = self._app.palette
+        others = "  ".join(map(clean_line, options[at + 1 :] + options[:at]))
+        return [(clean_line(options[at]), palette.key), (f"  tab takes the next: {others}", palette.muted)]
+
     def preview(self, text: str) -> None:
-        """Wear a theme while its name stands in the line."""
+        """Show a theme or a kind of chart while its name stands in the line."""
         match text.split():
             case ["theme", name] if name in self._app.themes_by_name:
-                self._worn = self._worn or self._app.theme
+                self._try("theme", partial(setattr, self._app, "theme", self._app.theme))
                 self._app.theme = name
+            case ["set", "graph", kind] if kind in tuple(Graph) and self._charts:
+                self._try("graph", partial(self._draw_as, self._charts[0].graph))
+                self._draw_as(Graph(kind))
             case _:
                 self.end_preview()
 
+    def _try(self, what: str, take_back: Callable[[], None]) -> None:
+        """What was tried in place of the same thing goes on to be taken back as it was at first."""
+        if self._tried is None or self._tried[0] != what:
+            self.end_preview()
+            self._tried = what, take_back
+
     def end_preview(self) -> None:
-        """Wear again what was worn before."""
-        if self._worn is not None:
-            self._app.theme, self._worn = self._worn, None
+        """As it was before."""
+        if self._tried is not None:
+            _, take_back = self._tried
+            self._tried = None
+            take_back()
 
     def _find(self, name: str) -> PromptCommand:
         if name in self.all:
@@ -232,14 +269,23 @@ class Commands:
     def _set(self, words: list[str]) -> None:
         match words:
             case ["graph", kind] if kind in tuple(Graph):
-                for screen in self._app.screen_stack:
-                    for chart in screen.query(SpendChart):
-                        chart.graph = Graph(kind)
-                        chart.redraw()
+                if self._charts:
+                    self._draw_as(Graph(kind))
+                else:
+                    self._app.on_screen("overview", lambda _: self._draw_as(Graph(kind)))
             case ["slow", ("on" | "off") as value]:
                 self._app.set_slow(value == "on")
             case _:
                 raise UsageError("Say ':set graph block', 'braille' or 'tty', or ':set slow on' or 'off'.")
+
+    @property
+    def _charts(self) -> list[SpendChart]:
+        return [chart for screen in self._app.screen_stack for chart in screen.query(SpendChart)]
+
+    def _draw_as(self, kind: Graph) -> None:
+        for chart in self._charts:
+            chart.graph = kind
+            chart.redraw()
 
     def _view(self, words: list[str]) -> None:
         match words:

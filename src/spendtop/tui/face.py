@@ -72,8 +72,9 @@ class CommandLine(Protocol):
     def run(self, text: str) -> None:
         """Run one line; what is wrong with it is said on screen."""
 
-    def complete(self, text: str) -> str:
-        """The line with its last word completed as far as it is clear."""
+    def complete(self, text: str, step: int) -> str:
+        """The line with its last word completed as far as it is clear, or with the next word (1) or the one before
+        (-1) that it can be."""
 
     def preview(self, text: str) -> None:
         """Show what the line would do, where that can be shown."""

@@ -241,6 +241,12 @@ def _handler_for(fake: FakeProvider) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._serve()
 
+        def do_PATCH(self) -> None:
+            self._serve()
+
+        def do_DELETE(self) -> None:
+            self._serve()
+
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: tests look at `asked`."""
 

@@ -255,8 +255,10 @@ async def test_enter_lists_what_the_api_told_and_has_nothing_to_list_of_costs(fa
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot)
         await at(pilot, screen, COSTS)
-        assert "enter requests" not in picture(pilot)
+        assert "enter events" not in picture(pilot)
         await at(pilot, screen, HELICONE)
+        await pilot.press("enter")
+        await until(pilot, lambda: "found by poll" in picture(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: "row 1 of 3" in picture(pilot))
         assert isinstance(face.live_screen, RequestsScreen)

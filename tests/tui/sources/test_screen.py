@@ -19,6 +19,7 @@ from spendtop.domain.sources import INGEST
 from spendtop.services import missed_requests, tasks, tokens
 from spendtop.services.remarks import note
 from spendtop.services.tasks import TaskState
+from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
 from spendtop.store.reads.applied_config import Applied, Doors, applied, keep, tell_public_url
@@ -305,9 +306,33 @@ async def test_enter_lists_the_requests_of_a_token_or_source(
         if name:
             await at(pilot, screen, name)
         await pilot.press("enter")
+        if not name:
+            await until(pilot, lambda: "Last events of helicone webhook" in picture(pilot))
+            await pilot.press("enter")
         await until(pilot, lambda: f"row 1 of {listed}" in picture(pilot))
         assert isinstance(face.live_screen, RequestsScreen)
         assert chosen in picture(pilot)
+
+
+async def test_a_source_shows_its_last_events_as_they_are_kept(
+    face: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    set_aside(store, clock() - MINUTE, "unrecognized", "open", raw=b'{"key": "[redacted sk-\xe2\x80\xa6]", "n": [1]}')
+    set_aside(store, clock() - 3 * HOUR, "test", "open")
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
+        await shown(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Last events of helicone webhook" in picture(pilot))
+        told = " ".join(picture(pilot).split())
+        assert "not understood: no ␛[2J id (12 B)" in told and '"key": "[redacted sk-…]",' in told
+        assert "its body is not kept" in told
+        await pilot.press("G")
+        await pilot.pause()
+        assert "alice" in picture(pilot) and "external-29" in picture(pilot)
+        await pilot.press("escape", "j", "enter")
+        await until(
+            pilot, lambda: "ingest refused 3: unknown or disabled tracking token" in " ".join(picture(pilot).split())
+        )
 
 
 async def test_refusals_and_events_set_aside_are_told_the_newest_first(
@@ -437,8 +462,9 @@ async def test_retry_asks_the_collector_and_tells_what_came_of_it(
         await until(pilot, lambda: "1 understood and recorded" in picture(pilot))
 
 
-def set_aside(store: Store, at: int, kind: str, state: str) -> None:
+def set_aside(store: Store, at: int, kind: str, state: str, raw: bytes | None = None) -> None:
     values = {"digest": str(at).encode(), "source": "helicone", "kind": kind, "state": state, "size": 12}
+    values["raw"] = None if raw is None else bodies.encode(raw, None)[1]
     statement = insert(table_of(QuarantineTable)).values(**values, reason="no \x1b[2J id", received_at=at)
     write(store, lambda connection: connection.execute(statement))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,13 +15,14 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.silences import Silence
-from spendtop.domain.sources import SOURCES, Source
+from spendtop.domain.sources import SOURCES, AgentSource, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.plan_use import plan_by_key
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.silences import Silencing
-from spendtop.store.reads.spending import by_key
+from spendtop.store.reads.spending import PLAN, by_key
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
@@ -29,17 +30,20 @@ from spendtop.store.tables import (
     DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
+    ProviderLimitTable,
     QuarantineTable,
     RequestTable,
     TotalTable,
 )
 
 LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE, LOOP_RULE = "limit/", "balance/", "stale/", "anomaly/", "loop/"
+PROVIDER_RULE = "provider/"
 """What the rules of alerts begin with, by what they are about."""
 AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
 """What alerts can be about."""
 _KINDS: Mapping[str, AlertKind] = {
     LIMIT_RULE: "limit",
+    PROVIDER_RULE: "limit",
     BALANCE_RULE: "balance",
     STALE_RULE: "source",
     ANOMALY_RULE: "anomaly",
@@ -111,7 +115,8 @@ class AlertRow:
 
     id: int
     rule: str
-    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
+    """`limit/NAME`, `provider/` and which limit of a provider, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and
+    whose spend is unusual."""
     limit_name: str
     """The whole rule where it is not about a limit."""
     entity: Untrusted
@@ -236,21 +241,30 @@ def newest_test(connection: Connection) -> int:
     return int(newest.scalar() or 0)
 
 
+def newest_push(connection: Connection, source: Source) -> int:
+    """When something of a source arrived last, a test too, UTC µs; 0 where nothing ever did."""
+    event = table_of(QuarantineTable)
+    tests = select(func.max(event.c.received_at)).where(event.c.kind == "test", event.c.source == source.name)
+    return max(int(connection.execute(tests).scalar() or 0), _last_arrival(connection, source) or 0)
+
+
 def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
     """The newest events in quarantine, open and done."""
     event = table_of(QuarantineTable)
     rows = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
-    return tuple(
-        QuarantineRow(
-            id=row.id,
-            source=row.source,
-            kind=row.kind,
-            state=row.state,
-            reason=Untrusted(row.reason),
-            received_at=row.received_at,
-            size=row.size,
-        )
-        for row in rows
+    return tuple(map(quarantine_row, rows))
+
+
+def quarantine_row(row: Any) -> QuarantineRow:
+    """One event of the table."""
+    return QuarantineRow(
+        id=row.id,
+        source=row.source,
+        kind=row.kind,
+        state=row.state,
+        reason=Untrusted(row.reason),
+        received_at=row.received_at,
+        size=row.size,
     )
 
 
@@ -313,22 +327,27 @@ def newest_tests(connection: Connection, since: int) -> tuple[DeliveryRow, ...]:
 
 
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
-    """Every source that ever reported a counted request, the last heard first."""
-    today = {row.key.raw: row.spend.requests for row in by_key(connection, "source", today_starts_at, None, 99).rows}
+    """Every source that ever reported a counted request or a call under a plan, the last heard first."""
+    counted = by_key(connection, "source", today_starts_at, None, 99).rows
+    rows = (*counted, *plan_by_key(connection, "source", Span(today_starts_at, None)))
+    today = Counter[str]()
+    for row in rows:
+        today[row.key.raw] += row.spend.requests
     heard = [(source.name, _last_arrival(connection, source)) for source in SOURCES.values()]
-    activities = [SourceActivity(name, at, today.get(name, 0)) for name, at in heard if at is not None]
+    activities = [SourceActivity(name, at, today[name]) for name, at in heard if at is not None]
     return tuple(sorted(activities, key=lambda activity: -activity.last_at))
 
 
 def _last_arrival(connection: Connection, source: Source) -> int | None:
-    """The latest arrival among the requests of the source's newest hour."""
+    """The latest arrival among the requests of the source's newest hour; of an agent's files when the call was made."""
     total, request = table_of(TotalTable), table_of(RequestTable)
     newest = connection.execute(
-        select(func.max(total.c.bucket)).where(total.c.dimension == "source", total.c.key == source.name)
+        select(func.max(total.c.bucket)).where(total.c.dimension.in_(("source", PLAN)), total.c.key == source.name)
     ).scalar()
     if newest is None:
         return None
-    arrived = select(func.max(request.c.received_at)).where(
+    moment = request.c.occurred_at if isinstance(source, AgentSource) else request.c.received_at
+    arrived = select(func.max(moment)).where(
         request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.name
     )
     return connection.execute(arrived).scalar() or int(newest)
@@ -373,22 +392,30 @@ def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, .
         *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
     }
     names = token_names(connection) if any(row.rule in of_tokens for row in rows) else {}
+    called = provider_names(connection) if any(row.rule.startswith(PROVIDER_RULE) for row in rows) else {}
     silencing = Silencing(connection, min((row.updated_at for row in rows), default=0))
     return tuple(
         _alert(
             row,
-            names.get(row.entity) if row.rule in of_tokens else None,
+            (names if row.rule in of_tokens else called if row.rule.startswith(PROVIDER_RULE) else {}).get(row.entity),
             silencing.of(row.rule, row.entity, (row.severity,)),
         )
         for row in rows
     )
 
 
+def provider_names(connection: Connection) -> Mapping[str, str]:
+    """What providers call those whom their limits hold for, by id."""
+    limit = table_of(ProviderLimitTable)
+    rows = connection.execute(select(limit.c.subject, limit.c.name).where(limit.c.subject != "", limit.c.name != ""))
+    return {row.subject: row.name for row in rows}
+
+
 def _alert(row: Any, name: str | None, silence: Silence | None) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
-        limit_name=row.rule.removeprefix(LIMIT_RULE),
+        limit_name=row.rule.removeprefix(LIMIT_RULE).removeprefix(PROVIDER_RULE),
         entity=Untrusted(row.entity),
         name=Untrusted(name or row.entity),
         window_start=row.window_start,

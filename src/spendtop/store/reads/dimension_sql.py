@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, case, cast, func, literal, select, true
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
 from spendtop.domain.dimensions import PREFIX_ENDS, Dimension
-from spendtop.domain.measures import LATENCY, LATENCY_STEPS, Measure
+from spendtop.domain.measures import COST, LATENCY, LATENCY_STEPS, Measure
 from spendtop.domain.model_names import family
 from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
@@ -47,7 +47,7 @@ class CellGrouping:
     def __call__(self, connection: Connection, span: Span) -> Grouped:
         """Measured as `domain.measures.Measured` has them."""
         folds = [self._fold(each) for each in self._dimensions]
-        for part in self._parts(span):
+        for part in self.parts(span):
             rows = connection.execute(self._statement(connection, part)).all()
             if not rows:
                 continue
@@ -58,7 +58,7 @@ class CellGrouping:
             yield from zip(zip(*keys, *latencies, strict=True), values, strict=True)
 
     def _statement(self, connection: Connection, span: Span) -> Any:
-        columns = [self._column(each, connection, span) for each in self._dimensions]
+        columns = [self.column(each, connection, span) for each in self._dimensions]
         if self._measure is LATENCY:
             columns.append(_latency())
         labels = [f"key_{number}" for number in range(len(columns))]
@@ -68,7 +68,8 @@ class CellGrouping:
             select(*named, *_sums(self._measure)).where(counted, span.holds(_REQUEST.c.occurred_at)).group_by(*labels)
         )
 
-    def _column(self, of: Dimension, connection: Connection, span: Span) -> ColumnElement[Any]:
+    def column(self, of: Dimension, connection: Connection, span: Span) -> ColumnElement[Any]:
+        """A request's key, before it is folded. `span` is one of `parts`."""
         if of.property is not None:
             item = property_items(_REQUEST.c.properties, connection)
             value = select(item.c.value).where(item.c.key == of.property).limit(1).scalar_subquery()
@@ -97,7 +98,7 @@ class CellGrouping:
         self.models.setdefault(name, set()).add(model)
         return name
 
-    def _parts(self, span: Span) -> Iterator[Span]:
+    def parts(self, span: Span) -> Iterator[Span]:
         """The span, cut where the local clock changes when that matters."""
         is_local = any(each.name in ("hour", "day") for each in self._dimensions)
         since, until = span
@@ -108,8 +109,8 @@ class CellGrouping:
             yield span
             return
         middle = max((since + until) // 2 // _FINEST * _FINEST, since // _FINEST * _FINEST + _FINEST)
-        yield from self._parts(Span(since, middle))
-        yield from self._parts(Span(middle, until))
+        yield from self.parts(Span(since, middle))
+        yield from self.parts(Span(middle, until))
 
     def _offset(self, at: int | None) -> int:
         """Of the local clock, in µs."""
@@ -128,21 +129,40 @@ class ModelUseGrouping:
     """`domain.spend_change.ModelUsage` of each model, without requests that failed or whose cost is not known."""
 
     def __call__(self, connection: Connection, span: Span) -> Grouped:
-        request = _REQUEST.c
-        paid = request.cached.is_not(True)
-        read, written = func.coalesce(request.cached_tokens, 0), func.coalesce(request.cache_write_tokens, 0)
-        fresh = func.coalesce(request.prompt_tokens, 0) - read - written
-        columns = (
-            func.count(),
-            _sum(case((request.cached.is_(True), 1), else_=0)),
-            *(_sum(case((paid, tokens), else_=0)) for tokens in (fresh, read, written, request.completion_tokens)),
-            _sum(request.cost_nano),
-        )
-        model = func.coalesce(request.model, "").label("key_0")
-        priced = and_(request.counted.is_(True), ~is_unpriced(), ~func.coalesce(is_failed(), False))
-        statement = select(model, *columns).where(priced, span.holds(request.occurred_at)).group_by("key_0")
-        for row in connection.execute(statement):
-            yield (row[0],), tuple(map(int, row[1:]))
+        return _model_uses(connection, span, true())
+
+
+class RowUseGrouping:
+    """The same of the requests of one row of a breakdown."""
+
+    def __init__(self, of: Dimension, key: str, models: Collection[str], calendar: Calendar) -> None:
+        """`models` are the exact names of a family."""
+        self._of = of
+        self._keys = sorted(models) if of.name == FAMILY else [int(key) if of.name == "hour" else key]
+        self._cells = CellGrouping((of,), COST, calendar)
+
+    def __call__(self, connection: Connection, span: Span) -> Grouped:
+        for part in self._cells.parts(span):
+            column = self._cells.column(self._of, connection, part)
+            yield from _model_uses(connection, part, column.in_(self._keys))
+
+
+def _model_uses(connection: Connection, span: Span, narrowed: ColumnElement[bool]) -> Grouped:
+    request = _REQUEST.c
+    paid = request.cached.is_not(True)
+    read, written = func.coalesce(request.cached_tokens, 0), func.coalesce(request.cache_write_tokens, 0)
+    fresh = func.coalesce(request.prompt_tokens, 0) - read - written
+    columns = (
+        func.count(),
+        _sum(case((request.cached.is_(True), 1), else_=0)),
+        *(_sum(case((paid, tokens), else_=0)) for tokens in (fresh, read, written, request.completion_tokens)),
+        _sum(request.cost_nano),
+    )
+    model = func.coalesce(request.model, "").label("key_0")
+    priced = and_(request.counted.is_(True), ~is_unpriced(), ~func.coalesce(is_failed(), False))
+    statement = select(model, *columns).where(priced, narrowed, span.holds(request.occurred_at)).group_by("key_0")
+    for row in connection.execute(statement):
+        yield (row[0],), tuple(map(int, row[1:]))
 
 
 def of_totals(measure: Measure, total: Table) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:

@@ -9,16 +9,16 @@ from spendtop.domain.money import Usd
 from spendtop.domain.spend_change import ModelUsage, Prices, SpendChange, prices_shown_by, spend_change
 from spendtop.store.engine import Store
 from spendtop.store.reads.breakdown import Times
-from spendtop.store.reads.dimension_sql import ModelUseGrouping
-from spendtop.store.reads.kept_sums import KeptSums, Key, Values
+from spendtop.store.reads.kept_sums import Grouping, KeptSums, Key, Values
 
 
 class ChangeReading:
     """Asked again and again. For one thread at a time."""
 
-    def __init__(self) -> None:
-        self._after = KeptSums(ModelUseGrouping())
-        self._before = KeptSums(ModelUseGrouping())
+    def __init__(self, grouping: Grouping) -> None:
+        """`grouping` is by model, of all requests or of some."""
+        self._after = KeptSums(grouping)
+        self._before = KeptSums(grouping)
 
     @property
     def was_read(self) -> bool:

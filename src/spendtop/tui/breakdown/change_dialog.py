@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -11,11 +11,10 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from spendtop.domain.cost_words import exact
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.spend_change import Cause, SpendChange
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui.breakdown.change_line import WORDS, change_words
+from spendtop.tui.breakdown.change_line import WORDS, change_words, signed
 from spendtop.tui.modals.dialog import Dialog
 from spendtop.tui.widgets.canvas import fit, fit_middle, fit_right
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from spendtop.tui.face import Face
 
 _MOST = 30
-_NAME, _AMOUNT, _MODEL = 9, 18, 24
+_NAME, _AMOUNT, _MODEL = 9, 14, 24
 _WIDEST, _AROUND = 110, 6
 """Of the dialog, and of its frame with the scroll bar."""
 
@@ -32,21 +31,29 @@ class ChangeScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [("q,d", "cancel", "back")]
     HINT = "esc closes"
 
-    def __init__(self, change: SpendChange, when: str) -> None:
+    def __init__(self, changes: Sequence[tuple[str, SpendChange]], when: str) -> None:
+        """`changes` with what each is of."""
         super().__init__(f"What changed: {when}")
-        self._change = change
+        self._changes = changes
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text"):
             yield Static(Text("\n").join(self._lines()), id="causes")
 
     def _lines(self) -> list[Text]:
-        change = self._change
+        lines: list[Text] = []
+        for of, change in self._changes:
+            if len(self._changes) > 1:
+                lines += [Text(""), Text(f"Of {of}:")] if lines else [Text(f"Of {of}:")]
+            lines += self._of_change(change)
+        return lines
+
+    def _of_change(self, change: SpendChange) -> list[Text]:
         lines = [
-            f"{fit(WORDS[cause][0], _NAME)}{fit_right(_exact(amount), _AMOUNT)}  {WORDS[cause][1]}"
+            f"{fit(WORDS[cause][0], _NAME)}{fit_right(_figure(amount), _AMOUNT)}  {WORDS[cause][1]}"
             for cause, amount in change.largest_first
         ]
-        lines.append(f"{fit('TOTAL', _NAME)}{fit_right(_exact(change.total), _AMOUNT)}  of requests with a known cost")
+        lines.append(f"{fit('TOTAL', _NAME)}{fit_right(_figure(change.total), _AMOUNT)}  of requests with a known cost")
         models = sorted(change.models.items(), key=lambda item: -abs(_sum(item[1]).nano))
         moved = [(model, causes) for model, causes in models if any(amount.nano for amount in causes.values())]
         if moved:
@@ -70,5 +77,8 @@ def _sum(causes: Mapping[Cause, Usd]) -> Usd:
     return sum(causes.values(), ZERO)
 
 
-def _exact(amount: Usd) -> str:
-    return f"+{exact(amount)}" if amount.nano > 0 else exact(amount)
+def _figure(amount: Usd) -> str:
+    """Four decimals of each, so that they stand below each other; less is written as everywhere."""
+    words = f"{abs(amount.dollars):,.4f}"
+    sign = "+" if amount.nano > 0 else "-"
+    return f"{sign}${words}" if words.strip("0.") else signed(amount)

@@ -1,19 +1,20 @@
-"""Why the cost is another one than before, in one line: the causes that made the largest differences."""
+"""Why the cost is another one than before: of all in one line, of the row under the cursor in another one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.measures import COST
 from spendtop.domain.money import Usd
-from spendtop.domain.spend_change import Cause
+from spendtop.domain.spend_change import Cause, SpendChange
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
-from spendtop.tui.widgets.canvas import Canvas, Line, Piece, length
+from spendtop.tui.widgets.canvas import Canvas, Line, Piece, fit_middle, length
 
 if TYPE_CHECKING:
     from spendtop.tui.breakdown.questions import BreakdownFigures
@@ -30,6 +31,8 @@ WORDS = {
 }
 """Each cause in a word and in several."""
 
+_NAME = 16
+
 
 class ChangeLine(Canvas):
     """Blank where nothing is compared, or something else than the cost is measured."""
@@ -37,13 +40,19 @@ class ChangeLine(Canvas):
     def __init__(self) -> None:
         super().__init__(id="change-line")
         self._figures: BreakdownFigures | None = None
+        self._row: tuple[str, SpendChange] | None = None
 
     def take(self, figures: BreakdownFigures) -> None:
         self._figures = figures
         self.redraw()
 
     def forget(self) -> None:
-        self._figures = None
+        self._figures = self._row = None
+        self.redraw()
+
+    def take_row(self, name: str, change: SpendChange | None) -> None:
+        """Why the row under the cursor changed; None where that is not known."""
+        self._row = None if change is None else (name, change)
         self.redraw()
 
     def draw(self, width: int, height: int) -> Iterable[Line]:
@@ -55,7 +64,17 @@ class ChangeLine(Canvas):
             return [[(f" what changed {glyphs.wait}", palette.faint)]] if is_compared else []
         unpriced = figures.grid.total.whole.missing if figures.grid is not None else 0
         rest: list[Piece] = [(f"  +{formats.count(unpriced)}? not in it", palette.unknown)] if unpriced else []
-        return [change_words(figures.change.total, figures.change.largest_first, rest, width, palette, glyphs)]
+        when: Piece = (" so far" if figures.is_partial else " all", palette.muted)
+        lines = [[when, *_words(figures.change, rest, width - length([when]), palette, glyphs)]]
+        if self._row is not None:
+            name, change = self._row
+            who: Piece = (f" {fit_middle(name, min(cell_len(name), _NAME), glyphs.cut)}", palette.who)
+            lines.append([who, *_words(change, [], width - length([who]), palette, glyphs)])
+        return lines
+
+
+def _words(change: SpendChange, rest: list[Piece], width: int, palette: Palette, glyphs: Glyphs) -> Line:
+    return change_words(change.total, change.largest_first, rest, width, palette, glyphs)
 
 
 def change_words(

@@ -47,6 +47,26 @@ class BreakdownFigures:
     took: float
     """Seconds of reading."""
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the window of time has a part to come, so that it is held against as much of the earlier one."""
+        until = self.times.span.until
+        return until is not None and until > self.times.now
+
+    @property
+    def compared(self) -> str:
+        """What is held against what, and up to when: `this week so far vs last week to Mon 02:10`."""
+        view, earlier = self.view, self.times.earlier
+        if earlier is None or earlier.until is None:
+            return view.time.name
+        if not self.is_partial:
+            return f"{view.time.name} vs {view.compared}"
+        calendar = self.headline.calendar
+        start, end = calendar.local(earlier.since or 0), calendar.local(earlier.until)
+        upto = {"today": f" to {end:%H:%M}", "week": f" to {end:%a %H:%M}"}
+        dates = f", {start:%m-%d} to {end:%m-%d %H:%M}"
+        return f"{view.time.name} so far vs {view.compared}{upto.get(view.time.text, dates)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakdownQuestion:
@@ -100,6 +120,36 @@ class BreakdownQuestion:
                 return figures(None, 1.0, None)
             change = self.changes.read(store, times, lambda: self.goes_on(None))
         return figures(grid, 1.0, change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """Why one row costs something else than before."""
+
+    view: View
+    key: str
+    change: SpendChange | None
+    """None where the reading was ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChangeQuestion:
+    """Of one row of a breakdown that was read."""
+
+    view: View
+    times: Times
+    key: str
+    reading: ChangeReading
+    goes_on: Callable[[], bool]
+    ended: Callable[[], None]
+    """Told when the reading is free again, also after a failure."""
+
+    def ask_in(self, store: Store) -> RowChange:
+        try:
+            change = self.reading.read(store, self.times, self.goes_on)
+        finally:
+            self.ended()
+        return RowChange(view=self.view, key=self.key, change=change)
 
 
 def times_of(store: Store, time: TimeChoice, baseline: Baseline, now: int, calendar: Calendar) -> Times:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.widget import Widget
 
 from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
@@ -18,8 +19,10 @@ from spendtop.domain.measures import MEASURES
 from spendtop.tui import formats
 from spendtop.tui.actions import BREAKDOWN, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.breakdown.cell_filter import cell_filter
+from spendtop.tui.breakdown.cell_panel import CellPanel
 from spendtop.tui.breakdown.change_line import ChangeLine
 from spendtop.tui.breakdown.exports import GridCopy, GridExport
+from spendtop.tui.breakdown.row_changes import RowChanges
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.breakdown.view import View, spoken
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
@@ -27,7 +30,7 @@ from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, TimeChoice
-from spendtop.tui.widgets.canvas import Line, Piece
+from spendtop.tui.widgets.canvas import Line, Piece, length
 
 if TYPE_CHECKING:
     from spendtop.store.reads.breakdown import BreakdownReading
@@ -38,8 +41,7 @@ if TYPE_CHECKING:
 _ROWS = 200
 _PAUSE = 4
 """As a multiple of what reading took: what takes long is read less often."""
-_TITLED_FROM = 80
-"""Where it is narrower, the tab alone says what screen it is."""
+_PANEL_FROM = 140
 _KEYS = [key for key in "123456789abcdefhilmnoprstuvwxyz" if key not in MOVING]
 _NO_COLUMNS = "-"
 
@@ -52,6 +54,7 @@ class BreakdownScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table = GridTable()
+        self.cell_panel = CellPanel(self.table)
         self.change_line = ChangeLine()
         self.view = View()
         self.figures: BreakdownFigures | None = None
@@ -60,9 +63,12 @@ class BreakdownScreen(LiveScreen):
         self.arrangement = Arrangement(self, lambda: self.table, lambda: self.view.time, self.limit_to, self.order_by)
         self._reading: BreakdownReading | None = None
         self._changes: ChangeReading | None = None
+        self.row_changes = RowChanges(self, self.table, self.change_line, self.cell_panel)
 
     def body(self) -> ComposeResult:
-        yield self.table
+        with Horizontal(id="cells"):
+            yield self.table
+            yield self.cell_panel
         yield self.change_line
 
     def on_mount(self) -> None:
@@ -70,6 +76,7 @@ class BreakdownScreen(LiveScreen):
 
     def question(self) -> LongQuestion:
         from spendtop.store.reads.breakdown import BreakdownReading, Cut
+        from spendtop.store.reads.dimension_sql import ModelUseGrouping
         from spendtop.store.reads.grid import GridOrder, GridSize
         from spendtop.store.reads.spend_changes import ChangeReading
         from spendtop.tui.breakdown.questions import BreakdownQuestion
@@ -78,7 +85,7 @@ class BreakdownScreen(LiveScreen):
         cut = Cut(view.rows, view.columns, view.measure, self.calendar)
         if self._reading is None or self._reading.cut != cut:
             self._reading = BreakdownReading(cut)
-        self._changes = self._changes or ChangeReading()
+        self._changes = self._changes or ChangeReading(ModelUseGrouping())
         return BreakdownQuestion(
             now=self.face.session.clock(),
             calendar=self.calendar,
@@ -109,6 +116,7 @@ class BreakdownScreen(LiveScreen):
     def show(self, answer: BreakdownFigures) -> Headline:
         if answer.view == self.view and answer.grid is not None:
             self._show(answer)
+            self.row_changes.ask(answer)
         self.set_pace(max(self.face.pace_seconds, answer.took * _PAUSE))
         return answer.headline
 
@@ -120,22 +128,27 @@ class BreakdownScreen(LiveScreen):
         table.nothing = "no requests in this time; t chooses another"
         table.take(figures.grid, figures.view, is_whole=figures.share >= 1)
         self.change_line.take(figures)
+        self.row_changes.show(figures)
         self._title()
 
     def _title(self) -> None:
         palette, glyphs, view, table = self.face.palette, self.face.glyphs, self.view, self.table
-        table.title = "Breakdown " if self.size.width >= _TITLED_FROM else ""
         table.subtitle = [(view.words, palette.key)]
         note: list[Piece] = []
         if self.figures is not None and self.figures.share < 1:
             note.append((f"{int(self.figures.share * 100)}% read {glyphs.between} ", palette.warn))
-        compared = "" if self.figures is not None and self.figures.times.earlier is None else f" vs {view.compared}"
-        table.note = [*note, (f"{view.time.name}{compared}", palette.muted)]
+        compared = view.time.name if self.figures is None else self.figures.compared
+        shorter = f"{view.time.name} vs {view.compared}"
+        for title, words in (("Breakdown ", compared), ("", compared), ("", shorter), ("", view.time.name)):
+            table.title, table.note = title, [*note, (words, palette.muted)]
+            if length(table.note) <= table.room_for_note:
+                break
         table.redraw()
 
     def moved_in_time(self) -> None:
         """Nothing that was read of another time is of use."""
         self._reading = self._changes = None
+        self.row_changes.forget()
         super().moved_in_time()
 
     @property
@@ -176,6 +189,7 @@ class BreakdownScreen(LiveScreen):
         return parts
 
     def on_list_table_moved(self) -> None:
+        self.row_changes.follow(self.figures)
         self.tick()
 
     def on_list_table_opened(self) -> None:
@@ -183,6 +197,7 @@ class BreakdownScreen(LiveScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """Another width has room for other columns."""
+        self.set_class(event.size.width >= _PANEL_FROM, "-beside")
         self.news()
 
     # The view
@@ -195,6 +210,7 @@ class BreakdownScreen(LiveScreen):
         self.view = view
         if not keeps_cells:
             self.figures = None
+            self.row_changes.forget()
             self.table.forget()
             self.table.view = view
             self.change_line.forget()
@@ -290,7 +306,10 @@ class BreakdownScreen(LiveScreen):
         from spendtop.tui.breakdown.change_dialog import ChangeScreen
 
         if self.figures is not None and self.figures.change is not None:
-            self.app.push_screen(ChangeScreen(self.figures.change, f"{self.view.time.name} vs {self.view.compared}"))
+            changes = [("all", self.figures.change)]
+            if self.cell_panel.row_change is not None and self.table.row is not None:
+                changes.insert(0, (str(self.table.row.head.name), self.cell_panel.row_change))
+            self.app.push_screen(ChangeScreen(changes, self.figures.compared))
 
     def action_copy(self) -> None:
         self.copier.ask(self.selecting)

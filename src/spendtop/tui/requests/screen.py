@@ -250,11 +250,11 @@ class RequestsScreen(LiveScreen):
         elif event.kind is PromptKind.FIND:
             self.detail.find("")
 
-    def complete(self, kind: PromptKind, text: str) -> None:
+    def complete(self, kind: PromptKind, text: str, step: int) -> None:
         if kind is PromptKind.FILTER:
             self.filter_prompt.complete(text)
         else:
-            super().complete(kind, text)
+            super().complete(kind, text, step)
 
     def action_follow(self) -> None:
         if self.browser.following:

@@ -221,15 +221,16 @@ class LiveScreen(ReaderScreen):
     def action_prompt_history(self, step: int) -> None:
         self.prompt.recall(step)
 
-    def action_prompt_complete(self) -> None:
-        self.complete(self.prompt.kind, self.prompt.input.value)
+    def action_prompt_complete(self, step: int) -> None:
+        self.complete(self.prompt.kind, self.prompt.input.value, step)
 
     def action_prompt_cancel(self) -> None:
         self.prompt.give_up()
 
-    def complete(self, kind: PromptKind, text: str) -> None:
+    def complete(self, kind: PromptKind, text: str, step: int) -> None:
+        """What tab (1) or shift and tab (-1) makes of the line."""
         if kind is PromptKind.COMMAND:
-            self.prompt.put(self.face.commands.complete(text))
+            self.prompt.put(self.face.commands.complete(text, step))
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         if event.kind is PromptKind.COMMAND:

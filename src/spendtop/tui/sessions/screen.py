@@ -193,11 +193,11 @@ class SessionsScreen(LiveScreen):
         if event.kind is PromptKind.FILTER:
             self.filter_prompt.submit(event.text)
 
-    def complete(self, kind: PromptKind, text: str) -> None:
+    def complete(self, kind: PromptKind, text: str, step: int) -> None:
         if kind is PromptKind.FILTER:
             self.filter_prompt.complete(text)
         else:
-            super().complete(kind, text)
+            super().complete(kind, text, step)
 
     def action_copy(self) -> None:
         self.copier.ask()

@@ -14,6 +14,7 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.sight import Standing, StandingWord
+from spendtop.domain.sources import HELICONE_API
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -186,6 +187,14 @@ class SourceEvents(Panel):
     @property
     def title_line(self) -> Line:
         return [("Events", self.palette.title), (" refused in 24 h, not read, set aside, gaps", self.palette.muted)]
+
+    def of_source(self, name: str) -> list[Line]:
+        """What one source sent in vain, and what was not read of it, the newest first."""
+        events = [self._refusal(each) for each in self.refusals if each.source == name]
+        events += [self._remark(each) for each in self.remarks if each.source == name]
+        if name == HELICONE_API.name:
+            events += map(self._gap, self.gaps)
+        return [line for _, line in sorted(events, key=lambda event: -event[0])]
 
     def content(self, width: int, height: int) -> list[Line]:
         events = [*map(self._refusal, self.refusals), *map(self._aside, self.set_aside)]

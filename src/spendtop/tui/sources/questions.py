@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.filters import FilterContext
 from spendtop.domain.sources import SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
@@ -18,6 +19,7 @@ from spendtop.services.tasks import Task, TaskKind
 from spendtop.store.reads.applied_config import Applied
 from spendtop.store.reads.attention import QuarantineRow, quarantined
 from spendtop.store.reads.completeness import PollerRow
+from spendtop.store.reads.door_events import DoorEvents, door_events
 from spendtop.store.reads.ledger import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.remarks import SourceRemark, source_remarks
@@ -76,6 +78,17 @@ class SourcesAnswer:
     """As a collector said last."""
     remarks: tuple[SourceRemark, ...]
     """What is amiss with what sources sent, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorQuestion:
+    """The newest events of one source."""
+
+    source: str
+    context: FilterContext
+
+    def ask(self, connection: Connection) -> DoorEvents:
+        return door_events(connection, self.source, self.context, most_requests=30, most_aside=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

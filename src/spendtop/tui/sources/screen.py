@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -12,12 +13,14 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from spendtop.domain.filters import FilterContext
 from spendtop.domain.sources import HELICONE
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill, SpanDraft
+from spendtop.tui.sources.door_dialog import DoorScreen
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
 from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
@@ -25,7 +28,9 @@ from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, bas
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.sources import TokenRow
+    from spendtop.domain.sources import Source
+    from spendtop.store.reads.door_events import DoorEvents
+    from spendtop.store.reads.sources import SourceRow, TokenRow
     from spendtop.tui.headline import Headline
     from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
 
@@ -126,7 +131,7 @@ class SourcesScreen(LiveScreen):
             return self.asks_helicone
         if action.id == "send-test":
             return self._sample is not None
-        return action.id != "open" or self._listed() is not None
+        return action.id != "open" or self._source is not None or self._listed() is not None
 
     def offered(self) -> list[tuple[Action, str]]:
         """While a back-fill runs its key stops it, and says so."""
@@ -167,18 +172,39 @@ class SourcesScreen(LiveScreen):
         self.action_open()
 
     def action_open(self) -> None:
+        """The requests of a token, the last events of a source."""
+        row = self.table.row
+        if row is not None and is_token(row):
+            self._list_requests()
+        elif self._source is not None:
+            from spendtop.tui.sources.questions import DoorQuestion
+
+            source = self._source.source
+            context = FilterContext(self.face.session.clock(), self.calendar)
+            self.ask(DoorQuestion(source.name, context), partial(self._show_door, source))
+
+    def _show_door(self, source: Source, events: DoorEvents) -> None:
+        happened = self.query_one(SourceEvents).of_source(source.name)
+        self.app.push_screen(DoorScreen(self.face, source.title, happened, events, self._list_requests))
+
+    def _list_requests(self) -> None:
         text = self._listed()
         if text is not None:
             self.face.list_requests(text)
 
+    @property
+    def _source(self) -> SourceRow | None:
+        """The source under the cursor; None on a token, and on a provider that tells of no requests."""
+        row = self.table.row
+        if row is None or is_token(row):
+            return None
+        return row.source if is_polled(row) else row
+
     def _listed(self) -> str | None:
         """The filter that selects the requests of the row under the cursor, where it has any."""
-        row = self.table.row
-        if row is None:
-            return None
-        if is_token(row):
+        row, source = self.table.row, self._source
+        if row is not None and is_token(row):
             return f"token:{row.token.raw}" if row.last_at is not None else None
-        source = row.source if is_polled(row) else row
         return f"source:{source.source.name}" if source is not None and source.last_at is not None else None
 
     def action_retry(self) -> None:

@@ -27,7 +27,8 @@ class PromptInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "screen.prompt_history(-1)", show=False, id="prompt-older"),
         Binding("down", "screen.prompt_history(1)", show=False, id="prompt-newer"),
-        Binding("tab", "screen.prompt_complete", show=False, id="prompt-complete"),
+        Binding("tab", "screen.prompt_complete(1)", show=False, id="prompt-complete"),
+        Binding("shift+tab", "screen.prompt_complete(-1)", show=False, id="prompt-complete-back"),
         Binding("escape,ctrl+c", "screen.prompt_cancel", show=False, id="prompt-cancel", priority=True),
     ]
 

@@ -1,0 +1,109 @@
+"""The last events of one source: what was refused, what was set aside as it came, and the newest requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from spendtop.domain.untrusted import Untrusted, clean_line, clean_text
+from spendtop.tui import formats
+from spendtop.tui.modals.dialog import ReadingDialog
+from spendtop.tui.widgets.canvas import Line, fit, fit_middle, fit_right
+from spendtop.tui.widgets.request_table import cost_word, status_word
+
+if TYPE_CHECKING:
+    from spendtop.store.reads.door_events import DoorEvents, EventAside
+    from spendtop.store.reads.rows import RequestRow
+    from spendtop.tui.face import Face
+
+_LINES = 24
+"""Of an event's body."""
+
+
+class DoorScreen(ReadingDialog):
+    HINT = "enter requests · j k scroll · esc closes"
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "requests", "requests"), ("q", "cancel", "close")]
+
+    def __init__(
+        self, face: Face, title: str, happened: Sequence[Line], events: DoorEvents, list_requests: Callable[[], None]
+    ) -> None:
+        """`happened` are refusals and remarks in lines of their own; `list_requests` leads to all of its requests."""
+        super().__init__(f"Last events of {title}")
+        self._face = face
+        self._happened = happened
+        self._events = events
+        self._list_requests = list_requests
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="text", can_focus=False):
+            yield Static(Text("\n").join(self._lines()))
+
+    def action_requests(self) -> None:
+        self.dismiss(None)
+        self._list_requests()
+
+    def _lines(self) -> Iterator[Text]:
+        palette, events = self._face.palette, self._events
+        yield Text("Refused, not read, found missing", palette.title)
+        for line in self._happened or [[("nothing", palette.muted)]]:
+            yield Text.assemble(*line)
+        yield Text()
+        yield Text("Set aside: not counted, kept as they came without recognised secrets", palette.title)
+        for each in events.set_aside:
+            yield from self._aside(each)
+        if not events.set_aside:
+            yield Text("nothing", palette.muted)
+        yield Text()
+        yield Text("Newest requests, as they were read", palette.title)
+        for row in events.requests:
+            yield self._request(row)
+        if not events.requests:
+            yield Text("none", palette.muted)
+
+    def _aside(self, aside: EventAside) -> Iterator[Text]:
+        palette, event = self._face.palette, aside.event
+        is_open = event.state == "open" and event.kind != "test"
+        kind = "test event" if event.kind == "test" else "not understood" if is_open else "understood after all"
+        head = f"{self._moment(event.received_at)}  {kind}: {event.reason} ({formats.size(event.size)})"
+        yield Text(head, palette.bad if is_open else palette.text)
+        if aside.raw is None:
+            yield Text("  its body is not kept ([privacy] bodies)", palette.muted)
+            return
+        lines = _spread(aside.raw).splitlines()
+        for line in lines[:_LINES]:
+            yield Text(f"  {line}", palette.muted)
+        if len(lines) > _LINES:
+            yield Text(f"  and {len(lines) - _LINES} more lines", palette.faint)
+
+    def _request(self, row: RequestRow) -> Text:
+        palette, cut = self._face.palette, self._face.glyphs.cut
+        own_id = row.external_ids.get(row.source, "")
+        return Text.assemble(
+            (f"{self._moment(row.received_at)}  ", palette.muted),
+            (fit_middle(str(row.user_id or formats.UNKNOWN), 12, cut) + " ", palette.who),
+            (fit_middle(str(row.model or formats.UNKNOWN), 18, cut) + " ", palette.model),
+            (fit_right(cost_word(row), 10) + " ", palette.money),
+            (fit(status_word(row), 5), palette.text),
+            (fit_middle(clean_line(own_id), 24, cut), palette.faint),
+        )
+
+    def _moment(self, at: int) -> str:
+        face = self._face
+        calendar = face.headline.calendar if face.headline else face.session.calendar
+        is_today = calendar.local(at).date() == calendar.local(face.session.clock()).date()
+        return formats.clock(at, calendar) if is_today else formats.day_clock(at, calendar)
+
+
+def _spread(raw: Untrusted) -> str:
+    """JSON with a line for each value; anything else as it is."""
+    try:
+        return clean_text(json.dumps(json.loads(raw.raw), indent=2, ensure_ascii=False))
+    except ValueError:
+        return raw.text()
