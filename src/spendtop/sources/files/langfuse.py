@@ -11,7 +11,7 @@ from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, 
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LANGFUSE, OTLP, Source
 from spendtop.domain.usage import count
-from spendtop.sources.files.rows import Row, WrongField, present, properties_of
+from spendtop.sources.files.rows import FileRow, WrongField, present, properties_of
 from spendtop.sources.skipped import NoCall
 
 _CALLS = ("GENERATION", "EMBEDDING")
@@ -41,7 +41,7 @@ _TRACE_ID, _SPAN_ID = 32, 16
 """Hexadecimal digits of OpenTelemetry's ids, which Langfuse keeps."""
 
 
-def observation(row: Row, now: int) -> Request | NoCall:
+def observation(row: FileRow, now: int) -> Request | NoCall:
     """The request of a generation or an embedding; other observations are no calls. Raises WrongField."""
     kind = (row.name("type") or "").upper()
     if kind not in _CALLS:
@@ -76,14 +76,14 @@ def observation(row: Row, now: int) -> Request | NoCall:
     )
 
 
-def _metadata(row: Row) -> tuple[Mapping[str, object], Mapping[str, object]]:
+def _metadata(row: FileRow) -> tuple[Mapping[str, object], Mapping[str, object]]:
     """OpenTelemetry's attributes, and what the application itself said."""
     metadata = row.mapping("metadata")
     attributes = metadata.get("attributes")
     return attributes if isinstance(attributes, dict) else {}, metadata
 
 
-def _labels(row: Row) -> Mapping[str, object]:
+def _labels(row: FileRow) -> Mapping[str, object]:
     return {
         "environment": row.name("environment") or "",
         "trace": row.name("trace_name") or "",
@@ -107,7 +107,7 @@ def _response_id(attributes: Mapping[str, object]) -> str | None:
     return provider_response_id(id) if isinstance(id, str) and id else None
 
 
-def _usage(row: Row) -> Usage:
+def _usage(row: FileRow) -> Usage:
     """The parts of an input are disjoint where all parts together are the total, or where they exceed the input; else
     the input holds them."""
     details = _counts(row)
@@ -132,7 +132,7 @@ def _usage(row: Row) -> Usage:
     )
 
 
-def _counts(row: Row) -> dict[str, int]:
+def _counts(row: FileRow) -> dict[str, int]:
     """What is said of the usage, by name. Raises WrongField."""
     details = row.mapping("usage_details") or row.mapping("usage")
     counts: dict[str, int] = {}
@@ -150,16 +150,16 @@ def _sum(parts: Mapping[str, int], names: Iterable[str]) -> int | None:
     return sum(found) if found else None
 
 
-def _cost(row: Row) -> Cost:
+def _cost(row: FileRow) -> Cost:
     """The whole cost, else the sum of its parts."""
     total = row.dollars("total_cost", "calculated_total_cost")
     if total is None:
-        parts = Row(row.mapping("cost_details"))
+        parts = FileRow(row.mapping("cost_details"))
         total = parts.dollars("total")
     return Cost() if total is None else Cost(reported=total, reported_by=Reporter.INSTRUMENTATION)
 
 
-def _milliseconds(row: Row, start: int, now: int, end: str, seconds: str) -> int | None:
+def _milliseconds(row: FileRow, start: int, now: int, end: str, seconds: str) -> int | None:
     """From the start to an instant; else as many seconds as are said."""
     until = row.instant(now, end)
     if until is not None and until >= start:

@@ -11,12 +11,12 @@ from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, 
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import LITELLM, LITELLM_LOGS, Source
 from spendtop.domain.usage import UsageReading, counted, read_response
-from spendtop.sources.files.rows import Row, present, properties_of
+from spendtop.sources.files.rows import FileRow, present, properties_of
 from spendtop.sources.receivers.litellm import CLIENT_LEFT, GENERATED, NO_CALL, NOBODY, USER_AGENT
 from spendtop.sources.skipped import NoCall
 
 
-def spend_log(row: Row, now: int) -> Request | NoCall:
+def spend_log(row: FileRow, now: int) -> Request | NoCall:
     """The request of a row. Raises WrongField."""
     call_type = row.name("call_type")
     if call_type is not None and NO_CALL.fullmatch(call_type):
@@ -63,12 +63,12 @@ def _pushed_as(call_id: str, failed: bool) -> tuple[tuple[Source, str], ...]:
     return ((LITELLM, f"{call_id}:failed"),) if failed else ()
 
 
-def _model(row: Row) -> str | None:
+def _model(row: FileRow) -> str | None:
     provider = row.name("custom_llm_provider")
     return (row.name("model") or "").removeprefix(f"{provider}/") or None
 
 
-def _reading(row: Row, metadata: Mapping[str, object], model: str | None) -> UsageReading:
+def _reading(row: FileRow, metadata: Mapping[str, object], model: str | None) -> UsageReading:
     """What the usage objects say that LiteLLM keeps besides its two counts."""
     usage: dict[str, object] = {"prompt_tokens": row.tokens("prompt_tokens")}
     usage["completion_tokens"] = row.tokens("completion_tokens")
@@ -79,30 +79,30 @@ def _reading(row: Row, metadata: Mapping[str, object], model: str | None) -> Usa
     return read_response({"usage": usage}, model=model)
 
 
-def _usage(row: Row, reading: UsageReading, failed: bool) -> Usage:
+def _usage(row: FileRow, reading: UsageReading, failed: bool) -> Usage:
     if reading.usage.is_known:
         return reading.usage
     own = Usage(prompt=row.tokens("prompt_tokens"), completion=row.tokens("completion_tokens"))
     return counted(own, Status.ERROR if failed else Status.OK)
 
 
-def _cost(row: Row) -> Cost:
+def _cost(row: FileRow) -> Cost:
     spend = row.dollars("spend")
     return Cost() if spend is None else Cost(reported=spend, reported_by=Reporter.GATEWAY)
 
 
-def _user(row: Row) -> str | None:
+def _user(row: FileRow) -> str | None:
     user = row.name("user")
     return row.name("end_user") or (user if user != NOBODY else None)
 
 
-def _session(row: Row) -> str | None:
+def _session(row: FileRow) -> str | None:
     """Its proxy makes one up for each call that has none."""
     session = row.name("session_id")
     return None if session is None or GENERATED.fullmatch(session) else session
 
 
-def _properties(row: Row, metadata: Mapping[str, object]) -> dict[str, str]:
+def _properties(row: FileRow, metadata: Mapping[str, object]) -> dict[str, str]:
     own = metadata.get("spend_logs_metadata")
     tags = [tag for tag in row.texts("request_tags") if not tag.startswith(USER_AGENT)]
     of_proxy = {
@@ -119,7 +119,7 @@ def _http_status(metadata: Mapping[str, object]) -> int | None:
     return int(code) if re.fullmatch("[1-5][0-9]{2}", code) else None
 
 
-def _latency(row: Row, start: int, now: int) -> int | None:
+def _latency(row: FileRow, start: int, now: int) -> int | None:
     said = row.number("request_duration_ms")
     end = row.instant(now, "endTime")
     if said is not None:
@@ -127,7 +127,7 @@ def _latency(row: Row, start: int, now: int) -> int | None:
     return round((end - start) * 1000 / SECOND) if end is not None and end >= start else None
 
 
-def _first_token(row: Row, start: int, now: int) -> int | None:
+def _first_token(row: FileRow, start: int, now: int) -> int | None:
     """Of an answer that came whole its end stands there."""
     first, end = row.instant(now, "completionStartTime"), row.instant(now, "endTime")
     if first is None or first < start or first == end:

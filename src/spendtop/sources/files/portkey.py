@@ -7,7 +7,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.response_ids import provider_response_id
 from spendtop.domain.sources import PORTKEY
-from spendtop.sources.files.rows import Row, present, properties_of
+from spendtop.sources.files.rows import FileRow, present, properties_of
 
 _USER, _SESSION = "_user", "_session"
 """What Portkey itself knows among the metadata."""
@@ -15,7 +15,7 @@ _FAILED_FROM = 400
 _CLIENT_LEFT = 499
 
 
-def log(row: Row, now: int) -> Request:
+def log(row: FileRow, now: int) -> Request:
     """The request of a log. Raises WrongField."""
     http = row.number("response_status_code")
     status = _status(row, http)
@@ -48,25 +48,25 @@ def log(row: Row, now: int) -> Request:
     )
 
 
-def _status(row: Row, http: object) -> Status:
+def _status(row: FileRow, http: object) -> Status:
     if http is not None:
         code = int(str(http))
         return Status.CANCELLED if code == _CLIENT_LEFT else Status.ERROR if code >= _FAILED_FROM else Status.OK
     return Status.OK if "is_success" not in row or row.is_true("is_success") else Status.ERROR
 
 
-def _cost(row: Row) -> Cost:
+def _cost(row: FileRow) -> Cost:
     if (row.name("cost_currency", "currency") or "USD").upper() != "USD":
         return Cost()
     cents = row.number("cost")
     return Cost() if cents is None else Cost(reported=Usd.of(cents / 100), reported_by=Reporter.GATEWAY)
 
 
-def _is_cached(row: Row) -> bool:
+def _is_cached(row: FileRow) -> bool:
     return (row.name("cache_status") or "").upper() in ("HIT", "SEMANTIC HIT")
 
 
-def _response_id(row: Row) -> str | None:
+def _response_id(row: FileRow) -> str | None:
     """The provider's id, where the log has the answer; that of a cache hit is another request's."""
     id = row.mapping("response").get("id")
     return provider_response_id(id) if isinstance(id, str) and id and not _is_cached(row) else None

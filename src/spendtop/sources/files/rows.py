@@ -36,7 +36,7 @@ class WrongField(Exception):
         self.has_to_be = has_to_be
 
 
-class Row:
+class FileRow:
     """Values by name: `startTime`, `start_time` and `Start Time` are one. Of several names the first that has a value
     counts. What is asked for raises WrongField where it is something else."""
 
@@ -114,14 +114,14 @@ class Row:
             raise WrongField(name, f"has to be {has_to_be}") from None
 
 
-def read_rows(lines: Iterable[bytes], now: int, request_of: Callable[[Row, int], Request | NoCall]) -> Read:
+def read_rows(lines: Iterable[bytes], now: int, request_of: Callable[[FileRow, int], Request | NoCall]) -> Read:
     """What `request_of` makes of each row of a CSV or JSON file at `now` (UTC µs); it raises WrongField."""
     for place, values in _rows(lines):
         if isinstance(values, Skipped):
             yield values
             continue
         try:
-            yield request_of(Row(values), now)
+            yield request_of(FileRow(values), now)
         except WrongField as wrong:
             yield Skipped(place, wrong.field, wrong.has_to_be)
 
