@@ -69,7 +69,6 @@ class RequestsScreen(LiveScreen):
         )
         self.layout_shown = Layout.LIST
         self._led: tuple[str, Selection] | None = None
-        """The filter that a door of another screen led to, and what was listed before."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -211,7 +210,7 @@ class RequestsScreen(LiveScreen):
     # What is listed
 
     def lead_to(self, text: str) -> None:
-        """List what is behind something on another screen, which is none of the filters that were chosen here."""
+        """List what a door of another screen leads to, which is no filter that was chosen here."""
         self._led = text, self.request_selection
         self.list_only(text)
 
