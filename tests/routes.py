@@ -50,6 +50,7 @@ ADMIN = _routes(
     "DELETE /ingest/tokens/{id}",
     "DELETE /reset",
     "GET /limits",
+    "GET /provider-limits",
     "POST /limits/{name}/raise",
     "DELETE /limits/{name}/raise",
     "POST /limits/backtest",

@@ -42,7 +42,14 @@ async def recording(
         recorder.stop()
 
 
-def apply(store: Store, clock: SettableClock, limits: Sequence[Limit], accounts: Sequence[Account] = ()) -> None:
+def apply(
+    store: Store,
+    clock: SettableClock,
+    limits: Sequence[Limit],
+    accounts: Sequence[Account] = (),
+    *,
+    include_provider: bool = False,
+) -> None:
     """Put limits and accounts in force, as a collector does."""
     info = CollectorInfo(version="1", host="h", pid=1, url="", started_at=clock())
     applied = Applied(
@@ -53,6 +60,7 @@ def apply(store: Store, clock: SettableClock, limits: Sequence[Limit], accounts:
         collector=info,
         at=clock(),
         config_digest="",
+        include_provider=include_provider,
     )
     with store.writing() as connection:
         keep(connection, applied)

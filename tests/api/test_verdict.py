@@ -12,8 +12,10 @@ from spendtop.domain.clock import HOUR, to_iso
 from spendtop.domain.filters import parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens
+from spendtop.services.provider_limits import take_limits
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording
@@ -255,3 +257,29 @@ async def test_a_token_is_judged_under_its_name_as_under_its_value(readable_stor
     assert [(each["verdict"], each["limit"]) for each in answers] == [("deny", "each token")] * 2 + [
         ("allow", "each token")
     ]
+
+
+@pytest.mark.parametrize(
+    ("include", "query", "verdict"),
+    [
+        (False, "user=Alice", ("allow", None)),
+        (True, "", ("warn", "anthropic organization")),
+        (True, "user=Alice", ("deny", "anthropic user Alice")),
+        (True, "user=Bob", ("warn", "anthropic organization")),
+    ],
+)
+async def test_providers_limits_decide_where_they_are_to(
+    readable_store: Store, clock: SettableClock, include: bool, query: str, verdict: tuple[str, str | None]
+) -> None:
+    told = [
+        ProviderLimit(scope="organization", amount=Usd.of(100), used=Usd.of(90), interval="month"),
+        ProviderLimit(scope="organization", amount=Usd.of(50), used=Usd.of(90), interval="month", enforced=False),
+        ProviderLimit(scope="user", subject="u1", name="Alice", amount=Usd.of(5), used=Usd.of(5), interval="month"),
+        ProviderLimit(scope="project", subject="p1", amount=Usd.of(5), used=Usd.of(9), interval="month"),
+    ]
+    with readable_store.writing() as connection:
+        take_limits(connection, "limits", "anthropic", "anthropic", told, clock())
+    async with recording(readable_store, clock) as (live, _):
+        apply(readable_store, clock, [], include_provider=include)
+        answer = (await live.client.get(f"/verdict?{query}")).json()
+    assert (answer["verdict"], answer["limit"]) == verdict

@@ -6,10 +6,13 @@ import pytest
 
 from spendtop.collector.from_settings import book_of
 from spendtop.config.load import load
+from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
+from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.domain.request import Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.preparation import Prepared
+from spendtop.services.provider_limits import take_limits
 from spendtop.services.recording import Recording
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
@@ -213,3 +216,20 @@ def test_a_back_test_that_cannot_be_says_why(cli: Cli, home_store: Store, words:
     write_config(LIMITS)
     code, _, err = cli("limit", "backtest", *words)
     assert (code, problem in err) == (2, True)
+
+
+def test_all_lists_what_providers_tell_of_theirs_too(cli: Cli, home_store: Store) -> None:
+    assert "No provider told of limits" in cli("limit", "list", "--all").out
+    told = [
+        ProviderLimit(scope="key", name="ci\x1b[31m", amount=Usd.of(10), used=Usd.of("9.6"), interval="30d"),
+        ProviderLimit(scope="organization", amount=None, interval="month", enforced=False),
+    ]
+    with home_store.writing() as connection:
+        take_limits(connection, "litellm-limits/proxy", "litellm", "proxy", told, minutes_ago(1))
+    key, organization = cli("limit", "list", "--all").out.splitlines()[-2:]
+    assert key.split()[:4] == ["litellm", "key", "ci[31m", "30d"] or "\x1b" not in key
+    assert "$9.60" in key and "96%" in key and "approaching" in key and "yes" in key
+    assert "unlimited" in organization and "unknown" in organization
+    listed = json.loads(cli("limit", "list", "--all", "--json").out)
+    assert [each["limit_usd"] for each in listed["provider_limits"]] == [10.0, None]
+    assert "provider_limits" not in json.loads(cli("limit", "list", "--json").out)

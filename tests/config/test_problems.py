@@ -16,7 +16,7 @@ TWO = f"{CHANNEL}url = 'json://h'\n[[channel]]\nname = 'mail'\nurl = 'json://m'\
 BAD = [
     ("[server]\nhots = 1", 2, "[server] hots: unknown key, holds a whole number", 'did you mean "host"?'),
     ("\n[servr]\nport = 1", 2, "[servr]: unknown section", 'did you mean "server"?'),
-    ("[[limits]]\nname = 'a'", 1, "[limits]: unknown section", 'did you mean "limit"?'),
+    ("[[limits]]\nname = 'a'", 1, "[limits]: must be a table, not a list", "did you mean [[limit]]?"),
     ("port = 9000", 1, "[port]: unknown key outside of any section", "did you mean port in [server]?"),
     ("server = 5", 1, "[server]: must be a table, not a whole number", ""),
     ("[limit]\nname = 'a'", 1, "[limit]: must be a list of tables", "write [[limit]] instead of [limit]"),

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from spendtop.api.ledger_shapes import Dollars
 from spendtop.api.shapes import instant
 from spendtop.domain.backtest import Backtest, FiredThreshold
+from spendtop.domain.money import Usd
+from spendtop.domain.provider_limits import ProviderLimitUse
 from spendtop.domain.raises import Raise
 from spendtop.domain.windows import Calendar
 from spendtop.services.backtests import LONGEST
@@ -67,6 +69,48 @@ class RaisesAnswer(BaseModel):
     """Raises of one limit, the oldest first."""
 
     data: list[RaiseAnswer]
+
+
+class ProviderLimitItem(BaseModel):
+    """A limit that a provider puts on spend itself."""
+
+    provider: str
+    scope: str
+    """What it holds for, such as organization, project, workspace, user or key."""
+    name: str
+    """Of that; empty where there is only one."""
+    limit_usd: float | None
+    """Null where it is unlimited."""
+    used_usd: float | None
+    """Null where nobody tells it."""
+    remaining_usd: float | None
+    interval: str
+    """day, week, month, lifetime, or a duration such as 30d."""
+    resets_at: str | None
+    enforced: bool
+    """Whether requests are refused behind it; else somebody is only told."""
+    as_of: str | None
+
+    @classmethod
+    def of(cls, use: ProviderLimitUse) -> ProviderLimitItem:
+        return cls(
+            provider=use.provider,
+            scope=use.told.scope,
+            name=use.told.name or use.told.subject,
+            limit_usd=Usd.float_of(use.told.amount),
+            used_usd=Usd.float_of(use.used),
+            remaining_usd=Usd.float_of(use.remaining),
+            interval=use.told.interval,
+            resets_at=instant(use.bounds.end_us),
+            enforced=use.told.enforced,
+            as_of=instant(use.as_of),
+        )
+
+
+class ProviderLimitsAnswer(BaseModel):
+    """All limits of providers, the fullest first."""
+
+    data: list[ProviderLimitItem]
 
 
 class BacktestBody(BaseModel):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace as replace_limit
 from sqlalchemy.exc import SQLAlchemyError
 
 from spendtop.api.answers import HttpAnswer, busy, error
@@ -23,11 +24,13 @@ from spendtop.domain.filters import FilterContext, Subject, matches
 from spendtop.domain.known_names import unknown_name
 from spendtop.domain.limits import Each, Limit, LimitState, family_of
 from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.provider_limits import ProviderLimitUse
 from spendtop.domain.raises import Raises
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.entity_uses import EntityUses
+from spendtop.store.reads.provider_limits import provider_limits
 from spendtop.store.reads.raises import raises_in_force
 
 SECONDS = 0.1
@@ -60,6 +63,8 @@ class _InForce(Struct, frozen=True):
     """Those that sum requests; a limit on single requests says nothing about the next one."""
     calendar: Calendar = Calendar()
     raises: Raises = Raises()
+    told: tuple[ProviderLimitUse, ...] = ()
+    """Providers' own limits, where they are to decide, too."""
 
 
 class _Invalid(Exception):
@@ -112,12 +117,20 @@ class VerdictRoute:
     async def _judge(self, subject: Subject) -> Verdict:
         in_force = self._latest = (await self._in_force.get((None,)))[None]
         touched = _touched(in_force, subject)
-        if not touched:
-            return Verdict()
-        used = await self._uses.get([(limit.name, entity) for limit, entity in touched])
+        used = await self._uses.get([(limit.name, entity) for limit, entity in touched]) if touched else {}
         states = [(limit, used[limit.name, entity]) for limit, entity in touched]
+        ends = {
+            limit.name: self._bounds(limit.window, self._context.clock(), in_force.calendar) for limit, _ in touched
+        }
+        for use in in_force.told:
+            if use.limit is not None and use.used is not None and use.holds_for(subject):
+                limit = replace_limit(use.limit, name=f"{use.provider} {use.holder}")
+                states.append((limit, use.used))
+                ends[limit.name] = use.bounds
+        if not states:
+            return Verdict()
         limit, amount = max(states, key=lambda each: (_GRAVITY[each[0].state(each[1])], each[0].fraction(each[1])))
-        ends_at = self._bounds(limit.window, self._context.clock(), in_force.calendar).end_us
+        ends_at = ends[limit.name].end_us
         return Verdict(
             verdict=_WORDS[limit.state(amount)],
             limit=limit.name,
@@ -129,10 +142,13 @@ class VerdictRoute:
         with self._context.store.reading() as connection:
             configured = applied(connection)
             raises = raises_in_force(connection, self._context.clock())
+            includes = configured is not None and configured.include_provider
+            told = provider_limits(connection, self._context.clock()) if includes else ()
         if configured is None:
             return {None: _InForce()}
         summing = tuple(limit for limit in configured.limits if limit.window.kind is not WindowKind.REQUEST)
-        return {None: _InForce(summing, configured.calendar, raises)}
+        enforced = tuple(use for use in told if use.told.enforced)
+        return {None: _InForce(summing, configured.calendar, raises, enforced)}
 
     def _read_uses(self, wanted: Collection[_Use]) -> Mapping[_Use, Usd]:
         in_force, now, ceilings = self._latest, self._context.clock(), self._context.ceilings()

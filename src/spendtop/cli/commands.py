@@ -238,7 +238,10 @@ COMMANDS: dict[str, Command] = {
         (_argument("--json", action="store_true", help="as JSON"),),
     ),
     "limit list": Command(
-        "limits:show", "Every limit with its use, the fullest first.", "spendtop limit list", (_JSON,)
+        "limits:show",
+        "Every limit with its use, the fullest first.",
+        "spendtop limit list --all",
+        (_JSON, _argument("--all", action="store_true", help="also the limits that providers themselves tell of")),
     ),
     "limit check": Command(
         "limits:check",

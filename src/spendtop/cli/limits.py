@@ -17,6 +17,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.forecast import Forecast, reach_words
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.provider_limits import ProviderLimitUse
 from spendtop.domain.raises import Raise, amount_of, end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
@@ -25,6 +26,7 @@ from spendtop.services.backtests import LONGEST, backtest
 from spendtop.services.request_export import ascii_json
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.provider_limits import provider_limits
 
 _CODES = {
     LimitState.OK: ExitCode.OK,
@@ -32,18 +34,30 @@ _CODES = {
     LimitState.EXCEEDED: ExitCode.EXCEEDED,
 }
 _HEADERS = ("name", "entity", "window", ">used", ">limit", ">%", "state", ">unpriced", "resets", "reaches")
+_TOLD_HEADERS = ("provider", "whose", "window", ">used", ">limit", ">%", "state", "enforced", "resets", "reaches")
+_NOTHING_TOLD = "No provider told of limits. `spendtop check` says what is asked with which keys."
 _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spendtop init` writes one with examples."
 
 
 def show(options: Options) -> int:
     standing = _read(options)
     if options.arguments.json:
+        from spendtop.api.limit_shapes import ProviderLimitItem, ProviderLimitsAnswer
         from spendtop.api.shapes import LimitItem, LimitsAnswer
 
         items = [LimitItem.of(each.use, each.forecast) for each in standing.limits]
-        say(ascii_json(LimitsAnswer(data=items).model_dump()))
-    else:
-        say(_table(standing, standing.limits) if standing.limits else _NO_LIMITS)
+        listed = LimitsAnswer(data=items).model_dump()
+        if options.arguments.all:
+            listed["provider_limits"] = ProviderLimitsAnswer(
+                data=[*map(ProviderLimitItem.of, standing.told)]
+            ).model_dump()["data"]
+        say(ascii_json(listed))
+        return ExitCode.OK
+    say(_table(standing, standing.limits) if standing.limits else _NO_LIMITS)
+    if options.arguments.all:
+        say("")
+        rows = [_told_row(each, standing) for each in standing.told]
+        say(table(_TOLD_HEADERS, rows) if rows else _NOTHING_TOLD)
     return ExitCode.OK
 
 
@@ -148,6 +162,8 @@ class _AllLimits(NamedTuple):
     """All limits as they stand at `at`, UTC µs."""
 
     limits: Sequence[_AheadLimit]
+    told: Sequence[ProviderLimitUse]
+    """What providers themselves put on spend."""
     calendar: Calendar
     at: int
 
@@ -160,7 +176,8 @@ def _read(options: Options) -> _AllLimits:
         prices = ceilings(applied.limits, settings, at)
         standing = uses(connection, applied.limits, applied.calendar, at, ceilings=prices)
         limits = [_AheadLimit(use, forecast_of(connection, use, applied.calendar, at)) for use in standing]
-    return _AllLimits(limits, applied.calendar, at)
+        told = provider_limits(connection, at)
+    return _AllLimits(limits, told, applied.calendar, at)
 
 
 def _table(standing: _AllLimits, limits: Sequence[_AheadLimit]) -> str:
@@ -184,6 +201,22 @@ def _row(limit: _AheadLimit, standing: _AllLimits) -> tuple[object, ...]:
         use.unpriced or None,
         local_time(use.ends_at, calendar),
         None if limit.forecast is None else reach_words(limit.forecast, standing.at, calendar),
+    )
+
+
+def _told_row(told: ProviderLimitUse, standing: _AllLimits) -> tuple[object, ...]:
+    calendar, forecast = standing.calendar, told.forecast()
+    return (
+        clean_line(told.provider),
+        clean_line(told.holder),
+        clean_line(told.told.interval),
+        "unknown" if told.used is None else told.used,
+        "unlimited" if told.told.amount is None else told.told.amount,
+        None if told.limit is None or told.used is None else told.limit.percent(told.used),
+        None if told.limit is None or told.used is None else told.state.value,
+        "yes" if told.told.enforced else "no",
+        local_time(told.bounds.end_us, calendar),
+        None if forecast is None else reach_words(forecast, standing.at, calendar),
     )
 
 

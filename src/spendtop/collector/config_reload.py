@@ -202,6 +202,7 @@ class ConfigReload:
             accounts=poll_config.accounts_of(self._active.settings),
             pollers=poll_config.polled_sources(self._active.settings),
             keeps_bodies=from_settings.keeps_bodies(self._active.settings),
+            include_provider=self._active.settings.limit_rules.include_provider,
         )
         self._replaced = self._remember_files(connection, in_force) or self._replaced
         keep(connection, in_force)

@@ -124,6 +124,8 @@ def _sentence(detail: ErrorDetails, model: type[Section], layer: Layer) -> str:
         return str(context["error"])
     if kind == "tuple_type" and isinstance(value, dict) and is_section(get_args(type_at(model, path))[0]):
         return f"must be a list of tables; write [[{path[0]}]] instead of [{path[0]}]"
+    if isinstance(value, list) and path == ("limits",):
+        return "must be a table, not a list; did you mean [[limit]]?"
     if kind in _EXPECTED:
         return f"must be {_EXPECTED[kind]}, not {kind_of(value)}"
     if kind == "string_too_short":

@@ -142,18 +142,29 @@ class DatabaseSettings(Section):
 
 
 class AccountSettings(Section):
-    """One prepaid balance at one provider."""
+    """One account at one provider: its balance, its bills and its limits, as far as the provider tells them."""
 
     name: Name
     """What screens and messages call it."""
     provider: Literal[
-        "anthropic", "deepseek", "google", "moonshot", "novita", "openai", "openrouter", "siliconflow", "other"
+        "anthropic",
+        "deepseek",
+        "google",
+        "litellm",
+        "moonshot",
+        "novita",
+        "openai",
+        "openrouter",
+        "siliconflow",
+        "other",
     ]
     """Who holds the money; "other" for a balance that you keep by hand."""
     key: Secret = SecretStr("")
-    """The provider's key that may read the balance, or an admin key of its own for openai and anthropic."""
+    """The provider's key that may read the balance, or an admin key of its own for openai, anthropic and litellm."""
     base_url: OptionalHttpUrl = ""
-    """Address of the provider's API; empty = its own."""
+    """Address of the provider's API; empty = its own. A LiteLLM proxy has none but yours."""
+    tier: Literal[1, 2, 3] | None = None
+    """Of a google account: the tier of its billing account, whose monthly cap is then shown among the limits."""
     low_balance: Amount | None = None
     """A balance below this many US dollars is told once."""
     notify: Texts | None = None
@@ -225,6 +236,13 @@ class LimitSettings(Section):
             notify=self.notify,
             reserve=self.reserve.removeprefix("model:") if self.reserve else None,
         )
+
+
+class LimitsSettings(Section):
+    """What holds for all limits."""
+
+    include_provider: bool = False
+    """true lets limits that providers themselves enforce decide at /verdict, too."""
 
 
 def _channel_url(secret: SecretStr) -> SecretStr:
@@ -375,6 +393,8 @@ class Settings(Section):
     """Prepaid balances as [[account]] gives them."""
     limits: Annotated[tuple[LimitSettings, ...], Strict(False)] = Field(default=(), alias="limit")
     """Amounts that spend should not exceed."""
+    limit_rules: LimitsSettings = Field(default=LimitsSettings(), alias="limits")
+    """What holds for all limits."""
     channels: Annotated[tuple[ChannelSettings, ...], Strict(False)] = Field(default=(), alias="channel")
     """Where messages go."""
     alerts: AlertsSettings = Field(default_factory=AlertsSettings)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
+from typing import Literal, NamedTuple
 
 from spendtop.domain.money import Usd
 
@@ -31,6 +32,31 @@ class CostPart:
     line_item: str = ""
 
 
+BillKind = Literal["key", "user", "project"]
+"""What a bill can be split by; a project is a workspace or a team at others."""
+BILL_KINDS: tuple[BillKind, ...] = ("key", "user", "project")
+
+
+class UserPart(NamedTuple):
+    """What one user was billed for of a day; the same money as the parts, split otherwise."""
+
+    day: int
+    user: str
+    """Empty where the provider names none."""
+    amount: Decimal
+
+
+class BilledName(NamedTuple):
+    """What people call a key, user or project that a bill names by its id."""
+
+    kind: BillKind
+    holder: str
+    """The id."""
+    name: str
+    project: str = ""
+    """Of a key, what project it belongs to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """A whole poll of billed costs: every day from `first_day` to `last_day` that no part names cost nothing."""
@@ -42,6 +68,13 @@ class Costs:
     """Currencies that amounts came in besides US dollars; those amounts are in no part."""
     flaws: tuple[str, ...] = ()
     """What was odd about the answer, a sentence each; such as an amount that was missing."""
+    users: tuple[UserPart, ...] | None = None
+    """Of all these days; None where this poll does not tell them."""
+    names: tuple[BilledName, ...] = ()
+    billed_until: int | None = None
+    """Up to when the provider has billed what was used, UTC µs; None where it does not say."""
+    split: str = ""
+    """Tells by what the days are split: parts of another split are no parts that are missing."""
 
 
 def exact(value: object) -> Decimal:

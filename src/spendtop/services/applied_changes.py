@@ -27,6 +27,7 @@ def _parts(applied: Applied) -> Mapping[str, object]:
         "signing secret": applied.doors.webhook_secret,
         "unsigned webhooks": applied.doors.unsigned,
         "kept prompts": applied.keeps_bodies,
+        "providers' limits at /verdict": applied.include_provider,
     }
     parts |= {part: None for part, is_there in opened.items() if is_there}
     return parts | {"[time]": applied.calendar}

@@ -41,6 +41,8 @@ class WatchedPoller(Struct, frozen=True):
     every: int
     """µs between two polls."""
     notify: tuple[str, ...] | None = None
+    is_optional: bool = False
+    """Whether its key may lack the right to it: it is stale only once something was read."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -141,7 +143,8 @@ class BalanceAlerts:
         """Once when polls have given nothing for some intervals; over with the next one that does."""
         checkpoint = checkpoints.load(connection, watched.name)
         succeeded_at = checkpoint.succeeded_at or 0
-        fires = row is None and now - max(succeeded_at, self._since) > STALE_AFTER * watched.every
+        is_missed = not watched.is_optional or checkpoint.succeeded_at is not None
+        fires = row is None and is_missed and now - max(succeeded_at, self._since) > STALE_AFTER * watched.every
         answers = row is not None and succeeded_at >= row.opened_at
         if not fires and not answers:
             if row is not None and _is_withdrawn(row):

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 
 from spendtop.domain.alerting import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits import Limit
+from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Calendar, WindowKind, bounds
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
@@ -129,15 +130,22 @@ def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -
 
 
 def write(
-    connection: Connection, limit: Limit, entity: str, row: Any | None, decision: Decision, reading: Reading
+    connection: Connection,
+    rule: str,
+    amount: Usd,
+    entity: str,
+    row: Any | None,
+    decision: Decision,
+    reading: Reading,
 ) -> int | None:
-    """Insert or update the alert by compare-and-set on its version; None when somebody else was faster.
+    """Insert or update the alert about a limit of this amount by compare-and-set on its version; None when somebody
+    else was faster.
 
     The use that it keeps is the one of when it spoke last, so that it is what the message says.
     """
     episode = decision.episode
     assert episode is not None
-    said = {"used_nano": reading.used.nano, "limit_nano": limit.amount.nano, "unpriced": reading.unpriced}
+    said = {"used_nano": reading.used.nano, "limit_nano": amount.nano, "unpriced": reading.unpriced}
     values = {
         **(said if row is None or decision.announce is not None else {}),
         "window_end": episode.window_end,
@@ -154,7 +162,7 @@ def write(
         "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
     }
     if row is None:
-        values |= {"rule": rule_of(limit.name), "entity": entity, "window_start": episode.window_start}
+        values |= {"rule": rule, "entity": entity, "window_start": episode.window_start}
         values |= {"opened_at": reading.at, "version": 1}
         return int(connection.execute(_OPEN, values).scalar_one())
     values |= {"of_id": row.id, "of_version": row.version, "version": row.version + 1}

@@ -286,7 +286,9 @@ class _LimitInTurn:
         decision = decide(limit, before, reading)
         if decision.episode is None or decision.episode == before:
             return []
-        alert_id = episodes.write(connection, limit, entity, row, decision, reading)
+        alert_id = episodes.write(
+            connection, episodes.rule_of(limit.name), limit.amount, entity, row, decision, reading
+        )
         _log.debug(
             "limit %s, alert %s: %s at %s, %s",
             *(clean_line(limit.name), alert_id, decision.episode.state, use_words(reading.used, 0, limit.amount)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -16,8 +16,9 @@ from spendtop.sources.agents.droid import DroidReader
 from spendtop.sources.agents.gemini_cli import GeminiCliReader
 from spendtop.sources.agents.opencode import OpencodeReader
 from spendtop.sources.agents.qwen_code import QwenCodeReader
-from spendtop.sources.pollers import RequestPoller
+from spendtop.sources.pollers import CostPoller, LimitPoller, RequestPoller
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
+from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
 from spendtop.sources.pollers.balances import (
     DeepSeekBalance,
     KeyedBalance,
@@ -27,7 +28,11 @@ from spendtop.sources.pollers.balances import (
     SiliconFlowBalance,
 )
 from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.litellm_activity import LitellmActivity
+from spendtop.sources.pollers.litellm_limits import LitellmLimits
 from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai_limits import OpenAILimits
+from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 from spendtop.sources.receivers.agents import AgentReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
@@ -77,6 +82,19 @@ COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {
     "anthropic": AnthropicCosts,
 }
 """Provider to what reads its bills, as `CostPoller`."""
+
+ACCOUNT_COST_POLLERS: Mapping[str, Callable[[str, str], CostPoller]] = {
+    "litellm": LitellmActivity,
+}
+"""The same for those whose key stands with the account: reads with a key, from an address."""
+
+LIMIT_POLLERS: Mapping[str, Callable[[str, str], LimitPoller]] = {
+    "openai": OpenAILimits,
+    "anthropic": AnthropicLimits,
+    "openrouter": OpenRouterLimits,
+    "litellm": LitellmLimits,
+}
+"""Provider to what reads its limits with a key, from an address."""
 
 BALANCE_POLLERS: Mapping[str, type[KeyedBalance]] = {
     "deepseek": DeepSeekBalance,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from spendtop.domain.money import Usd
+from spendtop.domain.provider_limits import ProviderLimit
+from spendtop.services.provider_limits import take_limits
 from spendtop.store.engine import Store
 from spendtop.store.tables import LimitRaiseTable
 from tests.api.routes.test_admin_routes import event, filled, get
@@ -82,3 +85,39 @@ async def test_a_back_test_says_how_often_each_threshold_would_have_fired(
             assert (await live.client.post("/limits/backtest", json=body)).status_code == code
         refused = await live.client.post("/limits/backtest", json={"name": "daily", "usd": -1})
         assert [*refused.json()["error"]["fields"]] == ["usd"]
+
+
+async def test_providers_own_limits_are_answered_as_they_were_told(readable_store: Store, clock: SettableClock) -> None:
+    told = [
+        ProviderLimit(scope="user", subject="user_01Al", name="Alice", amount=Usd.of(500), interval="month"),
+        ProviderLimit(
+            scope="organization",
+            amount=Usd.of(2500),
+            used=Usd.of("120.505"),
+            interval="lifetime",
+            enforced=False,
+        ),
+    ]
+    with readable_store.writing() as connection:
+        take_limits(connection, "anthropic-limits", "anthropic", "anthropic", told, clock())
+    async with filled(readable_store, clock) as live:
+        organization, alice = (await get(live, "/provider-limits"))["data"]
+    assert organization == {
+        "provider": "anthropic",
+        "scope": "organization",
+        "name": "",
+        "limit_usd": 2500.0,
+        "used_usd": 120.505,
+        "remaining_usd": 2379.495,
+        "interval": "lifetime",
+        "resets_at": None,
+        "enforced": False,
+        "as_of": "2026-11-20T14:03:07.250000Z",
+    }
+    assert (alice["name"], alice["limit_usd"], alice["used_usd"], alice["remaining_usd"]) == (
+        "Alice",
+        500.0,
+        None,
+        None,
+    )
+    assert (alice["resets_at"], alice["enforced"]) == ("2026-12-01T00:00:00.000000Z", True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from spendtop.collector.polling.poll_config import (
     PolledBalance,
     PolledCosts,
+    PolledLimits,
     PolledRequests,
     accounts_of,
     helicone_api,
@@ -16,7 +17,7 @@ from spendtop.collector.polling.poll_config import (
 )
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
-from spendtop.domain.clock import DAY, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.reads.applied_config import PolledSource
@@ -66,8 +67,11 @@ def test_admin_keys_bring_their_accounts(tmp_path: Path) -> None:
         '[anthropic]\nadmin_key = "sk-ant-admin-b"\npoll_every = "30m"\n'
     )
     read = settings(tmp_path, text)
-    openai, anthropic = polled(read)
+    openai, openai_limits, anthropic, anthropic_limits = polled(read)
     assert isinstance(openai, PolledCosts) and isinstance(anthropic, PolledCosts)
+    assert isinstance(openai_limits, PolledLimits) and isinstance(anthropic_limits, PolledLimits)
+    assert (openai_limits.name, openai_limits.account, openai_limits.every) == ("openai-limits", "openai", HOUR)
+    assert (anthropic_limits.name, anthropic_limits.key) == ("anthropic-limits", "sk-ant-admin-b")
     assert (openai.name, openai.accounts, openai.epoch) == ("openai-costs", ("openai",), date(2026, 11, 1))
     assert (openai.settles, anthropic.settles) == (True, False)
     assert (anthropic.name, anthropic.accounts, anthropic.every) == ("anthropic-costs", ("anthropic",), 30 * MINUTE)
@@ -88,10 +92,11 @@ def test_accounts_of_one_key_share_its_poller_and_one_with_a_key_of_its_own_does
         )
     )
     read = settings(tmp_path, text + '[[channel]]\nname = "ops"\nurl = "json://localhost"\n')
-    shared, own = polled(read)
+    shared, _, own, limits = polled(read)
     assert isinstance(shared, PolledCosts) and isinstance(own, PolledCosts)
     assert (shared.name, shared.accounts, shared.notify) == ("openai-costs", ("web", "batch"), ("ops",))
     assert (own.name, own.key, own.accounts, own.notify) == ("openai-costs/other", "sk-admin-c", ("other",), None)
+    assert limits.name == "openai-limits/other"
     assert [each.poller for each in accounts_of(read)] == ["openai-costs", "openai-costs", "openai-costs/other"]
 
 
@@ -102,11 +107,30 @@ def test_a_balance_is_read_where_the_provider_tells_it_and_kept_by_hand_elsewher
         '[[account]]\nname = "wallet"\nprovider = "other"\nlow_balance = 5\n'
     )
     read = settings(tmp_path, text)
-    (router,) = polled(read)
-    assert isinstance(router, PolledBalance)
+    router, limits = polled(read)
+    assert isinstance(router, PolledBalance) and isinstance(limits, PolledLimits)
+    assert (limits.name, limits.account) == ("openrouter-limits/router", "router")
     assert (router.name, router.account, router.every) == ("openrouter/router", "router", 5 * MINUTE)
     assert [(each.name, each.poller, each.tells_balance) for each in accounts_of(read)] == [
         ("router", "openrouter/router", True),
         ("no key", None, False),
         ("wallet", None, False),
     ]
+
+
+def test_a_proxy_tells_bills_and_budgets_and_a_tier_its_cap(tmp_path: Path) -> None:
+    text = (
+        '[[account]]\nname = "proxy"\nprovider = "litellm"\nkey = "sk-a"\nbase_url = "http://localhost:4000"\n'
+        '[[account]]\nname = "gemini"\nprovider = "google"\ntier = 2\n'
+    )
+    read = settings(tmp_path, text)
+    bills, limits, cap = polled(read)
+    assert isinstance(bills, PolledCosts) and isinstance(limits, PolledLimits) and isinstance(cap, PolledLimits)
+    assert (bills.name, bills.base_url, bills.accounts) == (
+        "litellm-activity/proxy",
+        "http://localhost:4000",
+        ("proxy",),
+    )
+    assert (limits.name, limits.base_url) == ("litellm-limits/proxy", "http://localhost:4000")
+    assert (cap.name, cap.tier, cap.key) == ("google-limits/gemini", 2, "")
+    assert [each.poller for each in accounts_of(read)] == ["litellm-activity/proxy", None]

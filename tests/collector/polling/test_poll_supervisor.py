@@ -40,6 +40,10 @@ def with_api(bench: Bench, fake: FakeHelicone, more: str = "") -> None:
     )
 
 
+def asked_for_costs(fake: FakeOpenAI) -> int:
+    return sum(asked.path.endswith("/costs") for asked in fake.asked)
+
+
 @asynccontextmanager
 async def polling(bench: Bench) -> AsyncIterator[PollSupervisor]:
     bench.start()
@@ -56,7 +60,7 @@ async def test_requests_and_costs_are_polled_at_once(bench: Bench, fake: FakeHel
     with FakeOpenAI(a_month()) as bills:
         with_api(bench, fake, openai(bills))
         async with polling(bench) as pollers:
-            await soon(lambda: set(pollers.running()) == {"helicone-api", "openai-costs"})
+            await soon(lambda: set(pollers.running()) == {"helicone-api", "openai-costs", "openai-limits"})
             await soon(lambda: bench.rows("SELECT count(*) FROM request") == [(1,)])
             await soon(lambda: bench.rows("SELECT count(*) FROM day_cost WHERE cost_nano > 0") == [(18,)])
     assert bench.rows("SELECT min(day) FROM day_cost") == [(FIRST_DAY,)]
@@ -66,11 +70,11 @@ async def test_a_saved_configuration_ends_what_is_gone_and_begins_what_is_new(be
     with FakeOpenAI(a_month()) as bills:
         with_api(bench, fake, openai(bills))
         async with polling(bench) as pollers:
-            await soon(lambda: len(pollers.running()) == 2)
+            await soon(lambda: len(pollers.running()) == 3)
             kept = pollers.running()["openai-costs"]
             bench.configure(openai(bills, '[[account]]\nname = "wallet"\nprovider = "other"\n'))
             bench.active.apply(bench.load())
-            await soon(lambda: set(pollers.running()) == {"openai-costs"})
+            await soon(lambda: set(pollers.running()) == {"openai-costs", "openai-limits"})
             assert pollers.running()["openai-costs"] is kept
             bench.configure(openai(bills, 'poll_every = "30m"\n'))
             bench.active.apply(bench.load())
@@ -94,13 +98,13 @@ async def test_pollers_begin_anew_after_a_failure(bench: Bench) -> None:
         stop = asyncio.Event()
         async with asyncio.timeout(DEADLINE):
             running = asyncio.ensure_future(pollers.run(stop))
-            await soon(lambda: len(bills.asked) == 1)
+            await soon(lambda: asked_for_costs(bills) == 1)
             fails = True
             with pytest.raises(ExceptionGroup):
                 await running
             fails = False
             running = asyncio.ensure_future(pollers.run(stop))
-            await soon(lambda: len(bills.asked) == 2)
+            await soon(lambda: asked_for_costs(bills) == 2)
             stop.set()
             await running
 

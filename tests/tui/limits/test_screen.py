@@ -7,7 +7,10 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.domain.request import Cost
+from spendtop.services.provider_limits import take_limits
+from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.raise_desk import proposed
 from spendtop.tui.requests.screen import RequestsScreen
@@ -138,3 +141,28 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
 @pytest.mark.parametrize(("limit", "more"), [("48", "10"), ("100", "20"), ("0.5", "0.1"), ("34", "7")])
 def test_a_raise_is_proposed_that_fits_the_limit(limit: str, more: str) -> None:
     assert proposed(Usd.of(limit)) == Usd.of(more)
+
+
+async def test_limits_of_providers_are_rows_that_can_only_be_read(
+    face: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    told = [
+        ProviderLimit(
+            scope="project", subject="p", name="Check\x1bout", amount=Usd.of(500), used=Usd.of(600), interval="month"
+        ),
+        ProviderLimit(scope="organization", amount=Usd.of(2500), interval="month", enforced=False),
+    ]
+    with store.writing() as connection:
+        take_limits(connection, "openai-limits", "openai", "openai", told, clock())
+    async with face.run_test(size=(80, 24)) as pilot:
+        screen = await shown(pilot)
+        assert "$600/$500" in line(pilot, "120%")
+        assert "?/$2,500" in line(pilot, "organization")
+        assert "2 over" in picture(pilot)
+        await pilot.press("G")
+        assert screen.row is not None and screen.row.told is not None
+        await until(pilot, lambda: "behind it somebody is told by mail" in picture(pilot))
+        footer = picture(pilot).splitlines()[-1]
+        assert "raise" not in footer and "requests" not in footer
+        await pilot.press("enter", "plus", "b")
+        assert face.live_screen is screen

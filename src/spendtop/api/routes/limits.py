@@ -12,6 +12,8 @@ from spendtop.api.context import Context
 from spendtop.api.limit_shapes import (
     BacktestAnswer,
     BacktestBody,
+    ProviderLimitItem,
+    ProviderLimitsAnswer,
     RaiseAnswer,
     RaiseBody,
     RaisesAnswer,
@@ -30,6 +32,7 @@ from spendtop.services import raises
 from spendtop.services.backtests import backtest
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.limits import LimitUse, uses
+from spendtop.store.reads.provider_limits import provider_limits
 
 _BY = "api"
 _NO_LIMIT: dict[int | str, dict[str, Any]] = {
@@ -46,6 +49,7 @@ _NOT_RAISED: dict[int | str, dict[str, Any]] = {
 def router() -> APIRouter:
     routes = APIRouter(tags=["limits"])
     routes.add_api_route("/limits", limits, methods=["GET"])
+    routes.add_api_route("/provider-limits", told_limits, methods=["GET"])
     routes.add_api_route("/limits/{name:path}/raise", raise_limit, methods=["POST"], responses=_NO_LIMIT)
     routes.add_api_route("/limits/{name:path}/raise", unraise_limit, methods=["DELETE"], responses=_NOT_RAISED)
     routes.add_api_route("/limits/backtest", try_on_the_past, methods=["POST"], responses=_NO_LIMIT)
@@ -58,6 +62,14 @@ def limits(request: Request) -> LimitsAnswer:
     with context.store.reading() as connection:
         standing = uses_in_force(connection, context)
         return standing_limits(connection, standing, FilterContext(context.clock(), calendar_of(request)))
+
+
+def told_limits(request: Request) -> ProviderLimitsAnswer:
+    """Every limit that providers themselves put on spend, as they tell it, the fullest first."""
+    context = context_of(request)
+    with context.store.reading() as connection:
+        uses = provider_limits(connection, context.clock())
+    return ProviderLimitsAnswer(data=[*map(ProviderLimitItem.of, uses)])
 
 
 def raise_limit(request: Request, name: str, body: RaiseBody) -> RaiseAnswer:

@@ -37,6 +37,20 @@ _SHARES = (("input", Decimal("0.55")), ("cached input", Decimal("0.10")), ("outp
 _STRANGER = CostPart(day=-2, amount=Decimal("0.80"), project="proj_lab", api_key="key_Qm4x", line_item="gpt-4.1, input")
 """Traffic of a key that never passes through us; its day counts from today."""
 
+_ORGANIZATION = "/v1/organization"
+_TOLD: Mapping[str, object] = {
+    f"{_ORGANIZATION}/spend_limit": {
+        "threshold_amount": 12_000,
+        "interval": "month",
+        "enforcement": {"status": "enforcing"},
+    },
+    f"{_ORGANIZATION}/projects": {"data": [{"id": "proj_web", "name": "Web"}, {"id": "proj_lab", "name": "Lab"}]},
+    f"{_ORGANIZATION}/projects/proj_web/spend_alerts": {"data": [{"threshold_amount": 11_000, "interval": "month"}]},
+    f"{_ORGANIZATION}/projects/proj_web/api_keys": {"data": [{"id": "key_B7ut", "name": "web-prod"}]},
+    f"{_ORGANIZATION}/projects/proj_lab/api_keys": {"data": [{"id": "key_Qm4x", "name": "lab-notebook"}]},
+}
+"""Limits and names, by the path that they are asked for at; amounts are cents."""
+
 Bills = Mapping[int, Sequence[CostPart]]
 """What is billed by UTC day."""
 
@@ -84,16 +98,21 @@ def keep_account(connection: Connection, billed: Bills, now: int) -> None:
 
 @contextmanager
 def billing_api(port: int, store: Store, clock: Clock) -> Iterator[None]:
-    """Answers as OpenAI's costs API does, for whoever polls here, until the block ends."""
+    """Answers as OpenAI's admin API does, for whoever polls here, until the block ends."""
+
+    def costs(asked: Mapping[str, Sequence[str]]) -> object:
+        first, end = (int(asked[name][0]) * SECOND // DAY for name in ("start_time", "end_time"))
+        with store.reading() as connection:
+            billed = bills(connection, clock())
+        return {"has_more": False, "data": [_bucket(day, billed) for day in range(first, end)]}
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            first, end = (int(asked[name][0]) * SECOND // DAY for name in ("start_time", "end_time"))
-            with store.reading() as connection:
-                billed = bills(connection, clock())
-            body = json.dumps({"has_more": False, "data": [_bucket(day, billed) for day in range(first, end)]}).encode()
-            self.send_response(200)
+            url = urlsplit(self.path)
+            is_costs = url.path == f"{_ORGANIZATION}/costs"
+            told = costs(parse_qs(url.query)) if is_costs else _TOLD.get(url.path)
+            body = json.dumps(told).encode()
+            self.send_response(404 if told is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

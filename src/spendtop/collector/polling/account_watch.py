@@ -1,20 +1,22 @@
-"""The loop that runs the rules of `services.balance_alerts`: soon after each poll, and often enough for what is entered
-by hand."""
+"""The loop that runs the rules of `services.balance_alerts` and of `services.provider_limits`: soon after each poll,
+and often enough for what is entered by hand."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from spendtop.collector import from_settings
-from spendtop.collector.polling.poll_config import accounts_of, notified, polled
+from spendtop.collector.polling.poll_config import PolledLimits, accounts_of, notified, polled
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.services.announcements import Announcement
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.services.lease import LostLease
+from spendtop.services.provider_limits import ProviderLimitAlerts
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 
@@ -53,18 +55,19 @@ class AccountWatch:
         while not stop.is_set():
             settings = self._settings()
             if settings is not followed:
-                followed, alerts = settings, _alerts(settings, self._clock())
+                followed, alerts, limits = settings, _alerts(settings, self._clock()), _limit_alerts(settings)
             if self._owns():
                 with suppress(LostLease):
-                    await self._look(alerts)
+                    await self._look(alerts, limits)
             await wait_for_any(self._news, stop, seconds=_LOOK)
             self._news.clear()
 
-    async def _look(self, alerts: BalanceAlerts) -> None:
+    async def _look(self, alerts: BalanceAlerts, limits: ProviderLimitAlerts) -> None:
         now = self._clock()
         self.doubts = await read(self._store, lambda connection: alerts.doubts(connection, now))
-        if await read(self._store, lambda connection: alerts.changes(connection, now)):
-            self._on_announced(await write(self._writes, lambda connection: alerts.look(connection, self._clock())))
+        for rules in (alerts, limits):
+            if await read(self._store, partial(rules.changes, now=now)):
+                self._on_announced(await write(self._writes, partial(rules.look, now=self._clock())))
 
 
 def _alerts(settings: Settings, now: int) -> BalanceAlerts:
@@ -72,8 +75,16 @@ def _alerts(settings: Settings, now: int) -> BalanceAlerts:
     notify = notified(settings)
     return BalanceAlerts(
         [WatchedAccount(account, notify[account.name]) for account in accounts_of(settings)],
-        [WatchedPoller(each.name, each.every, each.notify) for each in polled(settings)],
+        [
+            WatchedPoller(each.name, each.every, each.notify, is_optional=isinstance(each, PolledLimits))
+            for each in polled(settings)
+        ],
         from_settings.channels_of(settings),
         settings.time.zone,
         now,
     )
+
+
+def _limit_alerts(settings: Settings) -> ProviderLimitAlerts:
+    pollers = [each.name for each in polled(settings) if isinstance(each, PolledLimits)]
+    return ProviderLimitAlerts(pollers, from_settings.channels_of(settings), settings.time.calendar)

@@ -8,12 +8,16 @@ from datetime import date
 from typing import NamedTuple
 
 from spendtop.config.settings import AccountSettings, Settings
+from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import HELICONE_API
-from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
+from spendtop.sources.pollers.gemini_caps import Tier
+from spendtop.sources.registry import ACCOUNT_COST_POLLERS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
 from spendtop.store.reads.balances import Account
 
+LIMITS_EVERY = HOUR
+"""Between two polls of limits for which each project is asked."""
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
     "openai": OpenAISettings,
     "anthropic": AnthropicSettings,
@@ -64,9 +68,27 @@ class PolledBalance:
     key: str = field(repr=False)
     account: str
     notify: tuple[str, ...] | None
+    base_url: str = ""
 
 
-Polled = PolledRequests | PolledCosts | PolledBalance
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledLimits:
+    """Limits that a provider puts on spend. A key may lack the right to them, so that only what was read before can be
+    stale."""
+
+    name: str
+    every: int
+    provider: str
+    key: str = field(repr=False)
+    base_url: str
+    account: str
+    """Whose bills tell what is used."""
+    notify: tuple[str, ...] | None
+    tier: Tier | None = None
+    """Of Gemini's cap, which nobody is asked for."""
+
+
+Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits
 
 
 def polled(settings: Settings) -> tuple[Polled, ...]:
@@ -115,7 +137,7 @@ def _helicone(settings: Settings) -> Iterator[PolledRequests]:
         )
 
 
-def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
+def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | PolledLimits]:
     by_key: dict[_CostKey, list[AccountSettings]] = {}
     for account in settings.accounts:
         cost_key = _cost_key(settings, account)
@@ -129,9 +151,24 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance]:
                 key=account.key.get_secret_value(),
                 account=account.name,
                 notify=account.notify,
+                base_url=account.base_url,
             )
+        if _tells_bills(account):
+            yield _bills(account)
+        if cost_key is None and (limits := _limits(account)) is not None:
+            yield limits
     for cost_key, accounts in by_key.items():
-        yield _costs(settings, cost_key, accounts)
+        costs = _costs(settings, cost_key, accounts)
+        yield costs
+        yield PolledLimits(
+            name=costs.name.replace("-costs", "-limits", 1),
+            every=max(costs.every, LIMITS_EVERY),
+            provider=costs.provider,
+            key=costs.key,
+            base_url=costs.base_url,
+            account=costs.accounts[0],
+            notify=costs.notify,
+        )
 
 
 def _costs(settings: Settings, cost_key: _CostKey, accounts: list[AccountSettings]) -> PolledCosts:
@@ -163,12 +200,60 @@ def _cost_key(settings: Settings, account: AccountSettings) -> _CostKey | None:
     return _CostKey(name, account.provider, shared) if shared else None
 
 
+def _bills(account: AccountSettings) -> PolledCosts:
+    return PolledCosts(
+        name=_bill_poller(account),
+        every=account.poll_every,
+        provider=account.provider,
+        key=account.key.get_secret_value(),
+        base_url=account.base_url,
+        accounts=(account.name,),
+        epoch=None,
+        settles=False,
+        notify=account.notify,
+    )
+
+
+def _limits(account: AccountSettings) -> PolledLimits | None:
+    """What an account's own key is told of limits, or what its tier says."""
+    has_cap = account.provider == "google" and account.tier is not None
+    if not has_cap and (account.provider not in LIMIT_POLLERS or not account.key):
+        return None
+    return PolledLimits(
+        name=f"{account.provider}-limits/{account.name}",
+        every=account.poll_every,
+        provider=account.provider,
+        key=account.key.get_secret_value(),
+        base_url=account.base_url,
+        account=account.name,
+        notify=account.notify,
+        tier=account.tier if has_cap else None,
+    )
+
+
+def _tells_bills(account: AccountSettings) -> bool:
+    return account.provider in ACCOUNT_COST_POLLERS and bool(account.key)
+
+
+def _bill_poller(account: AccountSettings) -> str:
+    return f"{account.provider}-activity/{account.name}"
+
+
 def _tells_balance(account: AccountSettings) -> bool:
     return account.provider in BALANCE_POLLERS and bool(account.key)
 
 
 def _balance_poller(account: AccountSettings) -> str:
     return f"{account.provider}/{account.name}"
+
+
+def _poller(account: AccountSettings, cost_key: _CostKey | None, tells_balance: bool) -> str | None:
+    """What its figures rest on."""
+    if cost_key is not None:
+        return cost_key.poller
+    if tells_balance:
+        return _balance_poller(account)
+    return _bill_poller(account) if _tells_bills(account) else None
 
 
 def _account(settings: Settings, account: AccountSettings) -> Account:
@@ -178,7 +263,7 @@ def _account(settings: Settings, account: AccountSettings) -> Account:
     return Account(
         name=account.name,
         provider=account.provider,
-        poller=cost_key.poller if cost_key else _balance_poller(account) if tells else None,
+        poller=_poller(account, cost_key, tells),
         poll_every=every,
         low_balance=account.low_balance,
         tells_balance=tells,

@@ -21,10 +21,19 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Request, TimeSource
 from spendtop.domain.sources import INGEST, Source
 from spendtop.services import checkpoints, ledger, missed_requests, tasks
+from spendtop.services.provider_limits import take_limits
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.services.tasks import Task
-from spendtop.sources.pollers import BalancePoller, CostPoller, Costs, PolledPage, PollFailed, RequestPoller
+from spendtop.sources.pollers import (
+    BalancePoller,
+    CostPoller,
+    Costs,
+    LimitPoller,
+    PolledPage,
+    PollFailed,
+    RequestPoller,
+)
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
 from spendtop.store.reads.balances import latest_calibration, spent_before, spent_on
@@ -219,6 +228,36 @@ class BalanceSteps:
 
         await self._context.write(work)
         self._context.stored()
+        return False
+
+
+class LimitSteps:
+    """Reads what a provider lets its customers spend."""
+
+    def __init__(self, name: str, every: int, poller: LimitPoller, context: PollContext, *, account: str) -> None:
+        """`account` is whose bills tell what is used."""
+        self.name = name
+        self.every = every
+        self._poller = poller
+        self._context = context
+        self._account = account
+        self._flaws: tuple[str, ...] = ()
+
+    async def step(self, run_began_at: int) -> bool:
+        """Store one poll in place of the last. Raises PollFailed."""
+        told = await self._poller.limits(self._context.clock())
+        now = self._context.clock()
+
+        def work(connection: Connection) -> None:
+            take_limits(connection, self.name, self._poller.provider, self._account, told.limits, now)
+            checkpoints.succeeded(connection, self.name, now)
+
+        await self._context.write(work)
+        self._context.stored()
+        for flaw in told.flaws:
+            if flaw not in self._flaws:
+                self._context.say(f"{self.name}: {flaw}")
+        self._flaws = told.flaws
         return False
 
 

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledRequests, polled
+from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledLimits, PolledRequests, polled
 from spendtop.collector.polling.poll_loop import PollLoop, PollSteps
 from spendtop.collector.polling.poll_steps import (
     BalanceSteps,
     CalibrationSettlement,
     CostSteps,
+    LimitSteps,
     PollContext,
     RequestSteps,
 )
@@ -19,9 +20,11 @@ from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.sources import HELICONE
+from spendtop.sources.pollers import LimitPoller
+from spendtop.sources.pollers.gemini_caps import GeminiCaps
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
+from spendtop.sources.registry import ACCOUNT_COST_POLLERS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
@@ -81,11 +84,15 @@ class PollSupervisor:
                 return RequestSteps(wanted.name, wanted.every, poller, self._context, pushed_by=pushed_by, since=began)
             case PolledCosts():
                 return self._cost_steps(wanted, began)
-        balance = BALANCE_POLLERS[wanted.provider](wanted.key)
+            case PolledLimits():
+                return LimitSteps(
+                    wanted.name, wanted.every, _limit_poller(wanted), self._context, account=wanted.account
+                )
+        balance = BALANCE_POLLERS[wanted.provider](wanted.key, wanted.base_url)
         return BalanceSteps(wanted.name, wanted.every, balance, self._context, account=wanted.account)
 
     def _cost_steps(self, wanted: PolledCosts, began: int) -> CostSteps:
-        poller = COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)
+        poller = {**ACCOUNT_COST_POLLERS, **COST_POLLERS}[wanted.provider](wanted.key, wanted.base_url)
         settlement = (
             CalibrationSettlement(poller, self._context) if wanted.settles and isinstance(poller, OpenAICosts) else None
         )
@@ -98,6 +105,12 @@ class PollSupervisor:
             epoch=_epoch(wanted, began),
             settle=settlement.settle if settlement else None,
         )
+
+
+def _limit_poller(wanted: PolledLimits) -> LimitPoller:
+    if wanted.tier is not None:
+        return GeminiCaps(wanted.tier)
+    return LIMIT_POLLERS[wanted.provider](wanted.key, wanted.base_url)
 
 
 def helicone(wanted: PolledRequests, store: Store) -> HeliconeApi:

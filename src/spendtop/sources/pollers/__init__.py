@@ -10,6 +10,7 @@ from spendtop.domain.billing import CostPart as CostPart
 from spendtop.domain.billing import Costs as Costs
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import Usd
+from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.domain.request import Request
 
 
@@ -24,6 +25,11 @@ class PollFailed(SpendtopError):
 
 class KeyRefused(PollFailed):
     """The provider does not take the key; asking again soon will not help."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status, where that is why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,26 @@ class CostPoller(Protocol):
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
         """All pages for these UTC days (both inclusive), or nothing. Raises PollFailed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """A whole poll of a provider's own limits."""
+
+    limits: tuple[ProviderLimit, ...]
+    flaws: tuple[str, ...] = ()
+    """What was odd about the answer, a sentence each."""
+
+
+class LimitPoller(Protocol):
+    """Reads what a provider lets its customers spend."""
+
+    @property
+    def provider(self) -> str:
+        """As accounts name it."""
+
+    async def limits(self, now: int) -> Limits:
+        """All of them at `now` (UTC µs), or nothing. Raises PollFailed."""
 
 
 class BalancePoller(Protocol):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Protocol, TypeVar
 
-from spendtop.domain.billing import NotAnAmount, exact
+from spendtop.domain.billing import BilledName, NotAnAmount, UserPart, exact
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources.pollers import CostPart, Costs, PollFailed
 from spendtop.sources.pollers.http_client import Poll, Query, shaped
@@ -27,6 +28,8 @@ class Billed:
         self._first_day, self._last_day = first_day, last_day
         self._unit = unit
         self._parts: list[CostPart] = []
+        self._users: list[UserPart] = []
+        self._has_users = True
         self._currencies: set[str] = set()
         self._flaws: Counter[str] = Counter()
 
@@ -39,10 +42,12 @@ class Billed:
         project: str | None,
         line_item: str | None,
         api_key: str | None = None,
+        user: str | None = None,
     ) -> None:
         """One row. Days outside the poll are not whole and left out; an amount that is missing counts as nothing.
 
-        An amount without a currency is taken as US dollars, which errs towards a lower balance.
+        `user` is empty where the provider names nobody, and None where it does not split by user. An amount without a
+        currency is taken as US dollars, which errs towards a lower balance.
         Raises PollFailed for what is no amount.
         """
         if not self._first_day <= day <= self._last_day:
@@ -68,8 +73,16 @@ class Billed:
                 line_item=storable_name(line_item or ""),
             )
         )
+        self._users.append(UserPart(day, storable_name(user or ""), amount))
+        self._has_users &= user is not None
 
-    def costs(self, *more_flaws: str) -> Costs:
+    def costs(
+        self,
+        *more_flaws: str,
+        names: Iterable[BilledName] = (),
+        billed_until: int | None = None,
+        split: str = "",
+    ) -> Costs:
         counted = tuple(f"{count:,} of {self._provider}'s amounts {what}." for what, count in self._flaws.items())
         return Costs(
             first_day=self._first_day,
@@ -77,6 +90,10 @@ class Billed:
             parts=tuple(self._parts),
             other_currencies=frozenset(self._currencies),
             flaws=(*counted, *more_flaws),
+            users=tuple(self._users) if self._has_users else None,
+            names=tuple(names),
+            billed_until=billed_until,
+            split=split,
         )
 
 

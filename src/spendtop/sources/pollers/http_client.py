@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -176,8 +178,16 @@ def check_the_key(status: int, message: str) -> str:
     return "Check the key in the configuration."
 
 
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+
+def _turn(host: str) -> asyncio.Lock:
+    """Held by whoever asks a host: bills, limits and balances of one provider are asked one after the other."""
+    return _TURNS.setdefault(asyncio.get_running_loop(), {}).setdefault(host, asyncio.Lock())
+
+
 class Fetcher:
-    """Asks one provider; one poll at a time, further ones wait for it."""
+    """Asks one provider; one poll at a time, further ones wait for it, also those of others at the same host."""
 
     def __init__(
         self,
@@ -193,7 +203,7 @@ class Fetcher:
         self._headers = dict(headers)
         self._advise = advise
         self._bounds = bounds
-        self._in_flight = asyncio.Lock()
+        self._host = urlsplit(base_url).netloc
         self._tls: ssl.SSLContext | None = None
 
     async def json(self, method: str, path: str, *, query: Query = (), body: object = None) -> object:
@@ -210,7 +220,7 @@ class Fetcher:
 
         if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
             raise KeyRefused(f"The key for {self.provider} holds characters that no key has. Copy it anew.")
-        async with self._in_flight:
+        async with _turn(self._host):
             if self._tls is None:
                 self._tls = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
             async with httpx.AsyncClient(
@@ -246,16 +256,33 @@ class Poll:
         self._bounds = bounds
         self._ends = asyncio.get_running_loop().time() + bounds.total
 
-    async def json(self, method: str, path: str, *, query: Query = (), body: object = None) -> object:
+    async def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> object:
         """The JSON of an answer, its fractions as Decimal; raises as `answer` does."""
-        answer = await self.answer(method, path, query=query, body=body)
+        answer = await self.answer(method, path, query=query, body=body, headers=headers)
         try:
             return msgspec.json.Decoder(float_hook=Decimal).decode(answer.raw)
         except (ValueError, ArithmeticError, RecursionError):
             raise self.no_json(answer) from None
 
-    async def answer(self, method: str, path: str, *, query: Query = (), body: object = None) -> FetchedAnswer:
-        """An answer as it came. 429, 5xx and network faults are asked again.
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> FetchedAnswer:
+        """An answer as it came; `headers` come on top of those of all questions. 429, 5xx and network faults are asked
+        again.
 
         Raises KeyRefused for 401 and 403, Rejected for other 4xx, AnswerTooLarge, and PollFailed for all else that is
         no whole answer.
@@ -271,7 +298,7 @@ class Poll:
             wait_jitter=self._bounds.jitter,
         ):
             with attempt:
-                return await self._once(method, path, query, body)
+                return await self._once(method, path, query, body, headers)
         raise AssertionError("an attempt returns or raises")
 
     def no_json(self, answer: FetchedAnswer) -> PollFailed:
@@ -289,14 +316,16 @@ class Poll:
             return False
         return True if failure.retry_after is None else failure.retry_after
 
-    async def _once(self, method: str, path: str, query: Query, body: object) -> FetchedAnswer:
+    async def _once(
+        self, method: str, path: str, query: Query, body: object, headers: Mapping[str, str] | None
+    ) -> FetchedAnswer:
         import httpx
 
         within = min(self._bounds.deadline, self._ends - asyncio.get_running_loop().time())
         try:
             async with (
                 asyncio.timeout(within),
-                self._client.stream(method, path, params=list(query) or None, json=body) as response,
+                self._client.stream(method, path, params=list(query) or None, json=body, headers=headers) as response,
             ):
                 if not response.is_success:
                     raise await self._refusal(response)
@@ -317,7 +346,7 @@ class Poll:
         match status:
             case 401 | 403:
                 return KeyRefused(
-                    f"{who} refused the key ({status}). {self._advise(status, await _error_text(response))}"
+                    f"{who} refused the key ({status}). {self._advise(status, await _error_text(response))}", status
                 )
             case 429:
                 return _Passing(f"{who} asks for fewer questions (429); poll less often", retry_after(response))

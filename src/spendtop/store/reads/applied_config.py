@@ -68,6 +68,8 @@ class Applied(Struct, frozen=True, kw_only=True):
     pollers: tuple[PolledSource, ...] = ()
     keeps_bodies: bool = False
     """Whether prompts and responses are stored."""
+    include_provider: bool = False
+    """Whether providers' own limits decide at /verdict."""
 
     @property
     def asks_helicone(self) -> bool:
@@ -125,6 +127,7 @@ class _Written(Struct, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     pollers: tuple[PolledSource, ...] = ()
     keeps_bodies: bool = False
+    include_provider: bool = False
 
 
 def keep(connection: Connection, value: Applied) -> None:
@@ -140,6 +143,7 @@ def keep(connection: Connection, value: Applied) -> None:
         accounts=value.accounts,
         pollers=value.pollers,
         keeps_bodies=value.keeps_bodies,
+        include_provider=value.include_provider,
     )
     row = {"name": _NAME, "value": json.encode(written).decode()}
     statement = insert_or_replace(MetaTable, connection.dialect)
@@ -171,6 +175,7 @@ def applied(connection: Connection) -> Applied | None:
         accounts=written.accounts,
         pollers=written.pollers,
         keeps_bodies=written.keeps_bodies,
+        include_provider=written.include_provider,
     )
 
 

@@ -29,17 +29,20 @@ from spendtop.store.tables import (
     DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
+    ProviderLimitTable,
     QuarantineTable,
     RequestTable,
     TotalTable,
 )
 
 LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE, LOOP_RULE = "limit/", "balance/", "stale/", "anomaly/", "loop/"
+PROVIDER_RULE = "provider/"
 """What the rules of alerts begin with, by what they are about."""
 AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
 """What alerts can be about."""
 _KINDS: Mapping[str, AlertKind] = {
     LIMIT_RULE: "limit",
+    PROVIDER_RULE: "limit",
     BALANCE_RULE: "balance",
     STALE_RULE: "source",
     ANOMALY_RULE: "anomaly",
@@ -111,7 +114,8 @@ class AlertRow:
 
     id: int
     rule: str
-    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
+    """`limit/NAME`, `provider/` and which limit of a provider, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and
+    whose spend is unusual."""
     limit_name: str
     """The whole rule where it is not about a limit."""
     entity: Untrusted
@@ -382,22 +386,30 @@ def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, .
         *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
     }
     names = token_names(connection) if any(row.rule in of_tokens for row in rows) else {}
+    called = provider_names(connection) if any(row.rule.startswith(PROVIDER_RULE) for row in rows) else {}
     silencing = Silencing(connection, min((row.updated_at for row in rows), default=0))
     return tuple(
         _alert(
             row,
-            names.get(row.entity) if row.rule in of_tokens else None,
+            (names if row.rule in of_tokens else called if row.rule.startswith(PROVIDER_RULE) else {}).get(row.entity),
             silencing.of(row.rule, row.entity, (row.severity,)),
         )
         for row in rows
     )
 
 
+def provider_names(connection: Connection) -> Mapping[str, str]:
+    """What providers call those whom their limits hold for, by id."""
+    limit = table_of(ProviderLimitTable)
+    rows = connection.execute(select(limit.c.subject, limit.c.name).where(limit.c.subject != "", limit.c.name != ""))
+    return {row.subject: row.name for row in rows}
+
+
 def _alert(row: Any, name: str | None, silence: Silence | None) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
-        limit_name=row.rule.removeprefix(LIMIT_RULE),
+        limit_name=row.rule.removeprefix(LIMIT_RULE).removeprefix(PROVIDER_RULE),
         entity=Untrusted(row.entity),
         name=Untrusted(name or row.entity),
         window_start=row.window_start,

@@ -20,7 +20,14 @@ from spendtop.store.tables import RequestTable, SilenceTable
 MOST_SILENCES = 100
 """Silences that can be in force at once."""
 _SILENCE, _REQUEST = table_of(SilenceTable), table_of(RequestTable)
-_KINDS = {"limit": "limit", "balance": "balance", "stale": "source", "anomaly": "anomaly", "loop": "loop"}
+_KINDS = {
+    "limit": "limit",
+    "provider": "limit",
+    "balance": "balance",
+    "stale": "source",
+    "anomaly": "anomaly",
+    "loop": "loop",
+}
 """What alerts are about, by what their rules begin with."""
 
 

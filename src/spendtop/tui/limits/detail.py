@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.alerting import thresholds
-from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.clock import DAY, HOUR, age
 from spendtop.domain.forecast import reach_words
+from spendtop.domain.limits import LimitState
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
+from spendtop.domain.provider_limits import LimitMeasure
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -17,11 +19,18 @@ from spendtop.tui.widgets.axis import nice_ceiling
 from spendtop.tui.widgets.canvas import Line, Panel, Piece
 
 if TYPE_CHECKING:
+    from spendtop.domain.limits import Limit
+    from spendtop.domain.provider_limits import ProviderLimitUse
     from spendtop.store.reads.attention import AlertRow, DeliveryRow
     from spendtop.store.reads.limit_curves import CurvePoint
-    from spendtop.store.reads.limits import LimitUse
     from spendtop.tui.limits.questions import LimitDetail
 
+_CONSEQUENCES = {True: "behind it requests are refused", False: "behind it somebody is told by mail"}
+_MEASURES = {
+    LimitMeasure.TOLD: "what is used is told by the provider",
+    LimitMeasure.BILLED: "what is used is what was billed",
+    LimitMeasure.SEEN: "what is used is what passed here",
+}
 _AXIS = 7
 _BESIDE_FROM = 60
 """Cells from which on the words stand beside the curve."""
@@ -35,10 +44,17 @@ class LimitPanel(Panel):
     def __init__(self) -> None:
         super().__init__(id="limit-detail")
         self.detail: LimitDetail | None = None
+        self.told: ProviderLimitUse | None = None
+        """In its place: a limit of a provider."""
+        self.now = 0
+        """UTC µs."""
         self.calendar = Calendar()
 
     @property
     def title_line(self) -> Line:
+        if self.told is not None:
+            whose = f" {clean_line(self.told.holder)} {clean_line(self.told.told.interval)}"
+            return [(clean_line(self.told.provider), self.palette.title), (whose, self.palette.muted)]
         if self.detail is None:
             return [("Limit", self.palette.title)]
         use = self.detail.question.use
@@ -47,6 +63,8 @@ class LimitPanel(Panel):
 
     def content(self, width: int, height: int) -> list[Line]:
         detail = self.detail
+        if self.told is not None:
+            return list(self._of_provider(self.told))
         if detail is None:
             return self.unread if self.is_unread else []
         words = list(self._words(detail))
@@ -64,7 +82,7 @@ class LimitPanel(Panel):
     def _words(self, detail: LimitDetail) -> Iterator[Line]:
         """What was said of the present window and before, what drove it, and what is not in it."""
         palette, use = self.palette, detail.question.use
-        yield [("tells at ", palette.muted), (_thresholds(use), palette.text)]
+        yield [("tells at ", palette.muted), (_thresholds(use.limit), palette.text)]
         yield from self._ahead(detail)
         for each in use.raises:
             until = formats.moment(each.until, self._now, self.calendar)
@@ -85,6 +103,27 @@ class LimitPanel(Panel):
             style = palette.who if dimension == "user" else palette.model
             money = formats.cost(Usd(nano), 0, 10)
             yield [(f" {money:>9} ", palette.money), (clean_line(key) or "(none)", style)]
+
+    def _of_provider(self, use: ProviderLimitUse) -> Iterator[Line]:
+        """What is known of a limit that can only be read here."""
+        palette, limit = self.palette, use.limit
+        yield [("set at the provider; ", palette.muted), (_CONSEQUENCES[use.told.enforced], palette.text)]
+        if limit is not None and use.used is not None:
+            amounts = f"{use.used} of {limit.amount}"
+            yield [(f"{amounts} ", palette.money), (limit.percent(use.used), palette.text)]
+        since = max(self.now - use.as_of, 0)
+        yield [(_MEASURES[use.told.measure], palette.muted), (f", as of {age(since)} ago", palette.muted)]
+        if limit is not None:
+            yield [("tells at ", palette.muted), (_thresholds(limit), palette.text)]
+        forecast = use.forecast()
+        if forecast is not None and forecast.linear is not None:
+            if use.state is not LimitState.EXCEEDED:
+                style = palette.text if forecast.reaches_at is None else palette.warn
+                yield [("100% ", palette.muted), (reach_words(forecast, self.now, self.calendar), style)]
+            yield [(f"{formats.short_usd(forecast.linear)} if all goes on as so far", palette.faint)]
+        if use.bounds.end_us is not None:
+            until = formats.moment(use.bounds.end_us, self.now, self.calendar)
+            yield [("begins anew ", palette.muted), (until, palette.text)]
 
     def _ahead(self, detail: LimitDetail) -> Iterator[Line]:
         """How its use may go on, beside the average so far going on."""
@@ -171,8 +210,8 @@ class LimitPanel(Panel):
         yield "".join(line)[:plot], self.palette.muted
 
 
-def _thresholds(use: LimitUse) -> str:
-    return ", ".join(exact_percent(each) for each in thresholds(use.limit))
+def _thresholds(limit: Limit) -> str:
+    return ", ".join(exact_percent(each) for each in thresholds(limit))
 
 
 def _span(detail: LimitDetail) -> tuple[int, int]:

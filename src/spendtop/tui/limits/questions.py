@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from spendtop.domain.clock import DAY, SECOND, to_datetime
 from spendtop.domain.forecast import Forecast
 from spendtop.domain.limits import Limit
+from spendtop.domain.provider_limits import ProviderLimitUse
+from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind
 from spendtop.services.alert_messages import spent_most
 from spendtop.services.alert_requests import of_entity
@@ -19,8 +21,9 @@ from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limit_curves import CurvePoint, curve
 from spendtop.store.reads.limit_entities import LimitEntities, limit_entities
 from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse, fullest_first
+from spendtop.store.reads.provider_limits import provider_limits
 from spendtop.tui.headline import Headline
-from spendtop.tui.limits.table import FOLDED_BELOW, Forecasts
+from spendtop.tui.limits.table import FOLDED_BELOW, Forecasts, LimitRow
 from spendtop.tui.screens.questions import read_headline
 
 _ALERTS = 6
@@ -44,7 +47,23 @@ class LimitsQuestion:
             (use.limit.name, use.entity.raw): forecast_of(connection, use, headline.calendar, self.now)
             for use in listed[:_LOOKED_AHEAD]
         }
-        return LimitsFigures(headline, limits, forecasts)
+        return LimitsFigures(headline, limits, forecasts, [*_told_rows(provider_limits(connection, self.now))])
+
+
+def _told_rows(told: Sequence[ProviderLimitUse]) -> Iterator[LimitRow]:
+    """Providers' own limits, but for those that are unlimited."""
+    for each in told:
+        limit = each.limit
+        if limit is None:
+            continue
+        use = None
+        if each.used is not None:
+            bounds, whose = each.bounds, Untrusted(each.holder)
+            use = LimitUse(
+                *(limit, Untrusted(each.told.subject), whose, bounds.start_us, bounds.end_us),
+                *(each.used, 0, each.state, each.fraction),
+            )
+        yield LimitRow(limit, use, forecast=each.forecast(), told=each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,8 @@ class LimitsFigures:
     limits: Sequence[LimitEntities]
     forecasts: Forecasts
     """Of the fullest that are listed one by one."""
+    told: Sequence[LimitRow]
+    """Limits of providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

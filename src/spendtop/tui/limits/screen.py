@@ -26,6 +26,7 @@ from spendtop.tui.selection import ALL_TIME
 from spendtop.tui.widgets.canvas import Line, Piece
 
 if TYPE_CHECKING:
+    from spendtop.domain.limits import Limit
     from spendtop.tui.headline import Headline
     from spendtop.tui.limits.questions import LimitDetail, LimitsFigures
     from spendtop.tui.limits.table import LimitRow
@@ -65,8 +66,9 @@ class LimitsScreen(LiveScreen):
             if headline.applied
             else "limits are known once a collector ran"
         )
-        table.note = self._note([use.state for each in answer.limits for use in each.uses])
-        table.renew(answer.limits, answer.forecasts)
+        ours = [use.state for each in answer.limits for use in each.uses]
+        table.note = self._note([*ours, *(row.state for row in answer.told)])
+        table.renew(answer.limits, answer.forecasts, answer.told)
         self._read_detail()
         return headline
 
@@ -100,6 +102,8 @@ class LimitsScreen(LiveScreen):
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one."""
         row = self.row
+        if row is not None and row.told is not None:
+            return action.id not in ("open", "raise", "backtest", "edit")
         if action.id == "open":
             return row is not None and (row.use is not None or row.is_fold)
         if action.id == "undo-raise":
@@ -131,7 +135,8 @@ class LimitsScreen(LiveScreen):
         from spendtop.tui.limits.questions import LimitDetailQuestion
 
         row = self.row
-        if row is None or row.use is None or self.face.store is None:
+        self.detail.told = None if row is None else row.told
+        if row is None or row.use is None or row.told is not None or self.face.store is None:
             self._show_detail(None)
             return
         if not self.detail.display:
@@ -141,13 +146,13 @@ class LimitsScreen(LiveScreen):
 
     def _take_detail(self, detail: LimitDetail) -> None:
         row = self.row
-        if row is not None and row.use is not None:
+        if row is not None and row.use is not None and row.told is None:
             asked = detail.question.use
             if (asked.limit.name, asked.entity) == (row.limit.name, row.use.entity):
                 self._show_detail(detail)
 
     def _show_detail(self, detail: LimitDetail | None) -> None:
-        self.detail.detail, self.detail.calendar = detail, self.table.calendar
+        self.detail.detail, self.detail.calendar, self.detail.now = detail, self.table.calendar, self.table.now
         self.detail.redraw()
 
     # What is done with a row
@@ -160,7 +165,7 @@ class LimitsScreen(LiveScreen):
         from spendtop.tui.limits.questions import CountedQuestion
 
         row = self.row
-        if row is None:
+        if row is None or row.told is not None:
             return
         if row.is_fold:
             self.table.turn_fold(row)
@@ -171,22 +176,27 @@ class LimitsScreen(LiveScreen):
     def action_raise_limit(self) -> None:
         """Raise the selected limit for its entity; of a fold, or of nobody yet, for all."""
         row = self.row
-        if row is not None:
+        if row is not None and row.told is None:
             is_one = row.use is not None and not row.is_fold and row.use.entity.raw != ""
             self.raise_desk.ask(row.limit, row.use if is_one else None)
 
     def action_backtest(self) -> None:
         """Try the selected limit, as it is configured, on the past."""
-        if self.row is not None:
+        if self.row is not None and self.row.told is None:
             try_on_the_past(self, self.row.limit)
 
     def action_edit(self) -> None:
         """Open the file that configures the limits, at the selected one."""
-        self.config_desk.edit(self.row.limit if self.row else None)
+        self.config_desk.edit(self._own_limit)
 
     def action_new_limit(self) -> None:
         """Ask for a limit that is written into the same file."""
-        self.config_desk.new(self.row.limit if self.row else None)
+        self.config_desk.new(self._own_limit)
+
+    @property
+    def _own_limit(self) -> Limit | None:
+        """The limit of the row, unless it is a provider's."""
+        return None if self.row is None or self.row.told is not None else self.row.limit
 
     def action_undo(self) -> None:
         self.raise_desk.undo()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from spendtop.domain.forecast import Forecast
     from spendtop.domain.limits import Limit
+    from spendtop.domain.provider_limits import ProviderLimitUse
     from spendtop.store.reads.limit_entities import LimitEntities
     from spendtop.store.reads.limits import LimitUse
 
@@ -55,9 +56,13 @@ class LimitRow:
     """Whether the entities of a fold are listed, as far as they are read."""
     forecast: Forecast | None = None
     """How its use may go on, where that is looked ahead."""
+    told: ProviderLimitUse | None = None
+    """Of a provider's own limit: it can only be read here."""
 
     @property
     def key(self) -> RowKey:
+        if self.told is not None:
+            return RowKey(*self.told.key)
         return RowKey(self.limit.name, "" if self.use is None or self.is_fold else self.use.entity.raw, self.is_fold)
 
     @property
@@ -118,6 +123,7 @@ class LimitTable(ListTable[LimitRow, RowKey]):
         """Names of the limits whose entities are all listed."""
         self._limits: Sequence[LimitEntities] = ()
         self._forecasts: Forecasts = {}
+        self._told: Sequence[LimitRow] = ()
 
     def layouts(self) -> Sequence[Columns[LimitRow]]:
         return _LAYOUTS
@@ -130,14 +136,14 @@ class LimitTable(ListTable[LimitRow, RowKey]):
             return (ink.glyphs.down_arrow if row.is_open else ink.glyphs.folded), ink.palette.muted
         return SIGNS[row.state], _state_style(row.state, ink)
 
-    def renew(self, limits: Sequence[LimitEntities], forecasts: Forecasts) -> None:
-        """Newer figures."""
-        self._limits, self._forecasts = limits, forecasts
+    def renew(self, limits: Sequence[LimitEntities], forecasts: Forecasts, told: Sequence[LimitRow]) -> None:
+        """Newer figures; `told` are providers' own limits."""
+        self._limits, self._forecasts, self._told = limits, forecasts, told
         self.relist()
 
     def relist(self) -> None:
         """List what is known anew, as it is folded and ordered now."""
-        rows = list(limit_rows(self._limits, self.opened, self._forecasts))
+        rows = [*limit_rows(self._limits, self.opened, self._forecasts), *self._told]
         rows.sort(key=lambda row: (not row.is_fold, row.key))
         rows.sort(key=ORDERS[self.order], reverse=self.descending)
         self.show(rows)
@@ -155,11 +161,13 @@ def _state_style(state: LimitState, ink: Ink) -> Style:
 
 def _name(row: LimitRow, ink: Ink, width: int) -> Piece:
     name = fit_middle(clean_line(row.limit.name), width, ink.glyphs.cut)
-    return name, ink.palette.muted if row.is_fold else ink.palette.text
+    return name, ink.palette.muted if row.is_fold or row.told is not None else ink.palette.text
 
 
 def _who(row: LimitRow, ink: Ink, width: int) -> Piece | SpanningCell:
     palette, cut = ink.palette, ink.glyphs.cut
+    if row.told is not None:
+        return fit_middle(clean_line(row.told.holder), width, cut), palette.who
     if row.use is None:
         return "nobody yet", palette.faint
     if row.is_fold:
@@ -178,7 +186,8 @@ def _window(row: LimitRow, ink: Ink, width: int) -> Piece:
 
 
 def _used(row: LimitRow, ink: Ink, width: int) -> Piece:
-    used = formats.used_of(row.use.used, row.use.limit.amount, width) if row.use else f"-/{row.limit.amount}"
+    nothing = "-" if row.told is None else "?"
+    used = formats.used_of(row.use.used, row.use.limit.amount, width) if row.use else f"{nothing}/{row.limit.amount}"
     return used, ink.palette.text
 
 
