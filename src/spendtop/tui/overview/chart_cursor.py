@@ -12,7 +12,7 @@ from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.chart import BarGroup, SpendChart
+from spendtop.tui.widgets.chart import BarGroup, ChartMeasure, SpendChart
 
 if TYPE_CHECKING:
     from spendtop.store.reads.spending import KeySpend
@@ -49,6 +49,8 @@ class ChartCursor:
         from spendtop.tui.overview.questions import LargestUserQuestion
 
         if self._asked != (since, until) or not self._chart.has_focus or self._screen.face.store is None:
+            return
+        if self._chart.measure is ChartMeasure.PLAN:
             return
         question = LargestUserQuestion(
             span=Span(since, until),
@@ -87,9 +89,12 @@ class ChartCursor:
         words: list[Piece] = [(_when(group, chart), palette.strong)]
         if spend is None:
             return [*words, (f"{between}not known", palette.muted)]
-        words.append((f" {formats.spend(spend)}", palette.unknown if spend.known_cost is None else palette.money))
+        if chart.measure is ChartMeasure.PLAN:
+            words.append((f" {formats.equivalent(spend)}", palette.plan))
+        else:
+            words.append((f" {formats.spend(spend)}", palette.unknown if spend.known_cost is None else palette.money))
         further: list[Line] = [[(f"{between}{formats.count(spend.requests)} req", palette.text)]]
-        largest = self._largest
+        largest = None if chart.measure is ChartMeasure.PLAN else self._largest
         if largest is not None:
             name = fit(str(largest.key) or "(no user)", _WHOSE).rstrip()
             share = formats.share(largest.spend, spend)

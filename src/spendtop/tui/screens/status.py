@@ -26,6 +26,7 @@ from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length
 if TYPE_CHECKING:
     from spendtop.store.reads.bills import Bills
     from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.rows import Spend
 
 _NARROW = 40
 _ROOMY = 60
@@ -110,6 +111,8 @@ class StatusLine(Canvas):
             figures = [_Figure(self._today(headline, wide), partial(face.list_requests, "t:today"))]
         else:
             figures = [_Figure(self._billed(bills, headline.at), ledger)]
+        if under_plan := headline.under_plan:
+            figures.append(_Figure(self._plan(under_plan), partial(face.list_requests, "~plan t:today")))
         if alerts := headline.attention.unattended:
             style = palette.bad if headline.attention.critical else palette.warn
             count: Piece = (f"!{alerts}", style)
@@ -128,6 +131,12 @@ class StatusLine(Canvas):
         short: Piece = (formats.spend(today), palette.money)
         forms: list[Line] = [[label, short], [short], [(formats.spend(today, _LEAST_MONEY), palette.money)]]
         return [[label, (formats.spend_long(today), palette.money)], *forms] if wide else forms
+
+    def _plan(self, under_plan: Spend) -> list[Line]:
+        """What agents used today under a plan, which is no spend."""
+        palette = self.palette
+        value: Piece = (formats.equivalent(under_plan), palette.plan)
+        return [[("plan ", palette.muted), value], [value]] if under_plan.requests else []
 
     def _pace(self, headline: Headline) -> list[Line]:
         """Spend of the last hour, marked while everyone's is unusual."""
