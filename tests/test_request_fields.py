@@ -161,7 +161,7 @@ def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> N
     columns = {
         field.column
         for field in FIELDS
-        if field.name not in ("total_tokens", "partial", "token_name", "api_equivalent")
+        if field.name not in ("total_tokens", "partial", "token_name", "api_equivalent", "imported")
     }
     assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
     assert from_row(row) == STORED
