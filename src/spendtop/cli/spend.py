@@ -323,7 +323,7 @@ def _largest(spent: Mapping[Keys, Spend], most: int) -> Spending:
 
 
 def _read_keys(
-    store: Store, dimensions: Sequence[str], span: Span, part: spend_sql.Part | None = None
+    store: Store, dimensions: Sequence[str], span: Span, part: spend_sql.Portion | None = None
 ) -> dict[Keys, Spend]:
     assert span.since is not None and span.until is not None
     spent: dict[Keys, Spend] = {}

@@ -53,7 +53,7 @@ def path_plans(store: Store, session: str, span: Span) -> dict[Untrusted | None,
     return _by_path(store, session, span, spend_sql.under_plan())
 
 
-def _by_path(store: Store, session: str, span: Span, share: spend_sql.Part) -> dict[Untrusted | None, Spend]:
+def _by_path(store: Store, session: str, span: Span, share: spend_sql.Portion) -> dict[Untrusted | None, Spend]:
     request = table_of(RequestTable)
 
     def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, Spend]]:

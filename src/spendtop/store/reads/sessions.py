@@ -157,7 +157,7 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
     def read(connection: Connection, part: Span) -> tuple[int, _ModelSpends, _ModelSpends]:
         here = scope("session", session), part.holds(request.c.occurred_at)
 
-        def models(share: spend_sql.Part) -> _ModelSpends:
+        def models(share: spend_sql.Portion) -> _ModelSpends:
             statement = select(*share.columns, request.c.model).where(*here, share.condition)
             rows = connection.execute(statement.group_by(request.c.model))
             return [(row.model, spend_sql.to_spend(row)) for row in rows]

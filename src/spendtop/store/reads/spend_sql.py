@@ -41,7 +41,7 @@ def is_plan() -> ColumnElement[bool]:
     return table_of(RequestTable).c.basis == Basis.PLAN.value
 
 
-class Part(NamedTuple):
+class Portion(NamedTuple):
     """Some of the requests, and the sums over them."""
 
     columns: tuple[Label[Any], ...]
@@ -49,14 +49,14 @@ class Part(NamedTuple):
     condition: ColumnElement[bool]
 
 
-def spent() -> Part:
+def spent() -> Portion:
     """What counts as spend."""
-    return Part(of_requests(), table_of(RequestTable).c.counted.is_(True))
+    return Portion(of_requests(), table_of(RequestTable).c.counted.is_(True))
 
 
-def under_plan() -> Part:
+def under_plan() -> Portion:
     """Calls under a plan, with what they would have cost; they count nowhere else."""
-    return Part(of_plan(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
+    return Portion(of_plan(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
 
 
 def of_requests() -> tuple[Label[Any], ...]:

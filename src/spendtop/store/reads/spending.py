@@ -273,7 +273,7 @@ Keys = tuple[str, ...]
 
 
 def by_keys(
-    connection: Connection, dimensions: Sequence[str], span: Span, part: spend_sql.Part | None = None
+    connection: Connection, dimensions: Sequence[str], span: Span, part: spend_sql.Portion | None = None
 ) -> dict[Keys, Spend]:
     """Exact spend in `span` for each combination of keys, or the sums of another part of the requests; with the
     dimension of errors, of the requests that ended with one or were cancelled. Ask for some hours at a time: this reads
