@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from spendtop.cli import parquet
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY, to_datetime
@@ -23,6 +24,8 @@ from spendtop.store.reads.bucket_spans import Span
 
 def run(options: Options) -> int:
     arguments = options.arguments
+    if arguments.format == "parquet":
+        return parquet.run(options)
     kind, charges = _kind(arguments), Written()
     with selected(options, Calendar() if arguments.focus else None) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
@@ -73,12 +76,16 @@ def print_bytes(chunks: Iterable[bytes]) -> None:
 
 
 def _kind(arguments: Namespace) -> str:
-    if sum(map(bool, (arguments.csv, arguments.jsonl, arguments.focus))) > 1:
-        raise UsageError("--csv, --jsonl and --focus exclude each other.")
+    if sum(map(bool, (arguments.csv, arguments.jsonl, arguments.focus, arguments.format))) > 1:
+        raise UsageError("--format, --csv, --jsonl and --focus exclude each other.")
+    if arguments.since_last:
+        raise UsageError("--since-last belongs to --format parquet.")
     if str(arguments.output or "").endswith(".gz"):
         raise UsageError("An export is not packed. Leave .gz away, or pipe it: spendtop export | gzip > FILE.csv.gz")
     if arguments.force and arguments.output is None:
         raise UsageError("--force belongs to --output FILE.")
+    if arguments.format:
+        return str(arguments.format)
     is_lines = arguments.jsonl or (not arguments.csv and str(arguments.output or "").endswith(".jsonl"))
     return "jsonl" if is_lines else "csv"
 
