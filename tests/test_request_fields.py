@@ -228,5 +228,6 @@ def test_a_field_is_defined_stored_filled_by_sources_and_shown_where_somebody_wa
         "store/migrations/versions/0004_quantities_and_levels.py",
         "store/migrations/versions/0006_views_with_every_name.py",
         "tui/requests/transcript.py",
+        "tui/widgets/request_table.py",
     }
     assert "sources/files/exported.py" not in filling
