@@ -17,7 +17,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.provider_usage import pack
 from spendtop.domain.request import Cost, Reporter, Usage
 from spendtop.domain.windows import Calendar
-from spendtop.services.parquet_export import ExportState, Written, export_days, read_state
+from spendtop.services.parquet_export import ExportState, WrittenDays, export_days, read_state
 from spendtop.services.request_export import COLUMNS, pages
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery
@@ -33,11 +33,11 @@ def recorded(store: Store) -> Recorded:
     return Recorded(store)
 
 
-def export(recorded: Recorded, folder: Path, query: RequestQuery | None = None) -> Written:
+def export(recorded: Recorded, folder: Path, query: RequestQuery | None = None) -> WrittenDays:
     """As the command does, going on from what is in the folder."""
     state = read_state(folder) or ExportState("")
     steps = [*export_days(recorded.store, query or RequestQuery(), CONTEXT, folder, state)]
-    return steps[-1] if steps else Written()
+    return steps[-1] if steps else WrittenDays()
 
 
 def ask(folder: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -82,9 +82,9 @@ def test_days_are_partitions_and_only_those_that_changed_are_written_again(recor
     assert export(recorded, tmp_path).days == 3
     assert export(recorded, tmp_path).days == 0
     recorded.add([recorded.request(FIRST + HOUR)])
-    assert export(recorded, tmp_path) == Written(days=1, requests=2)
+    assert export(recorded, tmp_path) == WrittenDays(days=1, requests=2)
     recorded.add([late])  # its user comes late, and moves no total
-    assert export(recorded, tmp_path) == Written(days=1, requests=1)
+    assert export(recorded, tmp_path) == WrittenDays(days=1, requests=1)
     recorded.add([replace(late, cost=cost)])
     assert export(recorded, tmp_path).days == 1
     days = ask(tmp_path, "select day::varchar, count(*), max(user_id) from DAYS group by day order by day")
@@ -108,7 +108,7 @@ def test_an_export_that_was_interrupted_goes_on_where_it_was(
             export(recorded, tmp_path)
     assert ask(tmp_path, "select count(*) from DAYS") == [(2,)]
     assert not list(tmp_path.rglob("*.part"))
-    assert export(recorded, tmp_path) == Written(days=1, requests=1)
+    assert export(recorded, tmp_path) == WrittenDays(days=1, requests=1)
 
 
 def test_a_day_without_a_request_that_is_selected_has_no_file(recorded: Recorded, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.services import export_files
-from spendtop.services.focus_export import Written, focus_chunks
+from spendtop.services.focus_export import WrittenCharges, focus_chunks
 from spendtop.services.request_export import FORMATS, counting, pages
 from spendtop.store.reads.bucket_spans import Span
 
@@ -26,7 +26,7 @@ def run(options: Options) -> int:
     arguments = options.arguments
     if arguments.format == "parquet":
         return parquet.run(options)
-    kind, charges = _kind(arguments), Written()
+    kind, charges = _kind(arguments), WrittenCharges()
     with selected(options, Calendar() if arguments.focus else None) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
         requests = counting(pages(store, query, context), progress.show)
@@ -44,7 +44,7 @@ def run(options: Options) -> int:
     return ExitCode.OK
 
 
-def _charges_words(written: Written, span: Span, now: int) -> str:
+def _charges_words(written: WrittenCharges, span: Span, now: int) -> str:
     """What a file of charges holds, and what its readers cannot see: costs that are unknown, and days cut short."""
     cost = cost_words(known_cost(written.cost, written.requests, written.unpriced), written.unpriced)
     words = f"{_counted(written.requests, 'request')} in {_counted(written.rows, 'charge')}: {cost}\n"

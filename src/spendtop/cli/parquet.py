@@ -13,7 +13,7 @@ from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import CannotCreate, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.services.parquet_export import FILE, ExportState, Written, export_days, read_state
+from spendtop.services.parquet_export import FILE, ExportState, WrittenDays, export_days, read_state
 from spendtop.store.reads.bucket_spans import Span
 
 
@@ -64,9 +64,9 @@ def _make(folder: Path) -> None:
         raise CannotCreate(f"{folder} cannot be made: {failure.strerror}. Give another folder.") from None
 
 
-def _shown(progress: Iterable[Written]) -> Written:
+def _shown(progress: Iterable[WrittenDays]) -> WrittenDays:
     """The last one; each is shown where somebody looks."""
-    written = Written()
+    written = WrittenDays()
     is_seen = sys.stderr.isatty()
     for written in progress:
         if is_seen:

@@ -52,7 +52,7 @@ class ExportState(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenDays:
     """What came of an export so far."""
 
     days: int = 0
@@ -71,7 +71,7 @@ def read_state(folder: Path) -> ExportState | None:
 
 def export_days(
     store: Store, query: RequestQuery, context: FilterContext, folder: Path, state: ExportState
-) -> Iterator[Written]:
+) -> Iterator[WrittenDays]:
     """Write the days that `query` selects and that differ from `state`, the oldest first; after each, how far it is.
 
     `state` is kept in the folder day by day. Raises CannotCreate and CannotWrite.
@@ -80,7 +80,7 @@ def export_days(
         newest = int(connection.execute(select(func.max(table_of(RevisionTable).c.id))).scalar() or 0)
         corrected = _corrected_days(connection, state.revision)
         sums = _sums_by_day(connection, query)
-    written = Written()
+    written = WrittenDays()
     for day, of_day in sorted(sums.items()):
         name = f"{to_datetime(day * DAY):%Y-%m-%d}"
         if state.days.get(name) == of_day and day not in corrected:
