@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from spendtop.cli.command import FILTER, SPAN, Command, argument
 
+SPAN_OF_URL = (
+    argument("--since", metavar="TIME", help="with a URL: from when on (default: the last 30 days)"),
+    argument("--until", metavar="TIME", help="with a URL: until when; a date counts whole"),
+)
+
 EXCHANGE_COMMANDS: dict[str, Command] = {
     "import": Command(
         "imports.command",
-        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
-        " take over what an older system recorded. What is known already is not counted again, so that it can be"
-        " repeated; a collector may go on meanwhile.",
+        "Record requests from files: what `spendtop export` wrote, what Helicone, Langfuse, LiteLLM and Portkey export,"
+        " or any CSV file whose columns say what they are; plain or gzip. Or take over what an older system recorded."
+        " What is known already is not counted again, so that it can be repeated; a collector may go on meanwhile.",
         "spendtop import requests.csv.gz",
         (
             argument("files", nargs="*", metavar="FILE", help="- is standard input"),
@@ -19,6 +24,15 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
                 default="auto",
                 help="what the files hold (default: found out)",
             ),
+            argument(
+                "--from",
+                dest="tool",
+                choices=("langfuse", "litellm", "portkey"),
+                help="what wrote the files: Langfuse's observations, LiteLLM's spend logs or Portkey's logs, as JSON,"
+                " JSON lines or CSV; with litellm also the proxy's URL, whose key is taken from LITELLM_MASTER_KEY or"
+                " asked for",
+            ),
+            *SPAN_OF_URL,
             argument(
                 "--from-old",
                 metavar="PATH|URL",
@@ -31,12 +45,17 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
     ),
     "export": Command(
         "export",
-        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
-        " reads both.",
+        "Write all requests, or those that a filter selects, as CSV, JSON lines or Parquet, newest first. `spendtop"
+        " import` reads the first two.",
         "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
         (
             FILTER,
             *SPAN,
+            argument(
+                "--format",
+                choices=("csv", "jsonl", "parquet"),
+                help="parquet writes a folder, --output, with one file per UTC day (needs the extra `parquet`)",
+            ),
             argument("--csv", action="store_true", help="as CSV (the default)"),
             argument("--jsonl", action="store_true", help="as one JSON object per line"),
             argument(
@@ -46,6 +65,11 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
             ),
             argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
             argument("--force", action="store_true", help="replace the file"),
+            argument(
+                "--since-last",
+                action="store_true",
+                help="with parquet: only the days of which something changed since the last time",
+            ),
         ),
     ),
     "schema": Command(

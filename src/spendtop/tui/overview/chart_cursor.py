@@ -71,10 +71,18 @@ class ChartCursor:
     def _say(self) -> None:
         chart, group = self._chart, self._chart.group
         if group is not None:
-            chart.said = self._words(group, chart)
+            chart.said = self._words(group, chart, chart.size.width - _AROUND)
             chart.redraw()
+            self._screen.refresh_notice()
 
-    def _words(self, group: BarGroup, chart: SpendChart) -> list[Piece]:
+    def remarks(self) -> Line:
+        """The same with more room."""
+        chart = self._chart
+        if chart.group is None:
+            return ()
+        return [(" ", self._screen.face.palette.text), *self._words(chart.group, chart, self._screen.size.width - 2)]
+
+    def _words(self, group: BarGroup, chart: SpendChart, room: int) -> list[Piece]:
         """As much as there is room for, the most important first."""
         palette, between = self._screen.face.palette, f" {self._screen.face.glyphs.between} "
         spend = group.spend
@@ -96,7 +104,7 @@ class ChartCursor:
             mean = sum(each.cost.nano for each in usual)
             further.append([(f"{between}usual {Usd(mean)}", palette.muted)])
         for part in further:
-            if length([*words, *part]) <= chart.size.width - _AROUND:
+            if length([*words, *part]) <= room:
                 words += part
         return words
 

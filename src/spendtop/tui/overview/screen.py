@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -33,6 +34,7 @@ from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question, ReadFailed
 from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
+from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.chart import ChartMeasure, SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 _LEAST_BILL_DAYS = 30
 _TOP = 12
+_STEPS = {"left": "earlier", "right": "later"}
+"""What the keys that move sideways do in the chart."""
 
 
 class OverviewScreen(LiveScreen):
@@ -143,6 +147,20 @@ class OverviewScreen(LiveScreen):
         if action.id in AMONG_PANES:
             return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
+
+    def offered(self) -> list[tuple[Action, str]]:
+        """In the chart the keys that step through it."""
+        if not isinstance(self.pane, SpendChart):
+            return super().offered()
+        return [
+            (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
+            for action, key in super().offered()
+            if action.id != "chart-cursor"
+        ]
+
+    def remarks(self) -> Line:
+        """What is known of the step under the chart's cursor, for which the chart has little room."""
+        return self._chart_cursor.remarks() if isinstance(self.pane, SpendChart) else super().remarks()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
