@@ -99,6 +99,17 @@ def test_a_silence_is_made_listed_ended_and_undone(cli: Cli, alert: Store) -> No
     assert "Silence 2 (kind:limit) has ended" in cli("alert", "undo").out
 
 
+def test_one_alert_is_shown_with_who_did_what_about_it(cli: Cli, alert: Store) -> None:
+    assert cli("alert", "ack", "1", "--by", "ana").code == 0
+    assert cli("alert", "snooze", "1", "2h").code == 0
+    out = cli("alert", "show", "1").out
+    assert re.search(r"^alert +1 limit daily$", out, re.MULTILINE)
+    assert re.search(r"acked by ana$", out, re.MULTILINE) and re.search(r"snoozed until .* by \S+$", out, re.MULTILINE)
+    item = json.loads(cli("alert", "show", "1", "--json").out)
+    assert [deed["what"] for deed in item["history"]] == ["ack", "snooze"]
+    assert "There is no alert 9" in cli("alert", "show", "9").err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

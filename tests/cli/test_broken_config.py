@@ -36,6 +36,7 @@ SLIPS = {
 
 READING: dict[str, tuple[str, ...]] = {
     "alert list": (),
+    "alert show": ("1",),
     "alert ack": ("1",),
     "alert snooze": ("1", "1h"),
     "alert unack": ("1",),

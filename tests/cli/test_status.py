@@ -26,7 +26,11 @@ DAILY = {
 
 
 def write_status(
-    *limits: dict[str, Any], age: float = 0, path: Path | None = None, conditions: tuple[Condition, ...] | None = ()
+    *limits: dict[str, Any],
+    age: float = 0,
+    path: Path | None = None,
+    conditions: tuple[Condition, ...] | None = (),
+    **further: Any,
 ) -> None:
     """As the collector writes it; without `conditions` none runs any more."""
     path = path or data_folder() / "spendtop.db.status.json"
@@ -37,6 +41,7 @@ def write_status(
         "today": {"nano": 41_820_000_000, "unpriced": 3, "requests": 120},
         "hour": {"nano": 2_100_000_000, "unpriced": 0, "requests": 12},
         "limits": limits,
+        **further,
     }
     path.write_text(json.dumps(found))
     if conditions is None:
@@ -58,6 +63,12 @@ def test_one_line_says_spend_and_the_fullest_limit(cli: Cli) -> None:
     said = cli("status")
     assert said == (10, "$41.82 + 3 unpriced today · $2.10 last hour · daily 83% · approaching\n", "")
     assert cli("status", "--line").out == said.out
+
+
+def test_usage_under_a_plan_is_said_beside_the_spend(cli: Cli) -> None:
+    write_status(api_equivalent={"requests": 2, "tokens": 9, "nano": 12_400_000_000})
+    assert cli("status").out == "$41.82 + 3 unpriced today · $2.10 last hour · ~$12.40 under plans\n"
+    assert cli("status", "--line", "{plan}").out == "~$12.40\n"
 
 
 def test_it_says_about_when_the_fullest_limit_is_reached(cli: Cli) -> None:

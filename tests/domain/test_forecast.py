@@ -62,6 +62,23 @@ def test_a_rolling_window_loses_what_leaves_it() -> None:
     assert NOW <= found.reaches_at <= NOW + 16 * HOUR
 
 
+def test_a_limit_that_falls_back_is_reached_when_less_holds() -> None:
+    def falling(window: str, used: float, *falls: tuple[int, float]) -> int | None:
+        parsed = parse_window(window)
+        of = [(at, dollars(amount)) for at, amount in falls]
+        bound = bounds(parsed, NOW, UTC_DAYS)
+        found = Outlook(steady(), NOW, UTC_DAYS).forecast(dollars(40), dollars(used), parsed, bound, of)
+        assert found is not None
+        return found.reaches_at
+
+    assert falling("day", 12.5) is None
+    assert falling("day", 12.5, (NOW + 2 * HOUR, 20)) == pytest.approx(NOW + 7.5 * HOUR, abs=MINUTE)
+    assert falling("day", 12.5, (NOW + 2 * HOUR, 10)) == NOW + 2 * HOUR
+    assert falling("day", 12.5, (NOW + 2 * HOUR, 30), (NOW + 4 * HOUR, 15)) == NOW + 4 * HOUR
+    assert falling("24h", 24) is None
+    assert falling("24h", 24, (NOW + 2 * HOUR, 20)) == pytest.approx(NOW + 2 * HOUR, abs=HOUR)
+
+
 def test_without_an_end_it_looks_a_month_ahead() -> None:
     found = ahead(limit=1_000, used=900, window="lifetime")
     assert found is not None and found.reaches_at == pytest.approx(NOW + 100 * HOUR, abs=HOUR)

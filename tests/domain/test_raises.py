@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.raises import Raise, Raises, end_of
+from spendtop.domain.raises import Raise, Raises, end_of, falls_of
 from spendtop.domain.windows import Calendar, parse_window
 
 BERLIN = Calendar("Europe/Berlin")
@@ -28,6 +29,12 @@ def test_raises_of_a_limit_and_of_one_entity_add_up_and_others_do_not_count() ->
     assert raises.raised(EACH, "carol").amount == Usd.of(70)
     assert raises.raised(EACH, "ada").threshold(0.8) == Usd.of(60)
     assert Raises().raised(EACH, "ada") is EACH
+
+
+def test_raises_end_one_after_the_other() -> None:
+    first, last = replace(a_raise(5), until=NOW + 1), replace(a_raise(20), until=NOW + 9)
+    assert falls_of(Usd.of(75), (last, first)) == ((NOW + 1, Usd.of(70)), (NOW + 9, Usd.of(50)))
+    assert falls_of(Usd.of(50), ()) == ()
 
 
 @pytest.mark.parametrize(

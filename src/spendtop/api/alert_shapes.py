@@ -11,6 +11,7 @@ from spendtop.api.shapes import instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.silences import Silence
+from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
 from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
@@ -44,6 +45,28 @@ class DeliveryItem(BaseModel):
             created_at=instant(row.created_at),
             sent_at=instant(row.sent_at),
         )
+
+
+class DeedItem(BaseModel):
+    """What somebody did about an alert."""
+
+    at: str | None
+    by: str
+    what: str
+    """ack, snooze, unack or undo."""
+    until: str | None
+    """When a snooze ends."""
+
+    @classmethod
+    def of(cls, deed: AlertDeed) -> DeedItem:
+        return cls(at=instant(deed.at), by=deed.by.raw, what=deed.what, until=instant(deed.until))
+
+
+class UndoneAnswer(BaseModel):
+    """What was taken back."""
+
+    undone: str
+    """In words."""
 
 
 class SilenceItem(BaseModel):
@@ -124,6 +147,8 @@ class AlertItem(BaseModel):
     contributors: list[ContributorItem]
     """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]
+    history: list[DeedItem]
+    """What people did about it, the oldest first."""
 
     @classmethod
     def of(
@@ -133,6 +158,7 @@ class AlertItem(BaseModel):
         most_of: Contributors,
         evidence: str | None,
         deliveries: Sequence[DeliveryRow],
+        deeds: Sequence[AlertDeed],
         now: int,
     ) -> AlertItem:
         silence = row.silence if row.silence is not None and row.silence.until > now else None
@@ -170,6 +196,7 @@ class AlertItem(BaseModel):
                 for dimension, key, nano in most_of
             ],
             deliveries=[DeliveryItem.of(each) for each in deliveries],
+            history=[DeedItem.of(each) for each in deeds],
         )
 
 
@@ -184,7 +211,8 @@ def alert_items(
 ) -> list[AlertItem]:
     """These alerts as they stand at `now` (UTC µs), with their deliveries."""
     used = uses_now(connection, rows, now, ceilings)
-    deliveries = deliveries_of(connection, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    deliveries, deeds = deliveries_of(connection, ids), deeds_of(connection, ids)
     return [
         AlertItem.of(
             row,
@@ -192,6 +220,7 @@ def alert_items(
             most_of(connection, row, now),
             evidence_of(connection, row, now),
             deliveries.get(row.id, ()),
+            deeds.get(row.id, ()),
             now,
         )
         for row in rows

@@ -21,6 +21,12 @@ ALERT_COMMANDS: dict[str, Command] = {
         "spendtop alert list --all",
         (_argument("--all", action="store_true", help="also those that are resolved"), _JSON),
     ),
+    "alert show": Command(
+        "alerts:show_one",
+        "One alert: how it stands, what went out about it, and who did what.",
+        "spendtop alert show 17",
+        (_ALERT, _JSON),
+    ),
     "alert ack": Command(
         "alerts:ack",
         "Say that you take care of an alert; it speaks again only when it gets worse or begins anew.",

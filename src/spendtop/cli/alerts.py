@@ -23,9 +23,10 @@ from spendtop.services import alert_actions
 from spendtop.services.outbox_rules import DeliveryState
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
 from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
-from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts, deliveries
+from spendtop.store.reads.attention import AlertRow, DeliveryRow, alert, alerts, deliveries, deliveries_of
 from spendtop.store.reads.limits import Use
 from spendtop.store.reads.silences import silences
 
@@ -68,6 +69,51 @@ def show(options: Options) -> int:
     for reason in reasons:
         say(reason)
     return ExitCode.OK
+
+
+def show_one(options: Options) -> int:
+    """One alert with its messages, and with what people did about it."""
+    settings, at, number = load_readable(options).settings, now(), options.arguments.id
+    with opened_store(settings) as store, store.reading() as connection:
+        in_force = effective_limits(connection, settings)
+        calendar, prices = in_force.calendar, ceilings(in_force.limits, settings, at)
+        row = alert(connection, number)
+        if row is None:
+            raise alert_actions.NoSuchAlert(f"There is no alert {number}. `spendtop alert list --all` names them.")
+        if options.arguments.json:
+            from spendtop.api.alert_shapes import alert_items
+
+            say(ascii_json(alert_items(connection, [row], at, prices)[0].model_dump()))
+            return ExitCode.OK
+        used = uses_now(connection, [row], at, prices).get(row.id)
+        sent = deliveries_of(connection, [row.id]).get(row.id, ())
+        deeds = deeds_of(connection, [row.id]).get(row.id, ())
+        evidence = evidence_of(connection, row, at)
+    facts = (
+        ("alert", f"{row.id} {row.kind} {clean_line(row.about)}"),
+        ("of", row.name if row.entity.raw else "everyone"),
+        ("state", _state(row, calendar, at)),
+        ("used when said", _used(row)),
+        ("used now", _used_now(row, used)),
+        ("limit", _limit(row)),
+        ("since", local_time(row.crossed_at, calendar)),
+        ("resolved", local_time(row.resolved_at, calendar)),
+        ("evidence", evidence),
+    )
+    for name, value in facts:
+        if value:
+            say(f"{name:<15} {value}")
+    history = [
+        *((each.created_at, f"{each.kind} to {clean_line(each.channel)}: {each.state}") for each in sent),
+        *((each.at, f"{each.words}{_until(each, calendar)} by {each.by or 'somebody'}") for each in deeds),
+    ]
+    rows = [(local_time(moment, calendar), words) for moment, words in sorted(history)]
+    say(table(("when", "what"), rows) if rows else "Nobody was told, and nobody did anything about it.")
+    return ExitCode.OK
+
+
+def _until(deed: AlertDeed, calendar: Calendar) -> str:
+    return "" if deed.until is None else f" until {local_time(deed.until, calendar)}"
 
 
 def ack(options: Options) -> int:

@@ -146,9 +146,10 @@ COMMANDS: dict[str, Command] = {
                 nargs="?",
                 const="",
                 metavar="FORMAT",
-                help="{today} {hour} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
+                help="{today} {hour} {plan} {unpriced} {failed} {requests} {worst} {worst_name} {reaches} {state} {age}"
                 " {undelivered} {collector} {standing} {remark} in your own words;"
-                " {reaches} is about when {worst_name} is full, {state} is stale when nobody collects",
+                " {plan} is what agents used under plans, {reaches} about when {worst_name} is full,"
+                " {state} is stale when nobody collects",
             ),
         ),
     ),

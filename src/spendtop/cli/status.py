@@ -19,7 +19,7 @@ from spendtop.config.paths import data_folder, default_database_url, find_file
 from spendtop.domain.bills import NO_BILL, BilledDay, balance_words
 from spendtop.domain.clock import DAY, SECOND, to_datetime, to_iso
 from spendtop.domain.condition import Condition
-from spendtop.domain.cost_words import cost_words, known_cost
+from spendtop.domain.cost_words import cost_words, equivalent_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
@@ -127,6 +127,7 @@ def _words(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str,
     return {
         "today": _money(status["today"]) if bills is None else _billed(bills)[0],
         "hour": _money(status["hour"]),
+        "plan": _plan(status.get("api_equivalent")),
         "unpriced": str(status["today"]["unpriced"]),
         "failed": str(status["today"].get("failed", 0)),
         "requests": str(status["today"]["requests"]),
@@ -176,6 +177,8 @@ def _line(status: dict[str, Any], recorder: _Recorder, words: dict[str, str]) ->
     parts = [f"{words['today']} today", f"{words['hour']} last hour"]
     if bills := status.get("bills"):
         parts = ["no requests seen", "".join(_billed(bills)), *map(_balance, bills["accounts"])]
+    if words["plan"]:
+        parts.append(f"{words['plan']} under plans")
     if status["limits"]:
         parts.append(f"{words['worst_name']} {words['worst']}")
         state = max((limit["state"] for limit in status["limits"]), key=list(_CODES).index)
@@ -205,6 +208,13 @@ def _hint(name: str, names: list[str]) -> str:
 
 def _money(sums: dict[str, Any]) -> str:
     return cost_words(_known(sums), sums["unpriced"])
+
+
+def _plan(under_plan: dict[str, Any] | None) -> str:
+    """What coding agents used under a plan today; empty where they used nothing."""
+    if under_plan is None or not under_plan["requests"]:
+        return ""
+    return equivalent_words(Usd.of_nano(under_plan["nano"]))
 
 
 def _known(sums: dict[str, Any]) -> Usd | None:

@@ -17,7 +17,7 @@ from spendtop.collector.process.line_times import is_journal, line_time
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.alerting import Message, MessageKind, headline
 from spendtop.domain.clock import Clock, to_iso
-from spendtop.domain.cost_words import cost_words, use_words
+from spendtop.domain.cost_words import cost_words, equivalent_words, use_words
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
@@ -183,6 +183,7 @@ def _processed(request: Request, last_hour: Spend) -> dict[str, Any]:
         "status": request.status.value,
         "cost_usd": Usd.float_of(cost),
         "cost_nanousd": Usd.nano_of(cost),
+        **({"api_equivalent_usd": Usd.float_of(request.cost.api_equivalent)} if request.is_plan else {}),
         "last_hour_usd": Usd.float_of(last_hour.known_cost),
         "last_hour_unpriced": last_hour.unpriced,
     }
@@ -195,7 +196,7 @@ def _in_json(value: dict[str, Any]) -> str:
 def _words(request: Request) -> Iterator[str]:
     yield clean_line(request.model or "(no model)", MESSAGE_LIMIT)
     yield clean_line(request.user_id or "(no user)", MESSAGE_LIMIT)
-    yield _short(request.cost.amount)
+    yield equivalent_words(request.cost.api_equivalent, _short) if request.is_plan else _short(request.cost.amount)
     if request.status.value != "ok":
         yield request.status.value
 

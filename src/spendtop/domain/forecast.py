@@ -113,21 +113,27 @@ class Outlook:
         if self.has_enough:
             self._learn(starts)
 
-    def forecast(self, limit: Usd, used: Usd, window: Window, bounds: Bounds) -> Forecast | None:
-        """None where there is nothing to look ahead to."""
+    def forecast(
+        self, limit: Usd, used: Usd, window: Window, bounds: Bounds, falls: Sequence[tuple[int, Usd]] = ()
+    ) -> Forecast | None:
+        """None where there is nothing to look ahead to. `falls` are the instants (UTC µs) from which on the limit is
+        another amount, in their order."""
         until = horizon(window, bounds, self._now)
         if until is None or until <= self._now:
             return None
         if not self.has_enough:
             return Forecast(has_enough=False)
         paths, needed = self._paths(until), limit.nano - used.nano
+        steps = [(self._now, needed), *((at, amount.nano - used.nano) for at, amount in falls)]
         if needed <= 0:
             found = _forecast([])
         elif window.kind is WindowKind.ROLLING:
             leaving = self._leaving(window.length_us or 0)
-            found = _forecast([self._rolls_to(path, needed, leaving) for path in paths])
+            hours = range(len(paths[0]))
+            needs = [next(more for since, more in reversed(steps) if since <= self._at(hour)) for hour in hours]
+            found = _forecast([self._rolls_to(path, needs, leaving) for path in paths])
         else:
-            found = _forecast([self._reaches(path, needed) for path in paths])
+            found = _forecast([self._reaches(path, steps) for path in paths])
         if bounds.end_us is None or bounds.start_us is None:
             return found
         ends = sorted(path[-1] for path in paths)
@@ -213,19 +219,35 @@ class Outlook:
             level = self._moved(self._of_week(week[-7:]), day, self._usual.get(kind, 1.0) * level)
         return path
 
-    def _reaches(self, path: Sequence[float], needed: int) -> int | None:
-        """When a path has spent so much, UTC µs; within an hour evenly."""
+    def _reaches(self, path: Sequence[float], steps: Sequence[tuple[int, int]]) -> int | None:
+        """When a path has spent what is needed, UTC µs. `steps` say how much that is from when on."""
+        ends = [*(since for since, _ in steps[1:]), None]
+        for (since, needed), end in zip(steps, ends, strict=True):
+            at = self._spent_at(path, needed)
+            if at is not None and (end is None or at < end):
+                return max(at, since)
+        return None
+
+    def _spent_at(self, path: Sequence[float], needed: int) -> int | None:
+        """When a path has spent so much; within an hour evenly."""
         at = bisect_left(path, needed)
         if at >= len(path):
             return None
+        if not at:
+            return self._now
         begin = max(self._now, self._hour + (at - 1) * HOUR)
         part = (needed - path[at - 1]) / (path[at] - path[at - 1])
         return begin + round(part * (self._hour + at * HOUR - begin))
 
-    def _rolls_to(self, path: Sequence[float], needed: int, leaving: Sequence[int]) -> int | None:
-        """The same where what was spent leaves the window again, hour by hour."""
+    def _rolls_to(self, path: Sequence[float], needs: Sequence[int], leaving: Sequence[int]) -> int | None:
+        """The same where what was spent leaves the window again, hour by hour; `needs` has what is needed in each."""
         net = (come - leaving[min(at, len(leaving) - 1)] for at, come in enumerate(path))
-        return next((max(self._now, self._hour + at * HOUR) for at, spent in enumerate(net) if spent >= needed), None)
+        reached = (at for at, (spent, needed) in enumerate(zip(net, needs, strict=False)) if spent >= needed)
+        return next((self._at(hour) for hour in reached), None)
+
+    def _at(self, hour: int) -> int:
+        """When so many full hours are over, UTC µs."""
+        return max(self._now, self._hour + hour * HOUR)
 
 
 def _forecast(reaches: Sequence[int | None]) -> Forecast:

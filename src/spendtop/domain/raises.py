@@ -55,6 +55,15 @@ def amount_of(raises: Iterable[Raise]) -> Usd:
     return sum((one.amount for one in raises), ZERO)
 
 
+def falls_of(amount: Usd, raises: Iterable[Raise]) -> tuple[tuple[int, Usd], ...]:
+    """When a limit of so much falls back as its raises end (UTC µs), and what holds from then on."""
+    falls = []
+    for one in sorted(raises, key=lambda one: one.until):
+        amount -= one.amount
+        falls.append((one.until, amount))
+    return tuple(falls)
+
+
 def end_of(text: str, now: int, calendar: Calendar) -> int:
     """The instant (UTC µs) that `tomorrow`, `tonight`, `2h`, `18:00`, `2026-12-01` or `2026-12-01T14:00` names as an
     end: of `tomorrow` and of a date the begin, of a time of day the next one. Raises ValueError."""

@@ -13,19 +13,19 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.day_bills import names_of
 from spendtop.store.reads.differences import bill, seen
+from spendtop.store.reads.imported import imported_requests
 
 _MOST_MODELS = 3
 
 
 def explain(connection: Connection, account: str, provider: str, day: int) -> Explanation | None:
-    """Ours against the bill for a UTC day (counted since 1970); None where no poll covers the day."""
+    """Ours against the bill for a UTC day (counted since 1970); None where no poll covers the day, or imported files
+    tell of a part of it."""
     billed = bill(connection, account, day)
-    if billed is None:
+    if billed is None or imported_requests(connection, provider, day, day):
         return None
-    explanation, names = (
-        split(billed.cost, billed.parts, seen(connection, provider, day)),
-        names_of(connection, account),
-    )
+    explanation = split(billed.cost, billed.parts, seen(connection, provider, day))
+    names = names_of(connection, account)
     return replace(explanation, shares=tuple(_named(share, names) for share in explanation.shares))
 
 

@@ -263,7 +263,7 @@ class SpendtopApp(ThemedApp):
         return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
-        self.on_screen("requests", lambda screen: screen.list_only(text))
+        self.on_screen("requests", lambda screen: screen.lead_to(text))
 
     def open_row(self, screen: str, key: Hashable) -> None:
         self.on_screen(screen, lambda live: None if key is None else live.select_row(key))

@@ -116,6 +116,11 @@ def cost(known: Usd | None, unpriced: int, width: int = 99) -> str:
     return f"{within(known, width - len(mark) - 1)} {mark}"
 
 
+def equivalent(under_plan: Spend, width: int = 99) -> str:
+    """What usage under a plan would have cost: `~$12.40`, `~$12.40 +3?`."""
+    return f"~{spend(under_plan, width - 1)}"
+
+
 def rate(spent: Spend) -> str:
     """Spend of an hour: `$1.20/h`, `$1.20/h +3?`, `3 unpriced/h`."""
     if spent.known_cost is None:

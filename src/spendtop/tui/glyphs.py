@@ -37,6 +37,8 @@ class Glyphs:
     cut: str
     between: str
     into: str
+    folded: str
+    """Before what more rows are folded into."""
     up: str
     down_arrow: str
     live: str
@@ -71,6 +73,7 @@ UNICODE = Glyphs(
     cut="…",
     between="·",
     into="→",
+    folded="▸",
     up="▲",
     down_arrow="▼",
     live="●",
@@ -104,6 +107,7 @@ ASCII = Glyphs(
     cut="~",
     between="|",
     into=">",
+    folded="+",
     up="^",
     down_arrow="v",
     live="*",

@@ -27,13 +27,15 @@ class Headline:
     at: int
     today: Spend
     last_hour: Spend
+    under_plan: Spend | None
+    """What coding agents used under a plan today, at what it would have cost; None where nothing ever was."""
     worst: LimitUse | None
     """The fullest limit."""
     forecast: Forecast | None
     """How its use may go on."""
     attention: Attention
     recorded: int
-    """Requests in the store: zero on a first run."""
+    """Counted requests in the store."""
     bills: Bills | None
     """What stands in place of spend, where providers bill and no requests are seen."""
     day: Bounds
@@ -42,6 +44,11 @@ class Headline:
     """What the collector applied; None before any collector ran."""
     config_news: ConfigOutcome | None
     """What the last change of the configuration did."""
+
+    @property
+    def is_first_run(self) -> bool:
+        """Whether nothing at all is recorded."""
+        return not self.recorded and self.under_plan is None
 
 
 class ConfigStatus:

@@ -25,6 +25,8 @@ class Palette:
     key: Style
     """A key that can be pressed."""
     money: Style
+    plan: Style
+    """What usage under a plan would have cost: no money."""
     who: Style
     model: Style
     good: Style
@@ -61,6 +63,7 @@ PLAIN = Palette(
     title=Style(bold=True),
     key=Style(bold=True),
     money=Style(bold=True),
+    plan=Style(italic=True),
     who=Style(),
     model=Style(),
     good=Style(),

@@ -38,6 +38,7 @@ _ROLE_COLORS = {
     "title": "primary",
     "key": "accent",
     "money": "foreground",
+    "plan": "secondary",
     "who": "foreground",
     "model": "foreground",
     "good": "success",

@@ -75,9 +75,23 @@ async def test_an_alert_is_acked_snoozed_and_taken_back(
         acked = await live.client.post(f"/alerts/{alert_id}/ack", json={"by": "ana"})
         snoozed = await live.client.post(f"/api/alerts/{alert_id}/snooze", json={"minutes": 60})
         free = await live.client.post(f"/alerts/{alert_id}/unack")
+        await live.client.post(f"/alerts/{alert_id}/ack", json={"by": "bo"})
+        undone = await live.client.post("/alerts/undo", json={"by": "bo"})
+        nothing = await live.client.post("/alerts/undo", json={"by": "bo"})
+        (item,) = (await get(live, "/alerts"))["data"]
     assert (acked.status_code, acked.json()["acked_by"]) == (200, "ana")
     assert (snoozed.status_code, snoozed.json()["snoozed_until"]) == (200, "2026-11-20T15:03:07.250000Z")
     assert (free.status_code, free.json()["acked_by"], free.json()["snoozed_until"]) == (200, None, None)
+    assert undone.json() == {"undone": f"Alert {alert_id} is not taken on any more."} and item["acked_by"] is None
+    assert nothing.status_code == 422 and "by" in nothing.json()["error"]["fields"]
+    done = [(deed["what"], deed["by"], bool(deed["until"])) for deed in item["history"]]
+    assert done == [
+        ("ack", "ana", False),
+        ("snooze", "api", True),
+        ("unack", "api", False),
+        ("ack", "bo", False),
+        ("undo", "bo", False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,15 @@ async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_bac
         assert "alerts !2" in picture(pilot).splitlines()[0]
         assert "in 2h" in row_of(pilot, "user alice 27%  ") and "acked" not in row_of(pilot, "user bob")
         await until(pilot, lambda: "silence 1 (limit:each*) until" in picture(pilot))
+        await pilot.press("S")
+        await until(pilot, lambda: "limit:each*" in picture(pilot) and "choose one to end it" in picture(pilot))
+        await pilot.press("1")
+        await until(pilot, lambda: "open" in row_of(pilot, "user alice 27%  "))
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(face.screen, SilenceScreen))
+        face.screen.query_one("#filter", Input).value = "limit:each*"
+        await pilot.press("enter")
+        await until(pilot, lambda: "silenced" in row_of(pilot, "user alice 27%  "))
         await pilot.press("u")
         await until(pilot, lambda: "open" in row_of(pilot, "user alice 27%  "))
         face.clear_notifications()

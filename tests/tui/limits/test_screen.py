@@ -12,6 +12,7 @@ from spendtop.domain.request import Cost
 from spendtop.services.provider_limits import take_limits
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.limits.raise_desk import proposed
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, picture, typed, until
@@ -109,6 +110,8 @@ async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock
 async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_taken_back(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "plus")
+        await until(pilot, lambda: "$0.600 until 11-21 00:00, then as before." in picture(pilot))
+        await pilot.press("backspace")
         await typed(pilot, "five")
         await pilot.press("enter")
         assert "Type an amount in US dollars" in picture(pilot)
@@ -133,6 +136,11 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
         assert "1  alice" in picture(pilot)
         await pilot.press("escape")
         assert "Would have fired" not in picture(pilot)
+
+
+@pytest.mark.parametrize(("limit", "more"), [("48", "10"), ("100", "20"), ("0.5", "0.1"), ("34", "7")])
+def test_a_raise_is_proposed_that_fits_the_limit(limit: str, more: str) -> None:
+    assert proposed(Usd.of(limit)) == Usd.of(more)
 
 
 async def test_limits_of_providers_are_rows_that_can_only_be_read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import Input
 
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.leave import LeaveScreen
@@ -73,3 +74,12 @@ async def test_staying_changes_nothing(session_over: Sessions) -> None:
         await until(pilot, lambda: "Leave spendtop?" not in picture(pilot))
         assert app.is_running
     assert stopped == []
+
+
+async def test_a_colon_goes_to_the_command_line(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "Q")
+        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+        await pilot.press("colon")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert app.live_screen is not None and app.live_screen.prompt.open

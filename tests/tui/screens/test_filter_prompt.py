@@ -75,3 +75,11 @@ def test_a_completed_value_reads_back_as_itself(value: str) -> None:
     found = check(text)
     assert found.error is None
     assert value in repr(found.filter).replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("typed", ["usr:al", "user:alice | usr:al", "user:alice model:opus session:pr-12 usr:al"])
+def test_what_to_type_instead_is_seen_on_a_small_screen(typed: str) -> None:
+    words = "".join(text for text, _ in hint(check(typed), "", PLAIN, 80))
+    assert "did you mean 'user'?" in words and len(words) <= 80
+    caret = words.find("^")
+    assert caret in (-1, 3 + typed.index("usr"))

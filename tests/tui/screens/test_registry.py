@@ -40,3 +40,10 @@ async def test_a_new_line_is_a_tab_a_command_and_a_place_in_palette_and_help(
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert "Forecast" in picture(pilot)
     assert unknown_ids(["screen-forecast"], SCREENS) == ""
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 140])
+async def test_every_screen_has_its_tab_at_any_width(app: SpendtopApp, width: int) -> None:
+    async with app.run_test(size=(width, 24)) as pilot:
+        tabs = picture(pilot).splitlines()[1]
+        assert [key for key in tabs if key.isdigit()] == [entry.key for entry in SCREENS.values()]

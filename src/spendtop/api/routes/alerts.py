@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, alert_items
+from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, UndoneAnswer, alert_items
 from spendtop.api.query import AlertParameters, InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
@@ -24,7 +24,7 @@ _BY = "api"
 
 
 class AckBody(BaseModel):
-    """Who takes care."""
+    """Who does it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +54,7 @@ class SilenceBody(BaseModel):
 def router() -> APIRouter:
     routes = APIRouter(tags=["alerts"])
     routes.add_api_route("/alerts", list_alerts, methods=["GET"])
+    routes.add_api_route("/alerts/undo", undo, methods=["POST"])
     routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"], responses=UNKNOWN_ID)
@@ -88,6 +89,15 @@ def unack(request: Request, id: AlertId) -> AlertItem:
     """Take an ack and a snooze back."""
     now = context_of(request).clock()
     return _changed(request, id, lambda connection: alert_actions.unack(connection, id, _BY, now))
+
+
+def undo(request: Request, body: AckBody | None = None) -> UndoneAnswer:
+    """Take back the last ack, snooze or silence of somebody's (`by`) that still stands as it was made."""
+    by, now = (body or AckBody()).by, context_of(request).clock()
+    try:
+        return UndoneAnswer(undone=written(request, lambda connection: alert_actions.undo(connection, by, now)))
+    except UsageError as failure:
+        raise InvalidField("by", str(failure)) from None
 
 
 def list_silences(request: Request) -> SilencesAnswer:

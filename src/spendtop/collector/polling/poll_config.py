@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
 
+from spendtop.collector.push_connection import credential_of, is_expected
 from spendtop.config.settings import AccountSettings, Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources import HELICONE_API, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
@@ -18,6 +19,8 @@ from spendtop.store.reads.balances import Account
 
 ANTHROPIC = "anthropic"
 _ANALYTICS_EVERY = 5 * MINUTE
+HEALTH_EVERY = 5 * MINUTE
+"""Requests of the time in which a destination is off are not pushed again."""
 LIMITS_EVERY = HOUR
 """Between two polls of limits for which each project is asked."""
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
@@ -80,6 +83,19 @@ class PolledBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolledPushHealth:
+    """How a provider that pushes here delivers."""
+
+    name: str
+    every: int
+    push: ProviderPush
+    key: str = field(repr=False)
+    base_url: str
+    public_url: str
+    notify: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolledLimits:
     """Limits that a provider puts on spend. A key may lack the right to them, so that only what was read before can be
     stale."""
@@ -96,12 +112,12 @@ class PolledLimits:
     """Of Gemini's cap, which nobody is asked for."""
 
 
-Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits
+Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits | PolledPushHealth
 
 
 def polled(settings: Settings) -> tuple[Polled, ...]:
     """Everything that is to be polled; names are unique."""
-    return (*_helicone(settings), *_accounts(settings))
+    return (*_helicone(settings), *_push_health(settings), *_accounts(settings))
 
 
 def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
@@ -143,6 +159,21 @@ def _helicone(settings: Settings) -> Iterator[PolledRequests]:
             backfill=helicone.backfill,
             pushed=bool(helicone.webhook_secrets) or helicone.allow_unsigned,
         )
+
+
+def _push_health(settings: Settings) -> Iterator[PolledPushHealth]:
+    """Of those that send an ingest key of their own, where a key tells how they deliver."""
+    for push in PUSHES:
+        credential = credential_of(push, settings)
+        if credential is not None and is_expected(push, settings):
+            yield PolledPushHealth(
+                name=push.name,
+                every=HEALTH_EVERY,
+                push=push,
+                key=credential.key,
+                base_url=credential.base_url,
+                public_url=settings.server.public_url,
+            )
 
 
 def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | PolledLimits]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,13 +15,14 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Each, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.silences import Silence
-from spendtop.domain.sources import SOURCES, Source
+from spendtop.domain.sources import SOURCES, AgentSource, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.plan_use import plan_by_key
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.silences import Silencing
-from spendtop.store.reads.spending import by_key
+from spendtop.store.reads.spending import PLAN, by_key
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
@@ -326,22 +327,27 @@ def newest_tests(connection: Connection, since: int) -> tuple[DeliveryRow, ...]:
 
 
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
-    """Every source that ever reported a counted request, the last heard first."""
-    today = {row.key.raw: row.spend.requests for row in by_key(connection, "source", today_starts_at, None, 99).rows}
+    """Every source that ever reported a counted request or a call under a plan, the last heard first."""
+    counted = by_key(connection, "source", today_starts_at, None, 99).rows
+    rows = (*counted, *plan_by_key(connection, "source", Span(today_starts_at, None)))
+    today = Counter[str]()
+    for row in rows:
+        today[row.key.raw] += row.spend.requests
     heard = [(source.name, _last_arrival(connection, source)) for source in SOURCES.values()]
-    activities = [SourceActivity(name, at, today.get(name, 0)) for name, at in heard if at is not None]
+    activities = [SourceActivity(name, at, today[name]) for name, at in heard if at is not None]
     return tuple(sorted(activities, key=lambda activity: -activity.last_at))
 
 
 def _last_arrival(connection: Connection, source: Source) -> int | None:
-    """The latest arrival among the requests of the source's newest hour."""
+    """The latest arrival among the requests of the source's newest hour; of an agent's files when the call was made."""
     total, request = table_of(TotalTable), table_of(RequestTable)
     newest = connection.execute(
-        select(func.max(total.c.bucket)).where(total.c.dimension == "source", total.c.key == source.name)
+        select(func.max(total.c.bucket)).where(total.c.dimension.in_(("source", PLAN)), total.c.key == source.name)
     ).scalar()
     if newest is None:
         return None
-    arrived = select(func.max(request.c.received_at)).where(
+    moment = request.c.occurred_at if isinstance(source, AgentSource) else request.c.received_at
+    arrived = select(func.max(moment)).where(
         request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.name
     )
     return connection.execute(arrived).scalar() or int(newest)

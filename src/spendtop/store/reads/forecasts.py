@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.forecast import Forecast, Outlook, horizon, past_since
 from spendtop.domain.money import Usd
+from spendtop.domain.raises import falls_of
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.store.reads.anomalies import spent_by_hour
 from spendtop.store.reads.bucket_spans import Span
@@ -25,6 +26,7 @@ class _Kept(NamedTuple):
     """UTC µs."""
     bounds: Bounds
     amount: Usd
+    falls: tuple[tuple[int, Usd], ...]
     is_reached: bool
     forecast: Forecast | None
 
@@ -42,13 +44,14 @@ def forecast_of(connection: Connection, use: LimitUse, calendar: Calendar, now: 
         return None
     of_store = _KEPT.setdefault(connection.engine, {})
     key, is_reached = (use.limit.name, use.entity.raw), use.used >= amount
+    falls = falls_of(amount, use.raises)
     kept = of_store.get(key)
-    if kept is not None and kept[1:4] == (bounds, amount, is_reached) and 0 <= now - kept.at < MINUTE:
+    if kept is not None and kept[1:5] == (bounds, amount, falls, is_reached) and 0 <= now - kept.at < MINUTE:
         return kept.forecast
     span = Span(past_since(now), now // HOUR * HOUR)
     outlook = Outlook(spent_by_hour(connection, use.limit.dimension, use.entity.raw, span), now, calendar)
-    found = outlook.forecast(amount, use.used, window, bounds)
+    found = outlook.forecast(amount, use.used, window, bounds, falls)
     if len(of_store) >= _MOST_KEPT:
         of_store.clear()
-    of_store[key] = _Kept(now, bounds, amount, is_reached, found)
+    of_store[key] = _Kept(now, bounds, amount, falls, is_reached, found)
     return found

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.limits import Limit
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.limits import LimitUse, uses
-from spendtop.store.reads.present import spent_last_hour, spent_today
+from spendtop.store.reads.plan_use import plan_by_key, plan_calls, plan_per_step
+from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
 from spendtop.store.reads.requests import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
-from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, by_key, per_bucket, spend
+from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, KeySpend, by_key, per_bucket, plan_spend, spend
 from spendtop.store.reads.usual import usual_hours
 
 
@@ -52,6 +54,22 @@ class Overview:
     attention: Attention
     total: Spend
     """Of all time."""
+    plan: PlanUse | None
+    """None where no call under a plan was ever recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanUse:
+    """What coding agents used under a plan, with what it would have cost; it is in none of the other figures."""
+
+    today: Spend
+    last_hour: Spend
+    users: tuple[KeySpend, ...]
+    """Of the window, the largest first."""
+    models: tuple[KeySpend, ...]
+    """Of the window, by family."""
+    chart: Mapping[int, Spend]
+    """Of the window, by the begin of its steps, without the empty ones."""
 
 
 def overview(
@@ -64,8 +82,10 @@ def overview(
     window: Span,
     chart: Chart | None,
     top: int,
+    steps: Sequence[Span] = (),
+    step: int | None = None,
 ) -> Overview:
-    """The Overview at `now`, with the users and models of a window of time."""
+    """The Overview at `now`, with the users and models of a window of time, and calls under a plan by its steps."""
     day = bounds(parse_window("day"), now, calendar)
     assert day.start_us is not None
     return Overview(
@@ -82,4 +102,13 @@ def overview(
         sources=last_arrivals(connection, day.start_us),
         attention=attention(connection, now),
         total=spend(connection, None, None),
+        plan=PlanUse(
+            today=under_plan_today(connection, calendar, now),
+            last_hour=plan_spend(connection, now - HOUR, None),
+            users=plan_by_key(connection, "user", window),
+            models=plan_by_key(connection, FAMILY, window),
+            chart=plan_per_step(connection, steps, step),
+        )
+        if plan_calls(connection)
+        else None,
     )

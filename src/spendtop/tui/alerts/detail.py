@@ -74,6 +74,10 @@ class AlertDetailPanel(Panel):
             yield self._fact("told", "nobody: no channel hears of it", self.palette.muted)
         for delivery in reversed(detail.deliveries):
             yield from self._delivery(delivery, delivery.kind, width)
+        for number, deed in enumerate(reversed(detail.deeds)):
+            until = "" if deed.until is None else f" until {self._moment(deed.until)}"
+            did = f"{self._moment(deed.at)} {deed.words}{until} by {clean_line(deed.by.raw or 'somebody', 24)}"
+            yield self._fact("" if number else "done", did)
         yield from self._wrapped("most of", self._drivers(detail), width)
         yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
         yield self._fact("since", self._since(row), self.palette.muted)

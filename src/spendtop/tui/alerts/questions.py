@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits import Limit
+from spendtop.domain.silences import Silence
 from spendtop.domain.windows import Calendar
 from spendtop.services.alert_requests import drivers, limit_of, request_filter
+from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
 from spendtop.store.reads.alert_uses import evidence_of, uses_now
 from spendtop.store.reads.anomalies import Contributors
 from spendtop.store.reads.applied_config import applied
@@ -23,6 +25,7 @@ from spendtop.store.reads.attention import (
     newest_tests,
 )
 from spendtop.store.reads.limits import Use
+from spendtop.store.reads.silences import silences
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
 
@@ -90,11 +93,22 @@ class AlertDetail:
     """None where it is about none that is in force."""
     used_now: Use | None
     deliveries: tuple[DeliveryRow, ...]
+    deeds: tuple[AlertDeed, ...]
     evidence: str | None
     """Of a loop: how many calls, how fast and how alike."""
     drivers: Contributors
     filter: str
     """Lists the requests behind it; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilencesQuestion:
+    """The silences that are in force."""
+
+    now: int
+
+    def ask(self, connection: Connection) -> list[Silence]:
+        return silences(connection, self.now)
 
 
 def read_detail(connection: Connection, alert_id: int, now: int) -> AlertDetail | None:
@@ -109,6 +123,7 @@ def read_detail(connection: Connection, alert_id: int, now: int) -> AlertDetail 
         limit=limit,
         used_now=uses_now(connection, [row], now, {}).get(row.id),
         deliveries=deliveries_of(connection, [row.id]).get(row.id, ()),
+        deeds=deeds_of(connection, [row.id]).get(row.id, ()),
         evidence=evidence_of(connection, row, now),
         drivers=drivers(connection, row, limit, now),
         filter=request_filter(connection, row, limit, calendar, now),

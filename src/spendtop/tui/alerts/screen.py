@@ -235,7 +235,7 @@ class AlertsScreen(LiveScreen):
 
     def action_silence(self) -> None:
         row = self.table.row
-        self.silencing.ask(SilenceDraft("" if row is None else silence_of(row, self.table.limits.get(row.rule))))
+        self.silencing.show(SilenceDraft("" if row is None else silence_of(row, self.table.limits.get(row.rule))))
 
     def action_undo(self) -> None:
         self.doings.undo()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from getpass import getuser
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from spendtop.domain.silences import ALERT_FIELDS, parse_silence
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import parse_duration
 from spendtop.tui import formats
+from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.modals.dialog import FormDialog
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.store_writer import StoreWriter
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from spendtop.domain.limits import Limit
     from spendtop.domain.silences import Silence
     from spendtop.store.reads.attention import AlertRow
+
+
+_NEW = "n"
+_KEYS = "123456789abcdefh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +78,53 @@ class SilenceScreen(FormDialog[SilenceDraft]):
 
 
 class SilenceDesk:
-    """Asks until what was typed can be used, and silences."""
+    """Shows what is silenced, asks until what was typed can be used, silences, and ends that."""
 
     def __init__(self, screen: LiveScreen, writer: StoreWriter) -> None:
         self._screen = screen
         self._writer = writer
+
+    def show(self, draft: SilenceDraft) -> None:
+        """Those in force, each of which can be ended, and a new one; only that where none is in force."""
+        from spendtop.tui.alerts.questions import SilencesQuestion
+
+        self._screen.ask(SilencesQuestion(self._screen.face.session.clock()), partial(self._choose, draft))
+
+    def _choose(self, draft: SilenceDraft, in_force: Sequence[Silence]) -> None:
+        if not in_force:
+            self.ask(draft)
+            return
+        ends = dict(zip(_KEYS, in_force, strict=False))
+        options = [(_NEW, "silence more alerts"), *((key, self._words(each)) for key, each in ends.items())]
+
+        def chosen(key: str | None) -> None:
+            if key == _NEW:
+                self.ask(draft)
+            elif key is not None:
+                self._end(ends[key])
+
+        self._screen.app.push_screen(ChooseScreen("Silences: choose one to end it", options), chosen)
+
+    def _words(self, silence: Silence) -> str:
+        until = formats.moment(silence.until, self._screen.face.session.clock(), self._screen.calendar)
+        return f"until {until} by {clean_line(silence.by or 'somebody', 12)}: {clean_line(silence.text, 60)}"
+
+    def _end(self, silence: Silence) -> None:
+        if not self._writer.may_write():
+            return
+        by, now = getuser(), self._screen.face.session.clock()
+
+        def work(connection: Connection) -> None:
+            from spendtop.services import alert_actions
+
+            alert_actions.unsilence(connection, silence.id, by, now)
+
+        self._writer.write(work, lambda _: self._ended(silence))
+
+    def _ended(self, silence: Silence) -> None:
+        words = f"Silence {silence.id} has ended; what it kept back and still stands is said now."
+        self._screen.notify(words, markup=False)
+        self._screen.news()
 
     def ask(self, draft: SilenceDraft, complaint: str = "") -> None:
         if self._writer.may_write():

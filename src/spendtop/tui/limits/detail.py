@@ -153,8 +153,8 @@ class LimitPanel(Panel):
         if not deliveries:
             when = formats.moment(alert.crossed_at, now, self.calendar)
             word = "exceeded" if alert.severity == "critical" else "approaching"
-            over = ", over" if alert.resolved_at is not None else ""
-            yield [(f"{when} ", palette.muted), (word, style), (f"{over}, told nobody", palette.muted)]
+            was = "was " if alert.resolved_at is not None else ""
+            yield [(f"{when} {was}", palette.muted), (word, style), (", told nobody", palette.muted)]
 
     # Curve
 

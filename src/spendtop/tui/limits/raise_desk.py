@@ -46,6 +46,13 @@ class RaiseDraft:
             return None
 
 
+def proposed(amount: Usd) -> Usd:
+    """About a fifth of a limit, as a round figure: `$10` of `$48`, `$0.1` of `$0.50`."""
+    fifth = amount.nano // 5
+    unit = 10 ** max(len(str(fifth)) - 1, 0)
+    return Usd(max((fifth + unit // 2) // unit, 1) * unit)
+
+
 class RaiseScreen(FormDialog[RaiseDraft]):
     """Gives what was typed, or None; says what the limit will be while it is typed."""
 
@@ -63,7 +70,7 @@ class RaiseScreen(FormDialog[RaiseDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
-        yield Input(self._draft.amount, placeholder="20", id="amount", compact=True)
+        yield Input(self._draft.amount, placeholder=str(proposed(self._amount)), id="amount", compact=True)
         yield Label("Until when?", classes="spaced", markup=False)
         yield Input(self._draft.until, placeholder="tomorrow", id="until", compact=True)
         yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
@@ -124,7 +131,8 @@ class RaiseDesk:
             return
         whose = _whose(limit, use)
         amount = limit.amount if use is None else use.limit.amount
-        dialog = RaiseScreen(whose, amount, draft or RaiseDraft(), self._now, self._screen.calendar, complaint)
+        draft = draft or RaiseDraft(str(proposed(amount).dollars.normalize()))
+        dialog = RaiseScreen(whose, amount, draft, self._now, self._screen.calendar, complaint)
         self._screen.app.push_screen(dialog, partial(self._take, limit, use))
 
     def _take(self, limit: Limit, use: LimitUse | None, draft: RaiseDraft | None) -> None:

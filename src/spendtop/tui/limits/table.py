@@ -133,7 +133,7 @@ class LimitTable(ListTable[LimitRow, RowKey]):
 
     def mark(self, row: LimitRow, ink: Ink) -> Piece:
         if row.is_fold:
-            return (ink.glyphs.down_arrow if row.is_open else ink.glyphs.into), ink.palette.muted
+            return (ink.glyphs.down_arrow if row.is_open else ink.glyphs.folded), ink.palette.muted
         return SIGNS[row.state], _state_style(row.state, ink)
 
     def renew(self, limits: Sequence[LimitEntities], forecasts: Forecasts, told: Sequence[LimitRow]) -> None:

@@ -29,7 +29,11 @@ STAY = "stay"
 class LeaveScreen(Dialog[Leaving]):
     """Asks only what matters: a collector that this viewer did not start is never stopped here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("q,n", "cancel", "cancel"), ("y", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("q,n", "cancel", "cancel"),
+        ("y", "leave", "leave"),
+        ("colon", "command", "command"),
+    ]
     HINT = CHOOSE_HINT
 
     def __init__(
@@ -76,6 +80,11 @@ class LeaveScreen(Dialog[Leaving]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(None if event.option_id == STAY else Leaving(event.option_id or ""))
+
+    def action_command(self) -> None:
+        """Whoever typed `:` meant the command line."""
+        self.dismiss(None)
+        self.app.call_after_refresh(self.app.run_action, "screen.command")
 
     def action_leave(self) -> None:
         self.dismiss(Leaving.DETACH)

@@ -44,6 +44,14 @@ def bars_of_all(line: Timeline, overview: Overview) -> list[Bar]:
     return shown
 
 
+def plan_bars(line: Timeline, spends: Mapping[int, Spend]) -> list[Bar]:
+    """Of usage under a plan."""
+    from spendtop.store.reads.rows import Spend
+
+    spans = [(since or 0, until or 0) for since, until in line.steps]
+    return [Bar(since, until, spends.get(since, Spend.nothing())) for since, until in spans]
+
+
 def even_pace(uses: Sequence[LimitUse], line: Timeline) -> float | None:
     """Nano-USD that a step may cost if the tightest limit on everyone's whole spend is to last just as long as its
     window; None without such a limit."""

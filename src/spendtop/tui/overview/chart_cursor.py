@@ -12,7 +12,7 @@ from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
-from spendtop.tui.widgets.chart import BarGroup, SpendChart
+from spendtop.tui.widgets.chart import BarGroup, ChartMeasure, SpendChart
 
 if TYPE_CHECKING:
     from spendtop.store.reads.spending import KeySpend
@@ -50,6 +50,8 @@ class ChartCursor:
 
         if self._asked != (since, until) or not self._chart.has_focus or self._screen.face.store is None:
             return
+        if self._chart.measure is ChartMeasure.PLAN:
+            return
         question = LargestUserQuestion(
             span=Span(since, until),
             selected=self._charted(),
@@ -69,19 +71,30 @@ class ChartCursor:
     def _say(self) -> None:
         chart, group = self._chart, self._chart.group
         if group is not None:
-            chart.said = self._words(group, chart)
+            chart.said = self._words(group, chart, chart.size.width - _AROUND)
             chart.redraw()
+            self._screen.refresh_notice()
 
-    def _words(self, group: BarGroup, chart: SpendChart) -> list[Piece]:
+    def remarks(self) -> Line:
+        """The same with more room."""
+        chart = self._chart
+        if chart.group is None:
+            return ()
+        return [(" ", self._screen.face.palette.text), *self._words(chart.group, chart, self._screen.size.width - 2)]
+
+    def _words(self, group: BarGroup, chart: SpendChart, room: int) -> list[Piece]:
         """As much as there is room for, the most important first."""
         palette, between = self._screen.face.palette, f" {self._screen.face.glyphs.between} "
         spend = group.spend
         words: list[Piece] = [(_when(group, chart), palette.strong)]
         if spend is None:
             return [*words, (f"{between}not known", palette.muted)]
-        words.append((f" {formats.spend(spend)}", palette.unknown if spend.known_cost is None else palette.money))
+        if chart.measure is ChartMeasure.PLAN:
+            words.append((f" {formats.equivalent(spend)}", palette.plan))
+        else:
+            words.append((f" {formats.spend(spend)}", palette.unknown if spend.known_cost is None else palette.money))
         further: list[Line] = [[(f"{between}{formats.count(spend.requests)} req", palette.text)]]
-        largest = self._largest
+        largest = None if chart.measure is ChartMeasure.PLAN else self._largest
         if largest is not None:
             name = fit(str(largest.key) or "(no user)", _WHOSE).rstrip()
             share = formats.share(largest.spend, spend)
@@ -91,7 +104,7 @@ class ChartCursor:
             mean = sum(each.cost.nano for each in usual)
             further.append([(f"{between}usual {Usd(mean)}", palette.muted)])
         for part in further:
-            if length([*words, *part]) <= chart.size.width - _AROUND:
+            if length([*words, *part]) <= room:
                 words += part
         return words
 

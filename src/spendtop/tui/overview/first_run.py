@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.tui.limits.config_desk import ConfigDesk
@@ -12,8 +13,8 @@ from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens
 
 if TYPE_CHECKING:
+    from spendtop.services.agents_found import AgentFound
     from spendtop.tui.headline import Headline
-    from spendtop.tui.overview.questions import AgentsHere
 
 KEYS = ("copy-address", "new-token", "send-test", "edit")
 """Ids of the actions."""
@@ -25,7 +26,7 @@ class FirstRun:
         self._clipboard = Clipboard(screen)
         self._writer = StoreWriter(screen)
         self.is_channel_tested = False
-        self.agents: AgentsHere | None = None
+        self.agents: Sequence[AgentFound] = ()
         """As the store says."""
 
     def tell(self, is_billed: bool) -> None:

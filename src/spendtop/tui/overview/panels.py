@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -124,6 +126,8 @@ class TopPanel(DoorPanel):
         self.window = ""
         """Of which time."""
         self.breakdown: Breakdown | None = None
+        self.plan: Sequence[KeySpend] = ()
+        """Usage under a plan, the largest first."""
 
     @property
     def title_line(self) -> Line:
@@ -134,9 +138,7 @@ class TopPanel(DoorPanel):
         """The key of each line; None for the line of all others."""
         shown = self.shown(self.rows_high)
         lines: list[str | None] = [row.key.raw for row in shown]
-        breakdown = self.breakdown
-        is_whole = breakdown is None or len(breakdown.rows) + breakdown.other_keys == len(shown)
-        return lines if is_whole else [*lines, None]
+        return lines if self._count == len(shown) else [*lines, None]
 
     @property
     def chosen(self) -> Untrusted | None:
@@ -144,33 +146,61 @@ class TopPanel(DoorPanel):
         shown = self.shown(self.rows_high)
         return shown[self.position].key if self.position < len(shown) else None
 
+    @property
+    def _rows(self) -> Sequence[KeySpend]:
+        """Those who spend, and behind them those who only used a plan."""
+        from spendtop.store.reads.rows import Spend
+        from spendtop.store.reads.spending import KeySpend
+
+        spending = () if self.breakdown is None else self.breakdown.rows
+        known = {row.key.raw for row in spending}
+        others = (KeySpend(row.key, Spend.nothing()) for row in self.plan if row.key.raw not in known)
+        return (*spending, *others)
+
+    @property
+    def _count(self) -> int:
+        return len(self._rows) + (0 if self.breakdown is None else self.breakdown.other_keys)
+
     def lines(self, width: int, height: int) -> list[Line]:
         breakdown, palette = self.breakdown, self.palette
         if breakdown is None:
             return self.unread
-        if not breakdown.rows:
+        rows = self._rows
+        if not rows:
             return [[("nothing spent yet", palette.faint)]]
         everything = sum((row.spend for row in breakdown.rows), breakdown.others)
-        keys = len(breakdown.rows) + breakdown.other_keys
+        under_plan = {row.key.raw: row.spend for row in self.plan}
         shown = self.shown(height)
         named = palette.who if self.id == "users" else palette.model
-        lines = [(str(row.key) or self.nobody, row.spend, named) for row in shown]
-        if keys > len(shown):
-            others = sum((row.spend for row in breakdown.rows[len(shown) :]), breakdown.others)
-            lines.append((f"+{keys - len(shown)} more", others, palette.muted))
-        money = min(max(len(_cost(spent, 99)) for _, spent, _ in lines), max(width - 7 - _LEAST_NAME, _LEAST_MONEY)) + 1
-        return [self._line(name, spent, everything, style, width, money) for name, spent, style in lines]
+        lines = [(str(row.key) or self.nobody, row.spend, under_plan.pop(row.key.raw, None), named) for row in shown]
+        if self._count > len(shown):
+            others = sum((row.spend for row in rows[len(shown) :]), breakdown.others)
+            plan = reduce(add, under_plan.values()) if under_plan else None
+            lines.append((f"+{self._count - len(shown)} more", others, plan, palette.muted))
+        values = [_plan(plan) for _, _, plan, _ in lines]
+        planned = max(map(len, values)) + 1 if any(values) else 0
+        most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY)
+        money = min(max(len(_cost(spent, 99)) for _, spent, _, _ in lines), most) + 1
+        if not everything.requests:
+            money = 0
+        return [
+            self._line(name, spent, everything, style, width - planned, money) + self._equivalent(value, planned)
+            for (name, spent, _, style), value in zip(lines, values, strict=True)
+        ]
 
     def shown(self, height: int) -> Sequence[KeySpend]:
         """The keys that have a line of their own; the last line is that of the rest where there is one."""
-        breakdown = self.breakdown
-        if breakdown is None:
-            return ()
-        keys = len(breakdown.rows) + breakdown.other_keys
-        return breakdown.rows if keys <= height else breakdown.rows[: height - 1]
+        rows = self._rows
+        return rows if self._count <= height else rows[: height - 1]
+
+    def _equivalent(self, value: str, width: int) -> list[Piece]:
+        return [(fit_right(value, width), self.palette.plan)] if width else []
 
     def _line(self, name: str, spent: Spend, everything: Spend, style: Style, width: int, money: int) -> list[Piece]:
+        """Without a column of money where nobody spent anything."""
         palette = self.palette
+        if not money:
+            return [(fit(formats.model(name, width), width), style)]
         bar = min(width - 36, 20) if width >= 42 else 0
         calls = 6 if width >= 44 else 0
         named = width - money - 6 - (bar + 1 if bar else 0) - calls
@@ -192,6 +222,11 @@ class TopPanel(DoorPanel):
         if calls:
             pieces.append((fit_right(formats.count(spent.requests), calls), palette.faint))
         return pieces
+
+
+def _plan(under_plan: Spend | None) -> str:
+    """What usage under a plan would have cost, or nothing."""
+    return "" if under_plan is None else formats.equivalent(under_plan)
 
 
 def _cost(spent: Spend, width: int) -> str:
@@ -235,6 +270,11 @@ class SourcesPanel(DoorPanel):
         heard, totals = self._heard(width), self._totals(width)
         room = max(height - len(totals), 1)
         return [*heard[:room], *totals, *self._waiting()]
+
+    def _plan_line(self, line: Callable[[str, str, Style], Line]) -> list[Line]:
+        """Calls of today under a plan."""
+        plan = self.overview and self.overview.plan
+        return [line("plan", f"{formats.grouped(plan.today.requests)} calls", self.palette.plan)] if plan else []
 
     def _waiting(self) -> list[Line]:
         assert self.overview is not None
@@ -285,6 +325,7 @@ class SourcesPanel(DoorPanel):
         return [
             line("requests", formats.grouped(today.requests), palette.text),
             line("average", formats.UNKNOWN if average is None else formats.cost(average, 0, room), palette.text),
+            *self._plan_line(line),
             line("errors", errors, palette.bad if today.errors else palette.text),
             *([line("failed", formats.grouped(today.failed), palette.text)] if today.failed else []),
         ]

@@ -19,7 +19,6 @@ from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.overview import Chart, Overview, overview
-from spendtop.store.reads.present import under_plan_today
 from spendtop.store.reads.requests import RequestQuery
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family, oldest_hour
@@ -60,6 +59,8 @@ class OverviewQuestion:
             window=line.window,
             chart=Chart(line.shown, line.step) if self.charts_all and line.step is not None else None,
             top=self.top,
+            steps=line.steps if self.charts_all else (),
+            step=line.step,
         )
         worst = figures.limits[0] if figures.limits else None
         bills = bills_unseen(connection, config.accounts if config else (), self.now)
@@ -67,6 +68,7 @@ class OverviewQuestion:
             at=self.now,
             today=figures.today,
             last_hour=figures.last_hour,
+            under_plan=None if figures.plan is None else figures.plan.today,
             worst=worst,
             forecast=forecast_of(connection, worst, calendar, self.now) if worst else None,
             attention=figures.attention,
@@ -79,11 +81,8 @@ class OverviewQuestion:
         )
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
-        is_tested = not headline.recorded and any(test.state == "sent" for test in newest_tests(connection, 0))
-        agents = None
-        if not headline.recorded:
-            found = agents_found(connection, socket.gethostname())
-            agents = AgentsHere(found, under_plan_today(connection, calendar, self.now)) if found else None
+        is_tested = headline.is_first_run and any(test.state == "sent" for test in newest_tests(connection, 0))
+        agents = agents_found(connection, socket.gethostname()) if headline.is_first_run else ()
         return OverviewFigures(headline, figures, line, history, is_tested, agents)
 
 
@@ -98,17 +97,8 @@ class OverviewFigures:
     """Where bills stand in place of spend."""
     is_channel_tested: bool
     """In an empty store: whether a channel took a test message."""
-    agents: AgentsHere | None
-    """While no spend is recorded, and files of coding agents are on this machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentsHere:
-    """The coding agents on this machine."""
-
-    found: tuple[AgentFound, ...]
-    today: Spend
-    """What all agents used under a plan: the cost is what it would have cost."""
+    agents: tuple[AgentFound, ...]
+    """Those on this machine, while nothing is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -19,7 +20,7 @@ from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
 from spendtop.tui.limits.table import RowKey
 from spendtop.tui.listing import Listing
-from spendtop.tui.overview.bars import bars_of_all, even_pace
+from spendtop.tui.overview.bars import bars_of_all, even_pace, plan_bars
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
@@ -33,7 +34,8 @@ from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question, ReadFailed
 from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
-from spendtop.tui.widgets.chart import SpendChart
+from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.chart import ChartMeasure, SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
 from spendtop.tui.widgets.request_table import RequestList
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 _LEAST_BILL_DAYS = 30
 _TOP = 12
+_STEPS = {"left": "earlier", "right": "later"}
+"""What the keys that move sideways do in the chart."""
 
 
 class OverviewScreen(LiveScreen):
@@ -91,7 +95,7 @@ class OverviewScreen(LiveScreen):
     def show(self, answer: Any) -> Headline:
         figures: OverviewFigures = answer
         headline, overview = figures.headline, figures.overview
-        self.set_class(not headline.recorded, "-empty")
+        self.set_class(headline.is_first_run, "-empty")
         self._bills(figures)
         self._first_run.is_channel_tested = figures.is_channel_tested
         self._first_run.agents = figures.agents
@@ -102,6 +106,7 @@ class OverviewScreen(LiveScreen):
         users, models = self.query_one("#users", TopPanel), self.query_one("#models", TopPanel)
         users.breakdown, models.breakdown = overview.users, overview.models
         users.window = models.window = figures.timeline.name
+        users.plan, models.plan = (overview.plan.users, overview.plan.models) if overview.plan else ((), ())
         self.query_one(SourcesPanel).overview = overview
         self._feed(overview, headline)
         for panel in (limits, users, models, self.query_one(SourcesPanel)):
@@ -142,6 +147,20 @@ class OverviewScreen(LiveScreen):
         if action.id in AMONG_PANES:
             return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
+
+    def offered(self) -> list[tuple[Action, str]]:
+        """In the chart the keys that step through it."""
+        if not isinstance(self.pane, SpendChart):
+            return super().offered()
+        return [
+            (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
+            for action, key in super().offered()
+            if action.id != "chart-cursor"
+        ]
+
+    def remarks(self) -> Line:
+        """What is known of the step under the chart's cursor, for which the chart has little room."""
+        return self._chart_cursor.remarks() if isinstance(self.pane, SpendChart) else super().remarks()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
@@ -185,7 +204,8 @@ class OverviewScreen(LiveScreen):
         """What the filter selects in the step under the cursor."""
         group = chart.group
         step = "" if group is None else of_span(group.since, group.until, self.calendar)
-        return joined(self._charted.text, step)
+        of_plan = "~plan" if chart.measure is ChartMeasure.PLAN else ""
+        return joined(joined(self._charted.text, of_plan), step)
 
     def _list(self, text: str) -> None:
         self.face.list_requests(text)
@@ -267,6 +287,8 @@ class OverviewScreen(LiveScreen):
         chart.calendar, chart.window, chart.unit = figures.headline.calendar, line.name, line.unit
         chart.about = f", only {clean_line(text)}" if text else ""
         chart.even = None if text else even_pace(overview.limits, line)
+        chart.plan = () if overview.plan is None or text else plan_bars(line, overview.plan.chart)
+        chart.prefer(ChartMeasure.PLAN if chart.plan and not overview.total.requests else ChartMeasure.COST)
         if line.step is None or text:
             self._trend.follow(line, selection, overview.now, figures.headline.calendar)
         else:
@@ -319,7 +341,7 @@ class OverviewScreen(LiveScreen):
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar
-        hour = overview.last_hour.requests
+        hour = overview.last_hour.requests + (overview.plan.last_hour.requests if overview.plan else 0)
         live.note = [(f"{formats.grouped(hour)} in the last hour", self.face.palette.muted)]
         listing = Listing()
         listing.restart(RequestPage(overview.feed, None))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spendtop.domain.clock import age
 from spendtop.domain.condition import ConditionStatus
-from spendtop.domain.cost_words import equivalent_words
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
 
 if TYPE_CHECKING:
     from spendtop.services.agents_found import AgentFound
-    from spendtop.tui.overview.questions import AgentsHere
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76
@@ -46,8 +43,8 @@ class Welcome(Panel):
         self.is_billed = False
         """Whether bills are shown above: only who spends it is not known then."""
         self.done: frozenset[SetupStep] = frozenset()
-        self.agents: AgentsHere | None = None
-        """The coding agents on this machine, where there are any."""
+        self.agents: Sequence[AgentFound] = ()
+        """The coding agents on this machine."""
 
     @property
     def title_line(self) -> Line:
@@ -92,7 +89,7 @@ class Welcome(Panel):
             *why,
             *self._amiss(width),
             (),
-            *(demo if self.agents is None else self._of_agents(self.agents)),
+            *(self._of_agents(self.agents) if self.agents else demo),
             (),
             [("Connect Helicone", palette.title)],
             step("1", "write spendtop.toml", "spendtop init; e opens it", SetupStep.CONFIGURED),
@@ -121,34 +118,26 @@ class Welcome(Panel):
             ],
         ]
 
-    def _of_agents(self, agents: AgentsHere) -> list[Line]:
-        """Each with its calls, and what all of them used today."""
-        palette, today = self.palette, agents.today
+    def _of_agents(self, agents: Sequence[AgentFound]) -> list[Line]:
+        """Each with what is still to be read of it."""
+        palette = self.palette
         lines: list[Line] = [
             [("Coding agents on this machine", palette.title), ("  usage under a plan is no spend", palette.muted)]
         ]
-        lines += [self._of_agent(found) for found in agents.found[:_AGENTS_SHOWN]]
-        if more := len(agents.found[_AGENTS_SHOWN:]):
+        lines += [self._of_agent(found) for found in agents[:_AGENTS_SHOWN]]
+        if more := len(agents[_AGENTS_SHOWN:]):
             lines.append([(f" -  and {more} more: 8 sources", palette.muted)])
-        used = f"today {formats.grouped(today.requests)} calls, {equivalent_words(today.cost)} API-equivalent"
-        return [
-            *lines,
-            [(" 2 ", palette.key), (f" {'lists them, 8 says more':<28} ", palette.text), (used, palette.strong)],
-        ]
+        return lines
 
     def _of_agent(self, found: AgentFound) -> Line:
-        palette = self.palette
-        words = found.reading
-        if not words and found.last_at is not None:
-            last = age(max(self.face.session.clock() - found.last_at, 0))
-            words = f"{formats.grouped(found.calls)} calls, last {last if last == 'now' else f'{last} ago'}"
+        palette, words = self.palette, found.reading or "no calls"
         if found.left_out:
-            words = f"{words or 'no calls'}; some left out"
-        return [(" - ", palette.key), (f" {found.agent:<28} ", palette.text), (words or "no calls", palette.muted)]
+            words = f"{words}; some left out"
+        return [(" - ", palette.key), (f" {found.agent:<28} ", palette.text), (words, palette.muted)]
 
     @property
     def _nothing(self) -> str:
-        if self.agents is not None:
+        if self.agents:
             return "No spend seen yet"
         return "No requests seen yet" if self.is_billed else "Nothing recorded yet"
 

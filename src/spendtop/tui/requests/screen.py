@@ -68,6 +68,7 @@ class RequestsScreen(LiveScreen):
             self.list_pane.order_by,
         )
         self.layout_shown = Layout.LIST
+        self._led: tuple[str, Selection] | None = None
 
     def body(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -84,7 +85,9 @@ class RequestsScreen(LiveScreen):
 
     @property
     def request_selection(self) -> Selection:
-        return self.browser.selection
+        """What somebody chose to list here, and not where a door led."""
+        selection = self.browser.selection
+        return self._led[1] if self._led is not None and self._led[0] == selection.text else selection
 
     def question(self) -> Question | LongQuestion:
         return self.list_pane.question()
@@ -205,6 +208,11 @@ class RequestsScreen(LiveScreen):
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
     # What is listed
+
+    def lead_to(self, text: str) -> None:
+        """List what a door of another screen leads to, which is no filter that was chosen here."""
+        self._led = text, self.request_selection
+        self.list_only(text)
 
     def list_only(self, text: str) -> None:
         """List what a filter selects. One that is not valid selects nothing, and what is wrong with it is said."""

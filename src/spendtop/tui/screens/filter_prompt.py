@@ -114,11 +114,21 @@ def hint(checked: CheckedFilter, matches: str, palette: Palette, width: int) -> 
             return [(" e.g. ", palette.muted), (examples, palette.text), ("   & | ! ( ) combine", palette.muted)]
         return [(f" {matches}", palette.good), ("   tab completes   enter keeps   esc gives up", palette.muted)]
     column = 3 + checked.error.position
-    words = str(checked.error)
-    if column + len(words) + 2 <= width or column < width // 2:
-        return [(" " * column, palette.text), ("^ ", palette.bad), (words, palette.bad)]
-    start = max(column - len(words) - 1, 0)
-    return [(" " * start, palette.text), (words[: max(column - 1, 0)], palette.bad), (" ^", palette.bad)]
+    for words in _wordings(checked.error):
+        if column + len(words) + 2 <= width:
+            return [(" " * column, palette.text), ("^ ", palette.bad), (words, palette.bad)]
+        if len(words) < column:
+            return [(" " * (column - len(words) - 1), palette.text), (words, palette.bad), (" ^", palette.bad)]
+    return [(" ", palette.text), (words, palette.bad)]
+
+
+def _wordings(error: FilterError) -> list[str]:
+    """What is wrong, the longest first: in the end what to type instead, which is what helps."""
+    wordings = [str(error), error.message.partition("; ")[0]]
+    if error.suggestion is not None:
+        hint = f"did you mean '{error.suggestion}'?"
+        wordings[1:] = [f"{wordings[1]}; {hint}", hint]
+    return wordings
 
 
 def partial_value(text: str) -> PartialValue | None:

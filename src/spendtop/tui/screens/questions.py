@@ -13,7 +13,8 @@ from spendtop.store.reads.attention import attention
 from spendtop.store.reads.bills import bills_unseen
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.limits import uses
-from spendtop.store.reads.present import spent_last_hour, spent_today
+from spendtop.store.reads.plan_use import plan_calls
+from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
 from spendtop.store.reads.requests import observed_values
 from spendtop.store.reads.spending import spend
 from spendtop.tui.headline import Headline
@@ -30,6 +31,7 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
         at=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
+        under_plan=under_plan_today(connection, calendar, now) if plan_calls(connection) else None,
         worst=worst,
         forecast=forecast_of(connection, worst, calendar, now) if worst else None,
         attention=attention(connection, now),

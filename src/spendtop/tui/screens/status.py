@@ -20,12 +20,13 @@ from spendtop.tui import formats
 from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
 from spendtop.tui.headline import Headline
-from spendtop.tui.screens import SCREENS
+from spendtop.tui.screens import SCREENS, ScreenEntry
 from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length, spread
 
 if TYPE_CHECKING:
     from spendtop.store.reads.bills import Bills
     from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.rows import Spend
 
 _NARROW = 40
 _ROOMY = 60
@@ -110,6 +111,8 @@ class StatusLine(Canvas):
             figures = [_Figure(self._today(headline, wide), partial(face.list_requests, "t:today"))]
         else:
             figures = [_Figure(self._billed(bills, headline.at), ledger)]
+        if under_plan := headline.under_plan:
+            figures.append(_Figure(self._plan(under_plan), partial(face.list_requests, "~plan t:today")))
         if alerts := headline.attention.unattended:
             style = palette.bad if headline.attention.critical else palette.warn
             count: Piece = (f"!{alerts}", style)
@@ -128,6 +131,12 @@ class StatusLine(Canvas):
         short: Piece = (formats.spend(today), palette.money)
         forms: list[Line] = [[label, short], [short], [(formats.spend(today, _LEAST_MONEY), palette.money)]]
         return [[label, (formats.spend_long(today), palette.money)], *forms] if wide else forms
+
+    def _plan(self, under_plan: Spend) -> list[Line]:
+        """What agents used today under a plan, which is no spend."""
+        palette = self.palette
+        value: Piece = (formats.equivalent(under_plan), palette.plan)
+        return [[("plan ", palette.muted), value], [value]] if under_plan.requests else []
 
     def _pace(self, headline: Headline) -> list[Line]:
         """Spend of the last hour, marked while everyone's is unusual."""
@@ -195,13 +204,25 @@ class TabBar(Canvas):
         palette = self.palette
         tabs: list[Piece] = [(" ", palette.text)]
         self._ends = []
-        wide = width >= max(60, sum(len(entry.key + entry.title) + 4 for entry in SCREENS.values()))
-        for name, entry in SCREENS.items():
-            label = f" {entry.key} {entry.title} " if wide else f" {entry.short} "
+        labels = self._labels(width)
+        for name, label in labels.items():
             tabs.append((label, palette.tab if name == self._current else palette.muted))
             self._ends.append((length(tabs), name))
             tabs.append((" ", palette.text))
         return [spread(tabs, self._recorder(width), width, palette.text)]
+
+    def _labels(self, width: int) -> dict[str, str]:
+        """All of them, as wide as there is room for; in the end the digits that open them."""
+        forms: tuple[Callable[[ScreenEntry], str], ...] = (
+            lambda entry: f" {entry.key} {entry.title} ",
+            lambda entry: f" {entry.short} ",
+            lambda entry: entry.short,
+        )
+        for form in forms:
+            labels = {name: form(entry) for name, entry in SCREENS.items()}
+            if sum(len(label) + 1 for label in labels.values()) < width:
+                return labels
+        return {name: entry.short if name == self._current else entry.key for name, entry in SCREENS.items()}
 
     def _recorder(self, width: int) -> Line:
         facts, palette = self.facts, self.palette

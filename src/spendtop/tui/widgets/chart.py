@@ -42,16 +42,22 @@ class ChartMeasure(StrEnum):
     REQUESTS = "requests"
     TOKENS = "tokens"
     ERRORS = "errors"
+    PLAN = "API-equivalent"
+    """Of usage under a plan, which has columns of its own."""
 
     @property
     def words(self) -> str:
         """What a title calls it."""
-        return {ChartMeasure.COST: "Spend"}.get(self, self.value.capitalize())
+        return {ChartMeasure.COST: "Spend", ChartMeasure.PLAN: self.value}.get(self, self.value.capitalize())
+
+    @property
+    def is_amount(self) -> bool:
+        return self in (ChartMeasure.COST, ChartMeasure.PLAN)
 
     def of(self, spend: Spend) -> int:
         """Nano-USD, or how many."""
         match self:
-            case ChartMeasure.COST:
+            case ChartMeasure.COST | ChartMeasure.PLAN:
                 return spend.cost.nano
             case ChartMeasure.REQUESTS:
                 return spend.requests
@@ -61,7 +67,7 @@ class ChartMeasure(StrEnum):
                 return spend.errors
 
     def label(self, value: int) -> str:
-        return usd_label(value) if self is ChartMeasure.COST else count_label(value)
+        return usd_label(value) if self.is_amount else count_label(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ class SpendChart(Panel):
         super().__init__(id="chart")
         self.bars: Sequence[Bar] | None = None
         """None until they were read."""
+        self.plan: Sequence[Bar] = ()
+        """Of usage under a plan, where there was any."""
         self.window, self.unit = "", "min"
         self.about = ""
         """What else the title says."""
@@ -150,6 +158,8 @@ class SpendChart(Panel):
         self.calendar = Calendar()
         self.graph = Graph.BLOCK
         self.measure = ChartMeasure.COST
+        self._is_chosen = False
+        """Whether somebody chose the measure."""
         self._at: int | None = None
         """The instant under the cursor, UTC µs; None is the newest step."""
 
@@ -174,21 +184,32 @@ class SpendChart(Panel):
         self.redraw()
 
     def redraw(self) -> None:
-        unpriced = any(bar.spend.unpriced for bar in self.bars or () if bar.spend is not None)
+        unpriced = any(bar.spend.unpriced for bar in self.shown if bar.spend is not None)
         legend = f"{self.glyphs.unpriced} unpriced, not in $"
-        self.note = [(legend, self.palette.unknown)] if unpriced and self.measure is ChartMeasure.COST else ()
+        self.note = [(legend, self.palette.unknown)] if unpriced and self.measure.is_amount else ()
         super().redraw()
 
     @property
     def newest(self) -> int:
         """When the last step begins, UTC µs."""
-        return self.bars[-1].since if self.bars else 0
+        return self.shown[-1].since if self.shown else 0
 
     def turn_measure(self) -> None:
         """The next one, round and round."""
-        measures = list(ChartMeasure)
-        self.measure = measures[(measures.index(self.measure) + 1) % len(measures)]
+        measures = [each for each in ChartMeasure if self.plan or each is not ChartMeasure.PLAN]
+        place = measures.index(self.measure) if self.measure in measures else -1
+        self.measure, self._is_chosen = measures[(place + 1) % len(measures)], True
         self.redraw()
+
+    def prefer(self, measure: ChartMeasure) -> None:
+        """Show it as long as nobody has chosen another one."""
+        if not self._is_chosen or (self.measure is ChartMeasure.PLAN and not self.plan):
+            self.measure = measure
+
+    @property
+    def shown(self) -> Sequence[Bar]:
+        """The columns of the measure."""
+        return self.plan if self.measure is ChartMeasure.PLAN else self.bars or ()
 
     # Cursor
 
@@ -197,7 +218,7 @@ class SpendChart(Panel):
         """As they stand on screen."""
         height = max(self.size.height - _FRAME, 1)
         plot = max(self.size.width - 2 * _FRAME - self._scale(height).width - 1, 1)
-        return grouped(self.bars or (), plot)
+        return grouped(self.shown, plot)
 
     @property
     def group(self) -> BarGroup | None:
@@ -249,10 +270,10 @@ class SpendChart(Panel):
 
     def _scale(self, height: int) -> Scale:
         measure = self.measure
-        known = [bar.spend for bar in self.bars or () if bar.spend is not None]
-        marked = measure is ChartMeasure.COST and any(spend.unpriced for spend in known)
+        known = [bar.spend for bar in self.shown if bar.spend is not None]
+        marked = measure.is_amount and any(spend.unpriced for spend in known)
         highest = max(map(measure.of, known), default=0)
-        least = 10_000_000 if measure is ChartMeasure.COST else 4
+        least = 10_000_000 if measure.is_amount else 4
         scale = scale_to(highest or least, max(height - 1, 1), measure.label, headroom=int(marked))
         if not self.glyphs.dots:
             return Scale(scale.rows, scale.per_row, {row: text.replace("µ", "u") for row, text in scale.labels.items()})
@@ -263,7 +284,7 @@ class SpendChart(Panel):
             return [[(self.reading, self.palette.muted)]] if self.reading else self.unread
         scale = self._scale(height)
         plot = max(width - scale.width - 1, 1)
-        groups = grouped(self.bars, plot)
+        groups = grouped(self.shown, plot)
         lines: list[Line] = []
         for row in range(scale.rows):
             label = scale.labels.get(row, "")
@@ -305,9 +326,11 @@ class SpendChart(Panel):
             eighths = max(eighths, 1)
         if eighths > 0:
             style = palette.peak if peak == highest else palette.chart
+            if self.measure is ChartMeasure.PLAN:
+                style = palette.plan
             return glyphs.rises[min(eighths, len(glyphs.rises)) - 1], style
         is_first_above = level == 0 or scale.height(peak) - (level - 1) > 0.5 / len(glyphs.rises)
-        if group.is_partly_unknown and self.measure is ChartMeasure.COST and is_first_above:
+        if group.is_partly_unknown and self.measure.is_amount and is_first_above:
             return glyphs.unpriced, palette.unknown
         return self._line(group, level, scale)
 
@@ -324,7 +347,7 @@ class SpendChart(Panel):
     def _dot(self, cells: list[Piece], level: int, scale: Scale, plot: int) -> None:
         """Two columns of dots in each cell of a bar, in place of blocks."""
         halves = [0.0] * (plot * 2)
-        for group in grouped(self.bars or (), plot * 2):
+        for group in grouped(self.shown, plot * 2):
             for at in range(group.start, group.end):
                 halves[at] = scale.height(group.peak(self.measure) or 0)
         for cell, (_, style) in enumerate(cells):
@@ -358,7 +381,7 @@ class SpendChart(Panel):
 
     def _time(self, at: int) -> str:
         """As long as it takes to tell the steps of this window apart."""
-        bars = self.bars or ()
+        bars = self.shown
         whole = bars[-1].until - bars[0].since
         local = self.calendar.local(at)
         if self.unit == "day":

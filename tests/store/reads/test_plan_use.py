@@ -1,0 +1,63 @@
+"""Usage under a plan by key and by step: exact, and apart from all spend."""
+
+from __future__ import annotations
+
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.overview import overview
+from spendtop.store.reads.plan_use import plan_by_key, plan_calls, plan_per_step
+from tests.services.conftest import request
+from tests.services.test_plan_calls import START, Desk, call
+
+
+def steps(length: int, count: int) -> list[Span]:
+    return [Span(START + number * length, START + (number + 1) * length) for number in range(count)]
+
+
+def test_plans_are_summed_by_key_and_by_step_and_nothing_else_is(store: Store) -> None:
+    Desk(store).record(
+        call("a", START + MINUTE, user_id="mira", model="m"),
+        call("b", START + HOUR + MINUTE, user_id="mira", model="m"),
+        call("c", START + HOUR + 2 * MINUTE, user_id="noor", model="m-2026-01-01"),
+        request(1, START, 10**9, model="m"),
+    )
+    with store.reading() as connection:
+        assert plan_calls(connection) == 3
+        users = plan_by_key(connection, "user", Span(START, None))
+        assert [(row.key.raw, row.spend.requests, row.spend.cost) for row in users] == [
+            ("mira", 2, Usd(46)),
+            ("noor", 1, Usd(0)),
+        ]
+        (sources,) = plan_by_key(connection, "source", Span(START + HOUR, None))
+        assert (sources.key.raw, sources.spend.requests) == ("claude-code", 2)
+        by_hour = plan_per_step(connection, steps(HOUR, 2), HOUR)
+        assert {at - START: spend.requests for at, spend in by_hour.items()} == {0: 1, HOUR: 2}
+        by_minute = plan_per_step(connection, steps(MINUTE, 70), MINUTE)
+        assert {at - START: spend.requests for at, spend in by_minute.items()} == {
+            MINUTE: 1,
+            HOUR + MINUTE: 1,
+            HOUR + 2 * MINUTE: 1,
+        }
+        assert {at: each.requests for at, each in plan_per_step(connection, steps(HOUR, 3), None).items()} == {
+            START: 1,
+            START + HOUR: 2,
+        }
+        whole = overview(
+            connection, (), Calendar(), START + 2 * HOUR, feed_size=5, window=Span(START, None), chart=None, top=5
+        )
+    assert whole.plan is not None
+    assert (whole.plan.today.requests, whole.plan.last_hour.requests, whole.total.requests) == (3, 2, 1)
+    assert {source.source: source.requests_today for source in whole.sources}["claude-code"] == 3
+
+
+def test_a_store_without_plans_says_nothing_of_them(store: Store) -> None:
+    Desk(store).record(request(1, START, 10**9, model="m"))
+    with store.reading() as connection:
+        assert plan_calls(connection) == 0
+        assert (
+            overview(connection, (), Calendar(), START, feed_size=1, window=Span(START, None), chart=None, top=5).plan
+            is None
+        )
