@@ -61,6 +61,11 @@ def test_what_several_keys_can_have_sent_stays_apart() -> None:
     assert told(rows) == [("apikey_1", 5, 0), ("apikey_2", 5, 0), ("*", 0, 7)]
 
 
+def test_on_a_bill_that_names_no_model_requests_are_the_only_keys() -> None:
+    assert told(by_key([part("apikey_1", 5, "")], [seen(3)], NAMES)) == [("apikey_1", 5, 3)]
+    assert told(by_key([part("apikey_1", 5, ""), part("", 1, "")], [seen(3)], NAMES))[-1] == ("*", 0, 3)
+
+
 def test_a_workspace_tells_keys_of_one_model_apart() -> None:
     parts = [part("apikey_1", 5), part("apikey_9", 7, project="ws_2")]
     rows = by_key(parts, [seen(5, project="Checkout"), seen(7, project="ws_2")], NAMES)

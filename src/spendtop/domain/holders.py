@@ -143,7 +143,10 @@ class _Billed:
     def candidates(self, seen: SeenRequests) -> set[tuple[str, str]]:
         """(project, key) that can have sent it."""
         project = self.id_of("project", seen.project)
-        billed = self.keys.get(same_model(seen.model), set())
+        if self.keys:
+            billed = self.keys.get(same_model(seen.model), set())
+        else:  # a bill that names no model
+            billed = {(self.project_of(part.project, part.api_key), part.api_key) for part in self.parts}
         return {each for each in billed if project is None or each[0] in ("", project)}
 
 
