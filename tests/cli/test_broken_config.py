@@ -48,6 +48,7 @@ READING: dict[str, tuple[str, ...]] = {
     "quarantine list": (),
     "requests": (),
     "request": ("ID",),
+    "sessions": (),
     "session": ("s",),
     "spend": (),
     "export": (),
